@@ -1,0 +1,33 @@
+//! The cluster's shared secret.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq as _;
+
+/// What the nodes of one cluster know and nobody else does. Never printed; compared in constant
+/// time.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the secret as it was configured, without the white space around it.
+    pub fn new(secret: &str) -> Self {
+        Self(secret.trim().to_owned())
+    }
+
+    /// As it travels between nodes.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `candidate` is this secret, in a time that does not depend on where they differ.
+    pub fn matches(&self, candidate: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(candidate).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(secret)")
+    }
+}

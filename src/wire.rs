@@ -1,0 +1,24 @@
+//! The generated wire types and services of `proto/`. They are parsed once, at the border of the
+//! program, and stop there.
+
+#![allow(missing_docs, reason = "generated; the documentation is in proto/")]
+#![allow(clippy::all, clippy::pedantic, reason = "generated")]
+
+/// The public API: `tinysns.v1`.
+pub mod v1 {
+    tonic::include_proto!("tinysns.v1");
+}
+
+/// Between the nodes of one cluster: `tinysns.internal.v1`.
+pub mod internal {
+    tonic::include_proto!("tinysns.internal.v1");
+}
+
+/// The encoded descriptors of every service, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// What a program should do about a refusal: the metadata key whose values are `here`,
+/// `elsewhere` and `never`.
+pub const RETRY_KEY: &str = "tinysns-retry";
+/// Metadata key that names the available server, host:port, beside `elsewhere`.
+pub const AVAILABLE_KEY: &str = "tinysns-available";
