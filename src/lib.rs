@@ -2,7 +2,16 @@
 //!
 //! `ARCHITECTURE.md` is the map; every folder's `mod.rs` is the map of that folder.
 
+pub mod credentials;
+pub mod directory;
 pub mod domain;
 pub mod host;
+pub mod master;
+pub mod reflection;
+pub mod replication;
+pub mod router;
+pub mod serving;
 pub mod settings;
+pub mod slot;
+pub mod social;
 pub mod wire;

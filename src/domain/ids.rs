@@ -23,6 +23,12 @@ impl ClusterId {
     pub const fn new(random: u128) -> Self {
         Self(random)
     }
+
+    /// Another id, for a second attempt at founding.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
 }
 
 impl fmt::Display for ClusterId {

@@ -1,0 +1,36 @@
+//! What the nodes of one cluster prove to each other on every call: the secret, and which cluster
+//! and node they mean.
+
+use tonic::{Request, Status, metadata::MetadataMap};
+
+use crate::settings::Secret;
+
+/// Metadata key of the cluster's secret.
+pub const SECRET_KEY: &str = "tinysns-secret";
+/// Metadata key of the caller's cluster id; absent where the caller belongs to none.
+pub const CLUSTER_KEY: &str = "tinysns-cluster";
+/// Metadata key of the id of the node that is meant.
+pub const NODE_KEY: &str = "tinysns-node";
+
+/// Refuses calls without the cluster's secret; for `with_interceptor`.
+#[derive(Clone)]
+pub struct Guard(pub Secret);
+
+impl tonic::service::Interceptor for Guard {
+    fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
+        match request.metadata().get(SECRET_KEY) {
+            Some(secret) if self.0.matches(secret.as_bytes()) => Ok(request),
+            Some(_) => Err(Status::unauthenticated(
+                "the cluster's secret is wrong: all nodes of a cluster need the same one",
+            )),
+            None => Err(Status::unauthenticated(
+                "this port is for the cluster's own nodes, which present the cluster's secret",
+            )),
+        }
+    }
+}
+
+/// Reads a metadata value that is text.
+pub fn text<'a>(metadata: &'a MetadataMap, key: &str) -> Option<&'a str> {
+    metadata.get(key).and_then(|value| value.to_str().ok())
+}

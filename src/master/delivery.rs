@@ -1,0 +1,278 @@
+//! Live timelines: every applied post goes to the open streams of its author's followers.
+//!
+//! Streams are indexed by author, so that followers who are away cost nothing. A stream whose queue
+//! is full is closed: its reader resumes from its cursor, and nobody else waits for it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::{Post, PostId, UserId},
+    replication::node::Node,
+    social::Event,
+};
+
+type StreamId = u64;
+
+/// Handle on the streams; clones share them.
+#[derive(Clone)]
+pub struct Delivery {
+    streams: Arc<Mutex<Streams>>,
+    queue: usize,
+    limit: usize,
+}
+
+#[derive(Default)]
+struct Streams {
+    next: StreamId,
+    open: HashMap<StreamId, Stream>,
+    by_author: HashMap<UserId, HashSet<StreamId>>,
+    by_follower: HashMap<UserId, HashSet<StreamId>>,
+}
+
+struct Stream {
+    follower: UserId,
+    /// Whom the follower follows, each with the newest post that is no part of the timeline.
+    sources: HashMap<UserId, PostId>,
+    posts: mpsc::Sender<Arc<Post>>,
+}
+
+/// The receiving end; dropping it closes the stream.
+pub struct Inbox {
+    id: StreamId,
+    delivery: Delivery,
+    posts: mpsc::Receiver<Arc<Post>>,
+}
+
+/// As many streams are open as are allowed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooMany;
+
+impl Delivery {
+    /// No streams yet; at most `limit`, with `queue` posts waiting in each.
+    pub fn new(queue: usize, limit: usize) -> Self {
+        Self { streams: Arc::default(), queue, limit }
+    }
+
+    /// Opens a stream for `follower`. `sources` reads whom they follow, while no event is being
+    /// dispatched: what is followed later arrives as an event.
+    pub fn open<E>(
+        &self,
+        follower: UserId,
+        sources: impl FnOnce() -> Result<Vec<(UserId, PostId)>, E>,
+    ) -> Result<Result<Inbox, TooMany>, E> {
+        let mut streams = self.streams();
+        if streams.open.len() >= self.limit {
+            return Ok(Err(TooMany));
+        }
+        let sources: HashMap<UserId, PostId> = sources()?.into_iter().collect();
+        let id = streams.next;
+        streams.next += 1;
+        for author in sources.keys() {
+            streams.by_author.entry(*author).or_default().insert(id);
+        }
+        streams.by_follower.entry(follower).or_default().insert(id);
+        let (sender, posts) = mpsc::channel(self.queue);
+        streams.open.insert(id, Stream { follower, sources, posts: sender });
+        Ok(Ok(Inbox { id, delivery: self.clone(), posts }))
+    }
+
+    /// Hands what was applied to whom it concerns.
+    pub fn dispatch(&self, events: &[Event]) {
+        let mut streams = self.streams();
+        for event in events {
+            match event {
+                Event::Published(post) => streams.deliver(&Arc::new(post.clone())),
+                Event::Followed { follower, followee, since } => {
+                    streams.follow(*follower, *followee, *since);
+                }
+                Event::Unfollowed { follower, followee } => {
+                    streams.unfollow(*follower, *followee);
+                }
+            }
+        }
+    }
+
+    /// Closes every stream: their readers resume elsewhere, or here.
+    pub fn close_all(&self) {
+        let mut streams = self.streams();
+        let next = streams.next;
+        *streams = Streams { next, ..Streams::default() };
+    }
+
+    /// Closes every stream whenever this master ceases to lead, for as long as it runs.
+    pub async fn close_on_demotion(self, node: Node, cancelled: CancellationToken) {
+        let mut metrics = node.raft().server_metrics();
+        loop {
+            if !node.leads() {
+                self.close_all();
+            }
+            tokio::select! {
+                () = cancelled.cancelled() => return,
+                changed = metrics.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Streams {
+    fn deliver(&mut self, post: &Arc<Post>) {
+        let Some(ids) = self.by_author.get(&post.author) else { return };
+        let full: Vec<StreamId> = ids
+            .iter()
+            .filter(|id| {
+                self.open.get(id).is_some_and(|stream| {
+                    let since = stream.sources.get(&post.author).copied().unwrap_or(0);
+                    post.id > since && stream.posts.try_send(Arc::clone(post)).is_err()
+                })
+            })
+            .copied()
+            .collect();
+        for id in full {
+            self.close(id);
+        }
+    }
+
+    fn follow(&mut self, follower: UserId, followee: UserId, since: PostId) {
+        let Some(ids) = self.by_follower.get(&follower) else { return };
+        for id in ids {
+            if let Some(stream) = self.open.get_mut(id) {
+                stream.sources.insert(followee, since);
+                self.by_author.entry(followee).or_default().insert(*id);
+            }
+        }
+    }
+
+    fn unfollow(&mut self, follower: UserId, followee: UserId) {
+        let Some(ids) = self.by_follower.get(&follower) else { return };
+        for id in ids {
+            if let Some(stream) = self.open.get_mut(id) {
+                stream.sources.remove(&followee);
+            }
+            remove(&mut self.by_author, followee, *id);
+        }
+    }
+
+    fn close(&mut self, id: StreamId) {
+        let Some(stream) = self.open.remove(&id) else { return };
+        for author in stream.sources.keys() {
+            remove(&mut self.by_author, *author, id);
+        }
+        remove(&mut self.by_follower, stream.follower, id);
+    }
+}
+
+fn remove(index: &mut HashMap<UserId, HashSet<StreamId>>, user: UserId, id: StreamId) {
+    if let Some(ids) = index.get_mut(&user) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(&user);
+        }
+    }
+}
+
+impl Inbox {
+    /// The next post; none when the stream was closed because its queue was full, or because this
+    /// master ceased to lead.
+    pub async fn next(&mut self) -> Option<Arc<Post>> {
+        self.posts.recv().await
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.posts.is_empty()
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.delivery.streams().close(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::domain::UserName;
+
+    const READER: UserId = UserId(1);
+    const AUTHOR: UserId = UserId(2);
+
+    fn post(id: PostId) -> Event {
+        let author_name = UserName::new("author").expect("valid");
+        let text = id.to_string();
+        Event::Published(Post { id, author: AUTHOR, author_name, posted_at: 0, text })
+    }
+
+    fn open(delivery: &Delivery, sources: &[(UserId, PostId)]) -> Inbox {
+        let sources = sources.to_vec();
+        delivery
+            .open(READER, || Ok::<_, Infallible>(sources))
+            .expect("infallible")
+            .unwrap_or_else(|_| panic!("there is room"))
+    }
+
+    async fn ids(inbox: &mut Inbox, count: usize) -> Vec<PostId> {
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            ids.push(inbox.next().await.expect("open").id);
+        }
+        ids
+    }
+
+    #[tokio::test]
+    async fn followers_get_posts_made_since_they_follow_in_order() {
+        let delivery = Delivery::new(8, 8);
+        let mut inbox = open(&delivery, &[(AUTHOR, 2)]);
+        delivery.dispatch(&[post(2), post(3), post(4)]);
+        assert_eq!(ids(&mut inbox, 2).await, [3, 4]);
+        assert!(inbox.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_follow_and_an_unfollow_take_effect_on_open_streams() {
+        let delivery = Delivery::new(8, 8);
+        let mut inbox = open(&delivery, &[]);
+        let followed = Event::Followed { follower: READER, followee: AUTHOR, since: 1 };
+        let unfollowed = Event::Unfollowed { follower: READER, followee: AUTHOR };
+        delivery.dispatch(&[post(1), followed, post(2), unfollowed, post(3)]);
+        assert_eq!(ids(&mut inbox, 1).await, [2]);
+        assert!(inbox.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_reader_who_does_not_read_loses_its_stream_and_nobody_else_does() {
+        let delivery = Delivery::new(2, 8);
+        let mut slow = open(&delivery, &[(AUTHOR, 0)]);
+        let mut quick = open(&delivery, &[(AUTHOR, 0)]);
+        for id in 1..=4 {
+            delivery.dispatch(&[post(id)]);
+            assert_eq!(ids(&mut quick, 1).await, [id]);
+        }
+        assert_eq!(ids(&mut slow, 2).await, [1, 2]);
+        assert!(slow.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn streams_are_bounded_in_number_and_leave_nothing_behind() {
+        let delivery = Delivery::new(2, 1);
+        let inbox = open(&delivery, &[(AUTHOR, 0)]);
+        let second = delivery.open(READER, || Ok::<_, Infallible>(Vec::new())).expect("infallible");
+        assert_eq!(second.err(), Some(TooMany));
+        drop(inbox);
+        let streams = delivery.streams();
+        assert!(streams.open.is_empty() && streams.by_author.is_empty());
+        assert!(streams.by_follower.is_empty());
+    }
+}

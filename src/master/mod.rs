@@ -1,0 +1,197 @@
+//! A master: a full server with its own copy of the state. One of them is the available server.
+//!
+//! - [`reporter`]: the stream to the router, and what the router says on it
+//! - [`location`]: where the available server is, as this master sees it
+//! - [`kinship`]: the cluster of the slots beside this one
+//! - [`api`]: the public API; [`sessions`] and [`passwords`] say who calls
+//! - [`delivery`]: live timelines
+//! - [`founding`]: what the first leader writes before anyone can log in
+
+pub mod api;
+pub mod delivery;
+pub mod founding;
+pub mod kinship;
+pub mod location;
+pub mod passwords;
+pub mod reporter;
+pub mod sessions;
+
+use std::{process, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::{Routes, interceptor::InterceptedService};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use self::{
+    api::Api, delivery::Delivery, passwords::Passwords, reporter::Reporter, sessions::Sessions,
+};
+use crate::{
+    credentials::Guard,
+    directory::{AskTheRouter, DirectoryServer, split_address},
+    host::{clock, net},
+    reflection,
+    replication::{
+        NodeInfo,
+        node::Node,
+        peer_service::PeerServer,
+        peers::MESSAGE_BYTES,
+        reads::Reads,
+        reconcile::{self, Roster},
+        state_store::Applied,
+        writes::Writes,
+    },
+    serving::{self, CLIENT_MESSAGE_BYTES, NODE_STREAMS},
+    settings::MasterSettings,
+    slot::Berth,
+    wire::{
+        internal::peer_service_server::PeerServiceServer,
+        v1::{
+            directory_service_server::DirectoryServiceServer,
+            social_service_server::SocialServiceServer,
+        },
+    },
+};
+
+/// Runs a master in `berth` until `stop`, and then until it has handed over and drained.
+pub async fn run(
+    settings: MasterSettings,
+    berth: Berth,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let clients = net::listen("client_listen", settings.client_listen).await?;
+    let peers = net::listen("peer_listen", settings.peer_listen).await?;
+    let host = advertised_host(&settings)?;
+    let info = NodeInfo {
+        name: settings.name.clone().unwrap_or_else(|| format!("server-{}", berth.number)),
+        peer_address: format!("{host}:{}", peers.port()),
+        client_address: format!("{host}:{}", clients.port()),
+        witness: false,
+    };
+
+    let delivery = Delivery::new(settings.limits.stream_queue, settings.limits.subscriptions);
+    let deliver = delivery.clone();
+    let observer = Arc::new(move |applied: Applied<'_>| match applied {
+        Applied::Events(events) => deliver.dispatch(events),
+        Applied::Replaced => deliver.close_all(),
+    });
+    let (node, state) =
+        Node::start_master(&berth.directory, &settings.secret, settings.consensus, observer)
+            .await?;
+    tracing::info!(
+        name = %info.name, node = node.id(), address = %info.client_address, pid = process::id(),
+        reboots = berth.reboots, "master is up"
+    );
+
+    let writes = Writes::start(node.raft().clone(), settings.limits.pending_writes, clock::now);
+    let reads = Reads::start(node.raft().clone());
+    let (roster, roster_seen) = watch::channel(Roster::default());
+    let location = location::start(&node, roster_seen.clone());
+    let tasks = TaskTracker::new();
+    let ended = CancellationToken::new();
+    let (reporter, report) =
+        Reporter::new(&settings, &berth, node.clone(), info, roster, ended.clone());
+    tasks.spawn(reporter.run());
+    tasks.spawn(reconcile::run(node.clone(), roster_seen, ended.clone()));
+    tasks.spawn(founding::run(node.clone(), state.clone(), writes.clone(), ended.clone()));
+    tasks.spawn(delivery.clone().close_on_demotion(node.clone(), ended.clone()));
+
+    let api = Api::new(
+        node.clone(),
+        state.clone(),
+        writes,
+        reads,
+        delivery.clone(),
+        Sessions::new(state, settings.limits.session_lifetime),
+        Passwords::default(),
+        location.clone(),
+        settings.limits.clone(),
+    );
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter.set_serving::<SocialServiceServer<Api>>().await;
+    let public = Routes::new(
+        SocialServiceServer::new(api).max_decoding_message_size(CLIENT_MESSAGE_BYTES),
+    )
+    .add_service(DirectoryServiceServer::new(DirectoryServer::new(location, AskTheRouter)))
+    .add_service(reflection::service())
+    .add_service(health);
+    let peer_service = PeerServiceServer::new(PeerServer::new(node.clone()))
+        .max_decoding_message_size(MESSAGE_BYTES);
+    let internal =
+        Routes::new(InterceptedService::new(peer_service, Guard(settings.secret.clone())));
+
+    let streams = settings.limits.streams_per_connection;
+    let peers_done = tasks.spawn(serving::serve(peers, internal, NODE_STREAMS, ended.clone()));
+    let clients_stop = ended.child_token();
+    let clients_done = tasks.spawn(serving::serve(clients, public, streams, clients_stop.clone()));
+    tokio::select! {
+        () = stop.cancelled() => {
+            drain(&node, &report, &health_reporter, settings.drain_timeout).await;
+        }
+        served = peers_done => served.context("serving")?.context("serving the other nodes")?,
+        served = clients_done => served.context("serving")?.context("serving clients")?,
+        () = broken(&node) => anyhow::bail!("the consensus stopped: see the log above"),
+    }
+    clients_stop.cancel();
+    delivery.close_all();
+    ended.cancel();
+    tasks.close();
+    tasks.wait().await;
+    node.stop().await;
+    tracing::info!("drained");
+    Ok(())
+}
+
+/// The host by which others dial this master.
+fn advertised_host(settings: &MasterSettings) -> anyhow::Result<String> {
+    if let Some(host) = &settings.advertise_host {
+        return Ok(host.clone());
+    }
+    split_address(&settings.router).context("router is not host:port")?;
+    let ip = net::local_ip_towards(&settings.router).with_context(|| {
+        format!(
+            "cannot tell by which address others reach this machine, since the router {} has no route; set advertise_host",
+            settings.router
+        )
+    })?;
+    Ok(if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() })
+}
+
+/// Hands leadership over, while everything is still served: clients then see no gap.
+async fn drain(
+    node: &Node,
+    report: &reporter::Handle,
+    health: &HealthReporter,
+    limit: Duration,
+) {
+    /// What stays of the time limit for closing connections.
+    const RESERVE: Duration = Duration::from_secs(2);
+    let deadline = Instant::now() + limit.saturating_sub(RESERVE);
+    health.set_service_status("", ServingStatus::NotServing).await;
+    let mut metrics = node.raft().server_metrics();
+    let members = metrics.borrow().membership_config.membership().voter_ids().count();
+    if !node.leads() || members < 2 {
+        return;
+    }
+    tracing::info!("handing leadership over");
+    report.leaving();
+    let own = node.id();
+    let succeeded = metrics.wait_for(|now| now.current_leader.is_some_and(|id| id != own));
+    match timeout_at(deadline, succeeded).await {
+        Ok(Ok(now)) => tracing::info!(term = now.vote.leader_id().term, "handed over"),
+        Ok(Err(_)) | Err(_) => tracing::warn!("nobody took leadership over in time"),
+    }
+}
+
+/// Returns when the consensus has stopped by itself, as after a failed write to the disk.
+async fn broken(node: &Node) {
+    let mut metrics = node.raft().metrics();
+    let stopped = metrics.wait_for(|now| now.running_state.is_err()).await.map(|now| now.clone());
+    if let Ok(now) = stopped {
+        tracing::error!(error = ?now.running_state, "the consensus stopped");
+    }
+}

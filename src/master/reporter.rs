@@ -1,0 +1,289 @@
+//! The stream to the router: this master's reports, and the router's directives.
+//!
+//! A router that is away is asked again and again; nothing else waits for it.
+
+use std::{process, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use openraft::ServerState;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Status, Streaming};
+
+use super::kinship;
+use crate::{
+    credentials::SECRET_KEY,
+    directory::split_address,
+    domain::ClusterId,
+    host::net,
+    replication::{
+        NodeInfo,
+        node::Node,
+        reconcile::{Listed, Roster},
+    },
+    settings::MasterSettings,
+    slot::Berth,
+    wire::internal::{
+        self, Directive, Hello, Leaving, MasterReport, Progress, directive, master_report::Report,
+        registry_service_client::RegistryServiceClient,
+    },
+};
+
+/// First and longest wait between attempts to reach the router.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// After having been turned away: somebody has to change something first.
+const TURNED_AWAY: Duration = Duration::from_secs(5);
+/// A router that does not answer the first report in this time is tried anew.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Reports that may wait for the router; more means that it hangs.
+const REPORTS_WAITING: usize = 64;
+
+/// Handle on the reporter.
+pub struct Handle {
+    leaving: watch::Sender<bool>,
+}
+
+impl Handle {
+    /// Asks the router to have another master elected, because this one is about to stop.
+    pub fn leaving(&self) {
+        self.leaving.send_replace(true);
+    }
+}
+
+/// The task that reports.
+pub struct Reporter {
+    router: String,
+    secret: tonic::metadata::AsciiMetadataValue,
+    interval: Duration,
+    berth: Berth,
+    node: Node,
+    info: NodeInfo,
+    roster: watch::Sender<Roster>,
+    leaving: watch::Receiver<bool>,
+    cancelled: CancellationToken,
+}
+
+enum Ended {
+    Cancelled,
+    Lost,
+    Turned,
+}
+
+impl Reporter {
+    /// A reporter for `node`, which others know by `info`; what the router says of the other nodes
+    /// goes to `roster`.
+    pub fn new(
+        settings: &MasterSettings,
+        berth: &Berth,
+        node: Node,
+        info: NodeInfo,
+        roster: watch::Sender<Roster>,
+        cancelled: CancellationToken,
+    ) -> (Self, Handle) {
+        let (leave, leaving) = watch::channel(false);
+        let mut secret: tonic::metadata::AsciiMetadataValue =
+            settings.secret.expose().parse().expect("the settings admit visible ASCII only");
+        secret.set_sensitive(true);
+        let reporter = Self {
+            router: settings.router.clone(),
+            secret,
+            interval: settings.report_interval,
+            berth: berth.clone(),
+            node,
+            info,
+            roster,
+            leaving,
+            cancelled,
+        };
+        (reporter, Handle { leaving: leave })
+    }
+
+    /// Reports until cancelled.
+    pub async fn run(mut self) {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(RETRY.0)
+            .with_max_delay(RETRY.1)
+            .without_max_times();
+        let mut waits = backoff.build();
+        let mut reachable = true;
+        loop {
+            let began = Instant::now();
+            let wait = match self.session().await {
+                Ok(Ended::Cancelled) => return,
+                Ok(Ended::Turned) => TURNED_AWAY,
+                Ok(Ended::Lost) => {
+                    tracing::warn!(router = %self.router, "lost the router");
+                    reachable = false;
+                    waits = backoff.build();
+                    RETRY.0
+                }
+                Err(status) => {
+                    if reachable || began.elapsed() > TURNED_AWAY {
+                        tracing::warn!(router = %self.router, %status, "cannot reach the router");
+                        reachable = false;
+                    }
+                    waits.next().unwrap_or(RETRY.1)
+                }
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = self.cancelled.cancelled() => return,
+            }
+        }
+    }
+
+    /// One stream, from its beginning to its end.
+    async fn session(&mut self) -> Result<Ended, Status> {
+        let channel = net::channel(&self.router)
+            .map_err(|error| Status::invalid_argument(format!("router: {error}")))?;
+        let mut client = RegistryServiceClient::new(channel);
+        let (reports, outgoing) = mpsc::channel(REPORTS_WAITING);
+        let _room = reports.try_send(report(Report::Hello(self.hello())));
+        let mut request = Request::new(ReceiverStream::new(outgoing));
+        request.metadata_mut().insert(SECRET_KEY, self.secret.clone());
+        let mut directives = timeout(ANSWER_WITHIN, client.report(request))
+            .await
+            .map_err(|_| Status::deadline_exceeded("the router does not answer"))??
+            .into_inner();
+        self.follow(&reports, &mut directives).await
+    }
+
+    async fn follow(
+        &mut self,
+        reports: &mpsc::Sender<MasterReport>,
+        directives: &mut Streaming<Directive>,
+    ) -> Result<Ended, Status> {
+        let mut ticks = interval(self.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut metrics = self.node.raft().server_metrics();
+        let mut probe = 0;
+        if *self.leaving.borrow_and_update() {
+            let _room = reports.try_send(report(Report::Leaving(Leaving {})));
+        }
+        loop {
+            tokio::select! {
+                () = self.cancelled.cancelled() => return Ok(Ended::Cancelled),
+                _ = ticks.tick() => {}
+                changed = metrics.changed() => if changed.is_err() { return Ok(Ended::Cancelled) },
+                _ = self.leaving.changed() => {
+                    let _room = reports.try_send(report(Report::Leaving(Leaving {})));
+                }
+                directive = directives.message() => match directive {
+                    Ok(Some(Directive { directive: Some(directive) })) => {
+                        if self.obey(directive, &mut probe).await {
+                            return Ok(Ended::Turned);
+                        }
+                    }
+                    Ok(Some(Directive { directive: None })) => {}
+                    Ok(None) | Err(_) => return Ok(Ended::Lost),
+                }
+            }
+            metrics.mark_unchanged();
+            let Some(progress) = self.progress(probe).await else { return Ok(Ended::Cancelled) };
+            if reports.try_send(report(Report::Progress(progress))).is_err() {
+                return Ok(Ended::Lost);
+            }
+        }
+    }
+
+    /// Does what the router says; true where it has turned this master away.
+    async fn obey(&mut self, directive: directive::Directive, probe: &mut u64) -> bool {
+        match directive {
+            directive::Directive::Roster(roster) => self.take_roster(roster).await,
+            directive::Directive::Found(found) => {
+                if let Ok(cluster) = found.cluster_id.parse() {
+                    self.found(cluster).await;
+                }
+            }
+            directive::Directive::Stand(_) => {
+                tracing::info!("standing for election");
+                self.node.stand().await;
+            }
+            directive::Directive::Probe(asked) => *probe = asked.number,
+            directive::Directive::Turned(turned) => {
+                tracing::error!(reason = %turned.reason, "the router turned this master away");
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn found(&self, cluster: ClusterId) {
+        tracing::info!(%cluster, "founding the cluster");
+        match self.node.found(cluster, self.info.clone()).await {
+            Ok(()) => kinship::remember(&self.berth, cluster),
+            Err(error) => tracing::error!(%error, "cannot found the cluster"),
+        }
+    }
+
+    async fn take_roster(&self, wire: internal::Roster) {
+        if let Ok(cluster) = wire.cluster_id.parse() {
+            match self.node.join(cluster).await {
+                Ok(()) => kinship::remember(&self.berth, cluster),
+                Err(error) => tracing::error!(%error, "cannot join the cluster"),
+            }
+        }
+        let router_host = split_address(&self.router).map_or("", |(host, _)| host);
+        let mut members = std::collections::BTreeMap::new();
+        for member in wire.members {
+            let peer_address = match member.peer_address.strip_prefix(':') {
+                Some(port) => format!("{router_host}:{port}"),
+                None => member.peer_address,
+            };
+            if !member.down {
+                self.node.peers().set_address(member.node_id, peer_address.clone());
+            }
+            let info = NodeInfo {
+                name: member.name,
+                peer_address,
+                client_address: member.client_address,
+                witness: member.witness,
+            };
+            members.insert(member.node_id, Listed { info, down: member.down });
+        }
+        self.roster.send_replace(Roster { members, received: Some(Instant::now()) });
+    }
+
+    fn hello(&self) -> Hello {
+        let cluster = self.node.cluster().or_else(|| kinship::recall(&self.berth));
+        Hello {
+            node_id: self.node.id(),
+            name: self.info.name.clone(),
+            cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
+            client_address: self.info.client_address.clone(),
+            peer_address: self.info.peer_address.clone(),
+            pid: process::id(),
+            reboots: self.berth.reboots,
+        }
+    }
+
+    /// Where this master stands; none when its consensus has stopped. A core that waits for a hung
+    /// disk does not answer, and so the report fails to come, as it should.
+    async fn progress(&self, probe: u64) -> Option<Progress> {
+        let last_log =
+            self.node.raft().with_raft_state(|state| state.last_log_id().copied()).await.ok()?;
+        let metrics = self.node.raft().metrics().borrow().clone();
+        let leading = metrics.state == ServerState::Leader;
+        let membership = metrics.membership_config.membership();
+        let voters = membership.voter_ids();
+        Some(Progress {
+            term: metrics.current_term,
+            last_log_term: last_log.map_or(0, |id| id.leader_id.term),
+            last_log_index: last_log.map_or(0, |id| id.index),
+            applied_index: metrics.last_applied.map_or(0, |id| id.index),
+            leading,
+            voter: membership.voter_ids().any(|id| id == self.node.id()),
+            voters: if leading { voters.collect() } else { Vec::new() },
+            cluster_id: self.node.cluster().map_or(String::new(), |id| id.to_string()),
+            probe,
+        })
+    }
+}
+
+fn report(report: Report) -> MasterReport {
+    MasterReport { report: Some(report) }
+}

@@ -1,0 +1,114 @@
+//! The replicated log and what hangs on it: consensus by openraft over redb and gRPC.
+//!
+//! In reading order: the types that the consensus is over, what it keeps on disk ([`log_store`],
+//! [`state_store`], [`witness`]), how it reaches the other nodes ([`peers`], [`peer_service`],
+//! [`snapshot`]), how the rest of the program writes ([`writes`]) and reads ([`reads`]) through it,
+//! and who takes part ([`membership`], [`reconcile`]).
+//!
+//! **Architecture invariant:** the social graph changes nowhere but in
+//! [`state_store`], by entries of the log.
+
+pub mod log_store;
+pub mod membership;
+pub mod node;
+pub mod peer_service;
+pub mod peers;
+pub mod reads;
+pub mod reconcile;
+pub mod snapshot;
+pub mod state_store;
+pub mod witness;
+pub mod writes;
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::NodeId,
+    social::{Reply, Stamped},
+};
+
+openraft::declare_raft_types!(
+    /// What the consensus is over.
+    pub Consensus:
+        D = Batch,
+        R = Vec<Reply>,
+        NodeId = NodeId,
+        Node = NodeInfo,
+        SnapshotData = snapshot::SnapshotData,
+);
+
+/// The consensus of one node.
+pub type Raft = openraft::Raft<Consensus>;
+/// A position in the log: term, leader and index.
+pub type LogId = openraft::LogId<NodeId>;
+/// An entry of the log.
+pub type Entry = openraft::Entry<Consensus>;
+/// A membership with the position at which it was decided.
+pub type StoredMembership = openraft::StoredMembership<NodeId, NodeInfo>;
+/// What the storage traits may fail with.
+pub type StorageError = openraft::StorageError<NodeId>;
+/// A term and who leads or wants to lead it.
+pub type Vote = openraft::Vote<NodeId>;
+
+/// What the membership knows of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// The name shown to people.
+    pub name: String,
+    /// Where other nodes reach it, host:port.
+    pub peer_address: String,
+    /// Where clients reach it, host:port; empty for the witness.
+    pub client_address: String,
+    /// The router's witness: votes and keeps the log, never leads, holds no state.
+    pub witness: bool,
+}
+
+/// Commands that are replicated as one entry, encoded once: the entry is cloned for every follower
+/// and cache, its commands are decoded only when it is applied.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Batch(Bytes);
+
+impl Batch {
+    /// Encodes `commands`.
+    pub fn new(commands: &[Stamped]) -> Self {
+        Self(postcard::to_stdvec(commands).expect("commands always encode").into())
+    }
+
+    /// The commands again.
+    pub fn commands(&self) -> Result<Vec<Stamped>, postcard::Error> {
+        postcard::from_bytes(&self.0)
+    }
+
+    /// Size in bytes as it is stored and sent.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing in it; never, for a batch that was made by [`Batch::new`].
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Batch({} bytes)", self.0.len())
+    }
+}
+
+/// Encodes one of the consensus library's own types for the wire or the disk.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("plain data always encodes")
+}
+
+/// Turns whatever a store failed with into what the storage traits want.
+pub(crate) fn storage_error(
+    subject: openraft::ErrorSubject<NodeId>,
+    verb: openraft::ErrorVerb,
+    error: &(impl std::error::Error + 'static),
+) -> StorageError {
+    openraft::StorageIOError::new(subject, verb, openraft::AnyError::new(error)).into()
+}

@@ -1,0 +1,222 @@
+//! One running node of the consensus, and the cluster it belongs to.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use openraft::{Config, ServerState, SnapshotPolicy, storage::RaftStateMachine};
+use tokio::sync::{Mutex, watch};
+
+use super::{
+    Consensus, NodeInfo, Raft,
+    log_store::{LogStore, OpenError},
+    peers::Peers,
+    state_store::{Observer, StateReader, StateStore},
+    witness::Witness,
+};
+use crate::{
+    domain::{ClusterId, NodeId},
+    settings::{ConsensusSettings, Secret},
+};
+
+/// Log entries between two checkpoints of the state. A restart applies at most about this many
+/// again; an entry holds up to some hundred commands.
+const CHECKPOINT_EVERY: u64 = 2_000;
+/// Entries kept behind a checkpoint, so that a node which was away for a while catches up from the
+/// log rather than from a whole snapshot.
+const ENTRIES_KEPT: u64 = 5_000;
+/// Entries are purged this many at a time: each purge waits for the disk.
+const PURGE_BATCH: u64 = 500;
+/// Entries in one replication call, beside its limit in bytes.
+const ENTRIES_PER_CALL: u64 = 128;
+
+/// Handle on a running node; clones share it.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    raft: Raft,
+    log: LogStore,
+    peers: Peers,
+    cluster: watch::Sender<Option<ClusterId>>,
+    joining: Mutex<()>,
+    workshop: Option<PathBuf>,
+}
+
+/// The node could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log's file.
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    /// The state's file.
+    #[error("cannot use the state in {directory}: {source}; if the disk is beyond repair, remove the whole slot directory and the node joins anew")]
+    State {
+        /// The slot.
+        directory: PathBuf,
+        /// What redb says.
+        source: redb::Error,
+    },
+    /// The consensus refused what it found.
+    #[error("cannot start the consensus: {0}")]
+    Consensus(String),
+}
+
+/// A node of one cluster met another.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this node's data belongs to cluster {own}, not to cluster {other}: give each cluster a data directory of its own, or remove this node's slot directory to let it join the other cluster empty"
+)]
+pub struct WrongCluster {
+    own: ClusterId,
+    other: ClusterId,
+}
+
+impl Node {
+    /// Starts a master's node in `directory`.
+    pub async fn start_master(
+        directory: &Path,
+        secret: &Secret,
+        timing: ConsensusSettings,
+        observer: Observer,
+    ) -> Result<(Self, StateReader), StartError> {
+        let state = StateStore::open(directory, observer)
+            .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
+        let reader = state.reader();
+        let log = LogStore::open(&directory.join("raft.redb"))?;
+        let workshop = Some(StateStore::incoming_path(directory));
+        let node = Self::start(log, state, secret, config(timing), workshop).await?;
+        Ok((node, reader))
+    }
+
+    /// Starts the router's witness in `directory`: it votes, and never stands for election.
+    pub async fn start_witness(
+        directory: &Path,
+        secret: &Secret,
+        timing: ConsensusSettings,
+    ) -> Result<Self, StartError> {
+        let log = LogStore::open(&directory.join("raft.redb"))?;
+        let witness = Witness::open(log.clone())
+            .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
+        let config = Config { enable_elect: false, ..config(timing) };
+        Self::start(log, witness, secret, config, None).await
+    }
+
+    async fn start(
+        log: LogStore,
+        state: impl RaftStateMachine<Consensus>,
+        secret: &Secret,
+        config: Config,
+        workshop: Option<PathBuf>,
+    ) -> Result<Self, StartError> {
+        let peers = Peers::new(log.node_id(), secret);
+        let cluster = log.cluster_id().map_err(|error| StartError::Consensus(error.to_string()))?;
+        if let Some(cluster) = cluster {
+            peers.set_cluster(cluster);
+        }
+        let raft =
+            Raft::new(log.node_id(), Arc::new(config), peers.clone(), log.clone(), state)
+                .await
+                .map_err(|error| StartError::Consensus(error.to_string()))?;
+        let cluster = watch::Sender::new(cluster);
+        let joining = Mutex::default();
+        Ok(Self { inner: Arc::new(Inner { raft, log, peers, cluster, joining, workshop }) })
+    }
+
+    /// This node's id.
+    pub fn id(&self) -> NodeId {
+        self.inner.log.node_id()
+    }
+
+    /// The consensus itself.
+    pub fn raft(&self) -> &Raft {
+        &self.inner.raft
+    }
+
+    /// The other nodes.
+    pub fn peers(&self) -> &Peers {
+        &self.inner.peers
+    }
+
+    /// Where a snapshot is put together; nowhere for a witness.
+    pub fn workshop(&self) -> Option<&Path> {
+        self.inner.workshop.as_deref()
+    }
+
+    /// The cluster this node belongs to.
+    pub fn cluster(&self) -> Option<ClusterId> {
+        *self.inner.cluster.borrow()
+    }
+
+    /// Whether this node leads, as far as it knows.
+    pub fn leads(&self) -> bool {
+        self.inner.raft.server_metrics().borrow().state == ServerState::Leader
+    }
+
+    /// Belongs to `cluster` from now on; refused where the node belongs to another.
+    pub async fn join(&self, cluster: ClusterId) -> Result<(), WrongCluster> {
+        match self.cluster() {
+            Some(own) if own == cluster => return Ok(()),
+            Some(own) => return Err(WrongCluster { own, other: cluster }),
+            None => {}
+        }
+        let _joining = self.inner.joining.lock().await;
+        if let Some(own) = self.cluster() {
+            return if own == cluster { Ok(()) } else { Err(WrongCluster { own, other: cluster }) };
+        }
+        self.inner.log.save_cluster_id(cluster).await.expect("a failing disk ends this node");
+        self.inner.peers.set_cluster(cluster);
+        self.inner.cluster.send_replace(Some(cluster));
+        tracing::info!(%cluster, "joined");
+        Ok(())
+    }
+
+    /// Founds `cluster` with this node, `info`, as its only member. Does nothing where the node has
+    /// a log already.
+    pub async fn found(&self, cluster: ClusterId, info: NodeInfo) -> Result<(), WrongCluster> {
+        self.join(cluster).await?;
+        let members = BTreeMap::from([(self.id(), info)]);
+        if let Err(error) = self.inner.raft.initialize(members).await {
+            tracing::debug!(%error, "founded before");
+        }
+        Ok(())
+    }
+
+    /// Stands for election now, on the router's order.
+    pub async fn stand(&self) {
+        self.inner.peers.direct_votes();
+        if let Err(error) = self.inner.raft.trigger().elect().await {
+            tracing::warn!(%error, "cannot stand for election");
+        }
+    }
+
+    /// Stops the consensus; what was acknowledged is on the disk already.
+    pub async fn stop(&self) {
+        if let Err(error) = self.inner.raft.shutdown().await {
+            tracing::warn!(%error, "the consensus did not stop cleanly");
+        }
+    }
+}
+
+fn config(timing: ConsensusSettings) -> Config {
+    let millis = |duration: std::time::Duration| {
+        u64::try_from(duration.as_millis()).expect("settings keep durations small")
+    };
+    Config {
+        cluster_name: "tinysns".to_owned(),
+        heartbeat_interval: millis(timing.heartbeat),
+        election_timeout_min: millis(timing.election_min),
+        election_timeout_max: millis(timing.election_max),
+        max_payload_entries: ENTRIES_PER_CALL,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(CHECKPOINT_EVERY),
+        max_in_snapshot_log_to_keep: ENTRIES_KEPT,
+        // Below what is kept: who is further behind cannot catch up from the log anyway.
+        replication_lag_threshold: ENTRIES_KEPT,
+        purge_batch_size: PURGE_BATCH,
+        ..Config::default()
+    }
+}

@@ -1,0 +1,152 @@
+//! The other nodes' calls, handed to the consensus.
+
+use std::{future::Future, sync::Arc};
+
+use openraft::{
+    CommittedLeaderId, Snapshot,
+    raft::{AppendEntriesRequest, SnapshotResponse, VoteRequest},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::mpsc;
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
+
+use super::{
+    Consensus, LogId, Vote, encode,
+    node::Node,
+    snapshot::{self, Header, Incoming, SnapshotData},
+};
+use crate::{
+    credentials::{CLUSTER_KEY, NODE_KEY, text},
+    domain::NodeId,
+    wire::internal::{PeerReply, PeerRequest, SnapshotChunk, peer_service_server::PeerService},
+};
+
+/// An index that no log ever reaches.
+const BEYOND_EVERY_LOG: u64 = u64::MAX >> 1;
+
+/// Serves one node.
+pub struct PeerServer {
+    node: Node,
+    /// One snapshot is received at a time.
+    receiving: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl PeerServer {
+    /// For `node`.
+    pub fn new(node: Node) -> Self {
+        Self { node, receiving: Arc::default() }
+    }
+
+    /// Refuses calls that are meant for another node or come from another cluster; a node that
+    /// belongs to no cluster yet joins the caller's.
+    async fn admit(&self, metadata: &MetadataMap) -> Result<(), Status> {
+        let own = self.node.id().to_string();
+        if text(metadata, NODE_KEY).is_none_or(|meant| meant != own) {
+            return Err(Status::failed_precondition(format!(
+                "this is node {own}; the node that was meant listens elsewhere now"
+            )));
+        }
+        let cluster = text(metadata, CLUSTER_KEY)
+            .and_then(|cluster| cluster.parse().ok())
+            .ok_or_else(|| Status::failed_precondition("the caller belongs to no cluster"))?;
+        self.node.join(cluster).await.map_err(|error| Status::failed_precondition(error.to_string()))
+    }
+
+    /// Forgets the lease of the last leader, for a candidate that was told to stand because that
+    /// leader is gone: as the flag on a vote of a leadership transfer does (Ongaro, "Consensus:
+    /// Bridging Theory and Practice", 3.10 and 4.2.3).
+    ///
+    /// To acknowledge a higher vote is always safe; what is acknowledged here is the candidate's,
+    /// not yet granted, so that granting it still depends on its log. openraft has no call for
+    /// this: the append is one that fails, for its predecessor cannot exist.
+    async fn release_lease(&self, candidate: &Vote) {
+        let leader = candidate.leader_id();
+        let nowhere =
+            LogId::new(CommittedLeaderId::new(leader.term, leader.node_id), BEYOND_EVERY_LOG);
+        let request = AppendEntriesRequest {
+            vote: Vote { committed: false, ..*candidate },
+            prev_log_id: Some(nowhere),
+            entries: Vec::new(),
+            leader_commit: None,
+        };
+        // A refusal means that a higher vote is known here: then the candidate loses anyway.
+        let _refused = self.node.raft().append_entries(request).await;
+    }
+
+    async fn receive(
+        &self,
+        mut stream: Streaming<SnapshotChunk>,
+    ) -> Result<SnapshotResponse<NodeId>, Status> {
+        let first = stream.message().await?.ok_or_else(|| Status::invalid_argument("no header"))?;
+        let Header { vote, meta } = decode(&first.payload)?;
+        let data = match self.node.workshop() {
+            None => SnapshotData::Nothing,
+            Some(path) => {
+                let (sender, chunks) = mpsc::channel(8);
+                let forward = async {
+                    while let Some(chunk) = stream.message().await? {
+                        if sender.send(chunk).await.is_err() {
+                            break;
+                        }
+                    }
+                    drop(sender);
+                    Ok::<(), Status>(())
+                };
+                let (forwarded, incoming) = tokio::join!(forward, snapshot::receive(path, chunks));
+                forwarded?;
+                let incoming: Incoming =
+                    incoming.map_err(|error| Status::aborted(error.to_string()))?;
+                SnapshotData::Received(incoming)
+            }
+        };
+        let snapshot = Snapshot { meta, snapshot: Box::new(data) };
+        self.node.raft().install_full_snapshot(vote, snapshot).await.map_err(stopped)
+    }
+}
+
+fn stopped(error: impl std::fmt::Display) -> Status {
+    Status::unavailable(format!("this node is stopping: {error}"))
+}
+
+fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Status> {
+    postcard::from_bytes(payload).map_err(|error| {
+        Status::invalid_argument(format!("not a message of this version of tinysns: {error}"))
+    })
+}
+
+async fn answer<T: Serialize, E: std::fmt::Display>(
+    reply: impl Future<Output = Result<T, E>>,
+) -> Result<Response<PeerReply>, Status> {
+    let reply = reply.await.map_err(stopped)?;
+    Ok(Response::new(PeerReply { payload: encode(&reply).into() }))
+}
+
+#[tonic::async_trait]
+impl PeerService for PeerServer {
+    async fn append_entries(
+        &self,
+        request: Request<PeerRequest>,
+    ) -> Result<Response<PeerReply>, Status> {
+        self.admit(request.metadata()).await?;
+        let message: AppendEntriesRequest<Consensus> = decode(&request.get_ref().payload)?;
+        answer(self.node.raft().append_entries(message)).await
+    }
+
+    async fn vote(&self, request: Request<PeerRequest>) -> Result<Response<PeerReply>, Status> {
+        self.admit(request.metadata()).await?;
+        let message: VoteRequest<NodeId> = decode(&request.get_ref().payload)?;
+        if request.get_ref().directed {
+            self.release_lease(&message.vote).await;
+        }
+        answer(self.node.raft().vote(message)).await
+    }
+
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<SnapshotChunk>>,
+    ) -> Result<Response<PeerReply>, Status> {
+        self.admit(request.metadata()).await?;
+        let _receiving = self.receiving.lock().await;
+        answer(self.receive(request.into_inner())).await
+    }
+}

@@ -1,0 +1,293 @@
+//! The replicated state of a master, in `state.redb`: the social graph, and in the same transaction
+//! how far the log has been applied to it.
+//!
+//! Applying does not wait for the disk: what a crash takes away is in the log still and is applied
+//! again. "Building a snapshot" therefore means to make the state durable, after which the log
+//! behind it may go; the snapshot's data is a read transaction, made when a follower needs it.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use openraft::{
+    EntryPayload, ErrorSubject, ErrorVerb, RaftSnapshotBuilder, Snapshot, SnapshotMeta,
+    storage::RaftStateMachine,
+};
+use redb::{
+    Database, Durability, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction,
+};
+use tokio::sync::Mutex;
+
+use super::{
+    Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, encode,
+    snapshot::{Incoming, SnapshotData},
+    storage_error,
+};
+use crate::{
+    domain::NodeId,
+    host::disk,
+    social::{Event, Graph, Reply},
+};
+
+const POSITIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("positions");
+const APPLIED: &str = "applied";
+const MEMBERSHIP: &str = "membership";
+const FILE: &str = "state.redb";
+const INCOMING_FILE: &str = "state.incoming.redb";
+
+/// What an apply did, for those who deliver posts.
+#[derive(Debug)]
+pub enum Applied<'a> {
+    /// These events happened, in this order.
+    Events(&'a [Event]),
+    /// The whole state was replaced by a snapshot.
+    Replaced,
+}
+
+/// Called after every apply, on the runtime's thread; must not block.
+pub type Observer = Arc<dyn Fn(Applied<'_>) + Send + Sync>;
+
+/// Reads the state: every transaction is a consistent view that later applies do not change.
+#[derive(Clone)]
+pub struct StateReader {
+    database: Arc<RwLock<Arc<Database>>>,
+}
+
+impl StateReader {
+    /// A view of the state as it is now.
+    pub fn read(&self) -> Result<ReadTransaction, redb::Error> {
+        Ok(self.current().begin_read()?)
+    }
+
+    fn current(&self) -> Arc<Database> {
+        Arc::clone(&self.database.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The state machine of a master.
+pub struct StateStore {
+    reader: StateReader,
+    directory: PathBuf,
+    /// Held while a transaction is made durable, so that an apply waits for it without stopping
+    /// the runtime.
+    writing: Arc<Mutex<()>>,
+    observer: Observer,
+}
+
+impl StateStore {
+    /// Opens or makes the state in `directory`.
+    pub fn open(directory: &Path, observer: Observer) -> Result<Self, redb::Error> {
+        let leftover = directory.join(INCOMING_FILE);
+        if leftover.exists() {
+            std::fs::remove_file(leftover)?;
+        }
+        let database = disk::open(&directory.join(FILE))?;
+        let transaction = database.begin_write()?;
+        transaction.open_table(POSITIONS)?;
+        drop(Graph::open(&transaction)?);
+        transaction.commit()?;
+        Ok(Self {
+            reader: StateReader { database: Arc::new(RwLock::new(Arc::new(database))) },
+            directory: directory.to_owned(),
+            writing: Arc::default(),
+            observer,
+        })
+    }
+
+    /// Reads what is applied here.
+    pub fn reader(&self) -> StateReader {
+        self.reader.clone()
+    }
+
+    /// Where a snapshot that is being received is put together.
+    pub fn incoming_path(directory: &Path) -> PathBuf {
+        directory.join(INCOMING_FILE)
+    }
+
+    fn apply_all(
+        &self,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Result<(Vec<Vec<Reply>>, Vec<Event>), redb::Error> {
+        let mut transaction = self.reader.current().begin_write()?;
+        transaction.set_durability(Durability::None).map_err(redb::Error::from)?;
+        let mut replies = Vec::new();
+        let mut events = Vec::new();
+        let mut applied = None;
+        let mut membership = None;
+        {
+            let mut graph = Graph::open(&transaction)?;
+            for entry in entries {
+                applied = Some(entry.log_id);
+                let mut answers = Vec::new();
+                match entry.payload {
+                    EntryPayload::Blank => {}
+                    EntryPayload::Membership(members) => {
+                        membership = Some(StoredMembership::new(applied, members));
+                    }
+                    EntryPayload::Normal(batch) => {
+                        let commands = batch.commands().map_err(|error| {
+                            redb::Error::Corrupted(format!("batch does not decode: {error}"))
+                        })?;
+                        for command in commands {
+                            let (reply, event) = graph.apply(command)?;
+                            answers.push(reply);
+                            events.extend(event);
+                        }
+                    }
+                }
+                replies.push(answers);
+            }
+        }
+        save_positions(&transaction, applied, membership.as_ref())?;
+        transaction.commit()?;
+        Ok((replies, events))
+    }
+
+    fn take_over(
+        &self,
+        meta: &SnapshotMeta<NodeId, NodeInfo>,
+        Incoming { database, path }: Incoming,
+    ) -> Result<(), redb::Error> {
+        let transaction = database.begin_write()?;
+        save_positions(&transaction, meta.last_log_id, Some(&meta.last_membership))?;
+        transaction.commit()?;
+        std::fs::rename(path, self.directory.join(FILE))?;
+        File::open(&self.directory)?.sync_all()?;
+        // Readers that are at work keep the old file until they are done.
+        *self.reader.database.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(database);
+        Ok(())
+    }
+}
+
+/// Reads how far `transaction`'s state is applied, and the membership as of then.
+fn positions(
+    transaction: &ReadTransaction,
+) -> Result<(Option<LogId>, StoredMembership), redb::Error> {
+    let table = transaction.open_table(POSITIONS)?;
+    let decode_failed =
+        |error| redb::Error::Corrupted(format!("position does not decode: {error}"));
+    let applied = match table.get(APPLIED)? {
+        Some(bytes) => Some(postcard::from_bytes(bytes.value()).map_err(decode_failed)?),
+        None => None,
+    };
+    let membership = match table.get(MEMBERSHIP)? {
+        Some(bytes) => postcard::from_bytes(bytes.value()).map_err(decode_failed)?,
+        None => StoredMembership::default(),
+    };
+    Ok((applied, membership))
+}
+
+fn save_positions(
+    transaction: &WriteTransaction,
+    applied: Option<LogId>,
+    membership: Option<&StoredMembership>,
+) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(POSITIONS)?;
+    if let Some(applied) = applied {
+        table.insert(APPLIED, encode(&applied).as_slice())?;
+    }
+    if let Some(membership) = membership {
+        table.insert(MEMBERSHIP, encode(membership).as_slice())?;
+    }
+    Ok(())
+}
+
+/// The state as of now, as a snapshot.
+fn snapshot(reader: &StateReader) -> Result<Option<Snapshot<Consensus>>, redb::Error> {
+    let transaction = reader.read()?;
+    let (last_log_id, last_membership) = positions(&transaction)?;
+    Ok(last_log_id.map(|last| Snapshot {
+        meta: SnapshotMeta { last_log_id, last_membership, snapshot_id: last.to_string() },
+        snapshot: Box::new(SnapshotData::Of(transaction)),
+    }))
+}
+
+fn failed(verb: ErrorVerb) -> impl Fn(redb::Error) -> StorageError {
+    move |error| storage_error(ErrorSubject::StateMachine, verb, &error)
+}
+
+impl RaftStateMachine<Consensus> for StateStore {
+    type SnapshotBuilder = Checkpoint;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), StorageError> {
+        self.reader
+            .read()
+            .and_then(|transaction| positions(&transaction))
+            .map_err(failed(ErrorVerb::Read))
+    }
+
+    async fn apply<I>(&mut self, entries: I) -> Result<Vec<Vec<Reply>>, StorageError>
+    where
+        I: IntoIterator<Item = Entry> + Send,
+        I::IntoIter: Send,
+    {
+        let _writing = self.writing.lock().await;
+        let (replies, events) = self.apply_all(entries).map_err(failed(ErrorVerb::Write))?;
+        if !events.is_empty() {
+            (self.observer)(Applied::Events(&events));
+        }
+        Ok(replies)
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Checkpoint {
+        Checkpoint { reader: self.reader.clone(), writing: Arc::clone(&self.writing) }
+    }
+
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotData>, StorageError> {
+        unreachable!("snapshots arrive whole, by PeerService.InstallSnapshot")
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta<NodeId, NodeInfo>,
+        snapshot: Box<SnapshotData>,
+    ) -> Result<(), StorageError> {
+        let SnapshotData::Received(incoming) = *snapshot else {
+            let wrong = io::Error::other("only a received snapshot can be installed");
+            return Err(storage_error(ErrorSubject::StateMachine, ErrorVerb::Write, &wrong));
+        };
+        let _writing = self.writing.lock().await;
+        self.take_over(meta, incoming).map_err(failed(ErrorVerb::Write))?;
+        (self.observer)(Applied::Replaced);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<Consensus>>, StorageError> {
+        snapshot(&self.reader).map_err(failed(ErrorVerb::Read))
+    }
+}
+
+/// Makes the state durable, so that the log behind it may be purged.
+pub struct Checkpoint {
+    reader: StateReader,
+    writing: Arc<Mutex<()>>,
+}
+
+impl Checkpoint {
+    async fn make_durable(&self) -> Result<Option<Snapshot<Consensus>>, redb::Error> {
+        let _writing = self.writing.lock().await;
+        let database = self.reader.current();
+        let commit = move || {
+            let mut transaction = database.begin_write()?;
+            transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
+            // So that opening after a crash need not walk the whole file.
+            transaction.set_quick_repair(true);
+            Ok::<(), redb::Error>(transaction.commit()?)
+        };
+        tokio::task::spawn_blocking(commit).await.map_err(|lost| redb::Error::Io(lost.into()))??;
+        snapshot(&self.reader)
+    }
+}
+
+impl RaftSnapshotBuilder<Consensus> for Checkpoint {
+    async fn build_snapshot(&mut self) -> Result<Snapshot<Consensus>, StorageError> {
+        let snapshot = self.make_durable().await.map_err(failed(ErrorVerb::Write))?;
+        snapshot.ok_or_else(|| {
+            let empty = io::Error::other("nothing has been applied yet");
+            storage_error(ErrorSubject::StateMachine, ErrorVerb::Read, &empty)
+        })
+    }
+}

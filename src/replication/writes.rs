@@ -1,0 +1,95 @@
+//! Writing to the replicated log.
+//!
+//! Commands that wait together travel as one entry, and a few entries are under way at a time: the
+//! consensus waits for the disk once an entry, and 512 writers with an entry each starve its
+//! heartbeats.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::{Batch, Raft};
+use crate::{
+    domain::UnixMillis,
+    social::{Command, Reply, Stamped},
+};
+
+/// Commands in one entry. Prototypes peaked about here.
+const COMMANDS_PER_ENTRY: usize = 256;
+/// Entries proposed and not yet applied.
+const ENTRIES_UNDER_WAY: usize = 3;
+
+/// Handle for those who write; clones share one queue.
+#[derive(Clone)]
+pub struct Writes {
+    queue: mpsc::Sender<Waiting>,
+}
+
+/// Why a command got no reply. It may have been applied all the same: repeat it under the same
+/// request id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// This node does not lead, or ceased to.
+    #[error("this server is not the available server")]
+    NotLeading,
+    /// Too much is waiting already.
+    #[error("this server is overloaded")]
+    Overloaded,
+}
+
+struct Waiting {
+    command: Command,
+    reply: oneshot::Sender<Result<Reply, WriteError>>,
+}
+
+impl Writes {
+    /// Starts the task that feeds `raft`; it ends with the last handle. At most `pending` commands
+    /// wait; `now` stamps them.
+    pub fn start(raft: Raft, pending: usize, now: fn() -> UnixMillis) -> Self {
+        let (queue, waiting) = mpsc::channel(pending);
+        tokio::spawn(propose_all(raft, waiting, now));
+        Self { queue }
+    }
+
+    /// Replicates `command` and returns its reply once it is applied here, which is after it became
+    /// durable on a quorum.
+    pub async fn submit(&self, command: Command) -> Result<Reply, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Waiting { command, reply }).map_err(|_| WriteError::Overloaded)?;
+        answer.await.unwrap_or(Err(WriteError::NotLeading))
+    }
+}
+
+async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<Waiting>, now: fn() -> UnixMillis) {
+    let under_way = Arc::new(Semaphore::new(ENTRIES_UNDER_WAY));
+    let mut gathered = Vec::new();
+    loop {
+        let place = Arc::clone(&under_way).acquire_owned().await.expect("never closed");
+        if waiting.recv_many(&mut gathered, COMMANDS_PER_ENTRY).await == 0 {
+            return;
+        }
+        let at = now();
+        let (commands, replies): (Vec<_>, Vec<_>) = gathered
+            .drain(..)
+            .map(|Waiting { command, reply }| (Stamped { at, command }, reply))
+            .unzip();
+        let proposed = raft.client_write_ff(Batch::new(&commands)).await;
+        tokio::spawn(async move {
+            let outcome = match proposed {
+                Ok(applied) => applied.await.ok().and_then(Result::ok),
+                Err(_stopping) => None,
+            };
+            drop(place);
+            // Whoever does not wait any more asks again, under the same request id.
+            if let Some(applied) = outcome {
+                for (reply, answer) in replies.into_iter().zip(applied.data) {
+                    let _gone = reply.send(Ok(answer));
+                }
+            } else {
+                for reply in replies {
+                    let _gone = reply.send(Err(WriteError::NotLeading));
+                }
+            }
+        });
+    }
+}

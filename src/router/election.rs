@@ -1,0 +1,138 @@
+//! A directed election: ask all who may stand where they are, then tell the most caught-up one to
+//! stand. Pure.
+//!
+//! Reports come ten times a second, so under load they are stale when they are needed; a candidate
+//! behind the others would lose. The question costs one round trip.
+
+use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
+
+use tokio::time::Instant;
+
+use super::registry::SessionId;
+use crate::domain::NodeId;
+
+/// How long the answers are waited for; who has not answered by then is not asked to stand.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(20);
+/// How long the first candidate has; later ones have twice as long each time.
+const FIRST_PATIENCE: Duration = Duration::from_millis(250);
+/// Where no majority lives, one attempt in this time is enough.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A master that may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its node.
+    pub node: NodeId,
+    /// Its stream.
+    pub session: SessionId,
+    /// Term and index of its last log entry.
+    pub last_log: (u64, u64),
+}
+
+/// What is to be said to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Report, naming this number.
+    Probe(SessionId, u64),
+    /// Stand for election.
+    Stand(SessionId),
+}
+
+/// The election under way, if any.
+#[derive(Debug, Default)]
+pub struct Election {
+    phase: Phase,
+    /// Number of the newest probe.
+    probe: u64,
+    /// Attempts in a row that brought no leader.
+    failures: u32,
+}
+
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    Idle,
+    Due,
+    Probing {
+        asked: BTreeSet<NodeId>,
+        answered: BTreeSet<NodeId>,
+        deadline: Instant,
+    },
+    Standing {
+        deadline: Instant,
+    },
+}
+
+impl Election {
+    /// Begins, unless one is under way.
+    pub fn begin(&mut self) {
+        if matches!(self.phase, Phase::Idle) {
+            self.phase = Phase::Due;
+        }
+    }
+
+    /// There is a leader.
+    pub fn end(&mut self) {
+        self.phase = Phase::Idle;
+        self.failures = 0;
+    }
+
+    /// Someone joined, whose vote may be the missing one: do not wait long for the next attempt.
+    pub fn encourage(&mut self) {
+        self.failures = 0;
+    }
+
+    /// `node` reported, having seen the probe `number`.
+    pub fn answered(&mut self, node: NodeId, number: u64) {
+        if let Phase::Probing { answered, .. } = &mut self.phase
+            && number == self.probe
+        {
+            answered.insert(node);
+        }
+    }
+
+    /// When [`Election::advance`] is due though nothing is heard.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Idle | Phase::Due => None,
+            Phase::Probing { deadline, .. } | Phase::Standing { deadline } => Some(*deadline),
+        }
+    }
+
+    /// Goes as far as it can.
+    pub fn advance(&mut self, now: Instant, candidates: &[Candidate]) -> Vec<Order> {
+        let mut orders = Vec::new();
+        if let Phase::Standing { deadline } = self.phase
+            && now >= deadline
+        {
+            self.failures += 1;
+            self.phase = Phase::Due;
+        }
+        if matches!(self.phase, Phase::Due) && !candidates.is_empty() {
+            self.probe += 1;
+            orders.extend(candidates.iter().map(|who| Order::Probe(who.session, self.probe)));
+            self.phase = Phase::Probing {
+                asked: candidates.iter().map(|who| who.node).collect(),
+                answered: BTreeSet::new(),
+                deadline: now + ANSWERS_WITHIN,
+            };
+        }
+        if let Phase::Probing { asked, answered, deadline } = &self.phase {
+            let complete = candidates
+                .iter()
+                .filter(|who| asked.contains(&who.node))
+                .all(|who| answered.contains(&who.node));
+            if complete || now >= *deadline {
+                let best = candidates
+                    .iter()
+                    .filter(|who| answered.contains(&who.node))
+                    .max_by_key(|who| (who.last_log, Reverse(who.node)));
+                orders.extend(best.map(|who| Order::Stand(who.session)));
+                let patience = FIRST_PATIENCE * 2u32.saturating_pow(self.failures.min(8));
+                let deadline = now + patience.min(LONGEST_PATIENCE);
+                self.phase = Phase::Standing { deadline };
+            }
+        }
+        orders
+    }
+}

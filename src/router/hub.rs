@@ -1,0 +1,338 @@
+//! The task that owns the registry: takes inputs, carries out effects, publishes the outcome.
+
+use std::{collections::HashMap, process, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep_until},
+};
+use tonic::Status;
+
+use super::registry::{Effect, Hello, Input, Master, Progress, Registry, SessionId, State};
+use crate::{
+    directory::{Available, ClusterView, Location},
+    domain::{ClusterId, UnixMillis},
+    host::{clock, random},
+    replication::node::Node,
+    wire::{
+        internal::{Directive, Found, Member, Probe, Roster, Stand, Turned, directive},
+        v1::{ClusterStatus, MasterState, MasterStatus, RouterStatus},
+    },
+};
+
+/// Inputs that may wait for the hub. Masters report ten times a second.
+const INPUTS_WAITING: usize = 1_024;
+/// Directives that may wait for one master; one that does not take them is disconnected.
+const DIRECTIVES_WAITING: usize = 64;
+
+/// Where the router itself is.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// host:port, for people.
+    pub address: String,
+    /// Where the witness listens, on whatever host the masters know the router by.
+    pub witness_port: u16,
+}
+
+enum Message {
+    Open(Hello, oneshot::Sender<Session>),
+    Input(Input),
+    Status(oneshot::Sender<ClusterStatus>),
+}
+
+/// A master's stream, as the hub opened it.
+pub struct Session {
+    /// Its number.
+    pub id: SessionId,
+    /// What the master is to be told; its end closes the stream.
+    pub directives: mpsc::Receiver<Directive>,
+}
+
+/// Handle on the hub; clones share it.
+#[derive(Clone)]
+pub struct Handle {
+    messages: mpsc::Sender<Message>,
+    location: watch::Receiver<Location>,
+}
+
+impl Handle {
+    /// Where the available server is.
+    pub fn location(&self) -> watch::Receiver<Location> {
+        self.location.clone()
+    }
+
+    /// A master has introduced itself; none when the router is stopping.
+    pub async fn open(&self, hello: Hello) -> Option<Session> {
+        let (opened, session) = oneshot::channel();
+        self.messages.send(Message::Open(hello, opened)).await.ok()?;
+        session.await.ok()
+    }
+
+    /// A master has reported.
+    pub async fn progress(&self, session: SessionId, progress: Progress) {
+        self.input(Input::Progress(session, progress)).await;
+    }
+
+    /// A master is about to stop.
+    pub async fn leaving(&self, session: SessionId) {
+        self.input(Input::Leaving(session)).await;
+    }
+
+    /// A master's stream has ended.
+    pub async fn lost(&self, session: SessionId) {
+        self.input(Input::Lost(session)).await;
+    }
+
+    async fn input(&self, input: Input) {
+        // A hub that is gone means that the router is stopping.
+        let _stopping = self.messages.send(Message::Input(input)).await;
+    }
+}
+
+impl ClusterView for Handle {
+    async fn status(&self) -> Result<ClusterStatus, Status> {
+        let stopping = || Status::unavailable("the router is stopping");
+        let (asked, status) = oneshot::channel();
+        self.messages.send(Message::Status(asked)).await.map_err(|_| stopping())?;
+        status.await.map_err(|_| stopping())
+    }
+}
+
+/// The task's own state.
+pub struct Hub {
+    registry: Registry,
+    witness: Node,
+    place: Place,
+    since: UnixMillis,
+    sessions: HashMap<SessionId, mpsc::Sender<Directive>>,
+    next_session: SessionId,
+    messages: mpsc::Receiver<Message>,
+    location: watch::Sender<Location>,
+}
+
+impl Hub {
+    /// A hub with no masters yet.
+    pub fn new(witness: Node, down_after: Duration, place: Place) -> (Self, Handle) {
+        let (sender, messages) = mpsc::channel(INPUTS_WAITING);
+        let (location, watched) = watch::channel(Location::default());
+        let spare = ClusterId::new(random::wide_id());
+        let registry = Registry::new(witness.cluster(), spare, down_after, Instant::now());
+        let hub = Self {
+            registry,
+            witness,
+            place,
+            since: clock::now(),
+            sessions: HashMap::new(),
+            next_session: 1,
+            messages,
+            location,
+        };
+        (hub, Handle { messages: sender, location: watched })
+    }
+
+    /// Runs for as long as there are handles.
+    pub async fn run(mut self) {
+        loop {
+            let message = tokio::select! {
+                message = self.messages.recv() => message,
+                () = sleep_until(self.registry.next_tick()) => {
+                    Some(Message::Input(Input::Tick))
+                }
+            };
+            match message {
+                None => return,
+                Some(Message::Open(hello, opened)) => self.open(hello, opened).await,
+                Some(Message::Input(input)) => {
+                    if let Input::Lost(session) = input {
+                        self.sessions.remove(&session);
+                    }
+                    self.step(input).await;
+                }
+                Some(Message::Status(asked)) => {
+                    let _gone = asked.send(self.status());
+                }
+            }
+        }
+    }
+
+    async fn open(&mut self, hello: Hello, opened: oneshot::Sender<Session>) {
+        let id = self.next_session;
+        self.next_session += 1;
+        let (sender, directives) = mpsc::channel(DIRECTIVES_WAITING);
+        self.sessions.insert(id, sender);
+        tracing::info!(master = %hello.name, address = %hello.client_address, "reports");
+        if opened.send(Session { id, directives }).is_ok() {
+            self.step(Input::Hello(id, hello)).await;
+        }
+    }
+
+    async fn step(&mut self, input: Input) {
+        let effects = self.registry.step(input, Instant::now(), clock::now());
+        for effect in &effects {
+            match effect {
+                Effect::Found(session, cluster) => {
+                    tracing::info!(%cluster, "founding a new cluster");
+                    let found = Found { cluster_id: cluster.to_string() };
+                    self.tell(*session, directive::Directive::Found(found));
+                }
+                Effect::Probe(session, number) => {
+                    self.tell(*session, directive::Directive::Probe(Probe { number: *number }));
+                }
+                Effect::Stand(session) => {
+                    tracing::info!(session, "directing an election");
+                    self.tell(*session, directive::Directive::Stand(Stand {}));
+                }
+                Effect::Turn(session, reason) => {
+                    tracing::warn!(reason, "turned a master away");
+                    let turned = Turned { reason: reason.clone() };
+                    self.tell(*session, directive::Directive::Turned(turned));
+                    self.sessions.remove(session);
+                }
+                Effect::Close(session) => {
+                    self.sessions.remove(session);
+                }
+                Effect::Adopt(cluster) => {
+                    if let Err(error) = self.witness.join(*cluster).await {
+                        tracing::error!(%error, "the witness cannot take part");
+                    }
+                }
+                Effect::Publish => {}
+            }
+        }
+        if effects.contains(&Effect::Publish) {
+            self.publish();
+        }
+    }
+
+    /// Tells everyone what the registry says now.
+    fn publish(&self) {
+        let roster = self.roster();
+        for session in self.sessions.keys() {
+            self.tell(*session, directive::Directive::Roster(roster.clone()));
+        }
+        let location = self.locate();
+        self.location.send_if_modified(|published| {
+            let changed = *published != location;
+            if changed {
+                let available = location.available.as_ref().map(|server| server.name.as_str());
+                tracing::info!(available, term = location.term, "location");
+                *published = location;
+            }
+            changed
+        });
+    }
+
+    fn tell(&self, session: SessionId, directive: directive::Directive) {
+        let Some(master) = self.sessions.get(&session) else { return };
+        if master.try_send(Directive { directive: Some(directive) }).is_err() {
+            // It is hung, or gone: the reports that fail to come will tell which.
+            tracing::debug!(session, "does not take directives");
+        }
+    }
+
+    fn locate(&self) -> Location {
+        let available = self.registry.available();
+        Location {
+            available: available.map(|master| Available {
+                name: master.hello.name.clone(),
+                address: master.hello.client_address.clone(),
+            }),
+            term: self.newest_term(),
+            masters: self
+                .registry
+                .masters()
+                .values()
+                .filter(|master| master.lives())
+                .map(|master| master.hello.client_address.clone())
+                .collect(),
+        }
+    }
+
+    fn newest_term(&self) -> u64 {
+        let terms = self.registry.masters().values().map(|master| master.progress.term);
+        self.registry
+            .available()
+            .map_or_else(|| terms.max().unwrap_or(0), |leader| leader.progress.term)
+    }
+
+    fn roster(&self) -> Roster {
+        let master = |master: &Master| Member {
+            node_id: master.hello.node,
+            name: master.hello.name.clone(),
+            client_address: master.hello.client_address.clone(),
+            peer_address: master.hello.peer_address.clone(),
+            witness: false,
+            down: !master.lives(),
+        };
+        let witness = Member {
+            node_id: self.witness.id(),
+            name: "router".to_owned(),
+            client_address: String::new(),
+            peer_address: format!(":{}", self.place.witness_port),
+            witness: true,
+            down: false,
+        };
+        let available = self.registry.available();
+        Roster {
+            cluster_id: self.registry.cluster().map_or(String::new(), |id| id.to_string()),
+            members: self
+                .registry
+                .masters()
+                .values()
+                .map(master)
+                .chain(std::iter::once(witness))
+                .collect(),
+            available: available.map_or(0, |master| master.hello.node),
+            available_term: available.map_or(0, |master| master.progress.term),
+        }
+    }
+
+    fn status(&self) -> ClusterStatus {
+        let witness = self.witness.raft().metrics().borrow().clone();
+        let mut masters: Vec<MasterStatus> =
+            self.registry.masters().values().map(master_status).collect();
+        masters.sort_by(|a, b| natural_order(&a.name).cmp(&natural_order(&b.name)));
+        ClusterStatus {
+            cluster_id: self.registry.cluster().map_or(String::new(), |id| id.to_string()),
+            available: self
+                .registry
+                .available()
+                .map_or(String::new(), |master| master.hello.name.clone()),
+            masters,
+            router: Some(RouterStatus {
+                address: self.place.address.clone(),
+                pid: process::id(),
+                since_ms: self.since,
+                term: witness.current_term,
+                last_log_index: witness.last_log_index.unwrap_or(0),
+            }),
+        }
+    }
+}
+
+fn master_status(master: &Master) -> MasterStatus {
+    let state = match master.state {
+        State::Available => MasterState::Available,
+        State::Standby => MasterState::Standby,
+        State::CatchingUp => MasterState::CatchingUp,
+        State::Down => MasterState::Down,
+    };
+    MasterStatus {
+        name: master.hello.name.clone(),
+        address: master.hello.client_address.clone(),
+        pid: master.hello.pid,
+        state: state.into(),
+        term: master.progress.term,
+        last_log_index: master.progress.last_log.1,
+        applied_index: master.progress.applied,
+        reboots: master.hello.reboots,
+        since_ms: master.since,
+        voter: matches!(master.state, State::Available | State::Standby),
+    }
+}
+
+/// Sorts server-10 behind server-9.
+fn natural_order(name: &str) -> (&str, u64, &str) {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    (stem, name[stem.len()..].parse().unwrap_or(0), name)
+}

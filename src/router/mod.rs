@@ -1,0 +1,83 @@
+//! The router: knows all masters, chooses the available server, tells clients where it is, and is
+//! the cluster's witness.
+//!
+//! - [`registry`], with [`election`]: what the router decides (pure)
+//! - [`hub`]: the one task that owns the registry
+//! - [`registry_service`]: the masters' streams
+//!
+//! Nothing here is needed by a master or client that is at work: the router's process may be
+//! restarted and its disk lost at any time.
+
+pub mod election;
+pub mod hub;
+pub mod registry;
+pub mod registry_service;
+#[cfg(test)]
+mod registry_tests;
+
+use std::fs;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+use tonic::service::{Routes, interceptor::InterceptedService};
+
+use self::{hub::Hub, registry_service::RegistryServer};
+use crate::{
+    credentials::Guard,
+    directory::DirectoryServer,
+    host::net,
+    reflection,
+    replication::{node::Node, peer_service::PeerServer, peers::MESSAGE_BYTES},
+    serving::{self, NODE_STREAMS},
+    settings::RouterSettings,
+    wire::{
+        internal::{
+            peer_service_server::PeerServiceServer, registry_service_server::RegistryServiceServer,
+        },
+        v1::directory_service_server::DirectoryServiceServer,
+    },
+};
+
+/// Runs the router until `stop`.
+pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::Result<()> {
+    let clients = net::listen("router_listen", settings.router_listen).await?;
+    let peers = net::listen("witness_listen", settings.witness_listen).await?;
+    let directory = &settings.data_dir;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
+    let witness =
+        Node::start_witness(directory, &settings.secret, settings.consensus).await?;
+    let place = hub::Place {
+        address: format!(
+            "{}:{}",
+            settings.advertise_host.as_deref().unwrap_or("localhost"),
+            clients.port()
+        ),
+        witness_port: peers.port(),
+    };
+    tracing::info!(port = clients.port(), witness_port = peers.port(), "router is up");
+    let (hub, handle) = Hub::new(witness.clone(), settings.down_after, place);
+
+    let guard = Guard(settings.secret.clone());
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter
+        .set_serving::<DirectoryServiceServer<DirectoryServer<hub::Handle>>>()
+        .await;
+    let directory = DirectoryServer::new(handle.location(), handle.clone());
+    let registry = RegistryServiceServer::new(RegistryServer::new(handle));
+    let public = Routes::new(DirectoryServiceServer::new(directory))
+        .add_service(InterceptedService::new(registry, guard.clone()))
+        .add_service(reflection::service())
+        .add_service(health);
+    let peer_service = PeerServiceServer::new(PeerServer::new(witness.clone()))
+        .max_decoding_message_size(MESSAGE_BYTES);
+    let internal = Routes::new(InterceptedService::new(peer_service, guard));
+
+    let outcome = tokio::select! {
+        () = hub.run() => Ok(()),
+        served = serving::serve(clients, public, NODE_STREAMS, stop.clone()) => served,
+        served = serving::serve(peers, internal, NODE_STREAMS, stop.clone()) => served,
+    };
+    witness.stop().await;
+    outcome.context("serving failed")
+}

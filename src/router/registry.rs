@@ -1,0 +1,405 @@
+//! The masters that the router knows, and which of them is the available server. Pure.
+//!
+//! Every input returns effects for the shell to carry out. The available server is the master that
+//! leads the consensus; when it is lost, or is about to leave, an election is
+//! [directed](super::election) at the most caught-up of the others.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::election::{Candidate, Election, Order};
+use crate::domain::{ClusterId, NodeId, UnixMillis};
+
+/// Fresh masters are given this long to be joined by others that know of a cluster, before the
+/// router founds a new one.
+const SETTLE: Duration = Duration::from_secs(1);
+/// A cluster without a leader is given this long to elect one by itself, where the router did not
+/// see its leader die.
+const LEADERLESS: Duration = Duration::from_millis(300);
+/// A master that is down for this long is no longer shown.
+const SHOWN_FOR: Duration = Duration::from_mins(10);
+
+/// One stream from a master.
+pub type SessionId = u64;
+
+/// How a master introduces itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Its node's id.
+    pub node: NodeId,
+    /// Its name for people.
+    pub name: String,
+    /// The cluster that its disk belongs to.
+    pub cluster: Option<ClusterId>,
+    /// Where clients reach it, host:port.
+    pub client_address: String,
+    /// Where other nodes reach it, host:port.
+    pub peer_address: String,
+    /// Its process.
+    pub pid: u32,
+    /// How often its slave has rebooted it.
+    pub reboots: u32,
+}
+
+/// Where a master stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The term it knows.
+    pub term: u64,
+    /// Term and index of its last log entry.
+    pub last_log: (u64, u64),
+    /// Index of the last entry that it applied.
+    pub applied: u64,
+    /// It leads the consensus.
+    pub leading: bool,
+    /// It votes, by the membership it knows.
+    pub voter: bool,
+    /// Who votes, from a leader.
+    pub voters: Vec<NodeId>,
+    /// The cluster it belongs to by now.
+    pub cluster: Option<ClusterId>,
+    /// The newest probe it has seen.
+    pub probe: u64,
+}
+
+/// What happens to the registry.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A master opened a stream.
+    Hello(SessionId, Hello),
+    /// A master reported.
+    Progress(SessionId, Progress),
+    /// A master is about to stop.
+    Leaving(SessionId),
+    /// A stream ended.
+    Lost(SessionId),
+    /// Time has passed.
+    Tick,
+}
+
+/// What the shell is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell the master to found this cluster.
+    Found(SessionId, ClusterId),
+    /// Ask the master where it stands.
+    Probe(SessionId, u64),
+    /// Tell the master to stand for election.
+    Stand(SessionId),
+    /// Turn the master away, with a reason for people.
+    Turn(SessionId, String),
+    /// Close a stream that another one of the same master replaced.
+    Close(SessionId),
+    /// The cluster is known from now on.
+    Adopt(ClusterId),
+    /// The roster or the available server has changed: tell everyone.
+    Publish,
+}
+
+/// How a master is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It serves all clients.
+    Available,
+    /// It lives and votes.
+    Standby,
+    /// It lives and does not vote yet.
+    CatchingUp,
+    /// It does not report.
+    Down,
+}
+
+/// One master, as it is known.
+#[derive(Clone, Debug)]
+pub struct Master {
+    /// As it introduced itself.
+    pub hello: Hello,
+    /// As it last reported.
+    pub progress: Progress,
+    /// Since when it is in its state.
+    pub since: UnixMillis,
+    /// Its state.
+    pub state: State,
+    session: Option<SessionId>,
+    heard: Instant,
+    silent: bool,
+    leaving: bool,
+}
+
+impl Master {
+    /// Whether it reports.
+    pub fn lives(&self) -> bool {
+        self.session.is_some() && !self.silent
+    }
+
+    fn leads(&self) -> bool {
+        self.lives() && self.progress.leading
+    }
+}
+
+/// The registry.
+pub struct Registry {
+    down_after: Duration,
+    cluster: Option<ClusterId>,
+    spare_cluster: ClusterId,
+    founder: Option<SessionId>,
+    masters: BTreeMap<NodeId, Master>,
+    available: Option<NodeId>,
+    election: Election,
+    leaderless_since: Option<Instant>,
+    newcomer_at: Instant,
+    ticked: Instant,
+}
+
+impl Registry {
+    /// An empty registry of `cluster`, or of none yet; should one have to be founded, it gets the
+    /// random id `spare`.
+    pub fn new(
+        cluster: Option<ClusterId>,
+        spare: ClusterId,
+        down_after: Duration,
+        now: Instant,
+    ) -> Self {
+        Self {
+            down_after,
+            cluster,
+            spare_cluster: spare,
+            founder: None,
+            masters: BTreeMap::new(),
+            available: None,
+            election: Election::default(),
+            leaderless_since: None,
+            newcomer_at: now,
+            ticked: now,
+        }
+    }
+
+    /// The cluster, once it is known.
+    pub fn cluster(&self) -> Option<ClusterId> {
+        self.cluster
+    }
+
+    /// Every master that is shown, by id.
+    pub fn masters(&self) -> &BTreeMap<NodeId, Master> {
+        &self.masters
+    }
+
+    /// The available server.
+    pub fn available(&self) -> Option<&Master> {
+        self.masters.get(&self.available?)
+    }
+
+    /// When the next [`Input::Tick`] is due at the latest.
+    pub fn next_tick(&self) -> Instant {
+        let regular = self.ticked + self.down_after / 10;
+        self.election.deadline().map_or(regular, |deadline| deadline.min(regular))
+    }
+
+    /// Takes one input at the time `now`, which is `wall` for people.
+    pub fn step(&mut self, input: Input, now: Instant, wall: UnixMillis) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Hello(session, hello) => self.hello(session, hello, now, wall, &mut effects),
+            Input::Progress(session, progress) => {
+                self.progress(session, progress, now, &mut effects);
+            }
+            Input::Leaving(session) => {
+                if let Some(master) = self.of_session(session) {
+                    master.leaving = true;
+                }
+            }
+            Input::Lost(session) => {
+                if let Some(master) = self.of_session(session) {
+                    master.session = None;
+                    master.progress.leading = false;
+                }
+                self.founder.take_if(|founder| *founder == session);
+            }
+            Input::Tick => self.tick(now),
+        }
+        self.found(now, &mut effects);
+        self.choose(now, &mut effects);
+        self.show(wall, &mut effects);
+        effects
+    }
+
+    fn of_session(&mut self, session: SessionId) -> Option<&mut Master> {
+        self.masters.values_mut().find(|master| master.session == Some(session))
+    }
+
+    fn hello(
+        &mut self,
+        session: SessionId,
+        hello: Hello,
+        now: Instant,
+        wall: UnixMillis,
+        effects: &mut Vec<Effect>,
+    ) {
+        match (self.cluster, hello.cluster) {
+            (Some(own), Some(other)) if own != other => {
+                let reason = format!(
+                    "{} belongs to cluster {other}, this router to cluster {own}: give each cluster a router and data directories of its own",
+                    hello.name
+                );
+                effects.push(Effect::Turn(session, reason));
+                return;
+            }
+            (None, Some(cluster)) => self.adopt(cluster, effects),
+            _ => {}
+        }
+        self.masters.retain(|node, master| {
+            *node == hello.node || master.lives() || master.hello.name != hello.name
+        });
+        if let Some(Master { session: Some(replaced), .. }) = self.masters.get(&hello.node) {
+            effects.push(Effect::Close(*replaced));
+        }
+        self.newcomer_at = now;
+        self.election.encourage();
+        let master = Master {
+            progress: Progress::default(),
+            since: wall,
+            state: State::CatchingUp,
+            session: Some(session),
+            heard: now,
+            silent: false,
+            leaving: false,
+            hello,
+        };
+        self.masters.insert(master.hello.node, master);
+        effects.push(Effect::Publish);
+    }
+
+    fn progress(
+        &mut self,
+        session: SessionId,
+        progress: Progress,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let reported = progress.cluster;
+        let Some(master) = self.of_session(session) else { return };
+        master.heard = now;
+        master.silent = false;
+        let (node, probe) = (master.hello.node, progress.probe);
+        master.progress = progress;
+        self.election.answered(node, probe);
+        if let (None, Some(cluster)) = (self.cluster, reported) {
+            self.adopt(cluster, effects);
+        }
+    }
+
+    fn adopt(&mut self, cluster: ClusterId, effects: &mut Vec<Effect>) {
+        self.cluster = Some(cluster);
+        self.founder = None;
+        effects.push(Effect::Adopt(cluster));
+    }
+
+    fn tick(&mut self, now: Instant) {
+        // After a pause of our own (a stopped process, a sleeping machine) nobody's silence counts.
+        let paused = now - self.ticked > self.down_after / 2;
+        self.ticked = now;
+        for master in self.masters.values_mut() {
+            if paused {
+                master.heard = now;
+            } else if now - master.heard > self.down_after {
+                master.silent = true;
+            }
+        }
+        self.masters.retain(|_, master| master.lives() || now - master.heard < SHOWN_FOR);
+    }
+
+    /// Founds a cluster where there is none and nobody knows of one.
+    fn found(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.cluster.is_some() || self.founder.is_some() || now - self.newcomer_at < SETTLE {
+            return;
+        }
+        let first = self.masters.values().filter(|m| m.lives()).min_by_key(|m| &m.hello.name);
+        if let Some(session) = first.and_then(|master| master.session) {
+            self.founder = Some(session);
+            effects.push(Effect::Found(session, self.spare_cluster));
+            self.spare_cluster = self.spare_cluster.next();
+        }
+    }
+
+    /// Decides which master is available, and directs an election where none is.
+    fn choose(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let leader = self
+            .masters
+            .values()
+            .filter(|master| master.leads())
+            .max_by_key(|master| master.progress.term)
+            .map(|master| (master.hello.node, master.leaving));
+        let lost = self.available.is_some_and(|node| {
+            !self.masters.get(&node).is_some_and(Master::lives)
+        });
+        let before = std::mem::replace(&mut self.available, leader.map(|(node, _)| node));
+        if before != self.available {
+            effects.push(Effect::Publish);
+        }
+        match leader {
+            Some((_, false)) => {
+                self.leaderless_since = None;
+                self.election.end();
+                return;
+            }
+            Some((_, true)) => self.election.begin(),
+            None if lost => self.election.begin(),
+            None => {
+                let since = *self.leaderless_since.get_or_insert(now);
+                if now - since >= LEADERLESS {
+                    self.election.begin();
+                }
+            }
+        }
+        for order in self.election.advance(now, &self.candidates()) {
+            effects.push(match order {
+                Order::Probe(session, number) => Effect::Probe(session, number),
+                Order::Stand(session) => Effect::Stand(session),
+            });
+        }
+    }
+
+    fn candidates(&self) -> Vec<Candidate> {
+        let eligible = |master: &&Master| {
+            master.lives() && master.progress.voter && !master.leaving && !master.progress.leading
+        };
+        let candidate = |master: &Master| {
+            Some(Candidate {
+                node: master.hello.node,
+                session: master.session?,
+                last_log: master.progress.last_log,
+            })
+        };
+        self.masters.values().filter(eligible).filter_map(candidate).collect()
+    }
+
+    /// Brings every master's shown state up to date.
+    fn show(&mut self, wall: UnixMillis, effects: &mut Vec<Effect>) {
+        let available = self.available;
+        let voters = self.available().map(|leader| leader.progress.voters.clone());
+        for (node, master) in &mut self.masters {
+            let votes = match &voters {
+                Some(voters) => voters.contains(node),
+                None => master.progress.voter,
+            };
+            let state = if !master.lives() {
+                State::Down
+            } else if available == Some(*node) {
+                State::Available
+            } else if votes {
+                State::Standby
+            } else {
+                State::CatchingUp
+            };
+            if state != master.state {
+                tracing::info!(master = %master.hello.name, ?state, "now");
+                if State::Down == state || State::Down == master.state {
+                    effects.push(Effect::Publish);
+                }
+                master.state = state;
+                master.since = wall;
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The masters' streams, from the wire to the hub and back.
+
+use std::pin::Pin;
+
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    hub::{Handle, Session},
+    registry::{self, SessionId},
+};
+use crate::wire::internal::{
+    Directive, Hello, MasterReport, Progress, master_report::Report,
+    registry_service_server::RegistryService,
+};
+
+/// Serves the masters' reports.
+pub struct RegistryServer {
+    hub: Handle,
+}
+
+impl RegistryServer {
+    /// Feeds `hub`.
+    pub fn new(hub: Handle) -> Self {
+        Self { hub }
+    }
+}
+
+fn hello(wire: Hello) -> registry::Hello {
+    registry::Hello {
+        node: wire.node_id,
+        name: wire.name,
+        cluster: wire.cluster_id.parse().ok(),
+        client_address: wire.client_address,
+        peer_address: wire.peer_address,
+        pid: wire.pid,
+        reboots: wire.reboots,
+    }
+}
+
+fn progress(wire: Progress) -> registry::Progress {
+    registry::Progress {
+        term: wire.term,
+        last_log: (wire.last_log_term, wire.last_log_index),
+        applied: wire.applied_index,
+        leading: wire.leading,
+        voter: wire.voter,
+        voters: wire.voters,
+        cluster: wire.cluster_id.parse().ok(),
+        probe: wire.probe,
+    }
+}
+
+/// Hands every report on; returns when the stream ends, however it ends.
+async fn follow(hub: Handle, session: SessionId, mut reports: Streaming<MasterReport>) {
+    while let Ok(Some(MasterReport { report })) = reports.message().await {
+        match report {
+            Some(Report::Progress(wire)) => hub.progress(session, progress(wire)).await,
+            Some(Report::Leaving(_)) => hub.leaving(session).await,
+            Some(Report::Hello(_)) | None => {}
+        }
+    }
+    hub.lost(session).await;
+}
+
+#[tonic::async_trait]
+impl RegistryService for RegistryServer {
+    type ReportStream = Pin<Box<dyn Stream<Item = Result<Directive, Status>> + Send>>;
+
+    async fn report(
+        &self,
+        request: Request<Streaming<MasterReport>>,
+    ) -> Result<Response<Self::ReportStream>, Status> {
+        let mut reports = request.into_inner();
+        let first = reports.message().await?.and_then(|report| report.report);
+        let Some(Report::Hello(wire)) = first else {
+            return Err(Status::invalid_argument("a master's first report is its Hello"));
+        };
+        let Session { id, directives } = self
+            .hub
+            .open(hello(wire))
+            .await
+            .ok_or_else(|| Status::unavailable("the router is stopping"))?;
+        tokio::spawn(follow(self.hub.clone(), id, reports));
+        let directives = tokio_stream::StreamExt::map(ReceiverStream::new(directives), Ok);
+        Ok(Response::new(Box::pin(directives)))
+    }
+}

@@ -1,0 +1,42 @@
+//! gRPC servers as every role runs them: bounded, kept alive, and stopped in order.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tonic::{service::Routes, transport::Server};
+
+use crate::host::net::{self, Listener};
+
+/// Streams on one connection between nodes; clients' are limited by a setting.
+pub const NODE_STREAMS: u32 = 1_024;
+/// Largest request of a client in bytes: a post of 10,000 characters of four bytes, with room.
+pub const CLIENT_MESSAGE_BYTES: usize = 64 << 10;
+/// Streams that are reset before they are served, until the connection is closed as abusive:
+/// hyper's own limit, named so that it is not lifted by accident.
+const PENDING_RESETS: usize = 20;
+/// How long open calls may take to end once the server stops.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves `routes` on `listener` until `stop`; then accepts nothing new, and gives what is under
+/// way a moment to end.
+pub async fn serve(
+    listener: Listener,
+    routes: Routes,
+    streams_per_connection: u32,
+    stop: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(net::KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(net::KEEPALIVE_TIMEOUT))
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
+        .max_concurrent_streams(streams_per_connection)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(listener.incoming(), stop.clone().cancelled_owned());
+    let mut server = std::pin::pin!(server);
+    tokio::select! {
+        ended = &mut server => return ended,
+        () = stop.cancelled() => {}
+    }
+    timeout(LINGER, server).await.unwrap_or(Ok(()))
+}
