@@ -1,0 +1,108 @@
+//! The public API on a master: who calls, whether this is the server to ask, and what it answers.
+//!
+//! - [`refusal`]: every way to say no, and what the caller should do then
+//! - [`parse`]: requests from the wire, checked once
+//! - [`service`]: the calls
+//! - [`subscription`]: one live timeline
+//!
+//! The rules themselves are the social graph's.
+
+pub mod parse;
+pub mod refusal;
+pub mod service;
+pub mod subscription;
+
+use tokio::sync::watch;
+use tonic::metadata::MetadataMap;
+
+use self::refusal::Refused;
+use super::{
+    delivery::Delivery,
+    passwords::Passwords,
+    sessions::{SessionError, Sessions},
+};
+use crate::{
+    directory::Location,
+    host::clock,
+    replication::{
+        node::Node, reads::Reads, state_store::StateReader, writes::{WriteError, Writes},
+    },
+    settings::Limits,
+    social::{Account, Command, Reply, View},
+};
+
+/// What the calls work with.
+pub struct Api {
+    node: Node,
+    state: StateReader,
+    writes: Writes,
+    reads: Reads,
+    delivery: Delivery,
+    sessions: Sessions,
+    passwords: Passwords,
+    location: watch::Receiver<Location>,
+    limits: Limits,
+}
+
+impl Api {
+    /// The API of one master.
+    #[expect(clippy::too_many_arguments, reason = "each part is made once, in one place")]
+    pub fn new(
+        node: Node,
+        state: StateReader,
+        writes: Writes,
+        reads: Reads,
+        delivery: Delivery,
+        sessions: Sessions,
+        passwords: Passwords,
+        location: watch::Receiver<Location>,
+        limits: Limits,
+    ) -> Self {
+        Self { node, state, writes, reads, delivery, sessions, passwords, location, limits }
+    }
+
+    /// Refuses where this master is not the available server.
+    fn available(&self) -> Result<(), Refused> {
+        if self.node.leads() { Ok(()) } else { Err(self.elsewhere()) }
+    }
+
+    fn elsewhere(&self) -> Refused {
+        let location = self.location.borrow();
+        let address = location.available.as_ref().map(|server| server.address.clone());
+        Refused::Elsewhere(address)
+    }
+
+    /// The account that the call's session token speaks for.
+    fn caller(&self, metadata: &MetadataMap) -> Result<Account, Refused> {
+        self.available()?;
+        let token = metadata
+            .get("authorization")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or_else(|| Refused::session(&SessionError::Invalid))?;
+        self.sessions.check(token, clock::now()).map_err(|error| Refused::session(&error))
+    }
+
+    /// Everything that was acknowledged before this call.
+    async fn view(&self) -> Result<View, Refused> {
+        self.reads.confirm().await.map_err(|error| self.unwritten(error))?;
+        self.glance()
+    }
+
+    /// The state as this master has it, which may lag.
+    fn glance(&self) -> Result<View, Refused> {
+        let view = self.state.read().and_then(|transaction| View::open(&transaction));
+        view.map_err(|error| Refused::broken(&error))
+    }
+
+    async fn submit(&self, command: Command) -> Result<Reply, Refused> {
+        self.writes.submit(command).await.map_err(|error| self.unwritten(error))
+    }
+
+    fn unwritten(&self, error: WriteError) -> Refused {
+        match error {
+            WriteError::NotLeading => self.elsewhere(),
+            WriteError::Overloaded => Refused::Overloaded,
+        }
+    }
+}

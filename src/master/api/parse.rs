@@ -1,0 +1,72 @@
+//! Requests from the wire, checked once.
+
+use super::refusal::Refused;
+use crate::{
+    domain::{ClientId, PostId, RequestId},
+    social::Cursor,
+    wire::v1,
+};
+
+/// Posts on a page where the caller does not say.
+const DEFAULT_PAGE: usize = 20;
+
+/// A request's id.
+pub fn request_id(wire: Option<v1::RequestId>) -> Result<RequestId, Refused> {
+    let wire = wire.ok_or_else(|| Refused::invalid("request_id is missing"))?;
+    let client: [u8; 16] = wire
+        .client_id
+        .try_into()
+        .map_err(|_| Refused::invalid("request_id.client_id must have 16 bytes"))?;
+    if wire.sequence == 0 {
+        return Err(Refused::invalid("request_id.sequence counts from 1"));
+    }
+    Ok(RequestId { client: ClientId(u128::from_be_bytes(client)), sequence: wire.sequence })
+}
+
+/// How many posts a page is to have.
+pub fn post_count(wanted: u32, limit: usize) -> usize {
+    match usize::try_from(wanted) {
+        Ok(0) => DEFAULT_PAGE.min(limit),
+        wanted => wanted.unwrap_or(limit).min(limit),
+    }
+}
+
+/// How many names a page is to have.
+pub fn name_count(wanted: u32, limit: usize) -> usize {
+    match usize::try_from(wanted) {
+        Ok(0) | Err(_) => limit,
+        Ok(wanted) => wanted.min(limit),
+    }
+}
+
+/// Where to read from: the newest posts where nothing is said.
+pub fn cursor(before: Option<PostId>, after: Option<PostId>) -> Cursor {
+    match (before, after) {
+        (_, Some(after)) => Cursor::After(after),
+        (before, None) => Cursor::Before(before.unwrap_or(PostId::MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_needs_a_whole_id() {
+        let whole = v1::RequestId { client_id: vec![1; 16], sequence: 1 };
+        assert!(request_id(Some(whole.clone())).is_ok());
+        for broken in [
+            None,
+            Some(v1::RequestId { sequence: 0, ..whole.clone() }),
+            Some(v1::RequestId { client_id: vec![1; 15], ..whole }),
+        ] {
+            assert!(request_id(broken).is_err());
+        }
+    }
+
+    #[test]
+    fn pages_stay_within_the_limit() {
+        assert_eq!([0, 7, 1_000].map(|wanted| post_count(wanted, 100)), [20, 7, 100]);
+        assert_eq!([0, 7, 1_000].map(|wanted| name_count(wanted, 100)), [100, 7, 100]);
+    }
+}

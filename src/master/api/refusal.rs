@@ -1,0 +1,117 @@
+//! Every way to say no: a gRPC status, a message for people, and for programs one of *repeat here*,
+//! *go elsewhere*, *give up*.
+
+use tonic::{Code, Status, metadata::MetadataMap};
+
+use crate::{
+    domain::{NameError, TextError},
+    master::sessions::SessionError,
+    social::Refusal,
+    wire::{AVAILABLE_KEY, RETRY_KEY},
+};
+
+/// Why a call is not answered as it was meant.
+#[derive(Debug)]
+pub enum Refused {
+    /// Another master is the available server: at this address, if it is known.
+    Elsewhere(Option<String>),
+    /// Too much at once.
+    Overloaded,
+    /// As many live timelines are open as are allowed.
+    TooManyStreams,
+    /// A live timeline was closed: its reader was too slow, or this master ceased to lead.
+    Interrupted,
+    /// A fault of this server.
+    Broken(String),
+    /// No answer will ever be different.
+    Never(Code, String),
+}
+
+impl Refused {
+    /// The request itself is wrong.
+    pub fn invalid(why: impl Into<String>) -> Self {
+        Self::Never(Code::InvalidArgument, why.into())
+    }
+
+    /// Not logged in, or not any more.
+    pub fn session(error: &SessionError) -> Self {
+        match error {
+            SessionError::Invalid | SessionError::Expired => {
+                Self::Never(Code::Unauthenticated, error.to_string())
+            }
+            SessionError::NoKey => Self::Overloaded,
+            SessionError::State(error) => Self::broken(error),
+        }
+    }
+
+    /// Our own disk or state.
+    pub fn broken(error: &redb::Error) -> Self {
+        tracing::error!(%error, "cannot read the state");
+        Self::Broken(error.to_string())
+    }
+}
+
+impl From<NameError> for Refused {
+    fn from(error: NameError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<TextError> for Refused {
+    fn from(error: TextError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::NoSuchUser => Code::NotFound,
+            Refusal::AlreadyFollowing => Code::AlreadyExists,
+            Refusal::NotFollowing => Code::FailedPrecondition,
+            Refusal::Oneself => Code::InvalidArgument,
+            Refusal::StaleRequest => Code::OutOfRange,
+            Refusal::NoSuchAccount => Code::Unauthenticated,
+        };
+        Self::Never(code, refusal.to_string())
+    }
+}
+
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Self {
+        let (code, message, retry, available) = match refused {
+            Refused::Elsewhere(available) => {
+                let message = match &available {
+                    Some(address) => format!("the available server is {address}: ask there"),
+                    None => "there is no available server at this moment: ask again".to_owned(),
+                };
+                (Code::Unavailable, message, "elsewhere", available)
+            }
+            Refused::Overloaded => {
+                let message = "this server has too much to do: ask again in a moment".to_owned();
+                (Code::ResourceExhausted, message, "here", None)
+            }
+            Refused::TooManyStreams => {
+                let message =
+                    "this server has as many live timelines open as it may: ask again later";
+                (Code::ResourceExhausted, message.to_owned(), "here", None)
+            }
+            Refused::Interrupted => {
+                let message = "the live timeline was closed, because its reader was too slow or \
+                    the available server has changed: resume after the last post";
+                (Code::Aborted, message.to_owned(), "here", None)
+            }
+            Refused::Broken(why) => {
+                let message = format!("this server is broken: {why}");
+                (Code::Internal, message, "elsewhere", None)
+            }
+            Refused::Never(code, message) => (code, message, "never", None),
+        };
+        let mut metadata = MetadataMap::new();
+        metadata.insert(RETRY_KEY, retry.parse().expect("ASCII"));
+        if let Some(address) = available.and_then(|address| address.parse().ok()) {
+            metadata.insert(AVAILABLE_KEY, address);
+        }
+        Self::with_metadata(code, message, metadata)
+    }
+}

@@ -1,0 +1,254 @@
+//! The calls of `tinysns.v1.SocialService`.
+
+use tonic::{Code, Request, Response, Status};
+
+use super::{
+    Api, parse,
+    refusal::Refused,
+    subscription::{self, Events},
+};
+use crate::{
+    domain::{Post, PostId, PostText, UserName},
+    host::clock,
+    master::passwords,
+    social::{Account, Command, Refusal, Reply},
+    wire::v1::{
+        self, FollowReply, FollowRequest, ListKind, ListReply, ListRequest, LogInReply,
+        LogInRequest, PostPage, PostsRequest, PublishReply, PublishRequest, SubscribeRequest,
+        TimelineRequest, UnfollowReply, UnfollowRequest, posts_request,
+        social_service_server::SocialService, timeline_request,
+    },
+};
+
+impl Api {
+    async fn do_log_in(&self, request: LogInRequest) -> Result<LogInReply, Refused> {
+        let LogInRequest { username, password } = request;
+        self.available()?;
+        let name = UserName::new(username)?;
+        if password.len() > passwords::MAX_BYTES {
+            return Err(Refused::invalid(format!(
+                "a password has at most {} bytes",
+                passwords::MAX_BYTES
+            )));
+        }
+        let account = match self.view().await?.account_by_name(&name) {
+            Ok(Some(account)) => account,
+            Ok(None) => self.create(name, password.clone()).await?,
+            Err(error) => return Err(Refused::broken(&error)),
+        };
+        if !account.created {
+            self.prove(&account, password).await?;
+        }
+        let (session_token, expires_at_ms) = self
+            .sessions
+            .begin(&account, clock::now())
+            .map_err(|error| Refused::session(&error))?;
+        Ok(LogInReply {
+            session_token,
+            username: account.name.into(),
+            created: account.created,
+            expires_at_ms,
+        })
+    }
+
+    async fn create(&self, name: UserName, password: String) -> Result<Account, Refused> {
+        let password_hash =
+            if password.is_empty() { None } else { Some(self.passwords.hash(password).await) };
+        match self.submit(Command::CreateAccount { name, password_hash }).await? {
+            Reply::Account(account) => Ok(account),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn prove(&self, account: &Account, password: String) -> Result<(), Refused> {
+        let wrong = |why: &str| Refused::Never(Code::PermissionDenied, why.to_owned());
+        match &account.password_hash {
+            None if password.is_empty() => Ok(()),
+            None => Err(wrong("this account has no password: log in without one")),
+            Some(_) if password.is_empty() => Err(wrong("this account needs its password")),
+            Some(hash) => {
+                if self.passwords.verify(password, hash.clone()).await {
+                    Ok(())
+                } else {
+                    Err(wrong("wrong password"))
+                }
+            }
+        }
+    }
+
+    async fn do_list(&self, request: Request<ListRequest>) -> Result<ListReply, Refused> {
+        let caller = self.caller(request.metadata())?;
+        let ListRequest { kind, page_size, page_token } = request.into_inner();
+        let kind = ListKind::try_from(kind).unwrap_or(ListKind::Unspecified);
+        let limit = parse::name_count(page_size, self.limits.page_size);
+        let after = (!page_token.is_empty()).then_some(page_token.as_str());
+        let view = self.view().await?;
+        let page = match kind {
+            ListKind::Users => view.users(after, limit),
+            ListKind::Following => view.following(caller.user, after, limit),
+            ListKind::Followers => view.followers(caller.user, after, limit),
+            ListKind::Unspecified => {
+                return Err(Refused::invalid("kind must be USERS, FOLLOWING or FOLLOWERS"));
+            }
+        };
+        let page = page.map_err(|error| Refused::broken(&error))?;
+        Ok(ListReply {
+            usernames: page.names.into_iter().map(String::from).collect(),
+            next_page_token: page.next.unwrap_or_default(),
+        })
+    }
+
+    async fn do_publish(&self, request: Request<PublishRequest>) -> Result<PublishReply, Refused> {
+        let caller = self.caller(request.metadata())?;
+        let PublishRequest { request_id, text } = request.into_inner();
+        let text = PostText::new(text, self.limits.post_chars)?;
+        let request = parse::request_id(request_id)?;
+        match self.submit(Command::Publish { user: caller.user, request, text }).await? {
+            Reply::Published { post, posted_at } => {
+                Ok(PublishReply { post_id: post, posted_at_ms: posted_at })
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn do_timeline(&self, request: Request<TimelineRequest>) -> Result<PostPage, Refused> {
+        let caller = self.caller(request.metadata())?;
+        let TimelineRequest { cursor, page_size } = request.into_inner();
+        let cursor = match cursor {
+            Some(timeline_request::Cursor::Before(id)) => parse::cursor(Some(id), None),
+            Some(timeline_request::Cursor::After(id)) => parse::cursor(None, Some(id)),
+            None => parse::cursor(None, None),
+        };
+        let limit = parse::post_count(page_size, self.limits.page_size);
+        let view = self.view().await?;
+        page(view.newest_post(), view.timeline(caller.user, cursor, limit))
+    }
+
+    async fn do_posts(&self, request: Request<PostsRequest>) -> Result<PostPage, Refused> {
+        self.caller(request.metadata())?;
+        let PostsRequest { username, cursor, page_size } = request.into_inner();
+        let name = UserName::new(username)?;
+        let cursor = match cursor {
+            Some(posts_request::Cursor::Before(id)) => parse::cursor(Some(id), None),
+            Some(posts_request::Cursor::After(id)) => parse::cursor(None, Some(id)),
+            None => parse::cursor(None, None),
+        };
+        let limit = parse::post_count(page_size, self.limits.page_size);
+        let view = self.view().await?;
+        let author = view.account_by_name(&name).map_err(|error| Refused::broken(&error))?;
+        let author = author.ok_or(Refusal::NoSuchUser)?;
+        page(view.newest_post(), view.posts_of(author.user, cursor, limit))
+    }
+
+    async fn do_subscribe(&self, request: Request<SubscribeRequest>) -> Result<Events, Refused> {
+        let caller = self.caller(request.metadata())?;
+        let view = self.view().await?;
+        let after = request.into_inner().after.unwrap_or_else(|| view.newest_post());
+        let state = self.state.clone();
+        let inbox = self
+            .delivery
+            .open(caller.user, || {
+                let sources = self.glance()?.following_ids(caller.user);
+                sources.map_err(|error| Refused::broken(&error))
+            })?
+            .map_err(|_too_many| Refused::TooManyStreams)?;
+        Ok(subscription::start(caller.user, after, inbox, state))
+    }
+}
+
+/// A reply that belongs to another command, or a refusal.
+fn unexpected(reply: &Reply) -> Refused {
+    match reply {
+        Reply::Refused(refusal) => (*refusal).into(),
+        other => Refused::Broken(format!("unexpected reply {other:?}")),
+    }
+}
+
+fn done(reply: &Reply) -> Result<(), Refused> {
+    match reply {
+        Reply::Done => Ok(()),
+        other => Err(unexpected(other)),
+    }
+}
+
+fn page(as_of: PostId, page: Result<(Vec<Post>, bool), redb::Error>) -> Result<PostPage, Refused> {
+    let (posts, more) = page.map_err(|error| Refused::broken(&error))?;
+    Ok(PostPage { posts: posts.into_iter().map(wire_post).collect(), as_of, more })
+}
+
+/// A post as it is sent.
+pub fn wire_post(post: Post) -> v1::Post {
+    v1::Post {
+        id: post.id,
+        author: post.author_name.into(),
+        posted_at_ms: post.posted_at,
+        text: post.text,
+    }
+}
+
+#[tonic::async_trait]
+impl SocialService for Api {
+    async fn log_in(&self, request: Request<LogInRequest>) -> Result<Response<LogInReply>, Status> {
+        Ok(Response::new(self.do_log_in(request.into_inner()).await?))
+    }
+
+    async fn follow(
+        &self,
+        request: Request<FollowRequest>,
+    ) -> Result<Response<FollowReply>, Status> {
+        let user = self.caller(request.metadata())?.user;
+        let FollowRequest { request_id, username } = request.into_inner();
+        let target = UserName::new(username).map_err(Refused::from)?;
+        let request = parse::request_id(request_id)?;
+        let reply = self.submit(Command::Follow { user, request, target }).await?;
+        if reply == Reply::Refused(Refusal::Oneself) {
+            let why = "nobody follows themselves: you know your own posts already";
+            return Err(Refused::Never(Code::AlreadyExists, why.to_owned()).into());
+        }
+        done(&reply)?;
+        Ok(Response::new(FollowReply {}))
+    }
+
+    async fn unfollow(
+        &self,
+        request: Request<UnfollowRequest>,
+    ) -> Result<Response<UnfollowReply>, Status> {
+        let user = self.caller(request.metadata())?.user;
+        let UnfollowRequest { request_id, username } = request.into_inner();
+        let target = UserName::new(username).map_err(Refused::from)?;
+        let request = parse::request_id(request_id)?;
+        done(&self.submit(Command::Unfollow { user, request, target }).await?)?;
+        Ok(Response::new(UnfollowReply {}))
+    }
+
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
+        Ok(Response::new(self.do_list(request).await?))
+    }
+
+    async fn publish(
+        &self,
+        request: Request<PublishRequest>,
+    ) -> Result<Response<PublishReply>, Status> {
+        Ok(Response::new(self.do_publish(request).await?))
+    }
+
+    async fn timeline(
+        &self,
+        request: Request<TimelineRequest>,
+    ) -> Result<Response<PostPage>, Status> {
+        Ok(Response::new(self.do_timeline(request).await?))
+    }
+
+    async fn posts(&self, request: Request<PostsRequest>) -> Result<Response<PostPage>, Status> {
+        Ok(Response::new(self.do_posts(request).await?))
+    }
+
+    type SubscribeStream = Events;
+
+    async fn subscribe(
+        &self,
+        request: Request<SubscribeRequest>,
+    ) -> Result<Response<Events>, Status> {
+        Ok(Response::new(self.do_subscribe(request).await?))
+    }
+}
