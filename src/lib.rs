@@ -5,4 +5,5 @@
 pub mod domain;
 pub mod host;
 pub mod settings;
+pub mod social;
 pub mod wire;
