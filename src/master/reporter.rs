@@ -183,7 +183,7 @@ impl Reporter {
                 }
             }
             metrics.mark_unchanged();
-            let Some(progress) = self.progress(probe).await else { return Ok(Ended::Cancelled) };
+            let progress = self.progress(probe).await;
             if reports.try_send(report(Report::Progress(progress))).is_err() {
                 return Ok(Ended::Lost);
             }
@@ -261,16 +261,15 @@ impl Reporter {
         }
     }
 
-    /// Where this master stands; none when its consensus has stopped. A core that waits for a hung
-    /// disk does not answer, and so the report fails to come, as it should.
-    async fn progress(&self, probe: u64) -> Option<Progress> {
-        let last_log =
-            self.node.raft().with_raft_state(|state| state.last_log_id().copied()).await.ok()?;
+    /// Where this master stands. A consensus that waits for a hung disk does not answer, and so the
+    /// report fails to come, as it should.
+    async fn progress(&self, probe: u64) -> Progress {
+        let last_log = self.node.last_log().await;
         let metrics = self.node.raft().metrics().borrow().clone();
         let leading = metrics.state == ServerState::Leader;
         let membership = metrics.membership_config.membership();
         let voters = membership.voter_ids();
-        Some(Progress {
+        Progress {
             term: metrics.current_term,
             last_log_term: last_log.map_or(0, |id| id.leader_id.term),
             last_log_index: last_log.map_or(0, |id| id.index),
@@ -280,7 +279,7 @@ impl Reporter {
             voters: if leading { voters.collect() } else { Vec::new() },
             cluster_id: self.node.cluster().map_or(String::new(), |id| id.to_string()),
             probe,
-        })
+        }
     }
 }
 

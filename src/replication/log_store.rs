@@ -183,6 +183,15 @@ impl LogStore {
         Ok(Some(*decode_entry(entry.value())?.get_log_id()))
     }
 
+    /// The position of the last entry, whether it is still here or was purged.
+    pub fn last_log_id(&self) -> Result<Option<LogId>, redb::Error> {
+        let recent = self.recent().back().map(|entry| entry.log_id);
+        match recent {
+            Some(last) => Ok(Some(last)),
+            None => Ok(self.last_entry()?.or(self.purged()?)),
+        }
+    }
+
     fn purged(&self) -> Result<Option<LogId>, redb::Error> {
         Ok(self.fact(PURGED)?.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
     }

@@ -10,7 +10,7 @@ use openraft::{Config, ServerState, SnapshotPolicy, storage::RaftStateMachine};
 use tokio::sync::{Mutex, watch};
 
 use super::{
-    Consensus, NodeInfo, Raft,
+    Consensus, LogId, NodeInfo, Raft,
     log_store::{LogStore, OpenError},
     peers::Peers,
     state_store::{Observer, StateReader, StateStore},
@@ -155,6 +155,13 @@ impl Node {
     /// Whether this node leads, as far as it knows.
     pub fn leads(&self) -> bool {
         self.inner.raft.server_metrics().borrow().state == ServerState::Leader
+    }
+
+    /// The position of the last log entry, by the consensus that is at work: while it waits for a
+    /// hung disk this does not return. None for an empty log, and when the consensus has stopped.
+    pub async fn last_log(&self) -> Option<LogId> {
+        self.inner.raft.with_raft_state(|_| ()).await.ok()?;
+        self.inner.log.last_log_id().expect("a failing disk ends this node")
     }
 
     /// Belongs to `cluster` from now on; refused where the node belongs to another.

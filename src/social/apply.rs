@@ -1,0 +1,216 @@
+//! The one place where the state changes.
+//!
+//! Total: no command can panic, whatever it says; a refusal is a reply. Errors are those of the
+//! disk alone, after which the transaction must be thrown away.
+
+use redb::{Error, ReadableTable, WriteTransaction};
+
+use super::{
+    Account, Command, Event, Refusal, Reply, Stamped,
+    requests::Seen,
+    tables::{self, Follow, Meta, Tables, UserRecord},
+};
+use crate::domain::{Post, PostText, RequestId, UnixMillis, UserId, UserName};
+
+/// The state within one write transaction, in which any number of commands is applied.
+pub struct Graph<'txn> {
+    tables: Tables<'txn>,
+    /// As the table holds it between two commands.
+    meta: Meta,
+}
+
+/// What a command comes to.
+type Outcome = (Reply, Option<Event>);
+
+impl<'txn> Graph<'txn> {
+    /// Opens the state, making it where there is none. It must be dropped before the transaction
+    /// is committed.
+    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, Error> {
+        let tables = Tables::open(transaction)?;
+        let meta = tables::meta(&tables.meta)?;
+        Ok(Self { tables, meta })
+    }
+
+    /// Does what a command says, once.
+    pub fn apply(&mut self, stamped: Stamped) -> Result<Outcome, Error> {
+        let before = self.meta;
+        let at = stamped.at.max(self.meta.applied_at);
+        self.meta.applied_at = at;
+        self.tables.memory.forget_unused(at)?;
+        let outcome = self.dispatch(at, stamped.command)?;
+        if self.meta != before {
+            self.tables.put_meta(&self.meta)?;
+        }
+        Ok(outcome)
+    }
+
+    fn dispatch(&mut self, at: UnixMillis, command: Command) -> Result<Outcome, Error> {
+        match command {
+            Command::FoundCluster { signing_key } => {
+                self.meta.signing_key.get_or_insert(signing_key);
+                Ok((Reply::Done, None))
+            }
+            Command::CreateAccount { name, password_hash } => {
+                let account = self.create_account(name, password_hash)?;
+                Ok((Reply::Account(account), None))
+            }
+            Command::SetPassword { user, request, password_hash } => {
+                self.once(at, user, request, |graph, record| {
+                    graph.set_password(user, record, password_hash)
+                })
+            }
+            Command::Follow { user, request, target } => {
+                self.once(at, user, request, |graph, record| graph.follow(user, &record, &target))
+            }
+            Command::Unfollow { user, request, target } => {
+                self.once(at, user, request, |graph, record| graph.unfollow(user, &record, &target))
+            }
+            Command::Publish { user, request, text } => {
+                self.once(at, user, request, |graph, record| graph.publish(at, user, record, &text))
+            }
+        }
+    }
+
+    /// Makes a change for an account unless the request was answered before, and remembers the
+    /// reply.
+    fn once(
+        &mut self,
+        at: UnixMillis,
+        user: UserId,
+        request: RequestId,
+        change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, Error>,
+    ) -> Result<Outcome, Error> {
+        let Some(record) = tables::user(&self.tables.users, user.0)? else {
+            // Not remembered: ids of nobody must not fill the memory.
+            return Ok(refused(Refusal::NoSuchAccount));
+        };
+        match self.tables.memory.look_up(user.0, request)? {
+            Seen::Before(reply) => {
+                self.tables.memory.mark_used(user.0, request.client.0, at)?;
+                Ok((reply, None))
+            }
+            Seen::Stale => Ok(refused(Refusal::StaleRequest)),
+            Seen::Never => {
+                let (reply, event) = change(self, record)?;
+                self.tables.memory.remember(user.0, request, at, &reply)?;
+                Ok((reply, event))
+            }
+        }
+    }
+
+    fn create_account(
+        &mut self,
+        name: UserName,
+        password_hash: Option<String>,
+    ) -> Result<Account, Error> {
+        if let Some(user) = self.find(&name)? {
+            let record = tables::known_user(&self.tables.users, user)?;
+            return Ok(record.into_account(user, false));
+        }
+        let user = next(self.meta.newest_user)?;
+        let record = UserRecord { name, credentials: 0, password_hash };
+        self.tables.put_user(user, &record)?;
+        self.meta.newest_user = user;
+        Ok(record.into_account(user, true))
+    }
+
+    fn set_password(
+        &mut self,
+        user: UserId,
+        record: UserRecord,
+        password_hash: Option<String>,
+    ) -> Result<Outcome, Error> {
+        let credentials = record.credentials.wrapping_add(1);
+        self.tables.put_user(user.0, &UserRecord { credentials, password_hash, ..record })?;
+        Ok((Reply::Done, None))
+    }
+
+    fn follow(
+        &mut self,
+        user: UserId,
+        record: &UserRecord,
+        target: &UserName,
+    ) -> Result<Outcome, Error> {
+        let edge = match self.edge(user, record, target)? {
+            Ok(edge) => edge,
+            Err(refusal) => return Ok(refused(refusal)),
+        };
+        let key = (edge.follower, edge.followee_name.as_str());
+        if self.tables.following.get(key)?.is_some() {
+            return Ok(refused(Refusal::AlreadyFollowing));
+        }
+        self.tables.put_follow(&edge)?;
+        let followee = UserId(edge.followee);
+        Ok((Reply::Done, Some(Event::Followed { follower: user, followee, since: edge.since })))
+    }
+
+    fn unfollow(
+        &mut self,
+        user: UserId,
+        record: &UserRecord,
+        target: &UserName,
+    ) -> Result<Outcome, Error> {
+        let edge = match self.edge(user, record, target)? {
+            Ok(edge) => edge,
+            Err(refusal) => return Ok(refused(refusal)),
+        };
+        if !self.tables.remove_follow(&edge)? {
+            return Ok(refused(Refusal::NotFollowing));
+        }
+        let followee = UserId(edge.followee);
+        Ok((Reply::Done, Some(Event::Unfollowed { follower: user, followee })))
+    }
+
+    fn publish(
+        &mut self,
+        at: UnixMillis,
+        user: UserId,
+        record: UserRecord,
+        text: &PostText,
+    ) -> Result<Outcome, Error> {
+        let id = next(self.meta.newest_post)?;
+        self.tables.put_post(id, user.0, at, text.as_str())?;
+        self.meta.newest_post = id;
+        let post = Post {
+            id,
+            author: user,
+            author_name: record.name,
+            posted_at: at,
+            text: text.as_str().to_owned(),
+        };
+        Ok((Reply::Published { post: id, posted_at: at }, Some(Event::Published(post))))
+    }
+
+    /// The edge from a user to a name, which may or may not be in the graph.
+    fn edge(
+        &self,
+        user: UserId,
+        record: &UserRecord,
+        target: &UserName,
+    ) -> Result<Result<Follow, Refusal>, Error> {
+        let Some(followee) = self.find(target)? else { return Ok(Err(Refusal::NoSuchUser)) };
+        if followee == user.0 {
+            return Ok(Err(Refusal::Oneself));
+        }
+        Ok(Ok(Follow {
+            follower: user.0,
+            follower_name: record.name.folded(),
+            followee,
+            followee_name: target.folded(),
+            since: self.meta.newest_post,
+        }))
+    }
+
+    fn find(&self, name: &UserName) -> Result<Option<u64>, Error> {
+        Ok(self.tables.names.get(name.folded().as_str())?.map(|row| row.value()))
+    }
+}
+
+fn refused(refusal: Refusal) -> Outcome {
+    (Reply::Refused(refusal), None)
+}
+
+/// The id after the newest. No state counts that far; a corrupt one must not make us panic.
+fn next(newest: u64) -> Result<u64, Error> {
+    newest.checked_add(1).ok_or_else(|| Error::Corrupted("the ids are used up".to_owned()))
+}

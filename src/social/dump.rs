@@ -1,0 +1,99 @@
+//! The whole state as a stream of rows, for snapshots: postcard-encodable, ordered by table and
+//! key, so that equal states give equal dumps.
+//!
+//! Indexes are left out and made again when a dump is restored. Neither way is the whole state in
+//! memory.
+
+use redb::{Error, ReadTransaction, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    requests::StoredReply,
+    tables::{self, Follow, Meta, Snapshot, Tables, UserRecord, decode, known_user},
+};
+use crate::domain::{PostId, UnixMillis};
+
+/// One row of the state. Opaque: only [`restore`] looks inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Kind {
+    Meta(Meta),
+    User { user: u64, record: UserRecord },
+    Follow { follower: u64, followee: u64, since: PostId },
+    Post { post: PostId, author: u64, at: UnixMillis, text: String },
+    Client { user: u64, client: u128, used_at: UnixMillis },
+    Reply { user: u64, client: u128, sequence: u64, stored: StoredReply },
+}
+
+/// Streams every row of the state as the transaction sees it; none where there is no state yet.
+pub fn dump(
+    transaction: &ReadTransaction,
+) -> Result<impl Iterator<Item = Result<Row, Error>> + Send + use<>, Error> {
+    let rows = Snapshot::open(transaction)?.map(|snapshot| rows(&snapshot)).transpose()?;
+    Ok(rows.into_iter().flatten().map(|kind| kind.map(Row)))
+}
+
+/// Replaces the state by the rows of a dump. No [`Graph`](super::Graph) may be open on the
+/// transaction.
+pub fn restore(
+    transaction: &WriteTransaction,
+    rows: impl Iterator<Item = Row>,
+) -> Result<(), Error> {
+    tables::clear(transaction)?;
+    let mut tables = Tables::open(transaction)?;
+    for Row(kind) in rows {
+        put(&mut tables, kind)?;
+    }
+    Ok(())
+}
+
+/// Users come before the follows, whose index is by their names.
+fn rows(
+    snapshot: &Snapshot,
+) -> Result<impl Iterator<Item = Result<Kind, Error>> + Send + use<>, Error> {
+    let users = snapshot.users.range::<u64>(..)?.map(|row| {
+        let (user, record) = row?;
+        Ok(Kind::User { user: user.value(), record: decode(record.value())? })
+    });
+    let follows = snapshot.following.range::<(u64, &str)>(..)?.map(|row| {
+        let (key, value) = row?;
+        let (followee, since) = value.value();
+        Ok(Kind::Follow { follower: key.value().0, followee, since })
+    });
+    let posts = snapshot.posts.range::<u64>(..)?.map(|row| {
+        let (post, value) = row?;
+        let (author, at, text) = value.value();
+        Ok(Kind::Post { post: post.value(), author, at, text: text.to_owned() })
+    });
+    let clients = snapshot.clients.range::<(u64, u128)>(..)?.map(|row| {
+        let (key, used_at) = row?;
+        let (user, client) = key.value();
+        Ok(Kind::Client { user, client, used_at: used_at.value() })
+    });
+    let replies = snapshot.replies.range::<(u64, u128, u64)>(..)?.map(|row| {
+        let (key, stored) = row?;
+        let (user, client, sequence) = key.value();
+        Ok(Kind::Reply { user, client, sequence, stored: decode(stored.value())? })
+    });
+    let meta = std::iter::once(Ok(Kind::Meta(snapshot.meta)));
+    Ok(meta.chain(users).chain(follows).chain(posts).chain(clients).chain(replies))
+}
+
+fn put(tables: &mut Tables<'_>, kind: Kind) -> Result<(), Error> {
+    match kind {
+        Kind::Meta(meta) => tables.put_meta(&meta),
+        Kind::User { user, record } => tables.put_user(user, &record),
+        Kind::Follow { follower, followee, since } => {
+            let follower_name = known_user(&tables.users, follower)?.name.folded();
+            let followee_name = known_user(&tables.users, followee)?.name.folded();
+            tables.put_follow(&Follow { follower, follower_name, followee, followee_name, since })
+        }
+        Kind::Post { post, author, at, text } => tables.put_post(post, author, at, &text),
+        Kind::Client { user, client, used_at } => tables.memory.put_client(user, client, used_at),
+        Kind::Reply { user, client, sequence, stored } => {
+            tables.memory.put_reply(user, client, sequence, &stored)
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Everything that is read from the state, as one transaction sees it: reads never wait for
+//! commands, nor commands for reads.
+//!
+//! How much is read at a time is the caller's to bound. A database that holds no state yet reads
+//! as an empty one.
+
+use std::ops::Bound;
+
+use redb::{AccessGuard, Error, Range, ReadTransaction, StorageError, Value};
+
+use super::{
+    Account, Cursor,
+    tables::{self, Meta, Snapshot, known_user},
+    timeline::{self, Source},
+};
+use crate::domain::{Post, PostId, UserId, UserName};
+
+/// The state at one moment.
+pub struct View {
+    /// None before the first command.
+    snapshot: Option<Snapshot>,
+}
+
+/// Some user names, in the order of their folded forms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// As their owners wrote them.
+    pub names: Vec<UserName>,
+    /// What to pass as `after` for the next page; none where this is the last.
+    pub next: Option<String>,
+}
+
+impl View {
+    /// Opens the state as the transaction sees it.
+    pub fn open(transaction: &ReadTransaction) -> Result<Self, Error> {
+        Ok(Self { snapshot: Snapshot::open(transaction)? })
+    }
+
+    /// The key of session tokens; none until the cluster is founded.
+    pub fn signing_key(&self) -> Option<[u8; 32]> {
+        self.meta().signing_key
+    }
+
+    /// The newest post's number; 0 before the first.
+    pub fn newest_post(&self) -> PostId {
+        self.meta().newest_post
+    }
+
+    /// The account of a name, in whatever case it is written.
+    pub fn account_by_name(&self, name: &UserName) -> Result<Option<Account>, Error> {
+        let Some(snapshot) = &self.snapshot else { return Ok(None) };
+        match snapshot.names.get(name.folded().as_str())? {
+            Some(user) => self.account(UserId(user.value())),
+            None => Ok(None),
+        }
+    }
+
+    /// The account of a number.
+    pub fn account(&self, user: UserId) -> Result<Option<Account>, Error> {
+        let Some(snapshot) = &self.snapshot else { return Ok(None) };
+        let record = tables::user(&snapshot.users, user.0)?;
+        Ok(record.map(|record| record.into_account(user.0, false)))
+    }
+
+    /// Everyone after the folded name `after`; at least one name a page.
+    pub fn users(&self, after: Option<&str>, limit: usize) -> Result<Page, Error> {
+        let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = snapshot.names.range::<&str>((start, Bound::Unbounded))?;
+        page(snapshot, limit, rows.map(|row| row.map(|(_, user)| user.value())))
+    }
+
+    /// Those whom a user follows, after the folded name `after`; at least one name a page.
+    pub fn following(
+        &self,
+        user: UserId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
+        let rows = snapshot.following.range(edges_after(user, after))?;
+        page(snapshot, limit, edges_of(user, rows).map(|row| row.map(|row| row.value().0)))
+    }
+
+    /// Those who follow a user, after the folded name `after`; at least one name a page.
+    pub fn followers(
+        &self,
+        user: UserId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
+        let rows = snapshot.followers.range(edges_after(user, after))?;
+        page(snapshot, limit, edges_of(user, rows).map(|row| row.map(|row| row.value())))
+    }
+
+    /// Those whom a user follows, each with the newest post there was when the follow began: only
+    /// later ones belong to the user's timeline. In the order of their names.
+    pub fn following_ids(&self, user: UserId) -> Result<Vec<(UserId, PostId)>, Error> {
+        let sources = self.sources(user)?;
+        Ok(sources.into_iter().map(|source| (UserId(source.author), source.since)).collect())
+    }
+
+    /// A page of a user's timeline, and whether there is more in the direction of reading.
+    pub fn timeline(
+        &self,
+        user: UserId,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Post>, bool), Error> {
+        self.merge(&self.sources(user)?, cursor, limit)
+    }
+
+    /// A page of a user's own posts, and whether there is more in the direction of reading.
+    pub fn posts_of(
+        &self,
+        user: UserId,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Post>, bool), Error> {
+        self.merge(&[Source { author: user.0, since: 0 }], cursor, limit)
+    }
+
+    fn meta(&self) -> Meta {
+        self.snapshot.as_ref().map(|snapshot| snapshot.meta).unwrap_or_default()
+    }
+
+    fn sources(&self, user: UserId) -> Result<Vec<Source>, Error> {
+        let Some(snapshot) = &self.snapshot else { return Ok(Vec::new()) };
+        edges_of(user, snapshot.following.range(edges_after(user, None))?)
+            .map(|row| {
+                let (author, since) = row?.value();
+                Ok(Source { author, since })
+            })
+            .collect()
+    }
+
+    fn merge(
+        &self,
+        sources: &[Source],
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Post>, bool), Error> {
+        match &self.snapshot {
+            Some(snapshot) => timeline::merge(snapshot, sources, cursor, limit),
+            None => Ok((Vec::new(), false)),
+        }
+    }
+}
+
+type Edge<'a> = (u64, &'a str);
+
+/// The edges of a user from a name on; those of other users come after them.
+fn edges_after(user: UserId, after: Option<&str>) -> (Bound<Edge<'_>>, Bound<Edge<'_>>) {
+    let start = match after {
+        Some(name) => Bound::Excluded((user.0, name)),
+        None => Bound::Included((user.0, "")),
+    };
+    (start, Bound::Unbounded)
+}
+
+/// The values of the rows that are the user's.
+fn edges_of<'a, V: Value + 'static>(
+    user: UserId,
+    rows: Range<'a, Edge<'static>, V>,
+) -> impl Iterator<Item = Result<AccessGuard<'a, V>, StorageError>> {
+    rows.take_while(move |row| row.as_ref().map_or(true, |(key, _)| key.value().0 == user.0))
+        .map(|row| row.map(|(_, value)| value))
+}
+
+fn page(
+    snapshot: &Snapshot,
+    limit: usize,
+    users: impl Iterator<Item = Result<u64, StorageError>>,
+) -> Result<Page, Error> {
+    let mut page = Page::default();
+    for user in users {
+        let user = user?;
+        if page.names.len() >= limit.max(1) {
+            page.next = page.names.last().map(UserName::folded);
+            break;
+        }
+        page.names.push(known_user(&snapshot.users, user)?.name);
+    }
+    Ok(page)
+}

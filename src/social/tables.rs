@@ -1,0 +1,244 @@
+//! How the state lies in redb: the tables, their records, and the writes that keep a table and its
+//! indexes in step.
+//!
+//! Users, follows, posts, clients and replies are the state; names, followers, posts by author and
+//! clients by use are indexes of it, written here and nowhere else. Nothing but what a record says
+//! is decided here.
+
+use std::fmt;
+
+use redb::{
+    Error, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError,
+    WriteTransaction,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{Account, requests::Memory};
+use crate::domain::{PostId, UnixMillis, UserId, UserName};
+
+type Definition<K, V> = TableDefinition<'static, K, V>;
+type Bytes = &'static [u8];
+type Text = &'static str;
+
+/// [`Meta`], the one row.
+pub const META: Definition<(), Bytes> = Definition::new("social_meta");
+/// User → [`UserRecord`].
+pub const USERS: Definition<u64, Bytes> = Definition::new("social_users");
+/// Folded name → user.
+pub const NAMES: Definition<Text, u64> = Definition::new("social_names");
+/// Follower, folded name of the followee → followee, newest post when the follow began. By name,
+/// so that a page of names in their order costs no more than the page.
+pub const FOLLOWING: Definition<(u64, Text), (u64, u64)> = Definition::new("social_following");
+/// Followee, folded name of the follower → follower.
+pub const FOLLOWERS: Definition<(u64, Text), u64> = Definition::new("social_followers");
+/// Post → author, time, text.
+pub const POSTS: Definition<u64, PostRow> = Definition::new("social_posts");
+/// Author, post.
+pub const POSTS_BY_AUTHOR: Definition<(u64, u64), ()> = Definition::new("social_posts_by_author");
+/// User, client → about when it was last used.
+pub const CLIENTS: Definition<(u64, u128), i64> = Definition::new("social_clients");
+/// When it was last used, user, client.
+pub const CLIENTS_BY_USE: Definition<(i64, u64, u128), ()> =
+    Definition::new("social_clients_by_use");
+/// User, client, sequence → the reply and its time.
+pub const REPLIES: Definition<(u64, u128, u64), Bytes> = Definition::new("social_replies");
+
+/// Author, time, text.
+pub type PostRow = (u64, i64, Text);
+
+/// What there is one of.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    pub signing_key: Option<[u8; 32]>,
+    pub newest_user: u64,
+    pub newest_post: PostId,
+    /// The time of the last command.
+    pub applied_at: UnixMillis,
+}
+
+impl fmt::Debug for Meta {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { signing_key, newest_user, newest_post, applied_at } = self;
+        formatter
+            .debug_struct("Meta")
+            .field("founded", &signing_key.is_some())
+            .field("newest_user", newest_user)
+            .field("newest_post", newest_post)
+            .field("applied_at", applied_at)
+            .finish()
+    }
+}
+
+/// What is kept of an account.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRecord {
+    pub name: UserName,
+    pub credentials: u32,
+    pub password_hash: Option<String>,
+}
+
+impl UserRecord {
+    pub fn into_account(self, user: u64, created: bool) -> Account {
+        let Self { name, credentials, password_hash } = self;
+        Account { user: UserId(user), name, created, password_hash, credentials }
+    }
+}
+
+impl fmt::Debug for UserRecord {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "UserRecord({}, {})", self.name, self.credentials)
+    }
+}
+
+/// Every table, to be written.
+pub struct Tables<'txn> {
+    pub meta: Table<'txn, (), Bytes>,
+    pub users: Table<'txn, u64, Bytes>,
+    pub names: Table<'txn, Text, u64>,
+    pub following: Table<'txn, (u64, Text), (u64, u64)>,
+    pub followers: Table<'txn, (u64, Text), u64>,
+    pub posts: Table<'txn, u64, PostRow>,
+    pub posts_by_author: Table<'txn, (u64, u64), ()>,
+    pub memory: Memory<'txn>,
+}
+
+impl<'txn> Tables<'txn> {
+    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, Error> {
+        Ok(Self {
+            meta: transaction.open_table(META)?,
+            users: transaction.open_table(USERS)?,
+            names: transaction.open_table(NAMES)?,
+            following: transaction.open_table(FOLLOWING)?,
+            followers: transaction.open_table(FOLLOWERS)?,
+            posts: transaction.open_table(POSTS)?,
+            posts_by_author: transaction.open_table(POSTS_BY_AUTHOR)?,
+            memory: Memory::open(transaction)?,
+        })
+    }
+
+    pub fn put_meta(&mut self, meta: &Meta) -> Result<(), Error> {
+        self.meta.insert((), encode(meta).as_slice())?;
+        Ok(())
+    }
+
+    pub fn put_user(&mut self, user: u64, record: &UserRecord) -> Result<(), Error> {
+        self.users.insert(user, encode(record).as_slice())?;
+        self.names.insert(record.name.folded().as_str(), user)?;
+        Ok(())
+    }
+
+    pub fn put_follow(&mut self, follow: &Follow) -> Result<(), Error> {
+        let Follow { follower, follower_name, followee, followee_name, since } = follow;
+        self.following.insert((*follower, followee_name.as_str()), (*followee, *since))?;
+        self.followers.insert((*followee, follower_name.as_str()), *follower)?;
+        Ok(())
+    }
+
+    /// Takes the edge away; false where there was none.
+    pub fn remove_follow(&mut self, follow: &Follow) -> Result<bool, Error> {
+        let Follow { follower, follower_name, followee, followee_name, .. } = follow;
+        let existed = self.following.remove((*follower, followee_name.as_str()))?.is_some();
+        self.followers.remove((*followee, follower_name.as_str()))?;
+        Ok(existed)
+    }
+
+    pub fn put_post(
+        &mut self,
+        post: PostId,
+        author: u64,
+        at: UnixMillis,
+        text: &str,
+    ) -> Result<(), Error> {
+        self.posts.insert(post, (author, at, text))?;
+        self.posts_by_author.insert((author, post), ())?;
+        Ok(())
+    }
+}
+
+/// One edge of the graph, with the folded names it is ordered by.
+pub struct Follow {
+    pub follower: u64,
+    pub follower_name: String,
+    pub followee: u64,
+    pub followee_name: String,
+    pub since: PostId,
+}
+
+/// Empties every table.
+pub fn clear(transaction: &WriteTransaction) -> Result<(), Error> {
+    transaction.delete_table(META)?;
+    transaction.delete_table(USERS)?;
+    transaction.delete_table(NAMES)?;
+    transaction.delete_table(FOLLOWING)?;
+    transaction.delete_table(FOLLOWERS)?;
+    transaction.delete_table(POSTS)?;
+    transaction.delete_table(POSTS_BY_AUTHOR)?;
+    transaction.delete_table(CLIENTS)?;
+    transaction.delete_table(CLIENTS_BY_USE)?;
+    transaction.delete_table(REPLIES)?;
+    Ok(())
+}
+
+/// The tables that are read, as one transaction sees them.
+pub struct Snapshot {
+    pub meta: Meta,
+    pub users: ReadOnlyTable<u64, Bytes>,
+    pub names: ReadOnlyTable<Text, u64>,
+    pub following: ReadOnlyTable<(u64, Text), (u64, u64)>,
+    pub followers: ReadOnlyTable<(u64, Text), u64>,
+    pub posts: ReadOnlyTable<u64, PostRow>,
+    pub posts_by_author: ReadOnlyTable<(u64, u64), ()>,
+    pub clients: ReadOnlyTable<(u64, u128), i64>,
+    pub replies: ReadOnlyTable<(u64, u128, u64), Bytes>,
+}
+
+impl Snapshot {
+    /// None for a database in which no command was ever applied.
+    pub fn open(transaction: &ReadTransaction) -> Result<Option<Self>, Error> {
+        let meta = match transaction.open_table(META) {
+            Ok(table) => meta(&table)?,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(Self {
+            meta,
+            users: transaction.open_table(USERS)?,
+            names: transaction.open_table(NAMES)?,
+            following: transaction.open_table(FOLLOWING)?,
+            followers: transaction.open_table(FOLLOWERS)?,
+            posts: transaction.open_table(POSTS)?,
+            posts_by_author: transaction.open_table(POSTS_BY_AUTHOR)?,
+            clients: transaction.open_table(CLIENTS)?,
+            replies: transaction.open_table(REPLIES)?,
+        }))
+    }
+}
+
+/// What there is one of; all nought at first.
+pub fn meta(table: &impl ReadableTable<(), Bytes>) -> Result<Meta, Error> {
+    table.get(())?.map_or_else(|| Ok(Meta::default()), |row| decode(row.value()))
+}
+
+/// An account's record.
+pub fn user(
+    users: &impl ReadableTable<u64, Bytes>,
+    user: u64,
+) -> Result<Option<UserRecord>, Error> {
+    users.get(user)?.map(|row| decode(row.value())).transpose()
+}
+
+/// The record of an account that some other row names.
+pub fn known_user(users: &impl ReadableTable<u64, Bytes>, id: u64) -> Result<UserRecord, Error> {
+    user(users, id)?.ok_or_else(|| Error::Corrupted(format!("user {id} is named but missing")))
+}
+
+/// The postcard encoding of a record.
+pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
+    postcard::to_stdvec(record).expect("records are plain data, and a vector grows as needed")
+}
+
+/// Reads a record that [`encode`] wrote.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    postcard::from_bytes(bytes)
+        .map_err(|error| Error::Corrupted(format!("a record of the social state: {error}")))
+}

@@ -1,0 +1,124 @@
+//! The merge behind every page of posts.
+//!
+//! A timeline is not stored but merged when it is read: a post is written once, however many
+//! follow its author. The cost is one look into the index for each author followed, and one for
+//! each post of the page; only a heap of numbers is held, not a page of the file for each author.
+
+use std::{
+    collections::{BTreeMap, BinaryHeap},
+    ops::Bound,
+};
+
+use redb::Error;
+
+use super::tables::{Snapshot, known_user};
+use crate::domain::{Post, PostId, UserId, UserName};
+
+/// Where a page of posts begins, and which way it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// Posts with a smaller id, newest first; `u64::MAX` begins with the newest.
+    Before(PostId),
+    /// Posts with a greater id, oldest first; 0 begins with the oldest.
+    After(PostId),
+}
+
+impl Cursor {
+    /// The cursor that goes on after `post`.
+    const fn past(self, post: PostId) -> Self {
+        match self {
+            Self::Before(_) => Self::Before(post),
+            Self::After(_) => Self::After(post),
+        }
+    }
+
+    /// Greater for what is to be read first.
+    const fn rank(self, post: PostId) -> u64 {
+        match self {
+            Self::Before(_) => post,
+            Self::After(_) => !post,
+        }
+    }
+}
+
+/// One author's posts with a greater id than `since`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    pub author: u64,
+    pub since: PostId,
+}
+
+/// The first `limit` posts of all sources from the cursor on, and whether there are more.
+pub fn merge(
+    snapshot: &Snapshot,
+    sources: &[Source],
+    cursor: Cursor,
+    limit: usize,
+) -> Result<(Vec<Post>, bool), Error> {
+    let mut heads: Heads = BinaryHeap::with_capacity(sources.len());
+    for &source in sources {
+        push_head(snapshot, &mut heads, source, cursor)?;
+    }
+    let mut posts = Vec::new();
+    let mut names = BTreeMap::new();
+    while posts.len() < limit {
+        let Some((_, post, source)) = heads.pop() else { break };
+        posts.push(read(snapshot, post, &mut names)?);
+        push_head(snapshot, &mut heads, source, cursor.past(post))?;
+    }
+    Ok((posts, !heads.is_empty()))
+}
+
+/// The next post of each source that has one, by rank.
+type Heads = BinaryHeap<(u64, PostId, Source)>;
+
+fn push_head(
+    snapshot: &Snapshot,
+    heads: &mut Heads,
+    source: Source,
+    cursor: Cursor,
+) -> Result<(), Error> {
+    if let Some(post) = next_post(snapshot, source, cursor)? {
+        heads.push((cursor.rank(post), post, source));
+    }
+    Ok(())
+}
+
+/// The first of an author's posts from the cursor on.
+fn next_post(
+    snapshot: &Snapshot,
+    Source { author, since }: Source,
+    cursor: Cursor,
+) -> Result<Option<PostId>, Error> {
+    let (after, end) = match cursor {
+        Cursor::Before(before) => (since, Bound::Excluded((author, before))),
+        Cursor::After(after) => (after.max(since), Bound::Included((author, u64::MAX))),
+    };
+    let mut range = snapshot.posts_by_author.range((Bound::Excluded((author, after)), end))?;
+    let row = match cursor {
+        Cursor::Before(_) => range.next_back(),
+        Cursor::After(_) => range.next(),
+    };
+    Ok(row.transpose()?.map(|(key, _)| key.value().1))
+}
+
+fn read(
+    snapshot: &Snapshot,
+    post: PostId,
+    names: &mut BTreeMap<u64, UserName>,
+) -> Result<Post, Error> {
+    let row = snapshot
+        .posts
+        .get(post)?
+        .ok_or_else(|| Error::Corrupted(format!("post {post} is indexed but missing")))?;
+    let (author, posted_at, text) = row.value();
+    let author_name = match names.get(&author) {
+        Some(name) => name.clone(),
+        None => {
+            let name = known_user(&snapshot.users, author)?.name;
+            names.insert(author, name.clone());
+            name
+        }
+    };
+    Ok(Post { id: post, author: UserId(author), author_name, posted_at, text: text.to_owned() })
+}
