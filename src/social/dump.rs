@@ -88,8 +88,13 @@ fn put(tables: &mut Tables<'_>, kind: Kind) -> Result<(), Error> {
         Kind::User { user, record } => tables.put_user(user, &record),
         Kind::Follow { follower, followee, since } => {
             let folded = |user| Ok::<_, Error>(known_user(&tables.users, user)?.name.folded());
-            let (follower_name, followee_name) = (folded(follower)?, folded(followee)?);
-            tables.put_follow(&Follow { follower, follower_name, followee, followee_name, since })
+            tables.put_follow(&Follow {
+                follower,
+                follower_name: folded(follower)?,
+                followee,
+                followee_name: folded(followee)?,
+                since,
+            })
         }
         Kind::Post { post, author, at, text } => tables.put_post(post, author, at, &text),
         Kind::Client { user, client, used_at } => tables.memory.put_client(user, client, used_at),

@@ -11,16 +11,18 @@ struct Variety {
     users: u64,
     clients: u128,
     sequences: u64,
+    /// Of 30 steps in time, how many are of a day or so.
+    long_silences: u32,
 }
 
 /// A few people, each with a few clients that repeat themselves and fall behind.
-const CONVERSATION: Variety = Variety { users: 5, clients: 3, sequences: 40 };
+const CONVERSATION: Variety = Variety { users: 5, clients: 3, sequences: 40, long_silences: 1 };
 /// One person with far more clients than are remembered.
-const CROWD: Variety = Variety { users: 1, clients: 100, sequences: 3 };
+const CROWD: Variety = Variety { users: 1, clients: 200, sequences: 3, long_silences: 0 };
 
-fn command(Variety { users, clients, sequences }: Variety) -> impl Strategy<Value = Command> {
-    // One user too many: nobody. Names in both cases.
-    let user = (1..=users + 1).prop_map(UserId);
+fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<Value = Command> {
+    // One user too many, who comes to be at some time or never. Names in both cases.
+    let user = prop_oneof![9 => 1..=users, 1 => Just(users + 1)].prop_map(UserId);
     let name = (1..=users + 1, any::<bool>())
         .prop_map(|(number, upper)| name(&format!("{}{number}", if upper { 'U' } else { 'u' })));
     let sequence = prop_oneof![
@@ -42,20 +44,24 @@ fn command(Variety { users, clients, sequences }: Variety) -> impl Strategy<Valu
     ]
 }
 
-/// Commands at times that mostly creep, sometimes run backwards, and sometimes jump by hours.
+/// Users are there from the start. Commands come at times that mostly creep, sometimes run backwards, and sometimes jump by hours.
 fn history(variety: Variety) -> impl Strategy<Value = Vec<Stamped>> {
     let step = prop_oneof![
         30 => -5..50i64,
         2 => -HOUR_MS..3 * HOUR_MS,
-        1 => 20 * HOUR_MS..30 * HOUR_MS,
+        variety.long_silences => 20 * HOUR_MS..30 * HOUR_MS,
     ];
-    proptest::collection::vec((step, command(variety)), 1..400).prop_map(|steps| {
+    proptest::collection::vec((step, command(variety)), 1..400).prop_map(move |steps| {
         let mut now = 1_000_000;
+        let accounts = (1..=variety.users).map(|number| {
+            let name = name(&format!("u{number}"));
+            (0, Command::CreateAccount { name, password_hash: None })
+        });
         let mut stamp = |(step, command)| {
             now += step;
             Stamped { at: now, command }
         };
-        steps.into_iter().map(&mut stamp).collect()
+        accounts.chain(steps).map(&mut stamp).collect()
     })
 }
 
