@@ -397,12 +397,20 @@ fn a_client_that_stays_away_for_a_day_is_forgotten_and_one_that_does_not_is_kept
     assert_eq!(publish(30, 1), Reply::Published { post: 1, posted_at: 0 });
     assert_eq!(publish(30, 2), Reply::Published { post: 3, posted_at: 30 * HOUR_MS });
     assert_eq!(publish(54, 1), Reply::Published { post: 1, posted_at: 0 }, "a day, not more");
-    publish(54, 3);
-    assert_eq!(publish(79, 3), Reply::Published { post: 4, posted_at: 54 * HOUR_MS }, "the edge");
-    for _ in 0..2 {
-        state.apply(104 * HOUR_MS + 1, Command::FoundCluster { signing_key: [0; 32] });
+}
+
+#[test]
+fn an_unused_client_is_remembered_for_25_hours_to_the_millisecond() {
+    let state = State::with_users(&["u1"]);
+    for (at, left) in [(0, 1), (25 * HOUR_MS, 1), (25 * HOUR_MS + 1, 0)] {
+        let command = if at == 0 {
+            publish(1, request(1, 1), "hello")
+        } else {
+            Command::FoundCluster { signing_key: [0; 32] }
+        };
+        state.apply(at, command);
+        assert_eq!(replies(&state), left, "at {at}");
     }
-    assert_eq!(replies(&state), 0, "nobody has asked for longer than that");
 }
 
 #[test]
