@@ -77,8 +77,9 @@ fn rows(
         let (user, client, sequence) = key.value();
         Ok(Kind::Reply { user, client, sequence, stored: decode(stored.value())? })
     });
-    let meta = std::iter::once(Ok(Kind::Meta(snapshot.meta)));
-    Ok(meta.chain(users).chain(follows).chain(posts).chain(clients).chain(replies))
+    // As long as it is all nought it is no row: opening a state must not change what it dumps.
+    let meta = (snapshot.meta != Meta::default()).then_some(Ok(Kind::Meta(snapshot.meta)));
+    Ok(meta.into_iter().chain(users).chain(follows).chain(posts).chain(clients).chain(replies))
 }
 
 fn put(tables: &mut Tables<'_>, kind: Kind) -> Result<(), Error> {
@@ -86,9 +87,14 @@ fn put(tables: &mut Tables<'_>, kind: Kind) -> Result<(), Error> {
         Kind::Meta(meta) => tables.put_meta(&meta),
         Kind::User { user, record } => tables.put_user(user, &record),
         Kind::Follow { follower, followee, since } => {
-            let follower_name = known_user(&tables.users, follower)?.name.folded();
-            let followee_name = known_user(&tables.users, followee)?.name.folded();
-            tables.put_follow(&Follow { follower, follower_name, followee, followee_name, since })
+            let folded = |user| Ok::<_, Error>(known_user(&tables.users, user)?.name.folded());
+            tables.put_follow(&Follow {
+                follower,
+                follower_name: folded(follower)?,
+                followee,
+                followee_name: folded(followee)?,
+                since,
+            })
         }
         Kind::Post { post, author, at, text } => tables.put_post(post, author, at, &text),
         Kind::Client { user, client, used_at } => tables.memory.put_client(user, client, used_at),

@@ -5,7 +5,7 @@
 //! each post of the page; only a heap of numbers is held, not a page of the file for each author.
 
 use std::{
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BinaryHeap, btree_map::Entry},
     ops::Bound,
 };
 
@@ -112,13 +112,9 @@ fn read(
         .get(post)?
         .ok_or_else(|| Error::Corrupted(format!("post {post} is indexed but missing")))?;
     let (author, posted_at, text) = row.value();
-    let author_name = match names.get(&author) {
-        Some(name) => name.clone(),
-        None => {
-            let name = known_user(&snapshot.users, author)?.name;
-            names.insert(author, name.clone());
-            name
-        }
+    let author_name = match names.entry(author) {
+        Entry::Occupied(known) => known.get().clone(),
+        Entry::Vacant(unknown) => unknown.insert(known_user(&snapshot.users, author)?.name).clone(),
     };
     Ok(Post { id: post, author: UserId(author), author_name, posted_at, text: text.to_owned() })
 }

@@ -1,0 +1,134 @@
+//! Random histories: the state agrees with the model, with itself however it is batched, and with
+//! what is restored from its dump.
+
+use proptest::{prelude::*, test_runner::FileFailurePersistence};
+
+use super::{model::Model, *};
+
+/// What the random commands draw from.
+#[derive(Clone, Copy)]
+struct Variety {
+    users: u64,
+    clients: u128,
+    sequences: u64,
+    /// Of 30 steps in time, how many are of a day or so.
+    long_silences: u32,
+}
+
+/// A few people, each with a few clients that repeat themselves and fall behind.
+const CONVERSATION: Variety = Variety { users: 5, clients: 3, sequences: 40, long_silences: 1 };
+/// One person with far more clients than are remembered.
+const CROWD: Variety = Variety { users: 1, clients: 200, sequences: 3, long_silences: 0 };
+
+fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<Value = Command> {
+    // One user too many, who comes to be at some time or never. Names in both cases.
+    let user = prop_oneof![9 => 1..=users, 1 => Just(users + 1)].prop_map(UserId);
+    let name = (1..=users + 1, any::<bool>())
+        .prop_map(|(number, upper)| name(&format!("{}{number}", if upper { 'U' } else { 'u' })));
+    let sequence = prop_oneof![
+        8 => 0..sequences,
+        1 => 0..3 * RequestId::WINDOW,
+    ];
+    let request = (0..clients, sequence).prop_map(|(client, sequence)| request(client, sequence));
+    let hash = proptest::option::of("[a-z]{1,3}");
+    let asked = (user, request, name.clone(), hash.clone());
+    prop_oneof![
+        2 => (name, hash).prop_map(|(name, password_hash)| Command::CreateAccount { name, password_hash }),
+        1 => any::<[u8; 32]>().prop_map(|signing_key| Command::FoundCluster { signing_key }),
+        24 => (0..12u8, asked).prop_map(|(kind, (user, request, target, password_hash))| match kind {
+            0 => Command::SetPassword { user, request, password_hash },
+            1..=4 => Command::Follow { user, request, target },
+            5..=6 => Command::Unfollow { user, request, target },
+            _ => Command::Publish { user, request, text: text(&format!("{user:?} {request:?}")) },
+        }),
+    ]
+}
+
+/// Users are there from the start. Commands come at times that mostly creep, sometimes run backwards, and sometimes jump by hours.
+fn history(variety: Variety) -> impl Strategy<Value = Vec<Stamped>> {
+    let step = prop_oneof![
+        30 => -5..50i64,
+        2 => -HOUR_MS..3 * HOUR_MS,
+        variety.long_silences => 20 * HOUR_MS..30 * HOUR_MS,
+    ];
+    proptest::collection::vec((step, command(variety)), 1..400).prop_map(move |steps| {
+        let mut now = 1_000_000;
+        let accounts = (1..=variety.users).map(|number| {
+            let name = name(&format!("u{number}"));
+            (0, Command::CreateAccount { name, password_hash: None })
+        });
+        let mut stamp = |(step, command)| {
+            now += step;
+            Stamped { at: now, command }
+        };
+        accounts.chain(steps).map(&mut stamp).collect()
+    })
+}
+
+/// Cuts a history into batches whose sizes repeat.
+fn batches<'a>(history: &'a [Stamped], sizes: &'a [usize]) -> Vec<&'a [Stamped]> {
+    let mut rest = history;
+    let mut sizes = sizes.iter().cycle();
+    let mut batches = Vec::new();
+    while !rest.is_empty() {
+        let size = sizes.next().map_or(rest.len(), |size| (*size).min(rest.len()));
+        let (batch, others) = rest.split_at(size);
+        batches.push(batch);
+        rest = others;
+    }
+    batches
+}
+
+fn check(history: &[Stamped], sizes: &[usize], cut: prop::sample::Index, limit: usize) {
+    let mut model = Model::default();
+    let expected: Vec<_> = history.iter().cloned().map(|stamped| model.apply(stamped)).collect();
+
+    let state = State::new();
+    let outcomes: Vec<_> =
+        batches(history, sizes).into_iter().flat_map(|batch| state.apply_all(batch)).collect();
+    for (index, (found, expected)) in outcomes.iter().zip(&expected).enumerate() {
+        assert_eq!(found, expected, "command {index}: {:?}", history[index]);
+    }
+    model.assert_agrees(&state.view(), limit);
+
+    let at_once = State::new();
+    at_once.apply_all(history);
+    assert_eq!(at_once.dump(), state.dump());
+    assert_eq!(at_once.every_row(), state.every_row());
+
+    let (before, after) = history.split_at(cut.index(history.len()));
+    let first = State::new();
+    first.apply_all(before);
+    let second = State::restored(&first.dump());
+    assert_eq!(second.dump(), first.dump());
+    assert_eq!(second.every_row(), first.every_row());
+    assert_eq!(second.apply_all(after), expected[before.len()..]);
+    assert_eq!(second.every_row(), state.every_row());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_random_conversation_is_the_same_however_batched_restored_or_modelled(
+        history in history(CONVERSATION),
+        sizes in proptest::collection::vec(1..40usize, 1..5),
+        cut: prop::sample::Index,
+        limit in 0..9usize,
+    ) {
+        check(&history, &sizes, cut, limit);
+    }
+
+    #[test]
+    fn a_random_crowd_of_clients_is_the_same_however_batched_restored_or_modelled(
+        history in history(CROWD),
+        sizes in proptest::collection::vec(1..40usize, 1..5),
+        cut: prop::sample::Index,
+    ) {
+        check(&history, &sizes, cut, 3);
+    }
+}

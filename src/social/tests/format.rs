@@ -1,0 +1,65 @@
+//! What lies in logs and snapshots can be read by later versions: the encodings are pinned.
+
+use std::fmt::Write as _;
+
+use super::*;
+
+fn hex<T: serde::Serialize>(value: &T) -> String {
+    let mut hex = String::new();
+    for byte in postcard::to_stdvec(value).unwrap() {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    hex
+}
+
+#[test]
+fn commands_and_replies_keep_their_encoding() {
+    let stamp = |command| Stamped { at: 1, command };
+    let account = Account {
+        user: UserId(1),
+        name: name("u1"),
+        created: true,
+        password_hash: None,
+        credentials: 2,
+    };
+    let set = Command::SetPassword {
+        user: UserId(1),
+        request: request(2, 3),
+        password_hash: Some("h".to_owned()),
+    };
+    for (found, golden) in [
+        (
+            hex(&stamp(Command::FoundCluster { signing_key: [0; 32] })),
+            "0200".to_owned() + &"00".repeat(32),
+        ),
+        (
+            hex(&stamp(Command::CreateAccount { name: name("u1"), password_hash: None })),
+            "020102753100".to_owned(),
+        ),
+        (hex(&stamp(set)), "0202010203010168".to_owned()),
+        (hex(&stamp(follow(1, request(2, 3), "u1"))), "0203010203027531".to_owned()),
+        (hex(&stamp(unfollow(1, request(2, 3), "u1"))), "0204010203027531".to_owned()),
+        (hex(&stamp(publish(1, request(2, 3), "hi"))), "0205010203026869".to_owned()),
+        (hex(&Reply::Done), "00".to_owned()),
+        (hex(&Reply::Account(account)), "0101027531010002".to_owned()),
+        (hex(&Reply::Published { post: 5, posted_at: 1 }), "020502".to_owned()),
+        (hex(&Reply::Refused(Refusal::NoSuchUser)), "0300".to_owned()),
+        (hex(&Reply::Refused(Refusal::NoSuchAccount)), "0305".to_owned()),
+    ] {
+        assert_eq!(found, golden);
+    }
+}
+
+#[test]
+fn rows_survive_the_way_to_another_node() {
+    let state = State::with_users(&["u1", "u2"]);
+    state.apply(3, Command::FoundCluster { signing_key: [3; 32] });
+    state.apply(3, follow(1, request(u128::MAX, u64::MAX), "u2"));
+    state.apply(3, publish(2, request(1, 1), "hello"));
+    let rows = state.dump();
+    assert_eq!(rows.len(), 1 + 2 + 1 + 1 + 2 + 2);
+    for row in rows {
+        let bytes = postcard::to_stdvec(&row).unwrap();
+        assert_eq!(postcard::from_bytes::<Row>(&bytes).unwrap(), row);
+    }
+}

@@ -1,0 +1,112 @@
+//! Tests of the state machine: `rules` tells one story a rule, `agreement` compares random histories
+//! with the naive `model`, with each other and with restored dumps, `format` pins what is stored.
+
+mod agreement;
+mod format;
+mod model;
+mod rules;
+
+use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+
+use super::{tables, *};
+use crate::{
+    domain::{ClientId, PostText, RequestId, UnixMillis, UserId, UserName},
+    host::disk,
+};
+
+const HOUR_MS: UnixMillis = 60 * 60 * 1_000;
+
+fn name(text: &str) -> UserName {
+    UserName::new(text).expect("tests use valid names")
+}
+
+fn text(text: &str) -> PostText {
+    PostText::new(text, 1_000).expect("tests use valid posts")
+}
+
+const fn request(client: u128, sequence: u64) -> RequestId {
+    RequestId { client: ClientId(client), sequence }
+}
+
+/// A state in memory.
+struct State(Database);
+
+impl State {
+    fn new() -> Self {
+        Self(disk::in_memory().unwrap())
+    }
+
+    fn apply_all(&self, batch: &[Stamped]) -> Vec<(Reply, Option<Event>)> {
+        let transaction = self.0.begin_write().unwrap();
+        let mut graph = Graph::open(&transaction).unwrap();
+        let outcomes = batch.iter().map(|stamped| graph.apply(stamped.clone()).unwrap()).collect();
+        drop(graph);
+        transaction.commit().unwrap();
+        outcomes
+    }
+
+    fn apply(&self, at: UnixMillis, command: Command) -> (Reply, Option<Event>) {
+        self.apply_all(&[Stamped { at, command }]).remove(0)
+    }
+
+    fn view(&self) -> View {
+        View::open(&self.0.begin_read().unwrap()).unwrap()
+    }
+
+    fn dump(&self) -> Vec<Row> {
+        let rows = dump(&self.0.begin_read().unwrap()).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    fn restored(rows: &[Row]) -> Self {
+        let state = Self::new();
+        state.restore(rows);
+        state
+    }
+
+    fn restore(&self, rows: &[Row]) {
+        let transaction = self.0.begin_write().unwrap();
+        restore(&transaction, rows.iter().cloned()).unwrap();
+        transaction.commit().unwrap();
+    }
+
+    /// Every row of every table, indexes included, in the order of their keys.
+    fn every_row(&self) -> Vec<String> {
+        let transaction = self.0.begin_read().unwrap();
+        let mut rows = Vec::new();
+        macro_rules! collect {
+            ($($table:ident),*) => {$(
+                for row in transaction.open_table(tables::$table).unwrap().iter().unwrap() {
+                    let (key, value) = row.unwrap();
+                    rows.push(format!(
+                        "{} {:?} {:?}", stringify!($table), key.value(), value.value()
+                    ));
+                }
+            )*};
+        }
+        collect!(META, USERS, NAMES, FOLLOWING, FOLLOWERS, POSTS, POSTS_BY_AUTHOR);
+        collect!(CLIENTS, CLIENTS_BY_USE, REPLIES);
+        rows
+    }
+
+    /// Accounts of these names, numbered from 1.
+    fn with_users(names: &[&str]) -> Self {
+        let state = Self::new();
+        for text in names {
+            state.apply(0, Command::CreateAccount { name: name(text), password_hash: None });
+        }
+        state
+    }
+}
+
+fn follow(user: u64, request: RequestId, target: &str) -> Command {
+    Command::Follow { user: UserId(user), request, target: name(target) }
+}
+
+fn unfollow(user: u64, request: RequestId, target: &str) -> Command {
+    Command::Unfollow { user: UserId(user), request, target: name(target) }
+}
+
+fn publish(user: u64, request: RequestId, post: &str) -> Command {
+    Command::Publish { user: UserId(user), request, text: text(post) }
+}
