@@ -5,4 +5,5 @@
 pub mod domain;
 pub mod host;
 pub mod settings;
+pub mod slot;
 pub mod wire;
