@@ -5,5 +5,6 @@
 pub mod domain;
 pub mod host;
 pub mod settings;
+pub mod slave;
 pub mod slot;
 pub mod wire;
