@@ -2,9 +2,16 @@
 //!
 //! `ARCHITECTURE.md` is the map; every folder's `mod.rs` is the map of that folder.
 
+pub mod cli;
 pub mod domain;
+pub mod healthcheck;
 pub mod host;
+pub mod logging;
+mod placeholder;
+pub mod runtime;
 pub mod settings;
 pub mod slave;
 pub mod slot;
 pub mod wire;
+
+pub use placeholder::{master, router, status, terminal};
