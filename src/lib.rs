@@ -2,16 +2,24 @@
 //!
 //! `ARCHITECTURE.md` is the map; every folder's `mod.rs` is the map of that folder.
 
+pub mod cli;
 pub mod credentials;
 pub mod directory;
 pub mod domain;
+pub mod healthcheck;
 pub mod host;
+pub mod logging;
 pub mod master;
+mod placeholder;
 pub mod reflection;
 pub mod replication;
 pub mod router;
+pub mod runtime;
 pub mod serving;
 pub mod settings;
+pub mod slave;
 pub mod slot;
 pub mod social;
 pub mod wire;
+
+pub use placeholder::{status, terminal};

@@ -1,1 +1,55 @@
-fn main() {}
+//! The program `tinysns`: understands its command line, then becomes the role it names.
+//!
+//! Synchronous, and starts no thread: a slave forks.
+
+use std::{
+    env,
+    process::{self, ExitCode},
+};
+
+use tinysns::{
+    cli::{self, Command},
+    healthcheck, logging, master, router, runtime,
+    settings::MasterSettings,
+    slave,
+    slot::{Berth, Slot},
+    status, terminal,
+};
+
+fn main() -> ExitCode {
+    let invocation = match cli::parse(env::args_os(), cli::environment()) {
+        Ok(invocation) => invocation,
+        Err(stop) => return stop.report(),
+    };
+    logging::start(&invocation.log);
+    match invocation.command {
+        Command::Router(settings) => cli::ended(runtime::run(runtime::stoppable(|stop| router::run(settings, stop)))).into(),
+        Command::Slave(settings) => {
+            slave::run(settings, live).unwrap_or_else(|error| cli::ended(Err(error.into())).into())
+        }
+        Command::Master(settings) => cli::ended(live_alone(settings)).into(),
+        Command::Client(settings) => terminal::run(settings).unwrap_or_else(cli::complain),
+        Command::Status(settings) => {
+            runtime::run(status::run(settings)).unwrap_or_else(cli::complain)
+        }
+        Command::Healthcheck(settings) => {
+            runtime::run(healthcheck::run(settings)).unwrap_or_else(cli::complain)
+        }
+    }
+}
+
+/// A master's whole life, in the process that a slave forked for it; its exit code.
+fn live(settings: MasterSettings, berth: Berth) -> u8 {
+    logging::end_the_process_on_panic();
+    cli::ended(runtime::run(runtime::stoppable(|stop| master::run(settings, berth, stop))))
+}
+
+/// A master's whole life without a slave.
+fn live_alone(settings: MasterSettings) -> anyhow::Result<()> {
+    logging::end_the_process_on_panic();
+    let slot = Slot::claim(&settings.data_dir)?;
+    slot.record_master(process::id())?;
+    let outcome = runtime::run(runtime::stoppable(|stop| master::run(settings, slot.berth(0), stop)));
+    slot.forget_master()?;
+    outcome
+}

@@ -1,10 +1,29 @@
 //! What can be set, one validated struct a role.
+//!
+//! Settings come in layers, each stronger than the one before: defaults, a TOML file, `TINYSNS_*`
+//! variables, flags. One file and one environment may serve a whole cluster, so a role ignores the
+//! settings of the others; a setting of no role is refused.
+//!
+//! - `keys`: the one table of every setting: its roles, default, meaning and what it may hold.
+//! - `value`: how a text becomes a value, and what is allowed.
+//! - `layers`: the layers, and where a value came from.
+//! - `load`: from the layers to the structs below.
+//! - `secret`: the cluster's shared secret.
 
+mod keys;
+mod layers;
+mod load;
 mod secret;
+mod value;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use crate::domain::UserName;
+
+pub use keys::{Key, Role};
+pub use layers::{Layers, Refusal};
 pub use secret::Secret;
+pub use value::Kind;
 
 /// Settings of `tinysns router`.
 #[derive(Clone, Debug)]
@@ -62,11 +81,60 @@ pub struct SlaveSettings {
     pub master: MasterSettings,
 }
 
-/// Settings of `tinysns client`, `status` and `healthcheck`.
+/// How a client finds the cluster.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     /// The router, host:port.
     pub router: String,
+}
+
+/// Settings of `tinysns client`.
+#[derive(Clone, Debug)]
+pub struct TerminalSettings {
+    /// How to find the cluster.
+    pub client: ClientSettings,
+    /// Who logs in.
+    pub user: UserName,
+    /// Holds the password, on its first line; without it the account has none.
+    pub password_file: Option<PathBuf>,
+    /// Keeps the lines typed; without it they are forgotten.
+    pub history_file: Option<PathBuf>,
+}
+
+/// Settings of `tinysns status`.
+#[derive(Clone, Debug)]
+pub struct StatusSettings {
+    /// How to find the cluster.
+    pub client: ClientSettings,
+    /// Keep the table on screen.
+    pub watch: bool,
+    /// Print JSON in place of a table.
+    pub json: bool,
+}
+
+/// Settings of `tinysns healthcheck`.
+#[derive(Clone, Debug)]
+pub struct HealthcheckSettings {
+    /// The health service to ask, host:port.
+    pub address: String,
+}
+
+/// What is logged, and how; every role has these.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// A filter in the words of `tracing_subscriber::EnvFilter`, known to be valid.
+    pub filter: String,
+    /// The form of a line.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
 }
 
 /// Timing of the consensus; the same on every node.

@@ -1,0 +1,349 @@
+//! The command line: which role, and its settings from all layers.
+//!
+//! Made from the table of settings, so that a flag, its help and its default stand in one place.
+//! clap is given no defaults: it could not tell a default from a flag, and layers would not work.
+
+use std::{collections::BTreeMap, env, ffi::OsString, process::ExitCode};
+
+use clap::{Arg, ArgAction, ArgMatches, builder::StyledStr};
+use tracing::error;
+
+use crate::{
+    host::net::ListenError,
+    settings::{
+        HealthcheckSettings, Key, Kind, Layers, LogSettings, MasterSettings, Refusal, Role,
+        RouterSettings, SlaveSettings, StatusSettings, TerminalSettings,
+    },
+    slave::REFUSED,
+    slot::SlotError,
+};
+
+/// A command line that was understood, with everything it takes to obey it.
+#[derive(Debug)]
+pub struct Invocation {
+    /// What to log, and how.
+    pub log: LogSettings,
+    /// What to be.
+    pub command: Command,
+}
+
+/// What to be.
+#[derive(Debug)]
+pub enum Command {
+    /// `tinysns router`
+    Router(RouterSettings),
+    /// `tinysns slave`
+    Slave(SlaveSettings),
+    /// `tinysns master`
+    Master(MasterSettings),
+    /// `tinysns client`
+    Client(TerminalSettings),
+    /// `tinysns status`
+    Status(StatusSettings),
+    /// `tinysns healthcheck`
+    Healthcheck(HealthcheckSettings),
+}
+
+/// Why a command line is not obeyed.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// It cannot be read, or only asks for help.
+    #[error(transparent)]
+    Arguments(#[from] clap::Error),
+    /// It, the file or the environment holds a setting that is refused.
+    #[error(transparent)]
+    Settings(#[from] Refusal),
+}
+
+impl Stop {
+    /// Tells the person who typed it, and says with what code to exit.
+    pub fn report(&self) -> ExitCode {
+        match self {
+            Self::Arguments(error) => {
+                // Nobody is left to tell if the terminal is gone.
+                let _ = error.print();
+                if error.use_stderr() { REFUSED.into() } else { ExitCode::SUCCESS }
+            }
+            Self::Settings(refusal) => {
+                eprintln!("tinysns: {refusal}");
+                REFUSED.into()
+            }
+        }
+    }
+}
+
+/// Logs why a node ended, if it failed, and says with what code to exit: 64 when a setting cannot
+/// be used as things are (a port in use, a data directory that cannot be written), else 1.
+pub fn ended(outcome: anyhow::Result<()>) -> u8 {
+    let Err(error) = outcome else { return 0 };
+    error!(error = in_words(&error), "ended by an error");
+    let refused = error.chain().any(|cause| cause.is::<ListenError>() || cause.is::<SlotError>());
+    if refused { REFUSED } else { 1 }
+}
+
+/// Tells the person who started a short-lived role why it failed.
+#[expect(clippy::needless_pass_by_value, reason = "it ends here")]
+pub fn complain(error: anyhow::Error) -> ExitCode {
+    eprintln!("tinysns: {}", in_words(&error));
+    ExitCode::FAILURE
+}
+
+/// The error and its causes. Many errors repeat their cause in their own words; it is said once.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |mut words, cause| {
+        if !words.contains(&cause) {
+            words.push_str(if words.is_empty() { "" } else { ": " });
+            words.push_str(&cause);
+        }
+        words
+    })
+}
+
+/// The variables of this process.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    env::vars_os().map(|(name, value)| {
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    })
+}
+
+/// Reads a command line, and with it the settings file and `environment`.
+#[expect(clippy::missing_panics_doc, reason = "clap has made sure of what is expected")]
+pub fn parse(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Invocation, Stop> {
+    let mut matches = command().try_get_matches_from(arguments)?;
+    let (name, matches) = matches.remove_subcommand().expect("clap insists on a subcommand");
+    let role = ROLES
+        .into_iter()
+        .map(|(role, _)| role)
+        .find(|role| role.name() == name)
+        .expect("clap knows the same roles");
+    let layers = Layers::gather(role, environment, flags(role, &matches))?;
+    let log = layers.log()?;
+    let command = match role {
+        Role::Router => Command::Router(layers.router()?),
+        Role::Slave => Command::Slave(layers.slave()?),
+        Role::Master => Command::Master(layers.master()?),
+        Role::Client => Command::Client(layers.terminal()?),
+        Role::Status => {
+            Command::Status(layers.status(matches.get_flag(WATCH), matches.get_flag(JSON))?)
+        }
+        Role::Healthcheck => Command::Healthcheck(layers.healthcheck()?),
+    };
+    Ok(Invocation { log, command })
+}
+
+const ROLES: [(Role, &str); 6] = [
+    (Role::Router, "Tell clients which server is available, and choose it"),
+    (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
+    (Role::Master, "Be a server, unsupervised"),
+    (Role::Client, "Follow people, post, and read your timeline"),
+    (Role::Status, "Show every server of the cluster"),
+    (Role::Healthcheck, "Ask one process whether it serves; exit 1 and say why if not"),
+];
+
+const LAYERS: &str = "\
+Every setting may stand in a TOML file (named by --config or TINYSNS_CONFIG), in a variable \
+TINYSNS_<SETTING> and in a flag; a flag wins over a variable, a variable over the file. One file or \
+environment may serve a whole cluster: a role ignores the settings of the others.
+
+Exit codes: 0 done, 1 failed, 64 a setting was refused.";
+
+const CONFIG: &str = "config";
+const WATCH: &str = "watch";
+const JSON: &str = "json";
+const HOST: &str = "host";
+const PORT: &str = "port";
+const CLASSIC_HOST: &str = "localhost";
+const CLASSIC_PORT: &str = "3010";
+
+fn command() -> clap::Command {
+    clap::Command::new("tinysns")
+        .about("A small social network that stays up and loses nothing while its machines die")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(LAYERS)
+        .subcommands(ROLES.map(|(role, about)| subcommand(role, about)))
+}
+
+fn subcommand(role: Role, about: &'static str) -> clap::Command {
+    let settings = Key::of(role).filter(|key| key.flag).map(argument);
+    let command = clap::Command::new(role.name())
+        .about(about)
+        .after_long_help(LAYERS)
+        .args(settings)
+        .arg(Arg::new(CONFIG).long(CONFIG).value_name("PATH").help("A TOML file of settings"));
+    match role {
+        Role::Router | Role::Slave | Role::Master | Role::Healthcheck => command,
+        Role::Status => command
+            .arg(switch(WATCH, "Keep the table on screen"))
+            .arg(switch(JSON, "Print JSON, with stable field names")),
+        Role::Client => classic(command),
+    }
+}
+
+/// The flags of the classic client, which takes `-h` for the host.
+fn classic(command: clap::Command) -> clap::Command {
+    let host = Arg::new(HOST).short('h').value_name("HOST").conflicts_with("router").help(format!(
+        "The router's host, as the classic client takes it [default: {CLASSIC_HOST}]"
+    ));
+    let port = Arg::new(PORT).short('p').value_name("PORT").conflicts_with("router").help(format!(
+        "The router's port, as the classic client takes it [default: {CLASSIC_PORT}]"
+    ));
+    let help = Arg::new("help").long("help").action(ArgAction::HelpLong).help("Print help");
+    command.disable_help_flag(true).mut_arg("user", |user| user.short('u')).args([host, port, help])
+}
+
+fn argument(key: &'static Key) -> Arg {
+    Arg::new(key.name)
+        .long(key.flag_name())
+        .value_name(key.kind.placeholder())
+        // A duration or number below zero is refused by its setting, in its own words.
+        .allow_hyphen_values(true)
+        .help(help(key, false))
+        .long_help(help(key, true))
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn help(key: &Key, long: bool) -> StyledStr {
+    let mut text = key.help.to_owned();
+    if long && !matches!(key.kind, Kind::Path | Kind::LogFilter) {
+        text = format!("{text}: {}", key.kind);
+    }
+    if let Some(default) = key.default {
+        text = format!("{text} [default: {default}]");
+    }
+    text.into()
+}
+
+/// The flags that were given, by setting.
+fn flags(role: Role, matches: &ArgMatches) -> BTreeMap<&'static str, String> {
+    let given = |name: &str| matches.get_one::<String>(name).cloned();
+    let mut flags: BTreeMap<_, _> = Key::of(role)
+        .filter(|key| key.flag)
+        .filter_map(|key| Some((key.name, given(key.name)?)))
+        .collect();
+    flags.extend(given(CONFIG).map(|path| (CONFIG, path)));
+    if role == Role::Client {
+        let (host, port) = (given(HOST), given(PORT));
+        if host.is_some() || port.is_some() {
+            let host = host.as_deref().unwrap_or(CLASSIC_HOST);
+            let port = port.as_deref().unwrap_or(CLASSIC_PORT);
+            flags.insert("router", format!("{host}:{port}"));
+        }
+    }
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{slave::SlaveError, slot::Slot};
+
+    const SECRET: [(&str, &str); 1] = [("TINYSNS_SECRET", "0123456789012345")];
+
+    fn parse_words(line: &str, variables: &[(&str, &str)]) -> Result<Command, Stop> {
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        parse(line.split_whitespace(), variables).map(|invocation| invocation.command)
+    }
+
+    fn router_of(line: &str) -> String {
+        match parse_words(line, &[("TINYSNS_ROUTER", "variable:1")]).unwrap() {
+            Command::Client(settings) => settings.client.router,
+            Command::Status(settings) => settings.client.router,
+            other => panic!("not a visitor: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_holds_together() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn a_client_finds_its_router_by_new_flags_classic_flags_or_the_environment() {
+        for (line, router) in [
+            ("tinysns client", "variable:1"),
+            ("tinysns client --router flag:2", "flag:2"),
+            ("tinysns client -h host", "host:3010"),
+            ("tinysns client -p 4000", "localhost:4000"),
+            ("tinysns client -h host -p 4000 -u ann", "host:4000"),
+            ("tinysns status --router flag:2", "flag:2"),
+        ] {
+            assert_eq!(router_of(line), router, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_the_classic_default_user_unless_told_otherwise() {
+        for (line, expected) in [("tinysns client", "default"), ("tinysns client -u ann", "ann")] {
+            let Command::Client(settings) = parse_words(line, &[]).unwrap() else {
+                panic!("not a client")
+            };
+            assert_eq!(settings.user.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn flags_reach_the_settings_of_the_role() {
+        let line = "tinysns slave --reboot-delay 1s --page-size 5 --name one";
+        let Command::Slave(settings) = parse_words(line, &SECRET).unwrap() else {
+            panic!("not a slave")
+        };
+        assert_eq!(settings.reboot_delay.as_secs(), 1);
+        assert_eq!(settings.master.limits.page_size, 5);
+        assert_eq!(settings.master.name.as_deref(), Some("one"));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_refused_with_exit_code_64_and_help_is_not() {
+        for line in [
+            "tinysns",
+            "tinysns queen",
+            "tinysns router --reboot-delay 1s",
+            "tinysns slave --heartbeat -1s",
+            "tinysns slave --secret 0123456789012345",
+            "tinysns client -h one --router two:2",
+            "tinysns client -u ../escape",
+        ] {
+            let stop = parse_words(line, &SECRET).unwrap_err();
+            assert_eq!(stop.report(), ExitCode::from(64), "{line}");
+        }
+        for line in ["tinysns --help", "tinysns client --help", "tinysns router -h"] {
+            let stop = parse_words(line, &SECRET).unwrap_err();
+            assert_eq!(stop.report(), ExitCode::SUCCESS, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_unusable_port_or_directory_is_a_refusal_and_told_once() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Slot::claim(file.path()).unwrap_err();
+        let error = anyhow::Error::new(SlaveError::from(error)).context("the slave cannot begin");
+        let words = in_words(&error);
+        assert_eq!(words.matches("os error").count(), 1, "{words}");
+        assert_eq!(ended(Err(error)), REFUSED);
+        assert_eq!(ended(Err(anyhow::anyhow!("something else"))), 1);
+        assert_eq!(ended(Ok(())), 0);
+    }
+
+    #[test]
+    fn help_tells_the_unit_and_the_default_of_a_setting() {
+        let help = parse_words("tinysns slave --help", &[]).unwrap_err().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            "--reboot-delay <DURATION>",
+            "a duration with its unit",
+            "[default: 25s]",
+            "1 to 10000",
+        ] {
+            assert!(help.contains(part), "{part} is not in {help}");
+        }
+    }
+}

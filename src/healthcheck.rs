@@ -1,0 +1,73 @@
+//! `tinysns healthcheck`: asks the standard gRPC health service of one process, and says why it is
+//! not well.
+
+use std::{error::Error as _, process::ExitCode, time::Duration};
+
+use anyhow::{Context as _, anyhow, bail};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::{host::net, settings::HealthcheckSettings};
+
+/// A process that is well answers in milliseconds; container runtimes give a check a few seconds.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Succeeds if the process says that it serves.
+pub async fn run(settings: HealthcheckSettings) -> anyhow::Result<ExitCode> {
+    let address = &settings.address;
+    let mut health = HealthClient::new(net::channel(address)?);
+    // The empty name asks for the process as a whole.
+    let request = HealthCheckRequest { service: String::new() };
+    let reply = tokio::time::timeout(DEADLINE, health.check(request))
+        .await
+        .with_context(|| format!("{address} did not answer within {DEADLINE:?}"))?
+        .map_err(|status| anyhow!("{address} could not be asked: {}", reason(&status)))?;
+    match reply.into_inner().status() {
+        ServingStatus::Serving => Ok(ExitCode::SUCCESS),
+        other => bail!("{address} answers {}", other.as_str_name()),
+    }
+}
+
+/// The innermost cause: what wraps it only says that something has failed.
+fn reason(status: &tonic::Status) -> String {
+    let mut reason = status.message().to_owned();
+    let mut cause = status.source();
+    while let Some(deeper) = cause {
+        reason = deeper.to_string();
+        cause = deeper.source();
+    }
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::transport::Server;
+
+    use super::*;
+
+    async fn check(address: String) -> Result<ExitCode, String> {
+        run(HealthcheckSettings { address }).await.map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_process_is_well_when_it_says_so_and_the_reason_is_told_when_not() {
+        let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = format!("127.0.0.1:{}", listener.port());
+        let (reporter, service) = tonic_health::server::health_reporter();
+        let server = Server::builder().add_service(service);
+        tokio::spawn(server.serve_with_incoming(listener.incoming()));
+        assert_eq!(check(address.clone()).await, Ok(ExitCode::SUCCESS));
+        reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        assert_eq!(check(address.clone()).await, Err(format!("{address} answers NOT_SERVING")));
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_not_there_is_not_well() {
+        let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = format!("127.0.0.1:{}", listener.port());
+        drop(listener);
+        let reason = check(address).await.unwrap_err();
+        assert!(reason.contains("Connection refused"), "{reason}");
+    }
+}

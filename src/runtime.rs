@@ -1,0 +1,43 @@
+//! The one async runtime of a process that needs one.
+//!
+//! Built after any `fork()`: a runtime does not survive one. Single-threaded: on two cores with the
+//! caller beside it, a bare echo gave 96 k/s that way and 46 k/s with worker threads, at a fifth of
+//! the 99th percentile.
+
+use std::{io, pin::pin, time::Duration};
+
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Tasks that are still under way when a role has ended get this long to notice. A blocking call
+/// that hangs, such as a look-up of a name, must not keep the process.
+const LEAVE_WITHIN: Duration = Duration::from_millis(100);
+
+/// Runs `role` to its end.
+pub fn run<T, E: From<io::Error>>(role: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(role);
+    runtime.shutdown_timeout(LEAVE_WITHIN);
+    outcome
+}
+
+/// Runs `role` with a token that SIGTERM and SIGINT cancel.
+pub async fn stoppable<F>(role: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut role = pin!(role(stop.clone()));
+    tokio::select! {
+        ended = &mut role => return ended,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    stop.cancel();
+    role.await
+}

@@ -1,0 +1,367 @@
+//! The one table of every setting. Flags, help texts, defaults, ranges and the search for a
+//! misspelt key are all made from it; only the structs' fields stand elsewhere.
+
+use super::value::Kind;
+
+/// Who reads a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `tinysns router`
+    Router,
+    /// `tinysns slave`
+    Slave,
+    /// `tinysns master`
+    Master,
+    /// `tinysns client`
+    Client,
+    /// `tinysns status`
+    Status,
+    /// `tinysns healthcheck`
+    Healthcheck,
+}
+
+impl Role {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Router => "router",
+            Self::Slave => "slave",
+            Self::Master => "master",
+            Self::Client => "client",
+            Self::Status => "status",
+            Self::Healthcheck => "healthcheck",
+        }
+    }
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Key {
+    /// As in a file; `TINYSNS_` and this in capitals as a variable, with hyphens as a flag.
+    pub name: &'static str,
+    /// The roles that read it.
+    pub roles: &'static [Role],
+    /// What it holds when nothing sets it.
+    pub default: Option<&'static str>,
+    /// What it may hold.
+    pub kind: Kind,
+    /// What it means, for `--help`.
+    pub help: &'static str,
+    /// Whether it may be a flag: what must stay secret may not, since everybody on a machine sees
+    /// the flags of its processes.
+    pub flag: bool,
+}
+
+impl Key {
+    const fn new(
+        name: &'static str,
+        roles: &'static [Role],
+        default: Option<&'static str>,
+        kind: Kind,
+        help: &'static str,
+    ) -> Self {
+        Self { name, roles, default, kind, help, flag: true }
+    }
+
+    /// The settings that `role` reads.
+    pub fn of(role: Role) -> impl Iterator<Item = &'static Self> {
+        KEYS.iter().filter(move |key| key.roles.contains(&role))
+    }
+
+    /// Its flag, without the two hyphens.
+    pub fn flag_name(&self) -> String {
+        self.name.replace('_', "-")
+    }
+}
+
+/// The start of every variable.
+pub const VARIABLE_PREFIX: &str = "TINYSNS_";
+/// Names the settings file, as a variable and a flag; it cannot stand in the file itself.
+pub const CONFIG: &str = "config";
+/// Variables with our prefix that are not settings: `TINYSNS_BIN` names the binary to `run.sh`.
+pub const FOREIGN_VARIABLES: [&str; 1] = ["bin"];
+
+const ALL: &[Role] =
+    &[Role::Router, Role::Slave, Role::Master, Role::Client, Role::Status, Role::Healthcheck];
+const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
+const MASTERS: &[Role] = &[Role::Slave, Role::Master];
+const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck];
+/// The available range of the settings that bound memory: a million of anything is a mistake.
+const MANY: Kind = Kind::Count { min: 1, max: 1_000_000 };
+
+/// Every setting, in the order of `--help`.
+pub static KEYS: &[Key] = &[
+    Key::new(
+        "router_listen",
+        &[Role::Router],
+        Some("0.0.0.0:3010"),
+        Kind::Address,
+        "Where clients and masters reach the router",
+    ),
+    Key::new(
+        "witness_listen",
+        &[Role::Router],
+        Some("0.0.0.0:3011"),
+        Kind::Address,
+        "Where masters reach the router's witness",
+    ),
+    Key::new(
+        "router_data_dir",
+        &[Role::Router],
+        Some("./data/router"),
+        Kind::Path,
+        "Where the router keeps its witness's log",
+    ),
+    Key::new(
+        "down_after",
+        &[Role::Router],
+        Some("500ms"),
+        Kind::duration_ms(50, 60_000),
+        "A master that has not reported for this long counts as down",
+    ),
+    Key::new(
+        "router",
+        &[Role::Slave, Role::Master, Role::Client, Role::Status],
+        Some("localhost:3010"),
+        Kind::HostPort,
+        "The router to report to or to ask",
+    ),
+    Key::new(
+        "reboot_delay",
+        &[Role::Slave],
+        Some("25s"),
+        Kind::duration_ms(0, 24 * 3_600_000),
+        "From a master's crash to its reboot",
+    ),
+    Key::new(
+        "name",
+        MASTERS,
+        None,
+        Kind::Name,
+        "The master's name, shown to people; by default server- and the number of its slot",
+    ),
+    Key::new(
+        "client_listen",
+        MASTERS,
+        Some("0.0.0.0:0"),
+        Kind::Address,
+        "Where clients reach the master; port 0 takes a free one",
+    ),
+    Key::new(
+        "peer_listen",
+        MASTERS,
+        Some("0.0.0.0:0"),
+        Kind::Address,
+        "Where the other nodes reach the master; port 0 takes a free one",
+    ),
+    Key::new(
+        "data_dir",
+        MASTERS,
+        Some("./data"),
+        Kind::Path,
+        "Holds a slot for each master of this machine",
+    ),
+    Key::new(
+        "advertise_host",
+        NODES,
+        None,
+        Kind::Host,
+        "The host by which others dial this one; by default found by itself",
+    ),
+    Key {
+        name: "secret",
+        roles: NODES,
+        default: None,
+        kind: Kind::Secret,
+        help: "What the nodes of one cluster share and nobody else knows",
+        flag: false,
+    },
+    Key::new(
+        "secret_file",
+        NODES,
+        None,
+        Kind::Path,
+        "Holds the secret that the nodes of one cluster share; the variable TINYSNS_SECRET may \
+         hold it instead",
+    ),
+    Key::new(
+        "report_interval",
+        MASTERS,
+        Some("100ms"),
+        Kind::duration_ms(10, 10_000),
+        "How often a master reports to the router when nothing changes",
+    ),
+    Key::new(
+        "drain_timeout",
+        MASTERS,
+        Some("10s"),
+        Kind::duration_ms(100, 3_600_000),
+        "How long a stopping master may take to hand over and finish what it has begun",
+    ),
+    Key::new(
+        "heartbeat",
+        NODES,
+        Some("100ms"),
+        Kind::duration_ms(20, 10_000),
+        "Between a leader's heartbeats",
+    ),
+    Key::new(
+        "election_min",
+        NODES,
+        Some("500ms"),
+        Kind::duration_ms(41, 60_000),
+        "Shortest wait before a master stands for election by itself",
+    ),
+    Key::new(
+        "election_max",
+        NODES,
+        Some("1s"),
+        Kind::duration_ms(42, 60_000),
+        "Longest wait before a master stands for election by itself",
+    ),
+    Key::new(
+        "post_chars",
+        MASTERS,
+        Some("1000"),
+        Kind::Count { min: 1, max: 10_000 },
+        "Longest post, in characters",
+    ),
+    Key::new(
+        "page_size",
+        MASTERS,
+        Some("100"),
+        Kind::Count { min: 1, max: 10_000 },
+        "Most posts or names on one page",
+    ),
+    Key::new(
+        "subscriptions",
+        MASTERS,
+        Some("10000"),
+        MANY,
+        "Most timelines that one master streams at a time",
+    ),
+    Key::new(
+        "stream_queue",
+        MASTERS,
+        Some("256"),
+        MANY,
+        "Posts that may wait for one slow reader before its stream is closed",
+    ),
+    Key::new(
+        "streams_per_connection",
+        MASTERS,
+        Some("256"),
+        MANY,
+        "Calls and streams under way on one connection",
+    ),
+    Key::new(
+        "pending_writes",
+        MASTERS,
+        Some("4096"),
+        MANY,
+        "Requests that may wait for the log before new ones are turned away",
+    ),
+    Key::new(
+        "session_lifetime",
+        MASTERS,
+        Some("30days"),
+        Kind::duration_ms(60_000, 3_650 * 24 * 3_600_000),
+        "How long a log-in is good",
+    ),
+    Key::new("user", &[Role::Client], Some("default"), Kind::User, "Who logs in"),
+    Key::new(
+        "password_file",
+        &[Role::Client],
+        None,
+        Kind::Path,
+        "Holds the user's password on its first line; without it the account has none",
+    ),
+    Key::new(
+        "history_file",
+        &[Role::Client],
+        None,
+        Kind::Path,
+        "Keeps the lines typed, for the next time",
+    ),
+    Key::new(
+        "address",
+        &[Role::Healthcheck],
+        Some("localhost:3010"),
+        Kind::HostPort,
+        "The health service to ask: the router's or a master's client address",
+    ),
+    Key::new(
+        "log",
+        NODES,
+        Some("info,openraft=warn"),
+        Kind::LogFilter,
+        "What to log: a level (error, warn, info, debug, trace), also by module",
+    ),
+    Key::new(
+        "log",
+        VISITORS,
+        Some("error"),
+        Kind::LogFilter,
+        "What to log: a level (error, warn, info, debug, trace), also by module",
+    ),
+    Key::new(
+        "log_format",
+        ALL,
+        Some("text"),
+        Kind::Choice(&["text", "json"]),
+        "The form of a log line",
+    ),
+];
+
+/// Whether `name` is a setting of any role.
+pub fn exists(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name == name)
+}
+
+/// The setting that `name` was probably meant to be.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    /// Below this two names have little in common (1 is equality).
+    const ALIKE: f64 = 0.75;
+    KEYS.iter()
+        .map(|key| (strsim::jaro_winkler(name, key.name), key.name))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_value_that_its_setting_allows() {
+        for key in KEYS {
+            if let Some(default) = key.default {
+                assert_eq!(key.kind.check(default), Ok(()), "{}", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_role_reads_two_settings_of_one_name() {
+        for role in ALL {
+            let mut names: Vec<_> = Key::of(*role).map(|key| key.name).collect();
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_setting_finds_the_one_that_was_meant() {
+        for (misspelt, meant) in [
+            ("reboot_dely", Some("reboot_delay")),
+            ("routr_listen", Some("router_listen")),
+            ("heart_beat", Some("heartbeat")),
+            ("zzz", None),
+        ] {
+            assert_eq!(nearest(misspelt), meant, "{misspelt}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The layers of settings, and where a value came from.
+//!
+//! figment merges the layers and remembers the source of every value. All values travel as texts:
+//! a secret that happens to be all digits must stay what it is. The environment is handed in, so
+//! that tests need not change their own.
+
+use std::{collections::BTreeMap, fmt, fs, path::Path, time::Duration};
+
+use figment::{
+    Figment, Metadata, Profile, Provider,
+    providers::{Format as _, Toml},
+    value::{Dict, Map, Value},
+};
+
+use super::{
+    keys::{self, CONFIG, FOREIGN_VARIABLES, Key, Role, VARIABLE_PREFIX},
+    value::{Kind, SECRET_MIN_CHARS},
+};
+
+const DEFAULTS: &str = "default";
+const ENVIRONMENT: &str = "environment";
+const FLAGS: &str = "flag";
+
+/// Why settings were refused, in words for the one who set them.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// A key of no role.
+    #[error("unknown setting `{key}` ({origin}){}", Suggestion(*.nearest))]
+    Unknown {
+        /// As it was written.
+        key: String,
+        /// Where it was written.
+        origin: String,
+        /// What was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// A value that is not allowed.
+    #[error("`{key}` cannot be {value} ({origin}); allowed: {allowed}")]
+    Value {
+        /// The setting.
+        key: &'static str,
+        /// Its value, unless it is secret.
+        value: String,
+        /// Where it was written.
+        origin: String,
+        /// What the setting may hold.
+        allowed: String,
+    },
+    /// No secret, though the role needs one.
+    #[error(
+        "the cluster's secret is missing: set `secret_file` (flag --secret-file, variable \
+         TINYSNS_SECRET_FILE) or the variable TINYSNS_SECRET to the same secret on every node, at \
+         least {SECRET_MIN_CHARS} characters; `head -c 24 /dev/urandom | base64 > secret` makes one"
+    )]
+    NoSecret,
+    /// Two secrets.
+    #[error("`secret` ({secret}) and `secret_file` ({file}) are both set; allowed: one of them")]
+    TwoSecrets {
+        /// Where the one was set.
+        secret: String,
+        /// Where the other was set.
+        file: String,
+    },
+    /// A file that a setting names and that cannot be used.
+    #[error("cannot use the file {path} that `{key}` ({origin}) names: {reason}")]
+    File {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        path: String,
+        /// Where the setting was written.
+        origin: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+struct Suggestion(Option<&'static str>);
+
+impl fmt::Display for Suggestion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(key) = self.0 {
+            return write!(formatter, "; did you mean `{key}`?");
+        }
+        let names: Vec<_> = keys::KEYS.iter().map(|key| key.name).collect();
+        write!(formatter, "; allowed: {}", names.join(", "))
+    }
+}
+
+/// Texts by key, from one source.
+struct Layer {
+    source: String,
+    values: Dict,
+}
+
+impl Layer {
+    fn new<K: Into<String>, V: Into<String>>(
+        source: &str,
+        values: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let values = values.into_iter().map(|(key, value)| (key.into(), Value::from(value.into())));
+        Self { source: source.to_owned(), values: values.collect() }
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.source.clone())
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        Ok(Profile::Default.collect(self.values.clone()))
+    }
+}
+
+/// The merged layers, for one role.
+pub struct Layers {
+    role: Role,
+    figment: Figment,
+}
+
+impl Layers {
+    /// Merges, weakest first: the defaults, the settings file that `config` names in `flags` or
+    /// the environment, the `TINYSNS_*` variables of `environment`, and `flags` by key.
+    pub fn gather(
+        role: Role,
+        environment: impl IntoIterator<Item = (String, String)>,
+        mut flags: BTreeMap<&'static str, String>,
+    ) -> Result<Self, Refusal> {
+        let mut variables = our_variables(environment);
+        let file = match (flags.remove(CONFIG), variables.remove(CONFIG)) {
+            (Some(path), _) => Some(file_layer(&path, FLAGS)?),
+            (None, Some(path)) => Some(file_layer(&path, ENVIRONMENT)?),
+            (None, None) => None,
+        };
+        if let Some(key) = variables.keys().find(|key| !keys::exists(key)) {
+            return Err(unknown(key, ENVIRONMENT));
+        }
+        let defaults = Key::of(role).filter_map(|key| Some((key.name, key.default?)));
+        let mut figment = Figment::from(Layer::new(DEFAULTS, defaults));
+        if let Some(file) = file {
+            figment = figment.merge(file);
+        }
+        let figment =
+            figment.merge(Layer::new(ENVIRONMENT, variables)).merge(Layer::new(FLAGS, flags));
+        Ok(Self { role, figment })
+    }
+
+    /// The value of a setting that has a default.
+    pub(super) fn text(&self, name: &'static str) -> Result<String, Refusal> {
+        Ok(self.optional_text(name)?.expect("a setting read as required has a default"))
+    }
+
+    /// The value of a setting, if anything set it.
+    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<String>, Refusal> {
+        let Ok(value) = self.figment.find_value(name) else { return Ok(None) };
+        let key = self.key(name);
+        match as_text(&value) {
+            Some(text) if key.kind.check(&text) == Ok(()) => Ok(Some(text)),
+            Some(text) if matches!(key.kind, Kind::Secret) => {
+                Err(self.refuse(name, format!("a text of {} characters", text.chars().count())))
+            }
+            Some(text) => Err(self.refuse(name, format!("{text:?}"))),
+            None => Err(self.refuse(name, value_in_words(&value).to_owned())),
+        }
+    }
+
+    /// The value of a setting, parsed.
+    pub(super) fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, Refusal> {
+        let text = self.text(name)?;
+        text.parse().map_err(|_| self.refuse(name, format!("{text:?}")))
+    }
+
+    /// The value of a setting that holds a length of time.
+    pub(super) fn duration(&self, name: &'static str) -> Result<Duration, Refusal> {
+        let text = self.text(name)?;
+        humantime::parse_duration(&text).map_err(|_| self.refuse(name, format!("{text:?}")))
+    }
+
+    /// A refusal of what a setting holds, for the reason of what its kind allows.
+    pub(super) fn refuse(&self, name: &'static str, value: String) -> Refusal {
+        self.refuse_because(name, value, self.key(name).kind.to_string())
+    }
+
+    /// A refusal of what a setting holds, though its kind allows it.
+    pub(super) fn refuse_because(
+        &self,
+        name: &'static str,
+        value: String,
+        allowed: String,
+    ) -> Refusal {
+        Refusal::Value { key: name, value, origin: self.origin(name), allowed }
+    }
+
+    /// Where a setting's value came from, in words.
+    pub(super) fn origin(&self, name: &str) -> String {
+        match self.figment.find_metadata(name) {
+            Some(metadata) => origin(&metadata.name, name),
+            None => "not set".to_owned(),
+        }
+    }
+
+    fn key(&self, name: &str) -> &'static Key {
+        Key::of(self.role).find(|key| key.name == name).expect("a role reads its own settings")
+    }
+}
+
+/// Our variables by key. An empty one counts as not set: that is what compose files and shell
+/// scripts make of a variable they pass on and nobody set.
+fn our_variables(
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> BTreeMap<String, String> {
+    environment
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, value)| {
+            let key = name.strip_prefix(VARIABLE_PREFIX)?.to_ascii_lowercase();
+            Some((key, value))
+        })
+        .filter(|(key, _)| !FOREIGN_VARIABLES.contains(&key.as_str()))
+        .collect()
+}
+
+fn file_layer(path: &str, source: &str) -> Result<Layer, Refusal> {
+    let refuse = |reason: String| Refusal::File {
+        key: CONFIG,
+        path: path.to_owned(),
+        origin: origin(source, CONFIG),
+        reason: reason.trim_end().to_owned(),
+    };
+    let text = fs::read_to_string(Path::new(path)).map_err(|error| refuse(error.to_string()))?;
+    let data = Toml::string(&text).data().map_err(|error| refuse(error.kind.to_string()))?;
+    let values = data.into_iter().next().map(|(_, values)| values).unwrap_or_default();
+    let source = format!("file {path}");
+    match values.keys().find(|key| !keys::exists(key)) {
+        Some(key) => Err(unknown(key, &source)),
+        None => Ok(Layer { source, values }),
+    }
+}
+
+fn unknown(key: &str, source: &str) -> Refusal {
+    Refusal::Unknown {
+        key: key.to_owned(),
+        origin: origin(source, key),
+        nearest: keys::nearest(key),
+    }
+}
+
+fn origin(source: &str, key: &str) -> String {
+    match source {
+        DEFAULTS => "the default".to_owned(),
+        ENVIRONMENT => format!("variable {VARIABLE_PREFIX}{}", key.to_ascii_uppercase()),
+        FLAGS => format!("flag --{}", key.replace('_', "-")),
+        file => file.to_owned(),
+    }
+}
+
+/// Numbers and words as they would have been written; nothing else is a value.
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(_, text) => Some(text.clone()),
+        Value::Num(_, number) => number
+            .to_i128()
+            .map(|number| number.to_string())
+            .or_else(|| number.to_u128().map(|number| number.to_string()))
+            .or_else(|| number.to_f64().map(|number| number.to_string())),
+        Value::Bool(_, value) => Some(value.to_string()),
+        Value::Char(..) | Value::Empty(..) | Value::Dict(..) | Value::Array(..) => None,
+    }
+}
+
+fn value_in_words(value: &Value) -> &'static str {
+    match value {
+        Value::Dict(..) => "a table",
+        Value::Array(..) => "a list",
+        _ => "of this type",
+    }
+}

@@ -1,0 +1,354 @@
+//! From the layers to one struct a role: what must be there is there, and what must agree agrees.
+
+use std::{fs, path::PathBuf};
+
+use super::{
+    ClientSettings, ConsensusSettings, HealthcheckSettings, Layers, Limits, LogFormat, LogSettings,
+    MasterSettings, Refusal, RouterSettings, Secret, SlaveSettings, StatusSettings,
+    TerminalSettings,
+    value::{Kind, SECRET_MIN_CHARS},
+};
+use crate::domain::UserName;
+
+impl Layers {
+    /// The settings of `tinysns router`.
+    pub fn router(&self) -> Result<RouterSettings, Refusal> {
+        Ok(RouterSettings {
+            router_listen: self.parsed("router_listen")?,
+            witness_listen: self.parsed("witness_listen")?,
+            advertise_host: self.optional_text("advertise_host")?,
+            data_dir: self.text("router_data_dir")?.into(),
+            down_after: self.duration("down_after")?,
+            consensus: self.consensus()?,
+            secret: self.secret()?,
+        })
+    }
+
+    /// The settings of `tinysns slave`.
+    pub fn slave(&self) -> Result<SlaveSettings, Refusal> {
+        Ok(SlaveSettings { reboot_delay: self.duration("reboot_delay")?, master: self.master()? })
+    }
+
+    /// The settings of `tinysns master`.
+    pub fn master(&self) -> Result<MasterSettings, Refusal> {
+        Ok(MasterSettings {
+            name: self.optional_text("name")?,
+            router: self.text("router")?,
+            client_listen: self.parsed("client_listen")?,
+            peer_listen: self.parsed("peer_listen")?,
+            advertise_host: self.optional_text("advertise_host")?,
+            data_dir: self.text("data_dir")?.into(),
+            report_interval: self.duration("report_interval")?,
+            drain_timeout: self.duration("drain_timeout")?,
+            consensus: self.consensus()?,
+            limits: self.limits()?,
+            secret: self.secret()?,
+        })
+    }
+
+    /// The settings of `tinysns client`.
+    pub fn terminal(&self) -> Result<TerminalSettings, Refusal> {
+        let user = self.text("user")?;
+        Ok(TerminalSettings {
+            client: self.client()?,
+            user: UserName::new(user.as_str())
+                .map_err(|_| self.refuse("user", format!("{user:?}")))?,
+            password_file: self.optional_text("password_file")?.map(PathBuf::from),
+            history_file: self.optional_text("history_file")?.map(PathBuf::from),
+        })
+    }
+
+    /// The settings of `tinysns status`.
+    pub fn status(&self, watch: bool, json: bool) -> Result<StatusSettings, Refusal> {
+        Ok(StatusSettings { client: self.client()?, watch, json })
+    }
+
+    /// The settings of `tinysns healthcheck`.
+    pub fn healthcheck(&self) -> Result<HealthcheckSettings, Refusal> {
+        Ok(HealthcheckSettings { address: self.text("address")? })
+    }
+
+    /// What any role logs.
+    pub fn log(&self) -> Result<LogSettings, Refusal> {
+        let format = match self.text("log_format")?.as_str() {
+            "json" => LogFormat::Json,
+            _ => LogFormat::Text,
+        };
+        Ok(LogSettings { filter: self.text("log")?, format })
+    }
+
+    fn client(&self) -> Result<ClientSettings, Refusal> {
+        Ok(ClientSettings { router: self.text("router")? })
+    }
+
+    fn consensus(&self) -> Result<ConsensusSettings, Refusal> {
+        let heartbeat = self.duration("heartbeat")?;
+        let election_min = self.duration("election_min")?;
+        let election_max = self.duration("election_max")?;
+        if election_min <= heartbeat * 2 {
+            return Err(self.refuse_because(
+                "election_min",
+                humantime::format_duration(election_min).to_string(),
+                format!(
+                    "more than twice `heartbeat`, which is {} ({})",
+                    humantime::format_duration(heartbeat),
+                    self.origin("heartbeat")
+                ),
+            ));
+        }
+        if election_max <= election_min {
+            return Err(self.refuse_because(
+                "election_max",
+                humantime::format_duration(election_max).to_string(),
+                format!(
+                    "more than `election_min`, which is {} ({})",
+                    humantime::format_duration(election_min),
+                    self.origin("election_min")
+                ),
+            ));
+        }
+        Ok(ConsensusSettings { heartbeat, election_min, election_max })
+    }
+
+    fn limits(&self) -> Result<Limits, Refusal> {
+        Ok(Limits {
+            post_chars: self.parsed("post_chars")?,
+            page_size: self.parsed("page_size")?,
+            subscriptions: self.parsed("subscriptions")?,
+            stream_queue: self.parsed("stream_queue")?,
+            streams_per_connection: self.parsed("streams_per_connection")?,
+            pending_writes: self.parsed("pending_writes")?,
+            session_lifetime: self.duration("session_lifetime")?,
+        })
+    }
+
+    fn secret(&self) -> Result<Secret, Refusal> {
+        match (self.optional_text("secret")?, self.optional_text("secret_file")?) {
+            (Some(_), Some(_)) => Err(Refusal::TwoSecrets {
+                secret: self.origin("secret"),
+                file: self.origin("secret_file"),
+            }),
+            (Some(secret), None) => Ok(Secret::new(&secret)),
+            (None, Some(path)) => self.secret_in(path),
+            (None, None) => Err(Refusal::NoSecret),
+        }
+    }
+
+    fn secret_in(&self, path: String) -> Result<Secret, Refusal> {
+        let read = fs::read_to_string(&path).map_err(|error| error.to_string());
+        let checked = read.and_then(|secret| match Kind::Secret.check(&secret) {
+            Ok(()) => Ok(Secret::new(&secret)),
+            Err(_) => Err(format!("it must hold at least {SECRET_MIN_CHARS} characters")),
+        });
+        checked.map_err(|reason| Refusal::File {
+            key: "secret_file",
+            path,
+            origin: self.origin("secret_file"),
+            reason,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, io::Write as _, time::Duration};
+
+    use super::*;
+    use crate::settings::Role;
+
+    const SECRET: (&str, &str) = ("TINYSNS_SECRET", "0123456789012345");
+
+    fn gather(
+        role: Role,
+        variables: &[(&str, &str)],
+        flags: &[(&'static str, &str)],
+    ) -> Result<Layers, Refusal> {
+        Layers::gather(
+            role,
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+            flags
+                .iter()
+                .map(|(key, value)| (*key, (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
+        )
+    }
+
+    fn file(text: &str) -> (tempfile::NamedTempFile, String) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        (file, path)
+    }
+
+    fn slave(variables: &[(&str, &str)], flags: &[(&'static str, &str)]) -> String {
+        let mut variables = variables.to_vec();
+        variables.push(SECRET);
+        match gather(Role::Slave, &variables, flags).and_then(|layers| layers.slave()) {
+            Ok(settings) => panic!("not refused: {settings:?}"),
+            Err(refusal) => refusal.to_string(),
+        }
+    }
+
+    #[test]
+    fn flags_win_over_variables_over_the_file_over_defaults() {
+        let (_file, path) = file(
+            "reboot_delay = \"3s\"\nheartbeat = \"50ms\"\npage_size = 7\nrouter = \"file:1\"\n",
+        );
+        let layers = gather(
+            Role::Slave,
+            &[("TINYSNS_HEARTBEAT", "60ms"), ("TINYSNS_ROUTER", "variable:1"), SECRET],
+            &[("config", path.as_str()), ("router", "flag:1")],
+        );
+        let settings = layers.unwrap().slave().unwrap();
+        assert_eq!(settings.master.router, "flag:1");
+        assert_eq!(settings.master.consensus.heartbeat, Duration::from_millis(60));
+        assert_eq!(settings.master.limits.page_size, 7);
+        assert_eq!(settings.reboot_delay, Duration::from_secs(3));
+        assert_eq!(settings.master.drain_timeout, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn the_flag_that_names_a_file_wins_over_the_variable_that_does() {
+        let (_one, flag) = file("router = \"flag:1\"");
+        let (_other, variable) = file("router = \"variable:1\"");
+        let flags = [("config", flag.as_str())];
+        for (flags, expected) in [(&flags[..], "flag:1"), (&[], "variable:1")] {
+            let layers = gather(Role::Status, &[("TINYSNS_CONFIG", &variable)], flags).unwrap();
+            assert_eq!(layers.status(false, false).unwrap().client.router, expected);
+        }
+    }
+
+    #[test]
+    fn one_file_and_one_environment_serve_every_role() {
+        let (_file, path) =
+            file("router_listen = \"127.0.0.1:1\"\npost_chars = 10\nuser = \"ann\"\n");
+        let variables = [
+            SECRET,
+            ("TINYSNS_CONFIG", path.as_str()),
+            ("TINYSNS_REBOOT_DELAY", "1s"),
+            ("TINYSNS_BIN", "/somewhere/tinysns"),
+            ("TINYSNS_NAME", ""),
+            ("PATH", "/bin"),
+        ];
+        let router = gather(Role::Router, &variables, &[]).unwrap().router().unwrap();
+        assert_eq!(router.router_listen.port(), 1);
+        let master = gather(Role::Master, &variables, &[]).unwrap().master().unwrap();
+        assert_eq!((master.limits.post_chars, master.name), (10, None));
+        let terminal = gather(Role::Client, &variables, &[]).unwrap().terminal().unwrap();
+        assert_eq!(terminal.user.as_str(), "ann");
+    }
+
+    #[test]
+    fn the_defaults_are_valid_for_every_role_once_there_is_a_secret() {
+        gather(Role::Router, &[SECRET], &[]).unwrap().router().unwrap();
+        gather(Role::Slave, &[SECRET], &[]).unwrap().slave().unwrap();
+        gather(Role::Client, &[], &[]).unwrap().terminal().unwrap();
+        gather(Role::Status, &[], &[]).unwrap().status(true, false).unwrap();
+        gather(Role::Healthcheck, &[], &[]).unwrap().healthcheck().unwrap();
+        for role in [Role::Router, Role::Client] {
+            gather(role, &[], &[]).unwrap().log().unwrap();
+        }
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_with_its_source_and_the_nearest_one() {
+        assert_eq!(
+            slave(&[("TINYSNS_REBOOT_DELY", "1s")], &[]),
+            "unknown setting `reboot_dely` (variable TINYSNS_REBOOT_DELY); did you mean \
+             `reboot_delay`?"
+        );
+        let (_file, path) = file("zzz = 1");
+        let message = slave(&[], &[("config", &path)]);
+        assert!(
+            message.starts_with(&format!(
+                "unknown setting `zzz` (file {path}); allowed: router_listen, "
+            )),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_its_source_and_what_is_allowed() {
+        let (_number, number) = file("heartbeat = 100");
+        let (_table, table) = file("[router]\nlisten = \"x\"");
+        for (variables, flags, expected) in [
+            (
+                vec![("TINYSNS_POST_CHARS", "10001")],
+                vec![],
+                "`post_chars` cannot be \"10001\" (variable TINYSNS_POST_CHARS); allowed: a whole \
+                 number from 1 to 10000"
+                    .to_owned(),
+            ),
+            (
+                vec![],
+                vec![("heartbeat", "19ms")],
+                "`heartbeat` cannot be \"19ms\" (flag --heartbeat); allowed: a duration with its \
+                 unit, such as 25s or 500ms, from 20ms to 10s"
+                    .to_owned(),
+            ),
+            (
+                vec![],
+                vec![("config", number.as_str())],
+                format!(
+                    "`heartbeat` cannot be \"100\" (file {number}); allowed: a duration with its \
+                     unit, such as 25s or 500ms, from 20ms to 10s"
+                ),
+            ),
+            (
+                vec![],
+                vec![("config", table.as_str())],
+                format!(
+                    "`router` cannot be a table (file {table}); allowed: a host and a port from 1 \
+                     to 65535, such as localhost:3010"
+                ),
+            ),
+            (
+                vec![("TINYSNS_HEARTBEAT", "250ms")],
+                vec![],
+                "`election_min` cannot be 500ms (the default); allowed: more than twice \
+                 `heartbeat`, which is 250ms (variable TINYSNS_HEARTBEAT)"
+                    .to_owned(),
+            ),
+            (
+                vec![],
+                vec![("election_max", "500ms")],
+                "`election_max` cannot be 500ms (flag --election-max); allowed: more than \
+                 `election_min`, which is 500ms (the default)"
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(slave(&variables, &flags), expected);
+        }
+    }
+
+    #[test]
+    fn a_settings_file_that_is_missing_or_not_toml_is_refused_by_its_name() {
+        let (_file, broken) = file("router = \n");
+        for path in ["/nowhere/tinysns.toml", &broken] {
+            let message = slave(&[("TINYSNS_CONFIG", path)], &[]);
+            let start =
+                format!("cannot use the file {path} that `config` (variable TINYSNS_CONFIG) names");
+            assert!(message.starts_with(&start), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_node_without_a_good_secret_is_refused_and_told_how_to_make_one() {
+        let (_short, short) = file("short\n");
+        let (_good, good) = file("0123456789012345\n");
+        for (variables, expected) in [
+            (vec![], "/dev/urandom"),
+            (vec![("TINYSNS_SECRET", "short")], "at least 16 characters"),
+            (vec![("TINYSNS_SECRET_FILE", short.as_str())], "at least 16 characters"),
+            (vec![("TINYSNS_SECRET_FILE", "/nowhere/secret")], "/nowhere/secret"),
+            (vec![SECRET, ("TINYSNS_SECRET_FILE", good.as_str())], "both set"),
+        ] {
+            let refusal =
+                gather(Role::Router, &variables, &[]).unwrap().router().unwrap_err().to_string();
+            assert!(refusal.contains(expected), "{refusal}");
+            assert!(!refusal.contains("short"), "the secret itself is not shown: {refusal}");
+        }
+        let layers = gather(Role::Router, &[("TINYSNS_SECRET_FILE", &good)], &[]).unwrap();
+        assert_eq!(layers.router().unwrap().secret.expose(), "0123456789012345");
+    }
+}

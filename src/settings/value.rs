@@ -1,0 +1,199 @@
+//! How a setting's text becomes a value, and the words for what is allowed.
+//!
+//! Pure: a path is not looked at, a host is not resolved.
+
+use std::{
+    fmt,
+    net::{Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::domain::UserName;
+
+/// A shorter secret could be guessed.
+pub(super) const SECRET_MIN_CHARS: usize = 16;
+/// Names stand in tables and log lines.
+const NAME_MAX_CHARS: usize = 32;
+
+/// What a setting may hold.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// An IP address and a port.
+    Address,
+    /// A host and a port.
+    HostPort,
+    /// A host.
+    Host,
+    /// A path.
+    Path,
+    /// The name of a master.
+    Name,
+    /// The name of a user.
+    User,
+    /// A secret.
+    Secret,
+    /// A length of time.
+    Duration {
+        /// The shortest allowed.
+        min: Duration,
+        /// The longest allowed.
+        max: Duration,
+    },
+    /// A whole number.
+    Count {
+        /// The smallest allowed.
+        min: u32,
+        /// The largest allowed.
+        max: u32,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A filter of log lines.
+    LogFilter,
+}
+
+impl Kind {
+    /// A duration between two numbers of milliseconds.
+    pub(super) const fn duration_ms(min: u64, max: u64) -> Self {
+        Self::Duration { min: Duration::from_millis(min), max: Duration::from_millis(max) }
+    }
+
+    /// The place-holder of the value in `--help`.
+    pub fn placeholder(self) -> &'static str {
+        match self {
+            Self::Address => "IP:PORT",
+            Self::HostPort => "HOST:PORT",
+            Self::Host => "HOST",
+            Self::Path => "PATH",
+            Self::Name => "NAME",
+            Self::User => "USER",
+            Self::Secret => "SECRET",
+            Self::Duration { .. } => "DURATION",
+            Self::Count { .. } => "NUMBER",
+            Self::Choice(_) => "WORD",
+            Self::LogFilter => "FILTER",
+        }
+    }
+
+    /// Whether `text` is allowed. (The error says nothing: what is allowed says it all.)
+    pub(super) fn check(self, text: &str) -> Result<(), NotAllowed> {
+        match self {
+            Self::Address => text.parse::<SocketAddr>().is_ok(),
+            Self::HostPort => is_host_and_port(text),
+            Self::Host => is_host(text),
+            Self::Path => !text.is_empty(),
+            Self::Name => is_name(text),
+            Self::User => UserName::new(text).is_ok(),
+            Self::Secret => text.trim().chars().count() >= SECRET_MIN_CHARS,
+            Self::Duration { min, max } => {
+                humantime::parse_duration(text).is_ok_and(|value| (min..=max).contains(&value))
+            }
+            Self::Count { min, max } => {
+                text.parse::<u32>().is_ok_and(|value| (min..=max).contains(&value))
+            }
+            Self::Choice(words) => words.contains(&text),
+            Self::LogFilter => EnvFilter::try_new(text).is_ok(),
+        }
+        .then_some(())
+        .ok_or(NotAllowed)
+    }
+}
+
+/// A text that a setting may not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotAllowed;
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address => {
+                formatter.write_str("an IP address and a port, such as 0.0.0.0:3010 or [::]:3010")
+            }
+            Self::HostPort => {
+                formatter.write_str("a host and a port from 1 to 65535, such as localhost:3010")
+            }
+            Self::Host => formatter.write_str(
+                "a host name or an IP address (an IPv6 one in brackets), without a port",
+            ),
+            Self::Path => formatter.write_str("a path"),
+            Self::Name => write!(
+                formatter,
+                "1 to {NAME_MAX_CHARS} of the letters A-Z and a-z, digits, '_', '.' and '-'"
+            ),
+            Self::User => write!(
+                formatter,
+                "1 to {} of the letters A-Z and a-z, digits, '_', '.' and '-', starting with a \
+                 letter or digit",
+                UserName::MAX_CHARS
+            ),
+            Self::Secret => write!(formatter, "at least {SECRET_MIN_CHARS} characters"),
+            Self::Duration { min, max } => write!(
+                formatter,
+                "a duration with its unit, such as 25s or 500ms, from {} to {}",
+                humantime::format_duration(*min),
+                humantime::format_duration(*max)
+            ),
+            Self::Count { min, max } => write!(formatter, "a whole number from {min} to {max}"),
+            Self::Choice(words) => formatter.write_str(&words.join(" or ")),
+            Self::LogFilter => formatter.write_str(
+                "a level (error, warn, info, debug, trace) or a list such as info,openraft=warn",
+            ),
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    (1..=NAME_MAX_CHARS).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+fn is_host(text: &str) -> bool {
+    if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_takes_what_it_says_and_nothing_else() {
+        let heartbeat = Kind::duration_ms(20, 10_000);
+        let count = Kind::Count { min: 1, max: 10 };
+        let table: &[(Kind, &[&str], &[&str])] = &[
+            (Kind::Address, &["0.0.0.0:0", "[::]:3010"], &["", "localhost:1", "1.2.3.4", ":1"]),
+            (
+                Kind::HostPort,
+                &["localhost:3010", "[::1]:1", "a.b-c_d:65535"],
+                &["localhost", "localhost:0", "localhost:65536", ":3010", "a b:1", "::1:3010"],
+            ),
+            (Kind::Host, &["router", "10.0.0.1", "[::1]"], &["", "router:3010", "::1", "a/b"]),
+            (Kind::Path, &["/x", "y"], &[""]),
+            (Kind::Name, &["server-1"], &["", "a b", "ä", &"x".repeat(33)]),
+            (Kind::User, &["u1"], &["", "-u", "../escape"]),
+            (Kind::Secret, &["0123456789abcdef"], &["0123456789abcde", " 123456789abcdef "]),
+            (heartbeat, &["20ms", "1s", "10s"], &["19ms", "11s", "100", "-1s", "soon"]),
+            (count, &["1", "10"], &["0", "11", "-1", "1.5", "ten"]),
+            (Kind::Choice(&["text", "json"]), &["text", "json"], &["", "Text", "xml"]),
+            (Kind::LogFilter, &["info", "info,openraft=warn"], &["a=b=c", "info,x=loud"]),
+        ];
+        for (kind, good, bad) in table {
+            for text in *good {
+                assert_eq!(kind.check(text), Ok(()), "{text:?} is {kind}");
+            }
+            for text in *bad {
+                assert_eq!(kind.check(text), Err(NotAllowed), "{text:?} is not {kind}");
+            }
+        }
+    }
+}

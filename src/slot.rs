@@ -1,0 +1,201 @@
+//! The slots of a data directory: each is the home of one master, whatever its process and its
+//! container are called today.
+//!
+//! A slot is claimed by a lock on its `lock` file. The lock belongs to the open file, which a forked
+//! master inherits: it is free again only when the slave **and** its master are gone. It is
+//! therefore never unlocked by hand; the kernel does it when the last of the two ends.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+/// More masters than this on one data directory are a mistake, such as a loop that starts slaves.
+const MOST_SLOTS: u32 = 999;
+const LOCK_FILE: &str = "lock";
+const PID_FILE: &str = "master.pid";
+
+/// A claimed slot.
+#[derive(Debug)]
+pub struct Slot {
+    number: u32,
+    directory: PathBuf,
+    /// Held, never used: its lock is the claim.
+    _lock: File,
+}
+
+/// What a master knows of its slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Berth {
+    /// The number of the slot, from 1.
+    pub number: u32,
+    /// Where the master keeps its data.
+    pub directory: PathBuf,
+    /// How often the slave has forked a master anew.
+    pub reboots: u32,
+}
+
+/// Why no slot could be claimed.
+#[derive(Debug, thiserror::Error)]
+pub enum SlotError {
+    /// The data directory, or something in it, cannot be used.
+    #[error("cannot use {path} (data_dir): {source}{}", hint(.source))]
+    Unusable {
+        /// The file or directory at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// All are taken.
+    #[error("all {MOST_SLOTS} slots of {directory} (data_dir) are taken")]
+    AllTaken {
+        /// The data directory.
+        directory: PathBuf,
+    },
+}
+
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; the process must be allowed to write there"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "; it must be a directory, or not be there yet"
+        }
+        _ => "",
+    }
+}
+
+impl Slot {
+    /// Claims the lowest free slot of `data_dir`, making the directory if it is not there yet.
+    pub fn claim(data_dir: &Path) -> Result<Self, SlotError> {
+        for number in 1..=MOST_SLOTS {
+            let directory = data_dir.join(format!("slot-{number:03}"));
+            fs::create_dir_all(&directory).map_err(at(&directory))?;
+            let path = directory.join(LOCK_FILE);
+            let lock = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+                .map_err(at(&path))?;
+            match lock.try_lock() {
+                Ok(()) => {
+                    let slot = Self { number, directory, _lock: lock };
+                    // Left by a slave and a master that were killed together.
+                    slot.forget_master().map_err(at(&slot.pid_file()))?;
+                    return Ok(slot);
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => return Err(at(&path)(source)),
+            }
+        }
+        Err(SlotError::AllTaken { directory: data_dir.to_owned() })
+    }
+
+    /// Its number, from 1.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// What the master should know of it.
+    pub fn berth(&self, reboots: u32) -> Berth {
+        Berth { number: self.number, directory: self.directory.clone(), reboots }
+    }
+
+    /// Writes the process id of the master to `master.pid`, for people and scripts: all of it or
+    /// nothing.
+    pub fn record_master(&self, pid: u32) -> io::Result<()> {
+        let unfinished = self.directory.join(format!("{PID_FILE}.new"));
+        fs::write(&unfinished, format!("{pid}\n"))?;
+        fs::rename(&unfinished, self.pid_file())
+    }
+
+    /// Removes `master.pid`, if it is there.
+    pub fn forget_master(&self) -> io::Result<()> {
+        match fs::remove_file(self.pid_file()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.directory.join(PID_FILE)
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> SlotError {
+    let path = path.to_owned();
+    |source| SlotError::Unusable { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(data_dir: &Path, count: usize) -> Vec<Slot> {
+        (0..count).map(|_| Slot::claim(data_dir).unwrap()).collect()
+    }
+
+    fn numbers(slots: &[Slot]) -> Vec<u32> {
+        slots.iter().map(Slot::number).collect()
+    }
+
+    #[test]
+    fn slots_that_are_given_up_are_claimed_again_from_the_lowest() {
+        let data = tempfile::tempdir().unwrap();
+        let data_dir = data.path().join("not/there/yet");
+        let mut slots = claim(&data_dir, 8);
+        assert_eq!(numbers(&slots), [1, 2, 3, 4, 5, 6, 7, 8]);
+        slots.retain(|slot| [2, 4, 7].contains(&slot.number()));
+        let again = claim(&data_dir, 6);
+        assert_eq!(numbers(&again), [1, 3, 5, 6, 8, 9]);
+    }
+
+    #[test]
+    fn a_slot_is_taken_for_as_long_as_any_holder_of_its_lock_lives() {
+        let data = tempfile::tempdir().unwrap();
+        let Slot { _lock: lock, .. } = Slot::claim(data.path()).unwrap();
+        // What a forked master inherits is a duplicate of the open file.
+        let inherited = lock.try_clone().unwrap();
+        drop(lock);
+        assert_eq!(Slot::claim(data.path()).unwrap().number(), 2);
+        drop(inherited);
+        assert_eq!(Slot::claim(data.path()).unwrap().number(), 1);
+    }
+
+    #[test]
+    fn callers_at_the_same_time_never_share_a_slot() {
+        let data = tempfile::tempdir().unwrap();
+        let slots: Vec<Slot> = std::thread::scope(|scope| {
+            let claims: Vec<_> =
+                (0..16).map(|_| scope.spawn(|| Slot::claim(data.path()).unwrap())).collect();
+            claims.into_iter().map(|claim| claim.join().unwrap()).collect()
+        });
+        let mut taken = numbers(&slots);
+        taken.sort_unstable();
+        assert_eq!(taken, (1..=16).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_claim_removes_the_pid_that_a_killed_pair_left_behind() {
+        let data = tempfile::tempdir().unwrap();
+        let slot = Slot::claim(data.path()).unwrap();
+        slot.record_master(41).unwrap();
+        slot.record_master(42).unwrap();
+        let pid_file = data.path().join("slot-001/master.pid");
+        assert_eq!(fs::read_to_string(&pid_file).unwrap(), "42\n");
+        drop(slot);
+        let _slot = Slot::claim(data.path()).unwrap();
+        assert!(!pid_file.exists());
+    }
+
+    #[test]
+    fn a_data_directory_that_is_a_file_is_refused_by_its_name() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Slot::claim(file.path()).unwrap_err().to_string();
+        assert!(error.contains(&*file.path().to_string_lossy()), "{error}");
+        assert!(error.contains("data_dir"), "{error}");
+    }
+}
