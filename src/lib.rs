@@ -6,4 +6,5 @@ pub mod client;
 pub mod domain;
 pub mod host;
 pub mod settings;
+pub mod terminal;
 pub mod wire;

@@ -41,7 +41,7 @@ mod view;
 mod window;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use api::Client;
 pub use error::ClientError;

@@ -1,6 +1,6 @@
 //! The client against servers that die, hang, move and repeat themselves.
 
-mod fake;
+pub(crate) mod fake;
 
 use std::{future::Future, time::Duration};
 
@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Proves that a call was not saved by a timeout.
 const NEVER: Duration = Duration::from_hours(1);
 
-async fn soon<T>(what: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     time::timeout(DEADLINE, what).await.expect("this takes no time")
 }
 
