@@ -6,5 +6,6 @@ pub mod client;
 pub mod domain;
 pub mod host;
 pub mod settings;
+pub mod status;
 pub mod terminal;
 pub mod wire;
