@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` is the map; every folder's `mod.rs` is the map of that folder.
 
 pub mod cli;
+pub mod client;
 pub mod credentials;
 pub mod directory;
 pub mod domain;
@@ -10,7 +11,6 @@ pub mod healthcheck;
 pub mod host;
 pub mod logging;
 pub mod master;
-mod placeholder;
 pub mod reflection;
 pub mod replication;
 pub mod router;
@@ -20,6 +20,6 @@ pub mod settings;
 pub mod slave;
 pub mod slot;
 pub mod social;
+pub mod status;
+pub mod terminal;
 pub mod wire;
-
-pub use placeholder::{status, terminal};

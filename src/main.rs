@@ -23,12 +23,16 @@ fn main() -> ExitCode {
     };
     logging::start(&invocation.log);
     match invocation.command {
-        Command::Router(settings) => cli::ended(runtime::run(runtime::stoppable(|stop| router::run(settings, stop)))).into(),
+        Command::Router(settings) => {
+            cli::ended(runtime::run(runtime::stoppable(|stop| router::run(settings, stop)))).into()
+        }
         Command::Slave(settings) => {
             slave::run(settings, live).unwrap_or_else(|error| cli::ended(Err(error.into())).into())
         }
         Command::Master(settings) => cli::ended(live_alone(settings)).into(),
-        Command::Client(settings) => terminal::run(settings).unwrap_or_else(cli::complain),
+        Command::Client(settings) => {
+            runtime::run(terminal::run(settings)).unwrap_or_else(cli::complain)
+        }
         Command::Status(settings) => {
             runtime::run(status::run(settings)).unwrap_or_else(cli::complain)
         }
@@ -49,7 +53,8 @@ fn live_alone(settings: MasterSettings) -> anyhow::Result<()> {
     logging::end_the_process_on_panic();
     let slot = Slot::claim(&settings.data_dir)?;
     slot.record_master(process::id())?;
-    let outcome = runtime::run(runtime::stoppable(|stop| master::run(settings, slot.berth(0), stop)));
+    let outcome =
+        runtime::run(runtime::stoppable(|stop| master::run(settings, slot.berth(0), stop)));
     slot.forget_master()?;
     outcome
 }

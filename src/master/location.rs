@@ -43,10 +43,9 @@ fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, roster: &Roster) -> Location 
         let listed = roster.members.get(&id).map(|listed| &listed.info);
         listed.or_else(|| membership.get_node(&id))
     };
-    let available = leader.and_then(info).map(|info| Available {
-        name: info.name.clone(),
-        address: info.client_address.clone(),
-    });
+    let available = leader
+        .and_then(info)
+        .map(|info| Available { name: info.name.clone(), address: info.client_address.clone() });
     let masters = membership
         .nodes()
         .filter_map(|(id, _)| info(*id))

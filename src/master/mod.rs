@@ -113,12 +113,11 @@ pub async fn run(
     );
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<SocialServiceServer<Api>>().await;
-    let public = Routes::new(
-        SocialServiceServer::new(api).max_decoding_message_size(CLIENT_MESSAGE_BYTES),
-    )
-    .add_service(DirectoryServiceServer::new(DirectoryServer::new(location, AskTheRouter)))
-    .add_service(reflection::service())
-    .add_service(health);
+    let public =
+        Routes::new(SocialServiceServer::new(api).max_decoding_message_size(CLIENT_MESSAGE_BYTES))
+            .add_service(DirectoryServiceServer::new(DirectoryServer::new(location, AskTheRouter)))
+            .add_service(reflection::service())
+            .add_service(health);
     let peer_service = PeerServiceServer::new(PeerServer::new(node.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal =
@@ -162,12 +161,7 @@ fn advertised_host(settings: &MasterSettings) -> anyhow::Result<String> {
 }
 
 /// Hands leadership over, while everything is still served: clients then see no gap.
-async fn drain(
-    node: &Node,
-    report: &reporter::Handle,
-    health: &HealthReporter,
-    limit: Duration,
-) {
+async fn drain(node: &Node, report: &reporter::Handle, health: &HealthReporter, limit: Duration) {
     /// What stays of the time limit for closing connections.
     const RESERVE: Duration = Duration::from_secs(2);
     let deadline = Instant::now() + limit.saturating_sub(RESERVE);

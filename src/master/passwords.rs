@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use argon2::{
-    Argon2, PasswordHasher as _, PasswordVerifier as _,
-    password_hash::phc::PasswordHash,
+    Argon2, PasswordHasher as _, PasswordVerifier as _, password_hash::phc::PasswordHash,
 };
 use tokio::{sync::Semaphore, task};
 

@@ -61,21 +61,18 @@ impl Sessions {
     ) -> Result<(String, UnixMillis), SessionError> {
         let lifetime = UnixMillis::try_from(self.lifetime.as_millis()).unwrap_or(UnixMillis::MAX);
         let expires_at = now.saturating_add(lifetime);
-        let claims =
-            Claims { user: account.user, credentials: account.credentials, expires_at };
+        let claims = Claims { user: account.user, credentials: account.credentials, expires_at };
         let claims = postcard::to_stdvec(&claims).expect("plain data always encodes");
         let view = View::open(&self.state.read()?)?;
         let seal = seal(&view, &claims)?.finalize().into_bytes();
-        let token =
-            format!("{}.{}", URL_SAFE_NO_PAD.encode(&claims), URL_SAFE_NO_PAD.encode(seal));
+        let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(&claims), URL_SAFE_NO_PAD.encode(seal));
         Ok((token, expires_at))
     }
 
     /// The account that `token` speaks for.
     pub fn check(&self, token: &str, now: UnixMillis) -> Result<Account, SessionError> {
         let (claims, signature) = token.split_once('.').ok_or(SessionError::Invalid)?;
-        let [claims, signature] =
-            [claims, signature].map(|part| URL_SAFE_NO_PAD.decode(part).ok());
+        let [claims, signature] = [claims, signature].map(|part| URL_SAFE_NO_PAD.decode(part).ok());
         let (claims, signature) = claims.zip(signature).ok_or(SessionError::Invalid)?;
         let view = View::open(&self.state.read()?)?;
         // Compares in constant time.

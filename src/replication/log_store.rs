@@ -26,9 +26,7 @@ use redb::{
 };
 use tokio::sync::oneshot;
 
-use super::{
-    Consensus, Entry, LogId, StorageError, StoredMembership, Vote, encode, storage_error,
-};
+use super::{Consensus, Entry, LogId, StorageError, StoredMembership, Vote, encode, storage_error};
 use crate::{
     domain::{ClusterId, NodeId},
     host::{disk, random},
@@ -58,7 +56,9 @@ pub struct LogStore {
 
 /// The log's file could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use the log {path}: {source}; if the disk is beyond repair, remove the whole slot directory and the node joins anew")]
+#[error(
+    "cannot use the log {path}: {source}; if the disk is beyond repair, remove the whole slot directory and the node joins anew"
+)]
 pub struct OpenError {
     path: String,
     source: redb::Error,

@@ -54,7 +54,9 @@ pub enum StartError {
     #[error(transparent)]
     Log(#[from] OpenError),
     /// The state's file.
-    #[error("cannot use the state in {directory}: {source}; if the disk is beyond repair, remove the whole slot directory and the node joins anew")]
+    #[error(
+        "cannot use the state in {directory}: {source}; if the disk is beyond repair, remove the whole slot directory and the node joins anew"
+    )]
     State {
         /// The slot.
         directory: PathBuf,
@@ -118,10 +120,9 @@ impl Node {
         if let Some(cluster) = cluster {
             peers.set_cluster(cluster);
         }
-        let raft =
-            Raft::new(log.node_id(), Arc::new(config), peers.clone(), log.clone(), state)
-                .await
-                .map_err(|error| StartError::Consensus(error.to_string()))?;
+        let raft = Raft::new(log.node_id(), Arc::new(config), peers.clone(), log.clone(), state)
+            .await
+            .map_err(|error| StartError::Consensus(error.to_string()))?;
         let cluster = watch::Sender::new(cluster);
         let joining = Mutex::default();
         Ok(Self { inner: Arc::new(Inner { raft, log, peers, cluster, joining, workshop }) })

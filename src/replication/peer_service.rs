@@ -49,7 +49,10 @@ impl PeerServer {
         let cluster = text(metadata, CLUSTER_KEY)
             .and_then(|cluster| cluster.parse().ok())
             .ok_or_else(|| Status::failed_precondition("the caller belongs to no cluster"))?;
-        self.node.join(cluster).await.map_err(|error| Status::failed_precondition(error.to_string()))
+        self.node
+            .join(cluster)
+            .await
+            .map_err(|error| Status::failed_precondition(error.to_string()))
     }
 
     /// Forgets the lease of the last leader, for a candidate that was told to stand because that

@@ -260,9 +260,8 @@ impl RaftNetwork<Consensus> for Connection {
         };
         self.peers.note(self.target, &result);
         let reply = result.map_err(|status| unreachable(&status))?.into_inner();
-        postcard::from_bytes(&reply.payload).map_err(|error| {
-            StreamingError::Network(NetworkError::from(AnyError::new(&error)))
-        })
+        postcard::from_bytes(&reply.payload)
+            .map_err(|error| StreamingError::Network(NetworkError::from(AnyError::new(&error))))
     }
 
     fn backoff(&self) -> Backoff {

@@ -94,8 +94,7 @@ impl Leading {
         let voters: BTreeSet<NodeId> = membership.voter_ids().collect();
         let known: BTreeMap<NodeId, &NodeInfo> =
             membership.nodes().map(|(id, info)| (*id, info)).collect();
-        let ids: BTreeSet<NodeId> =
-            known.keys().chain(roster.members.keys()).copied().collect();
+        let ids: BTreeSet<NodeId> = known.keys().chain(roster.members.keys()).copied().collect();
         let mut nodes = Vec::new();
         for id in ids {
             let listed = roster.members.get(&id);
@@ -112,8 +111,7 @@ impl Leading {
             } else if noted.is_none() {
                 newcomer(listed)
             } else {
-                let sight =
-                    Sight { contact: node.peers().contact(id), listed, roster, since, now };
+                let sight = Sight { contact: node.peers().contact(id), listed, roster, since, now };
                 let lag = lag(&metrics, id);
                 self.patience(id, sight.health(lag), &info, roster, now)
             };

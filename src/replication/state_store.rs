@@ -277,7 +277,9 @@ impl Checkpoint {
             transaction.set_quick_repair(true);
             Ok::<(), redb::Error>(transaction.commit()?)
         };
-        tokio::task::spawn_blocking(commit).await.map_err(|lost| redb::Error::Io(lost.into()))??;
+        tokio::task::spawn_blocking(commit)
+            .await
+            .map_err(|lost| redb::Error::Io(lost.into()))??;
         snapshot(&self.reader)
     }
 }

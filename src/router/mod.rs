@@ -45,8 +45,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     let directory = &settings.data_dir;
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
-    let witness =
-        Node::start_witness(directory, &settings.secret, settings.consensus).await?;
+    let witness = Node::start_witness(directory, &settings.secret, settings.consensus).await?;
     let place = hub::Place {
         address: format!(
             "{}:{}",
@@ -60,9 +59,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
 
     let guard = Guard(settings.secret.clone());
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter
-        .set_serving::<DirectoryServiceServer<DirectoryServer<hub::Handle>>>()
-        .await;
+    health_reporter.set_serving::<DirectoryServiceServer<DirectoryServer<hub::Handle>>>().await;
     let directory = DirectoryServer::new(handle.location(), handle.clone());
     let registry = RegistryServiceServer::new(RegistryServer::new(handle));
     let public = Routes::new(DirectoryServiceServer::new(directory))

@@ -330,9 +330,8 @@ impl Registry {
             .filter(|master| master.leads())
             .max_by_key(|master| master.progress.term)
             .map(|master| (master.hello.node, master.leaving));
-        let lost = self.available.is_some_and(|node| {
-            !self.masters.get(&node).is_some_and(Master::lives)
-        });
+        let lost =
+            self.available.is_some_and(|node| !self.masters.get(&node).is_some_and(Master::lives));
         let before = std::mem::replace(&mut self.available, leader.map(|(node, _)| node));
         if before != self.available {
             effects.push(Effect::Publish);

@@ -25,7 +25,10 @@ use crate::{
     directory::Location,
     host::clock,
     replication::{
-        node::Node, reads::Reads, state_store::StateReader, writes::{WriteError, Writes},
+        node::Node,
+        reads::Reads,
+        state_store::StateReader,
+        writes::{WriteError, Writes},
     },
     settings::Limits,
     social::{Account, Command, Reply, View},

@@ -75,8 +75,7 @@ impl Subscription {
 
     fn read(&self) -> Result<(Vec<Post>, bool, PostId), redb::Error> {
         let view = View::open(&self.state.read()?)?;
-        let (posts, more) =
-            view.timeline(self.user, Cursor::After(self.cursor), CATCH_UP_PAGE)?;
+        let (posts, more) = view.timeline(self.user, Cursor::After(self.cursor), CATCH_UP_PAGE)?;
         Ok((posts, more, view.newest_post()))
     }
 

@@ -1,0 +1,194 @@
+//! [`Client`]: one method a call.
+
+use std::sync::Arc;
+
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    ClientError, ClientOptions, ClusterStatus, Cursor, InUse, ListKind, LoggedIn, NamePage, Page,
+    Published, Subscription,
+    call::{Api, Core},
+    choice::Attempts,
+    connections::Connections,
+    directory::Directory,
+    in_use::Tracker,
+    session::{Credentials, Session},
+    status, subscription,
+    window::Window,
+};
+use crate::{
+    domain::{ClientId, PostId},
+    host::random,
+    wire::v1,
+};
+
+/// A client of the social network. Cheap to clone; all clones are one client, with one session.
+///
+/// Every call is repeated, on one available server after another, until it is answered or
+/// [`ClientOptions::patience`] has run out. A call that changes something carries the same request
+/// id each time, so it is done once. Dropping a call's future abandons it: it may have been done
+/// or not.
+#[derive(Clone)]
+pub struct Client {
+    core: Arc<Core>,
+}
+
+/// Makes one attempt at a call.
+macro_rules! attempt {
+    ($method:ident) => {
+        |mut api: Api, request| async move { api.$method(request).await }
+    };
+}
+
+impl Client {
+    /// A client of the cluster behind a router. Starts to look for the available server at once,
+    /// and does not wait for it. Must be called inside a runtime.
+    pub fn connect(options: ClientOptions) -> Result<Self, ClientError> {
+        let core = Core {
+            directory: Directory::open(&options)?,
+            options,
+            connections: Connections::default(),
+            session: Session::default(),
+            window: Window::new(ClientId(random::wide_id())),
+            in_use: Tracker::new(),
+        };
+        Ok(Self { core: Arc::new(core) })
+    }
+
+    /// Logs in; the first login of a name creates the account. The client remembers both, and logs
+    /// in again by itself when the session ends.
+    pub async fn log_in(
+        &self,
+        username: &str,
+        password: Option<&str>,
+    ) -> Result<LoggedIn, ClientError> {
+        let credentials = Credentials {
+            username: username.to_owned(),
+            password: password.unwrap_or_default().to_owned(),
+        };
+        let request = v1::LogInRequest {
+            username: credentials.username.clone(),
+            password: credentials.password.clone(),
+        };
+        let deadline = Instant::now() + self.core.options.patience;
+        let reply = self.core.log_in(request, deadline).await?;
+        let v1::LogInReply { session_token, username, created, expires_at_ms } = reply;
+        self.core.session.begin(credentials, username.clone(), &session_token)?;
+        Ok(LoggedIn { username, created, expires_at: expires_at_ms })
+    }
+
+    /// Who is logged in, as the account was created with.
+    pub fn username(&self) -> Option<String> {
+        self.core.session.username()
+    }
+
+    /// Follows a user: their posts from now on appear in one's timeline.
+    pub async fn follow(&self, username: &str) -> Result<(), ClientError> {
+        let ticket = self.core.window.begin().await;
+        let request =
+            v1::FollowRequest { request_id: Some(ticket.id()), username: username.to_owned() };
+        self.core.call(Attempts::default(), request, attempt!(follow)).await?;
+        Ok(())
+    }
+
+    /// Stops following a user: their posts leave one's timeline.
+    pub async fn unfollow(&self, username: &str) -> Result<(), ClientError> {
+        let ticket = self.core.window.begin().await;
+        let request =
+            v1::UnfollowRequest { request_id: Some(ticket.id()), username: username.to_owned() };
+        self.core.call(Attempts::default(), request, attempt!(unfollow)).await?;
+        Ok(())
+    }
+
+    /// Publishes a post. When this returns, it is durable on a quorum of the cluster.
+    pub async fn publish(&self, text: &str) -> Result<Published, ClientError> {
+        let ticket = self.core.window.begin().await;
+        let request = v1::PublishRequest { request_id: Some(ticket.id()), text: text.to_owned() };
+        let reply = self.core.call(Attempts::default(), request, attempt!(publish)).await?.reply;
+        Ok(Published { id: reply.post_id, posted_at: reply.posted_at_ms })
+    }
+
+    /// Lists users, in the order of their names, through all pages.
+    pub async fn list(&self, kind: ListKind) -> Result<Vec<String>, ClientError> {
+        let mut page = self.list_page(kind, None, 0).await?;
+        let mut names = page.names;
+        while let Some(next) = page.next.take() {
+            page = self.list_page(kind, Some(&next), 0).await?;
+            names.append(&mut page.names);
+        }
+        Ok(names)
+    }
+
+    /// One page of users: the first, or the one that `next` of the page before asks for. A `limit`
+    /// of 0 takes the server's page size.
+    pub async fn list_page(
+        &self,
+        kind: ListKind,
+        next: Option<&str>,
+        limit: u32,
+    ) -> Result<NamePage, ClientError> {
+        let request = v1::ListRequest {
+            kind: v1::ListKind::from(kind).into(),
+            page_size: limit,
+            page_token: next.unwrap_or_default().to_owned(),
+        };
+        let reply = self.core.call(Attempts::default(), request, attempt!(list)).await?.reply;
+        let next = Some(reply.next_page_token).filter(|token| !token.is_empty());
+        Ok(NamePage { names: reply.usernames, next })
+    }
+
+    /// One page of one's own timeline. A `limit` of 0 takes 20 posts.
+    pub async fn timeline(&self, cursor: Cursor, limit: u32) -> Result<Page, ClientError> {
+        use v1::timeline_request::Cursor as Wire;
+        let cursor = match cursor {
+            Cursor::Newest => None,
+            Cursor::Before(id) => Some(Wire::Before(id)),
+            Cursor::After(id) => Some(Wire::After(id)),
+        };
+        let request = v1::TimelineRequest { cursor, page_size: limit };
+        let reply = self.core.call(Attempts::default(), request, attempt!(timeline)).await?.reply;
+        Ok(reply.into())
+    }
+
+    /// One page of what a user has posted. A `limit` of 0 takes 20 posts.
+    pub async fn posts(
+        &self,
+        username: &str,
+        cursor: Cursor,
+        limit: u32,
+    ) -> Result<Page, ClientError> {
+        use v1::posts_request::Cursor as Wire;
+        let cursor = match cursor {
+            Cursor::Newest => None,
+            Cursor::Before(id) => Some(Wire::Before(id)),
+            Cursor::After(id) => Some(Wire::After(id)),
+        };
+        let request = v1::PostsRequest { username: username.to_owned(), cursor, page_size: limit };
+        let reply = self.core.call(Attempts::default(), request, attempt!(posts)).await?.reply;
+        Ok(reply.into())
+    }
+
+    /// Receives one's timeline as it grows: the posts after `after`, or those made from now on.
+    /// When this returns, nothing that is posted later will be missed.
+    pub async fn subscribe(&self, after: Option<PostId>) -> Result<Subscription, ClientError> {
+        let cursor = match after {
+            Some(cursor) => cursor,
+            // Pins the position before anything is streamed, so that a stream that breaks before
+            // its first event loses nothing.
+            None => self.timeline(Cursor::Newest, 1).await?.as_of,
+        };
+        // Fails here, and not in the stream, for want of a session.
+        self.core.session.bearer()?;
+        Ok(subscription::open(Arc::clone(&self.core), cursor))
+    }
+
+    /// The whole cluster, as the router sees it.
+    pub async fn cluster(&self) -> Result<ClusterStatus, ClientError> {
+        status::cluster(&self.core.options.router).await
+    }
+
+    /// The server in use and every move to another.
+    pub fn server(&self) -> watch::Receiver<Option<InUse>> {
+        self.core.in_use.watch()
+    }
+}

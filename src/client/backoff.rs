@@ -1,0 +1,53 @@
+//! How long to pause before something is tried again. Pure: randomness comes in as a number.
+
+use std::time::Duration;
+
+/// Pauses that double from `first` to `longest`.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    /// Towards a server that failed, or that asks for patience. The first pause is about what a
+    /// failover takes; the longest keeps a thousand waiting clients from being a load.
+    pub const CALL: Self =
+        Self { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
+    /// Towards a directory that cannot be reached.
+    pub const DIRECTORY: Self =
+        Self { first: Duration::from_millis(20), longest: Duration::from_secs(1) };
+
+    /// The pause after the `failures`-th failure in a row, between half of it and the whole:
+    /// `random` spreads clients that failed together.
+    pub fn pause(self, failures: u32, random: u64) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        let whole = self.first.saturating_mul(1 << doublings).min(self.longest);
+        let half = whole / 2;
+        let spread = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX).max(1);
+        half + Duration::from_nanos(random % spread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        for (failures, whole_ms) in
+            [(0, 10), (1, 10), (2, 20), (3, 40), (7, 640), (8, 1000), (60, 1000), (u32::MAX, 1000)]
+        {
+            let whole = Duration::from_millis(whole_ms);
+            for random in [0, 1, 12_345_678_901, u64::MAX] {
+                let pause = Backoff::CALL.pause(failures, random);
+                assert!(whole / 2 <= pause && pause < whole, "{failures} {random}: {pause:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn clients_that_failed_together_come_back_apart() {
+        assert_ne!(Backoff::CALL.pause(5, 1), Backoff::CALL.pause(5, 1_000_000));
+    }
+}

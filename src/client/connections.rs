@@ -1,0 +1,48 @@
+//! The connection in use: one at a time, shared by all calls, made anew once it has failed.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tonic::transport::Channel;
+
+use crate::host::net;
+
+/// Holds the connection in use.
+#[derive(Default)]
+pub struct Connections {
+    current: Mutex<Option<Connection>>,
+    made: AtomicU64,
+}
+
+/// A connection to one server.
+#[derive(Clone)]
+pub struct Connection {
+    /// The requests of many callers share it.
+    pub channel: Channel,
+    address: String,
+    number: u64,
+}
+
+impl Connections {
+    /// The connection to `address` (host:port); it is dialled when first used.
+    pub fn to(&self, address: &str) -> Result<Connection, tonic::transport::Error> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = current.as_ref().filter(|current| current.address == address) {
+            return Ok(connection.clone());
+        }
+        let connection = Connection {
+            channel: net::channel(address)?,
+            address: address.to_owned(),
+            number: self.made.fetch_add(1, Ordering::Relaxed),
+        };
+        Ok(current.insert(connection).clone())
+    }
+
+    /// Lets go of a connection that failed, unless another has taken its place already.
+    pub fn lost(&self, connection: &Connection) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.take_if(|current| current.number == connection.number);
+    }
+}

@@ -1,0 +1,175 @@
+//! Watches where the available server is.
+//!
+//! One task keeps a stream open to the router. While the router is away, or knows of no available
+//! server for a while, two masters are asked as well: any of them sees who leads. Two, so that one
+//! that hangs does not keep the news.
+
+use std::time::Duration;
+
+use tokio::{sync::watch, time};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    ClientError, ClientOptions,
+    backoff::Backoff,
+    view::{Answer, View},
+};
+use crate::{
+    host::{net, random},
+    wire::v1::{self, directory_service_client::DirectoryServiceClient},
+};
+
+/// A directory that has not given its present answer in this time does not count as reached.
+const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Knows where the available server is. The task ends when this is dropped.
+pub struct Directory {
+    views: watch::Receiver<View>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Directory {
+    /// Starts to watch; must be called inside a runtime.
+    pub fn open(options: &ClientOptions) -> Result<Self, ClientError> {
+        let router = options.router.clone();
+        if net::channel(&router).is_err() || !router.contains(':') {
+            return Err(ClientError::Address { address: router });
+        }
+        let after = options.ask_masters_after;
+        let (sender, views) = watch::channel(View::default());
+        let task = tokio::spawn(async move {
+            let serves = watch::Sender::new(false);
+            let turn = usize::try_from(random::id() >> 32).unwrap_or_default();
+            tokio::join!(
+                follow_router(&router, &sender, &serves),
+                stand_in(turn, after, &sender, serves.subscribe()),
+                stand_in(turn.wrapping_add(1), after, &sender, serves.subscribe()),
+            );
+        });
+        Ok(Self { views, _task: AbortOnDropHandle::new(task) })
+    }
+
+    /// What is known now, and every change.
+    pub fn watch(&self) -> watch::Receiver<View> {
+        self.views.clone()
+    }
+}
+
+/// Keeps a stream open to the router. `serves` says whether it names an available server.
+async fn follow_router(router: &str, views: &watch::Sender<View>, serves: &watch::Sender<bool>) {
+    let mut failures = 0;
+    loop {
+        let error = listen(router, |answer| {
+            failures = 0;
+            let names_one = answer.server.is_some();
+            learn(views, answer, true);
+            serves.send_if_modified(|serves| std::mem::replace(serves, names_one) != names_one);
+        })
+        .await;
+        serves.send_if_modified(|serves| std::mem::replace(serves, false));
+        let reason = format!("the router at {router} cannot be reached: {error}");
+        views.send_if_modified(|view| {
+            let is_news = view.router_error.as_ref() != Some(&reason);
+            view.router_error = Some(reason);
+            is_news
+        });
+        failures += 1;
+        time::sleep(Backoff::DIRECTORY.pause(failures, random::id())).await;
+    }
+}
+
+/// Asks masters, from the `turn`-th on, while the router does not serve.
+async fn stand_in(
+    turn: usize,
+    after: Duration,
+    views: &watch::Sender<View>,
+    mut serves: watch::Receiver<bool>,
+) {
+    while serves.wait_for(|serves| !serves).await.is_ok() {
+        if time::timeout(after, serves.wait_for(|serves| *serves)).await.is_ok() {
+            continue;
+        }
+        tokio::select! {
+            _ = serves.wait_for(|serves| *serves) => {}
+            () = ask_masters(turn, views) => {}
+        }
+    }
+}
+
+/// Keeps a stream open to one master after another; ends only by being dropped.
+async fn ask_masters(mut turn: usize, views: &watch::Sender<View>) {
+    let mut news = views.subscribe();
+    let mut failures = 0;
+    loop {
+        let master = {
+            let view = news.borrow_and_update();
+            let masters = &view.masters;
+            (!masters.is_empty()).then(|| masters[turn % masters.len()].clone())
+        };
+        let Some(master) = master else {
+            if news.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        listen(&master, |answer| {
+            failures = 0;
+            learn(views, answer, false);
+        })
+        .await;
+        turn = turn.wrapping_add(2);
+        failures += 1;
+        time::sleep(Backoff::DIRECTORY.pause(failures, random::id())).await;
+    }
+}
+
+fn learn(views: &watch::Sender<View>, answer: Answer, from_router: bool) {
+    views.send_if_modified(|view| {
+        let recovered = from_router && view.router_error.take().is_some();
+        view.learn(answer) || recovered
+    });
+}
+
+/// Hands every answer of the directory at `address` to `heard`, until the stream ends; says why it
+/// did.
+async fn listen(address: &str, mut heard: impl FnMut(Answer)) -> String {
+    let channel = match net::channel(address) {
+        Ok(channel) => channel,
+        Err(error) => return error.to_string(),
+    };
+    let mut directory = DirectoryServiceClient::new(channel);
+    let opened = time::timeout(FIRST_ANSWER_TIMEOUT, async {
+        let mut answers = directory.watch(v1::WatchRequest {}).await?.into_inner();
+        let first = answers.message().await?;
+        Ok::<_, tonic::Status>((answers, first))
+    })
+    .await;
+    let (mut answers, mut next) = match opened {
+        Err(_) => return "it does not answer".to_owned(),
+        Ok(Err(status)) => return reason(&status),
+        Ok(Ok(opened)) => opened,
+    };
+    // From here on HTTP/2's keepalive notices a directory that hangs.
+    loop {
+        match next {
+            None => return "it closed the connection".to_owned(),
+            Some(location) => heard(Answer::from(location)),
+        }
+        next = match answers.message().await {
+            Ok(next) => next,
+            Err(status) => return reason(&status),
+        };
+    }
+}
+
+/// The innermost cause, which says most: `Connection refused` where the status says `tcp connect
+/// error`.
+pub fn reason(status: &tonic::Status) -> String {
+    let mut cause: &dyn std::error::Error = status;
+    let mut text = status.message().to_owned();
+    while let Some(inner) = cause.source() {
+        cause = inner;
+        text = cause.to_string();
+    }
+    text
+}

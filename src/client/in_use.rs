@@ -1,0 +1,95 @@
+//! Which server is in use, and how long the last move took.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::Instant};
+
+use super::view::Server;
+
+/// The server that answered last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InUse {
+    /// Which one.
+    pub server: Server,
+    /// From the first failure of the server before to the first answer of this one; absent for
+    /// the first server.
+    pub move_took: Option<Duration>,
+}
+
+/// Learns from all calls of one client.
+pub struct Tracker {
+    in_use: watch::Sender<Option<InUse>>,
+    /// Since when the server in use does not answer.
+    trouble_since: Mutex<Option<Instant>>,
+}
+
+impl Tracker {
+    pub fn new() -> Self {
+        Self { in_use: watch::Sender::new(None), trouble_since: Mutex::new(None) }
+    }
+
+    pub fn watch(&self) -> watch::Receiver<Option<InUse>> {
+        self.in_use.subscribe()
+    }
+
+    /// `server` has failed a call, or was left for another.
+    pub fn trouble(&self, server: &Server, now: Instant) {
+        let concerns_it = |in_use: &InUse| in_use.server.address == server.address;
+        if self.in_use.borrow().as_ref().is_some_and(concerns_it) {
+            let mut since = self.trouble_since.lock().unwrap_or_else(PoisonError::into_inner);
+            since.get_or_insert(now);
+        }
+    }
+
+    /// `server` has answered what it was asked at `asked_at`.
+    pub fn answered(&self, server: &Server, asked_at: Instant, now: Instant) {
+        self.in_use.send_if_modified(|in_use| {
+            let mut since = self.trouble_since.lock().unwrap_or_else(PoisonError::into_inner);
+            let move_took = match in_use {
+                None => None,
+                Some(before) if before.server.address == server.address => {
+                    *since = None;
+                    before.server.term = before.server.term.max(server.term);
+                    return false;
+                }
+                // A late answer of the server that was left.
+                Some(before) if before.server.term > server.term => return false,
+                Some(_) => Some(now - since.take().unwrap_or(asked_at)),
+            };
+            *in_use = Some(InUse { server: server.clone(), move_took });
+            true
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(port: u32, term: u64) -> Server {
+        Server { name: format!("server-{port}"), address: format!("h:{port}"), term }
+    }
+
+    #[test]
+    fn a_move_takes_from_the_first_failure_to_the_first_answer() {
+        let tracker = Tracker::new();
+        let mut watch = tracker.watch();
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        tracker.answered(&server(1, 5), start, after(1));
+        assert_eq!(watch.borrow_and_update().as_ref().and_then(|in_use| in_use.move_took), None);
+
+        tracker.trouble(&server(1, 5), after(10));
+        tracker.trouble(&server(1, 5), after(16));
+        tracker.answered(&server(2, 6), after(20), after(22));
+        let moved = InUse { server: server(2, 6), move_took: Some(Duration::from_millis(12)) };
+        assert_eq!(watch.borrow_and_update().clone(), Some(moved));
+
+        tracker.answered(&server(1, 5), after(9), after(30));
+        tracker.answered(&server(2, 7), after(31), after(32));
+        assert!(!watch.has_changed().expect("the tracker lives"), "neither is a move");
+    }
+}

@@ -1,0 +1,53 @@
+//! The client library: finds the available server, follows it through failovers, and repeats what
+//! was not answered under the same request id, so that nothing is lost and nothing is done twice.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `options` | what can be set |
+//! | `error` | what a caller can be told |
+//! | `api` | [`Client`]: one method a call |
+//! | `types` | what the calls answer |
+//! | `status` | the cluster as the router sees it |
+//! | `subscription` | [`Subscription`]: a timeline as it grows, across failovers |
+//! | `call` | one call, repeated until it is answered |
+//! | `session` | who is logged in; logs in again when a session has ended |
+//! | `window` | numbers requests, and keeps the unanswered ones within the servers' memory |
+//! | `connections` | the connection in use |
+//! | `in_use` | which server is in use, and how long the last move took |
+//! | `directory` | a task that watches the router, or the masters while it is away |
+//! | `view` | pure: what is known of the cluster |
+//! | `choice` | pure: where a call goes next, and when |
+//! | `verdict` | pure: what a status means for the call |
+//! | `backoff` | pure: how long to pause |
+//!
+//! **Architecture invariant:** nothing here prints, and no other module of this program speaks the
+//! public API as a client.
+
+mod api;
+mod backoff;
+mod call;
+mod choice;
+mod connections;
+mod directory;
+mod error;
+mod in_use;
+mod options;
+mod session;
+mod status;
+mod subscription;
+mod types;
+mod verdict;
+mod view;
+mod window;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use api::Client;
+pub use error::ClientError;
+pub use in_use::InUse;
+pub use options::ClientOptions;
+pub use status::{ClusterStatus, MasterState, MasterStatus, RouterStatus, cluster};
+pub use subscription::Subscription;
+pub use types::{Cursor, ListKind, LoggedIn, NamePage, Page, Post, Published};
+pub use view::Server;

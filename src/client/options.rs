@@ -1,0 +1,36 @@
+//! What can be set about a client.
+
+use std::time::Duration;
+
+/// How a [`Client`](super::Client) behaves.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// The router, host:port.
+    pub router: String,
+    /// How long one call may go on in all, through every repetition, before it fails.
+    pub patience: Duration,
+    /// How long one server may take to answer before the call is repeated elsewhere.
+    pub attempt_timeout: Duration,
+    /// How long the router may be away, or know of no available server, before the masters are
+    /// asked too. Not at once, so that a failover does not make every client dial every master.
+    pub ask_masters_after: Duration,
+}
+
+impl ClientOptions {
+    /// Long enough for a cluster that was killed whole to be rebooted (25 s) and to elect.
+    pub const PATIENCE: Duration = Duration::from_mins(1);
+    /// Far beyond any healthy answer; hangs are usually noticed sooner, by the router.
+    pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+    /// Longer than a directed failover (some 10 ms), shorter than a natural election (500 ms).
+    pub const ASK_MASTERS_AFTER: Duration = Duration::from_millis(200);
+
+    /// The defaults, with the router at `router` (host:port).
+    pub fn new(router: impl Into<String>) -> Self {
+        Self {
+            router: router.into(),
+            patience: Self::PATIENCE,
+            attempt_timeout: Self::ATTEMPT_TIMEOUT,
+            ask_masters_after: Self::ASK_MASTERS_AFTER,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The cluster as the router sees it. Not repeated and not asked of anyone else: it is for people
+//! and monitoring, who want to know when the router is away.
+
+use std::time::Duration;
+
+use tokio::time;
+
+use super::{ClientError, directory};
+use crate::{
+    domain::UnixMillis,
+    host::net,
+    wire::v1::{self, directory_service_client::DirectoryServiceClient},
+};
+
+/// A router that lives answers in a millisecond.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The whole cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterStatus {
+    /// Absent until the cluster is founded.
+    pub cluster_id: Option<String>,
+    /// Name of the available server, if there is one.
+    pub available: Option<String>,
+    /// Every master that has reported to the router.
+    pub masters: Vec<MasterStatus>,
+    /// The router itself.
+    pub router: RouterStatus,
+}
+
+/// What a master is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MasterState {
+    /// Serves all clients.
+    Available,
+    /// Ready to take over.
+    Standby,
+    /// Lives, and is not up to date yet.
+    CatchingUp,
+    /// Does not report.
+    Down,
+    /// A state of a later version.
+    Unknown,
+}
+
+/// One master.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MasterStatus {
+    /// Like `server-4`.
+    pub name: String,
+    /// host:port of the client API.
+    pub address: String,
+    /// Process id, on its own machine.
+    pub pid: u32,
+    /// What it is doing.
+    pub state: MasterState,
+    /// The term that it is in.
+    pub term: u64,
+    /// The end of its log.
+    pub last_log_index: u64,
+    /// How much of its log is in its state.
+    pub applied_index: u64,
+    /// How often its slave has rebooted it.
+    pub reboots: u32,
+    /// Since when it is in `state`.
+    pub since: UnixMillis,
+    /// True where it takes part in votes.
+    pub voter: bool,
+}
+
+/// The router and its witness.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouterStatus {
+    /// host:port.
+    pub address: String,
+    /// Process id, on its own machine.
+    pub pid: u32,
+    /// Since when it runs.
+    pub since: UnixMillis,
+    /// The term that its witness is in.
+    pub term: u64,
+    /// The end of its witness's log.
+    pub last_log_index: u64,
+}
+
+/// Asks the router at `address` (host:port) about the cluster.
+pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
+    let unreachable = |reason| ClientError::Router { address: address.to_owned(), reason };
+    let channel =
+        net::channel(address).map_err(|_| ClientError::Address { address: address.to_owned() })?;
+    let mut directory = DirectoryServiceClient::new(channel);
+    match time::timeout(TIMEOUT, directory.cluster(v1::ClusterRequest {})).await {
+        Ok(Ok(reply)) => Ok(reply.into_inner().into()),
+        Ok(Err(status)) => Err(unreachable(directory::reason(&status))),
+        Err(_) => Err(unreachable("it does not answer".to_owned())),
+    }
+}
+
+impl From<v1::ClusterStatus> for ClusterStatus {
+    fn from(status: v1::ClusterStatus) -> Self {
+        let v1::ClusterStatus { cluster_id, available, masters, router } = status;
+        let present = |text: String| Some(text).filter(|text| !text.is_empty());
+        Self {
+            cluster_id: present(cluster_id),
+            available: present(available),
+            masters: masters.into_iter().map(MasterStatus::from).collect(),
+            router: router.map(RouterStatus::from).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<v1::MasterStatus> for MasterStatus {
+    fn from(master: v1::MasterStatus) -> Self {
+        let state = match master.state() {
+            v1::MasterState::Available => MasterState::Available,
+            v1::MasterState::Standby => MasterState::Standby,
+            v1::MasterState::CatchingUp => MasterState::CatchingUp,
+            v1::MasterState::Down => MasterState::Down,
+            v1::MasterState::Unspecified => MasterState::Unknown,
+        };
+        Self {
+            name: master.name,
+            address: master.address,
+            pid: master.pid,
+            state,
+            term: master.term,
+            last_log_index: master.last_log_index,
+            applied_index: master.applied_index,
+            reboots: master.reboots,
+            since: master.since_ms,
+            voter: master.voter,
+        }
+    }
+}
+
+impl From<v1::RouterStatus> for RouterStatus {
+    fn from(router: v1::RouterStatus) -> Self {
+        let v1::RouterStatus { address, pid, since_ms, term, last_log_index } = router;
+        Self { address, pid, since: since_ms, term, last_log_index }
+    }
+}

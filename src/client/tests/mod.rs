@@ -1,0 +1,289 @@
+//! The client against servers that die, hang, move and repeat themselves.
+
+pub(crate) mod fake;
+
+use std::{future::Future, time::Duration};
+
+use tokio::time;
+use tonic::Code;
+
+use super::{Client, ClientError, ClientOptions, Cursor, ListKind, Subscription};
+use fake::{Behaviour, Network, Node};
+
+/// Far beyond what any step takes; a test that gets here has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// Proves that a call was not saved by a timeout.
+const NEVER: Duration = Duration::from_hours(1);
+
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    time::timeout(DEADLINE, what).await.expect("this takes no time")
+}
+
+async fn client_of(router: &Node) -> Client {
+    let options = ClientOptions {
+        attempt_timeout: NEVER,
+        ask_masters_after: Duration::from_millis(1),
+        ..ClientOptions::new(router.address())
+    };
+    let client = Client::connect(options).expect("an address");
+    soon(client.log_in("u1", None)).await.expect("anybody may log in");
+    client
+}
+
+/// A router and two masters, the first of which is available in term 1.
+fn cluster() -> (Network, Node, Node, Node) {
+    let network = Network::default();
+    let [router, first, second] =
+        ["router", "server-1", "server-2"].map(|name| network.start(name));
+    router.name_available(&first, 1, &[&first, &second]);
+    (network, router, first, second)
+}
+
+#[tokio::test]
+async fn a_call_cut_off_by_a_death_is_repeated_under_the_same_id_and_done_once() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    client.publish("before").await.expect("published");
+    first.behave(Behaviour::ApplyWithoutAnswer);
+    let publishing = tokio::spawn({
+        let client = client.clone();
+        async move { client.publish("during").await }
+    });
+    soon(network.until(|seen| seen.len() == 2)).await;
+    first.kill();
+    router.name_available(&second, 2, &[&second]);
+
+    let published = soon(publishing).await.expect("no panic").expect("published");
+    assert_eq!(published.id, 2, "the post that the first master made");
+    assert_eq!(network.texts(), ["before", "during"]);
+    let seen = network.seen();
+    assert_eq!(
+        seen.iter().map(|seen| &*seen.node).collect::<Vec<_>>(),
+        ["server-1", "server-1", "server-2"]
+    );
+    assert_eq!(seen[1].id, seen[2].id);
+    assert_ne!(seen[0].id, seen[1].id);
+
+    let in_use = client.server().borrow().clone().expect("a server has answered");
+    assert_eq!((&*in_use.server.name, in_use.server.term), ("server-2", 2));
+    assert!(in_use.move_took.is_some_and(|took| took < DEADLINE));
+}
+
+#[tokio::test]
+async fn a_hung_server_is_left_as_soon_as_another_is_named() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    first.behave(Behaviour::Hang);
+    let publishing = tokio::spawn({
+        let client = client.clone();
+        async move { client.publish("hello").await }
+    });
+    soon(network.until(|seen| seen.len() == 1)).await;
+    router.name_available(&second, 2, &[&first, &second]);
+    soon(publishing).await.expect("no panic").expect("published");
+    assert_eq!(network.seen().last().map(|seen| seen.node.clone()).as_deref(), Some("server-2"));
+}
+
+#[tokio::test]
+async fn a_silent_server_is_left_after_the_attempts_time_limit() {
+    let (network, router, first, second) = cluster();
+    let options = ClientOptions {
+        attempt_timeout: Duration::from_millis(50),
+        ..ClientOptions::new(router.address())
+    };
+    let client = Client::connect(options).expect("an address");
+    soon(client.log_in("u1", None)).await.expect("logged in");
+    first.behave(Behaviour::Hang);
+    let publishing = client.publish("hello");
+    let waking = async {
+        soon(network.until(|seen| seen.len() == 2)).await;
+        first.behave(Behaviour::Serve);
+    };
+    let (published, ()) = tokio::join!(soon(publishing), waking);
+    published.expect("published");
+    assert!(network.seen().iter().all(|seen| seen.node == "server-1"), "no other was named");
+    drop(second);
+}
+
+#[tokio::test]
+async fn a_router_that_dies_and_returns_disturbs_nobody() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    second.name_available(&second, 2, &[&second]);
+    let address = router.address();
+    router.kill();
+    client.publish("the router is away").await.expect("published");
+
+    first.kill();
+    soon(client.publish("another master tells where to go")).await.expect("published");
+
+    let third = network.start("server-3");
+    let router = network.start_at("router", &address);
+    // It knows nobody at first, then names one who is no longer available, then the right one.
+    router.name_nobody();
+    router.name_available(&third, 1, &[&second, &third]);
+    soon(client.publish("an old answer counts for nothing")).await.expect("published");
+    second.kill();
+    router.name_available(&third, 3, &[&third]);
+    soon(client.publish("the router is back")).await.expect("published");
+    let nodes: Vec<String> = network.seen().into_iter().map(|seen| seen.node).collect();
+    assert_eq!(nodes, ["server-1", "server-2", "server-2", "server-3"]);
+    assert_eq!(network.texts().len(), 4);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_available_sends_the_call_on_without_a_pause() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    first.behave(Behaviour::Elsewhere(second.address()));
+    soon(client.publish("hello")).await.expect("published");
+    let nodes: Vec<String> = network.seen().into_iter().map(|seen| seen.node).collect();
+    assert_eq!(nodes, ["server-1", "server-2"]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_final() {
+    let (network, router, first, _second) = cluster();
+    let client = client_of(&router).await;
+    first.behave(Behaviour::Refuse(Code::InvalidArgument));
+    let refusal = soon(client.publish("hello")).await.expect_err("refused");
+    assert!(
+        matches!(&refusal, ClientError::Refused { code: Code::InvalidArgument, message } if message == "no"),
+        "{refusal:?}"
+    );
+    assert_eq!(network.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_renewed_once_for_all_calls() {
+    let (network, router, _first, _second) = cluster();
+    let client = client_of(&router).await;
+    network.end_sessions();
+    let calls = (0..20).map(|number| {
+        let client = client.clone();
+        async move { client.publish(&number.to_string()).await.map(|published| published.id) }
+    });
+    let mut ids = soon(futures::future::try_join_all(calls)).await.expect("published");
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=20).collect::<Vec<_>>());
+    assert_eq!(network.logins(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_without_a_session() {
+    let (_network, router, _first, _second) = cluster();
+    let client = Client::connect(ClientOptions::new(router.address())).expect("an address");
+    assert!(matches!(client.publish("hello").await, Err(ClientError::NotLoggedIn)));
+    assert!(matches!(client.subscribe(Some(0)).await, Err(ClientError::NotLoggedIn)));
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_answers_fails_when_patience_ends_and_says_why() {
+    let network = Network::default();
+    let gone = network.start("router");
+    let address = gone.address();
+    gone.kill();
+    let options =
+        ClientOptions { patience: Duration::from_millis(100), ..ClientOptions::new(&address) };
+    let client = Client::connect(options).expect("an address");
+    let error = soon(client.log_in("u1", None)).await.expect_err("nobody is there").to_string();
+    assert!(error.contains("100ms") && error.contains(&address), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_without_a_port_is_refused_at_once() {
+    for address in ["", "localhost", "not an address:1"] {
+        let result = Client::connect(ClientOptions::new(address));
+        assert!(matches!(result, Err(ClientError::Address { .. })), "{address:?}");
+    }
+}
+
+#[tokio::test]
+async fn many_calls_at_a_time_all_survive_a_failover_and_each_is_done_once() {
+    const CALLS: usize = 700;
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    let calls = (0..CALLS).map(|number| {
+        let client = client.clone();
+        tokio::spawn(async move { client.publish(&number.to_string()).await.map(|done| done.id) })
+    });
+    let calls: Vec<_> = calls.collect();
+    soon(network.until(|seen| seen.len() > 100)).await;
+    first.kill();
+    router.name_available(&second, 2, &[&second]);
+    let mut ids = Vec::new();
+    for call in calls {
+        ids.push(soon(call).await.expect("no panic").expect("published"));
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=CALLS as u64).collect::<Vec<_>>());
+    let spread = network.widest_spread();
+    assert!(spread <= 256, "a request came {spread} behind the newest");
+}
+
+async fn next_ids(subscription: &mut Subscription, count: usize) -> Vec<u64> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.push(soon(subscription.next()).await.expect("open").expect("a post").id);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn a_subscription_goes_on_elsewhere_without_a_gap_or_a_duplicate() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    network.post("1");
+    let mut subscription = soon(client.subscribe(None)).await.expect("subscribed");
+    network.post("2");
+    network.post("3");
+    assert_eq!(next_ids(&mut subscription, 2).await, [2, 3], "from now on");
+
+    first.kill();
+    network.post("4");
+    // It starts one post too early.
+    second.behave(Behaviour::RepeatOnePost);
+    router.name_available(&second, 2, &[&second]);
+    network.post("5");
+    assert_eq!(next_ids(&mut subscription, 2).await, [4, 5]);
+
+    // The next one takes over while the second still streams, and hears nothing new.
+    let third = network.start("server-3");
+    second.behave(Behaviour::Hang);
+    router.name_available(&third, 3, &[&third]);
+    soon(network.until_streaming("server-3")).await;
+    network.post("6");
+    assert_eq!(next_ids(&mut subscription, 1).await, [6]);
+}
+
+#[tokio::test]
+async fn a_slow_consumer_loses_nothing() {
+    let (network, router, _first, _second) = cluster();
+    let client = client_of(&router).await;
+    let mut subscription = soon(client.subscribe(Some(0))).await.expect("subscribed");
+    for number in 0..1_000 {
+        network.post(&number.to_string());
+    }
+    assert_eq!(next_ids(&mut subscription, 1_000).await, (1..=1_000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_refused_subscription_ends_with_the_refusal() {
+    let (_network, router, first, _second) = cluster();
+    let client = client_of(&router).await;
+    first.behave(Behaviour::Refuse(Code::PermissionDenied));
+    let mut subscription = client.subscribe(Some(0)).await.expect("it is asked in the stream");
+    let refusal = soon(subscription.next()).await.expect("an event").expect_err("refused");
+    assert!(matches!(refusal, ClientError::Refused { code: Code::PermissionDenied, .. }));
+    assert!(soon(subscription.next()).await.is_none());
+}
+
+#[tokio::test]
+async fn lists_run_through_all_pages() {
+    let (_network, router, _first, _second) = cluster();
+    let client = client_of(&router).await;
+    let names = soon(client.list(ListKind::Users)).await.expect("listed");
+    assert_eq!(names, ["a", "b", "c", "d", "e"]);
+    let page = soon(client.timeline(Cursor::Before(9), 3)).await.expect("read");
+    assert!(page.posts.is_empty());
+}

@@ -1,0 +1,126 @@
+//! What a status means for the call that got it. Pure.
+
+use tonic::{Code, Status};
+
+use crate::wire::{AVAILABLE_KEY, RETRY_KEY};
+
+/// What to do about a failed attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Repeat on the same server, which lives and asks for a little patience.
+    Here,
+    /// Repeat on the available server, which this one is not; it may know which one is.
+    Elsewhere {
+        /// host:port.
+        available: Option<String>,
+    },
+    /// The connection or the server is lost: drop it, and repeat on the available server.
+    Lost,
+    /// An answer, if an unwelcome one.
+    Final,
+}
+
+/// Judges `status`. A status without our metadata comes from the transport, from a proxy, or from
+/// a server that died in the middle.
+pub fn judge(status: &Status) -> Verdict {
+    // Only a status that was made on this side has a source: the connection has failed.
+    if std::error::Error::source(status).is_some() {
+        return Verdict::Lost;
+    }
+    // The session is renewed by whoever owns it, not by asking elsewhere.
+    if status.code() == Code::Unauthenticated {
+        return Verdict::Final;
+    }
+    let text = |key| status.metadata().get(key).and_then(|value| value.to_str().ok());
+    match text(RETRY_KEY) {
+        Some("here") => Verdict::Here,
+        Some("elsewhere") => Verdict::Elsewhere {
+            available: text(AVAILABLE_KEY).filter(|at| !at.is_empty()).map(str::to_owned),
+        },
+        Some(_) => Verdict::Final,
+        None => by_code(status.code()),
+    }
+}
+
+fn by_code(code: Code) -> Verdict {
+    match code {
+        Code::Unavailable
+        | Code::Unknown
+        | Code::Internal
+        | Code::Cancelled
+        | Code::Aborted
+        | Code::DeadlineExceeded => Verdict::Lost,
+        Code::ResourceExhausted => Verdict::Here,
+        Code::Ok
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::DataLoss
+        | Code::Unauthenticated => Verdict::Final,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn status(code: Code, retry: Option<&str>, available: Option<&str>) -> Status {
+        let mut status = Status::new(code, "because");
+        for (key, value) in [(RETRY_KEY, retry), (AVAILABLE_KEY, available)] {
+            if let Some(value) = value {
+                status.metadata_mut().insert(key, value.parse().expect("a metadata value"));
+            }
+        }
+        status
+    }
+
+    fn elsewhere(available: Option<&str>) -> Verdict {
+        Verdict::Elsewhere { available: available.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_servers_word_comes_before_the_code() {
+        for (code, retry, available, verdict) in [
+            (Code::Unavailable, Some("here"), None, Verdict::Here),
+            (Code::Unavailable, Some("elsewhere"), None, elsewhere(None)),
+            (Code::FailedPrecondition, Some("elsewhere"), Some("h:1"), elsewhere(Some("h:1"))),
+            (Code::Unavailable, Some("elsewhere"), Some(""), elsewhere(None)),
+            (Code::Unavailable, Some("never"), None, Verdict::Final),
+            (Code::ResourceExhausted, Some("never"), None, Verdict::Final),
+            (Code::Internal, Some("a word of the future"), None, Verdict::Final),
+            (Code::Unauthenticated, Some("elsewhere"), None, Verdict::Final),
+            // Without a word of the server's:
+            (Code::Unavailable, None, Some("h:1"), Verdict::Lost),
+            (Code::Unknown, None, None, Verdict::Lost),
+            (Code::Internal, None, None, Verdict::Lost),
+            (Code::Cancelled, None, None, Verdict::Lost),
+            (Code::ResourceExhausted, None, None, Verdict::Here),
+            (Code::InvalidArgument, None, None, Verdict::Final),
+            (Code::NotFound, None, None, Verdict::Final),
+            (Code::AlreadyExists, None, None, Verdict::Final),
+            (Code::FailedPrecondition, None, None, Verdict::Final),
+            (Code::PermissionDenied, None, None, Verdict::Final),
+            (Code::Unauthenticated, None, None, Verdict::Final),
+            (Code::Unimplemented, None, None, Verdict::Final),
+        ] {
+            assert_eq!(
+                judge(&status(code, retry, available)),
+                verdict,
+                "{code:?} {retry:?} {available:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failed_connection_is_lost_whatever_its_code() {
+        let mut status = Status::permission_denied("h2 protocol error");
+        status.set_source(Arc::new(std::io::Error::other("reset")));
+        assert_eq!(judge(&status), Verdict::Lost);
+    }
+}

@@ -1,0 +1,147 @@
+//! What is known of the cluster, put together from the answers of the router and of the masters.
+//!
+//! Pure. An answer may be late or come from a server that was cut off, so only terms count: the
+//! available server of the greatest term wins, and an older one never comes back.
+
+use crate::wire::v1;
+
+/// An available server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Its name, like `server-4`; empty where only the address is known.
+    pub name: String,
+    /// host:port.
+    pub address: String,
+    /// The term that it leads.
+    pub term: u64,
+}
+
+/// What is known of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// The newest available server that was ever named.
+    pub server: Option<Server>,
+    /// False while the directory names no available server: `server` may be gone, though where it
+    /// still answers there is no reason to leave it.
+    pub certain: bool,
+    /// host:port of the masters known to live.
+    pub masters: Vec<String>,
+    /// Why the router cannot be reached.
+    pub router_error: Option<String>,
+}
+
+/// One answer of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The available server, if there is one.
+    pub server: Option<Server>,
+    /// host:port of the masters that live.
+    pub masters: Vec<String>,
+}
+
+impl From<v1::Location> for Answer {
+    fn from(location: v1::Location) -> Self {
+        let v1::Location { hostname, port, term, name, masters } = location;
+        let server = (!hostname.is_empty() && port != 0).then(|| Server {
+            name,
+            address: join(&hostname, port),
+            term,
+        });
+        Self { server, masters }
+    }
+}
+
+/// host:port, with the brackets that an IPv6 address needs.
+fn join(hostname: &str, port: u32) -> String {
+    if hostname.contains(':') && !hostname.starts_with('[') {
+        format!("[{hostname}]:{port}")
+    } else {
+        format!("{hostname}:{port}")
+    }
+}
+
+impl View {
+    /// Takes an answer in; true where it changed anything.
+    pub fn learn(&mut self, answer: Answer) -> bool {
+        let before = self.clone();
+        // A directory that has just started knows nobody yet; the old list is better than none.
+        if !answer.masters.is_empty() {
+            self.masters = answer.masters;
+        }
+        match answer.server {
+            None => self.certain = false,
+            Some(named) => {
+                let known = self.server.as_ref().map_or(0, |server| server.term);
+                if self.server.is_none() || named.term >= known {
+                    self.server = Some(named);
+                    self.certain = true;
+                }
+            }
+        }
+        *self != before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(port: u32, term: u64) -> Server {
+        Server { name: format!("server-{port}"), address: format!("h:{port}"), term }
+    }
+
+    fn answer(server: Option<Server>, masters: &[&str]) -> Answer {
+        Answer { server, masters: masters.iter().map(ToString::to_string).collect() }
+    }
+
+    #[test]
+    fn the_greatest_term_wins_and_an_older_one_never_comes_back() {
+        for (known, told, wins) in [
+            (None, server(1, 1), server(1, 1)),
+            (None, server(1, 0), server(1, 0)),
+            (Some(server(1, 5)), server(2, 6), server(2, 6)),
+            (Some(server(1, 5)), server(2, 4), server(1, 5)),
+            // The same leader under a new address: the newest answer of one term counts.
+            (Some(server(1, 5)), server(3, 5), server(3, 5)),
+        ] {
+            let mut view = View { server: known.clone(), ..View::default() };
+            view.learn(answer(Some(told.clone()), &[]));
+            assert_eq!(view.server, Some(wins), "{known:?} told {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_names_nobody_casts_doubt_but_takes_nothing_away() {
+        let mut view = View::default();
+        view.learn(answer(Some(server(1, 5)), &["a", "b"]));
+        assert!(view.learn(answer(None, &[])));
+        assert_eq!(view.server, Some(server(1, 5)));
+        assert_eq!(view.masters, ["a", "b"]);
+        assert!(!view.certain);
+        assert!(!view.learn(answer(Some(server(2, 4)), &[])), "an old answer is no reassurance");
+        assert!(view.learn(answer(Some(server(1, 5)), &["b"])));
+        assert!(view.certain);
+        assert_eq!(view.masters, ["b"]);
+    }
+
+    #[test]
+    fn reads_locations_from_the_wire() {
+        let location = |hostname: &str, port| v1::Location {
+            hostname: hostname.into(),
+            port,
+            term: 3,
+            name: "server-1".into(),
+            masters: vec![],
+        };
+        for (hostname, port, address) in [
+            ("localhost", 3011, Some("localhost:3011")),
+            ("::1", 3011, Some("[::1]:3011")),
+            ("[::1]", 3011, Some("[::1]:3011")),
+            ("", 0, None),
+            ("localhost", 0, None),
+        ] {
+            let answer = Answer::from(location(hostname, port));
+            assert_eq!(answer.server.map(|server| server.address).as_deref(), address);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Numbers the requests that change something.
+//!
+//! The servers remember the replies to a client's newest [`RequestId::WINDOW`] requests, so that a
+//! repeated one is answered and not done twice. So no request may be begun that far ahead of one
+//! that is still unanswered: its turn has to wait.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+use crate::{
+    domain::{ClientId, RequestId},
+    wire::v1,
+};
+
+/// How many requests may be unanswered.
+const UNANSWERED: usize = 256;
+const _: () = assert!(UNANSWERED as u64 == RequestId::WINDOW);
+
+/// Hands out request ids.
+pub struct Window {
+    client: ClientId,
+    /// Queues callers fairly, so that only the head of the queue waits for `moved`.
+    permits: Semaphore,
+    state: Mutex<State>,
+    moved: Notify,
+}
+
+struct State {
+    next: u64,
+    unanswered: BTreeSet<u64>,
+}
+
+/// The right to one request; given back when dropped.
+pub struct Ticket<'a> {
+    window: &'a Window,
+    sequence: u64,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Window {
+    pub fn new(client: ClientId) -> Self {
+        Self {
+            client,
+            permits: Semaphore::new(UNANSWERED),
+            state: Mutex::new(State { next: 1, unanswered: BTreeSet::new() }),
+            moved: Notify::new(),
+        }
+    }
+
+    /// Begins a request, once it cannot push an unanswered one out of the servers' memory.
+    pub async fn begin(&self) -> Ticket<'_> {
+        let permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        loop {
+            // Made before the check, so that no answer in between is missed.
+            let moved = self.moved.notified();
+            if let Some(sequence) = self.state().take() {
+                return Ticket { window: self, sequence, _permit: permit };
+            }
+            moved.await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Option<u64> {
+        let oldest = self.unanswered.first().copied().unwrap_or(self.next);
+        if self.next - oldest >= RequestId::WINDOW {
+            return None;
+        }
+        let sequence = self.next;
+        self.next += 1;
+        self.unanswered.insert(sequence);
+        Some(sequence)
+    }
+}
+
+impl Ticket<'_> {
+    /// The request's name: the same in every repetition.
+    pub fn id(&self) -> v1::RequestId {
+        v1::RequestId {
+            client_id: self.window.client.0.to_be_bytes().to_vec(),
+            sequence: self.sequence,
+        }
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.window.state().unanswered.remove(&self.sequence);
+        self.window.moved.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn no_request_begins_more_than_a_window_ahead_of_an_unanswered_one() {
+        let window = Window::new(ClientId(7));
+        let begin = || window.begin().now_or_never();
+        let first = begin().expect("the first request need not wait");
+        assert_eq!((first.sequence, first.id().client_id.len()), (1, 16));
+        for _ in 1..RequestId::WINDOW {
+            drop(begin().expect("within the window"));
+        }
+        assert!(begin().is_none(), "request 257 would push request 1 out");
+        drop(first);
+        assert_eq!(begin().expect("nothing is unanswered").sequence, RequestId::WINDOW + 1);
+    }
+
+    #[tokio::test]
+    async fn a_waiting_request_begins_when_the_oldest_is_answered() {
+        let window = Window::new(ClientId(7));
+        let mut tickets = Vec::new();
+        for _ in 0..UNANSWERED {
+            tickets.push(window.begin().await);
+        }
+        let mut waiting = std::pin::pin!(window.begin());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        tickets.remove(0);
+        assert_eq!(waiting.await.sequence, RequestId::WINDOW + 1);
+    }
+}

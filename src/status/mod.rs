@@ -1,0 +1,144 @@
+//! `tinysns status`: the cluster as the router sees it, as a table for people or as JSON for
+//! programs.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `table` | pure: for people |
+//! | `json` | pure: for programs, with names that stay |
+
+mod json;
+mod table;
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
+
+use tokio::{signal, time};
+
+use crate::{
+    client::{self, ClientError, ClusterStatus},
+    host::clock,
+    settings::StatusSettings,
+};
+
+/// Between two updates.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Nobody answers: `EX_UNAVAILABLE` of sysexits.h.
+const UNAVAILABLE: u8 = 69;
+/// Puts the cursor into the corner and clears the screen below it.
+const REDRAW: &str = "\u{1b}[H\u{1b}[J";
+
+/// Shows the cluster. A router that cannot be reached at the start is an error; one that goes away
+/// later is waited for.
+pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
+    match client::cluster(&settings.client.router).await {
+        Ok(status) => show(&render(&settings, &Ok(status)))?,
+        Err(error) => {
+            writeln!(io::stderr(), "{error}")?;
+            return Ok(ExitCode::from(UNAVAILABLE));
+        }
+    }
+    if !settings.watch {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ended = tokio::select! {
+        ended = keep_showing(&settings) => ended,
+        interrupted = signal::ctrl_c() => interrupted,
+    };
+    match ended {
+        // Whoever read our output has gone, like `head`.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn keep_showing(settings: &StatusSettings) -> io::Result<()> {
+    let mut ticks = time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let status = client::cluster(&settings.client.router).await;
+        match &status {
+            Err(error) if settings.json => writeln!(io::stderr(), "{error}")?,
+            _ => show(&render(settings, &status))?,
+        }
+    }
+}
+
+fn render(settings: &StatusSettings, status: &Result<ClusterStatus, ClientError>) -> String {
+    let words = match status {
+        Ok(status) if settings.json && settings.watch => return json::line(status),
+        Ok(status) if settings.json => return json::pretty(status),
+        Ok(status) => table::render(status, clock::now()),
+        Err(error) => format!("{error}\n"),
+    };
+    match (settings.watch, io::stdout().is_terminal()) {
+        (true, true) => format!("{REDRAW}{words}"),
+        (true, false) => format!("{words}\n"),
+        (false, _) => words,
+    }
+}
+
+fn show(words: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    out.write_all(words.as_bytes())?;
+    out.flush()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::settings::ClientSettings;
+    use crate::client::{MasterState, MasterStatus, RouterStatus, tests::fake::Network};
+
+    pub fn cluster() -> ClusterStatus {
+        let master = |name: &str, state, since| MasterStatus {
+            name: name.to_owned(),
+            address: "10.0.0.1:3011".to_owned(),
+            pid: 41,
+            state,
+            term: 7,
+            last_log_index: 120,
+            applied_index: 119,
+            reboots: 2,
+            since,
+            voter: state != MasterState::Down,
+        };
+        ClusterStatus {
+            cluster_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
+            available: Some("server-2".to_owned()),
+            masters: vec![
+                master("server-1", MasterState::Down, 1_000),
+                master("server-2", MasterState::Available, 61_000),
+            ],
+            router: RouterStatus {
+                address: "10.0.0.9:3010".to_owned(),
+                pid: 40,
+                since: 0,
+                term: 7,
+                last_log_index: 120,
+            },
+        }
+    }
+
+    fn settings(router: String) -> StatusSettings {
+        StatusSettings { client: ClientSettings { router }, watch: false, json: true }
+    }
+
+    #[tokio::test]
+    async fn a_router_that_is_away_is_an_error_with_an_exit_code_of_its_own() {
+        let network = Network::default();
+        let router = network.start("router");
+        let settings = settings(router.address());
+        let code = run(settings.clone()).await.expect("shown");
+        assert_eq!(code, ExitCode::SUCCESS);
+        router.kill();
+        let code = run(settings.clone()).await.expect("told");
+        assert_eq!(code, ExitCode::from(UNAVAILABLE));
+        let error = client::cluster(&settings.client.router).await.expect_err("away").to_string();
+        assert!(error.contains(&settings.client.router) && error.contains("refused"), "{error}");
+    }
+}

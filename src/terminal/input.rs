@@ -1,0 +1,142 @@
+//! Lines from an editor or from a pipe. Reading blocks, so a thread of its own does it: one line
+//! each time it is asked.
+
+use std::{
+    io::{self, BufRead},
+    path::PathBuf,
+    thread,
+};
+
+use rustyline::{
+    CompletionType, Config, Editor, ExternalPrinter, error::ReadlineError, history::FileHistory,
+};
+use tokio::sync::mpsc;
+
+use super::{
+    completion::{Assistant, Completion, Names},
+    words,
+};
+
+/// How many lines are remembered from one conversation to the next.
+const HISTORY: usize = 1_000;
+
+/// What a line is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    Command,
+    Post,
+}
+
+/// What was entered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    Text(String),
+    /// The end of the input: Ctrl-D on a terminal.
+    End,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+/// Reads lines, one at a time.
+pub struct Input {
+    prompts: mpsc::Sender<Prompt>,
+    lines: mpsc::Receiver<io::Result<Line>>,
+    is_asked: bool,
+}
+
+impl Input {
+    /// Lines of a file or pipe. Prompts are for whoever asks to print.
+    pub fn plain(mut source: impl BufRead + Send + 'static) -> Self {
+        Self::from_thread(move |_| {
+            let mut line = Vec::new();
+            Ok(match source.read_until(b'\n', &mut line)? {
+                0 => Line::End,
+                _ => Line::Text(String::from_utf8_lossy(&line).into_owned()),
+            })
+        })
+    }
+
+    fn from_thread(mut read: impl FnMut(Prompt) -> io::Result<Line> + Send + 'static) -> Self {
+        let (prompts, mut asked) = mpsc::channel(1);
+        let (sender, lines) = mpsc::channel(1);
+        thread::spawn(move || {
+            while let Some(prompt) = asked.blocking_recv() {
+                if sender.blocking_send(read(prompt)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { prompts, lines, is_asked: false }
+    }
+
+    /// Asks for a line, unless one is asked for already.
+    pub fn ask(&mut self, prompt: Prompt) {
+        if !self.is_asked {
+            // One request at a time: there is room, or the thread has ended, as `read` will tell.
+            self.is_asked = self.prompts.try_send(prompt).is_ok();
+        }
+    }
+
+    /// The line asked for. May be abandoned and called again.
+    pub async fn read(&mut self) -> io::Result<Line> {
+        let line = self.lines.recv().await;
+        self.is_asked = false;
+        line.unwrap_or(Ok(Line::End))
+    }
+}
+
+/// Lines edited on the terminal, and a printer for what comes in between. Fails where the terminal
+/// cannot do that.
+pub fn edited(
+    names: Names,
+    history: Option<PathBuf>,
+) -> rustyline::Result<(Input, impl ExternalPrinter + Send + 'static)> {
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .max_history_size(HISTORY)?
+        .history_ignore_space(true)
+        .build();
+    let mut editor = Editor::<Assistant, FileHistory>::with_config(config)?;
+    editor.set_helper(Some(Assistant { completion: Completion { names, at_prompt: true } }));
+    if let Some(history) = &history {
+        // There is none the first time.
+        let _ = editor.load_history(history);
+    }
+    let printer = editor.create_external_printer()?;
+    let input =
+        Input::from_thread(move |prompt| read_edited(&mut editor, prompt, history.as_ref()));
+    Ok((input, printer))
+}
+
+fn read_edited(
+    editor: &mut Editor<Assistant, FileHistory>,
+    prompt: Prompt,
+    history: Option<&PathBuf>,
+) -> io::Result<Line> {
+    if let Some(assistant) = editor.helper_mut() {
+        assistant.completion.at_prompt = prompt == Prompt::Command;
+    }
+    let shown = match prompt {
+        Prompt::Command => words::PROMPT,
+        Prompt::Post => "",
+    };
+    loop {
+        match editor.readline(shown) {
+            Ok(line) => {
+                // What cannot be remembered can still be said.
+                if editor.add_history_entry(line.as_str()).unwrap_or(false)
+                    && let Some(history) = history
+                {
+                    let _ = editor.append_history(history);
+                }
+                return Ok(Line::Text(line));
+            }
+            Err(ReadlineError::Eof) => return Ok(Line::End),
+            Err(ReadlineError::Interrupted) => return Ok(Line::Interrupted),
+            // The window was resized.
+            Err(ReadlineError::Signal(_)) => {}
+            Err(ReadlineError::Io(error)) => return Err(error),
+            Err(error) => return Err(io::Error::other(error)),
+        }
+    }
+}

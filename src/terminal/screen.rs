@@ -1,0 +1,89 @@
+//! Where words go.
+//!
+//! While a line is being edited, only the editor may print, lest the two mix. It does so in its own
+//! time: a thread hands it what is to be shown, and nobody else waits for that.
+
+use std::{
+    io::{self, Write},
+    thread,
+};
+
+use rustyline::ExternalPrinter;
+use tokio::sync::mpsc;
+
+/// Words that wait for the editor; whoever has more waits. Live posts then wait in their stream.
+const QUEUE: usize = 64;
+
+/// Where a conversation is seen.
+pub struct Screen {
+    out: Box<dyn Write + Send + Sync>,
+    notices: Notices,
+}
+
+/// Shows things that nobody asked for at this moment.
+#[derive(Clone)]
+pub struct Notices {
+    /// Absent where no line is edited.
+    editor: Option<mpsc::Sender<String>>,
+}
+
+impl Screen {
+    pub fn new(out: Box<dyn Write + Send + Sync>, notices: Notices) -> Self {
+        Self { out, notices }
+    }
+
+    /// Prints an answer, while no line is being edited.
+    pub fn say(&mut self, words: &str) -> io::Result<()> {
+        self.out.write_all(words.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// Prints what comes by itself, also while a line is being edited.
+    pub async fn interject(&mut self, words: String) -> io::Result<()> {
+        match &self.notices.editor {
+            Some(_) => {
+                self.notices.tell(words).await;
+                Ok(())
+            }
+            None => self.say(&words),
+        }
+    }
+
+    /// Tells of trouble, beside the conversation.
+    pub async fn notice(&self, words: String) {
+        self.notices.tell(words).await;
+    }
+}
+
+impl Notices {
+    /// On standard error.
+    pub fn plain() -> Self {
+        Self { editor: None }
+    }
+
+    /// Through the editor.
+    pub fn beside_an_editor(mut printer: impl ExternalPrinter + Send + 'static) -> Self {
+        let (sender, mut words) = mpsc::channel(QUEUE);
+        thread::spawn(move || {
+            while let Some(words) = words.blocking_recv() {
+                // Fails only with the terminal gone, which the editor notices too.
+                let _ = printer.print(words);
+            }
+        });
+        Self { editor: Some(sender) }
+    }
+
+    pub async fn tell(&self, words: String) {
+        match &self.editor {
+            // Fails only while the conversation ends.
+            Some(editor) => drop(editor.send(words).await),
+            None => complain(words.trim_end()),
+        }
+    }
+}
+
+/// A line on standard error.
+pub fn complain(words: &str) {
+    // With standard error closed, there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{words}");
+}
