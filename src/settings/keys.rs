@@ -293,7 +293,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "log",
         NODES,
-        Some("info,openraft=warn"),
+        Some("info,openraft=error"),
         Kind::LogFilter,
         "What to log: a level (error, warn, info, debug, trace), also by module",
     ),
