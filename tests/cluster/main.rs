@@ -1,0 +1,14 @@
+//! Stories of a whole cluster of real processes.
+
+#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod conversations;
+mod failover;
+mod load;
+mod processes;
+mod recovery;
+mod refusals;
+
+/// The program under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_tinysns");

@@ -1,0 +1,265 @@
+//! A cluster of real processes on loopback: the router, slaves with their masters, all data in a
+//! temporary folder. Dropping it ends every process that it started, by its own id.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+use tinysns::client::{self, Client, ClientOptions, ClusterStatus, MasterState, MasterStatus};
+use tokio::time::{Instant, sleep};
+
+/// Generous: reached only when something hangs.
+pub const DEADLINE: Duration = Duration::from_secs(90);
+/// Between two looks at something that has no event to wait for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const SECRET: &str = "the secret of a cluster under test";
+
+/// A running cluster.
+pub struct Cluster {
+    binary: PathBuf,
+    folder: TempDir,
+    router_port: u16,
+    witness_port: u16,
+    reboot_delay: String,
+    router: Option<Child>,
+    slaves: Vec<Child>,
+    logs: usize,
+}
+
+/// A port that was free a moment ago; the router's must be known beforehand and stay the same.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    listener.local_addr().expect("bound").port()
+}
+
+impl Cluster {
+    /// Starts a router and `servers` slaves, whose masters are rebooted `reboot_delay` after a
+    /// crash, and waits until all masters vote.
+    pub async fn start(binary: &str, servers: usize, reboot_delay: &str) -> Self {
+        let mut cluster = Self {
+            binary: binary.into(),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            router_port: free_port(),
+            witness_port: free_port(),
+            reboot_delay: reboot_delay.to_owned(),
+            router: None,
+            slaves: Vec::new(),
+            logs: 0,
+        };
+        cluster.start_router();
+        cluster.start_slaves(servers);
+        cluster.all_vote(servers).await;
+        cluster
+    }
+
+    /// The router, host:port.
+    pub fn router(&self) -> String {
+        format!("127.0.0.1:{}", self.router_port)
+    }
+
+    /// The folder that holds everything.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A command of the program with the cluster's settings in its environment.
+    pub fn command(&self, role: &str) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .arg(role)
+            .env("TINYSNS_ROUTER", self.router())
+            .env("TINYSNS_ROUTER_LISTEN", self.router())
+            .env("TINYSNS_WITNESS_LISTEN", format!("127.0.0.1:{}", self.witness_port))
+            .env("TINYSNS_ROUTER_DATA_DIR", self.folder().join("router"))
+            .env("TINYSNS_DATA_DIR", self.folder().join("masters"))
+            .env("TINYSNS_CLIENT_LISTEN", "127.0.0.1:0")
+            .env("TINYSNS_PEER_LISTEN", "127.0.0.1:0")
+            .env("TINYSNS_SECRET", SECRET)
+            .env("TINYSNS_REBOOT_DELAY", &self.reboot_delay);
+        command
+    }
+
+    fn spawn(&mut self, role: &str) -> Child {
+        self.logs += 1;
+        let log = self.folder().join(format!("{:03}-{role}.log", self.logs));
+        let log = fs::File::create(log).expect("a log file");
+        self.command(role)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// Starts the router again, at the same place.
+    pub fn start_router(&mut self) {
+        self.router = Some(self.spawn("router"));
+    }
+
+    /// Kills the router.
+    pub fn kill_router(&mut self) {
+        if let Some(mut router) = self.router.take() {
+            router.kill().expect("ours");
+            router.wait().expect("ours");
+        }
+    }
+
+    /// The router forgets everything it has on its disk; while it is not running.
+    pub fn wipe_router(&self) {
+        fs::remove_dir_all(self.folder().join("router")).expect("the router's own folder");
+    }
+
+    /// Starts `count` more slaves.
+    pub fn start_slaves(&mut self, count: usize) {
+        for _ in 0..count {
+            let slave = self.spawn("slave");
+            self.slaves.push(slave);
+        }
+    }
+
+    /// Stops the newest `count` slaves as an orchestrator would, and waits for them.
+    pub fn stop_slaves(&mut self, count: usize) {
+        let stopped = self.slaves.split_off(self.slaves.len() - count);
+        for slave in &stopped {
+            signal(slave.id(), Signal::SIGTERM);
+        }
+        for mut slave in stopped {
+            let status = slave.wait().expect("ours");
+            assert!(status.success(), "a slave that is stopped ends well: {status}");
+        }
+    }
+
+    /// Kills every process at once, as a power failure would.
+    pub fn kill_everything(&mut self) {
+        self.kill_router();
+        let masters = self.master_pids();
+        for slave in &self.slaves {
+            signal(slave.id(), Signal::SIGKILL);
+        }
+        for pid in masters {
+            signal(pid, Signal::SIGKILL);
+        }
+        for mut slave in std::mem::take(&mut self.slaves) {
+            slave.wait().expect("ours");
+        }
+    }
+
+    /// The slaves' process ids.
+    pub fn slave_pids(&self) -> Vec<u32> {
+        self.slaves.iter().map(Child::id).collect()
+    }
+
+    /// The masters' process ids, as their slaves have noted them.
+    pub fn master_pids(&self) -> Vec<u32> {
+        let Ok(slots) = fs::read_dir(self.folder().join("masters")) else { return Vec::new() };
+        slots
+            .filter_map(|slot| fs::read_to_string(slot.ok()?.path().join("master.pid")).ok())
+            .filter_map(|pid| pid.trim().parse().ok())
+            .collect()
+    }
+
+    /// A client that is logged in as `user`.
+    pub async fn client(&self, user: &str) -> Client {
+        let client = Client::connect(ClientOptions::new(self.router())).expect("a valid address");
+        client.log_in(user, None).await.expect("logged in");
+        client
+    }
+
+    /// The cluster as the router sees it; none while the router is away.
+    pub async fn status(&self) -> Option<ClusterStatus> {
+        client::cluster(&self.router()).await.ok()
+    }
+
+    /// Waits until the cluster is as it should be.
+    pub async fn until(
+        &self,
+        what: &str,
+        accept: impl Fn(&ClusterStatus) -> bool,
+    ) -> ClusterStatus {
+        let deadline = Instant::now() + DEADLINE;
+        let mut last = None;
+        while Instant::now() < deadline {
+            if let Some(status) = self.status().await {
+                if accept(&status) {
+                    return status;
+                }
+                last = Some(status);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        panic!("the cluster never came to this: {what}; it is {last:#?}");
+    }
+
+    /// Waits until `count` masters take part and one of them is available.
+    pub async fn all_vote(&self, count: usize) -> ClusterStatus {
+        let what = format!("{count} masters vote, one of them available");
+        self.until(&what, |status| status.available.is_some() && voters(status) == count).await
+    }
+
+    /// The available server.
+    pub async fn available(&self) -> MasterStatus {
+        let status = self.until("there is an available server", |s| s.available.is_some()).await;
+        let available = |master: &MasterStatus| master.state == MasterState::Available;
+        status.masters.into_iter().find(available).expect("it is among the masters")
+    }
+}
+
+/// How many masters vote.
+pub fn voters(status: &ClusterStatus) -> usize {
+    let votes = |master: &&MasterStatus| {
+        matches!(master.state, MasterState::Available | MasterState::Standby)
+    };
+    status.masters.iter().filter(votes).count()
+}
+
+/// Sends a signal to a process of the cluster; one that is gone already does not mind.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().expect("a process id"));
+    let _gone = kill(pid, signal);
+}
+
+/// Whether a process is there.
+pub fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // A zombie has ended.
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print_logs();
+        }
+        for pid in self.master_pids() {
+            signal(pid, Signal::SIGCONT);
+        }
+        self.kill_everything();
+    }
+}
+
+impl Cluster {
+    fn print_logs(&self) {
+        const LAST_LINES: usize = 40;
+        let Ok(files) = fs::read_dir(self.folder()) else { return };
+        let mut logs: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        logs.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+        logs.sort();
+        for log in logs {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            eprintln!("--- {}", log.display());
+            for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+                eprintln!("{line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! More is lost than a quorum; after the reboots everything acknowledged is there.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    BINARY,
+    load::{Writer, assert_posts},
+    processes::{Cluster, DEADLINE, is_alive, signal},
+};
+
+#[tokio::test]
+async fn eight_of_eight_killed_at_once_come_back_with_everything() {
+    let cluster = Cluster::start(BINARY, 8, "1s").await;
+    let writer = Writer::start(&cluster, "writer").await;
+    writer.posts_more(50).await;
+    for pid in cluster.master_pids() {
+        signal(pid, Signal::SIGKILL);
+    }
+    let back = cluster
+        .until("all are back", |status| {
+            status.available.is_some() && status.masters.iter().all(|m| m.reboots == 1 && m.voter)
+        })
+        .await;
+    assert_eq!(back.masters.len(), 8);
+    writer.posts_more(10).await;
+    writer.finish().await;
+}
+
+#[tokio::test]
+async fn a_power_failure_loses_nothing_that_was_acknowledged() {
+    let mut cluster = Cluster::start(BINARY, 4, "1s").await;
+    let before = cluster.all_vote(4).await;
+    let writer = Writer::start(&cluster, "writer").await;
+    let reader = cluster.client("reader").await;
+    reader.follow("writer").await.expect("followed");
+    writer.posts_more(100).await;
+    cluster.kill_everything();
+    cluster.start_router();
+    cluster.start_slaves(4);
+    let after = cluster.all_vote(4).await;
+    assert_eq!(after.cluster_id, before.cluster_id);
+    // The writer itself has lived through it all.
+    writer.posts_more(10).await;
+    let written = writer.finish().await;
+    let reader = cluster.client("reader").await;
+    assert_posts(&reader, "writer", &written.ids).await;
+    let following = reader.list(tinysns::client::ListKind::Following).await.expect("readable");
+    assert_eq!(following, ["writer"]);
+}
+
+#[tokio::test]
+async fn slots_are_claimed_again_when_the_cluster_grows_after_shrinking() {
+    let mut cluster = Cluster::start(BINARY, 8, "1s").await;
+    let writer = Writer::start(&cluster, "writer").await;
+    cluster.stop_slaves(5);
+    cluster.all_vote(3).await;
+    cluster.start_slaves(5);
+    let grown = cluster.all_vote(8).await;
+    let mut names: Vec<_> = grown.masters.iter().map(|master| master.name.as_str()).collect();
+    names.sort_unstable();
+    let expected: Vec<String> = (1..=8).map(|slot| format!("server-{slot}")).collect();
+    assert_eq!(names, expected, "the same eight, and no others");
+    let slots = fs::read_dir(cluster.folder().join("masters")).expect("the data directory");
+    let slots = slots.filter(|slot| slot.as_ref().is_ok_and(|slot| slot.path().is_dir()));
+    assert_eq!(slots.count(), 8);
+    writer.finish().await;
+}
+
+#[tokio::test]
+async fn a_master_whose_slave_dies_ends_too() {
+    let cluster = Cluster::start(BINARY, 2, "1s").await;
+    let [slave, _] = cluster.slave_pids()[..] else { panic!("two slaves") };
+    let masters = cluster.master_pids();
+    signal(slave, Signal::SIGKILL);
+    let deadline = Instant::now() + DEADLINE;
+    while masters.iter().all(|pid| is_alive(*pid)) {
+        assert!(Instant::now() < deadline, "no master ended: {masters:?}");
+        sleep(std::time::Duration::from_millis(20)).await;
+    }
+    cluster.all_vote(1).await;
+}
+
+#[tokio::test]
+async fn a_wiped_slot_joins_anew_under_its_old_name() {
+    let mut cluster = Cluster::start(BINARY, 3, "1s").await;
+    let writer = Writer::start(&cluster, "writer").await;
+    cluster.stop_slaves(1);
+    let left = cluster.all_vote(2).await;
+    let gone = (1..=3)
+        .find(|slot| {
+            let name = format!("server-{slot}");
+            !left.masters.iter().any(|master| master.name == name && master.voter)
+        })
+        .expect("one has left");
+    let slot = cluster.folder().join(format!("masters/slot-{gone:03}"));
+    fs::remove_dir_all(slot).expect("a free slot");
+    cluster.start_slaves(1);
+    let joined = cluster.all_vote(3).await;
+    assert_eq!(joined.masters.len(), 3, "{joined:?}");
+    writer.finish().await;
+}

@@ -1,0 +1,83 @@
+//! What is refused, and in which words.
+
+use std::process::Stdio;
+
+use super::{
+    BINARY,
+    processes::{Cluster, free_port},
+};
+
+/// Runs a command of the cluster to its end; its exit code and what it said.
+fn refused(mut command: std::process::Command) -> (Option<i32>, String) {
+    let output = command.stdin(Stdio::null()).output().expect("the program starts");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_a_clear_error_and_is_never_shared() {
+    let cluster = Cluster::start(BINARY, 1, "1s").await;
+    let (code, words) = refused(cluster.command("router"));
+    assert_eq!(code, Some(64), "{words}");
+    assert!(words.contains("router_listen") && words.contains(&cluster.router()), "{words}");
+
+    let mut slave = cluster.command("slave");
+    slave.env("TINYSNS_CLIENT_LISTEN", cluster.router());
+    let (code, words) = refused(slave);
+    assert_eq!(code, Some(64), "{words}");
+    assert!(words.contains("client_listen"), "{words}");
+}
+
+#[tokio::test]
+async fn a_setting_that_does_not_exist_is_refused_before_any_port_is_bound() {
+    let cluster = Cluster::start(BINARY, 1, "1s").await;
+    let mut router = cluster.command("router");
+    router.env("TINYSNS_ROUTER_LISTENS", "127.0.0.1:1");
+    let (code, words) = refused(router);
+    assert_eq!(code, Some(64), "{words}");
+    assert!(words.contains("TINYSNS_ROUTER_LISTENS"), "{words}");
+}
+
+#[tokio::test]
+async fn a_node_without_the_secret_or_of_another_cluster_stays_outside() {
+    let cluster = Cluster::start(BINARY, 1, "1s").await;
+    let other = Cluster::start(BINARY, 1, "1s").await;
+    let data = |name: &str| cluster.folder().join(name);
+
+    let mut stranger = cluster.command("slave");
+    stranger
+        .env("TINYSNS_SECRET", "a secret of somebody else")
+        .env("TINYSNS_DATA_DIR", data("stranger"));
+    let mut neighbour = cluster.command("slave");
+    neighbour.env("TINYSNS_DATA_DIR", other.folder().join("neighbour"));
+    std::fs::create_dir_all(other.folder().join("neighbour")).expect("a folder");
+    let id = other.all_vote(1).await.cluster_id.expect("founded");
+    std::fs::write(other.folder().join("neighbour/cluster-id"), id).expect("written");
+
+    for (mut command, why) in [(stranger, "secret"), (neighbour, "belongs to cluster")] {
+        let log = data("outsider.log");
+        let stderr = std::fs::File::create(&log).expect("a log file");
+        let mut child = command.stdin(Stdio::null()).stderr(stderr).spawn().expect("starts");
+        let deadline = tokio::time::Instant::now() + super::processes::DEADLINE;
+        let said = loop {
+            let said = std::fs::read_to_string(&log).expect("its log");
+            if said.contains(why) || tokio::time::Instant::now() > deadline {
+                break said;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        };
+        super::processes::signal(child.id(), nix::sys::signal::Signal::SIGTERM);
+        child.wait().expect("ours");
+        assert!(said.contains(why), "{said}");
+    }
+    assert_eq!(cluster.all_vote(1).await.masters.len(), 1);
+}
+
+#[tokio::test]
+async fn status_says_why_it_has_nothing_to_show() {
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let mut status = std::process::Command::new(BINARY);
+    status.args(["status", "--router", &nobody]);
+    let (code, words) = refused(status);
+    assert_eq!(code, Some(69), "{words}");
+    assert!(words.contains(&nobody), "{words}");
+}
