@@ -81,6 +81,8 @@ pub struct RouterStatus {
     pub term: u64,
     /// The end of its witness's log.
     pub last_log_index: u64,
+    /// Whether its witness takes part in votes, as it does beside two masters or more.
+    pub voter: bool,
 }
 
 /// Asks the router at `address` (host:port) about the cluster.
@@ -135,7 +137,7 @@ impl From<v1::MasterStatus> for MasterStatus {
 
 impl From<v1::RouterStatus> for RouterStatus {
     fn from(router: v1::RouterStatus) -> Self {
-        let v1::RouterStatus { address, pid, since_ms, term, last_log_index } = router;
-        Self { address, pid, since: since_ms, term, last_log_index }
+        let v1::RouterStatus { address, pid, since_ms, term, last_log_index, voter } = router;
+        Self { address, pid, since: since_ms, term, last_log_index, voter }
     }
 }

@@ -113,7 +113,7 @@ impl Leading {
             } else {
                 let sight = Sight { contact: node.peers().contact(id), listed, roster, since, now };
                 let lag = lag(&metrics, id);
-                self.patience(id, sight.health(lag), &info, roster, now)
+                self.patience(id, sight.health(lag), replaced(id, &info, roster), now)
             };
             nodes.push(Observed { id, info, part, health, moved });
         }
@@ -121,23 +121,24 @@ impl Leading {
     }
 
     /// Turns a death that has lasted into a departure.
-    fn patience(
-        &mut self,
-        id: NodeId,
-        health: Health,
-        info: &NodeInfo,
-        roster: &Roster,
-        now: Instant,
-    ) -> Health {
+    fn patience(&mut self, id: NodeId, health: Health, replaced: bool, now: Instant) -> Health {
+        if replaced {
+            return Health::Gone;
+        }
         if health != Health::Dead {
             self.away_since.remove(&id);
             return health;
         }
         let away_since = *self.away_since.entry(id).or_insert(now);
-        let replaced = info.witness
-            && roster.members.iter().any(|(other, listed)| listed.info.witness && *other != id);
-        if replaced || now - away_since > FORGOTTEN_AFTER { Health::Gone } else { Health::Dead }
+        if now - away_since > FORGOTTEN_AFTER { Health::Gone } else { Health::Dead }
     }
+}
+
+/// Whether `id` is the witness of a router that has lost its disk since: there is one router, so
+/// its newest witness is the only one.
+fn replaced(id: NodeId, info: &NodeInfo, roster: &Roster) -> bool {
+    let other_witness = |(other, listed): (&NodeId, &Listed)| listed.info.witness && *other != id;
+    info.witness && roster.members.iter().any(other_witness)
 }
 
 fn newcomer(listed: Option<&Listed>) -> Health {

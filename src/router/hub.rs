@@ -289,15 +289,13 @@ impl Hub {
 
     fn status(&self) -> ClusterStatus {
         let witness = self.witness.raft().metrics().borrow().clone();
+        let available = self.registry.available();
         let mut masters: Vec<MasterStatus> =
             self.registry.masters().values().map(master_status).collect();
         masters.sort_by(|a, b| natural_order(&a.name).cmp(&natural_order(&b.name)));
         ClusterStatus {
             cluster_id: self.registry.cluster().map_or(String::new(), |id| id.to_string()),
-            available: self
-                .registry
-                .available()
-                .map_or(String::new(), |master| master.hello.name.clone()),
+            available: available.map_or(String::new(), |master| master.hello.name.clone()),
             masters,
             router: Some(RouterStatus {
                 address: self.place.address.clone(),
@@ -305,6 +303,8 @@ impl Hub {
                 since_ms: self.since,
                 term: witness.current_term,
                 last_log_index: witness.last_log_index.unwrap_or(0),
+                voter: available
+                    .is_some_and(|leader| leader.progress.voters.contains(&self.witness.id())),
             }),
         }
     }

@@ -34,6 +34,7 @@ struct Router<'a> {
     since_ms: i64,
     term: u64,
     last_log_index: u64,
+    voter: bool,
 }
 
 /// One object, for eyes too.
@@ -82,6 +83,7 @@ fn cluster(status: &ClusterStatus) -> Cluster<'_> {
             since_ms: status.router.since,
             term: status.router.term,
             last_log_index: status.router.last_log_index,
+            voter: status.router.voter,
         },
     }
 }
@@ -117,6 +119,7 @@ mod tests {
                 "since_ms": 0,
                 "term": 7,
                 "last_log_index": 120,
+                "voter": true,
             },
         });
         for text in [pretty(&status), line(&status)] {

@@ -120,6 +120,7 @@ pub(crate) mod tests {
                 since: 0,
                 term: 7,
                 last_log_index: 120,
+                voter: true,
             },
         }
     }

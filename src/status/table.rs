@@ -37,13 +37,14 @@ pub fn render(status: &ClusterStatus, now: UnixMillis) -> String {
     }
     let router = &status.router;
     format!(
-        "cluster {}, available: {}\nrouter {}, pid {}, term {}, log {}, up {}\n{table}\n",
+        "cluster {}, available: {}\nrouter {}, pid {}, term {}, log {}, voter {}, up {}\n{table}\n",
         status.cluster_id.as_deref().unwrap_or("not founded yet"),
         status.available.as_deref().unwrap_or("none"),
         router.address,
         router.pid,
         router.term,
         router.last_log_index,
+        if router.voter { "yes" } else { "no" },
         age(router.since, now),
     )
 }
@@ -63,7 +64,7 @@ mod tests {
         let shown = render(&super::super::tests::cluster(), 62_500);
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[0], "cluster 0123456789abcdef0123456789abcdef, available: server-2");
-        assert_eq!(lines[1], "router 10.0.0.9:3010, pid 40, term 7, log 120, up 1m 2s");
+        assert_eq!(lines[1], "router 10.0.0.9:3010, pid 40, term 7, log 120, voter yes, up 1m 2s");
         let row = |name: &str| {
             let row = lines.iter().find(|line| line.contains(name) && line.starts_with('│'));
             let cells = row.expect("a row").split(['│', '┆']).map(str::trim);

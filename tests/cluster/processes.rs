@@ -199,10 +199,13 @@ impl Cluster {
         panic!("the cluster never came to this: {what}; it is {last:#?}");
     }
 
-    /// Waits until `count` masters take part and one of them is available.
+    /// Waits until `count` masters take part, with the witness beside more than one, and one of
+    /// them is available.
     pub async fn all_vote(&self, count: usize) -> ClusterStatus {
         let what = format!("{count} masters vote, one of them available");
-        self.until(&what, |status| status.available.is_some() && voters(status) == count).await
+        let settled =
+            |status: &ClusterStatus| voters(status) == count && status.router.voter == (count > 1);
+        self.until(&what, |status| status.available.is_some() && settled(status)).await
     }
 
     /// The available server.
