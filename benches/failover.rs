@@ -1,0 +1,162 @@
+//! How long a failover keeps a client waiting, and what an idle cluster costs. Prints a table.
+//!
+//! Real processes on loopback: a router, eight slaves with their masters. `ROUNDS` (default 50)
+//! sets how often the available server is killed, `SERVERS` (default 8) how many masters there are.
+
+#[path = "../tests/cluster/processes.rs"]
+#[allow(dead_code, reason = "the tests use all of it")]
+mod processes;
+
+use std::{
+    env, fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::Signal,
+    unistd::{SysconfVar, sysconf},
+};
+use processes::{Cluster, signal};
+use tinysns::client::Client;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+/// Clients that post without pause beside the one that is measured.
+const LOAD: usize = 4;
+/// How long an idle cluster is watched.
+const IDLE: Duration = Duration::from_secs(20);
+/// Before it is watched, what starting it has begun is over.
+const SETTLE: Duration = Duration::from_secs(5);
+
+fn setting(name: &str, default: usize) -> usize {
+    env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+fn main() {
+    // `cargo bench` passes flags that are meant for the standard harness.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let servers = setting("SERVERS", 8);
+        let rounds = setting("ROUNDS", 50);
+        println!("{servers} masters, {LOAD} other clients posting, {rounds} rounds each");
+        idle(servers).await;
+        failovers("kill -9", Signal::SIGKILL, servers, rounds).await;
+        failovers("SIGSTOP", Signal::SIGSTOP, servers, rounds / 5).await;
+    });
+}
+
+/// From the loss of the available server to the same client's next acknowledged post.
+async fn failovers(what: &str, loss: Signal, servers: usize, rounds: usize) {
+    let cluster = Cluster::start(env!("CARGO_BIN_EXE_tinysns"), servers, "500ms").await;
+    let client = cluster.client("measured").await;
+    let load = Load::start(&cluster).await;
+    let mut waits = Vec::with_capacity(rounds);
+    for round in 0..rounds {
+        let lost = cluster.all_vote(servers).await;
+        let lost = lost.masters.iter().find(|m| Some(&m.name) == lost.available.as_ref());
+        let pid = lost.expect("it is among the masters").pid;
+        client.publish("before").await.expect("acknowledged");
+        signal(pid, loss);
+        let began = Instant::now();
+        client.publish(&format!("after {round}")).await.expect("acknowledged");
+        waits.push(began.elapsed());
+        if loss == Signal::SIGSTOP {
+            signal(pid, Signal::SIGCONT);
+        }
+    }
+    let posted = load.stop().await;
+    waits.sort_unstable();
+    let at = |share: f64| {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small and positive"
+        )]
+        let index = (share * waits.len() as f64) as usize;
+        waits[index.min(waits.len() - 1)]
+    };
+    println!(
+        "{what:8} next acknowledged post: median {:.1?}, 90th {:.1?}, 99th {:.1?}, worst {:.1?} \
+         ({posted} posts beside it)",
+        at(0.5),
+        at(0.9),
+        at(0.99),
+        at(1.0)
+    );
+}
+
+/// Clients that post without pause.
+struct Load {
+    stop: Arc<AtomicBool>,
+    posted: Arc<AtomicUsize>,
+    clients: JoinSet<()>,
+}
+
+impl Load {
+    async fn start(cluster: &Cluster) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let posted = Arc::new(AtomicUsize::new(0));
+        let mut clients = JoinSet::new();
+        for number in 0..LOAD {
+            let client = cluster.client(&format!("load-{number}")).await;
+            clients.spawn(post(client, Arc::clone(&stop), Arc::clone(&posted)));
+        }
+        Self { stop, posted, clients }
+    }
+
+    async fn stop(self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        self.clients.join_all().await;
+        self.posted.load(Ordering::Relaxed)
+    }
+}
+
+async fn post(client: Client, stop: Arc<AtomicBool>, posted: Arc<AtomicUsize>) {
+    while !stop.load(Ordering::Relaxed) {
+        client.publish("a post beside the one that is measured").await.expect("acknowledged");
+        posted.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Processor time and memory of a cluster that nobody uses.
+async fn idle(servers: usize) {
+    let cluster = Cluster::start(env!("CARGO_BIN_EXE_tinysns"), servers, "1h").await;
+    sleep(SETTLE).await;
+    let masters = cluster.master_pids();
+    let mut all = cluster.slave_pids();
+    all.extend(&masters);
+    all.extend(cluster.status().await.map(|status| status.router.pid));
+    let before: f64 = all.iter().map(|pid| processor_seconds(*pid)).sum();
+    sleep(IDLE).await;
+    let after: f64 = all.iter().map(|pid| processor_seconds(*pid)).sum();
+    let share = (after - before) / IDLE.as_secs_f64() * 100.0;
+    let resident = masters.iter().map(|pid| resident_mib(*pid)).fold(0.0, f64::max);
+    println!(
+        "idle     {share:.1} % of one core for all {} processes; the largest master has {resident:.1} MiB resident",
+        all.len()
+    );
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn processor_seconds(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> =
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    // utime and stime, fields 14 and 15 of proc(5), counted from behind the name.
+    let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    ticks as f64 / per_second as f64
+}
+
+fn resident_mib(pid: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
