@@ -1,0 +1,39 @@
+# Recipes for developers: `just` lists them, https://just.systems runs them. Each is one command
+# that can also be typed.
+
+_list:
+    @just --list --unsorted
+
+# Build the program and run a whole cluster of it
+run:
+    sh run.sh
+
+# Every check and every test; changes nothing in the sources
+verify:
+    sh scripts/test
+
+# Every check but the tests
+check:
+    sh scripts/check
+
+# Tests alone, such as `just test slave`
+test *ARGUMENTS:
+    cargo nextest run {{ ARGUMENTS }}
+
+# Mend what can be mended by itself: formatting, simple lints, spelling
+fix:
+    cargo clippy --fix --allow-dirty --allow-staged --all-targets --all-features
+    cargo fmt --all
+    typos --write-changes
+
+# Run the tests of seeded faults with more seeds than usual, such as `just seeds 1000`
+seeds COUNT="256":
+    PROPTEST_CASES={{ COUNT }} cargo nextest run social::tests
+
+# Measure failovers and print the figures
+bench:
+    cargo bench --bench failover
+
+# Install what the checks and tests need
+setup:
+    sh scripts/setup
