@@ -2,11 +2,11 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, ToSocketAddrs as _, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
     time::Duration,
 };
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
 use tonic::transport::{Channel, Endpoint, server::TcpIncoming};
 
 /// A connection that cannot be made in this time is a failed one. Generous on one machine, enough
@@ -78,10 +78,10 @@ pub fn channel(address: &str) -> Result<Channel, tonic::transport::Error> {
 }
 
 /// The address of this machine on the way to `peer` (host:port): what others can dial it by.
-/// Sends nothing.
-pub fn local_ip_towards(peer: &str) -> io::Result<IpAddr> {
-    let peer = peer
-        .to_socket_addrs()?
+/// Sends nothing but the question for `peer`'s name.
+pub async fn local_ip_towards(peer: &str) -> io::Result<IpAddr> {
+    let peer = lookup_host(peer)
+        .await?
         .next()
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{peer} has no address")))?;
     let unspecified: SocketAddr = match peer {
@@ -91,4 +91,23 @@ pub fn local_ip_towards(peer: &str) -> io::Result<IpAddr> {
     let socket = UdpSocket::bind(unspecified)?;
     socket.connect(peer)?;
     Ok(socket.local_addr()?.ip())
+}
+
+/// The address that this machine's own name stands for, unless only this machine can dial it. In a
+/// container, that is its address on its first network.
+pub async fn own_ip() -> io::Result<IpAddr> {
+    let name = nix::unistd::gethostname()?;
+    lookup_host((name.to_string_lossy().as_ref(), 0))
+        .await?
+        .map(|address| address.ip())
+        .find(|ip| !ip.is_loopback() && !ip.is_unspecified())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "this machine's name is local"))
+}
+
+/// `ip` as it stands before a port.
+pub fn host_of(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
 }

@@ -19,13 +19,11 @@ pub mod sessions;
 use std::{process, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
+use openraft::metrics::RaftServerMetrics;
+use tokio::{sync::watch, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::{Routes, interceptor::InterceptedService};
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::ServingStatus;
 
 use self::{
     api::Api, delivery::Delivery, passwords::Passwords, reporter::Reporter, sessions::Sessions,
@@ -33,6 +31,7 @@ use self::{
 use crate::{
     credentials::Guard,
     directory::{AskTheRouter, DirectoryServer, split_address},
+    domain::NodeId,
     host::{clock, net},
     reflection,
     replication::{
@@ -65,7 +64,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let clients = net::listen("client_listen", settings.client_listen).await?;
     let peers = net::listen("peer_listen", settings.peer_listen).await?;
-    let host = advertised_host(&settings)?;
+    let host = advertised_host(&settings).await?;
     let info = NodeInfo {
         name: settings.name.clone().unwrap_or_else(|| format!("server-{}", berth.number)),
         peer_address: format!("{host}:{}", peers.port()),
@@ -91,6 +90,7 @@ pub async fn run(
     let reads = Reads::start(node.raft().clone());
     let (roster, roster_seen) = watch::channel(Roster::default());
     let location = location::start(&node, roster_seen.clone());
+    let roster_left = roster_seen.clone();
     let tasks = TaskTracker::new();
     let ended = CancellationToken::new();
     let (reporter, report) =
@@ -129,7 +129,8 @@ pub async fn run(
     let clients_done = tasks.spawn(serving::serve(clients, public, streams, clients_stop.clone()));
     tokio::select! {
         () = stop.cancelled() => {
-            drain(&node, &report, &health_reporter, settings.drain_timeout).await;
+            health_reporter.set_service_status("", ServingStatus::NotServing).await;
+            leave(&node, &report, roster_left, settings.drain_timeout).await;
         }
         served = peers_done => served.context("serving")?.context("serving the other nodes")?,
         served = clients_done => served.context("serving")?.context("serving clients")?,
@@ -146,39 +147,66 @@ pub async fn run(
 }
 
 /// The host by which others dial this master.
-fn advertised_host(settings: &MasterSettings) -> anyhow::Result<String> {
+async fn advertised_host(settings: &MasterSettings) -> anyhow::Result<String> {
     if let Some(host) = &settings.advertise_host {
         return Ok(host.clone());
     }
     split_address(&settings.router).context("router is not host:port")?;
-    let ip = net::local_ip_towards(&settings.router).with_context(|| {
+    let towards = net::local_ip_towards(&settings.router).await;
+    // The router may be away, and its name with it. The reporter looks again when it is back.
+    let ip = match towards {
+        Ok(ip) => Ok(ip),
+        Err(error) => net::own_ip().await.map_err(|_| error),
+    };
+    let ip = ip.with_context(|| {
         format!(
             "cannot tell by which address others reach this machine, since the router {} has no route; set advertise_host",
             settings.router
         )
     })?;
-    Ok(if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() })
+    Ok(net::host_of(ip))
 }
 
-/// Hands leadership over, while everything is still served: clients then see no gap.
-async fn drain(node: &Node, report: &reporter::Handle, health: &HealthReporter, limit: Duration) {
+/// Leaves the cluster, while everything is still served: hands leadership over, so that clients see
+/// no gap, and waits until the cluster does without this master's vote, so that many masters may
+/// stop together and the others still find a quorum.
+async fn leave(
+    node: &Node,
+    report: &reporter::Handle,
+    mut roster: watch::Receiver<Roster>,
+    limit: Duration,
+) {
     /// What stays of the time limit for closing connections.
     const RESERVE: Duration = Duration::from_secs(2);
-    let deadline = Instant::now() + limit.saturating_sub(RESERVE);
-    health.set_service_status("", ServingStatus::NotServing).await;
+    let own = node.id();
     let mut metrics = node.raft().server_metrics();
-    let members = metrics.borrow().membership_config.membership().voter_ids().count();
-    if !node.leads() || members < 2 {
+    if needless(&metrics.borrow(), own) {
         return;
     }
-    tracing::info!("handing leadership over");
+    tracing::info!(leads = node.leads(), "leaving");
     report.leaving();
-    let own = node.id();
-    let succeeded = metrics.wait_for(|now| now.current_leader.is_some_and(|id| id != own));
-    match timeout_at(deadline, succeeded).await {
-        Ok(Ok(now)) => tracing::info!(term = now.vote.leader_id().term, "handed over"),
-        Ok(Err(_)) | Err(_) => tracing::warn!("nobody took leadership over in time"),
+    tokio::select! {
+        left = metrics.wait_for(|now| needless(now, own)) => if left.is_ok() {
+            tracing::info!("left");
+        },
+        // Nobody will take over where all stop together.
+        _ = roster.wait_for(|roster| roster.received.is_some() && !roster.others_stay(own)) => {
+            tracing::info!("no other master stays");
+        }
+        () = sleep(limit.saturating_sub(RESERVE)) => {
+            tracing::warn!("the cluster still counts on this master");
+        }
     }
+}
+
+/// Whether the others find a quorum, and a leader, when `own` stops: they have a leader, and it does
+/// not vote, or is one of two masters beside the witness.
+fn needless(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
+    let membership = now.membership_config.membership();
+    let voters: Vec<NodeId> = membership.voter_ids().collect();
+    let masters = membership.nodes().filter(|(id, info)| !info.witness && voters.contains(id));
+    let other_leads = now.current_leader.is_some_and(|id| id != own);
+    voters.len() < 2 || !voters.contains(&own) || (other_leads && masters.count() <= 2)
 }
 
 /// Returns when the consensus has stopped by itself, as after a failed write to the disk.

@@ -62,6 +62,8 @@ pub struct Reporter {
     berth: Berth,
     node: Node,
     info: NodeInfo,
+    /// Whether the settings say by which host others dial this master.
+    fixed_host: bool,
     roster: watch::Sender<Roster>,
     leaving: watch::Receiver<bool>,
     cancelled: CancellationToken,
@@ -95,6 +97,7 @@ impl Reporter {
             berth: berth.clone(),
             node,
             info,
+            fixed_host: settings.advertise_host.is_some(),
             roster,
             leaving,
             cancelled,
@@ -140,6 +143,7 @@ impl Reporter {
     async fn session(&mut self) -> Result<Ended, Status> {
         let channel = net::channel(&self.router)
             .map_err(|error| Status::invalid_argument(format!("router: {error}")))?;
+        self.look_around().await;
         let mut client = RegistryServiceClient::new(channel);
         let (reports, outgoing) = mpsc::channel(REPORTS_WAITING);
         let _room = reports.try_send(report(Report::Hello(self.hello())));
@@ -150,6 +154,26 @@ impl Reporter {
             .map_err(|_| Status::deadline_exceeded("the router does not answer"))??
             .into_inner();
         self.follow(&reports, &mut directives).await
+    }
+
+    /// Notes by which address others dial this master now: a container that was cut off from its
+    /// network may come back with another one.
+    async fn look_around(&mut self) {
+        if self.fixed_host {
+            return;
+        }
+        let Ok(Ok(ip)) = timeout(ANSWER_WITHIN, net::local_ip_towards(&self.router)).await else {
+            return;
+        };
+        let host = net::host_of(ip);
+        for address in [&mut self.info.client_address, &mut self.info.peer_address] {
+            let Some((before, port)) = split_address(address) else { continue };
+            if before != host {
+                let now = format!("{host}:{port}");
+                tracing::info!(before = %address, %now, "is reached by another address");
+                *address = now;
+            }
+        }
     }
 
     async fn follow(
@@ -243,7 +267,10 @@ impl Reporter {
                 client_address: member.client_address,
                 witness: member.witness,
             };
-            members.insert(member.node_id, Listed { info, down: member.down });
+            members.insert(
+                member.node_id,
+                Listed { info, down: member.down, leaving: member.leaving },
+            );
         }
         self.roster.send_replace(Roster { members, received: Some(Instant::now()) });
     }

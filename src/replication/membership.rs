@@ -1,8 +1,9 @@
 //! Who takes part in votes: what the leader should change next. Pure.
 //!
 //! Voters are the living, caught-up masters, and the witness beside two masters or more. A dead
-//! node is demoted at once, so that the next death finds a quorum; one that returns catches up as a
-//! learner first; one that stays away is forgotten.
+//! node is demoted at once, so that the next death finds a quorum; one that is about to stop, even
+//! before it does, so that many may stop together; one that returns catches up as a learner first;
+//! one that stays away is forgotten.
 
 use std::collections::BTreeSet;
 
@@ -48,6 +49,8 @@ pub struct Observed {
     pub health: Health,
     /// Whether `info` differs from what the membership holds.
     pub moved: bool,
+    /// Whether it is about to stop.
+    pub leaving: bool,
 }
 
 /// A change of the membership.
@@ -87,11 +90,23 @@ fn voters(own: NodeId, nodes: &[Observed]) -> BTreeSet<NodeId> {
     let votes = |node: &&Observed| match (node.part, node.health) {
         _ if node.id == own => true,
         (Part::Absent, _) | (_, Health::Dead | Health::Gone) => false,
-        (Part::Voter, _) | (Part::Learner, Health::CaughtUp) => true,
+        (Part::Voter, _) => true,
+        (Part::Learner, Health::CaughtUp) => !node.leaving,
         (Part::Learner, Health::Behind | Health::Unclear) => false,
     };
-    let (witnesses, masters): (Vec<_>, Vec<_>) =
+    let (witnesses, mut masters): (Vec<_>, Vec<_>) =
         nodes.iter().filter(votes).partition(|node| node.info.witness);
+    // Not the last two: when all stop, the cluster should not depend on the return of one.
+    let stay = masters.iter().filter(|node| node.id == own || !node.leaving).count();
+    let mut kept = 2_usize.saturating_sub(stay);
+    masters.retain(|node| {
+        let stays = node.id == own || !node.leaving;
+        let keep = stays || kept > 0;
+        if !stays && keep {
+            kept -= 1;
+        }
+        keep
+    });
     // A witness never leads: beside a single master it could only hold that master up.
     let witnesses = if masters.len() > 1 { witnesses } else { Vec::new() };
     masters.into_iter().chain(witnesses).map(|node| node.id).collect()
@@ -106,7 +121,7 @@ mod tests {
 
     fn node(id: NodeId, part: Part, health: Health) -> Observed {
         let info = NodeInfo { witness: id == WITNESS, ..NodeInfo::default() };
-        Observed { id, info, part, health, moved: false }
+        Observed { id, info, part, health, moved: false, leaving: false }
     }
 
     fn settled(id: NodeId) -> Observed {
@@ -171,6 +186,27 @@ mod tests {
         assert_eq!(change(&[settled(1), gone]), Some(Change::Forget(2)));
         let dead_stranger = node(2, Part::Absent, Health::Dead);
         assert_eq!(change(&[settled(1), dead_stranger]), None);
+    }
+
+    #[test]
+    fn those_about_to_stop_are_demoted_before_they_do_but_never_below_two_masters() {
+        let leaving = |id, part| Observed { leaving: true, ..node(id, part, Health::CaughtUp) };
+        let three_of_five = [
+            settled(1),
+            leaving(2, Part::Voter),
+            leaving(3, Part::Voter),
+            settled(4),
+            leaving(5, Part::Learner),
+            settled(WITNESS),
+        ];
+        assert_eq!(planned_voters(&three_of_five), Some(vec![1, 4, WITNESS]));
+        let all = [
+            Observed { leaving: true, ..settled(1) },
+            leaving(2, Part::Voter),
+            leaving(3, Part::Voter),
+            settled(WITNESS),
+        ];
+        assert_eq!(planned_voters(&all), Some(vec![1, 2, WITNESS]));
     }
 
     #[test]

@@ -50,6 +50,17 @@ pub struct Listed {
     pub info: NodeInfo,
     /// The router lost it.
     pub down: bool,
+    /// It is about to stop.
+    pub leaving: bool,
+}
+
+impl Roster {
+    /// Whether a master other than `own` is there to stay.
+    pub fn others_stay(&self, own: NodeId) -> bool {
+        self.members.iter().any(|(id, listed)| {
+            *id != own && !listed.info.witness && !listed.down && !listed.leaving
+        })
+    }
 }
 
 /// Runs until cancelled.
@@ -115,7 +126,8 @@ impl Leading {
                 let lag = lag(&metrics, id);
                 self.patience(id, sight.health(lag), replaced(id, &info, roster), now)
             };
-            nodes.push(Observed { id, info, part, health, moved });
+            let leaving = listed.is_some_and(|listed| listed.leaving);
+            nodes.push(Observed { id, info, part, health, moved, leaving });
         }
         nodes
     }

@@ -263,6 +263,7 @@ impl Hub {
             peer_address: master.hello.peer_address.clone(),
             witness: false,
             down: !master.lives(),
+            leaving: master.leaves(),
         };
         let witness = Member {
             node_id: self.witness.id(),
@@ -271,6 +272,7 @@ impl Hub {
             peer_address: format!(":{}", self.place.witness_port),
             witness: true,
             down: false,
+            leaving: false,
         };
         let available = self.registry.available();
         Roster {

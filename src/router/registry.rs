@@ -133,6 +133,11 @@ impl Master {
         self.session.is_some() && !self.silent
     }
 
+    /// Whether it is about to stop.
+    pub fn leaves(&self) -> bool {
+        self.leaving
+    }
+
     fn leads(&self) -> bool {
         self.lives() && self.progress.leading
     }
@@ -207,6 +212,7 @@ impl Registry {
             Input::Leaving(session) => {
                 if let Some(master) = self.of_session(session) {
                     master.leaving = true;
+                    effects.push(Effect::Publish);
                 }
             }
             Input::Lost(session) => {
