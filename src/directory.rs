@@ -104,9 +104,8 @@ impl<V: ClusterView> DirectoryService for DirectoryServer<V> {
         let wait = Duration::from_millis(wait_ms.into()).min(LONGEST_WAIT);
         let mut location = self.location.clone();
         let other = location.wait_for(|location| location.leads_away_from(&failed));
-        match timeout_at(Instant::now() + wait, other).await {
-            Ok(Err(_closed)) => return Err(Status::unavailable("this server is stopping")),
-            Ok(Ok(_)) | Err(_) => {}
+        if let Ok(Err(_closed)) = timeout_at(Instant::now() + wait, other).await {
+            return Err(Status::unavailable("this server is stopping"));
         }
         let answer = location.borrow().to_wire();
         Ok(Response::new(answer))

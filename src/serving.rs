@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::Server};
 
-use crate::host::net::{self, Listener};
+use crate::host::net::Listener;
 
 /// Streams on one connection between nodes; clients' are limited by a setting.
 pub const NODE_STREAMS: u32 = 1_024;
@@ -15,6 +15,9 @@ pub const CLIENT_MESSAGE_BYTES: usize = 64 << 10;
 /// Streams that are reset before they are served, until the connection is closed as abusive:
 /// hyper's own limit, named so that it is not lifted by accident.
 const PENDING_RESETS: usize = 20;
+/// A caller that is gone without a word is noticed after two of these. Callers ping more often: it
+/// is they who have to go elsewhere.
+const CALLER_PING: Duration = Duration::from_secs(10);
 /// How long open calls may take to end once the server stops.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -27,8 +30,8 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
     let server = Server::builder()
-        .http2_keepalive_interval(Some(net::KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(net::KEEPALIVE_TIMEOUT))
+        .http2_keepalive_interval(Some(CALLER_PING))
+        .http2_keepalive_timeout(Some(CALLER_PING))
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
         .max_concurrent_streams(streams_per_connection)
         .add_routes(routes)

@@ -13,9 +13,9 @@ use tonic::transport::{Channel, Endpoint, server::TcpIncoming};
 /// for a lost first packet on a network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// HTTP/2 pings: without them a partitioned connection hangs for good.
-pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a ping may stay unanswered before the connection counts as lost.
-pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A bound listener, not yet served.
 pub struct Listener {

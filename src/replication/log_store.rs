@@ -297,11 +297,10 @@ impl RaftLogStorage<Consensus> for LogStore {
         let vote = self
             .fact(VOTE)
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))?;
-        let decode = |bytes: Vec<u8>| {
-            postcard::from_bytes(&bytes)
-                .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))
-        };
-        vote.map(decode).transpose()
+        let Some(vote) = vote else { return Ok(None) };
+        postcard::from_bytes(&vote)
+            .map(Some)
+            .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))
     }
 
     async fn append<I>(

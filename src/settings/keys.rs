@@ -187,7 +187,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "report_interval",
         MASTERS,
-        Some("100ms"),
+        Some("200ms"),
         Kind::duration_ms(10, 10_000),
         "How often a master reports to the router when nothing changes",
     ),
@@ -293,7 +293,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "log",
         NODES,
-        Some("info,openraft=error"),
+        Some("info,openraft=off"),
         Kind::LogFilter,
         "What to log: a level (error, warn, info, debug, trace), also by module",
     ),

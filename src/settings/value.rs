@@ -138,7 +138,7 @@ impl fmt::Display for Kind {
             Self::Count { min, max } => write!(formatter, "a whole number from {min} to {max}"),
             Self::Choice(words) => formatter.write_str(&words.join(" or ")),
             Self::LogFilter => formatter.write_str(
-                "a level (error, warn, info, debug, trace) or a list such as info,openraft=error",
+                "a level (error, warn, info, debug, trace) or a list such as info,openraft=off",
             ),
         }
     }
@@ -185,7 +185,7 @@ mod tests {
             (heartbeat, &["20ms", "1s", "10s"], &["19ms", "11s", "100", "-1s", "soon"]),
             (count, &["1", "10"], &["0", "11", "-1", "1.5", "ten"]),
             (Kind::Choice(&["text", "json"]), &["text", "json"], &["", "Text", "xml"]),
-            (Kind::LogFilter, &["info", "info,openraft=error"], &["a=b=c", "info,x=loud"]),
+            (Kind::LogFilter, &["info", "info,openraft=off"], &["a=b=c", "info,x=loud"]),
         ];
         for (kind, good, bad) in table {
             for text in *good {
