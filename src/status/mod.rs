@@ -91,8 +91,8 @@ fn show(words: &str) -> io::Result<()> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::settings::ClientSettings;
     use crate::client::{MasterState, MasterStatus, RouterStatus, tests::fake::Network};
+    use crate::settings::ClientSettings;
 
     pub fn cluster() -> ClusterStatus {
         let master = |name: &str, state, since| MasterStatus {
