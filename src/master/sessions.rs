@@ -112,7 +112,7 @@ mod tests {
         social::Command,
     };
 
-    const LIFETIME: Duration = Duration::from_millis(1_000);
+    const LIFETIME: Duration = Duration::from_secs(1);
 
     struct Fixture {
         state: StateStore,

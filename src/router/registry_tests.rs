@@ -570,10 +570,8 @@ impl Story {
             Happening::Report(node, progress) if known(self, node) => self.change(node, |own| {
                 *own = Progress { cluster: own.cluster, probe: own.probe, ..progress };
             }),
-            Happening::Answer(node) if known(self, node) => {
-                if self.asked().contains(&node) {
-                    self.answer(node);
-                }
+            Happening::Answer(node) if known(self, node) && self.asked().contains(&node) => {
+                self.answer(node);
             }
             Happening::Leave(node) if known(self, node) => self.leave(node),
             Happening::Lose(node) if known(self, node) => self.lose(node),

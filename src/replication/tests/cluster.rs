@@ -38,7 +38,7 @@ use crate::{
 pub const CLUSTER: ClusterId = ClusterId::new(77);
 const SECRET: &str = "a secret of the tests";
 /// Generous: the machine may be busy.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 const TIMING: ConsensusSettings = ConsensusSettings {
     heartbeat: Duration::from_millis(200),

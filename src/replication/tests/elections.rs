@@ -10,7 +10,7 @@ use super::{
     entries::{account, publish, view},
 };
 use crate::{
-    domain::NodeId,
+    domain::{NodeId, UserName},
     replication::{LogId, encode, writes::WriteError},
     social::Reply,
     wire::internal::PeerRequest,
@@ -50,7 +50,7 @@ async fn a_directed_candidate_wins_while_the_dead_leaders_lease_still_holds_back
     assert!(matches!(reply, Reply::Account(account) if account.created));
     masters[2].level_with(&masters[1]).await;
     let names = view(masters[2].state()).users(None, 9).expect("read").names;
-    assert_eq!(names.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["ann", "bob"]);
+    assert_eq!(names.iter().map(UserName::as_str).collect::<Vec<_>>(), ["ann", "bob"]);
 }
 
 #[tokio::test]

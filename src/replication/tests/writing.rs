@@ -54,7 +54,8 @@ async fn a_full_queue_refuses_and_takes_nothing_that_it_cannot_answer() {
     assert_eq!(written.len(), 4);
 }
 
-async fn confirmed(masters: &[Member], successor: usize) {
+/// Kills the first master and has another succeed it.
+async fn succeed(masters: &[Member], successor: usize) {
     masters[successor].level_with(&masters[0]).await;
     masters[0].kill().await;
     masters[successor].node.stand().await;
@@ -67,7 +68,7 @@ async fn a_retry_after_a_change_of_leaders_is_answered_alike_and_done_once() {
     let writes = masters[0].writes();
     writes.submit(account("ann")).await.expect("written");
     let reply = writes.submit(publish(1, 1)).await.expect("written");
-    confirmed(&masters, 2).await;
+    succeed(&masters, 2).await;
     let writes = masters[2].writes();
     assert_eq!(writes.submit(publish(1, 1)).await, Ok(reply));
     assert_eq!(view(masters[2].state()).newest_post(), 1);
@@ -76,7 +77,7 @@ async fn a_retry_after_a_change_of_leaders_is_answered_alike_and_done_once() {
 }
 
 #[tokio::test]
-async fn a_writer_at_a_leader_without_a_quorum_gets_no_reply_and_a_stopped_one_says_so() {
+async fn a_writer_at_a_stopped_leader_is_told_that_it_does_not_lead() {
     let (masters, _witness) = cluster(2).await;
     let writes = masters[0].writes();
     masters[0].node.stop().await;
