@@ -96,3 +96,114 @@ fn seal(view: &View, claims: &[u8]) -> Result<Hmac<Sha256>, SessionError> {
     mac.update(claims);
     Ok(mac)
 }
+
+#[cfg(test)]
+mod tests {
+    use openraft::storage::RaftStateMachine as _;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{
+        domain::{ClientId, RequestId},
+        replication::{
+            state_store::StateStore,
+            tests::entries::{account, batch, name, open_state},
+        },
+        social::Command,
+    };
+
+    const LIFETIME: Duration = Duration::from_secs(1);
+
+    struct Fixture {
+        state: StateStore,
+        sessions: Sessions,
+        _directory: TempDir,
+    }
+
+    impl Fixture {
+        async fn new() -> Self {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            let mut state = open_state(directory.path());
+            let found = Command::FoundCluster { signing_key: [7; 32] };
+            let commands = [found, account("ann"), account("bob")];
+            state.apply([batch(1, 1, commands)]).await.expect("applied");
+            let sessions = Sessions::new(state.reader(), LIFETIME);
+            Self { state, sessions, _directory: directory }
+        }
+
+        fn account(&self, of: &str) -> Account {
+            let view = View::open(&self.state.reader().read().expect("readable")).expect("opens");
+            view.account_by_name(&name(of)).expect("readable").expect("exists")
+        }
+
+        fn token(&self, of: &str) -> String {
+            self.sessions.begin(&self.account(of), 0).expect("there is a key").0
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_speaks_for_its_account_until_it_expires() {
+        let fixture = Fixture::new().await;
+        let token = fixture.token("ann");
+        let checked = fixture.sessions.check(&token, 999).expect("good");
+        assert_eq!(checked.name, name("ann"));
+        let expired = fixture.sessions.check(&token, 1_000);
+        assert!(matches!(expired, Err(SessionError::Expired)));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_was_tampered_with_is_none_of_ours() {
+        let fixture = Fixture::new().await;
+        let (ann, bob) = (fixture.token("ann"), fixture.token("bob"));
+        for position in 0..ann.len() {
+            let mut forged = ann.clone().into_bytes();
+            forged[position] = if forged[position] == b'A' { b'B' } else { b'A' };
+            let forged = String::from_utf8(forged).expect("ASCII");
+            let outcome = fixture.sessions.check(&forged, 0);
+            assert!(matches!(outcome, Err(SessionError::Invalid)), "{forged}: {outcome:?}");
+        }
+        let (claims, _) = ann.split_once('.').expect("two parts");
+        let (_, signature) = bob.split_once('.').expect("two parts");
+        let spliced = format!("{claims}.{signature}");
+        for forged in [spliced.as_str(), claims, "", ".", "a.b"] {
+            let outcome = fixture.sessions.check(forged, 0);
+            assert!(matches!(outcome, Err(SessionError::Invalid)), "{forged:?}: {outcome:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_of_another_clusters_key_is_none_of_ours() {
+        let (ours, theirs) = (Fixture::new().await, tempfile::tempdir().expect("temp"));
+        let mut state = open_state(theirs.path());
+        let found = Command::FoundCluster { signing_key: [8; 32] };
+        state.apply([batch(1, 1, [found, account("ann")])]).await.expect("applied");
+        let sessions = Sessions::new(state.reader(), LIFETIME);
+        let outcome = sessions.check(&ours.token("ann"), 0);
+        assert!(matches!(outcome, Err(SessionError::Invalid)));
+    }
+
+    #[tokio::test]
+    async fn a_changed_password_ends_the_sessions_begun_with_the_old_one_and_no_others() {
+        let mut fixture = Fixture::new().await;
+        let (ann, bob) = (fixture.token("ann"), fixture.token("bob"));
+        let user = fixture.account("ann").user;
+        let request = RequestId { client: ClientId(1), sequence: 1 };
+        let password_hash = Some("hash".to_owned());
+        let change = Command::SetPassword { user, request, password_hash };
+        fixture.state.apply([batch(1, 2, [change])]).await.expect("applied");
+        assert!(matches!(fixture.sessions.check(&ann, 0), Err(SessionError::Expired)));
+        assert!(fixture.sessions.check(&bob, 0).is_ok());
+        assert!(fixture.sessions.check(&fixture.token("ann"), 0).is_ok());
+    }
+
+    #[tokio::test]
+    async fn without_a_key_there_are_no_sessions() {
+        let fixture = Fixture::new().await;
+        let empty = tempfile::tempdir().expect("a temporary directory");
+        let sessions = Sessions::new(open_state(empty.path()).reader(), LIFETIME);
+        let begun = sessions.begin(&fixture.account("ann"), 0);
+        assert!(matches!(begun, Err(SessionError::NoKey)));
+        let checked = sessions.check(&fixture.token("ann"), 0);
+        assert!(matches!(checked, Err(SessionError::NoKey)));
+    }
+}

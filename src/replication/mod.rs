@@ -20,6 +20,9 @@ pub mod state_store;
 pub mod witness;
 pub mod writes;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::fmt;
 
 use bytes::Bytes;

@@ -156,7 +156,8 @@ impl StateStore {
         transaction.commit()?;
         std::fs::rename(path, self.directory.join(FILE))?;
         File::open(&self.directory)?.sync_all()?;
-        // Readers that are at work keep the old file until they are done.
+        // Dropping the old database closes it: a reader that is still at work gets an error, never
+        // rows of both.
         *self.reader.database.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(database);
         Ok(())
     }

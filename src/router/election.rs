@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::registry::SessionId;
 use crate::domain::NodeId;
 
-/// How long the answers are waited for; who has not answered by then is not asked to stand.
+/// How long all answers are waited for; who has not answered by then does not stand, unless nobody
+/// has: then the first to answer does.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(20);
 /// How long the first candidate has; later ones have twice as long each time.
 const FIRST_PATIENCE: Duration = Duration::from_millis(250);
@@ -56,9 +57,13 @@ enum Phase {
     Probing {
         asked: BTreeSet<NodeId>,
         answered: BTreeSet<NodeId>,
+        /// From now on one answer is enough.
+        enough: Instant,
+        /// If there is none by now, all are asked anew.
         deadline: Instant,
     },
     Standing {
+        candidate: NodeId,
         deadline: Instant,
     },
 }
@@ -78,8 +83,11 @@ impl Election {
     }
 
     /// Someone joined, whose vote may be the missing one: do not wait long for the next attempt.
-    pub fn encourage(&mut self) {
+    pub fn encourage(&mut self, now: Instant) {
         self.failures = 0;
+        if let Phase::Standing { deadline, .. } = &mut self.phase {
+            *deadline = (*deadline).min(now + FIRST_PATIENCE);
+        }
     }
 
     /// `node` reported, having seen the probe `number`.
@@ -95,44 +103,62 @@ impl Election {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Idle | Phase::Due => None,
-            Phase::Probing { deadline, .. } | Phase::Standing { deadline } => Some(*deadline),
+            Phase::Probing { answered, enough, .. } if !answered.is_empty() => Some(*enough),
+            Phase::Probing { deadline, .. } | Phase::Standing { deadline, .. } => Some(*deadline),
         }
     }
 
     /// Goes as far as it can.
     pub fn advance(&mut self, now: Instant, candidates: &[Candidate]) -> Vec<Order> {
         let mut orders = Vec::new();
-        if let Phase::Standing { deadline } = self.phase
-            && now >= deadline
-        {
-            self.failures += 1;
-            self.phase = Phase::Due;
-        }
+        self.give_up(now, candidates);
         if matches!(self.phase, Phase::Due) && !candidates.is_empty() {
             self.probe += 1;
             orders.extend(candidates.iter().map(|who| Order::Probe(who.session, self.probe)));
             self.phase = Phase::Probing {
                 asked: candidates.iter().map(|who| who.node).collect(),
                 answered: BTreeSet::new(),
-                deadline: now + ANSWERS_WITHIN,
+                enough: now + ANSWERS_WITHIN,
+                deadline: now + self.patience(),
             };
         }
-        if let Phase::Probing { asked, answered, deadline } = &self.phase {
+        if let Phase::Probing { asked, answered, enough, .. } = &self.phase {
             let complete = candidates
                 .iter()
                 .filter(|who| asked.contains(&who.node))
                 .all(|who| answered.contains(&who.node));
-            if complete || now >= *deadline {
-                let best = candidates
-                    .iter()
-                    .filter(|who| answered.contains(&who.node))
-                    .max_by_key(|who| (who.last_log, Reverse(who.node)));
-                orders.extend(best.map(|who| Order::Stand(who.session)));
-                let patience = FIRST_PATIENCE * 2u32.saturating_pow(self.failures.min(8));
-                let deadline = now + patience.min(LONGEST_PATIENCE);
-                self.phase = Phase::Standing { deadline };
+            let best = candidates
+                .iter()
+                .filter(|who| answered.contains(&who.node))
+                .max_by_key(|who| (who.last_log, Reverse(who.node)));
+            if let Some(best) = best
+                && (complete || now >= *enough)
+            {
+                orders.push(Order::Stand(best.session));
+                let deadline = now + self.patience();
+                self.phase = Phase::Standing { candidate: best.node, deadline };
             }
         }
         orders
+    }
+
+    /// Begins anew where nothing is to be hoped for any more.
+    fn give_up(&mut self, now: Instant, candidates: &[Candidate]) {
+        let runs = |node: &NodeId| candidates.iter().any(|who| who.node == *node);
+        let (hopeless, deadline) = match &self.phase {
+            Phase::Idle | Phase::Due => return,
+            Phase::Probing { asked, deadline, .. } => (!asked.iter().any(runs), *deadline),
+            Phase::Standing { candidate, deadline } => (!runs(candidate), *deadline),
+        };
+        if now >= deadline {
+            self.failures += 1;
+        }
+        if hopeless || now >= deadline {
+            self.phase = Phase::Due;
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        (FIRST_PATIENCE * 2u32.saturating_pow(self.failures.min(8))).min(LONGEST_PATIENCE)
     }
 }

@@ -220,7 +220,10 @@ impl Registry {
                     master.session = None;
                     master.progress.leading = false;
                 }
-                self.founder.take_if(|founder| *founder == session);
+                if self.founder.take_if(|founder| *founder == session).is_some() {
+                    // It may have founded, and come back to say so.
+                    self.newcomer_at = now;
+                }
             }
             Input::Tick => self.tick(now),
         }
@@ -244,11 +247,7 @@ impl Registry {
     ) {
         match (self.cluster, hello.cluster) {
             (Some(own), Some(other)) if own != other => {
-                let reason = format!(
-                    "{} belongs to cluster {other}, this router to cluster {own}: give each cluster a router and data directories of its own",
-                    hello.name
-                );
-                effects.push(Effect::Turn(session, reason));
+                effects.push(turn(session, &hello.name, own, other));
                 return;
             }
             (None, Some(cluster)) => self.adopt(cluster, effects),
@@ -261,7 +260,7 @@ impl Registry {
             effects.push(Effect::Close(*replaced));
         }
         self.newcomer_at = now;
-        self.election.encourage();
+        self.election.encourage(now);
         let master = Master {
             progress: Progress::default(),
             since: wall,
@@ -283,14 +282,22 @@ impl Registry {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        let reported = progress.cluster;
+        let (own, reported) = (self.cluster, progress.cluster);
         let Some(master) = self.of_session(session) else { return };
         master.heard = now;
         master.silent = false;
         let (node, probe) = (master.hello.node, progress.probe);
-        master.progress = progress;
+        match (own, reported) {
+            (Some(own), Some(other)) if own != other => {
+                // It founded one when its stream had broken and another master was told to.
+                effects.push(turn(session, &master.hello.name, own, other));
+                self.masters.remove(&node);
+                return;
+            }
+            _ => master.progress = progress,
+        }
         self.election.answered(node, probe);
-        if let (None, Some(cluster)) = (self.cluster, reported) {
+        if let (None, Some(cluster)) = (own, reported) {
             self.adopt(cluster, effects);
         }
     }
@@ -407,4 +414,11 @@ impl Registry {
             }
         }
     }
+}
+
+fn turn(session: SessionId, name: &str, own: ClusterId, other: ClusterId) -> Effect {
+    let reason = format!(
+        "{name} belongs to cluster {other}, this router to cluster {own}: give each cluster a router and data directories of its own"
+    );
+    Effect::Turn(session, reason)
 }

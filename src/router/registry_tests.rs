@@ -1,1 +1,630 @@
-//! Stories of the registry.
+//! Stories of the registry: what the router decides while masters come, lead, hang, leave and die.
+//!
+//! Time is a number that the stories move; a master here reports when the story says so.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use super::registry::{Effect, Hello, Input, Progress, Registry, SessionId, State};
+use crate::domain::{ClusterId, NodeId};
+
+const DOWN_AFTER: Duration = Duration::from_secs(1);
+const OWN: ClusterId = ClusterId::new(1);
+const OTHER: ClusterId = ClusterId::new(2);
+const SPARE: ClusterId = ClusterId::new(7);
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// The masters' side of a story.
+#[derive(Default)]
+struct Fake {
+    session: SessionId,
+    progress: Progress,
+    /// Hung: does not report when time passes.
+    hung: bool,
+}
+
+struct Story {
+    registry: Registry,
+    now: Instant,
+    masters: BTreeMap<NodeId, Fake>,
+    sessions: SessionId,
+    effects: Vec<Effect>,
+}
+
+impl Story {
+    fn new(cluster: Option<ClusterId>) -> Self {
+        let now = Instant::now();
+        Self {
+            registry: Registry::new(cluster, SPARE, DOWN_AFTER, now),
+            now,
+            masters: BTreeMap::new(),
+            sessions: 0,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Masters 1 to `count` vote, and the first of them leads in term 1.
+    fn settled(count: NodeId) -> Self {
+        let mut story = Self::new(Some(OWN));
+        for node in 1..=count {
+            story.hello(node, Some(OWN));
+            story.change(node, |progress| {
+                *progress =
+                    Progress { term: 1, voter: true, last_log: (1, 10), ..progress.clone() };
+            });
+        }
+        story.change(1, |progress| {
+            progress.leading = true;
+            progress.voters = (1..=count).collect();
+        });
+        assert_eq!(story.available(), Some(1));
+        story.effects.clear();
+        story
+    }
+
+    fn step(&mut self, input: Input) {
+        let effects = self.registry.step(input, self.now, 0);
+        self.effects.extend(effects);
+    }
+
+    fn hello_named(&mut self, node: NodeId, name: &str, cluster: Option<ClusterId>) {
+        self.sessions += 1;
+        let hello = Hello {
+            node,
+            name: name.to_owned(),
+            cluster,
+            client_address: format!("host:{node}"),
+            peer_address: format!("host:1{node}"),
+            pid: 1,
+            reboots: 0,
+        };
+        let progress = Progress { cluster, ..Progress::default() };
+        self.masters.insert(node, Fake { session: self.sessions, progress, hung: false });
+        self.step(Input::Hello(self.sessions, hello));
+    }
+
+    fn hello(&mut self, node: NodeId, cluster: Option<ClusterId>) {
+        self.hello_named(node, &format!("server-{node}"), cluster);
+    }
+
+    fn report(&mut self, node: NodeId) {
+        let master = &self.masters[&node];
+        self.step(Input::Progress(master.session, master.progress.clone()));
+    }
+
+    fn change(&mut self, node: NodeId, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.masters.get_mut(&node).expect("introduced").progress);
+        self.report(node);
+    }
+
+    fn hang(&mut self, node: NodeId) {
+        self.masters.get_mut(&node).expect("introduced").hung = true;
+    }
+
+    fn lose(&mut self, node: NodeId) {
+        let master = self.masters.remove(&node).expect("introduced");
+        self.step(Input::Lost(master.session));
+    }
+
+    fn leave(&mut self, node: NodeId) {
+        self.step(Input::Leaving(self.masters[&node].session));
+    }
+
+    /// `node` leads from now on, in `term`; who led before reports so.
+    fn lead(&mut self, node: NodeId, term: u64) {
+        let voters: Vec<NodeId> = self.masters.keys().copied().collect();
+        self.change(node, |progress| {
+            *progress = Progress { term, leading: true, voters, ..progress.clone() };
+        });
+    }
+
+    /// `node` reports, naming the newest probe it was sent.
+    fn answer(&mut self, node: NodeId) {
+        let session = self.masters[&node].session;
+        let newest = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Probe(asked, number) if *asked == session => Some(*number),
+            _ => None,
+        });
+        let number = newest.expect("the master was asked");
+        self.change(node, |progress| progress.probe = number);
+    }
+
+    /// Time passes, while everyone who is not hung reports as often as the router looks.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now = self.registry.next_tick().clamp(self.now + ms(1), end);
+            let living = self.masters.iter().filter(|(_, master)| !master.hung);
+            for node in living.map(|(node, _)| *node).collect::<Vec<_>>() {
+                self.report(node);
+            }
+            self.step(Input::Tick);
+        }
+    }
+
+    fn available(&self) -> Option<NodeId> {
+        self.registry.available().map(|master| master.hello.node)
+    }
+
+    fn state(&self, node: NodeId) -> State {
+        self.registry.masters()[&node].state
+    }
+
+    /// Who was asked, and who was told to stand, since the effects were last cleared.
+    fn asked(&self) -> Vec<NodeId> {
+        let asked = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Probe(session, _) => self.node_of(*session),
+            _ => None,
+        });
+        asked.collect()
+    }
+
+    fn stood(&self) -> Vec<NodeId> {
+        let stood = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Stand(session) => self.node_of(*session),
+            _ => None,
+        });
+        stood.collect()
+    }
+
+    fn founded(&self) -> Vec<(Option<NodeId>, ClusterId)> {
+        let founded = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Found(session, cluster) => Some((self.node_of(*session), *cluster)),
+            _ => None,
+        });
+        founded.collect()
+    }
+
+    fn turned(&self) -> usize {
+        self.effects.iter().filter(|effect| matches!(effect, Effect::Turn(..))).count()
+    }
+
+    fn node_of(&self, session: SessionId) -> Option<NodeId> {
+        self.masters.iter().find(|(_, master)| master.session == session).map(|(node, _)| *node)
+    }
+}
+
+#[test]
+fn a_cluster_is_founded_once_by_the_first_name_when_nobody_new_has_come_for_a_while() {
+    let mut story = Story::new(None);
+    story.pass(ms(900));
+    story.hello(2, None);
+    story.pass(ms(900));
+    story.hello(1, None);
+    story.pass(ms(900));
+    assert!(story.founded().is_empty());
+    story.pass(ms(200));
+    assert_eq!(story.founded(), [(Some(1), SPARE)]);
+    story.pass(ms(5_000));
+    story.change(1, |progress| progress.cluster = Some(SPARE));
+    assert!(story.effects.contains(&Effect::Adopt(SPARE)));
+    story.hello(3, None);
+    story.pass(ms(5_000));
+    assert_eq!(story.founded().len(), 1);
+    assert_eq!(story.registry.cluster(), Some(SPARE));
+}
+
+#[test]
+fn a_master_that_knows_a_cluster_stops_the_founding() {
+    let mut story = Story::new(None);
+    story.hello(1, None);
+    story.pass(ms(500));
+    story.hello(2, Some(OTHER));
+    story.pass(ms(5_000));
+    assert_eq!(story.registry.cluster(), Some(OTHER));
+    assert!(story.founded().is_empty());
+}
+
+#[test]
+fn a_founder_that_is_lost_may_come_back_before_another_founds_under_another_id() {
+    let mut back = Story::new(None);
+    back.hello(1, None);
+    back.hello(2, None);
+    back.pass(ms(1_100));
+    back.lose(1);
+    back.pass(ms(900));
+    back.hello(1, Some(SPARE));
+    back.pass(ms(5_000));
+    assert_eq!((back.founded().len(), back.registry.cluster()), (1, Some(SPARE)));
+
+    let mut gone = Story::new(None);
+    gone.hello(1, None);
+    gone.hello(2, None);
+    gone.pass(ms(1_100));
+    gone.lose(1);
+    gone.pass(ms(1_200));
+    assert_eq!(gone.founded().last(), Some(&(Some(2), SPARE.next())));
+}
+
+#[test]
+fn another_clusters_master_is_turned_away_and_never_available() {
+    let mut story = Story::settled(2);
+    story.hello(3, Some(OTHER));
+    assert_eq!(story.turned(), 1);
+    story.lead(3, 9);
+    assert_eq!(story.available(), Some(1));
+    assert!(!story.registry.masters().contains_key(&3));
+}
+
+#[test]
+fn a_master_that_turns_out_to_belong_to_another_cluster_is_turned_away() {
+    let mut story = Story::settled(2);
+    story.hello(3, None);
+    story.change(3, |progress| {
+        *progress = Progress { cluster: Some(OTHER), term: 9, leading: true, ..progress.clone() };
+    });
+    assert_eq!(story.turned(), 1);
+    assert_eq!(story.available(), Some(1));
+    assert!(!story.registry.masters().contains_key(&3));
+}
+
+#[test]
+fn the_leader_of_the_newest_term_is_available_whatever_an_old_one_believes() {
+    let mut story = Story::settled(3);
+    story.lead(2, 2);
+    assert_eq!(story.available(), Some(2));
+    story.report(1);
+    assert_eq!(story.available(), Some(2));
+    story.lead(3, 3);
+    story.report(2);
+    story.report(1);
+    assert_eq!(story.available(), Some(3));
+    assert!(story.stood().is_empty());
+}
+
+#[test]
+fn a_lost_leader_is_succeeded_by_the_most_caught_up() {
+    let mut story = Story::settled(4);
+    story.lose(1);
+    assert_eq!(story.available(), None);
+    assert_eq!(story.asked(), [2, 3, 4]);
+    assert!(story.effects.contains(&Effect::Publish));
+    story.masters.get_mut(&3).expect("introduced").progress.last_log = (1, 12);
+    story.masters.get_mut(&4).expect("introduced").progress.last_log = (1, 11);
+    story.answer(2);
+    story.answer(3);
+    assert!(story.stood().is_empty(), "not before all have answered");
+    story.answer(4);
+    assert_eq!(story.stood(), [3]);
+    story.lead(3, 2);
+    assert_eq!(story.available(), Some(3));
+    story.pass(ms(5_000));
+    assert_eq!(story.stood(), [3]);
+}
+
+#[test]
+fn a_later_term_counts_more_than_a_longer_log() {
+    let mut story = Story::settled(3);
+    story.lose(1);
+    story.masters.get_mut(&2).expect("introduced").progress.last_log = (1, 99);
+    story.masters.get_mut(&3).expect("introduced").progress.last_log = (2, 11);
+    story.answer(2);
+    story.answer(3);
+    assert_eq!(story.stood(), [3]);
+}
+
+#[test]
+fn who_does_not_answer_does_not_stand_however_good_it_looked() {
+    let mut story = Story::settled(3);
+    story.change(3, |progress| progress.last_log = (1, 99));
+    story.hang(3);
+    story.lose(1);
+    story.answer(2);
+    assert!(story.stood().is_empty());
+    story.pass(ms(25));
+    assert_eq!(story.stood(), [2]);
+}
+
+#[test]
+fn an_answer_to_an_older_question_counts_for_nothing() {
+    let mut story = Story::settled(2);
+    story.lose(1);
+    story.answer(2);
+    story.lead(2, 2);
+    story.hello(1, Some(OWN));
+    story.change(1, |progress| progress.voter = true);
+    story.effects.clear();
+    story.lose(2);
+    story.change(1, |progress| progress.probe = 1);
+    assert_eq!((story.asked(), story.stood()), (vec![1], vec![]));
+    story.answer(1);
+    assert_eq!(story.stood(), [1]);
+}
+
+#[test]
+fn where_all_answer_late_the_first_to_answer_stands_at_once() {
+    let mut story = Story::settled(3);
+    story.lose(1);
+    story.pass(ms(100));
+    assert!(story.stood().is_empty());
+    story.answer(3);
+    assert_eq!(story.stood(), [3]);
+}
+
+#[test]
+fn when_the_chosen_one_dies_the_next_is_asked_at_once() {
+    let mut story = Story::settled(4);
+    story.lose(1);
+    for node in [2, 3, 4] {
+        story.answer(node);
+    }
+    assert_eq!(story.stood(), [2]);
+    story.lose(2);
+    story.answer(3);
+    story.answer(4);
+    assert_eq!(story.stood(), [3]);
+}
+
+#[test]
+fn silence_counts_as_death_after_a_while() {
+    let mut story = Story::settled(3);
+    story.hang(1);
+    story.pass(ms(900));
+    assert_eq!((story.available(), story.asked()), (Some(1), vec![]));
+    story.pass(ms(300));
+    assert_eq!((story.available(), story.asked()), (None, vec![2, 3]));
+    assert_eq!(story.state(1), State::Down);
+}
+
+#[test]
+fn nobody_is_blamed_for_the_routers_own_pause() {
+    let mut story = Story::settled(3);
+    story.pass(ms(500));
+    story.now += ms(60_000);
+    story.step(Input::Tick);
+    assert_eq!((story.available(), story.asked()), (Some(1), vec![]));
+    assert_eq!(story.state(2), State::Standby);
+    story.hang(2);
+    story.pass(ms(1_500));
+    assert_eq!(story.state(2), State::Down, "later silence counts again");
+}
+
+#[test]
+fn a_hung_leader_that_wakes_up_after_its_succession_stays_deposed() {
+    let mut story = Story::settled(3);
+    story.hang(1);
+    story.pass(ms(1_200));
+    story.answer(2);
+    story.answer(3);
+    story.lead(2, 2);
+    story.report(1);
+    assert_eq!((story.available(), story.state(1)), (Some(2), State::Standby));
+}
+
+#[test]
+fn a_leaving_leader_is_available_until_the_next_one_leads_and_is_no_candidate() {
+    let mut story = Story::settled(3);
+    story.leave(1);
+    assert_eq!(story.asked(), [2, 3]);
+    story.answer(2);
+    story.answer(3);
+    assert_eq!((story.stood(), story.available()), (vec![2], Some(1)));
+    story.pass(ms(200));
+    assert_eq!(story.available(), Some(1));
+    story.lead(2, 2);
+    assert_eq!(story.available(), Some(2));
+    story.change(1, |progress| *progress = Progress { leading: false, ..progress.clone() });
+    story.effects.clear();
+    story.lose(2);
+    assert_eq!(story.asked(), [3], "the leaving one is not asked");
+}
+
+#[test]
+fn a_leader_that_returns_does_not_take_the_role_back() {
+    let mut story = Story::settled(3);
+    story.lose(1);
+    story.answer(2);
+    story.answer(3);
+    story.lead(2, 2);
+    story.effects.clear();
+    story.hello(1, Some(OWN));
+    story.change(1, |progress| {
+        *progress = Progress { term: 2, voter: true, last_log: (1, 99), ..progress.clone() };
+    });
+    story.pass(ms(5_000));
+    assert_eq!((story.available(), story.stood()), (Some(2), vec![]));
+    assert_eq!(story.state(1), State::CatchingUp);
+    story.change(2, |progress| progress.voters = vec![1, 2, 3]);
+    story.pass(ms(5_000));
+    assert_eq!((story.available(), story.state(1)), (Some(2), State::Standby));
+}
+
+#[test]
+fn a_cluster_found_without_a_leader_gets_a_moment_to_elect_one_itself() {
+    let mut story = Story::new(Some(OWN));
+    story.hello(1, Some(OWN));
+    story.change(1, |progress| progress.voter = true);
+    story.pass(ms(250));
+    assert!(story.asked().is_empty());
+    story.pass(ms(100));
+    assert_eq!(story.asked(), [1]);
+}
+
+/// Lets time pass with everyone answering; returns after how many milliseconds each `Stand` came.
+fn attempts(story: &mut Story, time: u64) -> Vec<u64> {
+    let mut attempts = Vec::new();
+    for passed in (0..time).step_by(10) {
+        story.effects.clear();
+        story.pass(ms(10));
+        for node in story.asked() {
+            story.answer(node);
+        }
+        attempts.extend(story.stood().iter().map(|_| passed));
+    }
+    attempts
+}
+
+#[test]
+fn an_election_without_a_winner_is_repeated_with_growing_patience_until_someone_joins() {
+    let mut story = Story::settled(3);
+    story.lose(1);
+    story.lose(3);
+    let waits = |attempts: &[u64]| -> Vec<u64> {
+        attempts.windows(2).map(|pair| (pair[1] - pair[0]) / 10 * 10).collect()
+    };
+    story.answer(2);
+    assert_eq!(story.stood(), [2]);
+    let first = waits(&attempts(&mut story, 12_000));
+    assert!(first.is_sorted() && first.len() >= 5, "{first:?}");
+    assert!(first[0] < 600 && (1_900..2_200).contains(first.last().expect("some")), "{first:?}");
+    story.hello(3, Some(OWN));
+    let then = attempts(&mut story, 2_000);
+    assert!(then.len() >= 2 && then[0] <= 300, "{then:?}");
+}
+
+#[test]
+fn a_replaced_stream_is_closed_and_its_late_end_harms_nobody() {
+    let mut story = Story::settled(2);
+    let old = story.masters[&2].session;
+    story.hello(2, Some(OWN));
+    assert!(story.effects.contains(&Effect::Close(old)));
+    story.step(Input::Lost(old));
+    story.change(2, |progress| progress.voter = true);
+    assert_eq!(story.state(2), State::Standby);
+}
+
+#[test]
+fn a_wiped_slots_old_entry_disappears_when_its_name_returns_and_a_living_one_never_does() {
+    let mut story = Story::settled(3);
+    story.lose(3);
+    story.hello_named(13, "server-3", None);
+    story.hello_named(12, "server-2", None);
+    let known: Vec<NodeId> = story.registry.masters().keys().copied().collect();
+    assert_eq!(known, [1, 2, 12, 13]);
+}
+
+#[test]
+fn the_dead_are_shown_for_a_while_and_then_forgotten() {
+    let mut story = Story::settled(2);
+    story.lose(2);
+    story.pass(Duration::from_mins(9));
+    assert_eq!(story.state(2), State::Down);
+    story.pass(Duration::from_mins(2));
+    assert!(!story.registry.masters().contains_key(&2));
+}
+
+#[test]
+fn every_master_is_shown_as_what_it_is() {
+    let mut story = Story::settled(3);
+    story.hello(4, None);
+    let states = |story: &Story| [1, 2, 3, 4].map(|node| story.state(node));
+    let expected = [State::Available, State::Standby, State::Standby, State::CatchingUp];
+    assert_eq!(states(&story), expected);
+    story.change(1, |progress| progress.voters = vec![1, 2, 4]);
+    story.report(2);
+    let expected = [State::Available, State::Standby, State::CatchingUp, State::Standby];
+    assert_eq!(states(&story), expected, "by the leader's word");
+    story.effects.clear();
+    story.lose(2);
+    assert_eq!(story.state(2), State::Down);
+    assert!(story.effects.contains(&Effect::Publish));
+}
+
+#[derive(Clone, Debug)]
+enum Happening {
+    Hello(NodeId, Option<ClusterId>),
+    Report(NodeId, Progress),
+    Answer(NodeId),
+    Leave(NodeId),
+    Lose(NodeId),
+    Hang(NodeId),
+    Pass(u64),
+    Pause(u64),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let node = || 1..5u64;
+    let cluster = prop_oneof![3 => Just(Some(OWN)), 2 => Just(None), 1 => Just(Some(OTHER))];
+    let progress = (0..5u64, 0..5u64, any::<bool>(), any::<bool>()).prop_map(
+        |(term, last, leading, voter)| Progress {
+            term,
+            last_log: (term, last),
+            leading,
+            voter,
+            voters: vec![1, 2],
+            ..Progress::default()
+        },
+    );
+    prop_oneof![
+        3 => (node(), cluster).prop_map(|(node, cluster)| Happening::Hello(node, cluster)),
+        6 => (node(), progress).prop_map(|(node, progress)| Happening::Report(node, progress)),
+        3 => node().prop_map(Happening::Answer),
+        1 => node().prop_map(Happening::Leave),
+        2 => node().prop_map(Happening::Lose),
+        1 => node().prop_map(Happening::Hang),
+        3 => (0..1_500u64).prop_map(Happening::Pass),
+        1 => (0..60_000u64).prop_map(Happening::Pause),
+    ]
+}
+
+impl Story {
+    fn happen(&mut self, happening: Happening) {
+        let known = |story: &Self, node| story.masters.contains_key(&node);
+        match happening {
+            Happening::Hello(node, cluster) => self.hello(node, cluster),
+            Happening::Report(node, progress) if known(self, node) => self.change(node, |own| {
+                *own = Progress { cluster: own.cluster, probe: own.probe, ..progress };
+            }),
+            Happening::Answer(node) if known(self, node) && self.asked().contains(&node) => {
+                self.answer(node);
+            }
+            Happening::Leave(node) if known(self, node) => self.leave(node),
+            Happening::Lose(node) if known(self, node) => self.lose(node),
+            Happening::Hang(node) if known(self, node) => self.hang(node),
+            Happening::Pass(millis) => self.pass(ms(millis)),
+            Happening::Pause(millis) => {
+                self.now += ms(millis);
+                self.step(Input::Tick);
+            }
+            _ => {}
+        }
+    }
+
+    /// What holds after every step.
+    fn check(&self) {
+        let masters = self.registry.masters();
+        let shown: Vec<NodeId> = masters
+            .iter()
+            .filter(|(_, master)| master.state == State::Available)
+            .map(|(node, _)| *node)
+            .collect();
+        assert_eq!(shown, self.available().into_iter().collect::<Vec<_>>());
+        let leaders = masters.values().filter(|master| master.lives() && master.progress.leading);
+        let newest = leaders.map(|master| master.progress.term).max();
+        assert_eq!(self.registry.available().map(|master| master.progress.term), newest);
+        for node in self.stood() {
+            assert!(masters.contains_key(&node), "a stranger was told to stand");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn whatever_happens_one_master_at_most_is_available_and_a_leader_is_sought(
+        cluster in prop_oneof![Just(None), Just(Some(OWN))],
+        happenings in prop::collection::vec(happening(), 0..40),
+    ) {
+        let mut story = Story::new(cluster);
+        for happening in happenings {
+            story.happen(happening);
+            story.check();
+        }
+        // In the end one voter at least lives, and nobody leads.
+        let cluster = story.registry.cluster().unwrap_or(OWN);
+        story.hello(9, Some(cluster));
+        for node in story.masters.keys().copied().collect::<Vec<_>>() {
+            story.change(node, |progress| {
+                *progress = Progress { voter: node == 9, cluster: progress.cluster, ..Progress::default() };
+            });
+        }
+        story.check();
+        prop_assert!(!attempts(&mut story, 5_000).is_empty(), "nobody was told to stand");
+    }
+}

@@ -1,0 +1,80 @@
+//! Who is let in by the port for nodes.
+
+use openraft::{
+    Vote,
+    raft::{VoteRequest, VoteResponse},
+};
+use tonic::{Code, Request};
+
+use super::cluster::{CLUSTER, Member};
+use crate::{
+    credentials::{CLUSTER_KEY, NODE_KEY, SECRET_KEY},
+    domain::{ClusterId, NodeId},
+    replication::encode,
+    wire::internal::PeerRequest,
+};
+
+fn vote(member: &Member) -> Request<PeerRequest> {
+    let vote: VoteRequest<NodeId> = VoteRequest::new(Vote::new(1, 1), None);
+    member.request(PeerRequest { payload: encode(&vote).into(), directed: false })
+}
+
+async fn code(member: &Member, request: Request<PeerRequest>) -> Code {
+    member.client().vote(request).await.map_or_else(|status| status.code(), |_| Code::Ok)
+}
+
+#[tokio::test]
+async fn a_call_without_the_clusters_secret_is_not_heard() {
+    let member = Member::master("server-1").await;
+    let mut missing = vote(&member);
+    missing.metadata_mut().remove(SECRET_KEY);
+    assert_eq!(code(&member, missing).await, Code::Unauthenticated);
+    let mut wrong = vote(&member);
+    wrong.metadata_mut().insert(SECRET_KEY, "another secret".parse().expect("ASCII"));
+    assert_eq!(code(&member, wrong).await, Code::Unauthenticated);
+    assert_eq!(member.node.cluster(), None);
+    assert_eq!(code(&member, vote(&member)).await, Code::Ok);
+}
+
+#[tokio::test]
+async fn a_call_for_another_node_is_refused() {
+    let member = Member::master("server-1").await;
+    let mut wrong = vote(&member);
+    wrong.metadata_mut().insert(NODE_KEY, (member.id() ^ 1).into());
+    assert_eq!(code(&member, wrong).await, Code::FailedPrecondition);
+    let mut missing = vote(&member);
+    missing.metadata_mut().remove(NODE_KEY);
+    assert_eq!(code(&member, missing).await, Code::FailedPrecondition);
+    assert_eq!(member.node.cluster(), None);
+}
+
+#[tokio::test]
+async fn a_node_of_no_cluster_joins_the_callers_and_then_refuses_every_other() {
+    let member = Member::master("server-1").await;
+    let mut nowhere = vote(&member);
+    nowhere.metadata_mut().remove(CLUSTER_KEY);
+    assert_eq!(code(&member, nowhere).await, Code::FailedPrecondition);
+    assert_eq!(member.node.cluster(), None);
+
+    assert_eq!(code(&member, vote(&member)).await, Code::Ok);
+    assert_eq!(member.node.cluster(), Some(CLUSTER));
+
+    let mut other = vote(&member);
+    let other_id = ClusterId::new(1).to_string().parse().expect("ASCII");
+    other.metadata_mut().insert(CLUSTER_KEY, other_id);
+    let refused = member.client().vote(other).await.expect_err("another cluster's");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains(&CLUSTER.to_string()), "{}", refused.message());
+    assert!(member.node.join(ClusterId::new(1)).await.is_err());
+    assert_eq!(member.node.cluster(), Some(CLUSTER));
+}
+
+#[tokio::test]
+async fn what_does_not_decode_is_refused_and_harms_nothing() {
+    let member = Member::master("server-1").await;
+    let garbage = PeerRequest { payload: vec![0xff; 40].into(), directed: true };
+    assert_eq!(code(&member, member.request(garbage)).await, Code::InvalidArgument);
+    let answer = member.client().vote(vote(&member)).await.expect("heard").into_inner();
+    let answer: VoteResponse<NodeId> = postcard::from_bytes(&answer.payload).expect("a vote");
+    assert!(answer.vote_granted);
+}

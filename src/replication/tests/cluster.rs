@@ -1,0 +1,190 @@
+//! Whole nodes in this process: masters and a witness that serve each other over loopback.
+//!
+//! Leases and natural elections last longer than any test, so that whatever changes leaders here is
+//! what the test did.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+
+use openraft::ServerState;
+use tempfile::TempDir;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Request,
+    service::{Routes, interceptor::InterceptedService},
+    transport::Channel,
+};
+
+use crate::{
+    credentials::{CLUSTER_KEY, Guard, NODE_KEY, SECRET_KEY},
+    domain::{ClusterId, NodeId},
+    host::{clock, net},
+    replication::{
+        NodeInfo,
+        node::{Node, StartError},
+        peer_service::PeerServer,
+        reads::Reads,
+        reconcile::{Listed, Roster},
+        state_store::StateReader,
+        writes::Writes,
+    },
+    serving::{self, NODE_STREAMS},
+    settings::{ConsensusSettings, Secret},
+    wire::internal::{
+        peer_service_client::PeerServiceClient, peer_service_server::PeerServiceServer,
+    },
+};
+
+pub const CLUSTER: ClusterId = ClusterId::new(77);
+const SECRET: &str = "a secret of the tests";
+/// Generous: the machine may be busy.
+pub const DEADLINE: Duration = Duration::from_mins(1);
+
+const TIMING: ConsensusSettings = ConsensusSettings {
+    heartbeat: Duration::from_millis(200),
+    election_min: Duration::from_mins(5),
+    election_max: Duration::from_mins(6),
+};
+
+/// Starts a master's node in `directory`, and no server.
+pub async fn start_master(directory: &Path) -> Result<(Node, StateReader), StartError> {
+    Node::start_master(directory, &Secret::new(SECRET), TIMING, Arc::new(|_| {})).await
+}
+
+/// One node with its server.
+pub struct Member {
+    pub node: Node,
+    pub info: NodeInfo,
+    state: Option<StateReader>,
+    serving: CancellationToken,
+    _directory: TempDir,
+}
+
+impl Member {
+    pub async fn master(name: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (node, state) = start_master(directory.path()).await.expect("started");
+        Self::new(name, node, Some(state), directory).await
+    }
+
+    pub async fn witness() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let secret = Secret::new(SECRET);
+        let node = Node::start_witness(directory.path(), &secret, TIMING).await.expect("started");
+        Self::new("router", node, None, directory).await
+    }
+
+    async fn new(name: &str, node: Node, state: Option<StateReader>, directory: TempDir) -> Self {
+        let info =
+            NodeInfo { name: name.to_owned(), witness: state.is_none(), ..NodeInfo::default() };
+        let serving = CancellationToken::new();
+        let mut member = Self { node, info, state, serving, _directory: directory };
+        member.heal().await;
+        member
+    }
+
+    /// Serves the other nodes, on a new port.
+    pub async fn heal(&mut self) {
+        let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("bound");
+        self.info.peer_address = format!("127.0.0.1:{}", listener.port());
+        self.serving = CancellationToken::new();
+        let server = PeerServiceServer::new(PeerServer::new(self.node.clone()));
+        let guard = Guard(Secret::new(SECRET));
+        let routes = Routes::new(InterceptedService::new(server, guard));
+        tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, self.serving.clone()));
+    }
+
+    /// Nobody reaches this node any more.
+    pub fn cut(&self) {
+        self.serving.cancel();
+    }
+
+    /// As good as killed.
+    pub async fn kill(&self) {
+        self.cut();
+        self.node.stop().await;
+    }
+
+    pub fn id(&self) -> NodeId {
+        self.node.id()
+    }
+
+    pub fn state(&self) -> &StateReader {
+        self.state.as_ref().expect("a master")
+    }
+
+    pub fn writes(&self) -> Writes {
+        Writes::start(self.node.raft().clone(), 1_024, clock::now)
+    }
+
+    pub fn reads(&self) -> Reads {
+        Reads::start(self.node.raft().clone())
+    }
+
+    /// A client of this node's peer service, and a request as a peer would make it.
+    pub fn client(&self) -> PeerServiceClient<Channel> {
+        PeerServiceClient::new(net::channel(&self.info.peer_address).expect("valid"))
+    }
+
+    pub fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        metadata.insert(SECRET_KEY, SECRET.parse().expect("ASCII"));
+        metadata.insert(NODE_KEY, self.id().into());
+        metadata.insert(CLUSTER_KEY, CLUSTER.to_string().parse().expect("ASCII"));
+        request
+    }
+
+    pub async fn leads(&self) {
+        let leading = self.node.raft().wait(Some(DEADLINE));
+        leading.state(ServerState::Leader, "leads").await.expect("leads in time");
+    }
+
+    /// Until the membership that this node knows has exactly these voters, and no change under way.
+    pub async fn votes(&self, voters: &[&Self]) {
+        let voters: BTreeSet<NodeId> = voters.iter().map(|member| member.id()).collect();
+        let mut metrics = self.node.raft().metrics();
+        let settled = metrics.wait_for(|now| {
+            let membership = now.membership_config.membership();
+            *membership.get_joint_config() == [voters.clone()]
+        });
+        timeout(DEADLINE, settled).await.expect("in time").expect("runs");
+    }
+
+    /// Until this node has applied as much as `other`.
+    pub async fn level_with(&self, other: &Self) {
+        let index = other.node.raft().metrics().borrow().last_log_index;
+        let applied = self.node.raft().wait(Some(DEADLINE));
+        applied.applied_index_at_least(index, "level").await.expect("in time");
+    }
+}
+
+/// A cluster of so many masters and a witness, of which the first master leads and all vote.
+pub async fn cluster(masters: usize) -> (Vec<Member>, Member) {
+    let mut members = Vec::new();
+    for number in 1..=masters {
+        members.push(Member::master(&format!("server-{number}")).await);
+    }
+    let witness = Member::witness().await;
+    let first = &members[0];
+    first.node.found(CLUSTER, first.info.clone()).await.expect("founded");
+    first.leads().await;
+    let mut voters = BTreeSet::from([first.id()]);
+    for other in members[1..].iter().chain([&witness]) {
+        let info = other.info.clone();
+        first.node.raft().add_learner(other.id(), info, true).await.expect("added");
+        voters.insert(other.id());
+    }
+    first.node.raft().change_membership(voters, true).await.expect("changed");
+    for other in members.iter().chain([&witness]) {
+        other.level_with(first).await;
+    }
+    (members, witness)
+}
+
+/// The roster that a router would publish.
+pub fn roster<'a>(members: impl IntoIterator<Item = &'a Member>) -> Roster {
+    let listed =
+        |member: &'a Member| (member.id(), Listed { info: member.info.clone(), down: false });
+    Roster { members: members.into_iter().map(listed).collect(), received: Some(Instant::now()) }
+}

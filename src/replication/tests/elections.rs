@@ -1,0 +1,115 @@
+//! Directed elections: quick, and as safe as any.
+
+use openraft::{
+    Vote,
+    raft::{VoteRequest, VoteResponse},
+};
+
+use super::{
+    cluster::{Member, cluster},
+    entries::{account, publish, view},
+};
+use crate::{
+    domain::{NodeId, UserName},
+    replication::{LogId, encode, writes::WriteError},
+    social::Reply,
+    wire::internal::PeerRequest,
+};
+
+/// Asks `voter` for its vote for node 1 in `term`.
+async fn ask(
+    voter: &Member,
+    term: u64,
+    last_log: Option<LogId>,
+    directed: bool,
+) -> VoteResponse<NodeId> {
+    let request: VoteRequest<NodeId> = VoteRequest::new(Vote::new(term, 1), last_log);
+    let message = PeerRequest { payload: encode(&request).into(), directed };
+    let reply = voter.client().vote(voter.request(message)).await.expect("answered");
+    postcard::from_bytes(&reply.into_inner().payload).expect("a vote")
+}
+
+#[tokio::test]
+async fn a_directed_candidate_wins_while_the_dead_leaders_lease_still_holds_back_others() {
+    let (masters, _witness) = cluster(3).await;
+    masters[0].writes().submit(account("ann")).await.expect("written");
+    masters[1].level_with(&masters[0]).await;
+    masters[2].level_with(&masters[0]).await;
+    masters[0].kill().await;
+
+    let last_log = masters[2].node.last_log().await;
+    let undirected = ask(&masters[2], 50, last_log, false).await;
+    assert!(!undirected.vote_granted, "the lease lasts");
+    assert!(undirected.vote.leader_id().term < 50);
+
+    masters[1].node.stand().await;
+    masters[1].leads().await;
+    let term = masters[1].node.raft().metrics().borrow().current_term;
+    assert!(term < 50, "by its own vote in term {term}");
+    let reply = masters[1].writes().submit(account("bob")).await.expect("written");
+    assert!(matches!(reply, Reply::Account(account) if account.created));
+    masters[2].level_with(&masters[1]).await;
+    let names = view(masters[2].state()).users(None, 9).expect("read").names;
+    assert_eq!(names.iter().map(UserName::as_str).collect::<Vec<_>>(), ["ann", "bob"]);
+}
+
+#[tokio::test]
+async fn a_directed_candidate_with_a_shorter_log_gets_no_vote() {
+    let (masters, witness) = cluster(2).await;
+    masters[0].writes().submit(account("ann")).await.expect("written");
+    for voter in [&masters[1], &witness] {
+        voter.level_with(&masters[0]).await;
+        let last = voter.node.last_log().await.expect("a log");
+        let shorter = LogId::new(last.leader_id, last.index - 1);
+        for short in [None, Some(shorter)] {
+            let answer = ask(voter, 50, short, true).await;
+            assert!(!answer.vote_granted, "{short:?}");
+        }
+        assert_eq!(voter.node.last_log().await, Some(last), "the log is as it was");
+        assert!(ask(voter, 51, Some(last), true).await.vote_granted);
+    }
+}
+
+#[tokio::test]
+async fn a_directed_candidate_of_an_old_term_changes_nothing() {
+    let (masters, _witness) = cluster(2).await;
+    let before = masters[1].node.raft().metrics().borrow().vote;
+    let last = masters[1].node.last_log().await;
+    let answer = ask(&masters[1], 0, last, true).await;
+    assert!(!answer.vote_granted);
+    assert_eq!(masters[1].node.raft().metrics().borrow().vote, before);
+    masters[0].writes().submit(account("ann")).await.expect("the leader leads on");
+}
+
+#[tokio::test]
+async fn a_false_alarm_costs_a_change_of_leaders_and_no_data() {
+    let (masters, _witness) = cluster(3).await;
+    let writes = masters[0].writes();
+    writes.submit(account("ann")).await.expect("written");
+    masters[1].level_with(&masters[0]).await;
+    masters[1].node.stand().await;
+    masters[1].leads().await;
+    let command = publish(1, 1);
+    masters[1].writes().submit(command.clone()).await.expect("written");
+    masters[0].level_with(&masters[1]).await;
+    assert_eq!(view(masters[0].state()).newest_post(), 1);
+    assert!(!masters[0].node.leads());
+    assert_eq!(writes.submit(command).await, Err(WriteError::NotLeading));
+    assert_eq!(masters[0].reads().confirm().await, Err(WriteError::NotLeading));
+    assert_eq!(masters[1].reads().confirm().await, Ok(()));
+}
+
+#[tokio::test]
+async fn every_leader_may_be_killed_in_turn_while_a_majority_lives() {
+    let (masters, _witness) = cluster(4).await;
+    masters[0].writes().submit(account("ann")).await.expect("written");
+    masters[0].writes().submit(publish(1, 1)).await.expect("written");
+    for (dead, next, sequence) in [(0, 1, 2), (1, 2, 3)] {
+        masters[next].level_with(&masters[dead]).await;
+        masters[dead].kill().await;
+        masters[next].node.stand().await;
+        masters[next].leads().await;
+        masters[next].writes().submit(publish(1, sequence)).await.expect("written");
+        assert_eq!(view(masters[next].state()).newest_post(), sequence);
+    }
+}

@@ -1,0 +1,86 @@
+//! Entries, commands and stores for the tests.
+
+use std::{fs, path::Path, sync::Arc};
+
+use openraft::{CommittedLeaderId, EntryPayload, storage::RaftStateMachine as _};
+use tempfile::TempDir;
+
+use crate::{
+    domain::{ClientId, PostText, RequestId, UserId, UserName},
+    replication::{
+        Batch, Entry, LogId,
+        log_store::LogStore,
+        state_store::{StateReader, StateStore},
+    },
+    social::{self, Command, Row, Stamped, View},
+};
+
+pub fn log_id(term: u64, index: u64) -> LogId {
+    LogId::new(CommittedLeaderId::new(term, 1), index)
+}
+
+pub fn blank(term: u64, index: u64) -> Entry {
+    Entry { log_id: log_id(term, index), payload: EntryPayload::Blank }
+}
+
+pub fn batch(term: u64, index: u64, commands: impl IntoIterator<Item = Command>) -> Entry {
+    let at = index.try_into().expect("small");
+    let stamped: Vec<Stamped> =
+        commands.into_iter().map(|command| Stamped { at, command }).collect();
+    let payload = EntryPayload::Normal(Batch::new(&stamped));
+    Entry { log_id: log_id(term, index), payload }
+}
+
+pub fn name(text: &str) -> UserName {
+    UserName::new(text).expect("tests use valid names")
+}
+
+pub fn account(text: &str) -> Command {
+    Command::CreateAccount { name: name(text), password_hash: None }
+}
+
+pub fn publish(user: u64, sequence: u64) -> Command {
+    Command::Publish {
+        user: UserId(user),
+        request: RequestId { client: ClientId(user.into()), sequence },
+        text: PostText::new(format!("post {sequence}"), 100).expect("valid"),
+    }
+}
+
+/// Entry 1 makes two accounts, each later one up to `last` publishes two posts.
+pub fn history(last: u64) -> Vec<Entry> {
+    let first = batch(1, 1, [account("ann"), account("bob")]);
+    let posts = (2..=last).map(|index| batch(1, index, [publish(1, index), publish(2, index)]));
+    std::iter::once(first).chain(posts).collect()
+}
+
+pub fn open_state(directory: &Path) -> StateStore {
+    StateStore::open(directory, Arc::new(|_| {})).expect("the state opens")
+}
+
+pub fn open_log(directory: &Path) -> LogStore {
+    LogStore::open(&directory.join("raft.redb")).expect("the log opens")
+}
+
+/// What the disk would hold if the process were killed now.
+pub fn crash(directory: &TempDir) -> TempDir {
+    let image = tempfile::tempdir().expect("a temporary directory");
+    for file in fs::read_dir(directory.path()).expect("readable") {
+        let file = file.expect("readable");
+        fs::copy(file.path(), image.path().join(file.file_name())).expect("copied");
+    }
+    image
+}
+
+pub fn dump(state: &StateReader) -> Vec<Row> {
+    let transaction = state.read().expect("readable");
+    social::dump(&transaction).expect("readable").map(|row| row.expect("readable")).collect()
+}
+
+pub fn view(state: &StateReader) -> View {
+    View::open(&state.read().expect("readable")).expect("readable")
+}
+
+pub async fn applied(state: &mut StateStore) -> Option<LogId> {
+    state.applied_state().await.expect("readable").0
+}

@@ -1,0 +1,111 @@
+//! A snapshot's way from one master's disk to another's.
+
+use openraft::{Snapshot, Vote, storage::RaftStateMachine as _};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use super::entries::{account, applied, batch, crash, dump, history, log_id, open_state, view};
+use crate::{
+    replication::{
+        Consensus,
+        snapshot::{self, Header, Incoming, ReceiveError, SnapshotData},
+        state_store::StateStore,
+    },
+    wire::internal::SnapshotChunk,
+};
+
+async fn taken(state: &mut StateStore) -> Snapshot<Consensus> {
+    state.get_current_snapshot().await.expect("read").expect("something is applied")
+}
+
+/// The chunks of `snapshot`, without the header.
+async fn chunks(snapshot: Snapshot<Consensus>) -> Vec<SnapshotChunk> {
+    let header = Header { vote: Vote::new(1, 1), meta: snapshot.meta };
+    let mut sent = snapshot::send(&header, *snapshot.snapshot);
+    let first = sent.recv().await.expect("a header");
+    let read: Header = postcard::from_bytes(&first.payload).expect("a header");
+    assert_eq!(read.meta, header.meta);
+    let mut chunks = Vec::new();
+    while let Some(chunk) = sent.recv().await {
+        chunks.push(chunk);
+    }
+    chunks
+}
+
+async fn receive(
+    directory: &TempDir,
+    chunks: Vec<SnapshotChunk>,
+) -> Result<Incoming, ReceiveError> {
+    let (sender, receiver) = mpsc::channel(chunks.len().max(1));
+    for chunk in chunks {
+        sender.send(chunk).await.expect("there is room");
+    }
+    drop(sender);
+    snapshot::receive(&StateStore::incoming_path(directory.path()), receiver).await
+}
+
+#[tokio::test]
+async fn a_received_snapshot_replaces_the_state_and_survives_a_crash() {
+    let (ours, theirs) = (tempfile::tempdir().expect("temp"), tempfile::tempdir().expect("temp"));
+    let mut sender = open_state(ours.path());
+    sender.apply(history(2_000)).await.expect("applied");
+    let mut receiver = open_state(theirs.path());
+    receiver.apply([batch(1, 1, [account("zoe")])]).await.expect("applied");
+    let before = receiver.reader().read().expect("readable");
+
+    let snapshot = taken(&mut sender).await;
+    let meta = snapshot.meta.clone();
+    let chunks = chunks(snapshot).await;
+    assert!(chunks.len() > 2, "more than one chunk of rows");
+    let incoming = receive(&theirs, chunks).await.expect("whole");
+    let reader = receiver.reader();
+    receiver
+        .install_snapshot(&meta, Box::new(SnapshotData::Received(incoming)))
+        .await
+        .expect("installed");
+
+    assert_eq!(dump(&reader), dump(&sender.reader()));
+    assert_eq!(applied(&mut receiver).await, Some(log_id(1, 2_000)));
+    assert!(crate::social::dump(&before).is_err(), "old readers get an error, no mixture");
+    let image = crash(&theirs);
+    let mut again = open_state(image.path());
+    assert_eq!(applied(&mut again).await, Some(log_id(1, 2_000)));
+    assert_eq!(dump(&again.reader()), dump(&sender.reader()));
+    let more = batch(1, 2_001, [account("cat")]);
+    receiver.apply([more.clone()]).await.expect("applied");
+    sender.apply([more]).await.expect("applied");
+    assert_eq!(dump(&reader), dump(&sender.reader()));
+}
+
+#[tokio::test]
+async fn a_snapshot_shows_the_moment_it_was_taken() {
+    let ours = tempfile::tempdir().expect("temp");
+    let mut state = open_state(ours.path());
+    state.apply(history(5)).await.expect("applied");
+    let then = dump(&state.reader());
+    let snapshot = taken(&mut state).await;
+    state.apply([batch(1, 6, [account("cat")])]).await.expect("applied");
+    let SnapshotData::Of(transaction) = *snapshot.snapshot else { panic!("our own") };
+    let rows = crate::social::dump(&transaction).expect("readable");
+    assert_eq!(rows.map(|row| row.expect("readable")).collect::<Vec<_>>(), then);
+    assert_eq!(snapshot.meta.last_log_id, Some(log_id(1, 5)));
+}
+
+#[tokio::test]
+async fn a_truncated_or_garbled_snapshot_is_refused_and_leaves_the_state_alone() {
+    let (ours, theirs) = (tempfile::tempdir().expect("temp"), tempfile::tempdir().expect("temp"));
+    let mut sender = open_state(ours.path());
+    sender.apply(history(2_000)).await.expect("applied");
+    let chunks = chunks(taken(&mut sender).await).await;
+    let receiver = open_state(theirs.path());
+    for kept in 0..chunks.len() {
+        let refused = receive(&theirs, chunks[..kept].to_vec()).await;
+        assert!(matches!(refused, Err(ReceiveError::Truncated)), "{kept} of {}", chunks.len());
+    }
+    let mut garbled = chunks.clone();
+    garbled[0].payload = vec![0xff; 9].into();
+    let refused = receive(&theirs, garbled).await;
+    assert!(matches!(refused, Err(ReceiveError::Undecodable(_))));
+    assert_eq!(view(&receiver.reader()).newest_post(), 0);
+    assert!(receive(&theirs, chunks).await.is_ok(), "a second attempt starts afresh");
+}

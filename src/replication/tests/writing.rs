@@ -1,0 +1,85 @@
+//! Writing and reading through the replicated log.
+
+use futures::future::join_all;
+
+use super::{
+    cluster::{Member, cluster},
+    entries::{account, name, publish, view},
+};
+use crate::{
+    host::clock,
+    replication::writes::{WriteError, Writes},
+    social::Reply,
+};
+
+#[tokio::test]
+async fn what_was_written_can_be_read_once_the_leader_has_confirmed() {
+    let (masters, _witness) = cluster(3).await;
+    let (writes, reads) = (masters[0].writes(), masters[0].reads());
+    writes.submit(account("ann")).await.expect("written");
+    reads.confirm().await.expect("leads");
+    let found = view(masters[0].state()).account_by_name(&name("ANN")).expect("read");
+    assert!(found.is_some());
+    assert_eq!(masters[1].reads().confirm().await, Err(WriteError::NotLeading));
+    assert_eq!(masters[1].writes().submit(account("bob")).await, Err(WriteError::NotLeading));
+}
+
+#[tokio::test]
+async fn every_writer_gets_its_own_reply_and_commands_keep_their_order() {
+    let (masters, _witness) = cluster(2).await;
+    let writes = masters[0].writes();
+    let names: Vec<String> = (0..600).map(|number| format!("user-{number}")).collect();
+    let replies = join_all(names.iter().map(|name| writes.submit(account(name)))).await;
+    for (name, reply) in names.iter().zip(replies) {
+        let Ok(Reply::Account(account)) = reply else { panic!("{name}: {reply:?}") };
+        assert_eq!(account.name.as_str(), name);
+    }
+    let replies = join_all((1..=600).map(|user| writes.submit(publish(user, 1)))).await;
+    let posts = replies.into_iter().map(|reply| match reply {
+        Ok(Reply::Published { post, .. }) => post,
+        other => panic!("{other:?}"),
+    });
+    assert!(posts.eq(1..=600));
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_takes_nothing_that_it_cannot_answer() {
+    let (masters, _witness) = cluster(1).await;
+    let writes = Writes::start(masters[0].node.raft().clone(), 4, clock::now);
+    let names: Vec<String> = (0..10).map(|number| format!("user-{number}")).collect();
+    let replies = join_all(names.iter().map(|name| writes.submit(account(name)))).await;
+    assert!(replies[..4].iter().all(Result::is_ok), "{replies:?}");
+    assert!(replies[4..].iter().all(|reply| *reply == Err(WriteError::Overloaded)), "{replies:?}");
+    let written = view(masters[0].state()).users(None, 99).expect("read").names;
+    assert_eq!(written.len(), 4);
+}
+
+/// Kills the first master and has another succeed it.
+async fn succeed(masters: &[Member], successor: usize) {
+    masters[successor].level_with(&masters[0]).await;
+    masters[0].kill().await;
+    masters[successor].node.stand().await;
+    masters[successor].leads().await;
+}
+
+#[tokio::test]
+async fn a_retry_after_a_change_of_leaders_is_answered_alike_and_done_once() {
+    let (masters, _witness) = cluster(3).await;
+    let writes = masters[0].writes();
+    writes.submit(account("ann")).await.expect("written");
+    let reply = writes.submit(publish(1, 1)).await.expect("written");
+    succeed(&masters, 2).await;
+    let writes = masters[2].writes();
+    assert_eq!(writes.submit(publish(1, 1)).await, Ok(reply));
+    assert_eq!(view(masters[2].state()).newest_post(), 1);
+    let next = writes.submit(publish(1, 2)).await.expect("written");
+    assert!(matches!(next, Reply::Published { post: 2, .. }));
+}
+
+#[tokio::test]
+async fn a_writer_at_a_stopped_leader_is_told_that_it_does_not_lead() {
+    let (masters, _witness) = cluster(2).await;
+    let writes = masters[0].writes();
+    masters[0].node.stop().await;
+    assert_eq!(writes.submit(account("ann")).await, Err(WriteError::NotLeading));
+}
