@@ -26,7 +26,7 @@ COPY proto proto
 COPY src src
 RUN touch build.rs src/lib.rs src/main.rs \
     && cargo build --release --locked --bin tinysns \
-    && cp target/release/tinysns /tinysns
+    && objcopy --compress-debug-sections target/release/tinysns /tinysns
 
 # --- what runs ----------------------------------------------------------------------------------
 FROM ${DEBIAN_IMAGE}
