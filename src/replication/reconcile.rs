@@ -225,3 +225,53 @@ async fn make(node: &Node, change: Change) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGAN: Duration = Duration::from_mins(1);
+
+    /// How a node fares that answered, was refused and was reported down so many milliseconds ago,
+    /// at a leader that has led for a minute.
+    fn health(answered: Option<u64>, refused: Option<u64>, down: Option<u64>, lag: u64) -> Health {
+        let now = Instant::now() + BEGAN;
+        let ago = |millis: u64| now - Duration::from_millis(millis);
+        let contact = Contact { answered: answered.map(ago), refused_since: refused.map(ago) };
+        let listed = Listed { info: NodeInfo::default(), down: down.is_some() };
+        let roster = Roster { received: down.map(ago), ..Roster::default() };
+        let since = now - BEGAN;
+        let sight = Sight { contact, listed: Some(&listed), roster: &roster, since, now };
+        sight.health(lag)
+    }
+
+    #[test]
+    fn who_answers_is_alive_and_caught_up_when_it_is_nearly_level() {
+        assert_eq!(health(Some(100), None, None, NEARLY), Health::CaughtUp);
+        assert_eq!(health(Some(100), None, None, NEARLY + 1), Health::Behind);
+    }
+
+    #[test]
+    fn the_routers_word_counts_at_once_until_the_node_has_spoken_later() {
+        assert_eq!(health(Some(20), None, Some(10), 0), Health::Dead);
+        assert_eq!(health(None, None, Some(10), 0), Health::Dead);
+        assert_eq!(health(Some(10), None, Some(20), 0), Health::CaughtUp);
+    }
+
+    #[test]
+    fn refused_connections_count_sooner_than_silence() {
+        assert_eq!(health(Some(200), Some(100), None, 0), Health::Unclear);
+        assert_eq!(health(Some(400), Some(301), None, 0), Health::Dead);
+        assert_eq!(health(Some(999), None, None, 0), Health::CaughtUp);
+        assert_eq!(health(Some(1_001), None, None, 0), Health::Dead);
+    }
+
+    #[test]
+    fn a_new_leader_waits_before_it_takes_silence_for_death() {
+        let now = Instant::now();
+        let roster = Roster::default();
+        let contact = Contact::default();
+        let sight = Sight { contact, listed: None, roster: &roster, since: now, now };
+        assert_eq!(sight.health(0), Health::Unclear);
+    }
+}

@@ -266,14 +266,14 @@ fn a_master_that_turns_out_to_belong_to_another_cluster_is_turned_away() {
 #[test]
 fn the_leader_of_the_newest_term_is_available_whatever_an_old_one_believes() {
     let mut story = Story::settled(3);
-    story.lead(2, 2);
-    assert_eq!(story.available(), Some(2));
-    story.report(1);
-    assert_eq!(story.available(), Some(2));
-    story.lead(3, 3);
-    story.report(2);
+    story.lead(3, 2);
+    assert_eq!(story.available(), Some(3));
     story.report(1);
     assert_eq!(story.available(), Some(3));
+    story.lead(2, 3);
+    story.report(3);
+    story.report(1);
+    assert_eq!(story.available(), Some(2));
     assert!(story.stood().is_empty());
 }
 
