@@ -87,12 +87,11 @@ pub fn plan(own: NodeId, nodes: &[Observed]) -> Option<Change> {
 }
 
 fn voters(own: NodeId, nodes: &[Observed]) -> BTreeSet<NodeId> {
-    let votes = |node: &&Observed| match (node.part, node.health) {
+    let votes = |node: &&Observed| match node.part {
         _ if node.id == own => true,
-        (Part::Absent, _) | (_, Health::Dead | Health::Gone) => false,
-        (Part::Voter, _) => true,
-        (Part::Learner, Health::CaughtUp) => !node.leaving,
-        (Part::Learner, Health::Behind | Health::Unclear) => false,
+        Part::Absent => false,
+        Part::Learner => node.health == Health::CaughtUp && !node.leaving,
+        Part::Voter => !matches!(node.health, Health::Dead | Health::Gone),
     };
     let (witnesses, mut masters): (Vec<_>, Vec<_>) =
         nodes.iter().filter(votes).partition(|node| node.info.witness);

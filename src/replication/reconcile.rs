@@ -238,7 +238,7 @@ mod tests {
         let now = Instant::now() + BEGAN;
         let ago = |millis: u64| now - Duration::from_millis(millis);
         let contact = Contact { answered: answered.map(ago), refused_since: refused.map(ago) };
-        let listed = Listed { info: NodeInfo::default(), down: down.is_some() };
+        let listed = Listed { info: NodeInfo::default(), down: down.is_some(), leaving: false };
         let roster = Roster { received: down.map(ago), ..Roster::default() };
         let since = now - BEGAN;
         let sight = Sight { contact, listed: Some(&listed), roster: &roster, since, now };

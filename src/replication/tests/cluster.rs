@@ -184,7 +184,8 @@ pub async fn cluster(masters: usize) -> (Vec<Member>, Member) {
 
 /// The roster that a router would publish.
 pub fn roster<'a>(members: impl IntoIterator<Item = &'a Member>) -> Roster {
-    let listed =
-        |member: &'a Member| (member.id(), Listed { info: member.info.clone(), down: false });
+    let listed = |member: &'a Member| {
+        (member.id(), Listed { info: member.info.clone(), down: false, leaving: false })
+    };
     Roster { members: members.into_iter().map(listed).collect(), received: Some(Instant::now()) }
 }
