@@ -91,8 +91,7 @@ fn voters(own: NodeId, nodes: &[Observed]) -> BTreeSet<NodeId> {
         _ if node.id == own => true,
         (Part::Absent, _) | (_, Health::Dead | Health::Gone) => false,
         (Part::Voter, _) => true,
-        (Part::Learner, Health::CaughtUp) => !node.leaving,
-        (Part::Learner, Health::Behind | Health::Unclear) => false,
+        (Part::Learner, health) => health == Health::CaughtUp && !node.leaving,
     };
     let (witnesses, mut masters): (Vec<_>, Vec<_>) =
         nodes.iter().filter(votes).partition(|node| node.info.witness);
