@@ -15,7 +15,7 @@ use tokio::time::{Instant, interval};
 use crate::engine::{self, Engine, docker, docker_lines};
 
 /// Far beyond what any step takes on a busy machine; containers alone take seconds to start.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Between two looks at the cluster.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Shorter than the shipped 25 s, so that a story does not take minutes; long enough to see the
@@ -101,7 +101,8 @@ impl Cluster {
 
     /// A client on the host.
     pub fn client(&self) -> Client {
-        Client::connect(ClientOptions::new(format!("127.0.0.1:{}", self.port))).unwrap()
+        Client::connect(ClientOptions::new(format!("127.0.0.1:{}", self.port)))
+            .expect("it is an address")
     }
 
     /// The containers of a service, by their numbers.

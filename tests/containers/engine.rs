@@ -39,10 +39,8 @@ fn engine() -> Option<&'static Engine> {
     let engine = ENGINE.get_or_init(|| {
         let compose: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
         let compose = compose.into_iter().find(|words| succeeds(words, &["version"]));
-        match compose.filter(|_| succeeds(&["docker"], &["version"])) {
-            Some(compose) => Some(Engine { compose, image: image() }),
-            None => None,
-        }
+        let compose = compose.filter(|_| succeeds(&["docker"], &["version"]))?;
+        Some(Engine { compose, image: image() })
     });
     if engine.is_none() {
         let missing = "no Docker engine with Compose answers on this machine";

@@ -52,7 +52,7 @@ async fn the_image_is_small_labelled_without_a_secret_and_starts_the_program_its
         "history",
         "--no-trunc",
         "--format",
-        "{{.Size}} {{.CreatedBy}}",
+        "{{.Size}} {{.Comment}} {{.CreatedBy}}",
         "--human=false",
         &engine.image,
     ]);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, interval};
 const SECRET: &str = "tinysns_secret";
 const SERVERS: usize = 3;
 /// A swarm makes networks, pulls tasks and reboots masters at its leisure.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[tokio::test]

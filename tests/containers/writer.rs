@@ -38,7 +38,8 @@ pub struct Account {
 impl Writer {
     /// Logs in at the router on this host's `port` and begins to post.
     pub async fn start(port: u16, name: &str) -> Self {
-        let client = Client::connect(ClientOptions::new(format!("127.0.0.1:{port}"))).unwrap();
+        let client = Client::connect(ClientOptions::new(format!("127.0.0.1:{port}")))
+            .expect("it is an address");
         client.log_in(name, None).await.expect("the writer logs in");
         let stop = CancellationToken::new();
         let posting = tokio::spawn(post(client.clone(), name.to_owned(), stop.clone()));
