@@ -12,14 +12,14 @@
 #   DEBIAN_IMAGE  debian:bookworm-slim
 #   RUST_IMAGE    rust:1.95-slim-bookworm
 #   DEBIAN_SUITE  bookworm
-#   DEBIAN_MIRROR http://deb.debian.org/debian
+#   DEBIAN_MIRROR the one that debootstrap knows
 
 set -eu
 
 DEBIAN_IMAGE=${DEBIAN_IMAGE:-debian:bookworm-slim}
 RUST_IMAGE=${RUST_IMAGE:-rust:1.95-slim-bookworm}
 DEBIAN_SUITE=${DEBIAN_SUITE:-bookworm}
-DEBIAN_MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+DEBIAN_MIRROR=${DEBIAN_MIRROR:-}
 CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
 # Told apart from the official images by this.
 STAND_IN='LABEL org.opencontainers.image.title=stand-in'
@@ -57,7 +57,7 @@ make_debian() {
     [ "$(id -u)" -eq 0 ] || die "debootstrap needs root"
     ensure_debootstrap
     WORK=$(mktemp -d)
-    debootstrap --variant=minbase --include=procps "$DEBIAN_SUITE" "$WORK/root" "$DEBIAN_MIRROR" \
+    debootstrap --variant=minbase --include=procps "$DEBIAN_SUITE" "$WORK/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
         >"$WORK/log" 2>&1 || { tail -n 20 "$WORK/log" >&2; die "debootstrap failed"; }
     # What Debian's slim images leave out, too.
     rm -rf "$WORK/root/var/cache/apt/archives" "$WORK/root/var/lib/apt/lists" \

@@ -61,10 +61,8 @@ fn image() -> String {
     if let Ok(image) = env::var(IMAGE) {
         return image;
     }
-    let directory = env!("CARGO_MANIFEST_DIR");
-    let stand_ins = format!("{directory}/docker/base-images.sh");
-    run(Command::new("sh").arg(stand_ins));
-    run(Command::new("docker").args(["build", "--tag", OWN_IMAGE, directory]));
+    let build = concat!(env!("CARGO_MANIFEST_DIR"), "/docker/build.sh");
+    run(Command::new("sh").args([build, OWN_IMAGE]));
     OWN_IMAGE.to_owned()
 }
 
