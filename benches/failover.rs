@@ -1,7 +1,8 @@
 //! How long a failover keeps a client waiting, and what an idle cluster costs. Prints a table.
 //!
 //! Real processes on loopback: a router, eight slaves with their masters. `ROUNDS` (default 50)
-//! sets how often the available server is killed, `SERVERS` (default 8) how many masters there are.
+//! sets how often the available server is killed, `SERVERS` (default 8) how many masters there are,
+//! `TINYSNS_BIN` another build of the program.
 
 #[path = "../tests/cluster/processes.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]
@@ -38,6 +39,10 @@ fn setting(name: &str, default: usize) -> usize {
     env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
+fn binary() -> String {
+    env::var("TINYSNS_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tinysns").to_owned())
+}
+
 fn main() {
     // `cargo bench` passes flags that are meant for the standard harness.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -53,7 +58,7 @@ fn main() {
 
 /// From the loss of the available server to the same client's next acknowledged post.
 async fn failovers(what: &str, loss: Signal, servers: usize, rounds: usize) {
-    let cluster = Cluster::start(env!("CARGO_BIN_EXE_tinysns"), servers, "500ms").await;
+    let cluster = Cluster::start(&binary(), servers, "500ms").await;
     let client = cluster.client("measured").await;
     let load = Load::start(&cluster).await;
     let mut waits = Vec::with_capacity(rounds);
@@ -127,7 +132,7 @@ async fn post(client: Client, stop: Arc<AtomicBool>, posted: Arc<AtomicUsize>) {
 
 /// Processor time and memory of a cluster that nobody uses.
 async fn idle(servers: usize) {
-    let cluster = Cluster::start(env!("CARGO_BIN_EXE_tinysns"), servers, "1h").await;
+    let cluster = Cluster::start(&binary(), servers, "1h").await;
     sleep(SETTLE).await;
     let masters = cluster.master_pids();
     let mut all = cluster.slave_pids();
