@@ -1,5 +1,5 @@
 //! Keeps the membership true while this node leads: observes every node, asks
-//! [`plan`](super::membership::plan) what to change, changes it, and looks again.
+//! [`plan`] what to change, changes it, and looks again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
