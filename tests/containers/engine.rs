@@ -10,9 +10,9 @@ use std::{
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Makes a missing engine a failure: continuous integration must not skip what it is there for.
-const REQUIRED: &str = "TINYSNS_REQUIRE_DOCKER";
+const REQUIRED: &str = "REQUIRE_DOCKER";
 /// An image to test; without it one is built from this directory.
-const IMAGE: &str = "TINYSNS_IMAGE";
+const IMAGE: &str = "TEST_IMAGE";
 /// What is built here is not what users have tagged.
 const OWN_IMAGE: &str = "tinysns:test";
 

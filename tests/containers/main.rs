@@ -1,8 +1,8 @@
 //! End-to-end stories on the shipped image and Compose files, in containers as users run them.
 //!
 //! Needs a Docker engine with Compose (v2, or 1.29 and later). Where there is none, the tests say
-//! so and end; with `TINYSNS_REQUIRE_DOCKER=1` they fail. They build the image from this directory,
-//! unless `TINYSNS_IMAGE` names one. One runs at a time (`.config/nextest.toml`;
+//! so and end; with `REQUIRE_DOCKER=1` they fail. They build the image from this directory,
+//! unless `TEST_IMAGE` names one. One runs at a time (`.config/nextest.toml`;
 //! [`engine::turn`] where one process runs them all).
 //!
 //! | file | what it is |
