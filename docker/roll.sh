@@ -27,7 +27,7 @@ fi
 # How many masters vote, as the router sees it.
 voters() {
     compose exec -T router tinysns status --json --router 127.0.0.1:3010 |
-        grep -c '"voter": *true' || true
+        grep -cE '"state": *"(available|standby)"' || true
 }
 
 servers=$(compose ps -q server)
