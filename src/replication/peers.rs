@@ -24,7 +24,7 @@ use openraft::{
 };
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout};
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Code, Request, Response, Status,
     metadata::{Ascii, MetadataValue},
@@ -245,7 +245,7 @@ impl RaftNetwork<Consensus> for Connection {
     ) -> Result<SnapshotResponse<NodeId>, StreamingError<Consensus, Fatal<NodeId>>> {
         let header = Header { vote, meta: snapshot.meta };
         let data = if self.info.witness { SnapshotData::Nothing } else { *snapshot.snapshot };
-        let chunks = ReceiverStream::new(snapshot::send(&header, data)).map(|chunk| chunk);
+        let chunks = ReceiverStream::new(snapshot::send(&header, data));
         let request = self.peers.request(self.target, chunks);
         let unreachable = |status: &Status| StreamingError::Unreachable(Unreachable::new(status));
         let mut client =

@@ -7,7 +7,6 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use openraft::SnapshotMeta;
@@ -171,6 +170,3 @@ fn decode_rows(mut payload: &[u8]) -> Result<Vec<Row>, postcard::Error> {
     }
     Ok(rows)
 }
-
-/// Where a master puts snapshots together; a witness has no such place.
-pub type Workshop = Option<Arc<Path>>;
