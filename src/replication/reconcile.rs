@@ -31,6 +31,9 @@ const REFUSED_FOR: Duration = Duration::from_millis(300);
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 /// Entries that a caught-up node may be behind: what is under way.
 const NEARLY: u64 = 64;
+/// How long a new leader leaves the membership as it is: the clients of the one before are waiting,
+/// and every change costs the nodes, and their disks, two more rounds. A quorum was just found.
+const CLIENTS_FIRST: Duration = Duration::from_millis(50);
 /// A change that takes longer has lost its quorum; it stays proposed, and is looked at again.
 const CHANGE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -78,6 +81,9 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
         }
         if !node.leads() {
             leading = Leading::default();
+            continue;
+        }
+        if leading.since.get_or_insert_with(Instant::now).elapsed() < CLIENTS_FIRST {
             continue;
         }
         let roster = roster.borrow_and_update().clone();
