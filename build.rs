@@ -4,18 +4,31 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "tinysns/v1/social.proto",
     "tinysns/v1/directory.proto",
     "tinysns/internal/v1/registry.proto",
     "tinysns/internal/v1/peer.proto",
+    CLASSIC,
 ];
+
+const CLASSIC: &str = "classic/sns.proto";
+/// The classic protocol is spoken under two packages, which differ in nothing but their names.
+const CLASSIC_PACKAGES: [&str; 2] = ["csce662", "csce438"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let descriptors = protox::compile(FILES, ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
+    let [package, twin] = CLASSIC_PACKAGES;
+    let twin_file = format!("{twin}.proto");
+    let classic = fs::read_to_string(PathBuf::from("proto").join(CLASSIC))?;
+    fs::write(out.join(&twin_file), classic.replace(package, twin))?;
+
+    let files = FILES.into_iter().chain([twin_file.as_str()]);
+    let mut descriptors = protox::compile(files, [PathBuf::from("proto"), out.clone()])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    // One set of types serves both packages.
+    descriptors.file.retain(|file| file.package() != twin);
     tonic_prost_build::configure().bytes(".tinysns.internal.v1").compile_fds(descriptors)?;
     Ok(())
 }

@@ -44,7 +44,8 @@ pub fn split_address(address: &str) -> Option<(&str, u16)> {
 }
 
 impl Location {
-    fn to_wire(&self) -> v1::Location {
+    /// As it is sent.
+    pub fn to_wire(&self) -> v1::Location {
         let (name, address) = match &self.available {
             Some(available) => (available.name.as_str(), available.address.as_str()),
             None => ("", ""),

@@ -14,6 +14,11 @@ pub mod internal {
     tonic::include_proto!("tinysns.internal.v1");
 }
 
+/// The classic protocol: `csce662`, which `csce438` equals.
+pub mod classic {
+    tonic::include_proto!("csce662");
+}
+
 /// The encoded descriptors of every service, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 

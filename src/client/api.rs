@@ -1,6 +1,6 @@
 //! [`Client`]: one method a call.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
@@ -9,14 +9,14 @@ use super::{
     Published, Subscription,
     call::{Api, Core},
     choice::Attempts,
-    connections::Connections,
     directory::Directory,
     in_use::Tracker,
-    session::{Credentials, Session},
+    session::Credentials,
     status, subscription,
     window::Window,
 };
 use crate::{
+    directory::Location,
     domain::{ClientId, PostId},
     host::random,
     wire::v1,
@@ -44,15 +44,47 @@ impl Client {
     /// A client of the cluster behind a router. Starts to look for the available server at once,
     /// and does not wait for it. Must be called inside a runtime.
     pub fn connect(options: ClientOptions) -> Result<Self, ClientError> {
+        Ok(Self::new(Directory::open(&options)?, options))
+    }
+
+    /// A client inside a server of the cluster, which knows by itself where the available server
+    /// is. It has no router to ask, so [`Client::cluster`] is not for it.
+    pub fn inside(location: watch::Receiver<Location>, patience: Duration) -> Self {
+        let options = ClientOptions { patience, ..ClientOptions::new("") };
+        Self::new(Directory::inside(location), options)
+    }
+
+    fn new(directory: Directory, options: ClientOptions) -> Self {
         let core = Core {
-            directory: Directory::open(&options)?,
             options,
-            connections: Connections::default(),
-            session: Session::default(),
-            window: Window::new(ClientId(random::wide_id())),
-            in_use: Tracker::new(),
+            directory: Arc::new(directory),
+            connections: Arc::default(),
+            session: Arc::default(),
+            window: Arc::new(Window::new(ClientId(random::wide_id()))),
+            in_use: Arc::new(Tracker::new()),
         };
-        Ok(Self { core: Arc::new(core) })
+        Self { core: Arc::new(core) }
+    }
+
+    /// A client for another user, who is still to log in. The two share what they know of the
+    /// cluster, the connection, and the numbering of requests.
+    #[must_use]
+    pub fn for_another_user(&self) -> Self {
+        let core = Core { session: Arc::default(), ..Core::clone(&self.core) };
+        Self { core: Arc::new(core) }
+    }
+
+    /// As [`Client::for_another_user`], with a connection of its own: for long streams, of which a
+    /// server allows only so many on one connection.
+    #[must_use]
+    pub fn for_another_stream(&self) -> Self {
+        let core = Core {
+            connections: Arc::default(),
+            in_use: Arc::new(Tracker::new()),
+            session: Arc::default(),
+            ..Core::clone(&self.core)
+        };
+        Self { core: Arc::new(core) }
     }
 
     /// Logs in; the first login of a name creates the account. The client remembers both, and logs
@@ -62,6 +94,24 @@ impl Client {
         username: &str,
         password: Option<&str>,
     ) -> Result<LoggedIn, ClientError> {
+        self.begin_session(username, password, false).await
+    }
+
+    /// As [`Client::log_in`], but refused with `NotFound` where there is no such account.
+    pub async fn log_in_existing(
+        &self,
+        username: &str,
+        password: Option<&str>,
+    ) -> Result<LoggedIn, ClientError> {
+        self.begin_session(username, password, true).await
+    }
+
+    async fn begin_session(
+        &self,
+        username: &str,
+        password: Option<&str>,
+        must_exist: bool,
+    ) -> Result<LoggedIn, ClientError> {
         let credentials = Credentials {
             username: username.to_owned(),
             password: password.unwrap_or_default().to_owned(),
@@ -69,6 +119,7 @@ impl Client {
         let request = v1::LogInRequest {
             username: credentials.username.clone(),
             password: credentials.password.clone(),
+            must_exist,
         };
         let deadline = Instant::now() + self.core.options.patience;
         let reply = self.core.log_in(request, deadline).await?;

@@ -1,7 +1,7 @@
 //! One call, repeated until it is answered: on the next available server when one fails, at once
 //! when the directory names another, after a pause when there is nothing new to try.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -29,14 +29,16 @@ use crate::{
 /// The generated client.
 pub type Api = SocialServiceClient<Channel>;
 
-/// What all handles of one client share.
+/// What all handles of one client share. Clients of several users in one process may share parts
+/// of it.
+#[derive(Clone)]
 pub struct Core {
     pub options: ClientOptions,
-    pub directory: Directory,
-    pub connections: Connections,
-    pub session: Session,
-    pub window: Window,
-    pub in_use: Tracker,
+    pub directory: Arc<Directory>,
+    pub connections: Arc<Connections>,
+    pub session: Arc<Session>,
+    pub window: Arc<Window>,
+    pub in_use: Arc<Tracker>,
 }
 
 /// An answer, and who gave it.
@@ -103,6 +105,7 @@ impl Core {
         let request = v1::LogInRequest {
             username: credentials.username.clone(),
             password: credentials.password.clone(),
+            must_exist: true,
         };
         let reply = self.log_in(request, deadline).await?;
         self.session.begin(credentials, reply.username, &reply.session_token)?;

@@ -1,4 +1,4 @@
-//! Watches where the available server is.
+//! Watches where the available server is: on the network, or inside a server that knows it.
 //!
 //! One task keeps a stream open to the router. While the router is away, or knows of no available
 //! server for a while, two masters are asked as well: any of them sees who leads. Two, so that one
@@ -15,6 +15,7 @@ use super::{
     view::{Answer, View},
 };
 use crate::{
+    directory::Location,
     host::{net, random},
     wire::v1::{self, directory_service_client::DirectoryServiceClient},
 };
@@ -47,6 +48,21 @@ impl Directory {
             );
         });
         Ok(Self { views, _task: AbortOnDropHandle::new(task) })
+    }
+
+    /// Watches what this server knows by itself; must be called inside a runtime.
+    pub fn inside(mut location: watch::Receiver<Location>) -> Self {
+        let (sender, views) = watch::channel(View::default());
+        let task = tokio::spawn(async move {
+            loop {
+                let known = location.borrow_and_update().to_wire();
+                learn(&sender, Answer::from(known), true);
+                if location.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        Self { views, _task: AbortOnDropHandle::new(task) }
     }
 
     /// What is known now, and every change.

@@ -29,6 +29,7 @@ use self::{
     api::Api, delivery::Delivery, passwords::Passwords, reporter::Reporter, sessions::Sessions,
 };
 use crate::{
+    classic,
     credentials::Guard,
     directory::{AskTheRouter, DirectoryServer, split_address},
     domain::NodeId,
@@ -115,9 +116,18 @@ pub async fn run(
     health_reporter.set_serving::<SocialServiceServer<Api>>().await;
     let public =
         Routes::new(SocialServiceServer::new(api).max_decoding_message_size(CLIENT_MESSAGE_BYTES))
-            .add_service(DirectoryServiceServer::new(DirectoryServer::new(location, AskTheRouter)))
+            .add_service(DirectoryServiceServer::new(DirectoryServer::new(
+                location.clone(),
+                AskTheRouter,
+            )))
             .add_service(reflection::service())
             .add_service(health);
+    let clients_stop = ended.child_token();
+    let public = if settings.classic {
+        classic::add(public, classic::Host::Master, location, clients_stop.clone())
+    } else {
+        public
+    };
     let peer_service = PeerServiceServer::new(PeerServer::new(node.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal =
@@ -125,7 +135,6 @@ pub async fn run(
 
     let streams = settings.limits.streams_per_connection;
     let peers_done = tasks.spawn(serving::serve(peers, internal, NODE_STREAMS, ended.clone()));
-    let clients_stop = ended.child_token();
     let clients_done = tasks.spawn(serving::serve(clients, public, streams, clients_stop.clone()));
     tokio::select! {
         () = stop.cancelled() => {

@@ -23,6 +23,7 @@ use tonic::service::{Routes, interceptor::InterceptedService};
 
 use self::{hub::Hub, registry_service::RegistryServer};
 use crate::{
+    classic,
     credentials::Guard,
     directory::DirectoryServer,
     host::net,
@@ -61,11 +62,17 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<DirectoryServiceServer<DirectoryServer<hub::Handle>>>().await;
     let directory = DirectoryServer::new(handle.location(), handle.clone());
+    let location = handle.location();
     let registry = RegistryServiceServer::new(RegistryServer::new(handle));
     let public = Routes::new(DirectoryServiceServer::new(directory))
         .add_service(InterceptedService::new(registry, guard.clone()))
         .add_service(reflection::service())
         .add_service(health);
+    let public = if settings.classic {
+        classic::add(public, classic::Host::Router, location, stop.clone())
+    } else {
+        public
+    };
     let peer_service = PeerServiceServer::new(PeerServer::new(witness.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal = Routes::new(InterceptedService::new(peer_service, guard));

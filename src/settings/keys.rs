@@ -78,8 +78,9 @@ impl Key {
 pub const VARIABLE_PREFIX: &str = "TINYSNS_";
 /// Names the settings file, as a variable and a flag; it cannot stand in the file itself.
 pub const CONFIG: &str = "config";
-/// Variables with our prefix that are not settings: `TINYSNS_BIN` names the binary to `run.sh`.
-pub const FOREIGN_VARIABLES: [&str; 1] = ["bin"];
+/// Variables with our prefix that are not settings: `TINYSNS_BIN` names the binary to `run.sh`,
+/// `TINYSNS_IMAGE` the image to the compose file.
+pub const FOREIGN_VARIABLES: [&str; 2] = ["bin", "image"];
 
 const ALL: &[Role] =
     &[Role::Router, Role::Slave, Role::Master, Role::Client, Role::Status, Role::Healthcheck];
@@ -218,6 +219,13 @@ pub static KEYS: &[Key] = &[
         Some("1s"),
         Kind::duration_ms(42, 60_000),
         "Longest wait before a master stands for election by itself",
+    ),
+    Key::new(
+        "classic",
+        NODES,
+        Some("on"),
+        Kind::Choice(&["on", "off"]),
+        "Whether clients of the classic protocol are served",
     ),
     Key::new(
         "post_chars",

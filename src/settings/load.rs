@@ -19,6 +19,7 @@ impl Layers {
             advertise_host: self.optional_text("advertise_host")?,
             data_dir: self.text("router_data_dir")?.into(),
             down_after: self.duration("down_after")?,
+            classic: self.classic()?,
             consensus: self.consensus()?,
             secret: self.secret()?,
         })
@@ -41,6 +42,7 @@ impl Layers {
             report_interval: self.duration("report_interval")?,
             drain_timeout: self.duration("drain_timeout")?,
             consensus: self.consensus()?,
+            classic: self.classic()?,
             limits: self.limits()?,
             secret: self.secret()?,
         })
@@ -79,6 +81,10 @@ impl Layers {
 
     fn client(&self) -> Result<ClientSettings, Refusal> {
         Ok(ClientSettings { router: self.text("router")? })
+    }
+
+    fn classic(&self) -> Result<bool, Refusal> {
+        Ok(self.text("classic")? == "on")
     }
 
     fn consensus(&self) -> Result<ConsensusSettings, Refusal> {

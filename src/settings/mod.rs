@@ -40,6 +40,8 @@ pub struct RouterSettings {
     pub secret: Secret,
     /// A master that has not reported for this long counts as down.
     pub down_after: Duration,
+    /// Whether clients of the classic protocol are served.
+    pub classic: bool,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
 }
@@ -68,6 +70,8 @@ pub struct MasterSettings {
     pub drain_timeout: Duration,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
+    /// Whether clients of the classic protocol are served.
+    pub classic: bool,
     /// What one client may ask of a master.
     pub limits: Limits,
 }

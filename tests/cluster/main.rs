@@ -3,8 +3,10 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod classic;
 mod conversations;
 mod failover;
+mod foreigner;
 mod load;
 mod processes;
 mod recovery;

@@ -22,7 +22,7 @@ use crate::{
 
 impl Api {
     async fn do_log_in(&self, request: LogInRequest) -> Result<LogInReply, Refused> {
-        let LogInRequest { username, password } = request;
+        let LogInRequest { username, password, must_exist } = request;
         self.available()?;
         let name = UserName::new(username)?;
         if password.len() > passwords::MAX_BYTES {
@@ -33,6 +33,7 @@ impl Api {
         }
         let account = match self.view().await?.account_by_name(&name) {
             Ok(Some(account)) => account,
+            Ok(None) if must_exist => return Err(Refusal::NoSuchUser.into()),
             Ok(None) => self.create(name, password.clone()).await?,
             Err(error) => return Err(Refused::broken(&error)),
         };

@@ -1,0 +1,211 @@
+//! The calls of `SNSService`.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Response, Status, Streaming};
+
+use super::{timeline, words};
+use crate::{
+    client::{Client, ClientError, ListKind},
+    directory::{Location, split_address},
+    wire::classic::{
+        ListReply, Message, Regmessage, Reply, Request as Call, sns_service_server::SnsService,
+    },
+};
+
+/// How long a call is held while there is no available server: longer than a reboot of all masters.
+pub const HOLD: Duration = Duration::from_secs(30);
+/// How long the word of a client that a server has crashed is given to prove true. A hung server is
+/// noticed in half that time. Also what paces a client that goes on saying so.
+const CLAIM_PROVES_WITHIN: Duration = Duration::from_secs(1);
+/// Timelines open at a time: each holds a connection to the available server.
+const TIMELINES: usize = 1_000;
+/// Names in one reply of either kind: both fit into the 4 MiB that gRPC clients accept.
+const NAMES: usize = 60_000;
+
+/// Who serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// The router: its clients give up when it refuses a login.
+    Router,
+    /// A master: its clients take every error for its crash, and would come back for ever.
+    Master,
+}
+
+/// Serves the classic protocol.
+pub struct Classic {
+    host: Host,
+    client: Client,
+    location: watch::Receiver<Location>,
+    timelines: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Classic {
+    /// Serves at `host` until `stop`.
+    pub fn new(host: Host, location: watch::Receiver<Location>, stop: CancellationToken) -> Self {
+        Self {
+            host,
+            client: Client::inside(location.clone(), HOLD),
+            location,
+            timelines: Arc::new(Semaphore::new(TIMELINES)),
+            stop,
+        }
+    }
+
+    /// A client that speaks for `username`.
+    async fn of(&self, username: &str) -> Result<Client, ClientError> {
+        let client = self.client.for_another_user();
+        client.log_in_existing(username, None).await?;
+        Ok(client)
+    }
+
+    /// Where the available server is, once there is one.
+    async fn available(&self) -> Option<(String, u16)> {
+        let mut location = self.location.clone();
+        let known = location.wait_for(|location| location.available.is_some());
+        let location = timeout(HOLD, known).await.ok()?.ok()?;
+        let (host, port) = split_address(&location.available.as_ref()?.address)?;
+        Some((host.to_owned(), port))
+    }
+
+    async fn names(client: &Client, kind: ListKind) -> Result<Vec<String>, ClientError> {
+        let mut names = Vec::new();
+        let mut next = None;
+        loop {
+            let page = client.list_page(kind, next.as_deref(), 0).await?;
+            names.extend(page.names);
+            next = page.next;
+            if next.is_none() || names.len() >= NAMES {
+                names.truncate(NAMES);
+                return Ok(names);
+            }
+        }
+    }
+}
+
+/// Bounds the time for which a call is held.
+pub async fn held<T>(call: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+    let late = |_| ClientError::Unanswered { patience: HOLD, reason: "no answer".to_owned() };
+    timeout(HOLD, call).await.map_err(late)?
+}
+
+/// A client's error as a status of ours.
+pub fn status(error: ClientError) -> Status {
+    match error {
+        ClientError::Refused { code, message } => Status::new(code, message),
+        other => Status::unavailable(format!("{other}; ask again")),
+    }
+}
+
+/// An outcome that the protocol may have words for.
+fn told(outcome: Result<(), ClientError>) -> Result<Result<(), Code>, Status> {
+    match outcome {
+        Ok(()) => Ok(Ok(())),
+        Err(ClientError::Refused { code, .. }) => Ok(Err(code)),
+        Err(error) => Err(status(error)),
+    }
+}
+
+fn reply(msg: impl Into<String>) -> Response<Reply> {
+    Response::new(Reply { msg: msg.into(), ..Reply::default() })
+}
+
+fn target(call: &Call) -> &str {
+    call.arguments.first().map_or("", |name| name.trim())
+}
+
+#[tonic::async_trait]
+impl SnsService for Classic {
+    async fn login(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
+        let Call { username, .. } = request.into_inner();
+        let client = self.client.for_another_user();
+        let msg = match held(client.log_in(&username, None)).await {
+            Ok(_) => words::LOGGED_IN.to_owned(),
+            Err(ClientError::Refused { message, .. }) if self.host == Host::Master => {
+                words::not_logged_in(&message)
+            }
+            Err(error) => return Err(status(error)),
+        };
+        let Some((hostname, port)) = self.available().await else {
+            return Err(Status::unavailable("there is no available server: ask again"));
+        };
+        Ok(Response::new(Reply { msg, hostname, port: port.to_string() }))
+    }
+
+    async fn list(&self, request: Request<Call>) -> Result<Response<ListReply>, Status> {
+        let Call { username, .. } = request.into_inner();
+        let lists = held(async {
+            let client = self.of(&username).await?;
+            let all_users = Self::names(&client, ListKind::Users).await?;
+            let followers = Self::names(&client, ListKind::Followers).await?;
+            Ok(ListReply { all_users, followers })
+        });
+        match lists.await {
+            Ok(lists) => Ok(Response::new(lists)),
+            Err(ClientError::Refused { code, .. }) if words::is_about_a_name(code) => {
+                Ok(Response::new(ListReply::default()))
+            }
+            Err(error) => Err(status(error)),
+        }
+    }
+
+    async fn follow(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
+        let call = request.into_inner();
+        let done = held(async { self.of(&call.username).await?.follow(target(&call)).await });
+        let outcome = told(done.await)?;
+        words::followed(outcome).map(reply).ok_or_else(|| unworded(outcome))
+    }
+
+    async fn un_follow(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
+        let call = request.into_inner();
+        let done = held(async { self.of(&call.username).await?.unfollow(target(&call)).await });
+        let outcome = told(done.await)?;
+        words::unfollowed(outcome).map(reply).ok_or_else(|| unworded(outcome))
+    }
+
+    type TimelineStream = timeline::Messages;
+
+    async fn timeline(
+        &self,
+        request: Request<Streaming<Message>>,
+    ) -> Result<Response<Self::TimelineStream>, Status> {
+        let Ok(permit) = Arc::clone(&self.timelines).try_acquire_owned() else {
+            let why = "this server has as many timelines open as it may: ask another";
+            return Err(Status::resource_exhausted(why));
+        };
+        let client = self.client.for_another_stream();
+        let messages = timeline::open(client, request.into_inner(), self.stop.clone(), permit);
+        Ok(Response::new(messages))
+    }
+
+    async fn register(&self, _request: Request<Regmessage>) -> Result<Response<Reply>, Status> {
+        Err(Status::unimplemented("masters report to the router by a protocol of their own"))
+    }
+
+    async fn report_crash(&self, request: Request<Regmessage>) -> Result<Response<Reply>, Status> {
+        let Regmessage { hostname, port } = request.into_inner();
+        let claimed = format!("{hostname}:{port}");
+        let mut location = self.location.clone();
+        let disproved = location.wait_for(|location| {
+            location.available.as_ref().is_some_and(|available| available.address != claimed)
+        });
+        let _its_word_is_not_enough = timeout(CLAIM_PROVES_WITHIN, disproved).await.is_ok();
+        // Where there is still nobody, the client had better ask the same one again.
+        let (hostname, port) = match self.available().await {
+            Some((hostname, port)) => (hostname, port.to_string()),
+            None => (hostname, port),
+        };
+        Ok(Response::new(Reply { msg: String::new(), hostname, port }))
+    }
+}
+
+/// A refusal that no classic client expects.
+fn unworded(outcome: Result<(), Code>) -> Status {
+    Status::new(outcome.err().unwrap_or(Code::Internal), "the request was refused")
+}

@@ -1,0 +1,164 @@
+//! One classic timeline: what is read from it are posts, what is written to it are others' posts.
+//!
+//! Reading and writing do not wait for each other, so that who does not read can still post. A
+//! reader who is slow holds up its own stream alone: behind the few messages here, the subscription
+//! and its server hold a bounded number, and what they drop is read again from the cursor.
+//! A failover is a pause. The stream ends, with a status that says why, when this server stops, when
+//! the user may not be spoken for, and when a post could not be stored in time.
+
+use std::pin::Pin;
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    time::timeout,
+};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use super::{
+    service::{HOLD, held, status},
+    words,
+};
+use crate::{
+    client::{Client, ClientError, Cursor, Post},
+    domain::UnixMillis,
+    host::clock,
+    wire::classic::Message,
+};
+
+/// What a classic client receives.
+pub type Messages = Pin<Box<dyn Stream<Item = Result<Message, Status>> + Send>>;
+
+/// As many posts as the classic server begins with.
+const FIRST_POSTS: u32 = 20;
+/// Messages between the task and the connection's own buffers.
+const MESSAGES_WAITING: usize = 16;
+/// Who tells that a post was refused: no account can have this name.
+const SERVER: &str = "*tinysns*";
+
+/// Serves one timeline until its client leaves, or `stop`.
+pub fn open(
+    client: Client,
+    incoming: Streaming<Message>,
+    stop: CancellationToken,
+    permit: OwnedSemaphorePermit,
+) -> Messages {
+    let (outgoing, messages) = mpsc::channel(MESSAGES_WAITING);
+    tokio::spawn(async move {
+        let _permit = permit;
+        let ended = tokio::select! {
+            ended = converse(&client, incoming, &outgoing) => ended,
+            () = stop.cancelled() => {
+                Err(Status::unavailable("this server is stopping: log in at the router again"))
+            }
+        };
+        if let Err(status) = ended {
+            // Fails only where the client has left.
+            let _left = outgoing.send(Err(status)).await;
+        }
+    });
+    Box::pin(ReceiverStream::new(messages))
+}
+
+type Outgoing = mpsc::Sender<Result<Message, Status>>;
+
+async fn converse(
+    client: &Client,
+    mut incoming: Streaming<Message>,
+    outgoing: &Outgoing,
+) -> Result<(), Status> {
+    let handshake = timeout(HOLD, incoming.message()).await;
+    let silent = |_| Status::deadline_exceeded("the first message says who is there: none came");
+    let Some(Message { username, .. }) = handshake.map_err(silent)?? else {
+        return Ok(());
+    };
+    let (first, mut live) = held(async {
+        client.log_in_existing(&username, None).await?;
+        let page = client.timeline(Cursor::Newest, FIRST_POSTS).await?;
+        let live = client.subscribe(Some(page.as_of)).await?;
+        Ok((page.posts, live))
+    })
+    .await
+    .map_err(status)?;
+
+    let delivering = async {
+        for post in first {
+            if outgoing.send(Ok(message(post))).await.is_err() {
+                return Ok(());
+            }
+        }
+        loop {
+            let post = tokio::select! {
+                post = live.next() => post,
+                () = outgoing.closed() => return Ok(()),
+            };
+            match post {
+                Some(Ok(post)) => {
+                    if outgoing.send(Ok(message(post))).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                Some(Err(error)) => return Err(status(error)),
+                None => return Ok(()),
+            }
+        }
+    };
+    // A client that says no more still listens; one that has left may have said something last.
+    tokio::try_join!(delivering, post_all(client, incoming, outgoing))?;
+    Ok(())
+}
+
+/// Publishes what comes, in order, each post once it is known what became of the one before.
+async fn post_all(
+    client: &Client,
+    mut incoming: Streaming<Message>,
+    outgoing: &Outgoing,
+) -> Result<(), Status> {
+    while let Some(Message { msg, .. }) = incoming.message().await? {
+        let text = msg.trim_end();
+        if text.trim_start().is_empty() {
+            continue;
+        }
+        match client.publish(text).await {
+            Ok(_) => {}
+            // The protocol has no reply to a post, so the refusal comes as a post.
+            Err(ClientError::Refused { message, .. }) => {
+                let note = Message {
+                    username: SERVER.to_owned(),
+                    msg: words::not_posted(&message),
+                    timestamp: Some(timestamp(clock::now())),
+                };
+                // A client that has left reads no refusals.
+                let _left = outgoing.send(Ok(note)).await;
+            }
+            Err(error) => return Err(status(error)),
+        }
+    }
+    Ok(())
+}
+
+fn message(post: Post) -> Message {
+    Message {
+        username: post.author,
+        msg: post.text + "\n",
+        timestamp: Some(timestamp(post.posted_at)),
+    }
+}
+
+fn timestamp(at: UnixMillis) -> prost_types::Timestamp {
+    let nanos = i32::try_from(at.rem_euclid(1_000) * 1_000_000).expect("less than a second");
+    prost_types::Timestamp { seconds: at.div_euclid(1_000), nanos }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_and_after_the_epoch_are_told_in_seconds_and_nanoseconds() {
+        for (at, seconds, nanos) in [(0, 0, 0), (1_500, 1, 500_000_000), (-1, -1, 999_000_000)] {
+            assert_eq!(timestamp(at), prost_types::Timestamp { seconds, nanos }, "{at}");
+        }
+    }
+}

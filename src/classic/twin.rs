@@ -1,0 +1,50 @@
+//! The same service under the protocol's second package, `csce438`: only the calls' paths differ.
+
+use std::task::{Context, Poll};
+
+use tonic::{
+    codegen::{Service, http},
+    server::NamedService,
+};
+
+const PACKAGE: &str = "/csce662.";
+const TWIN_PACKAGE: &str = "/csce438.";
+
+/// Passes calls of the second package on to the service of the first.
+#[derive(Clone)]
+pub struct Twin<S> {
+    service: S,
+}
+
+impl<S> Twin<S> {
+    /// Of `service`, which is that of `csce662`.
+    pub fn new(service: S) -> Self {
+        Self { service }
+    }
+}
+
+impl<S> NamedService for Twin<S> {
+    const NAME: &'static str = "csce438.SNSService";
+}
+
+impl<S, Body> Service<http::Request<Body>> for Twin<S>
+where
+    S: Service<http::Request<Body>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let path = request.uri().path().replacen(TWIN_PACKAGE, PACKAGE, 1);
+        // What does not parse stays as it is, and is a path that nobody serves.
+        if let Ok(uri) = path.parse() {
+            *request.uri_mut() = uri;
+        }
+        self.service.call(request)
+    }
+}

@@ -1,0 +1,68 @@
+//! What a classic reply says: clients compare it letter by letter. Pure.
+
+use tonic::Code;
+
+pub const LOGGED_IN: &str = "Login Successful!";
+
+/// What a follow came to; none where the protocol has no words for it.
+pub fn followed(outcome: Result<(), Code>) -> Option<&'static str> {
+    match outcome {
+        Ok(()) => Some("Join Successful"),
+        Err(Code::AlreadyExists) => Some("Join Failed -- Already Following User"),
+        Err(code) if is_about_a_name(code) => Some("Join Failed -- Invalid Username"),
+        Err(_) => None,
+    }
+}
+
+/// What an unfollow came to; none where the protocol has no words for it.
+pub fn unfollowed(outcome: Result<(), Code>) -> Option<&'static str> {
+    match outcome {
+        Ok(()) => Some("Leave Successful"),
+        Err(Code::FailedPrecondition) => Some("Leave Failed -- Not Following User"),
+        Err(code) if is_about_a_name(code) => Some("Leave Failed -- Invalid Username"),
+        Err(_) => None,
+    }
+}
+
+/// A login that is refused for good, to a client that takes anything but success for a crash.
+pub fn not_logged_in(why: &str) -> String {
+    format!("Login Failed -- {why}")
+}
+
+/// A post that was refused.
+pub fn not_posted(why: &str) -> String {
+    format!("not posted: {why}\n")
+}
+
+/// No user of that name, no valid name, or a name that this protocol may not act for.
+pub fn is_about_a_name(code: Code) -> bool {
+    matches!(code, Code::NotFound | Code::InvalidArgument | Code::PermissionDenied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_told_to_the_letter() {
+        for (outcome, follow, unfollow) in [
+            (Ok(()), Some("Join Successful"), Some("Leave Successful")),
+            (
+                Err(Code::NotFound),
+                Some("Join Failed -- Invalid Username"),
+                Some("Leave Failed -- Invalid Username"),
+            ),
+            (
+                Err(Code::InvalidArgument),
+                Some("Join Failed -- Invalid Username"),
+                Some("Leave Failed -- Invalid Username"),
+            ),
+            (Err(Code::AlreadyExists), Some("Join Failed -- Already Following User"), None),
+            (Err(Code::FailedPrecondition), None, Some("Leave Failed -- Not Following User")),
+            (Err(Code::Internal), None, None),
+        ] {
+            assert_eq!(followed(outcome), follow, "{outcome:?}");
+            assert_eq!(unfollowed(outcome), unfollow, "{outcome:?}");
+        }
+    }
+}
