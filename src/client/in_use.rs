@@ -1,6 +1,7 @@
 //! Which server is in use, and how long the last move took.
 
 use std::{
+    mem,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -15,8 +16,10 @@ pub struct InUse {
     /// Which one.
     pub server: Server,
     /// From the first failure of the server before to the first answer of this one; absent for
-    /// the first server.
+    /// the first server, and once this one has failed itself.
     pub move_took: Option<Duration>,
+    /// False from its first failure until it, or another, answers.
+    pub answers: bool,
 }
 
 /// Learns from all calls of one client.
@@ -37,11 +40,15 @@ impl Tracker {
 
     /// `server` has failed a call, or was left for another.
     pub fn trouble(&self, server: &Server, now: Instant) {
-        let concerns_it = |in_use: &InUse| in_use.server.address == server.address;
-        if self.in_use.borrow().as_ref().is_some_and(concerns_it) {
-            let mut since = self.trouble_since.lock().unwrap_or_else(PoisonError::into_inner);
-            since.get_or_insert(now);
-        }
+        self.in_use.send_if_modified(|in_use| match in_use {
+            Some(in_use) if in_use.server.address == server.address => {
+                let mut since = self.trouble_since.lock().unwrap_or_else(PoisonError::into_inner);
+                since.get_or_insert(now);
+                in_use.move_took = None;
+                mem::replace(&mut in_use.answers, false)
+            }
+            _ => false,
+        });
     }
 
     /// `server` has answered what it was asked at `asked_at`.
@@ -53,13 +60,13 @@ impl Tracker {
                 Some(before) if before.server.address == server.address => {
                     *since = None;
                     before.server.term = before.server.term.max(server.term);
-                    return false;
+                    return !mem::replace(&mut before.answers, true);
                 }
                 // A late answer of the server that was left.
                 Some(before) if before.server.term > server.term => return false,
                 Some(_) => Some(now - since.take().unwrap_or(asked_at)),
             };
-            *in_use = Some(InUse { server: server.clone(), move_took });
+            *in_use = Some(InUse { server: server.clone(), move_took, answers: true });
             true
         });
     }
@@ -85,11 +92,32 @@ mod tests {
         tracker.trouble(&server(1, 5), after(10));
         tracker.trouble(&server(1, 5), after(16));
         tracker.answered(&server(2, 6), after(20), after(22));
-        let moved = InUse { server: server(2, 6), move_took: Some(Duration::from_millis(12)) };
+        let move_took = Some(Duration::from_millis(12));
+        let moved = InUse { server: server(2, 6), move_took, answers: true };
         assert_eq!(watch.borrow_and_update().clone(), Some(moved));
 
         tracker.answered(&server(1, 5), after(9), after(30));
         tracker.answered(&server(2, 7), after(31), after(32));
         assert!(!watch.has_changed().expect("the tracker lives"), "neither is a move");
+    }
+
+    #[test]
+    fn a_server_that_answers_again_has_not_been_moved_to() {
+        let tracker = Tracker::new();
+        let mut watch = tracker.watch();
+        let start = Instant::now();
+        let mut seen = || {
+            let in_use = watch.borrow_and_update().clone().expect("one has answered");
+            (in_use.answers, in_use.move_took)
+        };
+        tracker.answered(&server(1, 5), start, start);
+        tracker.answered(&server(2, 6), start, start);
+        assert_eq!(seen(), (true, Some(Duration::ZERO)));
+        tracker.trouble(&server(1, 5), start);
+        assert_eq!(seen(), (true, Some(Duration::ZERO)), "another server's trouble");
+        tracker.trouble(&server(2, 6), start);
+        assert_eq!(seen(), (false, None));
+        tracker.answered(&server(2, 6), start, start);
+        assert_eq!(seen(), (true, None));
     }
 }

@@ -16,6 +16,13 @@ pub struct Server {
     pub term: u64,
 }
 
+impl Server {
+    /// What to call it: its name where that is known.
+    pub fn label(&self) -> &str {
+        if self.name.is_empty() { &self.address } else { &self.name }
+    }
+}
+
 /// What is known of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {

@@ -86,6 +86,14 @@ pub fn plan(own: NodeId, nodes: &[Observed]) -> Option<Change> {
     })
 }
 
+/// How many of the living voters may die at once and leave a quorum that can go on without them.
+pub fn spare(nodes: &[Observed]) -> usize {
+    let voters = || nodes.iter().filter(|node| node.part == Part::Voter);
+    let living = voters().filter(|node| !matches!(node.health, Health::Dead | Health::Gone));
+    let quorum = voters().count() / 2 + 1;
+    living.count().saturating_sub(quorum)
+}
+
 fn voters(own: NodeId, nodes: &[Observed]) -> BTreeSet<NodeId> {
     let votes = |node: &&Observed| match node.part {
         _ if node.id == own => true,
@@ -131,6 +139,21 @@ mod tests {
         match plan(LEADER, nodes) {
             Some(Change::Voters(voters)) => Some(voters.into_iter().collect()),
             _ => None,
+        }
+    }
+
+    #[test]
+    fn every_death_takes_one_off_what_may_be_lost() {
+        for (masters, dead, spared) in
+            [(8, 0, 4), (8, 1, 3), (8, 2, 2), (8, 4, 0), (8, 5, 0), (4, 1, 1), (2, 0, 1), (2, 1, 0)]
+        {
+            let mut nodes: Vec<_> = (1..=masters).map(settled).collect();
+            nodes.push(settled(WITNESS));
+            nodes.push(node(10, Part::Learner, Health::CaughtUp));
+            for lost in nodes.iter_mut().take(dead) {
+                lost.health = Health::Dead;
+            }
+            assert_eq!(spare(&nodes), spared, "{dead} of {masters}");
         }
     }
 

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     NodeInfo,
-    membership::{Change, Health, Observed, Part, plan},
+    membership::{Change, Health, Observed, Part, plan, spare},
     node::Node,
     peers::Contact,
 };
@@ -32,8 +32,11 @@ const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 /// Entries that a caught-up node may be behind: what is under way.
 const NEARLY: u64 = 64;
 /// How long a new leader leaves the membership as it is: the clients of the one before are waiting,
-/// and every change costs the nodes, and their disks, two more rounds. A quorum was just found.
+/// and every change costs the nodes, and their disks, two more rounds.
 const CLIENTS_FIRST: Duration = Duration::from_millis(50);
+/// It does so only where this many more may die meanwhile without taking the quorum along: the
+/// leader itself, the one after it, and one for good measure.
+const SPARE: usize = 3;
 /// A change that takes longer has lost its quorum; it stays proposed, and is looked at again.
 const CHANGE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -83,16 +86,24 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
             leading = Leading::default();
             continue;
         }
-        if leading.since.get_or_insert_with(Instant::now).elapsed() < CLIENTS_FIRST {
+        let roster = roster.borrow_and_update().clone();
+        let observed = leading.observe(&node, &roster);
+        if leading.is_new() && is_settled(&node) && spare(&observed) >= SPARE {
             continue;
         }
-        let roster = roster.borrow_and_update().clone();
         while let Some(change) = plan(node.id(), &leading.observe(&node, &roster)) {
             if !make(&node, change).await {
                 break;
             }
         }
     }
+}
+
+/// Whether no change of the membership is half made.
+fn is_settled(node: &Node) -> bool {
+    let metrics = node.raft().metrics();
+    let metrics = metrics.borrow();
+    metrics.membership_config.membership().get_joint_config().len() == 1
 }
 
 /// What a leader remembers from look to look.
@@ -103,6 +114,10 @@ struct Leading {
 }
 
 impl Leading {
+    fn is_new(&self) -> bool {
+        self.since.is_none_or(|since| since.elapsed() < CLIENTS_FIRST)
+    }
+
     fn observe(&mut self, node: &Node, roster: &Roster) -> Vec<Observed> {
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);

@@ -292,6 +292,13 @@ pub static KEYS: &[Key] = &[
         "Keeps the lines typed, for the next time",
     ),
     Key::new(
+        "full_screen",
+        &[Role::Client],
+        Some("on"),
+        Kind::Choice(&["on", "off"]),
+        "Whether the timeline has the whole screen, on a terminal that can do that",
+    ),
+    Key::new(
         "address",
         &[Role::Healthcheck],
         Some("localhost:3010"),

@@ -57,6 +57,7 @@ impl Layers {
                 .map_err(|_| self.refuse("user", format!("{user:?}")))?,
             password_file: self.optional_text("password_file")?.map(PathBuf::from),
             history_file: self.optional_text("history_file")?.map(PathBuf::from),
+            full_screen: self.text("full_screen")? == "on",
         })
     }
 

@@ -103,6 +103,8 @@ pub struct TerminalSettings {
     pub password_file: Option<PathBuf>,
     /// Keeps the lines typed; without it they are forgotten.
     pub history_file: Option<PathBuf>,
+    /// Whether the timeline may have the whole screen.
+    pub full_screen: bool,
 }
 
 /// Settings of `tinysns status`.

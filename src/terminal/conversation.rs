@@ -8,6 +8,7 @@ use super::{
     UNAVAILABLE,
     command::{self, Command, TimelineLine},
     completion::Names,
+    fullscreen,
     input::{Input, Line, Prompt},
     sanitise,
     screen::Screen,
@@ -31,6 +32,8 @@ pub struct Conversation {
     /// True where the input is an editor, which prints prompts itself, and whose end only ends the
     /// timeline when it comes there.
     pub is_edited: bool,
+    /// True where the timeline may have the whole screen.
+    pub is_full_screen: bool,
 }
 
 /// What comes after the timeline.
@@ -113,6 +116,13 @@ impl Conversation {
     async fn timeline(&mut self, page: Page, subscription: Subscription) -> io::Result<Next> {
         self.screen.say(words::SUCCESS)?;
         self.screen.say(words::IN_TIMELINE)?;
+        if self.is_full_screen {
+            let _quiet = self.screen.leave();
+            return Ok(match fullscreen::run(&self.client, &page, subscription).await? {
+                fullscreen::End::Left => Next::Command,
+                fullscreen::End::Interrupted => Next::Exit(ExitCode::from(INTERRUPTED)),
+            });
+        }
         for post in &page.posts {
             self.screen.say(&words::post(post, &Local))?;
         }
@@ -243,6 +253,7 @@ mod tests {
             screen: Screen::new(Box::new(paper.clone()), Notices::plain()),
             names: Names::default(),
             is_edited: false,
+            is_full_screen: false,
         };
         (conversation, paper)
     }

@@ -2,7 +2,8 @@
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `conversation` | commands in, words out; the timeline |
+//! | `conversation` | commands in, words out; the timeline, line by line |
+//! | `fullscreen` | the timeline on a whole screen |
 //! | `command` | pure: what a line asks for |
 //! | `words` | pure: every word that is printed |
 //! | `sanitise` | pure: makes other people's text harmless |
@@ -15,13 +16,14 @@
 mod command;
 mod completion;
 mod conversation;
+mod fullscreen;
 mod input;
 mod sanitise;
 mod screen;
 mod words;
 
 use std::{
-    fs,
+    env, fs,
     io::{self, IsTerminal as _},
     path::Path,
     process::ExitCode,
@@ -70,13 +72,20 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     let _moves = AbortOnDropHandle::new(tokio::spawn(tell_moves(client.clone(), notices.clone())));
     let _names = AbortOnDropHandle::new(tokio::spawn(learn_names(client.clone(), names.clone())));
     let screen = Screen::new(Box::new(io::stdout()), notices);
-    let ended = Conversation { client, input, screen, names, is_edited }.hold().await;
+    let is_full_screen = is_edited && settings.full_screen && has_a_screen();
+    let conversation = Conversation { client, input, screen, names, is_edited, is_full_screen };
+    let ended = conversation.hold().await;
     match ended {
         Ok(code) => Ok(code),
         // Whoever read our output has gone, like `head`: nothing is left to do.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the terminal can do more than print line after line.
+fn has_a_screen() -> bool {
+    env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
 }
 
 /// The first line of `file`.

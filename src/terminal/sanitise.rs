@@ -17,6 +17,12 @@ pub fn text(text: &str) -> String {
     clean(text, INDENT)
 }
 
+/// Harmless text that may have several lines, for a place of its own where no line of it can pass
+/// for another's.
+pub fn block(text: &str) -> String {
+    clean(text, "\n")
+}
+
 /// Harmless text on a single line.
 pub fn line(text: &str) -> String {
     clean(text, " ")
@@ -112,6 +118,7 @@ mod tests {
             assert_eq!(text(dangerous), harmless, "{dangerous:?}");
         }
         assert_eq!(line("two\nlines"), "two lines");
+        assert_eq!(block("two\u{2028}lines\u{7}"), "two\nlines\u{fffd}");
     }
 
     #[test]

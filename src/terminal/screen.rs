@@ -5,6 +5,10 @@
 
 use std::{
     io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -25,6 +29,19 @@ pub struct Screen {
 pub struct Notices {
     /// Absent where no line is edited.
     editor: Option<mpsc::Sender<String>>,
+    /// Set while something else has the whole screen, and tells of everything itself.
+    is_quiet: Arc<AtomicBool>,
+}
+
+/// Keeps notices quiet until it is dropped.
+pub struct Quiet {
+    is_quiet: Arc<AtomicBool>,
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        self.is_quiet.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Screen {
@@ -49,6 +66,12 @@ impl Screen {
         }
     }
 
+    /// Leaves the screen to something else.
+    pub fn leave(&self) -> Quiet {
+        self.notices.is_quiet.store(true, Ordering::Relaxed);
+        Quiet { is_quiet: Arc::clone(&self.notices.is_quiet) }
+    }
+
     /// Tells of trouble, beside the conversation.
     pub async fn notice(&self, words: String) {
         self.notices.tell(words).await;
@@ -58,7 +81,7 @@ impl Screen {
 impl Notices {
     /// On standard error.
     pub fn plain() -> Self {
-        Self { editor: None }
+        Self { editor: None, is_quiet: Arc::default() }
     }
 
     /// Through the editor.
@@ -70,11 +93,12 @@ impl Notices {
                 let _ = printer.print(words);
             }
         });
-        Self { editor: Some(sender) }
+        Self { editor: Some(sender), is_quiet: Arc::default() }
     }
 
     pub async fn tell(&self, words: String) {
         match &self.editor {
+            _ if self.is_quiet.load(Ordering::Relaxed) => {}
             // Fails only while the conversation ends.
             Some(editor) => drop(editor.send(words).await),
             None => complain(words.trim_end()),

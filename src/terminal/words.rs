@@ -82,9 +82,7 @@ pub fn not_posted(error: &ClientError) -> String {
 /// A move to another server.
 pub fn moved(in_use: &InUse) -> Option<String> {
     let took = in_use.move_took?.as_millis();
-    let InUse { server, .. } = in_use;
-    let name = if server.name.is_empty() { &server.address } else { &server.name };
-    Some(format!("moved to {} in {took} ms\n", sanitise::line(name)))
+    Some(format!("moved to {} in {took} ms\n", sanitise::line(in_use.server.label())))
 }
 
 #[cfg(test)]
@@ -144,7 +142,7 @@ mod tests {
     #[test]
     fn tells_of_moves_and_not_of_the_first_server() {
         let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
-        let first = InUse { server, move_took: None };
+        let first = InUse { server, move_took: None, answers: true };
         assert_eq!(moved(&first), None);
         let second = InUse { move_took: Some(Duration::from_micros(12_400)), ..first };
         assert_eq!(moved(&second).as_deref(), Some("moved to server-4 in 12 ms\n"));

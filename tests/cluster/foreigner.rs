@@ -14,7 +14,7 @@ use super::processes::DEADLINE;
 
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/classic_client.py");
 const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/classic/sns.proto");
-/// From PyPI.
+/// From `PyPI`.
 const PACKAGES: [&str; 2] = ["grpcio==1.74.0", "grpcio-tools==1.74.0"];
 
 /// A Python that has gRPC.

@@ -1,0 +1,312 @@
+//! The full-screen timeline as it looks. Pure: a model becomes a frame.
+
+use chrono::TimeZone;
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::{Modifier, Style},
+    text::{Line, Span},
+    widgets::{Paragraph, Wrap},
+};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{
+    layout::{Block, INDENT},
+    model::Model,
+    position::Position,
+};
+
+const STATUS: Style = Style::new().add_modifier(Modifier::REVERSED);
+const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
+const EMPTY: &str = "Nothing here yet: the posts of the people whom you FOLLOW appear here.";
+const HINT: &str = "Write a post; Enter posts it, PageUp scrolls back, Ctrl-D leaves";
+const PROMPT: &str = "> ";
+
+/// Draws everything, with dates in `zone`.
+pub fn draw<Zone: TimeZone>(model: &Model, zone: &Zone, frame: &mut Frame<'_>)
+where
+    Zone::Offset: std::fmt::Display,
+{
+    // The writing line is the last to go on a screen that has no room for everything.
+    let [posts, status, writing] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Max(1), Constraint::Length(1)])
+            .areas(frame.area());
+    draw_posts(model, zone, posts, frame);
+    draw_status(model, status, frame);
+    draw_writing(model, writing, frame);
+}
+
+/// From the lowest line in sight upwards.
+fn draw_posts<Zone: TimeZone>(model: &Model, zone: &Zone, area: Rect, frame: &mut Frame<'_>)
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let mut free = area;
+    if model.position() == Position::Newest {
+        for unsent in model.unsent().rev() {
+            free = draw_block(&Block::of_unsent(unsent, model.user()), 0, free, frame);
+        }
+    }
+    let sheet = model.sheet();
+    let Some((last, mut hidden)) = sheet.place(model.position()) else {
+        if free == area {
+            let words = Paragraph::new(EMPTY).wrap(Wrap { trim: true }).style(FAINT);
+            frame.render_widget(words, area);
+        }
+        return;
+    };
+    for entry in sheet.window.entries().range(..=last).rev() {
+        if free.height == 0 {
+            return;
+        }
+        let block = Block::of_post(entry, model.user(), model.now(), zone);
+        free = draw_block(&block, std::mem::take(&mut hidden), free, frame);
+    }
+}
+
+/// Draws a post at the bottom of the free area, without its last `hidden` lines; returns what is
+/// free then.
+fn draw_block(block: &Block<'_>, hidden: usize, free: Rect, frame: &mut Frame<'_>) -> Rect {
+    let height = block.height(free.width) - hidden;
+    let room = usize::from(free.height);
+    // Its first lines are above the screen.
+    let cut = height.saturating_sub(room);
+    let rows = u16::try_from(height - cut).unwrap_or(u16::MAX);
+    let area = Rect { y: free.bottom() - rows, height: rows, ..free };
+    let text = match cut.checked_sub(1) {
+        Some(text_cut) => {
+            frame.render_widget(block.text_from(text_cut), indented(area));
+            return Rect { height: 0, ..free };
+        }
+        None => Rect { y: area.y + 1, height: rows - 1, ..area },
+    };
+    frame.render_widget(&block.head, Rect { height: 1, ..area });
+    frame.render_widget(block.text_from(0), indented(text));
+    Rect { height: free.height - rows, ..free }
+}
+
+fn indented(area: Rect) -> Rect {
+    let indent = INDENT.min(area.width.saturating_sub(1));
+    Rect { x: area.x + indent, width: area.width - indent, ..area }
+}
+
+fn draw_status(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let mut left = format!(" {} · {}", model.user(), model.connection());
+    if let Some(notice) = model.notice() {
+        left = format!("{left} · {notice}");
+    }
+    let right = match (model.unseen(), model.position()) {
+        (1, _) => "1 new post below (End) ".to_owned(),
+        (unseen @ 2.., _) => format!("{unseen} new posts below (End) "),
+        (0, Position::Back { .. }) if model.loading().is_some() => "loading… ".to_owned(),
+        (0, Position::Back { .. }) => "scrolled back (End) ".to_owned(),
+        (0, Position::Newest) if model.written() > 0 => format!("{} ", model.written()),
+        (0, Position::Newest) => String::new(),
+    };
+    let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX);
+    let [left_area, right_area] =
+        Layout::horizontal([Constraint::Fill(1), Constraint::Length(right_width)]).areas(area);
+    frame.buffer_mut().set_style(area, STATUS);
+    frame.render_widget(Line::styled(left, STATUS), left_area);
+    frame.render_widget(Line::styled(right, STATUS), right_area);
+}
+
+fn draw_writing(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let shown = model.writing();
+    let prompt = PROMPT.width();
+    let columns = usize::from(area.width).saturating_sub(prompt).max(1);
+    // The cursor stays in sight; so much of the line's beginning does not.
+    let scrolled = (shown.cursor + 1).saturating_sub(columns);
+    let [before, after] = shown.parts;
+    let line = if before.is_empty() && after.is_empty() {
+        Line::from(vec![Span::raw(PROMPT), Span::styled(HINT, FAINT)])
+    } else {
+        Line::from(vec![Span::raw(PROMPT), Span::raw(from_column(&before, scrolled)), after.into()])
+    };
+    frame.render_widget(line, area);
+    let column = (prompt + shown.cursor - scrolled).min(usize::from(area.width).saturating_sub(1));
+    frame.set_cursor_position((area.x + u16::try_from(column).unwrap_or(0), area.y));
+}
+
+/// What stands from a column on. Of a wide character that is cut in half, a space is left.
+fn from_column(text: &str, column: usize) -> String {
+    use unicode_segmentation::UnicodeSegmentation as _;
+    let mut at = 0;
+    let mut rest = text.graphemes(true);
+    while at < column {
+        match rest.next() {
+            Some(grapheme) => at += grapheme.width(),
+            None => return String::new(),
+        }
+    }
+    " ".repeat(at - column) + rest.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::Utc;
+    use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+    use ratatui::{Terminal, backend::TestBackend, style::Color};
+
+    use super::*;
+    use crate::{
+        client::{InUse, Page, Post, Server},
+        terminal::fullscreen::model::Event,
+    };
+
+    const NOW: i64 = 1_517_528_845_000;
+    const SIZE: (u16, u16) = (40, 8);
+
+    fn post(id: u64, author: &str, text: &str) -> Post {
+        let age = i64::try_from(100 - id).expect("small") * 1_000;
+        Post { id, author: author.to_owned(), posted_at: NOW - age, text: text.to_owned() }
+    }
+
+    /// The timeline of u1, with these posts, newest first.
+    fn model(posts: Vec<Post>) -> Model {
+        Model::new("u1".to_owned(), &Page { posts, as_of: 90, more: false }, SIZE, NOW)
+    }
+
+    fn terminal(model: &Model, (columns, rows): (u16, u16)) -> Terminal<TestBackend> {
+        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a screen");
+        terminal.draw(|frame| draw(model, &Utc, frame)).expect("drawn");
+        terminal
+    }
+
+    fn assert_screen(model: &Model, lines: [&str; 8]) {
+        let drawn = terminal(model, SIZE).backend().to_string();
+        let drawn: Vec<&str> =
+            drawn.lines().map(|line| line.trim_matches('"').trim_end()).collect();
+        assert_eq!(drawn, lines);
+    }
+
+    fn press(model: &mut Model, code: KeyCode) {
+        model.update(Event::Input(Input::Key(KeyEvent::new(code, KeyModifiers::NONE))));
+    }
+
+    #[test]
+    fn an_empty_timeline_says_what_will_be_there() {
+        assert_screen(
+            &model(vec![]),
+            [
+                "Nothing here yet: the posts of the",
+                "people whom you FOLLOW appear here.",
+                "",
+                "",
+                "",
+                "",
+                " u1 · looking for a server…",
+                "> Write a post; Enter posts it, PageUp s",
+            ],
+        );
+    }
+
+    #[test]
+    fn posts_stand_at_the_bottom_wrapped_and_with_their_age() {
+        let long = "so much to say that one line is not enough 👍🏽";
+        let mut model = model(vec![post(88, "u3", long), post(40, "u2", "hello")]);
+        let server = Server { name: "server-4".to_owned(), address: String::new(), term: 1 };
+        let move_took = Some(Duration::from_millis(12));
+        model.update(Event::Server(InUse { server, move_took, answers: true }));
+        for character in "draft".chars() {
+            press(&mut model, KeyCode::Char(character));
+        }
+        assert_screen(
+            &model,
+            [
+                "",
+                "u2  1 min",
+                "  hello",
+                "u3  12 s",
+                "  so much to say that one line is not",
+                "  enough 👍🏽",
+                " u1 · moved to server-4 in 12 ms      5",
+                "> draft",
+            ],
+        );
+        model.update(Event::Tick(NOW + 60_000));
+        let drawn = terminal(&model, SIZE).backend().to_string();
+        assert!(drawn.contains("u3  1 min") && drawn.contains(" u1 · server-4 "), "{drawn}");
+    }
+
+    #[test]
+    fn scrolling_back_hides_the_lowest_lines_first_and_counts_what_comes() {
+        let mut model = model((1..=5).rev().map(|id| post(id, "u2", "one\ntwo")).collect());
+        press(&mut model, KeyCode::Up);
+        model.update(Event::Arrived(post(91, "u2", "unseen")));
+        assert_screen(
+            &model,
+            [
+                "  two",
+                "u2  1 min",
+                "  one",
+                "  two",
+                "u2  1 min",
+                "  one",
+                " u1 · looking fo1 new post below (End)",
+                "> Write a post; Enter posts it, PageUp s",
+            ],
+        );
+        press(&mut model, KeyCode::End);
+        let drawn = terminal(&model, SIZE).backend().to_string();
+        assert!(drawn.contains("unseen") && !drawn.contains("below"), "{drawn}");
+    }
+
+    #[test]
+    fn a_post_of_ones_own_is_shown_before_it_is_made() {
+        let mut model = model(vec![]);
+        press(&mut model, KeyCode::Char('x'));
+        press(&mut model, KeyCode::Enter);
+        let drawn = terminal(&model, SIZE).backend().to_string();
+        assert!(drawn.contains("u1  sending…") && drawn.contains("  x  "), "{drawn}");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_shows_where_the_cursor_is() {
+        let mut model = model(vec![]);
+        for character in "0123456789".repeat(4).chars().chain("日本".chars()) {
+            press(&mut model, KeyCode::Char(character));
+        }
+        let mut terminal = terminal(&model, (12, 3));
+        terminal.backend_mut().assert_cursor_position((11, 2));
+        let drawn = terminal.backend().to_string();
+        assert!(drawn.contains("> 56789日本"), "{drawn}");
+    }
+
+    #[test]
+    fn no_line_of_a_post_reaches_the_first_column() {
+        let forged = post(90, "u2", "a\nu9  now\n  forged\u{1b}[2J");
+        let drawn = terminal(&model(vec![forged]), SIZE).backend().to_string();
+        assert!(
+            drawn.contains("\"  u9  now") && drawn.contains("    forged\u{fffd}[2J"),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn any_screen_however_small_is_drawn_on() {
+        let posts = || vec![post(90, "u2", "日本語 and more\n\nthan fits"), post(3, "u3", "")];
+        for columns in 0..6 {
+            for rows in 0..6 {
+                let mut model = model(posts());
+                model.update(Event::Input(Input::Resize(columns, rows)));
+                for code in [KeyCode::PageUp, KeyCode::Char('日'), KeyCode::Home, KeyCode::Up] {
+                    press(&mut model, code);
+                    terminal(&model, (columns, rows));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn authors_are_told_apart_from_oneself_by_colour() {
+        let mut model = model(vec![post(90, "u2", "x")]);
+        press(&mut model, KeyCode::Char('y'));
+        press(&mut model, KeyCode::Enter);
+        let terminal = terminal(&model, SIZE);
+        let colour = |row| terminal.backend().buffer()[(0, row)].fg;
+        assert_eq!((colour(2), colour(4)), (Color::Cyan, Color::Green));
+    }
+}

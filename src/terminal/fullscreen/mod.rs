@@ -1,0 +1,192 @@
+//! The timeline on a whole screen: posts above, a status line, and a line to write on.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `model` | pure: what is known, and what every event changes |
+//! | `window` | pure: the stretch of the timeline that is held |
+//! | `position` | pure: where in it the reader is |
+//! | `outbox` | pure: own posts on their way |
+//! | `writing` | pure: the line that is being written |
+//! | `draw` | pure: what it looks like |
+//! | `layout` | pure: how posts become lines |
+//! | `age` | pure: how long ago something was |
+//! | `tty` | the terminal, taken and given back |
+//!
+//! Data goes round: events → `Model::update` → effects → the client → events.
+
+mod age;
+mod draw;
+mod layout;
+mod model;
+mod outbox;
+mod position;
+mod tty;
+mod window;
+mod writing;
+
+use std::{
+    future::{self, Future},
+    io,
+    pin::Pin,
+    time::Duration,
+};
+
+use chrono::Local;
+use crossterm::event::EventStream;
+use futures::{StreamExt as _, stream::Fuse};
+use tokio::{
+    sync::watch,
+    time::{Interval, MissedTickBehavior, interval},
+};
+
+use super::sanitise;
+use crate::{
+    client::{Client, ClientError, Cursor, InUse, Page, Subscription},
+    host::clock,
+};
+use model::{Effect, Event, Load, Model};
+use tty::Tty;
+
+/// Ages are told in seconds.
+const TICK: Duration = Duration::from_secs(1);
+/// Posts on a page that is loaded while scrolling back: some screens.
+const PAGE: u32 = 100;
+/// Events that are taken in before they are shown, where they come faster than a screen is drawn.
+const BATCH: usize = 256;
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The person has left the timeline.
+    Left,
+    /// The person has ended the program.
+    Interrupted,
+}
+
+/// Something under way, whose outcome is an event.
+type UnderWay = Pin<Box<dyn Future<Output = Event> + Send>>;
+
+/// Shows the timeline until the person leaves it. Fails where the terminal does.
+pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io::Result<End> {
+    let mut tty = Tty::take()?;
+    let user = sanitise::line(&client.username().unwrap_or_default());
+    let mut model = Model::new(user, page, tty.size()?, clock::now());
+    let mut sources = Sources::new(client, subscription);
+    let mut unshown = BATCH;
+    loop {
+        if unshown >= BATCH {
+            tty.draw(|frame| draw::draw(&model, &Local, frame))?;
+            unshown = 0;
+        }
+        let event = tokio::select! {
+            biased;
+            event = sources.next() => event?,
+            // Nothing else is there to be taken in.
+            () = future::ready(()), if unshown > 0 => {
+                unshown = BATCH;
+                continue;
+            }
+        };
+        unshown += 1;
+        for effect in model.update(event) {
+            match effect {
+                Effect::Publish(text) => sources.publishing = Some(publish(client.clone(), text)),
+                Effect::Load(load) => sources.loading = Some(fetch(client.clone(), load)),
+                Effect::Redraw => tty.redraw()?,
+                Effect::Suspend => tty.suspend()?,
+                Effect::Leave => return Ok(End::Left),
+                Effect::Interrupt => return Ok(End::Interrupted),
+            }
+        }
+    }
+}
+
+fn publish(client: Client, text: String) -> UnderWay {
+    Box::pin(async move { Event::Published(client.publish(&text).await.map_err(|e| why(&e))) })
+}
+
+fn fetch(client: Client, load: Load) -> UnderWay {
+    let cursor = match load {
+        Load::Older(id) => Cursor::Before(id),
+        Load::Newer(id) => Cursor::After(id),
+        Load::Newest => Cursor::Newest,
+    };
+    Box::pin(async move {
+        Event::Loaded(load, client.timeline(cursor, PAGE).await.map_err(|e| why(&e)))
+    })
+}
+
+fn why(error: &ClientError) -> String {
+    let why = sanitise::line(&error.to_string());
+    match error {
+        ClientError::Unanswered { .. } => format!("{why}; it may have been done all the same"),
+        _ => why,
+    }
+}
+
+/// Everything that events come from.
+struct Sources {
+    inputs: EventStream,
+    live: Fuse<Subscription>,
+    server: watch::Receiver<Option<InUse>>,
+    ticks: Interval,
+    publishing: Option<UnderWay>,
+    loading: Option<UnderWay>,
+}
+
+impl Sources {
+    fn new(client: &Client, subscription: Subscription) -> Self {
+        let mut server = client.server();
+        server.mark_changed();
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            inputs: EventStream::new(),
+            live: subscription.fuse(),
+            server,
+            ticks,
+            publishing: None,
+            loading: None,
+        }
+    }
+
+    /// The next event. What the person does comes first. May be abandoned and called again.
+    async fn next(&mut self) -> io::Result<Event> {
+        loop {
+            tokio::select! {
+                biased;
+                input = self.inputs.next() => return match input {
+                    Some(input) => Ok(Event::Input(input?)),
+                    None => Err(io::ErrorKind::UnexpectedEof.into()),
+                },
+                event = some(&mut self.publishing) => {
+                    self.publishing = None;
+                    return Ok(event);
+                }
+                event = some(&mut self.loading) => {
+                    self.loading = None;
+                    return Ok(event);
+                }
+                Ok(()) = self.server.changed() => {
+                    if let Some(in_use) = self.server.borrow_and_update().clone() {
+                        return Ok(Event::Server(in_use));
+                    }
+                }
+                _ = self.ticks.tick() => return Ok(Event::Tick(clock::now())),
+                // None once it has ended with an error.
+                Some(post) = self.live.next() => return Ok(match post {
+                    Ok(post) => Event::Arrived(post),
+                    Err(error) => Event::LiveEnded(why(&error)),
+                }),
+            }
+        }
+    }
+}
+
+/// Waits for ever where nothing is under way.
+async fn some(under_way: &mut Option<UnderWay>) -> Event {
+    match under_way {
+        Some(under_way) => under_way.await,
+        None => future::pending().await,
+    }
+}

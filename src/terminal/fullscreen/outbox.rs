@@ -1,0 +1,121 @@
+//! One's own posts on their way: they are sent one at a time, so that they keep their order, and
+//! whatever is not accepted is given back. Pure.
+
+use std::collections::VecDeque;
+
+/// Posts that may wait; a person who types that much ahead of an outage is asked to wait.
+const MOST: usize = 32;
+
+/// One post that is not made yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    /// As it was typed.
+    pub text: String,
+    /// Why it was not made; absent while it waits or is under way.
+    pub refused: Option<String>,
+}
+
+/// Posts that are not made yet, oldest first.
+#[derive(Default)]
+pub struct Outbox {
+    unsent: VecDeque<Unsent>,
+    is_sending: bool,
+}
+
+impl Outbox {
+    /// What is shown of it, oldest first.
+    pub fn unsent(&self) -> &VecDeque<Unsent> {
+        &self.unsent
+    }
+
+    /// Whether there is no room for another.
+    pub fn is_full(&self) -> bool {
+        self.unsent.len() >= MOST
+    }
+
+    /// Takes a post; it is sent when its turn comes.
+    pub fn push(&mut self, text: String) {
+        self.unsent.push_back(Unsent { text, refused: None });
+    }
+
+    /// The post to send now, if it is the turn of one.
+    pub fn send(&mut self) -> Option<String> {
+        if self.is_sending {
+            return None;
+        }
+        let next = self.unsent.iter().find(|unsent| unsent.refused.is_none())?;
+        self.is_sending = true;
+        Some(next.text.clone())
+    }
+
+    /// The post under way was made; returns its text.
+    pub fn sent(&mut self) -> Option<String> {
+        let at = self.under_way()?;
+        self.is_sending = false;
+        self.unsent.remove(at).map(|unsent| unsent.text)
+    }
+
+    /// The post under way was not made, for this reason.
+    pub fn refused(&mut self, reason: String) {
+        if let Some(at) = self.under_way() {
+            self.is_sending = false;
+            self.unsent[at].refused = Some(reason);
+        }
+    }
+
+    /// Gives the oldest post back that was not accepted, and why.
+    pub fn take_back(&mut self) -> Option<(String, String)> {
+        let at = self.unsent.iter().position(|unsent| unsent.refused.is_some())?;
+        let Unsent { text, refused } = self.unsent.remove(at)?;
+        Some((text, refused?))
+    }
+
+    fn under_way(&self) -> Option<usize> {
+        if !self.is_sending {
+            return None;
+        }
+        self.unsent.iter().position(|unsent| unsent.refused.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sends_one_at_a_time_in_order() {
+        let mut outbox = Outbox::default();
+        assert_eq!(outbox.send(), None);
+        outbox.push("one".to_owned());
+        outbox.push("two".to_owned());
+        assert_eq!(outbox.send().as_deref(), Some("one"));
+        assert_eq!(outbox.send(), None, "one is under way");
+        assert_eq!(outbox.sent().as_deref(), Some("one"));
+        assert_eq!(outbox.send().as_deref(), Some("two"));
+        assert_eq!(outbox.sent().as_deref(), Some("two"));
+        assert_eq!((outbox.send(), outbox.sent()), (None, None));
+    }
+
+    #[test]
+    fn gives_back_what_was_refused_and_sends_the_rest() {
+        let mut outbox = Outbox::default();
+        outbox.push("one".to_owned());
+        outbox.push("two".to_owned());
+        outbox.send();
+        outbox.refused("too long".to_owned());
+        assert_eq!(outbox.send().as_deref(), Some("two"));
+        assert_eq!(outbox.take_back(), Some(("one".to_owned(), "too long".to_owned())));
+        assert_eq!(outbox.take_back(), None);
+        assert_eq!(outbox.sent().as_deref(), Some("two"), "taking back did not confuse it");
+    }
+
+    #[test]
+    fn is_full_at_its_limit() {
+        let mut outbox = Outbox::default();
+        for number in 0..MOST {
+            assert!(!outbox.is_full());
+            outbox.push(number.to_string());
+        }
+        assert!(outbox.is_full());
+    }
+}

@@ -1,0 +1,188 @@
+//! Where in the timeline the reader is. Pure: heights come from the caller.
+
+use super::window::{Entry, Window};
+use crate::domain::PostId;
+
+/// What the last line above the status line is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Position {
+    /// The newest there is, also when more arrives.
+    #[default]
+    Newest,
+    /// The reader has scrolled back, and what is read stays where it is.
+    Back {
+        /// The lowest post in sight.
+        lowest: PostId,
+        /// How many of its last lines are out of sight.
+        hidden: usize,
+    },
+}
+
+/// A window as tall and wide as the screen's, with the heights of posts.
+pub struct Sheet<'a, Height: Fn(&Entry) -> usize> {
+    pub window: &'a Window,
+    /// The height of one post, in lines; at least 1.
+    pub height_of: Height,
+    /// Lines for posts on the screen.
+    pub screen: usize,
+}
+
+impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
+    /// The place in the window: an index, and how many last lines of that post are out of sight.
+    /// `None` where there are no posts.
+    pub fn place(&self, position: Position) -> Option<(usize, usize)> {
+        let last = self.window.entries().len().checked_sub(1)?;
+        Some(match position {
+            Position::Newest => (last, 0),
+            Position::Back { lowest, hidden } => {
+                let index = self.window.index_of(lowest).min(last);
+                (index, hidden.min(self.height(index) - 1))
+            }
+        })
+    }
+
+    /// `lines` further back, at most to the oldest post at the top of the screen.
+    pub fn back(&self, position: Position, lines: usize) -> Position {
+        let Some((mut index, hidden)) = self.place(position) else { return position };
+        let mut hidden = hidden + lines;
+        while hidden >= self.height(index) {
+            if index == 0 {
+                return self.oldest();
+            }
+            hidden -= self.height(index);
+            index -= 1;
+        }
+        if self.above(index, hidden, self.screen) < self.screen {
+            return self.oldest();
+        }
+        self.at(index, hidden)
+    }
+
+    /// `lines` further on, at most to the newest post.
+    pub fn on(&self, position: Position, lines: usize) -> Position {
+        let Some((mut index, hidden)) = self.place(position) else { return position };
+        let mut left = lines;
+        let mut hidden = hidden;
+        while left > hidden {
+            left -= hidden;
+            index += 1;
+            if index == self.window.entries().len() {
+                return Position::Newest;
+            }
+            hidden = self.height(index);
+        }
+        self.at(index, hidden - left)
+    }
+
+    /// Whether fewer than `lines` lines of older posts are held above the screen.
+    pub fn is_near_the_oldest(&self, position: Position, lines: usize) -> bool {
+        let wanted = self.screen + lines;
+        self.place(position)
+            .is_none_or(|(index, hidden)| self.above(index, hidden, wanted) < wanted)
+    }
+
+    fn at(&self, index: usize, hidden: usize) -> Position {
+        if hidden == 0 && index + 1 == self.window.entries().len() {
+            return Position::Newest;
+        }
+        Position::Back { lowest: self.window.entries()[index].id, hidden }
+    }
+
+    /// The oldest post at the top of the screen.
+    fn oldest(&self) -> Position {
+        let mut lines = 0;
+        for index in 0..self.window.entries().len() {
+            lines += self.height(index);
+            if lines >= self.screen {
+                return self.at(index, lines - self.screen);
+            }
+        }
+        Position::Newest
+    }
+
+    /// How many lines there are up to the place, counted no further than `enough`.
+    fn above(&self, index: usize, hidden: usize, enough: usize) -> usize {
+        let mut lines = 0;
+        for index in (0..=index).rev() {
+            lines += self.height(index);
+            if lines >= enough + hidden {
+                break;
+            }
+        }
+        lines.saturating_sub(hidden)
+    }
+
+    fn height(&self, index: usize) -> usize {
+        (self.height_of)(&self.window.entries()[index])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{Page, Post};
+
+    /// Posts 1 to `count`, each three lines high, on a screen of `screen` lines.
+    fn on_sheet<T>(
+        count: u64,
+        screen: usize,
+        test: impl FnOnce(&Sheet<'_, fn(&Entry) -> usize>) -> T,
+    ) -> T {
+        let post = |id| Post { id, author: String::new(), posted_at: 0, text: String::new() };
+        let posts = (1..=count).rev().map(post).collect();
+        let window = Window::new(&Page { posts, as_of: count, more: false });
+        test(&Sheet { window: &window, height_of: |_| 3, screen })
+    }
+
+    fn back(lowest: PostId, hidden: usize) -> Position {
+        Position::Back { lowest, hidden }
+    }
+
+    #[test]
+    fn moves_by_lines_and_stops_at_both_ends() {
+        on_sheet(5, 6, |sheet| {
+            for (from, lines, to) in [
+                (Position::Newest, 1, back(5, 1)),
+                (Position::Newest, 3, back(4, 0)),
+                (Position::Newest, 5, back(4, 2)),
+                (Position::Newest, 9, back(2, 0)),
+                (Position::Newest, 10, back(2, 0)),
+                (Position::Newest, 1_000, back(2, 0)),
+                (back(4, 2), 2, back(3, 1)),
+            ] {
+                assert_eq!(sheet.back(from, lines), to, "{lines} back from {from:?}");
+            }
+            for (from, lines, to) in [
+                (back(2, 0), 1, back(3, 2)),
+                (back(2, 0), 3, back(3, 0)),
+                (back(2, 0), 8, back(5, 1)),
+                (back(2, 0), 9, Position::Newest),
+                (back(2, 0), 1_000, Position::Newest),
+                (back(5, 1), 1, Position::Newest),
+                (Position::Newest, 1, Position::Newest),
+            ] {
+                assert_eq!(sheet.on(from, lines), to, "{lines} on from {from:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn there_is_nowhere_to_go_where_everything_is_in_sight() {
+        on_sheet(2, 7, |sheet| assert_eq!(sheet.back(Position::Newest, 5), Position::Newest));
+        on_sheet(0, 7, |sheet| assert_eq!(sheet.back(Position::Newest, 5), Position::Newest));
+    }
+
+    #[test]
+    fn knows_when_the_oldest_come_near() {
+        on_sheet(5, 6, |sheet| {
+            assert!(!sheet.is_near_the_oldest(Position::Newest, 9));
+            assert!(sheet.is_near_the_oldest(Position::Newest, 10));
+            assert!(sheet.is_near_the_oldest(back(3, 1), 3));
+        });
+    }
+
+    #[test]
+    fn a_post_that_shrank_with_the_screen_is_still_found() {
+        on_sheet(5, 6, |sheet| assert_eq!(sheet.place(back(4, 40)), Some((3, 2))));
+    }
+}
