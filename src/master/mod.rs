@@ -37,9 +37,9 @@ use crate::{
     reflection,
     replication::{
         NodeInfo,
+        link::MESSAGE_BYTES,
         node::Node,
         peer_service::PeerServer,
-        peers::MESSAGE_BYTES,
         reads::Reads,
         reconcile::{self, Roster},
         state_store::Applied,
@@ -128,7 +128,7 @@ pub async fn run(
     } else {
         public
     };
-    let peer_service = PeerServiceServer::new(PeerServer::new(node.clone()))
+    let peer_service = PeerServiceServer::new(PeerServer::new(node.clone(), ended.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal =
         Routes::new(InterceptedService::new(peer_service, Guard(settings.secret.clone())));

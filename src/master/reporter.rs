@@ -75,6 +75,15 @@ enum Ended {
     Turned,
 }
 
+/// What came of a directive.
+enum Obeyed {
+    Nothing,
+    /// The router waits to hear of it.
+    News,
+    /// The router wants no more of this master.
+    Turned,
+}
+
 impl Reporter {
     /// A reporter for `node`, which others know by `info`; what the router says of the other nodes
     /// goes to `roster`.
@@ -185,28 +194,42 @@ impl Reporter {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut metrics = self.node.raft().server_metrics();
         let mut probe = 0;
+        let mut led = false;
         if *self.leaving.borrow_and_update() {
             let _room = reports.try_send(report(Report::Leaving(Leaving {})));
         }
         loop {
-            tokio::select! {
+            let news = tokio::select! {
                 () = self.cancelled.cancelled() => return Ok(Ended::Cancelled),
-                _ = ticks.tick() => {}
-                changed = metrics.changed() => if changed.is_err() { return Ok(Ended::Cancelled) },
+                _ = ticks.tick() => true,
+                // Only a leader's changes cannot wait: those of all the others would come together,
+                // at the moment when clients wait for a new leader.
+                changed = metrics.changed() => {
+                    if changed.is_err() {
+                        return Ok(Ended::Cancelled);
+                    }
+                    let leads = metrics.borrow_and_update().state == ServerState::Leader;
+                    std::mem::replace(&mut led, leads) || leads
+                }
                 _ = self.leaving.changed() => {
                     let _room = reports.try_send(report(Report::Leaving(Leaving {})));
+                    true
                 }
                 directive = directives.message() => match directive {
                     Ok(Some(Directive { directive: Some(directive) })) => {
-                        if self.obey(directive, &mut probe).await {
-                            return Ok(Ended::Turned);
+                        match self.obey(directive, &mut probe).await {
+                            Obeyed::Turned => return Ok(Ended::Turned),
+                            Obeyed::News => true,
+                            Obeyed::Nothing => false,
                         }
                     }
-                    Ok(Some(Directive { directive: None })) => {}
+                    Ok(Some(Directive { directive: None })) => false,
                     Ok(None) | Err(_) => return Ok(Ended::Lost),
                 }
+            };
+            if !news {
+                continue;
             }
-            metrics.mark_unchanged();
             let progress = self.progress(probe).await;
             if reports.try_send(report(Report::Progress(progress))).is_err() {
                 return Ok(Ended::Lost);
@@ -214,26 +237,33 @@ impl Reporter {
         }
     }
 
-    /// Does what the router says; true where it has turned this master away.
-    async fn obey(&mut self, directive: directive::Directive, probe: &mut u64) -> bool {
+    /// Does what the router says.
+    async fn obey(&mut self, directive: directive::Directive, probe: &mut u64) -> Obeyed {
         match directive {
-            directive::Directive::Roster(roster) => self.take_roster(roster).await,
+            directive::Directive::Roster(roster) => {
+                self.take_roster(roster).await;
+                Obeyed::Nothing
+            }
             directive::Directive::Found(found) => {
                 if let Ok(cluster) = found.cluster_id.parse() {
                     self.found(cluster).await;
                 }
+                Obeyed::News
             }
             directive::Directive::Stand(_) => {
                 tracing::info!("standing for election");
                 self.node.stand().await;
+                Obeyed::Nothing
             }
-            directive::Directive::Probe(asked) => *probe = asked.number,
+            directive::Directive::Probe(asked) => {
+                *probe = asked.number;
+                Obeyed::News
+            }
             directive::Directive::Turned(turned) => {
                 tracing::error!(reason = %turned.reason, "the router turned this master away");
-                return true;
+                Obeyed::Turned
             }
         }
-        false
     }
 
     async fn found(&self, cluster: ClusterId) {

@@ -1,8 +1,9 @@
 //! The log, the vote and the node's identity, in `raft.redb`.
 //!
 //! One thread of its own writes: every write is one transaction that is on the disk when it is
-//! answered, so that the waiting for the disk never stops the runtime. The newest entries are kept
-//! in memory too, since every follower asks for the same ones.
+//! answered (but for one kind, see [`LogStore::save_vote`](RaftLogStorage::save_vote)), so that the
+//! waiting for the disk never stops the runtime. The newest entries are kept in memory too, since
+//! every follower asks for the same ones.
 //!
 //! Identity lives in the same file as the votes: who loses the one loses the other, and a node that
 //! forgot its votes must not go on under its old id.
@@ -70,6 +71,7 @@ type Done = oneshot::Sender<Result<(), redb::Error>>;
 type Write = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send>;
 
 struct Job {
+    durability: Durability,
     write: Write,
     done: Done,
 }
@@ -127,17 +129,15 @@ impl LogStore {
     }
 
     async fn save_fact(&self, key: &'static str, value: Vec<u8>) -> Result<(), redb::Error> {
-        self.write(Box::new(move |transaction| {
-            transaction.open_table(FACTS)?.insert(key, value.as_slice())?;
-            Ok(())
-        }))
-        .await
+        self.write(Durability::Immediate, insert_fact(key, value)).await
     }
 
-    async fn write(&self, write: Write) -> Result<(), redb::Error> {
+    /// Answered when the write can be read, and with [`Durability::Immediate`] when it is on the
+    /// disk, with all that was written before it.
+    async fn write(&self, durability: Durability, write: Write) -> Result<(), redb::Error> {
         let (done, answer) = oneshot::channel();
         self.writer
-            .send(Job { write, done })
+            .send(Job { durability, write, done })
             .expect("the log's writer lives as long as any handle on it");
         answer.await.expect("the log's writer answers every job")
     }
@@ -230,16 +230,23 @@ fn identity(database: &Database) -> Result<NodeId, redb::Error> {
 
 /// The writer's thread; ends with the last handle.
 fn write_jobs(database: &Database, jobs: &mpsc::Receiver<Job>) {
-    for Job { write, done } in jobs {
-        let _gone = done.send(write_job(database, write));
+    for Job { durability, write, done } in jobs {
+        let _gone = done.send(write_job(database, durability, write));
     }
 }
 
-fn write_job(database: &Database, write: Write) -> Result<(), redb::Error> {
+fn write_job(database: &Database, durability: Durability, write: Write) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
-    transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
+    transaction.set_durability(durability).map_err(redb::Error::from)?;
     write(&transaction)?;
     Ok(transaction.commit()?)
+}
+
+fn insert_fact(key: &'static str, value: Vec<u8>) -> Write {
+    Box::new(move |transaction| {
+        transaction.open_table(FACTS)?.insert(key, value.as_slice())?;
+        Ok(())
+    })
 }
 
 fn failed(verb: ErrorVerb) -> impl Fn(redb::Error) -> StorageError {
@@ -286,9 +293,12 @@ impl RaftLogStorage<Consensus> for LogStore {
         self.clone()
     }
 
+    /// A vote that is granted is on the disk before anyone is told. That an election was won is news
+    /// which may be forgotten: whoever voted still knows for whom, and each of the leader's entries
+    /// goes to the disk together with it. It would cost every failover two more waits for the disk.
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
-        let vote = encode(vote);
-        self.save_fact(VOTE, vote)
+        let durability = if vote.is_committed() { Durability::None } else { Durability::Immediate };
+        self.write(durability, insert_fact(VOTE, encode(vote)))
             .await
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))
     }
@@ -315,13 +325,16 @@ impl RaftLogStorage<Consensus> for LogStore {
         let entries: Vec<Entry> = entries.into_iter().collect();
         let rows: Vec<(u64, Vec<u8>)> =
             entries.iter().map(|entry| (entry.log_id.index, encode(entry))).collect();
-        self.write(Box::new(move |transaction| {
-            let mut log = transaction.open_table(LOG)?;
-            for (index, row) in rows {
-                log.insert(index, row.as_slice())?;
-            }
-            Ok(())
-        }))
+        self.write(
+            Durability::Immediate,
+            Box::new(move |transaction| {
+                let mut log = transaction.open_table(LOG)?;
+                for (index, row) in rows {
+                    log.insert(index, row.as_slice())?;
+                }
+                Ok(())
+            }),
+        )
         .await
         .map_err(failed(ErrorVerb::Write))?;
         {
@@ -336,21 +349,27 @@ impl RaftLogStorage<Consensus> for LogStore {
 
     async fn truncate(&mut self, since: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index < since.index);
-        self.write(Box::new(move |transaction| {
-            transaction.open_table(LOG)?.retain_in(since.index.., |_, _| false)?;
-            Ok(())
-        }))
+        self.write(
+            Durability::Immediate,
+            Box::new(move |transaction| {
+                transaction.open_table(LOG)?.retain_in(since.index.., |_, _| false)?;
+                Ok(())
+            }),
+        )
         .await
         .map_err(failed(ErrorVerb::Delete))
     }
 
     async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index > upto.index);
-        self.write(Box::new(move |transaction| {
-            transaction.open_table(LOG)?.retain_in(..=upto.index, |_, _| false)?;
-            transaction.open_table(FACTS)?.insert(PURGED, encode(&upto).as_slice())?;
-            Ok(())
-        }))
+        self.write(
+            Durability::Immediate,
+            Box::new(move |transaction| {
+                transaction.open_table(LOG)?.retain_in(..=upto.index, |_, _| false)?;
+                transaction.open_table(FACTS)?.insert(PURGED, encode(&upto).as_slice())?;
+                Ok(())
+            }),
+        )
         .await
         .map_err(failed(ErrorVerb::Delete))
     }

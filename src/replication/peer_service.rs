@@ -1,13 +1,16 @@
 //! The other nodes' calls, handed to the consensus.
 
-use std::{future::Future, sync::Arc};
+use std::{pin::Pin, sync::Arc};
 
+use futures::StreamExt as _;
 use openraft::{
     CommittedLeaderId, Snapshot,
     raft::{AppendEntriesRequest, SnapshotResponse, VoteRequest},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 use super::{
@@ -18,23 +21,29 @@ use super::{
 use crate::{
     credentials::{CLUSTER_KEY, NODE_KEY, text},
     domain::NodeId,
-    wire::internal::{PeerReply, PeerRequest, SnapshotChunk, peer_service_server::PeerService},
+    wire::internal::{
+        PeerAnswer, PeerCall, PeerReply, SnapshotChunk, peer_call::Call,
+        peer_service_server::PeerService,
+    },
 };
 
 /// An index that no log ever reaches.
 const BEYOND_EVERY_LOG: u64 = u64::MAX >> 1;
+/// Calls of one node that are answered at a time; it makes one or two.
+const CALLS_AT_A_TIME: usize = 64;
 
 /// Serves one node.
 pub struct PeerServer {
     node: Node,
     /// One snapshot is received at a time.
     receiving: Arc<tokio::sync::Mutex<()>>,
+    stop: CancellationToken,
 }
 
 impl PeerServer {
-    /// For `node`.
-    pub fn new(node: Node) -> Self {
-        Self { node, receiving: Arc::default() }
+    /// Hears calls for `node` until `stop`.
+    pub fn new(node: Node, stop: CancellationToken) -> Self {
+        Self { node, receiving: Arc::default(), stop }
     }
 
     /// Refuses calls that are meant for another node or come from another cluster; a node that
@@ -53,27 +62,6 @@ impl PeerServer {
             .join(cluster)
             .await
             .map_err(|error| Status::failed_precondition(error.to_string()))
-    }
-
-    /// Forgets the lease of the last leader, for a candidate that was told to stand because that
-    /// leader is gone: as the flag on a vote of a leadership transfer does (Ongaro, "Consensus:
-    /// Bridging Theory and Practice", 3.10 and 4.2.3).
-    ///
-    /// To acknowledge a higher vote is always safe; what is acknowledged here is the candidate's,
-    /// not yet granted, so that granting it still depends on its log. openraft has no call for
-    /// this: the append is one that fails, for its predecessor cannot exist.
-    async fn release_lease(&self, candidate: &Vote) {
-        let leader = candidate.leader_id();
-        let nowhere =
-            LogId::new(CommittedLeaderId::new(leader.term, leader.node_id), BEYOND_EVERY_LOG);
-        let request = AppendEntriesRequest {
-            vote: Vote { committed: false, ..*candidate },
-            prev_log_id: Some(nowhere),
-            entries: Vec::new(),
-            leader_commit: None,
-        };
-        // A refusal means that a higher vote is known here: then the candidate loses anyway.
-        let _refused = self.node.raft().append_entries(request).await;
     }
 
     async fn receive(
@@ -117,31 +105,63 @@ fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Status> {
     })
 }
 
-async fn answer<T: Serialize, E: std::fmt::Display>(
-    reply: impl Future<Output = Result<T, E>>,
-) -> Result<Response<PeerReply>, Status> {
-    let reply = reply.await.map_err(stopped)?;
-    Ok(Response::new(PeerReply { payload: encode(&reply).into() }))
+async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<PeerAnswer, Status> {
+    let unknown = || Status::invalid_argument("not a call of this version of tinysns");
+    let payload = match call.ok_or_else(unknown)? {
+        Call::Append(payload) => {
+            let message: AppendEntriesRequest<Consensus> = decode(&payload)?;
+            encode(&node.raft().append_entries(message).await.map_err(stopped)?)
+        }
+        Call::Vote(payload) => encode(&node.raft().vote(decode(&payload)?).await.map_err(stopped)?),
+        Call::DirectedVote(payload) => {
+            let message: VoteRequest<NodeId> = decode(&payload)?;
+            release_lease(node, &message.vote).await;
+            encode(&node.raft().vote(message).await.map_err(stopped)?)
+        }
+    };
+    Ok(PeerAnswer { number, payload: payload.into() })
+}
+
+/// Forgets the lease of the last leader, for a candidate that was told to stand because that
+/// leader is gone: as the flag on a vote of a leadership transfer does (Ongaro, "Consensus:
+/// Bridging Theory and Practice", 3.10 and 4.2.3).
+///
+/// To acknowledge a higher vote is always safe; what is acknowledged here is the candidate's,
+/// not yet granted, so that granting it still depends on its log. openraft has no call for
+/// this: the append is one that fails, for its predecessor cannot exist.
+async fn release_lease(node: &Node, candidate: &Vote) {
+    let leader = candidate.leader_id();
+    let nowhere = LogId::new(CommittedLeaderId::new(leader.term, leader.node_id), BEYOND_EVERY_LOG);
+    let request = AppendEntriesRequest {
+        vote: Vote { committed: false, ..*candidate },
+        prev_log_id: Some(nowhere),
+        entries: Vec::new(),
+        leader_commit: None,
+    };
+    // A refusal means that a higher vote is known here: then the candidate loses anyway.
+    let _refused = node.raft().append_entries(request).await;
 }
 
 #[tonic::async_trait]
 impl PeerService for PeerServer {
-    async fn append_entries(
-        &self,
-        request: Request<PeerRequest>,
-    ) -> Result<Response<PeerReply>, Status> {
-        self.admit(request.metadata()).await?;
-        let message: AppendEntriesRequest<Consensus> = decode(&request.get_ref().payload)?;
-        answer(self.node.raft().append_entries(message)).await
-    }
+    type ExchangeStream = Pin<Box<dyn Stream<Item = Result<PeerAnswer, Status>> + Send>>;
 
-    async fn vote(&self, request: Request<PeerRequest>) -> Result<Response<PeerReply>, Status> {
+    async fn exchange(
+        &self,
+        request: Request<Streaming<PeerCall>>,
+    ) -> Result<Response<Self::ExchangeStream>, Status> {
         self.admit(request.metadata()).await?;
-        let message: VoteRequest<NodeId> = decode(&request.get_ref().payload)?;
-        if request.get_ref().directed {
-            self.release_lease(&message.vote).await;
-        }
-        answer(self.node.raft().vote(message)).await
+        let node = self.node.clone();
+        let answer = move |call: Result<PeerCall, Status>| {
+            let node = node.clone();
+            async move { answer(&node, call?).await }
+        };
+        let answers = request
+            .into_inner()
+            .map(answer)
+            .buffer_unordered(CALLS_AT_A_TIME)
+            .take_until(self.stop.clone().cancelled_owned());
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn install_snapshot(
@@ -150,6 +170,7 @@ impl PeerService for PeerServer {
     ) -> Result<Response<PeerReply>, Status> {
         self.admit(request.metadata()).await?;
         let _receiving = self.receiving.lock().await;
-        answer(self.receive(request.into_inner())).await
+        let reply = self.receive(request.into_inner()).await?;
+        Ok(Response::new(PeerReply { payload: encode(&reply).into() }))
     }
 }

@@ -1,8 +1,7 @@
-//! The other nodes as this one reaches them: addresses, channels, and when each last answered.
+//! The other nodes as this one reaches them: addresses, links, and when each last answered.
 //!
-//! openraft makes a new network client for every vote and every linearizable read, so the channels
-//! are kept here and shared. Every call names the cluster and the node that is meant: an address
-//! may have passed to another process since.
+//! openraft makes a new network client for every vote and every linearizable read, so the links are
+//! kept here and shared.
 
 use std::{
     collections::HashMap,
@@ -11,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use openraft::{
     AnyError, Snapshot,
     error::{
@@ -25,34 +25,26 @@ use openraft::{
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{
-    Code, Request, Response, Status,
-    metadata::{Ascii, MetadataValue},
-    transport::Channel,
-};
+use tonic::{Code, Status};
 
 use super::{
     Consensus, NodeInfo, Vote, encode,
+    link::Link,
+    passport::Passport,
     snapshot::{self, Header, SnapshotData},
 };
 use crate::{
-    credentials::{CLUSTER_KEY, NODE_KEY, SECRET_KEY},
     domain::{ClusterId, NodeId},
-    host::net,
     settings::Secret,
-    wire::internal::{PeerReply, PeerRequest, peer_service_client::PeerServiceClient},
+    wire::internal::peer_call::Call,
 };
 
-/// Largest message between nodes, in bytes: replication is cut into pieces far smaller.
-pub const MESSAGE_BYTES: usize = 64 << 20;
 /// Between attempts to reach a node that cannot be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// A directed election's votes carry its mark for this long; a later election is nobody's order.
 const DIRECTED_FOR: Duration = Duration::from_secs(1);
 /// A snapshot that has not arrived in this time is begun anew.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(10);
-
-type Client = PeerServiceClient<Channel>;
 
 /// Shared by all connections of this node; clones share it.
 #[derive(Clone)]
@@ -62,16 +54,15 @@ pub struct Peers {
 
 struct Shared {
     own_id: NodeId,
-    secret: MetadataValue<Ascii>,
+    passport: Arc<Passport>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    cluster: Option<MetadataValue<Ascii>>,
     /// By the router's roster; newer than what the membership says.
     addresses: HashMap<NodeId, String>,
-    channels: HashMap<NodeId, (String, Client)>,
+    links: HashMap<NodeId, Arc<Link>>,
     contacts: HashMap<NodeId, Contact>,
     directed_until: Option<Instant>,
 }
@@ -88,21 +79,27 @@ pub struct Contact {
 impl Peers {
     /// For the node `own_id`.
     pub fn new(own_id: NodeId, secret: &Secret) -> Self {
-        let mut secret: MetadataValue<Ascii> =
-            secret.expose().parse().expect("the settings admit visible ASCII only");
-        secret.set_sensitive(true);
-        Self { shared: Arc::new(Shared { own_id, secret, state: Mutex::default() }) }
+        let passport = Arc::new(Passport::new(secret));
+        Self { shared: Arc::new(Shared { own_id, passport, state: Mutex::default() }) }
     }
 
     /// From now on calls name this cluster.
     pub fn set_cluster(&self, cluster: ClusterId) {
-        let value = cluster.to_string().parse().expect("hexadecimal digits are ASCII");
-        self.state().cluster = Some(value);
+        self.shared.passport.join(cluster);
     }
 
-    /// Where the roster says that `node` listens.
+    /// The roster says that `node` lives and listens at `address` (host:port): it is as good as
+    /// called, so that it can be called without delay.
     pub fn set_address(&self, node: NodeId, address: String) {
-        self.state().addresses.insert(node, address);
+        let mut state = self.state();
+        state.addresses.insert(node, address.clone());
+        if node == self.shared.own_id || !self.shared.passport.is_complete() {
+            return;
+        }
+        // An address that is none is told to whoever calls.
+        if let Ok(link) = self.shared.link(&mut state, node, address) {
+            link.open();
+        }
     }
 
     /// What is known of `node`'s reachability.
@@ -119,32 +116,10 @@ impl Peers {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn client(&self, node: NodeId, info: &NodeInfo) -> Result<Client, Status> {
+    fn link(&self, node: NodeId, info: &NodeInfo) -> Result<Arc<Link>, Status> {
         let mut state = self.state();
         let address = state.addresses.get(&node).unwrap_or(&info.peer_address).clone();
-        if let Some((known, client)) = state.channels.get(&node)
-            && *known == address
-        {
-            return Ok(client.clone());
-        }
-        let channel = net::channel(&address)
-            .map_err(|error| Status::unavailable(format!("{address}: {error}")))?;
-        let client = PeerServiceClient::new(channel)
-            .max_decoding_message_size(MESSAGE_BYTES)
-            .max_encoding_message_size(MESSAGE_BYTES);
-        state.channels.insert(node, (address, client.clone()));
-        Ok(client)
-    }
-
-    fn request<T>(&self, node: NodeId, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        let metadata = request.metadata_mut();
-        metadata.insert(SECRET_KEY, self.shared.secret.clone());
-        metadata.insert(NODE_KEY, node.into());
-        if let Some(cluster) = self.state().cluster.clone() {
-            metadata.insert(CLUSTER_KEY, cluster);
-        }
-        request
+        self.shared.link(&mut state, node, address)
     }
 
     fn note<T>(&self, node: NodeId, result: &Result<T, Status>) {
@@ -158,6 +133,19 @@ impl Peers {
             }
             Err(_) => {}
         }
+    }
+}
+
+impl Shared {
+    fn link(&self, state: &mut State, node: NodeId, address: String) -> Result<Arc<Link>, Status> {
+        if let Some(link) = state.links.get(&node).filter(|link| link.address() == address) {
+            return Ok(Arc::clone(link));
+        }
+        let failed = |error| Status::unavailable(format!("{address}: {error}"));
+        let link = Link::new(node, address.clone(), Arc::clone(&self.passport)).map_err(failed)?;
+        let link = Arc::new(link);
+        state.links.insert(node, Arc::clone(&link));
+        Ok(link)
     }
 }
 
@@ -183,24 +171,19 @@ impl Connection {
         Timeout { action, id: self.peers.shared.own_id, target: self.target, timeout: limit }
     }
 
-    async fn call<T, F>(
+    async fn call<T: DeserializeOwned>(
         &self,
         action: RPCTypes,
         limit: Duration,
-        call: impl FnOnce(Client) -> F,
-    ) -> Result<T, CallError>
-    where
-        T: DeserializeOwned,
-        F: Future<Output = Result<Response<PeerReply>, Status>>,
-    {
-        let client = self.peers.client(self.target, &self.info).map_err(|e| unreachable(&e))?;
-        let Ok(result) = timeout(limit, call(client)).await else {
+        call: Call,
+    ) -> Result<T, CallError> {
+        let link = self.peers.link(self.target, &self.info).map_err(|e| unreachable(&e))?;
+        let Ok(result) = timeout(limit, link.call(call)).await else {
             return Err(RPCError::Timeout(self.timed_out(action, limit)));
         };
         self.peers.note(self.target, &result);
-        let reply = result.map_err(|status| unreachable(&status))?.into_inner();
-        postcard::from_bytes(&reply.payload)
-            .map_err(|error| RPCError::Network(NetworkError::new(&error)))
+        let payload = result.map_err(|status| unreachable(&status))?;
+        postcard::from_bytes(&payload).map_err(|error| RPCError::Network(NetworkError::new(&error)))
     }
 }
 
@@ -214,12 +197,8 @@ impl RaftNetwork<Consensus> for Connection {
         rpc: AppendEntriesRequest<Consensus>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<NodeId>, CallError> {
-        let message = PeerRequest { payload: encode(&rpc).into(), directed: false };
-        let request = self.peers.request(self.target, message);
-        self.call(RPCTypes::AppendEntries, option.hard_ttl(), async |mut client: Client| {
-            client.append_entries(request).await
-        })
-        .await
+        let call = Call::Append(encode(&rpc).into());
+        self.call(RPCTypes::AppendEntries, option.hard_ttl(), call).await
     }
 
     async fn vote(
@@ -228,12 +207,9 @@ impl RaftNetwork<Consensus> for Connection {
         option: RPCOption,
     ) -> Result<VoteResponse<NodeId>, CallError> {
         let directed = self.peers.state().directed_until.is_some_and(|end| Instant::now() < end);
-        let message = PeerRequest { payload: encode(&rpc).into(), directed };
-        let request = self.peers.request(self.target, message);
-        self.call(RPCTypes::Vote, option.hard_ttl(), async |mut client: Client| {
-            client.vote(request).await
-        })
-        .await
+        let payload: Bytes = encode(&rpc).into();
+        let call = if directed { Call::DirectedVote(payload) } else { Call::Vote(payload) };
+        self.call(RPCTypes::Vote, option.hard_ttl(), call).await
     }
 
     async fn full_snapshot(
@@ -246,10 +222,10 @@ impl RaftNetwork<Consensus> for Connection {
         let header = Header { vote, meta: snapshot.meta };
         let data = if self.info.witness { SnapshotData::Nothing } else { *snapshot.snapshot };
         let chunks = ReceiverStream::new(snapshot::send(&header, data));
-        let request = self.peers.request(self.target, chunks);
+        let request = self.peers.shared.passport.request(self.target, chunks);
         let unreachable = |status: &Status| StreamingError::Unreachable(Unreachable::new(status));
-        let mut client =
-            self.peers.client(self.target, &self.info).map_err(|status| unreachable(&status))?;
+        let link = self.peers.link(self.target, &self.info).map_err(|e| unreachable(&e))?;
+        let mut client = link.client();
         let reply = tokio::select! {
             closed = cancel => return Err(StreamingError::Closed(closed)),
             reply = timeout(SNAPSHOT_TIMEOUT, client.install_snapshot(request)) => reply,

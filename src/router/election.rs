@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::registry::SessionId;
 use crate::domain::NodeId;
 
-/// How long all answers are waited for; who has not answered by then does not stand, unless nobody
-/// has: then the first to answer does.
+/// How long answers are waited for where no majority gives any; who has not answered by then does
+/// not stand, unless nobody has: then the first to answer does.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(20);
 /// How long the first candidate has; later ones have twice as long each time.
 const FIRST_PATIENCE: Duration = Duration::from_millis(250);
@@ -108,8 +108,14 @@ impl Election {
         }
     }
 
-    /// Goes as far as it can.
-    pub fn advance(&mut self, now: Instant, candidates: &[Candidate]) -> Vec<Order> {
+    /// Goes as far as it can. The answers of a `majority` of those who vote are enough: they are
+    /// the votes that the furthest of them needs.
+    pub fn advance(
+        &mut self,
+        now: Instant,
+        candidates: &[Candidate],
+        majority: usize,
+    ) -> Vec<Order> {
         let mut orders = Vec::new();
         self.give_up(now, candidates);
         if matches!(self.phase, Phase::Due) && !candidates.is_empty() {
@@ -123,16 +129,14 @@ impl Election {
             };
         }
         if let Phase::Probing { asked, answered, enough, .. } = &self.phase {
-            let complete = candidates
-                .iter()
-                .filter(|who| asked.contains(&who.node))
-                .all(|who| answered.contains(&who.node));
-            let best = candidates
-                .iter()
-                .filter(|who| answered.contains(&who.node))
-                .max_by_key(|who| (who.last_log, Reverse(who.node)));
+            let runs = || candidates.iter().filter(|who| asked.contains(&who.node));
+            let has_answered = |who: &&Candidate| answered.contains(&who.node);
+            let answers = runs().filter(has_answered).count();
+            let enough = answers >= majority || answers == runs().count() || now >= *enough;
+            let best =
+                runs().filter(has_answered).max_by_key(|who| (who.last_log, Reverse(who.node)));
             if let Some(best) = best
-                && (complete || now >= *enough)
+                && enough
             {
                 orders.push(Order::Stand(best.session));
                 let deadline = now + self.patience();

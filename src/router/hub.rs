@@ -24,6 +24,9 @@ use crate::{
 const INPUTS_WAITING: usize = 1_024;
 /// Directives that may wait for one master; one that does not take them is disconnected.
 const DIRECTIVES_WAITING: usize = 64;
+/// How long a roster waits for those that do not lead. They can do without it, and the clients of a
+/// lost server cannot do without the processors; what changes meanwhile travels with it.
+const ROSTER_AFTER: Duration = Duration::from_millis(50);
 
 /// Where the router itself is.
 #[derive(Clone, Debug)]
@@ -106,6 +109,8 @@ pub struct Hub {
     since: UnixMillis,
     sessions: HashMap<SessionId, mpsc::Sender<Directive>>,
     next_session: SessionId,
+    /// When those that do not lead get the newest roster.
+    roster_due: Option<Instant>,
     messages: mpsc::Receiver<Message>,
     location: watch::Sender<Location>,
 }
@@ -124,6 +129,7 @@ impl Hub {
             since: clock::now(),
             sessions: HashMap::new(),
             next_session: 1,
+            roster_due: None,
             messages,
             location,
         };
@@ -137,6 +143,13 @@ impl Hub {
                 message = self.messages.recv() => message,
                 () = sleep_until(self.registry.next_tick()) => {
                     Some(Message::Input(Input::Tick))
+                }
+                () = sleep_until(self.roster_due.unwrap_or_else(Instant::now)),
+                    if self.roster_due.is_some() =>
+                {
+                    self.roster_due = None;
+                    self.send_roster(|_| true);
+                    continue;
                 }
             };
             match message {
@@ -204,12 +217,11 @@ impl Hub {
         }
     }
 
-    /// Tells everyone what the registry says now.
-    fn publish(&self) {
-        let roster = self.roster();
-        for session in self.sessions.keys() {
-            self.tell(*session, directive::Directive::Roster(roster.clone()));
-        }
+    /// Tells clients, and the leader, what the registry says now; the others hear of it soon.
+    fn publish(&mut self) {
+        let leader = self.registry.available().and_then(Master::session);
+        self.send_roster(|session| Some(session) == leader);
+        self.roster_due.get_or_insert_with(|| Instant::now() + ROSTER_AFTER);
         let location = self.locate();
         self.location.send_if_modified(|published| {
             let changed = *published != location;
@@ -220,6 +232,13 @@ impl Hub {
             }
             changed
         });
+    }
+
+    fn send_roster(&self, to: impl Fn(SessionId) -> bool) {
+        let roster = self.roster();
+        for session in self.sessions.keys().copied().filter(|session| to(*session)) {
+            self.tell(session, directive::Directive::Roster(roster.clone()));
+        }
     }
 
     fn tell(&self, session: SessionId, directive: directive::Directive) {

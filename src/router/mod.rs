@@ -28,7 +28,7 @@ use crate::{
     directory::DirectoryServer,
     host::net,
     reflection,
-    replication::{node::Node, peer_service::PeerServer, peers::MESSAGE_BYTES},
+    replication::{link::MESSAGE_BYTES, node::Node, peer_service::PeerServer},
     serving::{self, NODE_STREAMS},
     settings::RouterSettings,
     wire::{
@@ -73,7 +73,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     } else {
         public
     };
-    let peer_service = PeerServiceServer::new(PeerServer::new(witness.clone()))
+    let peer_service = PeerServiceServer::new(PeerServer::new(witness.clone(), stop.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal = Routes::new(InterceptedService::new(peer_service, guard));
 

@@ -133,6 +133,11 @@ impl Master {
         self.session.is_some() && !self.silent
     }
 
+    /// Its stream, unless that has ended.
+    pub fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
     /// Whether it is about to stop.
     pub fn leaves(&self) -> bool {
         self.leaving
@@ -151,6 +156,8 @@ pub struct Registry {
     founder: Option<SessionId>,
     masters: BTreeMap<NodeId, Master>,
     available: Option<NodeId>,
+    /// How many votes win an election, by the last leader's word.
+    majority: usize,
     election: Election,
     leaderless_since: Option<Instant>,
     newcomer_at: Instant,
@@ -173,6 +180,7 @@ impl Registry {
             founder: None,
             masters: BTreeMap::new(),
             available: None,
+            majority: usize::MAX,
             election: Election::default(),
             leaderless_since: None,
             newcomer_at: now,
@@ -342,20 +350,23 @@ impl Registry {
             .values()
             .filter(|master| master.leads())
             .max_by_key(|master| master.progress.term)
-            .map(|master| (master.hello.node, master.leaving));
+            .map(|master| (master.hello.node, master.leaving, master.progress.voters.len()));
         let lost =
             self.available.is_some_and(|node| !self.masters.get(&node).is_some_and(Master::lives));
-        let before = std::mem::replace(&mut self.available, leader.map(|(node, _)| node));
+        let before = std::mem::replace(&mut self.available, leader.map(|(node, ..)| node));
         if before != self.available {
             effects.push(Effect::Publish);
         }
+        if let Some((.., voters)) = leader {
+            self.majority = voters / 2 + 1;
+        }
         match leader {
-            Some((_, false)) => {
+            Some((_, false, _)) => {
                 self.leaderless_since = None;
                 self.election.end();
                 return;
             }
-            Some((_, true)) => self.election.begin(),
+            Some((_, true, _)) => self.election.begin(),
             None if lost => self.election.begin(),
             None => {
                 let since = *self.leaderless_since.get_or_insert(now);
@@ -364,7 +375,7 @@ impl Registry {
                 }
             }
         }
-        for order in self.election.advance(now, &self.candidates()) {
+        for order in self.election.advance(now, &self.candidates(), self.majority) {
             effects.push(match order {
                 Order::Probe(session, number) => Effect::Probe(session, number),
                 Order::Stand(session) => Effect::Stand(session),

@@ -321,6 +321,19 @@ fn who_does_not_answer_does_not_stand_however_good_it_looked() {
 }
 
 #[test]
+fn the_answers_of_a_majority_are_enough() {
+    let mut story = Story::settled(8);
+    story.lose(1);
+    for node in [2, 3, 4, 5] {
+        story.answer(node);
+    }
+    assert!(story.stood().is_empty(), "four of eight are no majority");
+    story.masters.get_mut(&6).expect("introduced").progress.last_log = (1, 99);
+    story.answer(6);
+    assert_eq!(story.stood(), [6]);
+}
+
+#[test]
 fn an_answer_to_an_older_question_counts_for_nothing() {
     let mut story = Story::settled(2);
     story.lose(1);

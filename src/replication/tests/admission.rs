@@ -4,6 +4,7 @@ use openraft::{
     Vote,
     raft::{VoteRequest, VoteResponse},
 };
+use tokio_stream::Once;
 use tonic::{Code, Request};
 
 use super::cluster::{CLUSTER, Member};
@@ -11,16 +12,16 @@ use crate::{
     credentials::{CLUSTER_KEY, NODE_KEY, SECRET_KEY},
     domain::{ClusterId, NodeId},
     replication::encode,
-    wire::internal::PeerRequest,
+    wire::internal::{PeerCall, peer_call::Call},
 };
 
-fn vote(member: &Member) -> Request<PeerRequest> {
+fn vote(member: &Member) -> Request<Once<PeerCall>> {
     let vote: VoteRequest<NodeId> = VoteRequest::new(Vote::new(1, 1), None);
-    member.request(PeerRequest { payload: encode(&vote).into(), directed: false })
+    member.request(Call::Vote(encode(&vote).into()))
 }
 
-async fn code(member: &Member, request: Request<PeerRequest>) -> Code {
-    member.client().vote(request).await.map_or_else(|status| status.code(), |_| Code::Ok)
+async fn code(member: &Member, request: Request<Once<PeerCall>>) -> Code {
+    member.ask(request).await.map_or_else(|status| status.code(), |_| Code::Ok)
 }
 
 #[tokio::test]
@@ -62,7 +63,7 @@ async fn a_node_of_no_cluster_joins_the_callers_and_then_refuses_every_other() {
     let mut other = vote(&member);
     let other_id = ClusterId::new(1).to_string().parse().expect("ASCII");
     other.metadata_mut().insert(CLUSTER_KEY, other_id);
-    let refused = member.client().vote(other).await.expect_err("another cluster's");
+    let refused = member.ask(other).await.expect_err("another cluster's");
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert!(refused.message().contains(&CLUSTER.to_string()), "{}", refused.message());
     assert!(member.node.join(ClusterId::new(1)).await.is_err());
@@ -72,9 +73,9 @@ async fn a_node_of_no_cluster_joins_the_callers_and_then_refuses_every_other() {
 #[tokio::test]
 async fn what_does_not_decode_is_refused_and_harms_nothing() {
     let member = Member::master("server-1").await;
-    let garbage = PeerRequest { payload: vec![0xff; 40].into(), directed: true };
+    let garbage = Call::DirectedVote(vec![0xff; 40].into());
     assert_eq!(code(&member, member.request(garbage)).await, Code::InvalidArgument);
-    let answer = member.client().vote(vote(&member)).await.expect("heard").into_inner();
-    let answer: VoteResponse<NodeId> = postcard::from_bytes(&answer.payload).expect("a vote");
+    let answer = member.ask(vote(&member)).await.expect("heard");
+    let answer: VoteResponse<NodeId> = postcard::from_bytes(&answer).expect("a vote");
     assert!(answer.vote_granted);
 }

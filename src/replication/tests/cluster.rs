@@ -5,12 +5,14 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use openraft::ServerState;
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
+use tokio_stream::Once;
 use tokio_util::sync::CancellationToken;
 use tonic::{
-    Request,
+    Request, Status,
     service::{Routes, interceptor::InterceptedService},
     transport::Channel,
 };
@@ -31,7 +33,8 @@ use crate::{
     serving::{self, NODE_STREAMS},
     settings::{ConsensusSettings, Secret},
     wire::internal::{
-        peer_service_client::PeerServiceClient, peer_service_server::PeerServiceServer,
+        PeerCall, peer_call::Call, peer_service_client::PeerServiceClient,
+        peer_service_server::PeerServiceServer,
     },
 };
 
@@ -88,7 +91,8 @@ impl Member {
         let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("bound");
         self.info.peer_address = format!("127.0.0.1:{}", listener.port());
         self.serving = CancellationToken::new();
-        let server = PeerServiceServer::new(PeerServer::new(self.node.clone()));
+        let server =
+            PeerServiceServer::new(PeerServer::new(self.node.clone(), self.serving.clone()));
         let guard = Guard(Secret::new(SECRET));
         let routes = Routes::new(InterceptedService::new(server, guard));
         tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, self.serving.clone()));
@@ -126,7 +130,19 @@ impl Member {
         PeerServiceClient::new(net::channel(&self.info.peer_address).expect("valid"))
     }
 
-    pub fn request<T>(&self, message: T) -> Request<T> {
+    /// One call, alone on its stream.
+    pub fn request(&self, call: Call) -> Request<Once<PeerCall>> {
+        self.stream(tokio_stream::once(PeerCall { number: 1, call: Some(call) }))
+    }
+
+    /// What the node answers to one call.
+    pub async fn ask(&self, request: Request<Once<PeerCall>>) -> Result<Bytes, Status> {
+        let mut answers = self.client().exchange(request).await?.into_inner();
+        let answer = answers.message().await?.expect("every call is answered");
+        Ok(answer.payload)
+    }
+
+    fn stream<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let metadata = request.metadata_mut();
         metadata.insert(SECRET_KEY, SECRET.parse().expect("ASCII"));

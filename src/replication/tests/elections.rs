@@ -13,7 +13,7 @@ use crate::{
     domain::{NodeId, UserName},
     replication::{LogId, encode, writes::WriteError},
     social::Reply,
-    wire::internal::PeerRequest,
+    wire::internal::peer_call::Call,
 };
 
 /// Asks `voter` for its vote for node 1 in `term`.
@@ -24,9 +24,10 @@ async fn ask(
     directed: bool,
 ) -> VoteResponse<NodeId> {
     let request: VoteRequest<NodeId> = VoteRequest::new(Vote::new(term, 1), last_log);
-    let message = PeerRequest { payload: encode(&request).into(), directed };
-    let reply = voter.client().vote(voter.request(message)).await.expect("answered");
-    postcard::from_bytes(&reply.into_inner().payload).expect("a vote")
+    let payload = encode(&request).into();
+    let call = if directed { Call::DirectedVote(payload) } else { Call::Vote(payload) };
+    let answer = voter.ask(voter.request(call)).await.expect("answered");
+    postcard::from_bytes(&answer).expect("a vote")
 }
 
 #[tokio::test]

@@ -29,6 +29,22 @@ async fn appended_entries_and_votes_survive_a_crash_right_after() {
 }
 
 #[tokio::test]
+async fn an_election_that_was_won_may_be_forgotten_until_its_leader_has_written() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut log = open_log(directory.path());
+    log.save_vote(&Vote::new(3, 7)).await.expect("saved");
+    log.save_vote(&Vote::new_committed(3, 7)).await.expect("saved");
+    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new_committed(3, 7)));
+    let forgetful = open_log(crash(&directory).path()).read_vote().await.expect("read");
+    assert!(forgetful >= Some(Vote::new(3, 7)), "{forgetful:?} forgets a vote that was granted");
+
+    log.save_vote(&Vote::new_committed(4, 8)).await.expect("saved");
+    log.blocking_append([blank(4, 1)]).await.expect("appended");
+    let mut log = open_log(crash(&directory).path());
+    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new_committed(4, 8)));
+}
+
+#[tokio::test]
 async fn truncation_and_purge_survive_a_crash_right_after() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut log = open_log(directory.path());

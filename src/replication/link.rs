@@ -1,0 +1,196 @@
+//! One stream to another node, which carries all short calls to it.
+//!
+//! It is opened when the other node is heard of, not when it is needed: an election that first had
+//! to make its connections took half as long again. And a call on an open stream costs a fraction
+//! of one that has a stream of its own.
+//!
+//! A stream that breaks is opened again by the next call, or when the node is heard of again. What
+//! was unanswered then fails, and its caller decides.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::timeout,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::{Status, Streaming, transport::Channel};
+
+use super::passport::Passport;
+use crate::{
+    domain::NodeId,
+    host::net,
+    wire::internal::{
+        PeerAnswer, PeerCall, peer_call::Call, peer_service_client::PeerServiceClient,
+    },
+};
+
+/// Largest message between nodes, in bytes: replication is cut into pieces far smaller.
+pub const MESSAGE_BYTES: usize = 64 << 20;
+/// A node that has not admitted us in this time cannot be reached.
+const OPEN_WITHIN: Duration = Duration::from_secs(3);
+/// Calls that may wait to be sent; a node that takes no more is hung.
+const CALLS_WAITING: usize = 64;
+/// From so many unanswered calls on, those are forgotten for which nobody waits any more.
+const UNANSWERED: usize = 256;
+
+/// The generated client.
+pub type Client = PeerServiceClient<Channel>;
+
+/// Handle on the stream to one node, which closes when this is dropped.
+pub struct Link {
+    address: String,
+    client: Client,
+    calls: mpsc::Sender<Outstanding>,
+    heard_of: Arc<Notify>,
+    _task: AbortOnDropHandle<()>,
+}
+
+struct Outstanding {
+    call: Call,
+    answer: oneshot::Sender<Result<Bytes, Status>>,
+}
+
+impl Link {
+    /// A link to `node` at `address` (host:port). Must be called inside a runtime.
+    pub fn new(
+        node: NodeId,
+        address: String,
+        passport: Arc<Passport>,
+    ) -> Result<Self, tonic::transport::Error> {
+        let client = Client::new(net::channel(&address)?)
+            .max_decoding_message_size(MESSAGE_BYTES)
+            .max_encoding_message_size(MESSAGE_BYTES);
+        let (calls, waiting) = mpsc::channel(CALLS_WAITING);
+        let heard_of = Arc::new(Notify::new());
+        let task =
+            tokio::spawn(run(client.clone(), passport, node, waiting, Arc::clone(&heard_of)));
+        Ok(Self { address, client, calls, heard_of, _task: AbortOnDropHandle::new(task) })
+    }
+
+    /// Where the node listens, host:port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// For calls that need a stream of their own.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The node lives: opens the stream, unless it is open.
+    pub fn open(&self) {
+        self.heard_of.notify_one();
+    }
+
+    /// Makes a call. Waits for as long as the node neither answers nor breaks the connection.
+    pub async fn call(&self, call: Call) -> Result<Bytes, Status> {
+        let (answer, answered) = oneshot::channel();
+        self.calls.try_send(Outstanding { call, answer }).map_err(|_| full())?;
+        answered.await.unwrap_or_else(|_| Err(Status::unavailable("the link is closed")))
+    }
+}
+
+fn full() -> Status {
+    Status::resource_exhausted("the node takes no more calls")
+}
+
+async fn run(
+    client: Client,
+    passport: Arc<Passport>,
+    node: NodeId,
+    mut calls: mpsc::Receiver<Outstanding>,
+    heard_of: Arc<Notify>,
+) {
+    loop {
+        let first = tokio::select! {
+            call = calls.recv() => match call {
+                Some(call) => Some(call),
+                None => return,
+            },
+            () = heard_of.notified() => None,
+        };
+        let broken = match open(client.clone(), &passport, node).await {
+            Ok(stream) => stream.carry(first, &mut calls).await,
+            Err(status) => {
+                if let Some(first) = first {
+                    // Whoever does not wait any more has counted it as failed already.
+                    let _gone = first.answer.send(Err(status.clone()));
+                }
+                status
+            }
+        };
+        while let Ok(waiting) = calls.try_recv() {
+            let _gone = waiting.answer.send(Err(broken.clone()));
+        }
+    }
+}
+
+async fn open(mut client: Client, passport: &Passport, node: NodeId) -> Result<Stream, Status> {
+    let (outgoing, calls) = mpsc::channel(CALLS_WAITING);
+    let request = passport.request(node, ReceiverStream::new(calls));
+    let answers = timeout(OPEN_WITHIN, client.exchange(request))
+        .await
+        .map_err(|_| Status::unavailable("the node does not answer"))??
+        .into_inner();
+    Ok(Stream { outgoing, answers, unanswered: HashMap::new(), number: 0 })
+}
+
+/// The stream, open.
+struct Stream {
+    outgoing: mpsc::Sender<PeerCall>,
+    answers: Streaming<PeerAnswer>,
+    unanswered: HashMap<u64, oneshot::Sender<Result<Bytes, Status>>>,
+    number: u64,
+}
+
+impl Stream {
+    /// Carries calls there and answers back until the stream breaks; says why it did.
+    async fn carry(
+        mut self,
+        first: Option<Outstanding>,
+        calls: &mut mpsc::Receiver<Outstanding>,
+    ) -> Status {
+        if let Some(first) = first {
+            self.send(first);
+        }
+        let broken = loop {
+            tokio::select! {
+                call = calls.recv() => match call {
+                    Some(call) => self.send(call),
+                    None => break Status::unavailable("the link is closed"),
+                },
+                answer = self.answers.message() => match answer {
+                    Ok(Some(PeerAnswer { number, payload })) => {
+                        if let Some(answer) = self.unanswered.remove(&number) {
+                            let _gone = answer.send(Ok(payload));
+                        }
+                    }
+                    Ok(None) => break Status::unavailable("the node has closed the connection"),
+                    Err(status) => {
+                        break Status::unavailable(format!("the connection is lost: {status}"));
+                    }
+                },
+            }
+        };
+        for (_, answer) in self.unanswered {
+            let _gone = answer.send(Err(broken.clone()));
+        }
+        broken
+    }
+
+    fn send(&mut self, Outstanding { call, answer }: Outstanding) {
+        if self.unanswered.len() >= UNANSWERED {
+            self.unanswered.retain(|_, answer| !answer.is_closed());
+        }
+        self.number += 1;
+        let number = self.number;
+        if self.outgoing.try_send(PeerCall { number, call: Some(call) }).is_ok() {
+            self.unanswered.insert(number, answer);
+        } else {
+            let _gone = answer.send(Err(full()));
+        }
+    }
+}

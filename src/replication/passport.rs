@@ -1,0 +1,54 @@
+//! What a node shows to the others with every call: the cluster's secret, the cluster's id, and which
+//! node it means, for an address may have passed to another process since.
+
+use std::sync::OnceLock;
+
+use tonic::{
+    Request,
+    metadata::{Ascii, MetadataValue},
+};
+
+use crate::{
+    credentials::{CLUSTER_KEY, NODE_KEY, SECRET_KEY},
+    domain::{ClusterId, NodeId},
+    settings::Secret,
+};
+
+/// One node's.
+pub struct Passport {
+    secret: MetadataValue<Ascii>,
+    cluster: OnceLock<MetadataValue<Ascii>>,
+}
+
+impl Passport {
+    /// Of a node that belongs to no cluster yet.
+    pub fn new(secret: &Secret) -> Self {
+        let mut secret: MetadataValue<Ascii> =
+            secret.expose().parse().expect("the settings admit visible ASCII only");
+        secret.set_sensitive(true);
+        Self { secret, cluster: OnceLock::new() }
+    }
+
+    /// From now on the node belongs to `cluster`; it never belongs to another.
+    pub fn join(&self, cluster: ClusterId) {
+        self.cluster
+            .get_or_init(|| cluster.to_string().parse().expect("hexadecimal digits are ASCII"));
+    }
+
+    /// Whether the node belongs to a cluster: the others admit no stranger.
+    pub fn is_complete(&self) -> bool {
+        self.cluster.get().is_some()
+    }
+
+    /// `message` for `node`.
+    pub fn request<T>(&self, node: NodeId, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        metadata.insert(SECRET_KEY, self.secret.clone());
+        metadata.insert(NODE_KEY, node.into());
+        if let Some(cluster) = self.cluster.get() {
+            metadata.insert(CLUSTER_KEY, cluster.clone());
+        }
+        request
+    }
+}
