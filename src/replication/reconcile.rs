@@ -76,11 +76,13 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        // A standby sleeps until it is told something: most of the cluster is standbys.
+        let leads = node.leads();
         tokio::select! {
             () = cancelled.cancelled() => return,
             changed = roster.changed() => if changed.is_err() { return },
             changed = metrics.changed() => if changed.is_err() { return },
-            _ = ticks.tick() => {}
+            _ = ticks.tick(), if leads => {}
         }
         if !node.leads() {
             leading = Leading::default();
