@@ -9,10 +9,12 @@
 //! | `sanitise` | pure: makes other people's text harmless |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
 //! | `completion` | completes commands and names |
+//! | `colour` | pure: whether colours are wanted, and which ones words have |
 //! | `screen` | where words go, also while a line is being edited |
 //!
 //! **Architecture invariant:** whatever other people wrote passes `sanitise` before it is printed.
 
+mod colour;
 mod command;
 mod completion;
 mod conversation;
@@ -38,6 +40,7 @@ use crate::{
     client::{Client, ClientError, ClientOptions, ListKind},
     settings::TerminalSettings,
 };
+use colour::Paint;
 use completion::Names;
 use conversation::Conversation;
 use input::Input;
