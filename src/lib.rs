@@ -12,6 +12,7 @@ pub mod healthcheck;
 pub mod host;
 pub mod logging;
 pub mod master;
+pub mod overview;
 pub mod reflection;
 pub mod replication;
 pub mod router;
