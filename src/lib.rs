@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod credentials;
 pub mod directory;
+pub mod documents;
 pub mod domain;
 pub mod healthcheck;
 pub mod host;
