@@ -179,8 +179,8 @@ impl Client {
         if *code == Code::Unauthenticated {
             // The session was renewed for this call, and has ended again.
             let renewed = self.core.renew(&session.bearer()?, deadline).await;
-            if matches!(renewed, Err(ClientError::Unanswered { .. })) {
-                return Err(error);
+            if let Err(unanswered @ ClientError::Unanswered { .. }) = renewed {
+                return Err(unanswered);
             }
         }
         let was_done = can_tell && !session.is_in_doubt();

@@ -44,6 +44,9 @@ impl fmt::Display for Mistake {
             Self::Unknown { word, meant: None } => {
                 write!(formatter, "there is no command {word}: HELP lists them all")
             }
+            Self::Form(verb) if verb.argument() == Argument::None => {
+                write!(formatter, "nothing stands behind {}", verb.word())
+            }
             Self::Form(verb) => write!(formatter, "it is written {}", verb.usage()),
         }
     }

@@ -144,7 +144,7 @@ impl Verb {
             Self::Unfollow => "All posts of that person leave your timeline.",
             Self::List => "On a terminal, Tab completes the names.",
             Self::Timeline => {
-                "Begins with the newest 20 posts, newest first; new ones appear as they are made. \
+                "Begins with the newest 20 posts, newest first; new ones appear as they are made.\n\
                  Ctrl-D or /quit leaves it."
             }
             Self::Post => "It is done once this says so, whatever happens to any server then.",
@@ -153,10 +153,10 @@ impl Verb {
             Self::Whoami => "The server may change at any time; you are told when it does.",
             Self::Status => "As the router sees them; `tinysns status` shows the same.",
             Self::Password => {
-                "Asks for the current one, if there is one, and twice for the new one, unseen. \
-                 An empty new one takes the password away. Your sessions on other devices end: \
-                 they have to log in with the new one. Lines from a pipe are taken as they come: \
-                 the current one, if there is one, and the new one, once."
+                "Asks for the current one, if there is one, and twice for the new one, unseen.\n\
+                 An empty new one takes the password away. Your sessions on other devices end:\n\
+                 they have to log in with the new one. From a pipe it takes lines: the current\n\
+                 one, if there is one, and the new one, once."
             }
             Self::Help => "Verbs may be written in any case.",
             Self::Quit => "So do EXIT, /quit and Ctrl-D.",
@@ -167,6 +167,14 @@ impl Verb {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn help_fits_on_a_narrow_screen() {
+        for verb in VERBS {
+            let widest = verb.details().lines().map(str::len).max();
+            assert!(widest.is_some_and(|width| width < 80), "{verb:?}");
+        }
+    }
 
     #[test]
     fn verbs_are_found_in_any_case() {

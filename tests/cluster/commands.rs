@@ -14,7 +14,7 @@ use tonic::Code;
 
 use super::{
     BINARY,
-    processes::{Cluster, free_port, signal},
+    processes::{Cluster, signal},
 };
 
 /// What a client of `user` prints that is fed `input`.
@@ -140,12 +140,6 @@ async fn one_command_on_the_command_line_is_the_whole_conversation() {
     // The timeline goes on to read.
     assert_eq!(alone(&["--", "TIMELINE"]).1, Some(0));
     assert_eq!(alone(&["--", "POSTS", "ann"]).0.matches(") >> ").count(), 2);
-
-    let mut nobody = cluster.command("client");
-    nobody.env("TINYSNS_ROUTER", format!("127.0.0.1:{}", free_port()));
-    nobody.args(["-u", "ann", "--", "WHOAMI"]);
-    let code = tokio::task::spawn_blocking(move || nobody.status()).await.expect("runs");
-    assert_eq!(code.expect("the program starts").code(), Some(69));
 }
 
 #[tokio::test]
@@ -182,8 +176,8 @@ fn connect(cluster: &Cluster) -> Client {
     Client::connect(ClientOptions::new(cluster.router())).expect("an address")
 }
 
-fn is_refused(outcome: Result<(), ClientError>, with: Code) -> bool {
-    matches!(outcome, Err(ClientError::Refused { code, .. }) if code == with)
+fn is_refused(outcome: &Result<(), ClientError>, with: Code) -> bool {
+    matches!(outcome, Err(ClientError::Refused { code, .. }) if *code == with)
 }
 
 #[tokio::test]
@@ -196,16 +190,16 @@ async fn a_new_password_needs_the_current_one_and_ends_the_sessions_of_others() 
         (None, Some(long.as_str()), Code::InvalidArgument),
         (Some(long.as_str()), None, Code::InvalidArgument),
     ] {
-        assert!(is_refused(ours.set_password(current, new).await, code), "{code:?}");
+        assert!(is_refused(&ours.set_password(current, new).await, code), "{code:?}");
     }
     theirs.publish("still logged in").await.expect("published");
     ours.set_password(None, Some(&long[1..])).await.expect("set");
     ours.publish("in a new session").await.expect("published");
     let ended = theirs.publish("in an old one").await.map(drop);
-    assert!(is_refused(ended, Code::PermissionDenied), "it cannot log in again");
+    assert!(is_refused(&ended, Code::PermissionDenied), "it cannot log in again");
     for current in [None, Some(""), Some("wrong")] {
         let refused = ours.set_password(current, Some("new")).await;
-        assert!(is_refused(refused, Code::PermissionDenied), "{current:?}");
+        assert!(is_refused(&refused, Code::PermissionDenied), "{current:?}");
     }
     let again = connect(&cluster);
     again.log_in("ann", Some(&long[1..])).await.expect("logged in");

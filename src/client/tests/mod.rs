@@ -200,29 +200,36 @@ async fn a_wrong_current_password_changes_nothing() {
 }
 
 /// The first server changes the password and dies before it says so.
-async fn change_cut_off(network: &Network, router: &Node, first: Node, second: &Node) -> Client {
-    let client = client_of(router).await;
+async fn cut_off_a_change_of_password(has_session: bool) {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
     soon(client.set_password(None, Some("old"))).await.expect("set");
     first.behave(Behaviour::ApplyWithoutAnswer);
+    if !has_session {
+        network.end_sessions();
+    }
     let changing = tokio::spawn({
         let client = client.clone();
         async move { client.set_password(Some("old"), Some("new")).await }
     });
     soon(network.until(|seen| seen.len() == 2)).await;
     first.kill();
-    router.name_available(second, 2, &[second]);
+    router.name_available(&second, 2, &[&second]);
     soon(changing).await.expect("no panic").expect("it was done");
-    client
-}
-
-#[tokio::test]
-async fn a_change_of_password_whose_answer_was_lost_is_recognised_as_done() {
-    let (network, router, first, second) = cluster();
-    let client = change_cut_off(&network, &router, first, &second).await;
     assert_eq!((network.password().as_str(), network.seen().len()), ("new", 2));
     client.publish("with the new password").await.expect("published");
     soon(client.set_password(Some("new"), Some("newer"))).await.expect("changed");
     assert_eq!(network.password(), "newer");
+}
+
+#[tokio::test]
+async fn a_change_of_password_whose_answer_was_lost_is_recognised_as_done() {
+    cut_off_a_change_of_password(true).await;
+}
+
+#[tokio::test]
+async fn so_is_one_that_had_to_begin_a_session_first() {
+    cut_off_a_change_of_password(false).await;
 }
 
 #[tokio::test]
