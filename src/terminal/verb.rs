@@ -144,8 +144,8 @@ impl Verb {
             Self::Unfollow => "All posts of that person leave your timeline.",
             Self::List => "On a terminal, Tab completes the names.",
             Self::Timeline => {
-                "Begins with the newest 20 posts, newest first; new ones appear as they are made.\n\
-                 Ctrl-D or /quit leaves it."
+                "Begins with the newest 20 posts, newest first; new ones appear as they are\n\
+                 made. Ctrl-D or /quit leaves it."
             }
             Self::Post => "It is done once this says so, whatever happens to any server then.",
             Self::Posts => "The newest 20, newest first, whether you follow that person or not.",
