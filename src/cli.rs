@@ -3,12 +3,19 @@
 //! Made from the table of settings, so that a flag, its help and its default stand in one place.
 //! clap is given no defaults: it could not tell a default from a flag, and layers would not work.
 
-use std::{collections::BTreeMap, env, ffi::OsString, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::OsString,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{Arg, ArgAction, ArgMatches, builder::StyledStr};
 use tracing::error;
 
 use crate::{
+    documents,
     host::net::ListenError,
     settings::{
         HealthcheckSettings, Key, Kind, Layers, LogSettings, MasterSettings, Refusal, Role,
@@ -53,6 +60,9 @@ pub enum Stop {
     /// It, the file or the environment holds a setting that is refused.
     #[error(transparent)]
     Settings(#[from] Refusal),
+    /// It only asks for this document.
+    #[error("{0}")]
+    Document(String),
 }
 
 impl Stop {
@@ -67,6 +77,11 @@ impl Stop {
             Self::Settings(refusal) => {
                 eprintln!("tinysns: {refusal}");
                 REFUSED.into()
+            }
+            Self::Document(text) => {
+                // Whoever reads no further, like `head`, has seen enough.
+                let _ = io::stdout().write_all(text.as_bytes());
+                ExitCode::SUCCESS
             }
         }
     }
@@ -114,6 +129,9 @@ pub fn parse(
 ) -> Result<Invocation, Stop> {
     let mut matches = command().try_get_matches_from(arguments)?;
     let (name, matches) = matches.remove_subcommand().expect("clap insists on a subcommand");
+    if let Some(text) = document(&name, &matches) {
+        return Err(Stop::Document(text));
+    }
     let role = ROLES
         .into_iter()
         .map(|(role, _)| role)
@@ -125,13 +143,24 @@ pub fn parse(
         Role::Router => Command::Router(layers.router()?),
         Role::Slave => Command::Slave(layers.slave()?),
         Role::Master => Command::Master(layers.master()?),
-        Role::Client => Command::Client(layers.terminal()?),
+        Role::Client => {
+            Command::Client(layers.terminal(matches.get_flag(JSON), only_command(&matches))?)
+        }
         Role::Status => {
             Command::Status(layers.status(matches.get_flag(WATCH), matches.get_flag(JSON))?)
         }
         Role::Healthcheck => Command::Healthcheck(layers.healthcheck()?),
     };
     Ok(Invocation { log, command })
+}
+
+/// What was asked for, if `name` stands for no role but for a document.
+fn document(name: &str, matches: &ArgMatches) -> Option<String> {
+    match name {
+        COMPLETIONS => documents::completions(command(), matches.get_one::<String>(SHELL)?),
+        MAN => documents::man_page(command(), matches.get_one::<String>(ROLE).map(String::as_str)),
+        _ => None,
+    }
 }
 
 const ROLES: [(Role, &str); 6] = [
@@ -148,11 +177,17 @@ Every setting may stand in a TOML file (named by --config or TINYSNS_CONFIG), in
 TINYSNS_<SETTING> and in a flag; a flag wins over a variable, a variable over the file. One file or \
 environment may serve a whole cluster: a role ignores the settings of the others.
 
-Exit codes: 0 done, 1 failed, 64 a setting was refused.";
+Exit codes: 0 done, 1 failed, 64 a setting was refused; of a client also 65 a command was refused, \
+69 nobody answers (also of status), 77 the login was refused, 130 interrupted.";
 
+const COMPLETIONS: &str = "completions";
+const SHELL: &str = "shell";
+const MAN: &str = "man";
+const ROLE: &str = "role";
 const CONFIG: &str = "config";
 const WATCH: &str = "watch";
 const JSON: &str = "json";
+const COMMAND: &str = "command";
 const HOST: &str = "host";
 const PORT: &str = "port";
 const CLASSIC_HOST: &str = "localhost";
@@ -166,6 +201,17 @@ fn command() -> clap::Command {
         .arg_required_else_help(true)
         .after_help(LAYERS)
         .subcommands(ROLES.map(|(role, about)| subcommand(role, about)))
+        .subcommand(
+            clap::Command::new(COMPLETIONS).about("Print the completions for a shell").arg(
+                Arg::new(SHELL)
+                    .required(true)
+                    .value_name("SHELL")
+                    .value_parser(documents::shells().collect::<Vec<_>>()),
+            ),
+        )
+        .subcommand(clap::Command::new(MAN).about("Print a man page, of all or of one role").arg(
+            Arg::new(ROLE).value_name("ROLE").value_parser(ROLES.map(|(role, _)| role.name())),
+        ))
 }
 
 fn subcommand(role: Role, about: &'static str) -> clap::Command {
@@ -180,7 +226,15 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
         Role::Status => command
             .arg(switch(WATCH, "Keep the table on screen"))
             .arg(switch(JSON, "Print JSON, with stable field names")),
-        Role::Client => classic(command),
+        Role::Client => classic(command)
+            .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
+            .arg(
+                Arg::new(COMMAND)
+                    .last(true)
+                    .num_args(1..)
+                    .value_name("COMMAND")
+                    .help("The only command, after --; else they are read from standard input"),
+            ),
     }
 }
 
@@ -219,6 +273,12 @@ fn help(key: &Key, long: bool) -> StyledStr {
         text = format!("{text} [default: {default}]");
     }
     text.into()
+}
+
+/// What follows `--`, as it would have been typed.
+fn only_command(matches: &ArgMatches) -> Option<String> {
+    let words = matches.get_many::<String>(COMMAND)?;
+    Some(words.map(String::as_str).collect::<Vec<_>>().join(" "))
 }
 
 /// The flags that were given, by setting.
@@ -318,6 +378,70 @@ mod tests {
         for line in ["tinysns --help", "tinysns client --help", "tinysns router -h"] {
             let stop = parse_words(line, &SECRET).unwrap_err();
             assert_eq!(stop.report(), ExitCode::SUCCESS, "{line}");
+        }
+    }
+
+    fn document_of(line: &str) -> String {
+        match parse_words(line, &[]) {
+            Err(Stop::Document(text)) => text,
+            other => panic!("no document: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn completions_know_every_role_and_flag() {
+        for shell in documents::shells() {
+            let script = document_of(&format!("tinysns completions {shell}"));
+            for (role, _) in ROLES {
+                assert!(script.contains(role.name()), "{shell}: {}", role.name());
+                for key in Key::of(role).filter(|key| key.flag) {
+                    assert!(script.contains(&key.flag_name()), "{shell}: {}", key.name);
+                }
+            }
+        }
+        let stop = parse_words("tinysns completions abacus", &[]).unwrap_err();
+        assert_eq!(stop.report(), ExitCode::from(64));
+    }
+
+    #[test]
+    fn bash_understands_its_completions() {
+        let script = document_of("tinysns completions bash");
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(script.as_bytes()).unwrap();
+        match std::process::Command::new("bash").arg("-n").arg(file.path()).status() {
+            Ok(status) => assert!(status.success(), "{status}"),
+            Err(error) => eprintln!("NOT CHECKED: there is no bash: {error}"),
+        }
+    }
+
+    #[test]
+    fn man_pages_know_every_role_and_setting() {
+        let plain = |line: &str| document_of(line).replace('\\', "");
+        let page = plain("tinysns man");
+        for (role, about) in ROLES {
+            assert!(page.contains(&format!("tinysns-{}(1)", role.name())), "{page}");
+            let page = plain(&format!("tinysns man {}", role.name()));
+            assert!(page.contains(&format!(".TH tinysns-{} 1", role.name())), "{page}");
+            assert!(page.contains(about), "{page}");
+            assert!(page.contains("Exit codes"), "{page}");
+            for key in Key::of(role).filter(|key| key.flag) {
+                assert!(page.contains(&format!("--{}", key.flag_name())), "{}", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn one_command_may_follow_the_flags_of_a_client() {
+        for (line, expected) in [
+            ("tinysns client", None),
+            ("tinysns client -u ann -- POST hello world", Some("POST hello world")),
+            ("tinysns client --json -- POST -h", Some("POST -h")),
+        ] {
+            let Command::Client(settings) = parse_words(line, &[]).unwrap() else {
+                panic!("not a client")
+            };
+            assert_eq!(settings.command.as_deref(), expected, "{line}");
+            assert_eq!(settings.json, line.contains("--json"));
         }
     }
 

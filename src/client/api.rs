@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
+use tonic::Code;
 
 use super::{
     ClientError, ClientOptions, ClusterStatus, Cursor, InUse, ListKind, LoggedIn, NamePage, Page,
@@ -131,6 +132,60 @@ impl Client {
     /// Who is logged in, as the account was created with.
     pub fn username(&self) -> Option<String> {
         self.core.session.username()
+    }
+
+    /// Whether the account has a password, as far as this client knows.
+    pub fn has_password(&self) -> bool {
+        self.core.session.has_password()
+    }
+
+    /// Changes the password: from `current`, none where there is none yet, to `new`, or to none.
+    /// All sessions of the account end; this client begins a new one.
+    ///
+    /// The change may be done and its answer lost. The repetition then comes with a session that
+    /// the change itself has ended, and proves a password that is no longer the current one. So the
+    /// new password is remembered beside the old one before it is asked for, and whoever logs in
+    /// again, this call or another of this client, tries both, the old one first. Where the new one
+    /// opened the account, a refusal of the repetition tells only that it had been done. Where
+    /// nobody answers at all, both stay remembered, and the next call finds out.
+    pub async fn set_password(
+        &self,
+        current: Option<&str>,
+        new: Option<&str>,
+    ) -> Result<(), ClientError> {
+        let Core { session, options, .. } = &*self.core;
+        let deadline = Instant::now() + options.patience;
+        let _one_at_a_time = session.change.lock().await;
+        if session.is_in_doubt() {
+            self.core.renew(&session.bearer()?, deadline).await?;
+        }
+        let new = new.unwrap_or_default();
+        let ticket = self.core.window.begin().await;
+        let request = v1::SetPasswordRequest {
+            request_id: Some(ticket.id()),
+            current_password: current.unwrap_or_default().to_owned(),
+            new_password: new.to_owned(),
+        };
+        session.ask_for(new);
+        let can_tell = session.is_in_doubt();
+        let outcome = self.core.call(Attempts::default(), request, attempt!(set_password)).await;
+        let Err(error) = outcome else {
+            session.changed_to(new);
+            // Should this fail, the next call that finds no session begins one.
+            let _begun = self.core.renew(&session.bearer()?, deadline).await;
+            return Ok(());
+        };
+        let ClientError::Refused { code, .. } = &error else { return Err(error) };
+        if *code == Code::Unauthenticated {
+            // The session was renewed for this call, and has ended again.
+            let renewed = self.core.renew(&session.bearer()?, deadline).await;
+            if let Err(unanswered @ ClientError::Unanswered { .. }) = renewed {
+                return Err(unanswered);
+            }
+        }
+        let was_done = can_tell && !session.is_in_doubt();
+        session.forget_what_was_asked_for();
+        if was_done { Ok(()) } else { Err(error) }
     }
 
     /// Follows a user: their posts from now on appear in one's timeline.

@@ -94,22 +94,33 @@ impl Core {
         Ok(answered.reply)
     }
 
-    /// Logs in again, unless another call has done so since `ended` was found to have ended.
-    async fn renew(&self, ended: &Bearer, deadline: Instant) -> Result<Bearer, ClientError> {
+    /// Logs in again, unless another call has done so since `ended` was found to have ended. Where
+    /// the password is refused, one that was asked for and not answered may be the right one.
+    pub async fn renew(&self, ended: &Bearer, deadline: Instant) -> Result<Bearer, ClientError> {
         let _one_at_a_time = self.session.renewal.lock().await;
         let held = self.session.bearer()?;
         if held != *ended {
             return Ok(held);
         }
-        let credentials = self.session.credentials()?;
-        let request = v1::LogInRequest {
-            username: credentials.username.clone(),
-            password: credentials.password.clone(),
-            must_exist: true,
-        };
-        let reply = self.log_in(request, deadline).await?;
-        self.session.begin(credentials, reply.username, &reply.session_token)?;
-        self.session.bearer()
+        let mut refusal = ClientError::NotLoggedIn;
+        for credentials in self.session.credentials()? {
+            let request = v1::LogInRequest {
+                username: credentials.username.clone(),
+                password: credentials.password.clone(),
+                must_exist: true,
+            };
+            match self.log_in(request, deadline).await {
+                Ok(reply) => {
+                    self.session.begin(credentials, reply.username, &reply.session_token)?;
+                    return self.session.bearer();
+                }
+                Err(error @ ClientError::Refused { code: Code::PermissionDenied, .. }) => {
+                    refusal = error;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refusal)
     }
 
     async fn deliver<Message, Reply, Attempt, Answer>(

@@ -1,4 +1,7 @@
 //! Who is logged in. Remembers name and password, to log in again when a session has ended.
+//!
+//! While the password is being changed there are two that may be the right one: the old one, and
+//! the one that was asked for. Both are remembered until it is known which.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +18,8 @@ pub struct Session {
     held: Mutex<Option<Held>>,
     /// Held while logging in again, so that many calls that find the session ended do it once.
     pub renewal: tokio::sync::Mutex<()>,
+    /// Held while the password is being changed.
+    pub change: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone)]
@@ -22,6 +27,8 @@ struct Held {
     credentials: Credentials,
     username: String,
     bearer: Bearer,
+    /// A password that was asked for, where it is not known whether the account has it.
+    asked_for: Option<String>,
 }
 
 /// What a login takes.
@@ -44,7 +51,13 @@ impl Session {
             code: tonic::Code::Internal,
             message: "the server has sent a session token that cannot be used".to_owned(),
         })?;
-        *self.held() = Some(Held { credentials, username, bearer });
+        let mut held = self.held();
+        let asked_for =
+            held.take().filter(|held| held.credentials.username == credentials.username);
+        let asked_for = asked_for.and_then(|held| held.asked_for);
+        // One that opened the account was given to it. The old one may do so before that, too.
+        let asked_for = asked_for.filter(|password| *password != credentials.password);
+        *held = Some(Held { credentials, username, bearer, asked_for });
         Ok(())
     }
 
@@ -52,8 +65,47 @@ impl Session {
         self.held().as_ref().map(|held| held.bearer.clone()).ok_or(ClientError::NotLoggedIn)
     }
 
-    pub fn credentials(&self) -> Result<Credentials, ClientError> {
-        self.held().as_ref().map(|held| held.credentials.clone()).ok_or(ClientError::NotLoggedIn)
+    /// Everything that may open the account, the likeliest first.
+    pub fn credentials(&self) -> Result<Vec<Credentials>, ClientError> {
+        let held = self.held();
+        let held = held.as_ref().ok_or(ClientError::NotLoggedIn)?;
+        let asked_for = held.asked_for.clone();
+        let asked_for =
+            asked_for.map(|password| Credentials { password, ..held.credentials.clone() });
+        Ok([held.credentials.clone()].into_iter().chain(asked_for).collect())
+    }
+
+    /// Whether the account had a password when last it was opened.
+    pub fn has_password(&self) -> bool {
+        self.held().as_ref().is_some_and(|held| !held.credentials.password.is_empty())
+    }
+
+    /// Whether it is not known if the account has what was asked for.
+    pub fn is_in_doubt(&self) -> bool {
+        self.held().as_ref().is_some_and(|held| held.asked_for.is_some())
+    }
+
+    /// The account may have `password` from now on.
+    pub fn ask_for(&self, password: &str) {
+        if let Some(held) = self.held().as_mut() {
+            let is_another = held.credentials.password != password;
+            held.asked_for = is_another.then(|| password.to_owned());
+        }
+    }
+
+    /// What was asked for is not going to be done any more.
+    pub fn forget_what_was_asked_for(&self) {
+        if let Some(held) = self.held().as_mut() {
+            held.asked_for = None;
+        }
+    }
+
+    /// What was asked for was done.
+    pub fn changed_to(&self, password: &str) {
+        if let Some(held) = self.held().as_mut() {
+            held.asked_for = None;
+            password.clone_into(&mut held.credentials.password);
+        }
     }
 
     pub fn username(&self) -> Option<String> {

@@ -289,7 +289,8 @@ pub static KEYS: &[Key] = &[
         &[Role::Client],
         None,
         Kind::Path,
-        "Keeps the lines typed, for the next time",
+        "Keeps the lines typed at a terminal; by default $XDG_STATE_HOME/tinysns/history, or \
+         ~/.local/state/tinysns/history; none keeps them nowhere",
     ),
     Key::new(
         "full_screen",

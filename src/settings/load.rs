@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use super::{
-    ClientSettings, ConsensusSettings, HealthcheckSettings, Layers, Limits, LogFormat, LogSettings,
-    MasterSettings, Refusal, RouterSettings, Secret, SlaveSettings, StatusSettings,
+    ClientSettings, ConsensusSettings, HealthcheckSettings, HistoryFile, Layers, Limits, LogFormat,
+    LogSettings, MasterSettings, Refusal, RouterSettings, Secret, SlaveSettings, StatusSettings,
     TerminalSettings,
     value::{Kind, SECRET_MIN_CHARS},
 };
@@ -49,15 +49,25 @@ impl Layers {
     }
 
     /// The settings of `tinysns client`.
-    pub fn terminal(&self) -> Result<TerminalSettings, Refusal> {
+    pub fn terminal(
+        &self,
+        json: bool,
+        command: Option<String>,
+    ) -> Result<TerminalSettings, Refusal> {
         let user = self.text("user")?;
         Ok(TerminalSettings {
             client: self.client()?,
             user: UserName::new(user.as_str())
                 .map_err(|_| self.refuse("user", format!("{user:?}")))?,
             password_file: self.optional_text("password_file")?.map(PathBuf::from),
-            history_file: self.optional_text("history_file")?.map(PathBuf::from),
+            history_file: match self.optional_text("history_file")?.as_deref() {
+                None => HistoryFile::Usual,
+                Some("none") => HistoryFile::None,
+                Some(path) => HistoryFile::At(path.into()),
+            },
             full_screen: self.text("full_screen")? == "on",
+            json,
+            command,
         })
     }
 
@@ -241,7 +251,8 @@ mod tests {
         assert_eq!(router.router_listen.port(), 1);
         let master = gather(Role::Master, &variables, &[]).unwrap().master().unwrap();
         assert_eq!((master.limits.post_chars, master.name), (10, None));
-        let terminal = gather(Role::Client, &variables, &[]).unwrap().terminal().unwrap();
+        let terminal = gather(Role::Client, &variables, &[]).unwrap();
+        let terminal = terminal.terminal(false, None).unwrap();
         assert_eq!(terminal.user.as_str(), "ann");
     }
 
@@ -249,11 +260,24 @@ mod tests {
     fn the_defaults_are_valid_for_every_role_once_there_is_a_secret() {
         gather(Role::Router, &[SECRET], &[]).unwrap().router().unwrap();
         gather(Role::Slave, &[SECRET], &[]).unwrap().slave().unwrap();
-        gather(Role::Client, &[], &[]).unwrap().terminal().unwrap();
+        gather(Role::Client, &[], &[]).unwrap().terminal(false, None).unwrap();
         gather(Role::Status, &[], &[]).unwrap().status(true, false).unwrap();
         gather(Role::Healthcheck, &[], &[]).unwrap().healthcheck().unwrap();
         for role in [Role::Router, Role::Client] {
             gather(role, &[], &[]).unwrap().log().unwrap();
+        }
+    }
+
+    #[test]
+    fn lines_are_kept_in_the_usual_place_in_a_file_or_nowhere() {
+        for (value, expected) in [
+            (None, HistoryFile::Usual),
+            (Some("none"), HistoryFile::None),
+            (Some("./none"), HistoryFile::At("./none".into())),
+        ] {
+            let flags: Vec<_> = value.map(|value| ("history_file", value)).into_iter().collect();
+            let layers = gather(Role::Client, &[], &flags).unwrap();
+            assert_eq!(layers.terminal(false, None).unwrap().history_file, expected);
         }
     }
 

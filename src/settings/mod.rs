@@ -101,10 +101,25 @@ pub struct TerminalSettings {
     pub user: UserName,
     /// Holds the password, on its first line; without it the account has none.
     pub password_file: Option<PathBuf>,
-    /// Keeps the lines typed; without it they are forgotten.
-    pub history_file: Option<PathBuf>,
+    /// Keeps the lines typed.
+    pub history_file: HistoryFile,
     /// Whether the timeline may have the whole screen.
     pub full_screen: bool,
+    /// Print JSON in place of words.
+    pub json: bool,
+    /// The only command, where there is one; else they are read from standard input.
+    pub command: Option<String>,
+}
+
+/// Where the lines typed are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HistoryFile {
+    /// Where the state of programs usually is.
+    Usual,
+    /// In this file.
+    At(PathBuf),
+    /// Nowhere.
+    None,
 }
 
 /// Settings of `tinysns status`.

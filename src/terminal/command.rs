@@ -1,5 +1,9 @@
 //! What a line asks for. Pure.
 
+use std::fmt;
+
+use super::verb::{Argument, Verb};
+
 /// A line at the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -7,11 +11,45 @@ pub enum Command {
     Unfollow(String),
     List,
     Timeline,
+    Post(String),
+    Posts(String),
+    Following,
+    Whoami,
+    Status,
+    Password,
+    /// On one command, or on all.
+    Help(Option<Verb>),
     /// Ends the conversation.
     Quit,
     /// A blank line.
     Nothing,
-    Invalid,
+    Invalid(Mistake),
+}
+
+/// Why a line is no command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mistake {
+    /// No command begins with this word, which may have been meant to be another.
+    Unknown { word: String, meant: Option<Verb> },
+    /// This command is written otherwise.
+    Form(Verb),
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { word, meant: Some(verb) } => {
+                write!(formatter, "there is no command {word}: did you mean {}?", verb.word())
+            }
+            Self::Unknown { word, meant: None } => {
+                write!(formatter, "there is no command {word}: HELP lists them all")
+            }
+            Self::Form(verb) if verb.argument() == Argument::None => {
+                write!(formatter, "nothing stands behind {}", verb.word())
+            }
+            Self::Form(verb) => write!(formatter, "it is written {}", verb.usage()),
+        }
+    }
 }
 
 /// A line in the timeline.
@@ -24,29 +62,46 @@ pub enum TimelineLine {
     Nothing,
 }
 
-/// The verbs, as completion offers them.
-pub const VERBS: [&str; 4] = ["FOLLOW", "UNFOLLOW", "LIST", "TIMELINE"];
 /// Leaves the timeline, and the conversation.
 pub const QUIT: &str = "/quit";
 
-/// Reads a line at the prompt. Verbs may be written in any case. What follows FOLLOW and UNFOLLOW
+/// Reads a line at the prompt. Verbs may be written in any case. What follows FOLLOW and its like
 /// is the name: whether it is a valid one is for the server to say.
 pub fn parse(line: &str) -> Command {
-    let line = line.trim();
-    if line.is_empty() {
+    let (word, argument) = split(line);
+    if word.is_empty() {
         return Command::Nothing;
     }
-    if line.eq_ignore_ascii_case(QUIT) {
+    if line.trim().eq_ignore_ascii_case(QUIT) {
         return Command::Quit;
     }
-    let (verb, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let name = argument.trim().to_owned();
-    match (verb.to_ascii_uppercase().as_str(), name.is_empty()) {
-        ("FOLLOW", false) => Command::Follow(name),
-        ("UNFOLLOW", false) => Command::Unfollow(name),
-        ("LIST", true) => Command::List,
-        ("TIMELINE", true) => Command::Timeline,
-        _ => Command::Invalid,
+    let Some(verb) = Verb::find(word) else { return unknown(word) };
+    let is_whole = match verb.argument() {
+        Argument::None => argument.is_empty(),
+        Argument::Name | Argument::Text => !argument.is_empty(),
+        Argument::Verb => true,
+    };
+    if !is_whole {
+        return Command::Invalid(Mistake::Form(verb));
+    }
+    let argument = argument.to_owned();
+    match verb {
+        Verb::Follow => Command::Follow(argument),
+        Verb::Unfollow => Command::Unfollow(argument),
+        Verb::List => Command::List,
+        Verb::Timeline => Command::Timeline,
+        Verb::Post => Command::Post(argument),
+        Verb::Posts => Command::Posts(argument),
+        Verb::Following => Command::Following,
+        Verb::Whoami => Command::Whoami,
+        Verb::Status => Command::Status,
+        Verb::Password => Command::Password,
+        Verb::Help if argument.is_empty() => Command::Help(None),
+        Verb::Help => match Verb::find(&argument) {
+            Some(verb) => Command::Help(Some(verb)),
+            None => unknown(&argument),
+        },
+        Verb::Quit => Command::Quit,
     }
 }
 
@@ -62,6 +117,23 @@ pub fn parse_in_timeline(line: &str) -> TimelineLine {
     }
 }
 
+/// Whether a line at the prompt seems to hold a password, which PASSWORD does not take there.
+pub fn may_hold_a_password(line: &str) -> bool {
+    let (word, argument) = split(line);
+    let verb = Verb::find(word).or_else(|| Verb::nearest(word));
+    verb == Some(Verb::Password) && !argument.is_empty()
+}
+
+fn split(line: &str) -> (&str, &str) {
+    let line = line.trim();
+    let (word, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (word, argument.trim())
+}
+
+fn unknown(word: &str) -> Command {
+    Command::Invalid(Mistake::Unknown { word: word.to_owned(), meant: Verb::nearest(word) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +141,7 @@ mod tests {
     #[test]
     fn reads_what_people_type() {
         let follow = |name: &str| Command::Follow(name.to_owned());
+        let post = |text: &str| Command::Post(text.to_owned());
         for (line, command) in [
             ("FOLLOW u1", follow("u1")),
             ("follow u1", follow("u1")),
@@ -79,19 +152,59 @@ mod tests {
             ("LIST", Command::List),
             ("list ", Command::List),
             ("TIMELINE\n", Command::Timeline),
+            ("POST hello,  world \n", post("hello,  world")),
+            ("post two\nlines\n", post("two\nlines")),
+            ("POSTS u1", Command::Posts("u1".to_owned())),
+            ("following", Command::Following),
+            ("WHOAMI", Command::Whoami),
+            ("Status", Command::Status),
+            ("PASSWORD", Command::Password),
+            ("HELP", Command::Help(None)),
+            ("help post", Command::Help(Some(Verb::Post))),
             ("/quit", Command::Quit),
+            ("QUIT", Command::Quit),
+            ("exit", Command::Quit),
             ("", Command::Nothing),
             (" \t\n", Command::Nothing),
-            ("FOLLOW", Command::Invalid),
-            ("follow ", Command::Invalid),
-            ("UNFOLLOW", Command::Invalid),
-            ("LIST u1", Command::Invalid),
-            ("TIMELINE now", Command::Invalid),
-            ("LISTS", Command::Invalid),
-            ("FOLLOWu1", Command::Invalid),
-            ("hello", Command::Invalid),
         ] {
             assert_eq!(parse(line), command, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn tells_what_is_wrong_with_a_line() {
+        let form = Mistake::Form;
+        let unknown = |word: &str, meant| Mistake::Unknown { word: word.to_owned(), meant };
+        for (line, mistake) in [
+            ("FOLLOW", form(Verb::Follow)),
+            ("follow ", form(Verb::Follow)),
+            ("UNFOLLOW", form(Verb::Unfollow)),
+            ("LIST u1", form(Verb::List)),
+            ("TIMELINE now", form(Verb::Timeline)),
+            ("POST ", form(Verb::Post)),
+            ("PASSWORD secret", form(Verb::Password)),
+            ("QUIT now", form(Verb::Quit)),
+            ("LISTS", unknown("LISTS", Some(Verb::List))),
+            ("FOLLOWu1", unknown("FOLLOWu1", Some(Verb::Follow))),
+            ("folow u1", unknown("folow", Some(Verb::Follow))),
+            ("HELP folow", unknown("folow", Some(Verb::Follow))),
+            ("/quit now", unknown("/quit", Some(Verb::Quit))),
+            ("nonsense", unknown("nonsense", None)),
+        ] {
+            assert_eq!(parse(line), Command::Invalid(mistake), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn notices_a_password_where_none_belongs() {
+        for (line, may) in [
+            ("PASSWORD hunter2", true),
+            ("pasword hunter2", true),
+            ("PASSWORD", false),
+            ("POST my password", false),
+            ("FOLLOW password", false),
+        ] {
+            assert_eq!(may_hold_a_password(line), may, "{line}");
         }
     }
 

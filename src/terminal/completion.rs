@@ -1,31 +1,48 @@
-//! Completes commands, and the names of users after FOLLOW and UNFOLLOW.
+//! Completes commands, and the names of users where a command takes one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rustyline::{
     Completer, Context, Helper, Highlighter, Hinter, Validator, completion::Completer as Complete,
 };
 
 use super::{
-    command::{QUIT, VERBS},
+    command::QUIT,
     sanitise,
+    verb::{Argument, VERBS, Verb},
 };
+
+/// Names that are remembered: what a person can choose from is far less.
+const NAMES: usize = 100_000;
 
 /// The names of users that were seen so far.
 #[derive(Clone, Default)]
 pub struct Names {
-    names: Arc<Mutex<Vec<String>>>,
+    /// By the form that tells them apart.
+    names: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Names {
-    /// Takes the place of what was known.
-    pub fn learn(&self, names: Vec<String>) {
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    /// Adds to what is known.
+    pub fn learn<Name: AsRef<str>>(&self, seen: impl IntoIterator<Item = Name>) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in seen {
+            let name = sanitise::line(name.as_ref());
+            if names.len() < NAMES {
+                names.insert(name.to_ascii_lowercase(), name);
+            }
+        }
     }
 
     fn starting_with(&self, start: &str) -> Vec<String> {
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        matching(names.iter().map(|name| sanitise::line(name)), start)
+        let start = start.to_ascii_lowercase();
+        let matching =
+            names.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
+        matching.map(|(_, name)| name.clone()).collect()
     }
 }
 
@@ -66,12 +83,13 @@ impl Completion {
             let quit = if start == 0 { matching([QUIT.to_owned()], word) } else { vec![] };
             return (start, quit);
         }
-        let takes_name = ["FOLLOW", "UNFOLLOW"].iter().any(|name| verb.eq_ignore_ascii_case(name));
-        let candidates = match verb {
-            "" if word.is_empty() => VERBS.map(str::to_owned).to_vec(),
-            "" => matching(VERBS.into_iter().chain([QUIT]).map(str::to_owned), word),
-            _ if takes_name => self.names.starting_with(word),
-            _ => vec![],
+        let verbs = VERBS.into_iter().map(Verb::word);
+        let candidates = match (verb, Verb::find(verb).map(Verb::argument)) {
+            ("", _) if word.is_empty() => verbs.map(str::to_owned).collect(),
+            ("", _) => matching(verbs.chain([QUIT]).map(str::to_owned), word),
+            (_, Some(Argument::Name)) => self.names.starting_with(word),
+            (_, Some(Argument::Verb)) => matching(verbs.map(str::to_owned), word),
+            (_, Some(Argument::None | Argument::Text) | None) => vec![],
         };
         (start, candidates)
     }
@@ -91,22 +109,27 @@ mod tests {
     #[test]
     fn completes_verbs_then_names() {
         let names = Names::default();
-        names.learn(["Alice", "alan", "bob"].map(str::to_owned).to_vec());
+        names.learn(["Alice", "bob"]);
+        names.learn(["alan", "BOB", "\u{1b}[2J"]);
         let mut completion = Completion { names, at_prompt: true };
         for (before, start, candidates) in [
-            ("", 0, &["FOLLOW", "UNFOLLOW", "LIST", "TIMELINE"][..]),
-            ("f", 0, &["FOLLOW"]),
+            ("f", 0, &["FOLLOW", "FOLLOWING"][..]),
+            ("po", 0, &["POST", "POSTS"]),
             ("/", 0, &["/quit"]),
             ("x", 0, &[]),
-            ("follow ", 7, &["Alice", "alan", "bob"]),
-            ("FOLLOW AL", 7, &["Alice", "alan"]),
-            ("unfollow b", 9, &["bob"]),
+            ("follow ", 7, &["alan", "Alice", "BOB", "\u{fffd}[2J"]),
+            ("FOLLOW AL", 7, &["alan", "Alice"]),
+            ("unfollow b", 9, &["BOB"]),
+            ("posts b", 6, &["BOB"]),
+            ("help un", 5, &["UNFOLLOW"]),
             ("LIST b", 5, &[]),
+            ("POST b", 5, &[]),
             ("é", 0, &[]),
         ] {
             let expected = candidates.iter().map(ToString::to_string).collect();
             assert_eq!(completion.candidates(before), (start, expected), "{before:?}");
         }
+        assert_eq!(completion.candidates("").1, VERBS.map(Verb::word));
         completion.at_prompt = false;
         assert_eq!(completion.candidates("f").1, Vec::<String>::new());
         assert_eq!(completion.candidates("/q").1, ["/quit"]);

@@ -1,25 +1,23 @@
-//! Commands in, words out; and the timeline, where lines are posts and posts are lines.
+//! Commands in, answers out.
 
-use std::{future::Future, io, pin::Pin, process::ExitCode};
-
-use chrono::Local;
+use std::{io, process::ExitCode};
 
 use super::{
-    UNAVAILABLE,
-    command::{self, Command, TimelineLine},
+    command::{self, Command, Mistake},
     completion::Names,
-    fullscreen,
+    form::{self, Form, Told},
     input::{Input, Line, Prompt},
-    sanitise,
+    report::{Answer, Failure, Report},
     screen::Screen,
-    words,
+    verb::Verb,
 };
-use crate::client::{Client, ClientError, Cursor, ListKind, Page, Published, Subscription};
+use crate::{
+    client::{Client, ClientError, Cursor, ListKind, Page, Subscription},
+    host::clock,
+};
 
 /// Ended by Ctrl-C, as shells count it: 128 and the number of SIGINT.
 const INTERRUPTED: u8 = 130;
-/// Something that was entered is not acceptable: `EX_DATAERR` of sysexits.h.
-const UNACCEPTABLE: u8 = 65;
 /// As many posts as the classic server sends.
 const FIRST_POSTS: u32 = 20;
 
@@ -29,167 +27,166 @@ pub struct Conversation {
     pub input: Input,
     pub screen: Screen,
     pub names: Names,
+    pub form: Form,
     /// True where the input is an editor, which prints prompts itself, and whose end only ends the
     /// timeline when it comes there.
     pub is_edited: bool,
     /// True where the timeline may have the whole screen.
     pub is_full_screen: bool,
+    /// True where every failure shows in the exit code, also those that have classic words.
+    pub is_strict: bool,
+    /// What a script is told in the end: of the last failure.
+    pub code: ExitCode,
 }
 
-/// What comes after the timeline.
-enum Next {
+/// What comes after a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
     Command,
-    Exit(ExitCode),
+    /// The conversation ends as it should.
+    Quit,
+    /// The input has ended in the middle of something.
+    End,
+    /// By Ctrl-C.
+    Interrupted,
 }
-
-type Publishing = Pin<Box<dyn Future<Output = Result<Published, ClientError>> + Send>>;
 
 impl Conversation {
     /// Goes on until the input ends. Fails only where the input or output does.
     pub async fn hold(mut self) -> io::Result<ExitCode> {
-        self.screen.say(words::BANNER)?;
-        let mut code = ExitCode::SUCCESS;
+        self.screen.say(self.form.opening())?;
         loop {
             if !self.is_edited {
-                self.screen.say(words::PROMPT)?;
+                self.screen.say(self.form.prompt())?;
             }
-            self.input.ask(Prompt::Command);
-            let command = match self.input.read().await? {
-                Line::Text(line) => command::parse(&line),
-                Line::End => Command::Quit,
-                Line::Interrupted => return Ok(ExitCode::from(INTERRUPTED)),
+            let next = match self.ask(Prompt::Command).await? {
+                Line::Text(line) => self.obey(&line).await?,
+                Line::End => Next::Quit,
+                Line::Interrupted => Next::Interrupted,
             };
-            let outcome = match command {
-                Command::Follow(name) => self.client.follow(&name).await,
-                Command::Unfollow(name) => self.client.unfollow(&name).await,
-                Command::List => match self.list().await {
-                    Ok(words) => {
-                        self.screen.say(&format!("{}{words}", words::SUCCESS))?;
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
-                Command::Timeline => match self.open_timeline().await {
-                    Ok((page, subscription)) => match self.timeline(page, subscription).await? {
-                        Next::Command => continue,
-                        Next::Exit(with) => {
-                            return Ok(if with == ExitCode::SUCCESS { code } else { with });
-                        }
-                    },
-                    Err(error) => Err(error),
-                },
-                Command::Quit => {
-                    self.screen.say("\n")?;
-                    return Ok(code);
+            match next {
+                Next::Command => {}
+                Next::Quit => {
+                    self.screen.say(self.form.closing())?;
+                    return Ok(self.code);
                 }
-                Command::Nothing => continue,
-                Command::Invalid => {
-                    self.screen.say(words::INVALID_COMMAND)?;
-                    continue;
-                }
-            };
-            self.screen.say(words::status(&outcome))?;
-            if let (Err(error), Some(explanation)) = (&outcome, words::explanation(&outcome)) {
-                self.screen.notice(explanation + "\n").await;
-                code = exit_code(error);
+                Next::End => return Ok(self.code),
+                Next::Interrupted => return Ok(ExitCode::from(INTERRUPTED)),
             }
         }
     }
 
-    async fn list(&self) -> Result<String, ClientError> {
+    /// Obeys one command, and no more.
+    pub async fn hold_with(mut self, command: &str) -> io::Result<ExitCode> {
+        match self.obey(command).await? {
+            Next::Command | Next::Quit | Next::End => Ok(self.code),
+            Next::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
+        }
+    }
+
+    async fn obey(&mut self, line: &str) -> io::Result<Next> {
+        let (verb, outcome) = match command::parse(line) {
+            Command::Nothing => return Ok(Next::Command),
+            Command::Quit => return Ok(Next::Quit),
+            Command::Timeline => match self.open_timeline().await {
+                Ok((page, subscription)) => return self.timeline(page, subscription).await,
+                Err(error) => (Verb::Timeline, Err(error.into())),
+            },
+            Command::Password => (Verb::Password, self.change_password().await?),
+            Command::Follow(name) => (Verb::Follow, self.follow(&name).await),
+            Command::Unfollow(name) => (Verb::Unfollow, self.unfollow(&name).await),
+            Command::List => (Verb::List, self.list().await),
+            Command::Post(text) => (Verb::Post, self.post(&text).await),
+            Command::Posts(name) => (Verb::Posts, self.posts(&name).await),
+            Command::Following => (Verb::Following, self.following().await),
+            Command::Whoami => (Verb::Whoami, Ok(self.me())),
+            Command::Status => (Verb::Status, self.status().await),
+            Command::Help(verb) => (Verb::Help, Ok(Answer::Help(verb))),
+            Command::Invalid(mistake) => {
+                let verb = match &mistake {
+                    Mistake::Form(verb) => Some(*verb),
+                    Mistake::Unknown { .. } => None,
+                };
+                self.tell(&Report { verb, outcome: Err(mistake.into()) }).await?;
+                return Ok(Next::Command);
+            }
+        };
+        self.tell(&Report { verb: Some(verb), outcome }).await?;
+        Ok(Next::Command)
+    }
+
+    /// The next line of the input.
+    pub async fn ask(&mut self, prompt: Prompt) -> io::Result<Line> {
+        self.input.ask(prompt);
+        self.input.read().await
+    }
+
+    /// Tells what came of a command, while no line is being edited.
+    pub async fn tell(&mut self, report: &Report) -> io::Result<()> {
+        self.note(report);
+        let Told { said, notice } = self.form.result(report);
+        self.screen.say(&said)?;
+        if let Some(notice) = notice {
+            self.screen.notice(notice).await;
+        }
+        Ok(())
+    }
+
+    /// Remembers for the exit code what came of a command.
+    pub fn note(&mut self, report: &Report) {
+        if let Some(code) = form::exit_code(report, self.is_strict) {
+            self.code = ExitCode::from(code);
+        }
+    }
+
+    async fn follow(&self, name: &str) -> Result<Answer, Failure> {
+        self.client.follow(name).await?;
+        self.names.learn([name]);
+        Ok(Answer::Done)
+    }
+
+    async fn unfollow(&self, name: &str) -> Result<Answer, Failure> {
+        self.client.unfollow(name).await?;
+        Ok(Answer::Done)
+    }
+
+    async fn list(&self) -> Result<Answer, Failure> {
         let users = self.client.list(ListKind::Users).await?;
         let followers = self.client.list(ListKind::Followers).await?;
-        let words = words::list(&users, &followers);
-        self.names.learn(users);
-        Ok(words)
+        self.names.learn(&users);
+        Ok(Answer::Lists { users, followers })
+    }
+
+    async fn post(&self, text: &str) -> Result<Answer, Failure> {
+        Ok(Answer::Published(self.client.publish(text).await?))
+    }
+
+    async fn posts(&self, name: &str) -> Result<Answer, Failure> {
+        let page = self.client.posts(name, Cursor::Newest, FIRST_POSTS).await?;
+        self.names.learn([name]);
+        Ok(Answer::Posts(page.posts))
+    }
+
+    async fn following(&self) -> Result<Answer, Failure> {
+        let names = self.client.list(ListKind::Following).await?;
+        self.names.learn(&names);
+        Ok(Answer::Following(names))
+    }
+
+    fn me(&self) -> Answer {
+        let server = self.client.server().borrow().as_ref().map(|in_use| in_use.server.clone());
+        Answer::Me { user: self.client.username().unwrap_or_default(), server }
+    }
+
+    async fn status(&self) -> Result<Answer, Failure> {
+        Ok(Answer::Cluster(self.client.cluster().await?, clock::now()))
     }
 
     async fn open_timeline(&self) -> Result<(Page, Subscription), ClientError> {
         let page = self.client.timeline(Cursor::Newest, FIRST_POSTS).await?;
         let subscription = self.client.subscribe(Some(page.as_of)).await?;
+        self.names.learn(page.posts.iter().map(|post| &post.author));
         Ok((page, subscription))
-    }
-
-    /// One post of ours is under way at a time, so that they keep their order; others' posts are
-    /// shown meanwhile. The next line is taken only then, so at the end of the input everything is
-    /// acknowledged.
-    async fn timeline(&mut self, page: Page, subscription: Subscription) -> io::Result<Next> {
-        self.screen.say(words::SUCCESS)?;
-        self.screen.say(words::IN_TIMELINE)?;
-        if self.is_full_screen {
-            let _quiet = self.screen.leave();
-            return Ok(match fullscreen::run(&self.client, &page, subscription).await? {
-                fullscreen::End::Left => Next::Command,
-                fullscreen::End::Interrupted => Next::Exit(ExitCode::from(INTERRUPTED)),
-            });
-        }
-        for post in &page.posts {
-            self.screen.say(&words::post(post, &Local))?;
-        }
-        let mut others = Some(subscription);
-        let mut publishing: Option<Publishing> = None;
-        let mut code = ExitCode::SUCCESS;
-        loop {
-            self.input.ask(Prompt::Post);
-            tokio::select! {
-                published = poll_some(&mut publishing) => {
-                    publishing = None;
-                    if let Err(error) = published {
-                        self.screen.notice(words::not_posted(&error)).await;
-                        code = exit_code(&error);
-                    }
-                }
-                post = next(&mut others) => match post {
-                    Ok(post) => self.screen.interject(words::post(&post, &Local)).await?,
-                    Err(error) => {
-                        others = None;
-                        let why = sanitise::line(&error.to_string());
-                        self.screen.notice(format!("no more live posts: {why}\n")).await;
-                    }
-                },
-                line = self.input.read(), if publishing.is_none() => match line? {
-                    Line::Text(line) => match command::parse_in_timeline(&line) {
-                        TimelineLine::Post(text) => {
-                            let client = self.client.clone();
-                            publishing = Some(Box::pin(async move { client.publish(&text).await }));
-                        }
-                        TimelineLine::Quit => return Ok(Next::Command),
-                        TimelineLine::Nothing => {}
-                    },
-                    Line::End if self.is_edited => return Ok(Next::Command),
-                    Line::End => return Ok(Next::Exit(code)),
-                    Line::Interrupted => return Ok(Next::Exit(ExitCode::from(INTERRUPTED))),
-                },
-            }
-        }
-    }
-}
-
-/// What a script is told of something that was not done.
-fn exit_code(error: &ClientError) -> ExitCode {
-    ExitCode::from(if matches!(error, ClientError::Refused { .. }) {
-        UNACCEPTABLE
-    } else {
-        UNAVAILABLE
-    })
-}
-
-/// Waits for ever where nothing is under way.
-async fn poll_some(publishing: &mut Option<Publishing>) -> Result<Published, ClientError> {
-    match publishing {
-        Some(publishing) => publishing.await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The next live post; waits for ever once there are no more.
-async fn next(others: &mut Option<Subscription>) -> Result<crate::client::Post, ClientError> {
-    match others {
-        Some(subscription) => match subscription.next().await {
-            Some(post) => post,
-            None => std::future::pending().await,
-        },
-        None => std::future::pending().await,
     }
 }
 
@@ -209,7 +206,12 @@ mod tests {
                 soon,
             },
         },
-        terminal::screen::Notices,
+        terminal::{
+            colour::Paint,
+            form::{UNACCEPTABLE, UNAVAILABLE},
+            screen::Notices,
+            words,
+        },
     };
 
     /// What was printed, and a bell for each time.
@@ -252,8 +254,11 @@ mod tests {
             input: Input::plain(BufReader::new(source)),
             screen: Screen::new(Box::new(paper.clone()), Notices::plain()),
             names: Names::default(),
+            form: Form::Words(Paint::default()),
             is_edited: false,
             is_full_screen: false,
+            is_strict: false,
+            code: ExitCode::SUCCESS,
         };
         (conversation, paper)
     }
@@ -288,6 +293,103 @@ mod tests {
         assert_eq!(code, ExitCode::SUCCESS);
         let said = paper.text.borrow();
         assert!(said.contains("Cmd> Input username already exists, command failed\nCmd> Command"));
+    }
+
+    /// Everything that is said to `script` by a conversation in JSON, and the exit code.
+    async fn in_json(client: Client, script: &'static str) -> (String, ExitCode) {
+        let (mut conversation, paper) = piped(client, script.as_bytes());
+        conversation.form = Form::Json;
+        conversation.is_strict = true;
+        let code = soon(conversation.hold()).await.expect("read and written");
+        let said = paper.text.borrow().clone();
+        (said, code)
+    }
+
+    #[tokio::test]
+    async fn new_commands_answer_after_the_same_status_line() {
+        let network = Network::default();
+        let (_router, _server, client) = start(&network).await;
+        network.post("of another");
+        let script = "POST  hello \nPOSTS u1\nFOLLOWING\nWHOAMI\nHELP following\nquit\nLIST\n";
+        let (conversation, paper) = piped(client, script.as_bytes());
+        let code = soon(conversation.hold()).await.expect("read and written");
+        assert_eq!(code, ExitCode::SUCCESS);
+        let said = paper.text.borrow().replacen(words::BANNER, "", 1);
+        let answers: Vec<&str> = said.split("Cmd> ").skip(1).collect();
+        let done = |words: &str| format!("{}{words}", words::SUCCESS);
+        assert_eq!(answers[0], done(""));
+        assert!(answers[1].starts_with(&done("u1(")), "{said}");
+        assert!(answers[1].ends_with(") >> hello\n"), "{said}");
+        assert_eq!(answers[2], done("Following: a, b, c, d, e, \n"));
+        assert_eq!(answers[3], done("You are u1, on server-1\n"));
+        assert!(answers[4].starts_with(&done("FOLLOWING: whom you follow.")), "{said}");
+        assert_eq!(answers[5..], ["\n"]);
+    }
+
+    #[tokio::test]
+    async fn the_cluster_is_shown_as_the_router_sees_it() {
+        let network = Network::default();
+        let (router, _server, client) = start(&network).await;
+        let (conversation, paper) = piped(client.clone(), &b"STATUS\n"[..]);
+        soon(conversation.hold()).await.expect("read and written");
+        assert!(paper.text.borrow().contains("successfully\ncluster not founded yet"));
+        router.kill();
+        let (said, code) = in_json(client, "STATUS\n").await;
+        assert!(said.contains("\"ok\":false,\"code\":\"ROUTER_UNREACHABLE\""), "{said}");
+        assert_eq!(code, ExitCode::from(UNAVAILABLE));
+    }
+
+    #[tokio::test]
+    async fn scripts_are_told_everything_in_json_and_nothing_else() {
+        let network = Network::default();
+        let (_router, _server, client) = start(&network).await;
+        let script = "FOLLOW u2\n\nTIMELINE\nhello\n/quit\nPOSTS u1\nfolow u2\n";
+        let (said, code) = in_json(client, script).await;
+        let lines: Vec<&str> = said.lines().collect();
+        let post = r#"{"type":"post","id":1,"author":"u1","posted_at_ms":0,"text":"hello"}"#;
+        // The fake streams one's own posts too, at once or later.
+        let lines: Vec<&str> = lines.into_iter().filter(|line| *line != post).collect();
+        assert_eq!(
+            lines,
+            [
+                r#"{"type":"result","command":"FOLLOW","ok":true}"#,
+                r#"{"type":"result","command":"TIMELINE","ok":true,"posts":0}"#,
+                r#"{"type":"result","command":"POST","ok":true,"id":1,"posted_at_ms":1}"#,
+                r#"{"type":"result","command":"POSTS","ok":true,"posts":1}"#,
+                r#"{"type":"result","command":"folow","ok":false,"code":"INVALID_COMMAND","message":"there is no command folow: did you mean FOLLOW?"}"#,
+            ]
+        );
+        assert!(said.contains(post));
+        assert_eq!(code, ExitCode::from(UNACCEPTABLE));
+    }
+
+    #[tokio::test]
+    async fn one_command_is_obeyed_without_a_banner_and_no_other_is_read() {
+        let network = Network::default();
+        let (_router, server, client) = start(&network).await;
+        let (conversation, paper) = piped(client.clone(), &b"POST another\n"[..]);
+        let code = soon(conversation.hold_with("post two\nlines")).await.expect("written");
+        assert_eq!((code, paper.text.borrow().as_str()), (ExitCode::SUCCESS, words::SUCCESS));
+        assert_eq!(network.texts(), ["two\nlines"]);
+        server.behave(Behaviour::Refuse(Code::AlreadyExists));
+        let (mut conversation, paper) = piped(client, io::empty());
+        conversation.is_strict = true;
+        let code = soon(conversation.hold_with("FOLLOW u1")).await.expect("written");
+        assert_eq!(code, ExitCode::from(UNACCEPTABLE));
+        assert_eq!(*paper.text.borrow(), words::ALREADY_EXISTS);
+    }
+
+    #[tokio::test]
+    async fn a_password_is_taken_from_the_lines_of_a_pipe() {
+        let network = Network::default();
+        let (_router, _server, client) = start(&network).await;
+        let script = "PASSWORD\none\nPASSWORD\nwrong\ntwo\nPASSWORD\none\n two \r\nLIST\nPASSWORD";
+        let (said, code) = in_json(client, script).await;
+        let outcomes: Vec<bool> = said.lines().map(|line| line.contains("\"ok\":true")).collect();
+        assert_eq!(outcomes, [true, false, true, true, false], "{said}");
+        assert!(said.ends_with("\"INVALID_PASSWORD\",\"message\":\"no new password was given: nothing was changed\"}\n"), "{said}");
+        assert_eq!(network.password(), " two ");
+        assert_eq!(code, ExitCode::from(UNACCEPTABLE));
     }
 
     #[tokio::test]

@@ -13,8 +13,9 @@ use rustyline::{
 use tokio::sync::mpsc;
 
 use super::{
+    command,
     completion::{Assistant, Completion, Names},
-    words,
+    hidden, words,
 };
 
 /// How many lines are remembered from one conversation to the next.
@@ -25,6 +26,8 @@ const HISTORY: usize = 1_000;
 pub enum Prompt {
     Command,
     Post,
+    /// A secret, by this question: unseen where the input is a terminal.
+    Secret(&'static str),
 }
 
 /// What was entered.
@@ -42,21 +45,28 @@ pub struct Input {
     prompts: mpsc::Sender<Prompt>,
     lines: mpsc::Receiver<io::Result<Line>>,
     is_asked: bool,
+    /// Whether somebody types, who cannot see what they type as a secret.
+    pub is_typed: bool,
 }
 
 impl Input {
     /// Lines of a file or pipe. Prompts are for whoever asks to print.
     pub fn plain(mut source: impl BufRead + Send + 'static) -> Self {
-        Self::from_thread(move |_| {
-            let mut line = Vec::new();
-            Ok(match source.read_until(b'\n', &mut line)? {
-                0 => Line::End,
-                _ => Line::Text(String::from_utf8_lossy(&line).into_owned()),
-            })
+        Self::from_thread(false, move |_| read_plain(&mut source))
+    }
+
+    /// Lines of a terminal that are not edited here.
+    pub fn typed(mut source: impl BufRead + Send + 'static) -> Self {
+        Self::from_thread(true, move |prompt| match prompt {
+            Prompt::Secret(question) => hidden::read(question),
+            Prompt::Command | Prompt::Post => read_plain(&mut source),
         })
     }
 
-    fn from_thread(mut read: impl FnMut(Prompt) -> io::Result<Line> + Send + 'static) -> Self {
+    fn from_thread(
+        is_typed: bool,
+        mut read: impl FnMut(Prompt) -> io::Result<Line> + Send + 'static,
+    ) -> Self {
         let (prompts, mut asked) = mpsc::channel(1);
         let (sender, lines) = mpsc::channel(1);
         thread::spawn(move || {
@@ -66,7 +76,7 @@ impl Input {
                 }
             }
         });
-        Self { prompts, lines, is_asked: false }
+        Self { prompts, lines, is_asked: false, is_typed }
     }
 
     /// Asks for a line, unless one is asked for already.
@@ -83,6 +93,14 @@ impl Input {
         self.is_asked = false;
         line.unwrap_or(Ok(Line::End))
     }
+}
+
+fn read_plain(source: &mut impl BufRead) -> io::Result<Line> {
+    let mut line = Vec::new();
+    Ok(match source.read_until(b'\n', &mut line)? {
+        0 => Line::End,
+        _ => Line::Text(String::from_utf8_lossy(&line).into_owned()),
+    })
 }
 
 /// Lines edited on the terminal, and a printer for what comes in between. Fails where the terminal
@@ -104,7 +122,7 @@ pub fn edited(
     }
     let printer = editor.create_external_printer()?;
     let input =
-        Input::from_thread(move |prompt| read_edited(&mut editor, prompt, history.as_ref()));
+        Input::from_thread(true, move |prompt| read_edited(&mut editor, prompt, history.as_ref()));
     Ok((input, printer))
 }
 
@@ -119,12 +137,15 @@ fn read_edited(
     let shown = match prompt {
         Prompt::Command => words::PROMPT,
         Prompt::Post => "",
+        Prompt::Secret(question) => return hidden::read(question),
     };
+    let is_kept = |line: &str| prompt == Prompt::Post || !command::may_hold_a_password(line);
     loop {
         match editor.readline(shown) {
             Ok(line) => {
                 // What cannot be remembered can still be said.
-                if editor.add_history_entry(line.as_str()).unwrap_or(false)
+                if is_kept(&line)
+                    && editor.add_history_entry(line.as_str()).unwrap_or(false)
                     && let Some(history) = history
                 {
                     let _ = editor.append_history(history);

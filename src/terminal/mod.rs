@@ -2,24 +2,42 @@
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `conversation` | commands in, words out; the timeline, line by line |
+//! | `conversation` | commands in, answers out |
+//! | `timeline` | the timeline, line by line |
+//! | `password` | what PASSWORD asks for |
 //! | `fullscreen` | the timeline on a whole screen |
+//! | `verb` | pure: the one table of commands |
 //! | `command` | pure: what a line asks for |
+//! | `report` | pure: what came of it |
+//! | `form` | pure: how that is told, in words or in JSON |
 //! | `words` | pure: every word that is printed |
+//! | `json` | pure: what scripts are told, with names that stay |
 //! | `sanitise` | pure: makes other people's text harmless |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
+//! | `hidden` | reads a line without showing it |
+//! | `history` | where the lines typed are kept |
 //! | `completion` | completes commands and names |
+//! | `colour` | pure: whether colours are wanted, and which ones words have |
 //! | `screen` | where words go, also while a line is being edited |
 //!
 //! **Architecture invariant:** whatever other people wrote passes `sanitise` before it is printed.
 
+mod colour;
 mod command;
 mod completion;
 mod conversation;
+mod form;
 mod fullscreen;
+mod hidden;
+mod history;
 mod input;
+mod json;
+mod password;
+mod report;
 mod sanitise;
 mod screen;
+mod timeline;
+mod verb;
 mod words;
 
 use std::{
@@ -38,14 +56,14 @@ use crate::{
     client::{Client, ClientError, ClientOptions, ListKind},
     settings::TerminalSettings,
 };
+use colour::Paint;
 use completion::Names;
 use conversation::Conversation;
+use form::{Form, UNAVAILABLE};
 use input::Input;
 use screen::{Notices, Screen};
 
-/// Nobody answers: `EX_UNAVAILABLE` of sysexits.h.
-const UNAVAILABLE: u8 = 69;
-/// The login was refused: `EX_NOPERM`.
+/// The login was refused: `EX_NOPERM` of sysexits.h.
 const REFUSED: u8 = 77;
 /// A login that takes longer than this is explained.
 const WAITING_NOTICE_AFTER: Duration = Duration::from_secs(2);
@@ -59,27 +77,50 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(exit_code(&error)));
     }
     let names = Names::default();
-    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let editor = on_terminal
-        .then(|| input::edited(names.clone(), settings.history_file.clone()))
-        .and_then(Result::ok);
-    let is_edited = editor.is_some();
-    let (input, notices) = match editor {
-        Some((input, printer)) => (input, Notices::beside_an_editor(printer)),
-        // Not a terminal, or one that cannot be edited on.
-        None => (Input::plain(io::BufReader::new(io::stdin())), Notices::plain()),
-    };
-    let _moves = AbortOnDropHandle::new(tokio::spawn(tell_moves(client.clone(), notices.clone())));
+    let (form, is_edited, input, notices) = surroundings(&settings, &names);
+    let moves = tell_moves(client.clone(), form, notices.clone());
+    let _moves = AbortOnDropHandle::new(tokio::spawn(moves));
     let _names = AbortOnDropHandle::new(tokio::spawn(learn_names(client.clone(), names.clone())));
-    let screen = Screen::new(Box::new(io::stdout()), notices);
-    let is_full_screen = is_edited && settings.full_screen && has_a_screen();
-    let conversation = Conversation { client, input, screen, names, is_edited, is_full_screen };
-    let ended = conversation.hold().await;
+    let conversation = Conversation {
+        client,
+        input,
+        screen: Screen::new(Box::new(io::stdout()), notices),
+        names,
+        form,
+        is_edited,
+        is_full_screen: is_edited && settings.full_screen && has_a_screen(),
+        is_strict: settings.json || settings.command.is_some(),
+        code: ExitCode::SUCCESS,
+    };
+    let ended = match &settings.command {
+        Some(command) => conversation.hold_with(command).await,
+        None => conversation.hold().await,
+    };
     match ended {
         Ok(code) => Ok(code),
         // Whoever read our output has gone, like `head`: nothing is left to do.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// How things are told, whether lines are edited, where they come from, and where notices go.
+fn surroundings(settings: &TerminalSettings, names: &Names) -> (Form, bool, Input, Notices) {
+    let [reads, writes] = [io::stdin().is_terminal(), io::stdout().is_terminal()];
+    let stdin = || io::BufReader::new(io::stdin());
+    let unedited = || if reads { Input::typed(stdin()) } else { Input::plain(stdin()) };
+    if settings.json {
+        return (Form::Json, false, unedited(), Notices::between_answers());
+    }
+    let is_wanted = colour::is_wanted(writes, |name| env::var_os(name));
+    let form = Form::Words(Paint { is_wanted });
+    let editor = (reads && writes && settings.command.is_none())
+        .then(|| input::edited(names.clone(), history::file(&settings.history_file)))
+        .and_then(Result::ok);
+    match editor {
+        Some((input, printer)) => (form, true, input, Notices::beside_an_editor(printer)),
+        // Not a terminal, or one that cannot be edited on.
+        None => (form, false, unedited(), Notices::plain()),
     }
 }
 
@@ -120,10 +161,10 @@ fn exit_code(error: &ClientError) -> u8 {
 }
 
 /// One quiet line for every move to another server.
-async fn tell_moves(client: Client, notices: Notices) {
+async fn tell_moves(client: Client, form: Form, notices: Notices) {
     let mut server = client.server();
     while server.changed().await.is_ok() {
-        let notice = server.borrow_and_update().as_ref().and_then(words::moved);
+        let notice = server.borrow_and_update().as_ref().and_then(|in_use| form.moved(in_use));
         if let Some(notice) = notice {
             notices.tell(notice).await;
         }

@@ -27,10 +27,19 @@ pub struct Screen {
 /// Shows things that nobody asked for at this moment.
 #[derive(Clone)]
 pub struct Notices {
-    /// Absent where no line is edited.
-    editor: Option<mpsc::Sender<String>>,
+    place: Place,
     /// Set while something else has the whole screen, and tells of everything itself.
     is_quiet: Arc<AtomicBool>,
+}
+
+#[derive(Clone)]
+enum Place {
+    /// On standard error.
+    Beside,
+    /// On standard output, between the answers.
+    Between,
+    /// Through the editor.
+    Editor(mpsc::Sender<String>),
 }
 
 /// Keeps notices quiet until it is dropped.
@@ -57,12 +66,12 @@ impl Screen {
 
     /// Prints what comes by itself, also while a line is being edited.
     pub async fn interject(&mut self, words: String) -> io::Result<()> {
-        match &self.notices.editor {
-            Some(_) => {
+        match &self.notices.place {
+            Place::Editor(_) => {
                 self.notices.tell(words).await;
                 Ok(())
             }
-            None => self.say(&words),
+            Place::Beside | Place::Between => self.say(&words),
         }
     }
 
@@ -81,7 +90,12 @@ impl Screen {
 impl Notices {
     /// On standard error.
     pub fn plain() -> Self {
-        Self { editor: None, is_quiet: Arc::default() }
+        Self { place: Place::Beside, is_quiet: Arc::default() }
+    }
+
+    /// On standard output, for scripts: each is a whole line.
+    pub fn between_answers() -> Self {
+        Self { place: Place::Between, is_quiet: Arc::default() }
     }
 
     /// Through the editor.
@@ -93,15 +107,17 @@ impl Notices {
                 let _ = printer.print(words);
             }
         });
-        Self { editor: Some(sender), is_quiet: Arc::default() }
+        Self { place: Place::Editor(sender), is_quiet: Arc::default() }
     }
 
     pub async fn tell(&self, words: String) {
-        match &self.editor {
+        match &self.place {
             _ if self.is_quiet.load(Ordering::Relaxed) => {}
             // Fails only while the conversation ends.
-            Some(editor) => drop(editor.send(words).await),
-            None => complain(words.trim_end()),
+            Place::Editor(editor) => drop(editor.send(words).await),
+            Place::Beside => complain(words.trim_end()),
+            // Whoever has gone is noticed by the answers.
+            Place::Between => drop(io::stdout().write_all(words.as_bytes())),
         }
     }
 }

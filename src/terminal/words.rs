@@ -6,8 +6,16 @@ use std::fmt::Write as _;
 use chrono::{DateTime, TimeZone, Utc};
 use tonic::Code;
 
-use super::sanitise;
-use crate::client::{ClientError, InUse, Post};
+use super::{
+    colour::Paint,
+    report::{Answer, Failure, Report},
+    sanitise,
+    verb::{Argument, VERBS, Verb},
+};
+use crate::{
+    client::{ClientError, InUse, Post, Server},
+    overview,
+};
 
 pub const BANNER: &str = "
 ========= TINY SNS CLIENT =========
@@ -27,11 +35,13 @@ pub const INVALID_USERNAME: &str = "Command failed with invalid username\n";
 pub const INVALID_COMMAND: &str = "Command failed with invalid command\n";
 pub const UNKNOWN_REASON: &str = "Command failed with unknown reason\n";
 
-/// The status line for a command's outcome.
-pub fn status<T>(outcome: &Result<T, ClientError>) -> &'static str {
-    match outcome {
+/// The status line for what came of a command.
+pub fn status(report: &Report) -> &'static str {
+    let is_about_a_name = report.verb.is_some_and(|verb| verb.argument() == Argument::Name);
+    match &report.outcome {
         Ok(_) => SUCCESS,
-        Err(ClientError::Refused { code, .. }) => match code {
+        Err(Failure::Invalid(_)) => INVALID_COMMAND,
+        Err(Failure::Call(ClientError::Refused { code, .. })) if is_about_a_name => match code {
             Code::AlreadyExists => ALREADY_EXISTS,
             Code::NotFound | Code::InvalidArgument => INVALID_USERNAME,
             Code::FailedPrecondition => DOES_NOT_EXIST,
@@ -42,32 +52,68 @@ pub fn status<T>(outcome: &Result<T, ClientError>) -> &'static str {
 }
 
 /// What the status line leaves untold.
-pub fn explanation<T>(outcome: &Result<T, ClientError>) -> Option<String> {
-    let error = outcome.as_ref().err()?;
-    (status(outcome) == UNKNOWN_REASON).then(|| sanitise::line(&error.to_string()))
+pub fn explanation(report: &Report) -> Option<String> {
+    let failure = report.outcome.as_ref().err()?;
+    let is_told = ![UNKNOWN_REASON, INVALID_COMMAND].contains(&status(report));
+    (!is_told).then(|| sanitise::line(&failure.to_string()) + "\n")
+}
+
+/// What follows the status line.
+pub fn answer<Zone: TimeZone>(answer: &Answer, zone: &Zone, paint: Paint) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    match answer {
+        Answer::Done | Answer::Published(_) => String::new(),
+        Answer::Lists { users, followers } => list(users, followers),
+        Answer::Following(names) => enumerate("Following: ", names),
+        Answer::Posts(posts) => posts.iter().map(|it| post(it, zone, paint)).collect(),
+        Answer::Timeline(_) => IN_TIMELINE.to_owned(),
+        Answer::Me { user, server } => me(user, server.as_ref()),
+        Answer::Cluster(status, now) => {
+            sanitise::block(&overview::table::render(status, *now)) + "\n"
+        }
+        Answer::Help(Some(verb)) => {
+            format!("{}: {}.\n{}\n", verb.usage(), verb.summary(), verb.details())
+        }
+        Answer::Help(None) => VERBS.into_iter().map(help).collect(),
+    }
+}
+
+/// A line of HELP.
+fn help(verb: Verb) -> String {
+    format!(" {:<20} {}\n", verb.usage(), verb.summary())
 }
 
 /// What LIST prints.
-pub fn list(users: &[String], followers: &[String]) -> String {
-    let mut words = String::new();
-    for (title, names) in [("All users: ", users), ("Followers: ", followers)] {
-        words.push_str(title);
-        for name in names {
-            words.push_str(&sanitise::line(name));
-            words.push_str(", ");
-        }
-        words.push('\n');
+fn list(users: &[String], followers: &[String]) -> String {
+    enumerate("All users: ", users) + &enumerate("Followers: ", followers)
+}
+
+fn enumerate(title: &str, names: &[String]) -> String {
+    let mut words = title.to_owned();
+    for name in names {
+        words.push_str(&sanitise::line(name));
+        words.push_str(", ");
     }
-    words
+    words + "\n"
+}
+
+fn me(user: &str, server: Option<&Server>) -> String {
+    let user = sanitise::line(user);
+    match server.map(|server| sanitise::line(server.label())) {
+        Some(server) => format!("You are {user}, on {server}\n"),
+        None => format!("You are {user}\n"),
+    }
 }
 
 /// A post of another, as in `u1(Thu Feb  1 23:47:25 2018) >> hello`, its time in `zone`.
-pub fn post<Zone: TimeZone>(post: &Post, zone: &Zone) -> String
+pub fn post<Zone: TimeZone>(post: &Post, zone: &Zone, paint: Paint) -> String
 where
     Zone::Offset: std::fmt::Display,
 {
     let posted_at = DateTime::<Utc>::from_timestamp_millis(post.posted_at).unwrap_or_default();
-    let mut words = sanitise::line(&post.author);
+    let mut words = paint.name(&sanitise::line(&post.author));
     let time = posted_at.with_timezone(zone).format("%a %b %e %H:%M:%S %Y");
     writeln!(words, "({time}) >> {}", sanitise::text(&post.text))
         .expect("a string takes everything");
@@ -75,8 +121,13 @@ where
 }
 
 /// A post of one's own that was not made.
-pub fn not_posted(error: &ClientError) -> String {
-    format!("not posted: {}\n", sanitise::line(&error.to_string()))
+pub fn not_posted(failure: &Failure) -> String {
+    format!("not posted: {}\n", sanitise::line(&failure.to_string()))
+}
+
+/// The timeline shows no more of others' posts.
+pub fn live_ended(error: &ClientError) -> String {
+    format!("no more live posts: {}\n", sanitise::line(&error.to_string()))
 }
 
 /// A move to another server.
@@ -92,26 +143,71 @@ mod tests {
     use chrono::FixedOffset;
 
     use super::*;
-    use crate::client::Server;
+    use crate::terminal::command::Mistake;
 
     #[test]
     fn every_outcome_has_its_classic_status_line() {
         let refused =
-            |code| Err::<(), _>(ClientError::Refused { code, message: "because".to_owned() });
+            |code| Err(Failure::Call(ClientError::Refused { code, message: "because".to_owned() }));
         let unanswered =
             ClientError::Unanswered { patience: Duration::ZERO, reason: String::new() };
-        for (outcome, line) in [
-            (Ok(()), "Command completed successfully\n"),
-            (refused(Code::AlreadyExists), "Input username already exists, command failed\n"),
-            (refused(Code::NotFound), "Command failed with invalid username\n"),
-            (refused(Code::InvalidArgument), "Command failed with invalid username\n"),
-            (refused(Code::FailedPrecondition), "Input username does not exists, command failed\n"),
-            (refused(Code::PermissionDenied), "Command failed with unknown reason\n"),
-            (Err(unanswered), "Command failed with unknown reason\n"),
+        let mistake = Mistake::Unknown { word: "folow".to_owned(), meant: Some(Verb::Follow) };
+        let because = Some("because\n");
+        let meant = Some("there is no command folow: did you mean FOLLOW?\n");
+        let silence = Some("no server has answered within 0s: \n");
+        for (verb, outcome, line, why) in [
+            (Verb::Follow, Ok(Answer::Done), SUCCESS, None),
+            (Verb::Follow, refused(Code::AlreadyExists), ALREADY_EXISTS, None),
+            (Verb::Follow, refused(Code::NotFound), INVALID_USERNAME, None),
+            (Verb::Follow, refused(Code::InvalidArgument), INVALID_USERNAME, None),
+            (Verb::Follow, refused(Code::FailedPrecondition), DOES_NOT_EXIST, None),
+            (Verb::Follow, refused(Code::PermissionDenied), UNKNOWN_REASON, because),
+            (Verb::Follow, Err(unanswered.into()), UNKNOWN_REASON, silence),
+            (Verb::Follow, Err(mistake.into()), INVALID_COMMAND, meant),
+            (Verb::Posts, refused(Code::NotFound), INVALID_USERNAME, None),
+            (Verb::Post, refused(Code::InvalidArgument), UNKNOWN_REASON, because),
+            (Verb::Password, refused(Code::InvalidArgument), UNKNOWN_REASON, because),
         ] {
-            assert_eq!(status(&outcome), line);
-            assert_eq!(explanation(&outcome).is_some(), line == UNKNOWN_REASON);
+            let report = Report { verb: Some(verb), outcome };
+            assert_eq!(status(&report), line, "{report:?}");
+            assert_eq!(explanation(&report).as_deref(), why, "{report:?}");
         }
+        assert_eq!(
+            [SUCCESS, ALREADY_EXISTS, DOES_NOT_EXIST, INVALID_USERNAME, INVALID_COMMAND],
+            [
+                "Command completed successfully\n",
+                "Input username already exists, command failed\n",
+                "Input username does not exists, command failed\n",
+                "Command failed with invalid username\n",
+                "Command failed with invalid command\n",
+            ]
+        );
+        assert_eq!(UNKNOWN_REASON, "Command failed with unknown reason\n");
+    }
+
+    #[test]
+    fn answers_are_told_in_plain_words() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
+        let user = || "ann".to_owned();
+        for (told, words) in [
+            (Answer::Done, ""),
+            (Answer::Following(names(&["u1", "u2"])), "Following: u1, u2, \n"),
+            (Answer::Me { user: user(), server: Some(server) }, "You are ann, on server-4\n"),
+            (Answer::Me { user: user(), server: None }, "You are ann\n"),
+            (
+                Answer::Help(Some(Verb::Following)),
+                "FOLLOWING: whom you follow.\nIn the order of their names.\n",
+            ),
+        ] {
+            assert_eq!(answer(&told, &Utc, Paint::default()), words);
+        }
+        let help = answer(&Answer::Help(None), &Utc, Paint::default());
+        assert!(help.lines().all(|line| line.chars().count() < 80), "{help}");
+        assert!(help.starts_with(" FOLLOW <username>    shows you"), "{help}");
+        let status = overview::tests::cluster();
+        let table = answer(&Answer::Cluster(status.clone(), 62_500), &Utc, Paint::default());
+        assert_eq!(table, overview::table::render(&status, 62_500));
     }
 
     #[test]
@@ -132,11 +228,19 @@ mod tests {
             posted_at: 1_517_528_845_000,
             text: "hello\n\u{1b}c".to_owned(),
         };
-        assert_eq!(post(&hello, &Utc), "u1(Thu Feb  1 23:47:25 2018) >> hello\n    \u{fffd}c\n");
+        assert_eq!(
+            post(&hello, &Utc, Paint::default()),
+            "u1(Thu Feb  1 23:47:25 2018) >> hello\n    \u{fffd}c\n"
+        );
         let east = FixedOffset::east_opt(3600).expect("an offset");
-        assert!(post(&hello, &east).starts_with("u1(Fri Feb  2 00:47:25 2018) >> hello"));
+        assert!(
+            post(&hello, &east, Paint::default())
+                .starts_with("u1(Fri Feb  2 00:47:25 2018) >> hello")
+        );
+        let painted = post(&hello, &Utc, Paint { is_wanted: true });
+        assert!(painted.starts_with("\u{1b}[1;36mu1\u{1b}[0m(Thu Feb"), "{painted:?}");
         let never = Post { posted_at: i64::MAX, ..hello };
-        assert!(post(&never, &Utc).starts_with("u1(Thu Jan  1 00:00:00 1970)"));
+        assert!(post(&never, &Utc, Paint::default()).starts_with("u1(Thu Jan  1 00:00:00 1970)"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod classic;
+mod commands;
 mod conversations;
 mod failover;
 mod foreigner;

@@ -66,6 +66,7 @@ struct Memory {
     widest_spread: u64,
     logins: u32,
     sessions: u32,
+    password: String,
     streaming: Vec<String>,
 }
 
@@ -139,6 +140,10 @@ impl Network {
         self.memory().sessions += 1;
     }
 
+    pub fn password(&self) -> String {
+        self.memory().password.clone()
+    }
+
     pub fn logins(&self) -> u32 {
         self.memory().logins
     }
@@ -168,6 +173,13 @@ impl Network {
 }
 
 impl Memory {
+    fn prove(&self, password: &str) -> Result<(), Status> {
+        if self.password == password {
+            return Ok(());
+        }
+        Err(refusal(Code::PermissionDenied, "never", None))
+    }
+
     fn publish(&mut self, author: &str, text: &str) -> u64 {
         let id = self.posts.len() as u64 + 1;
         let (author, text) = (author.to_owned(), text.to_owned());
@@ -311,13 +323,32 @@ impl SocialService for Service {
         request: Request<v1::LogInRequest>,
     ) -> Result<Response<v1::LogInReply>, Status> {
         let mut memory = self.network.memory();
+        let request = request.into_inner();
         memory.logins += 1;
+        memory.prove(&request.password)?;
         Ok(Response::new(v1::LogInReply {
             session_token: memory.sessions.to_string(),
-            username: request.into_inner().username,
+            username: request.username,
             created: true,
             expires_at_ms: 0,
         }))
+    }
+
+    async fn set_password(
+        &self,
+        request: Request<v1::SetPasswordRequest>,
+    ) -> Result<Response<v1::SetPasswordReply>, Status> {
+        self.check_session(&request)?;
+        let v1::SetPasswordRequest { request_id, current_password, new_password } =
+            request.into_inner();
+        self.network.memory().prove(&current_password)?;
+        let apply = |memory: &mut Memory| {
+            memory.password = new_password;
+            memory.sessions += 1;
+            0
+        };
+        self.change(request_id, apply).await?;
+        Ok(Response::new(v1::SetPasswordReply {}))
     }
 
     async fn follow(
@@ -378,7 +409,12 @@ impl SocialService for Service {
         request: Request<v1::PostsRequest>,
     ) -> Result<Response<v1::PostPage>, Status> {
         self.check_session(&request)?;
-        Ok(Response::new(v1::PostPage::default()))
+        let author = request.into_inner().username;
+        let mut posts = self.network.memory().posts.clone();
+        let as_of = posts.len() as u64;
+        posts.retain(|post| post.author == author);
+        posts.reverse();
+        Ok(Response::new(v1::PostPage { posts, as_of, more: false }))
     }
 
     async fn subscribe(

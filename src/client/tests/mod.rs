@@ -170,6 +170,87 @@ async fn a_session_that_has_ended_is_renewed_once_for_all_calls() {
 }
 
 #[tokio::test]
+async fn a_changed_password_ends_the_sessions_and_the_client_stays_logged_in() {
+    let (network, router, _first, _second) = cluster();
+    let client = client_of(&router).await;
+    assert!(!client.has_password());
+    soon(client.set_password(None, Some("one"))).await.expect("set");
+    assert!(client.has_password());
+    client.publish("with a new session").await.expect("published");
+    soon(client.set_password(Some("one"), Some("two"))).await.expect("changed");
+    soon(client.set_password(Some("two"), None)).await.expect("taken away");
+    assert_eq!((network.password().as_str(), network.logins()), ("", 4));
+    assert!(!client.has_password());
+}
+
+#[tokio::test]
+async fn a_wrong_current_password_changes_nothing() {
+    let (network, router, _first, _second) = cluster();
+    let client = client_of(&router).await;
+    soon(client.set_password(None, Some("one"))).await.expect("set");
+    for new in ["one", "two"] {
+        let refusal = soon(client.set_password(Some("wrong"), Some(new))).await;
+        let refusal = refusal.expect_err("refused");
+        let refused = matches!(refusal, ClientError::Refused { code: Code::PermissionDenied, .. });
+        assert!(refused, "{refusal:?}");
+    }
+    network.end_sessions();
+    client.publish("with the old password").await.expect("published");
+    assert_eq!(network.password(), "one");
+}
+
+/// The first server changes the password and dies before it says so.
+async fn cut_off_a_change_of_password(has_session: bool) {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    soon(client.set_password(None, Some("old"))).await.expect("set");
+    first.behave(Behaviour::ApplyWithoutAnswer);
+    if !has_session {
+        network.end_sessions();
+    }
+    let changing = tokio::spawn({
+        let client = client.clone();
+        async move { client.set_password(Some("old"), Some("new")).await }
+    });
+    soon(network.until(|seen| seen.len() == 2)).await;
+    first.kill();
+    router.name_available(&second, 2, &[&second]);
+    soon(changing).await.expect("no panic").expect("it was done");
+    assert_eq!((network.password().as_str(), network.seen().len()), ("new", 2));
+    client.publish("with the new password").await.expect("published");
+    soon(client.set_password(Some("new"), Some("newer"))).await.expect("changed");
+    assert_eq!(network.password(), "newer");
+}
+
+#[tokio::test]
+async fn a_change_of_password_whose_answer_was_lost_is_recognised_as_done() {
+    cut_off_a_change_of_password(true).await;
+}
+
+#[tokio::test]
+async fn so_is_one_that_had_to_begin_a_session_first() {
+    cut_off_a_change_of_password(false).await;
+}
+
+#[tokio::test]
+async fn other_calls_survive_a_change_of_password_that_nobody_has_answered_yet() {
+    let (network, router, first, _second) = cluster();
+    let client = client_of(&router).await;
+    first.behave(Behaviour::ApplyWithoutAnswer);
+    let changing = tokio::spawn({
+        let client = client.clone();
+        async move { client.set_password(None, Some("new")).await }
+    });
+    soon(network.until(|seen| seen.len() == 1)).await;
+    first.behave(Behaviour::Serve);
+    soon(client.publish("meanwhile")).await.expect("published");
+    assert!(!changing.is_finished());
+    changing.abort();
+    soon(client.set_password(Some("new"), None)).await.expect("the doubt is over");
+    assert_eq!(network.password(), "");
+}
+
+#[tokio::test]
 async fn nothing_is_asked_without_a_session() {
     let (_network, router, _first, _second) = cluster();
     let client = Client::connect(ClientOptions::new(router.address())).expect("an address");

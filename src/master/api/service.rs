@@ -14,9 +14,9 @@ use crate::{
     social::{Account, Command, Refusal, Reply},
     wire::v1::{
         self, FollowReply, FollowRequest, ListKind, ListReply, ListRequest, LogInReply,
-        LogInRequest, PostPage, PostsRequest, PublishReply, PublishRequest, SubscribeRequest,
-        TimelineRequest, UnfollowReply, UnfollowRequest, posts_request,
-        social_service_server::SocialService, timeline_request,
+        LogInRequest, PostPage, PostsRequest, PublishReply, PublishRequest, SetPasswordReply,
+        SetPasswordRequest, SubscribeRequest, TimelineRequest, UnfollowReply, UnfollowRequest,
+        posts_request, social_service_server::SocialService, timeline_request,
     },
 };
 
@@ -25,12 +25,7 @@ impl Api {
         let LogInRequest { username, password, must_exist } = request;
         self.available()?;
         let name = UserName::new(username)?;
-        if password.len() > passwords::MAX_BYTES {
-            return Err(Refused::invalid(format!(
-                "a password has at most {} bytes",
-                passwords::MAX_BYTES
-            )));
-        }
+        check_length(&password)?;
         let account = match self.view().await?.account_by_name(&name) {
             Ok(Some(account)) => account,
             Ok(None) if must_exist => return Err(Refusal::NoSuchUser.into()),
@@ -53,19 +48,42 @@ impl Api {
     }
 
     async fn create(&self, name: UserName, password: String) -> Result<Account, Refused> {
-        let password_hash =
-            if password.is_empty() { None } else { Some(self.passwords.hash(password).await) };
+        let password_hash = self.hash(password).await;
         match self.submit(Command::CreateAccount { name, password_hash }).await? {
             Reply::Account(account) => Ok(account),
             other => Err(unexpected(&other)),
         }
     }
 
+    /// The proof is checked against everything that was acknowledged before. Of two changes at the
+    /// same time, each with a good proof, the later one stays.
+    async fn do_set_password(
+        &self,
+        request: Request<SetPasswordRequest>,
+    ) -> Result<SetPasswordReply, Refused> {
+        let user = self.caller(request.metadata())?.user;
+        let SetPasswordRequest { request_id, current_password, new_password } =
+            request.into_inner();
+        check_length(&current_password)?;
+        check_length(&new_password)?;
+        let request = parse::request_id(request_id)?;
+        let account = self.view().await?.account(user).map_err(|error| Refused::broken(&error))?;
+        let account = account.ok_or(Refusal::NoSuchAccount)?;
+        self.prove(&account, current_password).await?;
+        let password_hash = self.hash(new_password).await;
+        done(&self.submit(Command::SetPassword { user, request, password_hash }).await?)?;
+        Ok(SetPasswordReply {})
+    }
+
+    async fn hash(&self, password: String) -> Option<String> {
+        if password.is_empty() { None } else { Some(self.passwords.hash(password).await) }
+    }
+
     async fn prove(&self, account: &Account, password: String) -> Result<(), Refused> {
         let wrong = |why: &str| Refused::Never(Code::PermissionDenied, why.to_owned());
         match &account.password_hash {
             None if password.is_empty() => Ok(()),
-            None => Err(wrong("this account has no password: log in without one")),
+            None => Err(wrong("this account has no password: give none")),
             Some(_) if password.is_empty() => Err(wrong("this account needs its password")),
             Some(hash) => {
                 if self.passwords.verify(password, hash.clone()).await {
@@ -157,6 +175,13 @@ impl Api {
     }
 }
 
+fn check_length(password: &str) -> Result<(), Refused> {
+    if password.len() <= passwords::MAX_BYTES {
+        return Ok(());
+    }
+    Err(Refused::invalid(format!("a password has at most {} bytes", passwords::MAX_BYTES)))
+}
+
 /// A reply that belongs to another command, or a refusal.
 fn unexpected(reply: &Reply) -> Refused {
     match reply {
@@ -191,6 +216,13 @@ pub fn wire_post(post: Post) -> v1::Post {
 impl SocialService for Api {
     async fn log_in(&self, request: Request<LogInRequest>) -> Result<Response<LogInReply>, Status> {
         Ok(Response::new(self.do_log_in(request.into_inner()).await?))
+    }
+
+    async fn set_password(
+        &self,
+        request: Request<SetPasswordRequest>,
+    ) -> Result<Response<SetPasswordReply>, Status> {
+        Ok(Response::new(self.do_set_password(request).await?))
     }
 
     async fn follow(

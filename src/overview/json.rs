@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::client::{ClusterStatus, MasterState};
 
+/// The cluster, as it is serialised.
 #[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the name in the JSON")]
-struct Cluster<'a> {
+pub struct Cluster<'a> {
     cluster_id: Option<&'a str>,
     available: Option<&'a str>,
     masters: Vec<Master<'a>>,
@@ -60,7 +61,8 @@ pub fn state(state: MasterState) -> &'static str {
     }
 }
 
-fn cluster(status: &ClusterStatus) -> Cluster<'_> {
+/// What of the cluster is serialised.
+pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
     let masters = status.masters.iter().map(|master| Master {
         name: &master.name,
         address: &master.address,

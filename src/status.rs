@@ -1,13 +1,5 @@
-//! `tinysns status`: the cluster as the router sees it, as a table for people or as JSON for
-//! programs.
-//!
-//! | file | what it is |
-//! | --- | --- |
-//! | `table` | pure: for people |
-//! | `json` | pure: for programs, with names that stay |
-
-mod json;
-mod table;
+//! `tinysns status`: the cluster as the router sees it, once or for good. What it looks like is in
+//! `overview`.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -20,6 +12,7 @@ use tokio::{signal, time};
 use crate::{
     client::{self, ClientError, ClusterStatus},
     host::clock,
+    overview::{json, table},
     settings::StatusSettings,
 };
 
@@ -89,41 +82,9 @@ fn show(words: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::client::{MasterState, MasterStatus, RouterStatus, tests::fake::Network};
-    use crate::settings::ClientSettings;
-
-    pub fn cluster() -> ClusterStatus {
-        let master = |name: &str, state, since| MasterStatus {
-            name: name.to_owned(),
-            address: "10.0.0.1:3011".to_owned(),
-            pid: 41,
-            state,
-            term: 7,
-            last_log_index: 120,
-            applied_index: 119,
-            reboots: 2,
-            since,
-            voter: state != MasterState::Down,
-        };
-        ClusterStatus {
-            cluster_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
-            available: Some("server-2".to_owned()),
-            masters: vec![
-                master("server-1", MasterState::Down, 1_000),
-                master("server-2", MasterState::Available, 61_000),
-            ],
-            router: RouterStatus {
-                address: "10.0.0.9:3010".to_owned(),
-                pid: 40,
-                since: 0,
-                term: 7,
-                last_log_index: 120,
-                voter: true,
-            },
-        }
-    }
+    use crate::{client::tests::fake::Network, settings::ClientSettings};
 
     fn settings(router: String) -> StatusSettings {
         StatusSettings { client: ClientSettings { router }, watch: false, json: true }

@@ -1,0 +1,37 @@
+//! What is made from the definition of the command line, and so cannot contradict it: completions
+//! for shells, and man pages. Pure.
+
+use clap::{Command, ValueEnum as _};
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+/// The completions of `command` for the shell of that name.
+pub fn completions(mut command: Command, shell: &str) -> Option<String> {
+    let shell = Shell::from_str(shell, false).ok()?;
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    Some(text(script))
+}
+
+/// The names of the shells that have completions.
+pub fn shells() -> impl Iterator<Item = String> {
+    Shell::value_variants().iter().map(ToString::to_string)
+}
+
+/// The man page of `command`, or of its subcommand `of`.
+pub fn man_page(mut command: Command, of: Option<&str>) -> Option<String> {
+    // Gives subcommands their full names.
+    command.build();
+    let subject = match of {
+        None => command,
+        Some(name) => command.find_subcommand(name)?.clone(),
+    };
+    let mut page = Vec::new();
+    Man::new(subject).render(&mut page).expect("memory takes everything");
+    Some(text(page))
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("made of texts")
+}

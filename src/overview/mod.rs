@@ -1,0 +1,47 @@
+//! The whole cluster at a glance, as the router sees it. Pure. `tinysns status` and the terminal
+//! client both show it.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `table` | for people |
+//! | `json` | for programs, with names that stay |
+
+pub mod json;
+pub mod table;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::client::{ClusterStatus, MasterState, MasterStatus, RouterStatus};
+
+    /// A cluster of two, one of which is down.
+    pub fn cluster() -> ClusterStatus {
+        let master = |name: &str, state, since| MasterStatus {
+            name: name.to_owned(),
+            address: "10.0.0.1:3011".to_owned(),
+            pid: 41,
+            state,
+            term: 7,
+            last_log_index: 120,
+            applied_index: 119,
+            reboots: 2,
+            since,
+            voter: state != MasterState::Down,
+        };
+        ClusterStatus {
+            cluster_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
+            available: Some("server-2".to_owned()),
+            masters: vec![
+                master("server-1", MasterState::Down, 1_000),
+                master("server-2", MasterState::Available, 61_000),
+            ],
+            router: RouterStatus {
+                address: "10.0.0.9:3010".to_owned(),
+                pid: 40,
+                since: 0,
+                term: 7,
+                last_log_index: 120,
+                voter: true,
+            },
+        }
+    }
+}

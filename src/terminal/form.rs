@@ -1,0 +1,190 @@
+//! The form in which a conversation is shown: words for people, or JSON for scripts. Pure.
+
+use chrono::Local;
+
+use super::{
+    colour::Paint,
+    json,
+    report::{Failure, Report},
+    verb::Verb,
+    words,
+};
+use crate::client::{ClientError, InUse, Post};
+
+/// Something that was entered is not acceptable: `EX_DATAERR` of sysexits.h.
+pub const UNACCEPTABLE: u8 = 65;
+/// Nobody answers: `EX_UNAVAILABLE`.
+pub const UNAVAILABLE: u8 = 69;
+
+/// How things are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Words(Paint),
+    Json,
+}
+
+/// What is said, and what is told beside it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    pub said: String,
+    pub notice: Option<String>,
+}
+
+impl Form {
+    /// Before everything else.
+    pub fn opening(self) -> &'static str {
+        match self {
+            Self::Words(_) => words::BANNER,
+            Self::Json => "",
+        }
+    }
+
+    /// Before every command.
+    pub fn prompt(self) -> &'static str {
+        match self {
+            Self::Words(_) => words::PROMPT,
+            Self::Json => "",
+        }
+    }
+
+    /// After everything else.
+    pub fn closing(self) -> &'static str {
+        match self {
+            Self::Words(_) => "\n",
+            Self::Json => "",
+        }
+    }
+
+    /// What came of a command.
+    pub fn result(self, report: &Report) -> Told {
+        let Self::Words(paint) = self else {
+            return Told { said: json::result(report), notice: None };
+        };
+        let status = words::status(report);
+        let said = match &report.outcome {
+            Ok(answer) => paint.good(status) + &words::answer(answer, &Local, paint),
+            Err(_) => paint.bad(status),
+        };
+        Told { said, notice: words::explanation(report) }
+    }
+
+    /// What came of a post that was made in the timeline, where the classic client says nothing.
+    pub fn result_in_timeline(self, report: &Report) -> Told {
+        match (self, &report.outcome) {
+            (Self::Json, _) => self.result(report),
+            (Self::Words(_), Ok(_)) => Told::default(),
+            (Self::Words(_), Err(failure)) => {
+                Told { said: String::new(), notice: Some(words::not_posted(failure)) }
+            }
+        }
+    }
+
+    /// A post, of another or in a list.
+    pub fn post(self, post: &Post) -> String {
+        match self {
+            Self::Words(paint) => words::post(post, &Local, paint),
+            Self::Json => json::post(post),
+        }
+    }
+
+    /// A move to another server.
+    pub fn moved(self, in_use: &InUse) -> Option<String> {
+        match self {
+            Self::Words(_) => words::moved(in_use),
+            Self::Json => json::moved(in_use),
+        }
+    }
+
+    /// The timeline shows no more of others' posts.
+    pub fn live_ended(self, error: &ClientError) -> Told {
+        match self {
+            Self::Words(_) => Told { said: String::new(), notice: Some(words::live_ended(error)) },
+            Self::Json => Told { said: json::live_ended(error), notice: None },
+        }
+    }
+}
+
+/// The exit code that tells a script of a failure, if that is to be told. The classic client's own
+/// commands fail without one where there is a status line for it; `strict` counts every failure.
+pub fn exit_code(report: &Report, strict: bool) -> Option<u8> {
+    let failure = report.outcome.as_ref().err()?;
+    let is_classic = report.verb.is_none_or(Verb::is_classic);
+    if !strict && is_classic && words::status(report) != words::UNKNOWN_REASON {
+        return None;
+    }
+    Some(match failure {
+        Failure::Call(ClientError::Refused { .. })
+        | Failure::Invalid(_)
+        | Failure::Differ
+        | Failure::NoPassword => UNACCEPTABLE,
+        Failure::Call(_) => UNAVAILABLE,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic::Code;
+
+    use super::*;
+    use crate::{
+        client::Published,
+        terminal::{command::Mistake, report::Answer},
+    };
+
+    const PLAIN: Form = Form::Words(Paint { is_wanted: false });
+
+    fn refused(code: Code) -> Failure {
+        Failure::Call(ClientError::Refused { code, message: "because".to_owned() })
+    }
+
+    fn failed(verb: Option<Verb>, failure: Failure) -> Report {
+        Report { verb, outcome: Err(failure) }
+    }
+
+    #[test]
+    fn the_exit_code_tells_of_failures_without_classic_words_or_of_all() {
+        let unanswered = || {
+            let (patience, reason) = (Duration::ZERO, String::new());
+            Failure::Call(ClientError::Unanswered { patience, reason })
+        };
+        let unknown = Mistake::Unknown { word: "x".to_owned(), meant: None };
+        for (verb, failure, classic, strict) in [
+            (Some(Verb::Follow), refused(Code::AlreadyExists), None, UNACCEPTABLE),
+            (Some(Verb::Follow), refused(Code::Internal), Some(UNACCEPTABLE), UNACCEPTABLE),
+            (Some(Verb::Follow), unanswered(), Some(UNAVAILABLE), UNAVAILABLE),
+            (Some(Verb::Posts), refused(Code::NotFound), Some(UNACCEPTABLE), UNACCEPTABLE),
+            (Some(Verb::Post), refused(Code::InvalidArgument), Some(UNACCEPTABLE), UNACCEPTABLE),
+            (Some(Verb::Password), Failure::Differ, Some(UNACCEPTABLE), UNACCEPTABLE),
+            (Some(Verb::List), Mistake::Form(Verb::List).into(), None, UNACCEPTABLE),
+            (None, unknown.into(), None, UNACCEPTABLE),
+        ] {
+            let report = failed(verb, failure);
+            assert_eq!(exit_code(&report, false), classic, "{report:?}");
+            assert_eq!(exit_code(&report, true), Some(strict), "{report:?}");
+        }
+        let done = Report { verb: Some(Verb::Post), outcome: Ok(Answer::Done) };
+        assert_eq!([true, false].map(|strict| exit_code(&done, strict)), [None; 2]);
+    }
+
+    #[test]
+    fn words_keep_explanations_beside_the_conversation_and_json_has_everything_in_line() {
+        let report = failed(Some(Verb::Post), refused(Code::InvalidArgument));
+        let told = PLAIN.result(&report);
+        assert_eq!(told.said, words::UNKNOWN_REASON);
+        assert_eq!(told.notice.as_deref(), Some("because\n"));
+        let told = PLAIN.result_in_timeline(&report);
+        assert_eq!((&*told.said, told.notice.as_deref()), ("", Some("not posted: because\n")));
+        for told in [Form::Json.result(&report), Form::Json.result_in_timeline(&report)] {
+            assert!(told.said.contains("INVALID_ARGUMENT") && told.notice.is_none(), "{told:?}");
+        }
+        let published = Answer::Published(Published { id: 1, posted_at: 2 });
+        let report = Report { verb: Some(Verb::Post), outcome: Ok(published) };
+        assert_eq!(PLAIN.result_in_timeline(&report), Told::default());
+        assert_eq!(PLAIN.result(&report).said, words::SUCCESS);
+        assert!(Form::Json.result_in_timeline(&report).said.contains("\"id\":1"));
+        let painted = Form::Words(Paint { is_wanted: true }).result(&report).said;
+        assert_eq!(painted, "\u{1b}[32mCommand completed successfully\u{1b}[0m\n");
+    }
+}

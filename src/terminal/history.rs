@@ -1,0 +1,76 @@
+//! Where the lines typed are kept from one conversation to the next.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{DirBuilder, OpenOptions},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::PathBuf,
+};
+
+use crate::settings::HistoryFile;
+
+/// What people typed is nobody else's to read.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// The file to keep them in, made where it is missing. None where they are not to be kept, or
+/// cannot be: one can talk without.
+pub fn file(setting: &HistoryFile) -> Option<PathBuf> {
+    let path = match setting {
+        HistoryFile::None => return None,
+        HistoryFile::At(path) => path.clone(),
+        HistoryFile::Usual => {
+            let path = usual(|name| env::var_os(name))?;
+            DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path.parent()?).ok()?;
+            path
+        }
+    };
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&path).ok()?;
+    Some(path)
+}
+
+/// Where the XDG base directory specification has such a file, by the variables of `variable`.
+fn usual(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state =
+        folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local").join("state")))?;
+    Some(state.join("tinysns").join("history"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    #[test]
+    fn history_stands_where_the_state_of_programs_does() {
+        for (state, home, path) in [
+            (Some("/s"), Some("/h"), Some("/s/tinysns/history")),
+            (Some("relative"), Some("/h"), Some("/h/.local/state/tinysns/history")),
+            (Some(""), Some("/h"), Some("/h/.local/state/tinysns/history")),
+            (None, Some("/h"), Some("/h/.local/state/tinysns/history")),
+            (None, None, None),
+        ] {
+            let variable = |name: &str| {
+                let value = if name == "HOME" { home } else { state };
+                value.map(OsString::from)
+            };
+            assert_eq!(usual(variable), path.map(PathBuf::from), "{state:?} {home:?}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_its_owners_alone_and_may_be_done_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        let setting = HistoryFile::At(path.clone());
+        for _ in 0..2 {
+            assert_eq!(file(&setting), Some(path.clone()));
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, FILE_MODE);
+        assert_eq!(file(&HistoryFile::None), None);
+        assert_eq!(file(&HistoryFile::At(folder.path().join("no/where"))), None);
+    }
+}

@@ -1,0 +1,297 @@
+//! What a script is told: one JSON object a line. Pure. These names stay: scripts depend on them.
+//!
+//! Texts are as they were written, and every character beyond ASCII is escaped, so that nothing in
+//! them can do harm on a screen, in any encoding.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use tonic::Code;
+
+use super::{
+    command::Mistake,
+    report::{Answer, Failure, Report},
+    verb::{VERBS, Verb},
+};
+use crate::{
+    client::{ClientError, InUse, Post, Server},
+    overview::json::{Cluster, cluster},
+};
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Line<'a> {
+    Result {
+        command: &'a str,
+        ok: bool,
+        #[serde(flatten)]
+        details: Details<'a>,
+    },
+    Post {
+        id: u64,
+        author: &'a str,
+        posted_at_ms: i64,
+        text: &'a str,
+    },
+    Moved {
+        server: &'a str,
+        took_ms: u64,
+    },
+    LiveEnded {
+        code: &'static str,
+        message: String,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Details<'a> {
+    Failed { code: &'static str, message: String },
+    Done {},
+    Lists { users: &'a [String], followers: &'a [String] },
+    Following { following: &'a [String] },
+    Published { id: u64, posted_at_ms: i64 },
+    Posts { posts: usize },
+    Me { user: &'a str, server: Option<&'a str>, address: Option<&'a str> },
+    Cluster { cluster: Cluster<'a> },
+    Help { commands: Vec<Help> },
+}
+
+#[derive(Serialize)]
+struct Help {
+    usage: String,
+    summary: &'static str,
+}
+
+/// What came of a command, and the posts that it has to show.
+pub fn result(report: &Report) -> String {
+    let (details, posts) = match &report.outcome {
+        Ok(answer) => details(answer),
+        Err(failure) => {
+            (Details::Failed { code: failure_code(failure), message: failure.to_string() }, &[][..])
+        }
+    };
+    let result = Line::Result { command: command(report), ok: report.outcome.is_ok(), details };
+    posts.iter().fold(line(&result), |lines, it| lines + &post(it))
+}
+
+/// A post.
+pub fn post(post: &Post) -> String {
+    let Post { id, author, posted_at, text } = post;
+    line(&Line::Post { id: *id, author, posted_at_ms: *posted_at, text })
+}
+
+/// A move to another server.
+pub fn moved(in_use: &InUse) -> Option<String> {
+    let took_ms = u64::try_from(in_use.move_took?.as_millis()).unwrap_or(u64::MAX);
+    Some(line(&Line::Moved { server: in_use.server.label(), took_ms }))
+}
+
+/// The timeline shows no more of others' posts.
+pub fn live_ended(error: &ClientError) -> String {
+    line(&Line::LiveEnded { code: error_code(error), message: error.to_string() })
+}
+
+/// The verb, or what was typed in its place.
+fn command(report: &Report) -> &str {
+    match (&report.verb, &report.outcome) {
+        (Some(verb), _) => verb.word(),
+        (None, Err(Failure::Invalid(Mistake::Unknown { word, .. }))) => word,
+        (None, _) => "",
+    }
+}
+
+fn details(answer: &Answer) -> (Details<'_>, &[Post]) {
+    let details = match answer {
+        Answer::Done => Details::Done {},
+        Answer::Lists { users, followers } => Details::Lists { users, followers },
+        Answer::Following(following) => Details::Following { following },
+        Answer::Published(published) => {
+            Details::Published { id: published.id, posted_at_ms: published.posted_at }
+        }
+        Answer::Posts(posts) => return (Details::Posts { posts: posts.len() }, posts),
+        Answer::Timeline(posts) => Details::Posts { posts: *posts },
+        Answer::Me { user, server } => Details::Me {
+            user,
+            server: server.as_ref().map(Server::label),
+            address: server.as_ref().map(|server| &*server.address),
+        },
+        Answer::Cluster(status, _) => Details::Cluster { cluster: cluster(status) },
+        Answer::Help(verb) => {
+            let help = |verb: Verb| Help { usage: verb.usage(), summary: verb.summary() };
+            let all = VERBS.into_iter().filter(|it| verb.is_none_or(|verb| verb == *it));
+            Details::Help { commands: all.map(help).collect() }
+        }
+    };
+    (details, &[])
+}
+
+fn failure_code(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Invalid(_) => "INVALID_COMMAND",
+        Failure::Call(error) => error_code(error),
+        Failure::Differ | Failure::NoPassword => "INVALID_PASSWORD",
+    }
+}
+
+/// A refusal's code is that of gRPC.
+fn error_code(error: &ClientError) -> &'static str {
+    let code = match error {
+        ClientError::Refused { code, .. } => code,
+        ClientError::Unanswered { .. } => return "UNANSWERED",
+        ClientError::NotLoggedIn => return "NOT_LOGGED_IN",
+        ClientError::Router { .. } => return "ROUTER_UNREACHABLE",
+        ClientError::Address { .. } => return "INVALID_ADDRESS",
+    };
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+fn line(line: &Line) -> String {
+    let mut json = Vec::new();
+    line.serialize(&mut Serializer::with_formatter(&mut json, Ascii))
+        .expect("strings and numbers have a JSON form");
+    json.push(b'\n');
+    String::from_utf8(json).expect("ASCII")
+}
+
+/// Escapes everything that is not printable ASCII.
+struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for character in fragment.chars() {
+            if matches!(character, ' '..='~') {
+                write!(writer, "{character}")?;
+                continue;
+            }
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::client::Published;
+
+    fn said(text: &str) -> Post {
+        Post { id: 7, author: "ann".to_owned(), posted_at: 12, text: text.to_owned() }
+    }
+
+    #[test]
+    fn field_names_and_their_order_stay() {
+        let ok = |verb, answer| Report { verb: Some(verb), outcome: Ok(answer) };
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
+        let refused = ClientError::Refused { code: Code::AlreadyExists, message: "no".to_owned() };
+        let mistake = Mistake::Unknown { word: "FOLOW".to_owned(), meant: Some(Verb::Follow) };
+        for (report, json) in [
+            (ok(Verb::Follow, Answer::Done), r#"{"type":"result","command":"FOLLOW","ok":true}"#),
+            (
+                Report { verb: Some(Verb::Follow), outcome: Err(refused.clone().into()) },
+                r#"{"type":"result","command":"FOLLOW","ok":false,"code":"ALREADY_EXISTS","message":"no"}"#,
+            ),
+            (
+                Report { verb: None, outcome: Err(mistake.into()) },
+                r#"{"type":"result","command":"FOLOW","ok":false,"code":"INVALID_COMMAND","message":"there is no command FOLOW: did you mean FOLLOW?"}"#,
+            ),
+            (
+                ok(Verb::List, Answer::Lists { users: names(&["a", "b"]), followers: vec![] }),
+                r#"{"type":"result","command":"LIST","ok":true,"users":["a","b"],"followers":[]}"#,
+            ),
+            (
+                ok(Verb::Following, Answer::Following(names(&["a"]))),
+                r#"{"type":"result","command":"FOLLOWING","ok":true,"following":["a"]}"#,
+            ),
+            (
+                ok(Verb::Post, Answer::Published(Published { id: 7, posted_at: 12 })),
+                r#"{"type":"result","command":"POST","ok":true,"id":7,"posted_at_ms":12}"#,
+            ),
+            (
+                ok(Verb::Posts, Answer::Posts(vec![said("hi")])),
+                "{\"type\":\"result\",\"command\":\"POSTS\",\"ok\":true,\"posts\":1}\n\
+                 {\"type\":\"post\",\"id\":7,\"author\":\"ann\",\"posted_at_ms\":12,\"text\":\"hi\"}",
+            ),
+            (
+                ok(Verb::Timeline, Answer::Timeline(20)),
+                r#"{"type":"result","command":"TIMELINE","ok":true,"posts":20}"#,
+            ),
+            (
+                ok(Verb::Whoami, Answer::Me { user: "ann".to_owned(), server: Some(server) }),
+                r#"{"type":"result","command":"WHOAMI","ok":true,"user":"ann","server":"server-4","address":"h:1"}"#,
+            ),
+            (
+                ok(Verb::Help, Answer::Help(Some(Verb::List))),
+                r#"{"type":"result","command":"HELP","ok":true,"commands":[{"usage":"LIST","summary":"everyone who has an account, and your followers"}]}"#,
+            ),
+        ] {
+            assert_eq!(result(&report), format!("{json}\n"));
+        }
+        assert_eq!(
+            live_ended(&refused),
+            "{\"type\":\"live_ended\",\"code\":\"ALREADY_EXISTS\",\"message\":\"no\"}\n"
+        );
+        let status = crate::overview::tests::cluster();
+        let status = result(&ok(Verb::Status, Answer::Cluster(status, 0)));
+        assert!(status.contains(r#""ok":true,"cluster":{"cluster_id":"0123"#), "{status}");
+    }
+
+    #[test]
+    fn tells_of_moves_and_not_of_the_first_server() {
+        let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
+        let first = InUse { server, move_took: None, answers: true };
+        assert_eq!(moved(&first), None);
+        let second = InUse { move_took: Some(Duration::from_micros(12_400)), ..first };
+        let json = "{\"type\":\"moved\",\"server\":\"server-4\",\"took_ms\":12}\n";
+        assert_eq!(moved(&second).as_deref(), Some(json));
+    }
+
+    #[test]
+    fn escapes_what_is_not_printable_ascii() {
+        let json = post(&said("\"\\ \n\t\u{1b}\u{7f}\u{9b}é\u{202e}😀"));
+        let text = r#""text":"\"\\ \n\t\u001b\u007f\u009b\u00e9\u202e\ud83d\ude00"}"#;
+        assert!(json.ends_with(&format!("{text}\n")), "{json}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_survives_and_none_can_do_harm(text in any::<String>()) {
+            let json = post(&said(&text));
+            let (json, end) = json.split_at(json.len() - 1);
+            prop_assert_eq!(end, "\n");
+            prop_assert!(json.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{}", json);
+            let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
+            prop_assert_eq!(value["text"].as_str(), Some(&*text));
+        }
+    }
+}

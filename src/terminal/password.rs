@@ -1,0 +1,40 @@
+//! PASSWORD: what it asks for, and the change.
+
+use std::io;
+
+use super::{
+    conversation::Conversation,
+    input::{Line, Prompt},
+    report::{Answer, Failure},
+};
+
+const CURRENT: &str = "Current password: ";
+const NEW: &str = "New password (empty for none): ";
+const AGAIN: &str = "New password again: ";
+
+impl Conversation {
+    /// Asks for the current password, if there is one, and for the new one, and changes it. Whoever
+    /// types unseen is asked twice. Ctrl-C and Ctrl-D end the command, and no more.
+    pub async fn change_password(&mut self) -> io::Result<Result<Answer, Failure>> {
+        let mut current = None;
+        if self.client.has_password() {
+            current = self.secret(CURRENT).await?;
+            if current.is_none() {
+                return Ok(Err(Failure::NoPassword));
+            }
+        }
+        let Some(new) = self.secret(NEW).await? else { return Ok(Err(Failure::NoPassword)) };
+        if self.input.is_typed && self.secret(AGAIN).await?.as_ref() != Some(&new) {
+            return Ok(Err(Failure::Differ));
+        }
+        let changed = self.client.set_password(current.as_deref(), Some(&new)).await;
+        Ok(changed.map(|()| Answer::Done).map_err(Failure::from))
+    }
+
+    async fn secret(&mut self, question: &'static str) -> io::Result<Option<String>> {
+        Ok(match self.ask(Prompt::Secret(question)).await? {
+            Line::Text(line) => Some(line.trim_end_matches(['\n', '\r']).to_owned()),
+            Line::End | Line::Interrupted => None,
+        })
+    }
+}

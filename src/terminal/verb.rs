@@ -1,0 +1,207 @@
+//! The one table of commands: how each is written, and what it does. Pure.
+
+/// A command's first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Follow,
+    Unfollow,
+    List,
+    Timeline,
+    Post,
+    Posts,
+    Following,
+    Whoami,
+    Status,
+    Password,
+    Help,
+    Quit,
+}
+
+/// What stands behind a verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    None,
+    /// The name of a user.
+    Name,
+    /// The rest of the line.
+    Text,
+    /// The name of a command, or nothing.
+    Verb,
+}
+
+/// The verbs, in the order of HELP.
+pub const VERBS: [Verb; 12] = [
+    Verb::Follow,
+    Verb::Unfollow,
+    Verb::List,
+    Verb::Timeline,
+    Verb::Post,
+    Verb::Posts,
+    Verb::Following,
+    Verb::Whoami,
+    Verb::Status,
+    Verb::Password,
+    Verb::Help,
+    Verb::Quit,
+];
+/// Another word for [`Verb::Quit`].
+const EXIT: &str = "EXIT";
+
+impl Verb {
+    /// The verb that is written so, in any case.
+    pub fn find(word: &str) -> Option<Self> {
+        if word.eq_ignore_ascii_case(EXIT) {
+            return Some(Self::Quit);
+        }
+        VERBS.into_iter().find(|verb| verb.word().eq_ignore_ascii_case(word))
+    }
+
+    /// The verb that `word` was probably meant to be.
+    pub fn nearest(word: &str) -> Option<Self> {
+        /// Below this two words have little in common (1 is equality).
+        const ALIKE: f64 = 0.75;
+        let word = word.to_ascii_uppercase();
+        VERBS
+            .into_iter()
+            .map(|verb| (strsim::jaro_winkler(&word, verb.word()), verb))
+            .filter(|(likeness, _)| *likeness >= ALIKE)
+            .max_by(|one, other| one.0.total_cmp(&other.0))
+            .map(|(_, verb)| verb)
+    }
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Follow => "FOLLOW",
+            Self::Unfollow => "UNFOLLOW",
+            Self::List => "LIST",
+            Self::Timeline => "TIMELINE",
+            Self::Post => "POST",
+            Self::Posts => "POSTS",
+            Self::Following => "FOLLOWING",
+            Self::Whoami => "WHOAMI",
+            Self::Status => "STATUS",
+            Self::Password => "PASSWORD",
+            Self::Help => "HELP",
+            Self::Quit => "QUIT",
+        }
+    }
+
+    /// What stands behind it.
+    pub fn argument(self) -> Argument {
+        match self {
+            Self::Follow | Self::Unfollow | Self::Posts => Argument::Name,
+            Self::Post => Argument::Text,
+            Self::Help => Argument::Verb,
+            Self::List
+            | Self::Timeline
+            | Self::Following
+            | Self::Whoami
+            | Self::Status
+            | Self::Password
+            | Self::Quit => Argument::None,
+        }
+    }
+
+    /// True for those of the classic client, whose refusals are no failures to its scripts.
+    pub fn is_classic(self) -> bool {
+        matches!(self, Self::Follow | Self::Unfollow | Self::List | Self::Timeline)
+    }
+
+    /// How the whole command is written.
+    pub fn usage(self) -> String {
+        let word = self.word();
+        match self.argument() {
+            Argument::None => word.to_owned(),
+            Argument::Name => format!("{word} <username>"),
+            Argument::Text => format!("{word} <text>"),
+            Argument::Verb => format!("{word} [command]"),
+        }
+    }
+
+    /// What it does, on one line.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Follow => "shows you that person's posts from now on",
+            Self::Unfollow => "no longer",
+            Self::List => "everyone who has an account, and your followers",
+            Self::Timeline => "what those you follow post; each line you type is a post",
+            Self::Post => "makes a post",
+            Self::Posts => "that person's newest posts",
+            Self::Following => "whom you follow",
+            Self::Whoami => "your name, and the server in use",
+            Self::Status => "every server of the cluster",
+            Self::Password => "changes, sets or takes away your password",
+            Self::Help => "this list, or more on one command",
+            Self::Quit => "ends the client",
+        }
+    }
+
+    /// What else is to be said of it.
+    pub fn details(self) -> &'static str {
+        match self {
+            Self::Follow => "Only posts made after this are shown.",
+            Self::Unfollow => "All posts of that person leave your timeline.",
+            Self::List => "On a terminal, Tab completes the names.",
+            Self::Timeline => {
+                "Begins with the newest 20 posts, newest first; new ones appear as they are\n\
+                 made. Ctrl-D or /quit leaves it."
+            }
+            Self::Post => "It is done once this says so, whatever happens to any server then.",
+            Self::Posts => "The newest 20, newest first, whether you follow that person or not.",
+            Self::Following => "In the order of their names.",
+            Self::Whoami => "The server may change at any time; you are told when it does.",
+            Self::Status => "As the router sees them; `tinysns status` shows the same.",
+            Self::Password => {
+                "Asks for the current one, if there is one, and twice for the new one, unseen.\n\
+                 An empty new one takes the password away. Your sessions on other devices end:\n\
+                 they have to log in with the new one. From a pipe it takes lines: the current\n\
+                 one, if there is one, and the new one, once."
+            }
+            Self::Help => "Verbs may be written in any case.",
+            Self::Quit => "So do EXIT, /quit and Ctrl-D.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_fits_on_a_narrow_screen() {
+        for verb in VERBS {
+            let widest = verb.details().lines().map(str::len).max();
+            assert!(widest.is_some_and(|width| width < 80), "{verb:?}");
+        }
+    }
+
+    #[test]
+    fn verbs_are_found_in_any_case() {
+        for verb in VERBS {
+            assert_eq!(Verb::find(&verb.word().to_ascii_lowercase()), Some(verb));
+        }
+        assert_eq!(Verb::find("exit"), Some(Verb::Quit));
+        assert_eq!(["", "FOLLO", "/quit"].map(Verb::find), [None; 3]);
+    }
+
+    #[test]
+    fn a_mistyped_verb_finds_the_one_that_was_meant() {
+        for (typed, meant) in [
+            ("folow", Some(Verb::Follow)),
+            ("FOLLOWU1", Some(Verb::Follow)),
+            ("unfolow", Some(Verb::Unfollow)),
+            ("timelien", Some(Verb::Timeline)),
+            ("LISTS", Some(Verb::List)),
+            ("psots", Some(Verb::Posts)),
+            ("pasword", Some(Verb::Password)),
+            ("hlep", Some(Verb::Help)),
+            ("quti", Some(Verb::Quit)),
+            ("nonsense", None),
+            ("xyz", None),
+            ("", None),
+        ] {
+            assert_eq!(Verb::nearest(typed), meant, "{typed}");
+        }
+    }
+}
