@@ -9,10 +9,14 @@
 //! | `sanitise` | pure: makes other people's text harmless |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
 //! | `completion` | completes commands and names |
+//! | `colour` | pure: whether colours are wanted, and which ones words have |
 //! | `screen` | where words go, also while a line is being edited |
+//! | `signals` | those that end the client, once the terminal is as it was |
 //!
 //! **Architecture invariant:** whatever other people wrote passes `sanitise` before it is printed.
 
+#[allow(dead_code, reason = "the paint is for words at the prompt")]
+mod colour;
 mod command;
 mod completion;
 mod conversation;
@@ -20,6 +24,7 @@ mod fullscreen;
 mod input;
 mod sanitise;
 mod screen;
+mod signals;
 mod words;
 
 use std::{
@@ -52,6 +57,10 @@ const WAITING_NOTICE_AFTER: Duration = Duration::from_secs(2);
 
 /// Holds a conversation on standard input and output, until the input ends.
 pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
+    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if on_terminal {
+        signals::heed().context("cannot wait for signals")?;
+    }
     let password = settings.password_file.as_deref().map(password).transpose()?;
     let client = Client::connect(ClientOptions::new(&settings.client.router))?;
     if let Err(error) = log_in(&client, &settings, password.as_deref()).await {
@@ -59,7 +68,6 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(exit_code(&error)));
     }
     let names = Names::default();
-    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let editor = on_terminal
         .then(|| input::edited(names.clone(), settings.history_file.clone()))
         .and_then(Result::ok);

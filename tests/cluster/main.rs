@@ -7,10 +7,12 @@ mod classic;
 mod conversations;
 mod failover;
 mod foreigner;
+mod fullscreen;
 mod load;
 mod processes;
 mod recovery;
 mod refusals;
+mod tmux;
 
 /// The program under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_tinysns");

@@ -1,7 +1,7 @@
 //! The stretch of a timeline that is held in memory: it grows at both ends, never has a gap, and
 //! never grows beyond [`MOST`]. Pure.
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque};
 
 use crate::{
     client::{Page, Post},
@@ -21,6 +21,9 @@ pub struct Entry {
     pub author: String,
     pub posted_at: UnixMillis,
     pub text: String,
+    /// The width at which it was last laid out, and its height then: a long post takes a
+    /// millisecond to lay out, and every key asks how high it is.
+    pub layout: Cell<Option<(u16, usize)>>,
 }
 
 impl Entry {
@@ -30,6 +33,7 @@ impl Entry {
             author: sanitise::line(&post.author),
             posted_at: post.posted_at,
             text: sanitise::block(&post.text),
+            layout: Cell::default(),
         }
     }
 }
