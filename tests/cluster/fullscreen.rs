@@ -12,34 +12,34 @@ use super::{
 };
 
 /// A cluster in which `u1` follows `u2`, whose client this is.
-async fn followed(cluster: &Cluster) -> Client {
+pub async fn followed(cluster: &Cluster) -> Client {
     let u2 = cluster.client("u2").await;
     let u1 = cluster.client("u1").await;
     u1.follow("u2").await.expect("followed");
     u2
 }
 
-async fn post(client: &Client, text: &str) {
+pub async fn post(client: &Client, text: &str) {
     client.publish(text).await.expect("published");
 }
 
 /// The terminal of `u1`, in the timeline.
-async fn timeline(cluster: &Cluster, columns: u16, rows: u16) -> Tmux {
+pub async fn timeline(cluster: &Cluster, columns: u16, rows: u16) -> Tmux {
     Tmux::in_timeline(&cluster.command("client"), "u1", columns, rows).await
 }
 
 /// The status line.
-fn status(screen: &str) -> &str {
+pub fn status(screen: &str) -> &str {
     screen.lines().rev().nth(1).unwrap_or_default()
 }
 
 /// The line that is written on.
-fn writing(screen: &str) -> &str {
+pub fn writing(screen: &str) -> &str {
     screen.lines().next_back().unwrap_or_default()
 }
 
 /// Two lines of a screen: a post of `author` with this text, of some age.
-fn stands(screen: &str, author: &str, text: &str) -> bool {
+pub fn stands(screen: &str, author: &str, text: &str) -> bool {
     let lines: Vec<&str> = screen.lines().collect();
     let head = format!("{author}  ");
     let text = format!("  {text}");
@@ -55,8 +55,8 @@ async fn shows_ones_own_posts_and_those_of_others_as_they_come_and_how_old_they_
     terminal.until("the post from before", |screen| stands(screen, "u2", "from before")).await;
     terminal.enters("my own");
     terminal.until("one's own post", |screen| stands(screen, "u1", "my own")).await;
-    post(&u2, "wide 日本語 👍🏽 e\u{301} and live").await;
-    let wide = "wide 日本語 👍🏽 e\u{301} and live";
+    let wide = "wide 日本語 👍 e\u{301} and live";
+    post(&u2, wide).await;
     let screen = terminal.until("a live post", |screen| stands(screen, "u2", wide)).await;
     assert!(screen.contains("u2  now\n"), "{screen}");
     terminal.until("an age without a key", |screen| screen.contains("u2  7 s\n")).await;
@@ -177,6 +177,7 @@ async fn leaving_comes_back_to_the_prompt_and_the_timeline_can_be_entered_again(
     terminal.enters("FOLLOW u2");
     terminal.shows("already exists").await;
     terminal.enters_timeline("u1").await;
+    terminal.until("one's own post is still there", |screen| stands(screen, "u1", "a post")).await;
     terminal.presses(&["Escape"]);
     terminal.until("the prompt", |screen| screen.trim_end().ends_with("Cmd>")).await;
     terminal.presses(&["C-d"]);
@@ -278,57 +279,4 @@ fn has_colours(screen: &str) -> bool {
         .flat_map(|codes| codes.split(';'))
         .filter_map(|code| code.parse().ok())
         .any(|code: u8| matches!(code, 30..=38 | 40..=48 | 90..=107))
-}
-
-/// What hostile people post.
-fn hostile_posts() -> Vec<String> {
-    vec![
-        "\u{1b}[2J\u{1b}[1;1H\u{1b}]0;title\u{7}\u{1b}[?1049l\u{9b}31mescapes".to_owned(),
-        "\u{202e}\u{2067}overridden\u{202c} \u{200f}directions".to_owned(),
-        "👨\u{200d}👩\u{200d}👧\u{200d}👦 joined 🇵🇱🇯🇵 ❤\u{fe0f} ☺\u{fe0e} 👍🏽".to_owned(),
-        format!("z{}algo", "\u{336}\u{489}".repeat(500)),
-        format!("filled{}up", "\u{3164}\u{115f}".repeat(500)),
-        "क्".repeat(700),
-        "\u{1100}".repeat(900),
-        "日".repeat(3_000),
-        "x".repeat(9_990),
-        "up\n\n\n\n\n\n\n\ndown".to_owned(),
-        "u9  now\n  forged".to_owned(),
-    ]
-}
-
-/// A cluster that takes longer posts than usual; there is but one of it.
-async fn generous() -> Cluster {
-    Cluster::start_with(BINARY, 1, "1s", &[("TINYSNS_POST_CHARS", "10000")]).await
-}
-
-#[tokio::test]
-async fn a_hostile_neighbour_does_no_harm_to_anyones_screen() {
-    let cluster = generous().await;
-    let u2 = followed(&cluster).await;
-    let terminal = timeline(&cluster, 60, 22).await;
-    for hostile in hostile_posts() {
-        // Control characters are refused; a server of another kind might let them through.
-        let _refused = u2.publish(&hostile).await;
-        post(&u2, "harmless").await;
-        let intact = |screen: &str| {
-            screen.lines().count() == 22
-                && status(screen).starts_with(" u1 · server-1")
-                && writing(screen).starts_with("> Write a post")
-                && screen.lines().nth(19) == Some("  harmless")
-        };
-        let screen = terminal.until("an intact screen", intact).await;
-        assert!(!screen.chars().any(|c| matches!(c, '\u{202a}'..='\u{202e}')), "{screen}");
-        assert!(!screen.lines().any(|line| line.starts_with("u9")), "{screen}");
-    }
-    terminal.presses(&["PageUp", "PageUp", "PageUp", "PageUp", "Home", "Escape"]);
-    terminal.pastes(&"million ".repeat(125_000));
-    let screen = terminal.shows("it is too long").await;
-    assert!(writing(&screen).ends_with("million"), "{screen}");
-    terminal.presses(&["C-u"]);
-    terminal.pastes("\u{1b}[2J\u{202e}pasted\rline");
-    terminal.until("what was pasted", |screen| writing(screen).contains("pasted⏎line")).await;
-    terminal.presses(&["Enter"]);
-    let screen = terminal.until("it is posted", |screen| screen.contains("pasted\n  line\n")).await;
-    assert!(stands(&screen, "u2", "harmless"), "{screen}");
 }

@@ -8,6 +8,7 @@ mod conversations;
 mod failover;
 mod foreigner;
 mod fullscreen;
+mod hostile;
 mod load;
 mod processes;
 mod recovery;

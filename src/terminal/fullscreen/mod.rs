@@ -109,7 +109,11 @@ pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io
                 Effect::Load(load) => sources.loading = Some(fetch(client.clone(), load)),
                 Effect::Redraw => tty.redraw()?,
                 Effect::Suspend => tty.suspend()?,
-                Effect::Leave => return Ok(End::Left),
+                Effect::Leave => {
+                    drop(sources);
+                    tty.forget_keys()?;
+                    return Ok(End::Left);
+                }
                 Effect::Interrupt => return Ok(End::Interrupted),
             }
         }
@@ -131,6 +135,17 @@ fn fetch(client: Client, load: Load) -> UnderWay {
     })
 }
 
+/// One's own posts of earlier; without them the timeline is still one. Waits for ever then.
+fn fetch_own(client: Client) -> UnderWay {
+    Box::pin(async move {
+        let user = client.username().unwrap_or_default();
+        match client.posts(&user, Cursor::Newest, PAGE).await {
+            Ok(page) => Event::Own(page),
+            Err(_) => future::pending().await,
+        }
+    })
+}
+
 fn why(error: &ClientError) -> String {
     let why = sanitise::line(&error.to_string());
     match error {
@@ -147,6 +162,7 @@ struct Sources {
     ticks: Interval,
     publishing: Option<UnderWay>,
     loading: Option<UnderWay>,
+    own: Option<UnderWay>,
 }
 
 impl Sources {
@@ -162,6 +178,7 @@ impl Sources {
             ticks,
             publishing: None,
             loading: None,
+            own: Some(fetch_own(client.clone())),
         }
     }
 
@@ -179,6 +196,10 @@ impl Sources {
                 }
                 event = some(&mut self.loading) => {
                     self.loading = None;
+                    return Ok(event);
+                }
+                event = some(&mut self.own) => {
+                    self.own = None;
                     return Ok(event);
                 }
                 Ok(()) = self.server.changed() => {

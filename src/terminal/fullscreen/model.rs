@@ -38,6 +38,8 @@ pub enum Event {
     LiveEnded(String),
     /// A page that was asked for, or why there is none.
     Loaded(Load, Result<Page, String>),
+    /// One's own newest posts.
+    Own(Page),
     /// What came of the post under way.
     Published(Result<Published, String>),
     /// What is known of the server in use.
@@ -140,6 +142,7 @@ impl Model {
             }
             Event::LiveEnded(why) => self.live_ended = Some(why),
             Event::Loaded(load, outcome) => self.loaded(load, outcome),
+            Event::Own(page) => self.window.learn_own(&page, self.cut()),
             Event::Published(outcome) => self.published(outcome),
             Event::Server(in_use) => {
                 // What was known on entering is no news.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crossterm::{
-    cursor::{MoveTo, RestorePosition, SavePosition, Show},
+    cursor::{Hide, MoveTo, RestorePosition, SavePosition, Show},
     event::{self, DisableBracketedPaste, EnableBracketedPaste},
     execute, queue,
     terminal::{
@@ -30,6 +30,9 @@ use super::rows;
 
 /// Bytes that are sent at once: more than most frames have.
 const FRAME: usize = 64 << 10;
+
+/// The thread that has read keys until now is awake and about to end.
+const READER_ENDS_WITHIN: Duration = Duration::from_millis(10);
 
 /// Whether the terminal is taken.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -90,20 +93,29 @@ impl Tty {
     /// terminal may think that it is wider or narrower than we do.
     fn repaint(&mut self, drawn: &Buffer, uncertain: &[u16]) -> io::Result<()> {
         let backend = self.terminal.backend_mut();
-        queue!(backend, SavePosition)?;
+        queue!(backend, SavePosition, Hide)?;
         for &row in uncertain {
             queue!(backend, MoveTo(0, row), Clear(ClearType::UntilNewLine))?;
             for run in rows::runs(drawn, row) {
                 backend.draw(run.into_iter())?;
             }
         }
-        execute!(backend, RestorePosition)
+        execute!(backend, RestorePosition, Show)
     }
 
     /// Has the next frame drawn whole.
     pub fn redraw(&mut self) -> io::Result<()> {
         self.shown = Buffer::default();
         self.terminal.clear()
+    }
+
+    /// Forgets keys that were read and not yet looked at: they would come up when the screen is
+    /// next taken, and be posted then. To be called when nobody reads any more.
+    pub fn forget_keys(&self) -> io::Result<()> {
+        while event::poll(READER_ENDS_WITHIN)? {
+            event::read()?;
+        }
+        Ok(())
     }
 
     /// Gives the terminal back, stops this process as Ctrl-Z does, and takes it again when the
@@ -118,11 +130,6 @@ impl Tty {
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        // Keys that were read and not yet looked at would come up when the screen is next taken,
-        // and be posted then.
-        while event::poll(Duration::ZERO).unwrap_or(false) {
-            let _ = event::read();
-        }
         give_back();
     }
 }
