@@ -210,13 +210,14 @@ async fn whatever_ends_the_client_leaves_the_terminal_as_it_was() {
         ("SIGTERM at the prompt", false, &|| end_child(&terminal, Signal::SIGTERM)),
     ];
     for (how, in_timeline, end) in ends {
-        terminal.enters("clear; \"$PROGRAM\" client -u u1; echo 'it has' 'ended'");
+        terminal.enters("clear; \"$PROGRAM\" client -u u1");
         terminal.until("the prompt", |screen| last_line(screen) == "Cmd>").await;
         if in_timeline {
             terminal.enters_timeline("u1").await;
         }
         end();
-        let screen = terminal.shows("it has ended").await;
+        let screen =
+            terminal.until("the shell", |screen| last_line(screen) == SHELL.trim_end()).await;
         assert!(screen.contains("TINY SNS CLIENT"), "{how}: what was there before is: {screen}");
         assert_eq!(settings(&terminal).await, before, "{how}");
         terminal.pastes("echo 'plain paste'\n");

@@ -36,10 +36,14 @@ impl Tmux {
         let terminal = Self { folder };
         let size = [columns.to_string(), rows.to_string()];
         let mut tmux = terminal.tmux(&["new-session", "-d", "-x", &size[0], "-y", &size[1], "sh"]);
+        tmux.env_remove("NO_COLOR");
         for (name, value) in command.get_envs() {
             tmux.env(name, value.expect("none is taken away"));
         }
-        tmux.env("PROGRAM", BINARY).env("PS1", SHELL).env_remove("NO_COLOR").env_remove("TMUX");
+        // What the shell reads when it starts; it does not take its prompt from the environment.
+        let profile = terminal.folder.path().join("profile");
+        fs::write(&profile, format!("PS1='{SHELL}'\n")).expect("its own folder");
+        tmux.env("PROGRAM", BINARY).env("ENV", profile).env_remove("TMUX");
         run(&mut tmux);
         terminal.until("the shell waits", |screen| screen.starts_with(SHELL.trim_end())).await;
         terminal

@@ -112,46 +112,4 @@ mod tests {
             assert_eq!(height_of(text, width), lines, "{text:?} on {width}");
         }
     }
-
-    #[test]
-    fn measure() {
-        use ratatui::{Terminal, backend::TestBackend};
-        for text in [
-            "word ".repeat(2_000),
-            "日本語 ".repeat(2_500),
-            "e\u{301}".repeat(5_000),
-            "a\n".repeat(5_000),
-        ] {
-            let posts: Vec<Entry> = (0..1000)
-                .map(|id| {
-                    Entry::new(&Post {
-                        id,
-                        author: "u1".to_owned(),
-                        posted_at: 0,
-                        text: text.clone(),
-                    })
-                })
-                .collect();
-            let t = std::time::Instant::now();
-            let total: usize = posts.iter().map(|p| height(p, 80)).sum();
-            let cold = t.elapsed();
-            let t = std::time::Instant::now();
-            let again: usize = posts.iter().map(|p| height(p, 80)).sum();
-            let warm = t.elapsed();
-            let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a screen");
-            let block = Block::of_post(&posts[0], 80, "u1", 0, &chrono::Utc);
-            let t = std::time::Instant::now();
-            for _ in 0..100 {
-                terminal
-                    .draw(|frame| {
-                        frame.render_widget(block.text_from(block.height - 30), frame.area())
-                    })
-                    .expect("drawn");
-            }
-            println!(
-                "MEASURE {total} {again} cold {cold:?} warm {warm:?} frame {:?}",
-                t.elapsed() / 100
-            );
-        }
-    }
 }
