@@ -5,6 +5,7 @@
 
 use std::{io, thread};
 
+use crossterm::{event::DisableBracketedPaste, execute};
 use nix::{
     sys::{
         signal::{SigSet, Signal, raise},
@@ -35,7 +36,8 @@ pub fn heed() -> io::Result<()> {
 /// Takes back what a line editor has set. In the background the terminal is somebody else's.
 fn restore(before: &Termios) {
     if tcgetpgrp(io::stdin()) == Ok(getpgrp()) {
-        // Fails only where the terminal is gone.
+        // Each fails only where the terminal is gone.
+        let _ = execute!(io::stdout(), DisableBracketedPaste);
         let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, before);
     }
 }

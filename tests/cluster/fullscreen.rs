@@ -202,11 +202,12 @@ async fn whatever_ends_the_client_leaves_the_terminal_as_it_was() {
     followed(&cluster).await;
     let terminal = Tmux::open(&cluster.command("client"), 80, 24).await;
     let before = settings(&terminal).await;
-    let ends: [(&str, bool, &dyn Fn()); 5] = [
+    let ends: [(&str, bool, &dyn Fn()); 6] = [
         ("Ctrl-C in the timeline", true, &|| terminal.presses(&["C-c"])),
         ("SIGTERM in the timeline", true, &|| end_child(&terminal, Signal::SIGTERM)),
         ("SIGHUP in the timeline", true, &|| end_child(&terminal, Signal::SIGHUP)),
         ("SIGINT in the timeline", true, &|| end_child(&terminal, Signal::SIGINT)),
+        ("Ctrl-C at the prompt", false, &|| terminal.presses(&["C-c"])),
         ("SIGTERM at the prompt", false, &|| end_child(&terminal, Signal::SIGTERM)),
     ];
     for (how, in_timeline, end) in ends {

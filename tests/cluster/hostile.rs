@@ -58,7 +58,7 @@ async fn a_hostile_neighbour_does_no_harm_to_anyones_screen() {
     terminal.presses(&["Escape"]);
     terminal.until("the newest", |screen| !screen.contains("scrolled back")).await;
     terminal.pastes(&"million ".repeat(125_000));
-    let screen = terminal.shows("it is too long").await;
+    let screen = terminal.shows("too much for one post").await;
     assert!(writing(&screen).ends_with("million"), "{screen}");
     terminal.presses(&["C-u"]);
     terminal.pastes("\u{1b}[2J\u{202e}pasted\rline");
@@ -89,7 +89,7 @@ async fn a_hostile_neighbour_does_no_harm_where_post_follows_post() {
     terminal.enters("\"$PROGRAM\" client -u u1 --full-screen off");
     terminal.shows("Cmd>").await;
     terminal.enters("TIMELINE");
-    terminal.shows("Now you are in the timeline").await;
+    terminal.shows(") >> overridden directions\n").await;
     post(&u2, "live").await;
     terminal.shows(") >> live\n").await;
     terminal.enters("my own");

@@ -105,41 +105,44 @@ fn indented(area: Rect) -> Rect {
 
 fn draw_status(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let width = usize::from(area.width);
-    let usual = format!(" {} · {} ", model.user(), model.connection());
-    let right = aside(model, width.saturating_sub(usual.width()));
-    let room = width.saturating_sub(right.width());
-    let left = match model.notice() {
-        None => usual,
-        Some(notice) if usual.width() + notice.width() + 3 <= room => {
-            format!("{usual}· {notice} ")
-        }
-        // It is what the person does not know yet.
-        Some(notice) => format!(" {notice} "),
-    };
+    let mut right = whereabouts(model);
+    let mut left = format!(" {} · {} ", model.user(), model.connection());
+    if let Some(notice) = model.notice() {
+        let both = format!("{left}· {notice} ");
+        let fits = both.width() + right.width() <= width;
+        // Alone, it is what the person does not know yet.
+        left = if fits { both } else { format!(" {notice} ") };
+    }
+    let written = written(model.written());
+    if right.is_empty() && left.width() + written.width() <= width {
+        right = written;
+    }
+    let left = fitted(&left, width.saturating_sub(right.width()));
     let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX);
     let [left_area, right_area] =
         Layout::horizontal([Constraint::Fill(1), Constraint::Length(right_width)]).areas(area);
     frame.buffer_mut().set_style(area, STATUS);
-    frame.render_widget(Line::styled(fitted(&left, room), STATUS), left_area);
+    frame.render_widget(Line::styled(left, STATUS), left_area);
     frame.render_widget(Line::styled(right, STATUS), right_area);
 }
 
-/// What stands at the end of the status line: where the reader is, or else how long the post will
-/// be, if there is room for that.
-fn aside(model: &Model, room: usize) -> String {
-    match (model.unseen(), model.position()) {
-        (1, _) => " 1 new post below (Esc) ".to_owned(),
-        (unseen @ 2.., _) => format!(" {unseen} new posts below (Esc) "),
-        (0, Position::Back { .. }) if model.loading().is_some() => " loading… ".to_owned(),
-        (0, Position::Back { .. }) => " scrolled back (Esc) ".to_owned(),
-        (0, Position::Newest) => {
-            let written = match model.written() {
-                0 => String::new(),
-                1 => " 1 character ".to_owned(),
-                written => format!(" {written} characters "),
-            };
-            if written.width() <= room { written } else { String::new() }
-        }
+/// Where the reader is, unless that is where the newest posts are.
+fn whereabouts(model: &Model) -> String {
+    match (model.position(), model.unseen()) {
+        (Position::Newest, _) => String::new(),
+        (Position::Back { .. }, 0) if model.loading().is_some() => " loading… ".to_owned(),
+        (Position::Back { .. }, 0) => " scrolled back (Esc) ".to_owned(),
+        (Position::Back { .. }, 1) => " 1 new post below (Esc) ".to_owned(),
+        (Position::Back { .. }, unseen) => format!(" {unseen} new posts below (Esc) "),
+    }
+}
+
+/// How long the post will be.
+fn written(characters: usize) -> String {
+    match characters {
+        0 => String::new(),
+        1 => " 1 character ".to_owned(),
+        _ => format!(" {characters} characters "),
     }
 }
 

@@ -130,7 +130,7 @@ impl Model {
             }
             Event::Input(Input::Paste(pasted)) => {
                 if !self.writing.paste(&pasted) {
-                    self.tell("the end of what was pasted is missing: it is too long for a post");
+                    self.tell("too much for one post: the end is missing");
                 }
             }
             Event::Input(Input::Resize(columns, rows)) => self.fit((columns, rows)),
