@@ -111,7 +111,7 @@ pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io
                 Effect::Suspend => tty.suspend()?,
                 Effect::Leave => {
                     drop(sources);
-                    tty.forget_keys()?;
+                    tty::forget_keys()?;
                     return Ok(End::Left);
                 }
                 Effect::Interrupt => return Ok(End::Interrupted),

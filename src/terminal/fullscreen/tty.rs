@@ -109,15 +109,6 @@ impl Tty {
         self.terminal.clear()
     }
 
-    /// Forgets keys that were read and not yet looked at: they would come up when the screen is
-    /// next taken, and be posted then. To be called when nobody reads any more.
-    pub fn forget_keys(&self) -> io::Result<()> {
-        while event::poll(READER_ENDS_WITHIN)? {
-            event::read()?;
-        }
-        Ok(())
-    }
-
     /// Gives the terminal back, stops this process as Ctrl-Z does, and takes it again when the
     /// process is continued.
     pub fn suspend(&mut self) -> io::Result<()> {
@@ -140,6 +131,15 @@ fn take() -> io::Result<()> {
     // A line that is wider than it seems must end at the edge, and never move the lines below.
     execute!(stdout(), EnterAlternateScreen, DisableLineWrap, EnableBracketedPaste)
         .inspect_err(|_| give_back())
+}
+
+/// Forgets keys that were read and not yet looked at: they would come up when the screen is next
+/// taken, and be posted then. To be called when nobody reads any more.
+pub fn forget_keys() -> io::Result<()> {
+    while event::poll(READER_ENDS_WITHIN)? {
+        event::read()?;
+    }
+    Ok(())
 }
 
 /// Gives the terminal back, if it is taken.
