@@ -57,10 +57,7 @@ const WAITING_NOTICE_AFTER: Duration = Duration::from_secs(2);
 
 /// Holds a conversation on standard input and output, until the input ends.
 pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
-    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    if on_terminal {
-        signals::heed().context("cannot wait for signals")?;
-    }
+    signals::heed().context("cannot wait for signals")?;
     let password = settings.password_file.as_deref().map(password).transpose()?;
     let client = Client::connect(ClientOptions::new(&settings.client.router))?;
     if let Err(error) = log_in(&client, &settings, password.as_deref()).await {
@@ -68,6 +65,7 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(exit_code(&error)));
     }
     let names = Names::default();
+    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let editor = on_terminal
         .then(|| input::edited(names.clone(), settings.history_file.clone()))
         .and_then(Result::ok);

@@ -3,7 +3,10 @@
 //! A thread of its own waits for them, so that they are obeyed also where all else waits for a
 //! terminal that is gone.
 
-use std::{io, thread};
+use std::{
+    io::{self, IsTerminal as _},
+    thread,
+};
 
 use crossterm::{event::DisableBracketedPaste, execute};
 use nix::{
@@ -16,9 +19,12 @@ use nix::{
 
 use super::fullscreen;
 
-/// Heeds them from now on. To be called on a terminal, and before any thread is started: threads
-/// inherit that these signals are left to this one.
+/// Heeds them from now on; where there is no terminal, there is nothing to heed. To be called before
+/// any thread is started: threads inherit that these signals are left to this one.
 pub fn heed() -> io::Result<()> {
+    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        return Ok(());
+    }
     let before = termios::tcgetattr(io::stdin())?;
     let ending: SigSet = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
     ending.thread_block()?;
