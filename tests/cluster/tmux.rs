@@ -101,7 +101,7 @@ impl Tmux {
     /// What stands on the screen, each line without the spaces at its end.
     pub fn screen(&self) -> String {
         let screen = run(&mut self.tmux(&["capture-pane", "-p"]));
-        screen.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        screen.lines().map(str::trim_end).flat_map(|line| [line, "\n"]).collect()
     }
 
     /// The same, with the codes for colours and such.
