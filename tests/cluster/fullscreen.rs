@@ -38,12 +38,13 @@ pub fn writing(screen: &str) -> &str {
     screen.lines().next_back().unwrap_or_default()
 }
 
-/// Two lines of a screen: a post of `author` with this text, of some age.
+/// Whether two lines of a screen are a post of `author` with this text, of some age: one that is made.
 pub fn stands(screen: &str, author: &str, text: &str) -> bool {
     let lines: Vec<&str> = screen.lines().collect();
     let head = format!("{author}  ");
     let text = format!("  {text}");
-    lines.windows(2).any(|pair| pair[0].starts_with(&head) && pair[1] == text)
+    let is_made = |line: &str| line.starts_with(&head) && !line.ends_with("sending…");
+    lines.windows(2).any(|pair| is_made(pair[0]) && pair[1] == text)
 }
 
 #[tokio::test]
@@ -266,19 +267,19 @@ async fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
         command.env("NO_COLOR", no_color);
         let terminal = Tmux::in_timeline(&command, "u1", 60, 12).await;
         terminal.until("a post", |screen| stands(screen, "u2", "a post")).await;
-        terminal.enters("mine");
-        terminal.until("one's own", |screen| stands(screen, "u1", "mine")).await;
+        let own = format!("without colours: {no_color}.");
+        terminal.enters(&own);
+        terminal.until("one's own", |screen| stands(screen, "u1", &own)).await;
         let screen = terminal.screen_with_codes();
-        assert_eq!(has_colours(&screen), coloured, "{screen:?}");
-        assert!(screen.contains("\u{1b}[7m"), "the status line stands out: {screen:?}");
+        let codes = codes(&screen);
+        let is_colour = |code: &u8| matches!(code, 30..=38 | 40..=48 | 90..=107);
+        assert_eq!(codes.iter().any(is_colour), coloured, "{screen:?}");
+        assert!(codes.contains(&7), "the status line stands out: {screen:?}");
     }
 }
 
-/// Whether a colour is set anywhere: 30 to 49 or 90 to 107.
-fn has_colours(screen: &str) -> bool {
+/// The numbers of all codes for colours and such.
+fn codes(screen: &str) -> Vec<u8> {
     let codes = screen.split("\u{1b}[").skip(1).filter_map(|rest| Some(rest.split_once('m')?.0));
-    codes
-        .flat_map(|codes| codes.split(';'))
-        .filter_map(|code| code.parse().ok())
-        .any(|code: u8| matches!(code, 30..=38 | 40..=48 | 90..=107))
+    codes.flat_map(|codes| codes.split(';')).filter_map(|code| code.parse().ok()).collect()
 }
