@@ -38,7 +38,7 @@ pub fn writing(screen: &str) -> &str {
     screen.lines().next_back().unwrap_or_default()
 }
 
-/// Whether two lines of a screen are a post of `author` with this text, of some age: one that is made.
+/// Whether two lines of a screen are a post of `author` with this text, and one that is made.
 pub fn stands(screen: &str, author: &str, text: &str) -> bool {
     let lines: Vec<&str> = screen.lines().collect();
     let head = format!("{author}  ");
