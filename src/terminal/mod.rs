@@ -19,6 +19,7 @@
 //! | `completion` | completes commands and names |
 //! | `colour` | pure: whether colours are wanted, and which ones words have |
 //! | `screen` | where words go, also while a line is being edited |
+//! | `signals` | those that end the client, once the terminal is as it was |
 //!
 //! **Architecture invariant:** whatever other people wrote passes `sanitise` before it is printed.
 
@@ -36,6 +37,7 @@ mod password;
 mod report;
 mod sanitise;
 mod screen;
+mod signals;
 mod timeline;
 mod verb;
 mod words;
@@ -70,6 +72,7 @@ const WAITING_NOTICE_AFTER: Duration = Duration::from_secs(2);
 
 /// Holds a conversation on standard input and output, until the input ends.
 pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
+    signals::heed().context("cannot wait for signals")?;
     let password = settings.password_file.as_deref().map(password).transpose()?;
     let client = Client::connect(ClientOptions::new(&settings.client.router))?;
     if let Err(error) = log_in(&client, &settings, password.as_deref()).await {

@@ -40,7 +40,7 @@ fn clean(text: &str, newline: &str) -> String {
         match character {
             '\n' | '\u{2028}' | '\u{2029}' => cleaned.push_str(newline),
             '\t' => cleaned.push(' '),
-            _ if character.is_control() => cleaned.push(REPLACEMENT),
+            _ if character.is_control() || is_no_character(character) => cleaned.push(REPLACEMENT),
             _ if marks > MARKS => {}
             _ => cleaned.push(character),
         }
@@ -65,10 +65,17 @@ fn is_invisible(character: char) -> bool {
         | '\u{feff}'                 // byte order mark
         | '\u{ffa0}'                 // halfwidth Hangul filler
         | '\u{fff0}'..='\u{fffb}'    // annotations
+        | '\u{13430}'..='\u{1343f}'  // hieroglyph joiners
         | '\u{1bca0}'..='\u{1bca3}'  // shorthand controls
         | '\u{1d173}'..='\u{1d17a}'  // musical controls
         | '\u{e0000}'..='\u{e0fff}'  // tags and selectors
     )
+}
+
+/// Code points that Unicode keeps free of characters for good: every terminal has its own idea of
+/// them.
+fn is_no_character(character: char) -> bool {
+    matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe
 }
 
 #[cfg(test)]
@@ -108,6 +115,9 @@ mod tests {
             ("ze\u{200b}ro\u{200d}wi\u{feff}dth", "zerowidth"),
             ("tag\u{e0041}ged", "tagged"),
             ("a\tb", "a b"),
+            ("no\u{ffff}char\u{fdd0}acters\u{1fffe}", "no\u{fffd}char\u{fffd}acters\u{fffd}"),
+            ("👨\u{200d}👩\u{200d}👧", "👨👩👧"),
+            ("select\u{e0100}or", "selector"),
             ("hello\n", "hello"),
             (
                 "hello\nu9(Thu Feb  1 23:47:25 2018) >> forged",

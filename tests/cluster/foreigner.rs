@@ -32,9 +32,10 @@ fn python() -> PathBuf {
 }
 
 fn run(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().expect("python3 is installed");
+    let missing = "python3 with venv is missing? `sh scripts/setup packages` installs it";
+    let output = command.stdin(Stdio::null()).output().expect(missing);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
+    assert!(output.status.success(), "{command:?}: {said}; {missing}");
 }
 
 /// One Python process, in which any number of users talk to one cluster.

@@ -8,10 +8,13 @@ mod commands;
 mod conversations;
 mod failover;
 mod foreigner;
+mod fullscreen;
+mod hostile;
 mod load;
 mod processes;
 mod recovery;
 mod refusals;
+mod tmux;
 
 /// The program under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_tinysns");

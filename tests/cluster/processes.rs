@@ -30,6 +30,7 @@ pub struct Cluster {
     router_port: u16,
     witness_port: u16,
     reboot_delay: String,
+    more_settings: Vec<(&'static str, &'static str)>,
     router: Option<Child>,
     slaves: Vec<Child>,
     logs: usize,
@@ -45,12 +46,23 @@ impl Cluster {
     /// Starts a router and `servers` slaves, whose masters are rebooted `reboot_delay` after a
     /// crash, and waits until all masters vote.
     pub async fn start(binary: &str, servers: usize, reboot_delay: &str) -> Self {
+        Self::start_with(binary, servers, reboot_delay, &[]).await
+    }
+
+    /// As [`Cluster::start`], with more variables for every process.
+    pub async fn start_with(
+        binary: &str,
+        servers: usize,
+        reboot_delay: &str,
+        more_settings: &[(&'static str, &'static str)],
+    ) -> Self {
         let mut cluster = Self {
             binary: binary.into(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             router_port: free_port(),
             witness_port: free_port(),
             reboot_delay: reboot_delay.to_owned(),
+            more_settings: more_settings.to_vec(),
             router: None,
             slaves: Vec::new(),
             logs: 0,
@@ -84,7 +96,8 @@ impl Cluster {
             .env("TINYSNS_CLIENT_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_PEER_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_SECRET", SECRET)
-            .env("TINYSNS_REBOOT_DELAY", &self.reboot_delay);
+            .env("TINYSNS_REBOOT_DELAY", &self.reboot_delay)
+            .envs(self.more_settings.iter().copied());
         command
     }
 

@@ -1,13 +1,17 @@
 //! The full-screen timeline as it looks. Pure: a model becomes a frame.
 
+use std::borrow::Cow;
+
 use chrono::TimeZone;
 use ratatui::{
     Frame,
+    buffer::Buffer,
     layout::{Constraint, Layout, Rect},
-    style::{Modifier, Style},
+    style::{Color, Modifier, Style},
     text::{Line, Span},
     widgets::{Paragraph, Wrap},
 };
+use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
@@ -19,7 +23,12 @@ use super::{
 const STATUS: Style = Style::new().add_modifier(Modifier::REVERSED);
 const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 const EMPTY: &str = "Nothing here yet: the posts of the people whom you FOLLOW appear here.";
-const HINT: &str = "Write a post; Enter posts it, PageUp scrolls back, Ctrl-D leaves";
+/// On an empty line: the first that there is room for.
+const HINTS: [&str; 3] = [
+    "Write a post. Enter posts it, PageUp scrolls back, Ctrl-D leaves",
+    "Write a post. Ctrl-D leaves",
+    "Write a post",
+];
 const PROMPT: &str = "> ";
 
 /// Draws everything, with dates in `zone`.
@@ -44,7 +53,11 @@ where
     let mut free = area;
     if model.position() == Position::Newest {
         for unsent in model.unsent().rev() {
-            free = draw_block(&Block::of_unsent(unsent, model.user()), 0, free, frame);
+            if free.height == 0 {
+                return;
+            }
+            let block = Block::of_unsent(unsent, free.width, model.user());
+            free = draw_block(&block, 0, free, frame);
         }
     }
     let sheet = model.sheet();
@@ -59,7 +72,7 @@ where
         if free.height == 0 {
             return;
         }
-        let block = Block::of_post(entry, model.user(), model.now(), zone);
+        let block = Block::of_post(entry, free.width, model.user(), model.now(), zone);
         free = draw_block(&block, std::mem::take(&mut hidden), free, frame);
     }
 }
@@ -67,7 +80,7 @@ where
 /// Draws a post at the bottom of the free area, without its last `hidden` lines; returns what is
 /// free then.
 fn draw_block(block: &Block<'_>, hidden: usize, free: Rect, frame: &mut Frame<'_>) -> Rect {
-    let height = block.height(free.width) - hidden;
+    let height = block.height.saturating_sub(hidden).max(1);
     let room = usize::from(free.height);
     // Its first lines are above the screen.
     let cut = height.saturating_sub(room);
@@ -91,24 +104,46 @@ fn indented(area: Rect) -> Rect {
 }
 
 fn draw_status(model: &Model, area: Rect, frame: &mut Frame<'_>) {
-    let mut left = format!(" {} · {}", model.user(), model.connection());
+    let width = usize::from(area.width);
+    let mut right = whereabouts(model);
+    let mut left = format!(" {} · {} ", model.user(), model.connection());
     if let Some(notice) = model.notice() {
-        left = format!("{left} · {notice}");
+        let both = format!("{left}· {notice} ");
+        let fits = both.width() + right.width() <= width;
+        // Alone, it is what the person does not know yet.
+        left = if fits { both } else { format!(" {notice} ") };
     }
-    let right = match (model.unseen(), model.position()) {
-        (1, _) => "1 new post below (End) ".to_owned(),
-        (unseen @ 2.., _) => format!("{unseen} new posts below (End) "),
-        (0, Position::Back { .. }) if model.loading().is_some() => "loading… ".to_owned(),
-        (0, Position::Back { .. }) => "scrolled back (End) ".to_owned(),
-        (0, Position::Newest) if model.written() > 0 => format!("{} ", model.written()),
-        (0, Position::Newest) => String::new(),
-    };
+    let written = written(model.written());
+    if right.is_empty() && left.width() + written.width() <= width {
+        right = written;
+    }
+    let left = fitted(&left, width.saturating_sub(right.width()));
     let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX);
     let [left_area, right_area] =
         Layout::horizontal([Constraint::Fill(1), Constraint::Length(right_width)]).areas(area);
     frame.buffer_mut().set_style(area, STATUS);
     frame.render_widget(Line::styled(left, STATUS), left_area);
     frame.render_widget(Line::styled(right, STATUS), right_area);
+}
+
+/// Where the reader is, unless that is where the newest posts are.
+fn whereabouts(model: &Model) -> String {
+    match (model.position(), model.unseen()) {
+        (Position::Newest, _) => String::new(),
+        (Position::Back { .. }, 0) if model.loading().is_some() => " loading… ".to_owned(),
+        (Position::Back { .. }, 0) => " scrolled back (Esc) ".to_owned(),
+        (Position::Back { .. }, 1) => " 1 new post below (Esc) ".to_owned(),
+        (Position::Back { .. }, unseen) => format!(" {unseen} new posts below (Esc) "),
+    }
+}
+
+/// How long the post will be.
+fn written(characters: usize) -> String {
+    match characters {
+        0 => String::new(),
+        1 => " 1 character ".to_owned(),
+        _ => format!(" {characters} characters "),
+    }
 }
 
 fn draw_writing(model: &Model, area: Rect, frame: &mut Frame<'_>) {
@@ -119,7 +154,8 @@ fn draw_writing(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let scrolled = (shown.cursor + 1).saturating_sub(columns);
     let [before, after] = shown.parts;
     let line = if before.is_empty() && after.is_empty() {
-        Line::from(vec![Span::raw(PROMPT), Span::styled(HINT, FAINT)])
+        let hint = HINTS.into_iter().find(|hint| hint.width() < columns).unwrap_or_default();
+        Line::from(vec![Span::raw(PROMPT), Span::styled(hint, FAINT)])
     } else {
         Line::from(vec![Span::raw(PROMPT), Span::raw(from_column(&before, scrolled)), after.into()])
     };
@@ -128,9 +164,32 @@ fn draw_writing(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     frame.set_cursor_position((area.x + u16::try_from(column).unwrap_or(0), area.y));
 }
 
+/// As much of `words` as there is room for. That something is missing is seen.
+fn fitted(words: &str, columns: usize) -> Cow<'_, str> {
+    if words.width() <= columns {
+        return words.into();
+    }
+    let mut left = columns.saturating_sub(1);
+    let fits = |grapheme: &&str| match left.checked_sub(grapheme.width()) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    let start: String = words.graphemes(true).take_while(fits).collect();
+    format!("{start}…").into()
+}
+
+/// Takes the colours out; brightness and such remain.
+pub fn without_colours(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        cell.set_fg(Color::Reset).set_bg(Color::Reset);
+    }
+}
+
 /// What stands from a column on. Of a wide character that is cut in half, a space is left.
 fn from_column(text: &str, column: usize) -> String {
-    use unicode_segmentation::UnicodeSegmentation as _;
     let mut at = 0;
     let mut rest = text.graphemes(true);
     while at < column {
@@ -148,7 +207,7 @@ mod tests {
 
     use chrono::Utc;
     use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
-    use ratatui::{Terminal, backend::TestBackend, style::Color};
+    use ratatui::{Terminal, backend::TestBackend};
 
     use super::*;
     use crate::{
@@ -178,7 +237,7 @@ mod tests {
     fn assert_screen(model: &Model, lines: [&str; 8]) {
         let drawn = terminal(model, SIZE).backend().to_string();
         let drawn: Vec<&str> =
-            drawn.lines().map(|line| line.trim_matches('"').trim_end()).collect();
+            drawn.lines().filter_map(|line| Some(line.split('"').nth(1)?.trim_end())).collect();
         assert_eq!(drawn, lines);
     }
 
@@ -198,7 +257,7 @@ mod tests {
                 "",
                 "",
                 " u1 · looking for a server…",
-                "> Write a post; Enter posts it, PageUp s",
+                "> Write a post. Ctrl-D leaves",
             ],
         );
     }
@@ -209,7 +268,10 @@ mod tests {
         let mut model = model(vec![post(88, "u3", long), post(40, "u2", "hello")]);
         let server = Server { name: "server-4".to_owned(), address: String::new(), term: 1 };
         let move_took = Some(Duration::from_millis(12));
-        model.update(Event::Server(InUse { server, move_took, answers: true }));
+        let in_use = InUse { server, move_took, answers: true };
+        model.update(Event::Server(in_use.clone()));
+        assert_eq!(model.connection(), "server-4", "it was there before");
+        model.update(Event::Server(in_use));
         for character in "draft".chars() {
             press(&mut model, KeyCode::Char(character));
         }
@@ -222,7 +284,7 @@ mod tests {
                 "u3  12 s",
                 "  so much to say that one line is not",
                 "  enough 👍🏽",
-                " u1 · moved to server-4 in 12 ms      5",
+                " u1 · moved to server-4 in 12 ms",
                 "> draft",
             ],
         );
@@ -245,8 +307,8 @@ mod tests {
                 "  two",
                 "u2  1 min",
                 "  one",
-                " u1 · looking fo1 new post below (End)",
-                "> Write a post; Enter posts it, PageUp s",
+                " u1 · looking f… 1 new post below (Esc)",
+                "> Write a post. Ctrl-D leaves",
             ],
         );
         press(&mut model, KeyCode::End);

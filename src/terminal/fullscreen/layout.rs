@@ -3,7 +3,7 @@
 use chrono::TimeZone;
 use ratatui::{
     style::{Color, Modifier, Style},
-    text::{Line, Span},
+    text::{Line, Span, Text},
     widgets::{Paragraph, Wrap},
 };
 
@@ -24,12 +24,15 @@ const REFUSED: Style = Style::new().fg(Color::Red);
 pub struct Block<'a> {
     pub head: Line<'a>,
     text: Paragraph<'a>,
+    /// Lines in all.
+    pub height: usize,
 }
 
 impl<'a> Block<'a> {
-    /// A post that was made.
+    /// A post that was made, on a screen of `width` columns.
     pub fn of_post<Zone: TimeZone>(
         entry: &'a Entry,
+        width: u16,
         user: &str,
         now: UnixMillis,
         zone: &Zone,
@@ -42,22 +45,18 @@ impl<'a> Block<'a> {
             Span::styled(entry.author.as_str(), style),
             Span::styled(format!("  {}", age::of(entry.posted_at, now, zone)), FAINT),
         ]);
-        Self { head, text: paragraph(&entry.text) }
+        Self { head, text: paragraph(entry.text.as_str()), height: height(entry, width) }
     }
 
     /// A post that is not made yet.
-    pub fn of_unsent(unsent: &Unsent, user: &'a str) -> Self {
+    pub fn of_unsent(unsent: &Unsent, width: u16, user: &'a str) -> Self {
         let (how, style) = match &unsent.refused {
             None => ("  sending…".to_owned(), FAINT),
             Some(why) => (format!("  not posted: {why}  (Ctrl-R takes it back)"), REFUSED),
         };
         let head = Line::from(vec![Span::styled(user, OWN), Span::styled(how, style)]);
-        Self { head, text: owned(sanitise::block(&unsent.text)).style(FAINT) }
-    }
-
-    /// Lines in all, on a screen of `width` columns.
-    pub fn height(&self, width: u16) -> usize {
-        HEAD + lines(&self.text, width)
+        let text = paragraph(sanitise::block(&unsent.text)).style(FAINT);
+        Self { head, height: HEAD + lines(&text, width), text }
     }
 
     /// The text without its first `hidden` lines, and without the head.
@@ -68,28 +67,32 @@ impl<'a> Block<'a> {
 
 /// The height of a post on a screen of `width` columns.
 pub fn height(entry: &Entry, width: u16) -> usize {
-    HEAD + lines(&paragraph(&entry.text), width)
+    match entry.layout.get() {
+        Some((at, height)) if at == width => height,
+        _ => {
+            let height = HEAD + lines(&paragraph(entry.text.as_str()), width);
+            entry.layout.set(Some((width, height)));
+            height
+        }
+    }
 }
 
 fn lines(text: &Paragraph<'_>, width: u16) -> usize {
     text.line_count(width.saturating_sub(INDENT).max(1)).max(1)
 }
 
-fn paragraph(text: &str) -> Paragraph<'_> {
-    Paragraph::new(text).wrap(Wrap { trim: false })
-}
-
-fn owned<'a>(text: String) -> Paragraph<'a> {
+fn paragraph<'a>(text: impl Into<Text<'a>>) -> Paragraph<'a> {
     Paragraph::new(text).wrap(Wrap { trim: false })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Post;
 
     fn height_of(text: &str, width: u16) -> usize {
-        let text = text.to_owned();
-        height(&Entry { id: 1, author: "u1".to_owned(), posted_at: 0, text }, width)
+        let post = Post { id: 1, author: "u1".to_owned(), posted_at: 0, text: text.to_owned() };
+        height(&Entry::new(&post), width)
     }
 
     #[test]

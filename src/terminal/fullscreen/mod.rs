@@ -10,6 +10,7 @@
 //! | `draw` | pure: what it looks like |
 //! | `layout` | pure: how posts become lines |
 //! | `age` | pure: how long ago something was |
+//! | `rows` | pure: which rows a terminal may show otherwise than meant |
 //! | `tty` | the terminal, taken and given back |
 //!
 //! Data goes round: events → `Model::update` → effects → the client → events.
@@ -20,11 +21,13 @@ mod layout;
 mod model;
 mod outbox;
 mod position;
+mod rows;
 mod tty;
 mod window;
 mod writing;
 
 use std::{
+    env,
     future::{self, Future},
     io,
     pin::Pin,
@@ -36,16 +39,18 @@ use crossterm::event::EventStream;
 use futures::{StreamExt as _, stream::Fuse};
 use tokio::{
     sync::watch,
+    task,
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::sanitise;
+use super::{colour, sanitise};
 use crate::{
     client::{Client, ClientError, Cursor, InUse, Page, Subscription},
     host::clock,
 };
 use model::{Effect, Event, Load, Model};
 use tty::Tty;
+pub use tty::give_back;
 
 /// Ages are told in seconds.
 const TICK: Duration = Duration::from_secs(1);
@@ -69,14 +74,24 @@ type UnderWay = Pin<Box<dyn Future<Output = Event> + Send>>;
 /// Shows the timeline until the person leaves it. Fails where the terminal does.
 pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io::Result<End> {
     let mut tty = Tty::take()?;
+    let colours = colour::is_wanted(true, |name| env::var_os(name));
     let user = sanitise::line(&client.username().unwrap_or_default());
     let mut model = Model::new(user, page, tty.size()?, clock::now());
     let mut sources = Sources::new(client, subscription);
     let mut unshown = BATCH;
     loop {
         if unshown >= BATCH {
-            tty.draw(|frame| draw::draw(&model, &Local, frame))?;
+            // It may have changed without a word, while the process was stopped.
+            model.fit(tty.size()?);
+            tty.draw(|frame| {
+                draw::draw(&model, &Local, frame);
+                if !colours {
+                    draw::without_colours(frame.buffer_mut());
+                }
+            })?;
             unshown = 0;
+            // The client's own tasks have their turn, however fast events come.
+            task::yield_now().await;
         }
         let event = tokio::select! {
             biased;
@@ -94,7 +109,11 @@ pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io
                 Effect::Load(load) => sources.loading = Some(fetch(client.clone(), load)),
                 Effect::Redraw => tty.redraw()?,
                 Effect::Suspend => tty.suspend()?,
-                Effect::Leave => return Ok(End::Left),
+                Effect::Leave => {
+                    drop(sources);
+                    tty::forget_keys()?;
+                    return Ok(End::Left);
+                }
                 Effect::Interrupt => return Ok(End::Interrupted),
             }
         }
@@ -116,6 +135,17 @@ fn fetch(client: Client, load: Load) -> UnderWay {
     })
 }
 
+/// One's own posts of earlier; without them the timeline is still one. Waits for ever then.
+fn fetch_own(client: Client) -> UnderWay {
+    Box::pin(async move {
+        let user = client.username().unwrap_or_default();
+        match client.posts(&user, Cursor::Newest, PAGE).await {
+            Ok(page) => Event::Own(page),
+            Err(_) => future::pending().await,
+        }
+    })
+}
+
 fn why(error: &ClientError) -> String {
     let why = sanitise::line(&error.to_string());
     match error {
@@ -132,6 +162,7 @@ struct Sources {
     ticks: Interval,
     publishing: Option<UnderWay>,
     loading: Option<UnderWay>,
+    own: Option<UnderWay>,
 }
 
 impl Sources {
@@ -147,14 +178,14 @@ impl Sources {
             ticks,
             publishing: None,
             loading: None,
+            own: Some(fetch_own(client.clone())),
         }
     }
 
-    /// The next event. What the person does comes first. May be abandoned and called again.
+    /// The next event. No source can hold up another. May be abandoned and called again.
     async fn next(&mut self) -> io::Result<Event> {
         loop {
             tokio::select! {
-                biased;
                 input = self.inputs.next() => return match input {
                     Some(input) => Ok(Event::Input(input?)),
                     None => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -165,6 +196,10 @@ impl Sources {
                 }
                 event = some(&mut self.loading) => {
                     self.loading = None;
+                    return Ok(event);
+                }
+                event = some(&mut self.own) => {
+                    self.own = None;
                     return Ok(event);
                 }
                 Ok(()) = self.server.changed() => {

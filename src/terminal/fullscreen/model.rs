@@ -38,6 +38,8 @@ pub enum Event {
     LiveEnded(String),
     /// A page that was asked for, or why there is none.
     Loaded(Load, Result<Page, String>),
+    /// One's own newest posts.
+    Own(Page),
     /// What came of the post under way.
     Published(Result<Published, String>),
     /// What is known of the server in use.
@@ -83,6 +85,8 @@ pub struct Model {
     writing: Writing,
     /// The server in use, and since when that is known.
     server: Option<(InUse, UnixMillis)>,
+    /// Why there are no more live posts.
+    live_ended: Option<String>,
     notice: Option<(String, UnixMillis)>,
     /// The person has asked to leave though something would be lost.
     leave_asked: bool,
@@ -104,6 +108,7 @@ impl Model {
             outbox: Outbox::default(),
             writing: Writing::default(),
             server: None,
+            live_ended: None,
             notice: None,
             leave_asked: false,
             columns,
@@ -125,26 +130,38 @@ impl Model {
             }
             Event::Input(Input::Paste(pasted)) => {
                 if !self.writing.paste(&pasted) {
-                    self.tell("the end of what was pasted is missing: it is too long for a post");
+                    self.tell("too much for one post: the end is missing");
                 }
             }
-            Event::Input(Input::Resize(columns, rows)) => {
-                (self.columns, self.rows) = (columns, rows);
-            }
+            Event::Input(Input::Resize(columns, rows)) => self.fit((columns, rows)),
             Event::Input(_) => {}
             Event::Arrived(post) => {
                 if self.window.arrive(&post, self.cut()) && self.position != Position::Newest {
                     self.unseen += 1;
                 }
             }
-            Event::LiveEnded(why) => self.tell(&format!("no more live posts: {why}")),
+            Event::LiveEnded(why) => self.live_ended = Some(why),
             Event::Loaded(load, outcome) => self.loaded(load, outcome),
+            Event::Own(page) => self.window.learn_own(&page, self.cut()),
             Event::Published(outcome) => self.published(outcome),
-            Event::Server(in_use) => self.server = Some((in_use, self.now)),
+            Event::Server(in_use) => {
+                // What was known on entering is no news.
+                let old = self.now - NOTICE_MS;
+                let since = self.server.as_ref().map_or(old, |_| self.now);
+                self.server = Some((in_use, since));
+            }
+        }
+        if self.leave_asked && self.is_done() {
+            effects.push(Effect::Leave);
         }
         effects.extend(self.outbox.send().map(Effect::Publish));
         effects.extend(self.load_what_is_missing().map(Effect::Load));
         effects
+    }
+
+    /// Fits a screen of so many columns and rows.
+    pub fn fit(&mut self, (columns, rows): (u16, u16)) {
+        (self.columns, self.rows) = (columns, rows);
     }
 
     fn press(&mut self, key: KeyEvent, effects: &mut Vec<Effect>) {
@@ -164,7 +181,7 @@ impl Model {
             KeyCode::PageDown => self.scroll_on(self.page()),
             KeyCode::Up => self.scroll_back(1),
             KeyCode::Down => self.scroll_on(1),
-            KeyCode::Home if idle || control => self.scroll_back(usize::MAX),
+            KeyCode::Home if idle || control => self.position = self.sheet().oldest(),
             KeyCode::End if idle || control => self.go_to_newest(),
             KeyCode::Enter if key.modifiers.is_empty() => self.enter(effects),
             _ => self.writing.press(key),
@@ -185,22 +202,29 @@ impl Model {
         }
     }
 
-    /// Leaves, unless something would be lost and this is the first time of asking.
+    /// Leaves: at once where nothing would be lost or the person insists, else as soon as what is
+    /// under way is done, unless the person goes on.
     fn leave(&mut self, asked_before: bool, effects: &mut Vec<Effect>) {
-        let at_stake = match (self.outbox.unsent().len(), self.writing.is_empty()) {
-            (0, true) => return effects.push(Effect::Leave),
-            _ if asked_before => return effects.push(Effect::Leave),
-            (0, false) => "what you are writing is not posted yet",
-            (_, _) => "posts of yours are not made yet",
-        };
+        if asked_before {
+            return effects.push(Effect::Leave);
+        }
         self.leave_asked = true;
-        self.tell(&format!("{at_stake}: again to leave all the same"));
+        if !self.writing.is_empty() {
+            self.tell("this line is not posted yet: Ctrl-D once more leaves");
+        } else if !self.is_done() {
+            self.tell("waiting for your posts to be made: Ctrl-D leaves at once");
+        }
+    }
+
+    /// Whether nothing would be lost by leaving.
+    fn is_done(&self) -> bool {
+        self.writing.is_empty() && self.outbox.unsent().is_empty()
     }
 
     /// Gives a refused post back to be mended.
     fn take_back(&mut self) {
         if !self.writing.is_empty() {
-            return self.tell("post or clear the line first");
+            return self.tell("post this line first, or clear it with Ctrl-U");
         }
         if let Some((text, why)) = self.outbox.take_back() {
             self.writing.put(text);
@@ -254,7 +278,7 @@ impl Model {
             {
                 Load::Newer(lowest)
             }
-            Position::Back { .. } if near(self) => Load::Older(self.window.older()?),
+            _ if near(self) => Load::Older(self.window.older()?),
             _ => return None,
         };
         self.loading = Some(load);
@@ -266,9 +290,7 @@ impl Model {
     }
 
     fn scroll_back(&mut self, lines: usize) {
-        let lines = lines.min(usize::from(u16::MAX));
-        let position = self.sheet().back(self.position, lines);
-        self.position = position;
+        self.position = self.sheet().back(self.position, lines);
     }
 
     fn scroll_on(&mut self, lines: usize) {
@@ -358,6 +380,9 @@ impl Model {
         let Some((in_use, since)) = &self.server else {
             return "looking for a server…".to_owned();
         };
+        if let Some(why) = &self.live_ended {
+            return format!("no more live posts: {why}");
+        }
         let name = sanitise::line(in_use.server.label());
         match in_use.move_took {
             _ if !in_use.answers => format!("{name} does not answer, looking for another…"),
@@ -366,5 +391,164 @@ impl Model {
             }
             _ => name,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = 1_000_000;
+
+    fn post(id: PostId) -> Post {
+        Post { id, author: "u2".to_owned(), posted_at: 0, text: format!("p{id}") }
+    }
+
+    /// The timeline of u1 on a small screen, with as many posts as it takes to fill it.
+    fn model(more: bool) -> Model {
+        let page = Page { posts: (101..=120).rev().map(post).collect(), as_of: 120, more };
+        Model::new("u1".to_owned(), &page, (40, 8), NOW)
+    }
+
+    fn press(model: &mut Model, code: KeyCode, modifiers: KeyModifiers) -> Vec<Effect> {
+        model.update(Event::Input(Input::Key(KeyEvent::new(code, modifiers))))
+    }
+
+    fn control(model: &mut Model, key: char) -> Vec<Effect> {
+        press(model, KeyCode::Char(key), KeyModifiers::CONTROL)
+    }
+
+    fn write(model: &mut Model, text: &str) {
+        for character in text.chars() {
+            press(model, KeyCode::Char(character), KeyModifiers::NONE);
+        }
+    }
+
+    fn enter(model: &mut Model) -> Vec<Effect> {
+        press(model, KeyCode::Enter, KeyModifiers::NONE)
+    }
+
+    fn published(model: &mut Model, id: PostId) -> Vec<Effect> {
+        model.update(Event::Published(Ok(Published { id, posted_at: NOW })))
+    }
+
+    #[test]
+    fn leaves_at_once_where_nothing_would_be_lost() {
+        assert_eq!(control(&mut model(false), 'd'), [Effect::Leave]);
+        assert_eq!(press(&mut model(false), KeyCode::Esc, KeyModifiers::NONE), [Effect::Leave]);
+        let mut quitting = model(false);
+        write(&mut quitting, "/quit");
+        assert_eq!(enter(&mut quitting), [Effect::Leave]);
+        assert_eq!(control(&mut model(false), 'c'), [Effect::Interrupt]);
+    }
+
+    #[test]
+    fn a_line_that_was_begun_is_left_only_when_asked_twice() {
+        let mut model = model(false);
+        write(&mut model, "draft");
+        let escape = |model: &mut Model| press(model, KeyCode::Esc, KeyModifiers::NONE);
+        assert_eq!(escape(&mut model), []);
+        assert_eq!(model.notice(), Some("this line is not posted yet: Ctrl-D once more leaves"));
+        write(&mut model, "s");
+        assert_eq!(escape(&mut model), [], "the person went on writing");
+        assert_eq!(escape(&mut model), [Effect::Leave]);
+    }
+
+    #[test]
+    fn leaving_waits_for_posts_under_way_unless_the_person_insists_or_goes_on() {
+        let mut patient = model(false);
+        write(&mut patient, "one");
+        assert_eq!(enter(&mut patient), [Effect::Publish("one".to_owned())]);
+        write(&mut patient, "two");
+        assert_eq!(enter(&mut patient), [], "one at a time");
+        assert_eq!(control(&mut patient, 'd'), []);
+        assert_eq!(published(&mut patient, 121), [Effect::Publish("two".to_owned())]);
+        assert_eq!(published(&mut patient, 122), [Effect::Leave]);
+
+        let mut insisting = model(false);
+        write(&mut insisting, "one");
+        enter(&mut insisting);
+        control(&mut insisting, 'd');
+        assert_eq!(control(&mut insisting, 'd'), [Effect::Leave]);
+
+        let mut staying = model(false);
+        write(&mut staying, "one");
+        enter(&mut staying);
+        control(&mut staying, 'd');
+        press(&mut staying, KeyCode::Up, KeyModifiers::NONE);
+        assert_eq!(published(&mut staying, 121), []);
+    }
+
+    #[test]
+    fn what_is_refused_comes_back_when_the_line_is_free() {
+        let mut model = model(false);
+        let refused = |model: &mut Model| model.update(Event::Published(Err("no".to_owned())));
+        write(&mut model, "one");
+        enter(&mut model);
+        refused(&mut model);
+        assert_eq!(model.writing().parts, ["one", ""]);
+        assert_eq!(model.notice(), Some("not posted: no"));
+        enter(&mut model);
+        write(&mut model, "two");
+        refused(&mut model);
+        assert_eq!(model.writing().parts, ["two", ""], "what is being written stays");
+        control(&mut model, 'r');
+        assert_eq!(model.writing().parts, ["two", ""]);
+        control(&mut model, 'u');
+        control(&mut model, 'r');
+        assert_eq!(model.writing().parts, ["one", ""]);
+        assert_eq!(model.unsent().count(), 0);
+    }
+
+    #[test]
+    fn older_posts_are_read_before_they_are_needed_and_again_a_while_after_a_failure() {
+        let mut model = model(true);
+        let tick = |model: &mut Model, now| model.update(Event::Tick(now));
+        assert_eq!(tick(&mut model, NOW), [], "there is enough for a while");
+        let older = Load::Older(101);
+        let home = |model: &mut Model| press(model, KeyCode::Home, KeyModifiers::NONE);
+        assert_eq!(home(&mut model), [Effect::Load(older)]);
+        assert_eq!(home(&mut model), [], "it is under way");
+        assert_eq!(model.update(Event::Loaded(older, Err("no".to_owned()))), []);
+        assert_eq!(model.notice(), Some("cannot read on: no"));
+        assert_eq!(tick(&mut model, NOW + LOAD_AGAIN_MS - 1), []);
+        assert_eq!(tick(&mut model, NOW + LOAD_AGAIN_MS), [Effect::Load(older)]);
+        let page = Page { posts: (91..=100).rev().map(post).collect(), as_of: 120, more: false };
+        assert_eq!(model.update(Event::Loaded(older, Ok(page))), []);
+        home(&mut model);
+        assert_eq!(model.position(), Position::Back { lowest: 93, hidden: 0 });
+    }
+
+    #[test]
+    fn a_tall_screen_is_filled() {
+        let mut model = model(true);
+        model.fit((40, 100));
+        assert_eq!(model.update(Event::Tick(NOW)), [Effect::Load(Load::Older(101))]);
+    }
+
+    #[test]
+    fn notices_pass_and_the_end_of_live_posts_does_not() {
+        let mut model = model(false);
+        model.update(Event::LiveEnded("refused".to_owned()));
+        write(&mut model, "draft");
+        control(&mut model, 'd');
+        press(&mut model, KeyCode::End, KeyModifiers::NONE);
+        control(&mut model, 'd');
+        assert!(model.notice().is_none(), "Ctrl-D deletes within a line");
+        press(&mut model, KeyCode::Esc, KeyModifiers::NONE);
+        assert!(model.notice().is_some());
+        model.update(Event::Tick(NOW + NOTICE_MS));
+        assert_eq!(model.notice(), None);
+        let in_use = |answers| InUse {
+            server: crate::client::Server {
+                name: "server-1".to_owned(),
+                address: String::new(),
+                term: 1,
+            },
+            move_took: None,
+            answers,
+        };
+        model.update(Event::Server(in_use(false)));
+        assert_eq!(model.connection(), "no more live posts: refused");
     }
 }

@@ -89,7 +89,7 @@ impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
     }
 
     /// The oldest post at the top of the screen.
-    fn oldest(&self) -> Position {
+    pub fn oldest(&self) -> Position {
         let mut lines = 0;
         for index in 0..self.window.entries().len() {
             lines += self.height(index);

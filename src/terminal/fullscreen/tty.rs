@@ -1,22 +1,38 @@
 //! The terminal, taken over for a while and given back as it was: also after a panic.
 
 use std::{
-    io::{self, Stdout, stdout},
+    io::{self, BufWriter, Stdout, stdout},
     panic,
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use crossterm::{
-    cursor::Show,
-    event::{DisableBracketedPaste, EnableBracketedPaste},
-    execute,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    cursor::{Hide, MoveTo, RestorePosition, SavePosition, Show},
+    event::{self, DisableBracketedPaste, EnableBracketedPaste},
+    execute, queue,
+    terminal::{
+        Clear, ClearType, DisableLineWrap, EnableLineWrap, EnterAlternateScreen,
+        LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    },
 };
 use nix::sys::signal::{Signal, raise};
-use ratatui::{Frame, Terminal, backend::CrosstermBackend};
+use ratatui::{
+    Frame, Terminal,
+    backend::{Backend as _, CrosstermBackend},
+    buffer::Buffer,
+};
+
+use super::rows;
+
+/// Bytes that are sent at once: more than most frames have.
+const FRAME: usize = 64 << 10;
+
+/// The thread that has read keys until now is awake and about to end.
+const READER_ENDS_WITHIN: Duration = Duration::from_millis(10);
 
 /// Whether the terminal is taken.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -24,7 +40,9 @@ static PANIC_HOOK: Once = Once::new();
 
 /// The terminal, taken. Gives it back when dropped.
 pub struct Tty {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// What is on the screen.
+    shown: Buffer,
 }
 
 impl Tty {
@@ -39,8 +57,9 @@ impl Tty {
             }));
         });
         take()?;
-        match Terminal::new(CrosstermBackend::new(stdout())) {
-            Ok(terminal) => Ok(Self { terminal }),
+        let out = BufWriter::with_capacity(FRAME, stdout());
+        match Terminal::new(CrosstermBackend::new(out)) {
+            Ok(terminal) => Ok(Self { terminal, shown: Buffer::default() }),
             Err(error) => {
                 give_back();
                 Err(error)
@@ -53,13 +72,40 @@ impl Tty {
         self.terminal.size().map(|size| (size.width, size.height))
     }
 
-    /// Draws a frame; what has not changed is not sent again.
+    /// Draws a frame; what has not changed is not sent again. Fails where the terminal was given
+    /// back meanwhile, by a panic.
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        self.terminal.draw(draw).map(drop)
+        // No frame is being drawn while another thread gives the terminal back.
+        let _whole = stdout().lock();
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the screen is no longer ours"));
+        }
+        let drawn = self.terminal.draw(draw)?.buffer.clone();
+        let uncertain = rows::uncertain(&self.shown, &drawn);
+        if !uncertain.is_empty() {
+            self.repaint(&drawn, &uncertain)?;
+        }
+        self.shown = drawn;
+        Ok(())
+    }
+
+    /// Paints rows from an empty line on. The cursor is moved behind each character of which the
+    /// terminal may think that it is wider or narrower than we do.
+    fn repaint(&mut self, drawn: &Buffer, uncertain: &[u16]) -> io::Result<()> {
+        let backend = self.terminal.backend_mut();
+        queue!(backend, SavePosition, Hide)?;
+        for &row in uncertain {
+            queue!(backend, MoveTo(0, row), Clear(ClearType::UntilNewLine))?;
+            for run in rows::runs(drawn, row) {
+                backend.draw(run.into_iter())?;
+            }
+        }
+        execute!(backend, RestorePosition, Show)
     }
 
     /// Has the next frame drawn whole.
     pub fn redraw(&mut self) -> io::Result<()> {
+        self.shown = Buffer::default();
         self.terminal.clear()
     }
 
@@ -82,13 +128,92 @@ impl Drop for Tty {
 fn take() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| give_back())
+    // A line that is wider than it seems must end at the edge, and never move the lines below.
+    execute!(stdout(), EnterAlternateScreen, DisableLineWrap, EnableBracketedPaste)
+        .inspect_err(|_| give_back())
 }
 
-fn give_back() {
+/// Forgets keys that were read and not yet looked at: they would come up when the screen is next
+/// taken, and be posted then. To be called when nobody reads any more.
+pub fn forget_keys() -> io::Result<()> {
+    while event::poll(READER_ENDS_WITHIN)? {
+        event::read()?;
+    }
+    Ok(())
+}
+
+/// Gives the terminal back, if it is taken.
+pub fn give_back() {
+    let _alone = stdout().lock();
     if TAKEN.swap(false, Ordering::SeqCst) {
         // Each fails only where the terminal is gone.
-        let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
+        let _ =
+            execute!(stdout(), DisableBracketedPaste, EnableLineWrap, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        env,
+        fs::File,
+        io::Read as _,
+        process::{Command, Stdio},
+        thread,
+    };
+
+    use nix::{
+        pty::{Winsize, openpty},
+        sys::termios::tcgetattr,
+    };
+
+    use super::*;
+
+    /// Tells the test program to panic on the terminal that it runs on.
+    const PANIC: &str = "TEST_PANIC_ON_A_TAKEN_TERMINAL";
+
+    /// Takes part in the test below, which runs it in a process and on a terminal of its own.
+    #[test]
+    fn panics_on_a_taken_terminal() {
+        if env::var_os(PANIC).is_some() {
+            let mut tty = Tty::take().expect("a terminal");
+            tty.draw(|frame| frame.render_widget("drawn", frame.area())).expect("drawn");
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_reported() {
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(Some(&size), None).expect("a terminal");
+        let before = tcgetattr(&pty.slave).expect("its settings");
+        let end = || Stdio::from(pty.slave.try_clone().expect("another handle"));
+        let mut child = Command::new(env::current_exe().expect("this program"))
+            .args(["--exact", "--nocapture", "--test-threads=1"])
+            .arg("terminal::fullscreen::tty::tests::panics_on_a_taken_terminal")
+            .env(PANIC, "1")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("it starts");
+        let mut master = File::from(pty.master);
+        let said = thread::spawn(move || {
+            let (mut said, mut some) = (Vec::new(), [0; 4096]);
+            // Ends with an error when the last handle of the other side is closed.
+            while let Ok(count @ 1..) = master.read(&mut some) {
+                said.extend_from_slice(&some[..count]);
+            }
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        assert!(!child.wait().expect("ours").success(), "it has panicked");
+        assert_eq!(tcgetattr(&pty.slave).expect("its settings"), before);
+        drop(pty.slave);
+        let said = said.join().expect("read");
+        let at = |words: &str| said.find(words).unwrap_or_else(|| panic!("no {words:?}: {said:?}"));
+        assert!(at("\u{1b}[?1049h") < at("drawn"));
+        assert!(at("drawn") < at("\u{1b}[?1049l"));
+        assert!(at("\u{1b}[?1049l") < at("on purpose"));
     }
 }

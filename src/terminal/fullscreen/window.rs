@@ -1,7 +1,7 @@
 //! The stretch of a timeline that is held in memory: it grows at both ends, never has a gap, and
 //! never grows beyond [`MOST`]. Pure.
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque};
 
 use crate::{
     client::{Page, Post},
@@ -11,7 +11,7 @@ use crate::{
 
 /// Posts held at most: some thousand screens, and a few megabytes at worst.
 pub const MOST: usize = 1_000;
-/// Own posts that find their place again when the stretch is read anew.
+/// One's own posts that are known at most, the newest: as many as are on a page.
 const MOST_OWN: usize = 100;
 
 /// A post as it is shown: harmless.
@@ -21,6 +21,9 @@ pub struct Entry {
     pub author: String,
     pub posted_at: UnixMillis,
     pub text: String,
+    /// The width at which it was last laid out, and its height then: a long post takes a
+    /// millisecond to lay out, and every key asks how high it is.
+    pub layout: Cell<Option<(u16, usize)>>,
 }
 
 impl Entry {
@@ -30,6 +33,7 @@ impl Entry {
             author: sanitise::line(&post.author),
             posted_at: post.posted_at,
             text: sanitise::block(&post.text),
+            layout: Cell::default(),
         }
     }
 }
@@ -51,7 +55,7 @@ pub struct Window {
     newer_exist: bool,
     /// The newest post that was heard of, held or not.
     newest: PostId,
-    /// One's own posts are on no page of one's timeline.
+    /// One's own posts, oldest first: they are on no page of one's timeline.
     own: VecDeque<Entry>,
 }
 
@@ -100,11 +104,17 @@ impl Window {
     /// Takes a post of one's own in.
     pub fn add_own(&mut self, post: &Post, cut: Cut) {
         let entry = Entry::new(post);
-        self.own.push_back(entry.clone());
-        if self.own.len() > MOST_OWN {
-            self.own.pop_front();
-        }
+        self.remember_own(entry.clone());
         self.insert(entry, cut);
+    }
+
+    /// Takes in a page of one's own newest posts, newest first.
+    pub fn learn_own(&mut self, page: &Page, cut: Cut) {
+        for post in page.posts.iter().rev() {
+            self.remember_own(Entry::new(post));
+        }
+        self.restore_own();
+        self.trim(cut);
     }
 
     /// Takes in a page of posts before the first entry, newest first.
@@ -154,6 +164,16 @@ impl Window {
         if self.entries.get(at).is_none_or(|present| present.id != entry.id) {
             self.entries.insert(at, entry);
             self.trim(cut);
+        }
+    }
+
+    fn remember_own(&mut self, entry: Entry) {
+        let at = self.own.partition_point(|own| own.id < entry.id);
+        if self.own.get(at).is_none_or(|own| own.id != entry.id) {
+            self.own.insert(at, entry);
+            if self.own.len() > MOST_OWN {
+                self.own.pop_front();
+            }
         }
     }
 
@@ -264,5 +284,9 @@ mod tests {
         assert_eq!(ids(&window), [2, 3, 4]);
         window.restart(&page([9, 8], 9, true));
         assert_eq!(ids(&window), [8, 9], "a gap between would be a lie");
+        window.learn_own(&page([10, 3, 1], 10, false), Cut::Older);
+        assert_eq!(ids(&window), [8, 9, 10]);
+        window.extend_older(&page([4, 2], 10, false));
+        assert_eq!(ids(&window), [1, 2, 3, 4, 8, 9, 10]);
     }
 }

@@ -2,7 +2,8 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest, backend::crossterm::to_input_request};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr;
 
 use crate::terminal::sanitise;
 
@@ -78,7 +79,8 @@ impl Writing {
     pub fn shown(&self) -> Shown {
         let (before, after) = self.halves();
         let parts = [before, after].map(|part| sanitise::line(&part.replace('\n', NEWLINE)));
-        let cursor = parts[0].width();
+        // As it is drawn: one character after another, joined by nothing.
+        let cursor = parts[0].graphemes(true).map(UnicodeWidthStr::width).sum();
         Shown { parts, cursor }
     }
 
@@ -125,6 +127,7 @@ mod tests {
     fn the_cursor_stands_behind_wide_characters() {
         let mut writing = written("日本👍");
         assert_eq!((writing.shown().cursor, writing.len()), (6, 3));
+        assert_eq!(written("لا").shown().cursor, 2, "two characters that a font may join");
         press(&mut writing, KeyCode::Left, KeyModifiers::NONE);
         assert_eq!(writing.shown().cursor, 4);
     }

@@ -1,0 +1,174 @@
+//! A real terminal: a tmux server of its own with one window, in which a shell runs. Ended when
+//! dropped, with everything in it.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use super::{BINARY, processes::DEADLINE};
+
+/// Between two looks at the screen.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// What the shell says when it waits for a command.
+pub const SHELL: &str = "shell$ ";
+
+/// A terminal, and a person at it.
+pub struct Tmux {
+    folder: TempDir,
+}
+
+impl Tmux {
+    /// Opens a terminal of so many columns and rows, whose shell has the environment of `command`,
+    /// and the program under test as `$PROGRAM`.
+    pub async fn open(command: &Command, columns: u16, rows: u16) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(
+            folder.path().join("tmux.conf"),
+            "set -g status off\nset -g escape-time 0\nset -g default-terminal screen-256color\n",
+        )
+        .expect("its own folder");
+        let terminal = Self { folder };
+        let size = [columns.to_string(), rows.to_string()];
+        let mut tmux = terminal.tmux(&["new-session", "-d", "-x", &size[0], "-y", &size[1], "sh"]);
+        tmux.env_remove("NO_COLOR");
+        for (name, value) in command.get_envs() {
+            tmux.env(name, value.expect("none is taken away"));
+        }
+        // What the shell reads when it starts; it does not take its prompt from the environment.
+        let profile = terminal.folder.path().join("profile");
+        fs::write(&profile, format!("PS1='{SHELL}'\n")).expect("its own folder");
+        tmux.env("PROGRAM", BINARY).env("ENV", profile).env_remove("TMUX");
+        run(&mut tmux);
+        terminal.until("the shell waits", |screen| screen.starts_with(SHELL.trim_end())).await;
+        terminal
+    }
+
+    /// A terminal at which `user` has entered the timeline.
+    pub async fn in_timeline(command: &Command, user: &str, columns: u16, rows: u16) -> Self {
+        let terminal = Self::open(command, columns, rows).await;
+        terminal.enters(&format!("\"$PROGRAM\" client -u {user}"));
+        terminal.shows("Cmd>").await;
+        terminal.enters_timeline(user).await;
+        terminal
+    }
+
+    /// Enters the timeline from the prompt.
+    pub async fn enters_timeline(&self, user: &str) {
+        self.enters("TIMELINE");
+        self.until("the timeline", |screen| {
+            let status = format!(" {user} · server-");
+            screen.lines().rev().nth(1).is_some_and(|line| line.starts_with(&status))
+        })
+        .await;
+    }
+
+    /// Types these characters.
+    pub fn types(&self, text: &str) {
+        run(&mut self.tmux(&["send-keys", "-l", "--", text]));
+    }
+
+    /// Presses keys, by tmux's names for them.
+    pub fn presses(&self, keys: &[&str]) {
+        run(self.tmux(&["send-keys"]).args(keys));
+    }
+
+    /// Types a line, and Enter.
+    pub fn enters(&self, line: &str) {
+        self.types(line);
+        self.presses(&["Enter"]);
+    }
+
+    /// Pastes, as a terminal does that tells pasted text from typed.
+    pub fn pastes(&self, text: &str) {
+        let file = self.folder.path().join("pasted");
+        fs::write(&file, text).expect("its own folder");
+        run(self.tmux(&["load-buffer"]).arg(file));
+        run(&mut self.tmux(&["paste-buffer", "-p", "-d"]));
+    }
+
+    /// Makes the window so large.
+    pub fn resizes(&self, columns: u16, rows: u16) {
+        let size = [columns.to_string(), rows.to_string()];
+        run(&mut self.tmux(&["resize-window", "-x", &size[0], "-y", &size[1]]));
+    }
+
+    /// What stands on the screen, each line without the spaces at its end.
+    pub fn screen(&self) -> String {
+        let screen = run(&mut self.tmux(&["capture-pane", "-p"]));
+        screen.lines().map(str::trim_end).flat_map(|line| [line, "\n"]).collect()
+    }
+
+    /// The same, with the codes for colours and such.
+    pub fn screen_with_codes(&self) -> String {
+        run(&mut self.tmux(&["capture-pane", "-p", "-e"]))
+    }
+
+    /// The processes that the shell has started.
+    pub fn children(&self) -> Vec<u32> {
+        let shell = run(&mut self.tmux(&["display-message", "-p", "#{pane_pid}"]));
+        let shell = shell.trim();
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+        let children = children.expect("the shell lives");
+        children.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
+    }
+
+    /// Waits until the screen is as it should be.
+    pub async fn until(&self, what: &str, accept: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let screen = self.screen();
+            if accept(&screen) {
+                return screen;
+            }
+            assert!(Instant::now() < deadline, "never on the screen: {what}; there is\n{screen}");
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until these words stand on the screen.
+    pub async fn shows(&self, words: &str) -> String {
+        self.until(words, |screen| screen.contains(words)).await
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Command {
+        let mut tmux = Command::new("tmux");
+        tmux.env("LC_ALL", "C.UTF-8")
+            .arg("-S")
+            .arg(self.socket())
+            .arg("-f")
+            .arg(self.folder.path().join("tmux.conf"))
+            .args(arguments);
+        tmux
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let screen = self.tmux(&["capture-pane", "-p"]).output();
+            let screen = screen.map(|output| output.stdout).unwrap_or_default();
+            eprintln!("--- the screen\n{}", String::from_utf8_lossy(&screen));
+        }
+        let _ended = self.tmux(&["kill-server"]).output();
+    }
+}
+
+fn run(tmux: &mut Command) -> String {
+    let output = tmux
+        .stdin(Stdio::null())
+        .output()
+        .expect("tmux is missing? `sh scripts/setup packages` installs it");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{tmux:?}: {said}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
