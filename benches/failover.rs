@@ -2,6 +2,7 @@
 //!
 //! Real processes on loopback: a router, eight slaves with their masters. `ROUNDS` (default 50)
 //! sets how often the available server is killed, `SERVERS` (default 8) how many masters there are,
+//! `LOAD` (default 4) how many clients post without pause beside the one that is measured,
 //! `TINYSNS_BIN` another build of the program.
 
 #[path = "../tests/cluster/processes.rs"]
@@ -28,8 +29,6 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Clients that post without pause beside the one that is measured.
-const LOAD: usize = 4;
 /// How long an idle cluster is watched.
 const IDLE: Duration = Duration::from_secs(20);
 /// Before it is watched, what starting it has begun is over.
@@ -49,18 +48,19 @@ fn main() {
     runtime.expect("a runtime").block_on(async {
         let servers = setting("SERVERS", 8);
         let rounds = setting("ROUNDS", 50);
-        println!("{servers} masters, {LOAD} other clients posting, {rounds} rounds each");
+        let load = setting("LOAD", 4);
+        println!("{servers} masters, {load} other clients posting, {rounds} rounds each");
         idle(servers).await;
-        failovers("kill -9", Signal::SIGKILL, servers, rounds).await;
-        failovers("SIGSTOP", Signal::SIGSTOP, servers, rounds / 5).await;
+        failovers("kill -9", Signal::SIGKILL, servers, load, rounds).await;
+        failovers("SIGSTOP", Signal::SIGSTOP, servers, load, rounds / 5).await;
     });
 }
 
 /// From the loss of the available server to the same client's next acknowledged post.
-async fn failovers(what: &str, loss: Signal, servers: usize, rounds: usize) {
+async fn failovers(what: &str, loss: Signal, servers: usize, load: usize, rounds: usize) {
     let cluster = Cluster::start(&binary(), servers, "500ms").await;
     let client = cluster.client("measured").await;
-    let load = Load::start(&cluster).await;
+    let load = Load::start(&cluster, load).await;
     let mut waits = Vec::with_capacity(rounds);
     for round in 0..rounds {
         let lost = cluster.all_vote(servers).await;
@@ -105,11 +105,11 @@ struct Load {
 }
 
 impl Load {
-    async fn start(cluster: &Cluster) -> Self {
+    async fn start(cluster: &Cluster, count: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let posted = Arc::new(AtomicUsize::new(0));
         let mut clients = JoinSet::new();
-        for number in 0..LOAD {
+        for number in 0..count {
             let client = cluster.client(&format!("load-{number}")).await;
             clients.spawn(post(client, Arc::clone(&stop), Arc::clone(&posted)));
         }

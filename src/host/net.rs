@@ -14,6 +14,9 @@ use tonic::transport::{Channel, Endpoint, server::TcpIncoming};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// HTTP/2 pings: without them a partitioned connection hangs for good.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+/// The same between nodes, which have a connection for each pair of them, and miss an answer sooner
+/// than a ping.
+const NODE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(6);
 /// How long a ping may stay unanswered before the connection counts as lost.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -68,10 +71,19 @@ impl Listener {
 
 /// A channel to `address` (host:port) that connects when first used and reconnects by itself.
 pub fn channel(address: &str) -> Result<Channel, tonic::transport::Error> {
+    channel_with(address, KEEPALIVE_INTERVAL)
+}
+
+/// The same from one node to another.
+pub fn node_channel(address: &str) -> Result<Channel, tonic::transport::Error> {
+    channel_with(address, NODE_KEEPALIVE_INTERVAL)
+}
+
+fn channel_with(address: &str, ping: Duration) -> Result<Channel, tonic::transport::Error> {
     Ok(Endpoint::from_shared(format!("http://{address}"))?
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .http2_keep_alive_interval(ping)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
         .connect_lazy())

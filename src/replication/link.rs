@@ -1,8 +1,7 @@
 //! One stream to another node, which carries all short calls to it.
 //!
-//! It is opened when the other node is heard of, not when it is needed: an election that first had
-//! to make its connections took half as long again. And a call on an open stream costs a fraction
-//! of one that has a stream of its own.
+//! It is opened when the other node is heard of, not when it is needed: an election has no time to
+//! make connections. And a call on an open stream costs less than one with a stream of its own.
 //!
 //! A stream that breaks is opened again by the next call, or when the node is heard of again. What
 //! was unanswered then fails, and its caller decides.
@@ -60,7 +59,7 @@ impl Link {
         address: String,
         passport: Arc<Passport>,
     ) -> Result<Self, tonic::transport::Error> {
-        let client = Client::new(net::channel(&address)?)
+        let client = Client::new(net::node_channel(&address)?)
             .max_decoding_message_size(MESSAGE_BYTES)
             .max_encoding_message_size(MESSAGE_BYTES);
         let (calls, waiting) = mpsc::channel(CALLS_WAITING);

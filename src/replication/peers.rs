@@ -92,14 +92,12 @@ impl Peers {
     /// called, so that it can be called without delay.
     pub fn set_address(&self, node: NodeId, address: String) {
         let mut state = self.state();
-        state.addresses.insert(node, address.clone());
-        if node == self.shared.own_id || !self.shared.passport.is_complete() {
-            return;
-        }
+        let is_callable = node != self.shared.own_id && self.shared.passport.is_complete();
         // An address that is none is told to whoever calls.
-        if let Ok(link) = self.shared.link(&mut state, node, address) {
+        if is_callable && let Ok(link) = self.shared.link(&mut state, node, &address) {
             link.open();
         }
+        state.addresses.insert(node, address);
     }
 
     /// What is known of `node`'s reachability.
@@ -119,7 +117,7 @@ impl Peers {
     fn link(&self, node: NodeId, info: &NodeInfo) -> Result<Arc<Link>, Status> {
         let mut state = self.state();
         let address = state.addresses.get(&node).unwrap_or(&info.peer_address).clone();
-        self.shared.link(&mut state, node, address)
+        self.shared.link(&mut state, node, &address)
     }
 
     fn note<T>(&self, node: NodeId, result: &Result<T, Status>) {
@@ -137,13 +135,13 @@ impl Peers {
 }
 
 impl Shared {
-    fn link(&self, state: &mut State, node: NodeId, address: String) -> Result<Arc<Link>, Status> {
+    fn link(&self, state: &mut State, node: NodeId, address: &str) -> Result<Arc<Link>, Status> {
         if let Some(link) = state.links.get(&node).filter(|link| link.address() == address) {
             return Ok(Arc::clone(link));
         }
         let failed = |error| Status::unavailable(format!("{address}: {error}"));
-        let link = Link::new(node, address.clone(), Arc::clone(&self.passport)).map_err(failed)?;
-        let link = Arc::new(link);
+        let link = Link::new(node, address.to_owned(), Arc::clone(&self.passport));
+        let link = Arc::new(link.map_err(failed)?);
         state.links.insert(node, Arc::clone(&link));
         Ok(link)
     }

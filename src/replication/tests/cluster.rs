@@ -18,12 +18,13 @@ use tonic::{
 };
 
 use crate::{
-    credentials::{CLUSTER_KEY, Guard, NODE_KEY, SECRET_KEY},
+    credentials::Guard,
     domain::{ClusterId, NodeId},
     host::{clock, net},
     replication::{
         NodeInfo,
         node::{Node, StartError},
+        passport::Passport,
         peer_service::PeerServer,
         reads::Reads,
         reconcile::{Listed, Roster},
@@ -48,6 +49,13 @@ const TIMING: ConsensusSettings = ConsensusSettings {
     election_min: Duration::from_mins(5),
     election_max: Duration::from_mins(6),
 };
+
+/// What a node of the cluster shows to the others.
+pub fn passport() -> Arc<Passport> {
+    let passport = Passport::new(&Secret::new(SECRET));
+    passport.join(CLUSTER);
+    Arc::new(passport)
+}
 
 /// Starts a master's node in `directory`, and no server.
 pub async fn start_master(directory: &Path) -> Result<(Node, StateReader), StartError> {
@@ -132,7 +140,8 @@ impl Member {
 
     /// One call, alone on its stream.
     pub fn request(&self, call: Call) -> Request<Once<PeerCall>> {
-        self.stream(tokio_stream::once(PeerCall { number: 1, call: Some(call) }))
+        let calls = tokio_stream::once(PeerCall { number: 1, call: Some(call) });
+        passport().request(self.id(), calls)
     }
 
     /// What the node answers to one call.
@@ -140,15 +149,6 @@ impl Member {
         let mut answers = self.client().exchange(request).await?.into_inner();
         let answer = answers.message().await?.expect("every call is answered");
         Ok(answer.payload)
-    }
-
-    fn stream<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        let metadata = request.metadata_mut();
-        metadata.insert(SECRET_KEY, SECRET.parse().expect("ASCII"));
-        metadata.insert(NODE_KEY, self.id().into());
-        metadata.insert(CLUSTER_KEY, CLUSTER.to_string().parse().expect("ASCII"));
-        request
     }
 
     pub async fn leads(&self) {

@@ -1,11 +1,13 @@
 //! Tests of the replication: `suite` is the consensus library's own for stores, `stores` and
 //! `snapshots` are about what crashes leave behind, `log_cache` compares the log with a plain vector,
-//! `admission`, `elections`, `writing` and `membership` run whole nodes (`cluster`) over loopback.
+//! `admission`, `links`, `elections`, `writing` and `membership` run whole nodes (`cluster`) over
+//! loopback.
 
 mod admission;
 mod cluster;
 mod elections;
 pub(crate) mod entries;
+mod links;
 mod log_cache;
 mod membership;
 mod snapshots;
