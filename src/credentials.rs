@@ -1,7 +1,10 @@
 //! What the nodes of one cluster prove to each other on every call: the secret, and which cluster
 //! and node they mean.
 
-use tonic::{Request, Status, metadata::MetadataMap};
+use tonic::{
+    Request, Status,
+    metadata::{AsciiMetadataValue, MetadataMap},
+};
 
 use crate::settings::Secret;
 
@@ -11,6 +14,14 @@ pub const SECRET_KEY: &str = "tinysns-secret";
 pub const CLUSTER_KEY: &str = "tinysns-cluster";
 /// Metadata key of the id of the node that is meant.
 pub const NODE_KEY: &str = "tinysns-node";
+
+/// The cluster's secret as calls carry it: kept out of what is logged of them.
+pub fn presented(secret: &Secret) -> AsciiMetadataValue {
+    let mut value: AsciiMetadataValue =
+        secret.expose().parse().expect("the settings admit visible ASCII only");
+    value.set_sensitive(true);
+    value
+}
 
 /// Refuses calls without the cluster's secret; for `with_interceptor`.
 #[derive(Clone)]

@@ -16,7 +16,7 @@ use tonic::{Request, Status, Streaming};
 
 use super::kinship;
 use crate::{
-    credentials::SECRET_KEY,
+    credentials::{SECRET_KEY, presented},
     directory::split_address,
     domain::ClusterId,
     host::net,
@@ -96,12 +96,9 @@ impl Reporter {
         cancelled: CancellationToken,
     ) -> (Self, Handle) {
         let (leave, leaving) = watch::channel(false);
-        let mut secret: tonic::metadata::AsciiMetadataValue =
-            settings.secret.expose().parse().expect("the settings admit visible ASCII only");
-        secret.set_sensitive(true);
         let reporter = Self {
             router: settings.router.clone(),
-            secret,
+            secret: presented(&settings.secret),
             interval: settings.report_interval,
             berth: berth.clone(),
             node,

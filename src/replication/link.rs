@@ -9,6 +9,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::timeout,
@@ -112,7 +113,12 @@ async fn run(
             () = heard_of.notified() => None,
         };
         let broken = match open(client.clone(), &passport, node).await {
-            Ok(stream) => stream.carry(first, &mut calls).await,
+            Ok(stream) => {
+                let broken = stream.carry(first, &mut calls).await;
+                // What was heard while the stream was open is no reason to dial a node that died.
+                let _stale = heard_of.notified().now_or_never();
+                broken
+            }
             Err(status) => {
                 if let Some(first) = first {
                     // Whoever does not wait any more has counted it as failed already.

@@ -129,12 +129,16 @@ impl LogStore {
     }
 
     async fn save_fact(&self, key: &'static str, value: Vec<u8>) -> Result<(), redb::Error> {
-        self.write(Durability::Immediate, insert_fact(key, value)).await
+        self.write(insert_fact(key, value)).await
     }
 
-    /// Answered when the write can be read, and with [`Durability::Immediate`] when it is on the
-    /// disk, with all that was written before it.
-    async fn write(&self, durability: Durability, write: Write) -> Result<(), redb::Error> {
+    /// Answered when the write is on the disk, with all that was written before it.
+    async fn write(&self, write: Write) -> Result<(), redb::Error> {
+        self.write_with(Durability::Immediate, write).await
+    }
+
+    /// Answered when the write can be read, and is as durable as that.
+    async fn write_with(&self, durability: Durability, write: Write) -> Result<(), redb::Error> {
         let (done, answer) = oneshot::channel();
         self.writer
             .send(Job { durability, write, done })
@@ -298,7 +302,7 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// goes to the disk together with it. It would cost every failover two more waits for the disk.
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let durability = if vote.is_committed() { Durability::None } else { Durability::Immediate };
-        self.write(durability, insert_fact(VOTE, encode(vote)))
+        self.write_with(durability, insert_fact(VOTE, encode(vote)))
             .await
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))
     }
@@ -325,16 +329,13 @@ impl RaftLogStorage<Consensus> for LogStore {
         let entries: Vec<Entry> = entries.into_iter().collect();
         let rows: Vec<(u64, Vec<u8>)> =
             entries.iter().map(|entry| (entry.log_id.index, encode(entry))).collect();
-        self.write(
-            Durability::Immediate,
-            Box::new(move |transaction| {
-                let mut log = transaction.open_table(LOG)?;
-                for (index, row) in rows {
-                    log.insert(index, row.as_slice())?;
-                }
-                Ok(())
-            }),
-        )
+        self.write(Box::new(move |transaction| {
+            let mut log = transaction.open_table(LOG)?;
+            for (index, row) in rows {
+                log.insert(index, row.as_slice())?;
+            }
+            Ok(())
+        }))
         .await
         .map_err(failed(ErrorVerb::Write))?;
         {
@@ -349,27 +350,21 @@ impl RaftLogStorage<Consensus> for LogStore {
 
     async fn truncate(&mut self, since: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index < since.index);
-        self.write(
-            Durability::Immediate,
-            Box::new(move |transaction| {
-                transaction.open_table(LOG)?.retain_in(since.index.., |_, _| false)?;
-                Ok(())
-            }),
-        )
+        self.write(Box::new(move |transaction| {
+            transaction.open_table(LOG)?.retain_in(since.index.., |_, _| false)?;
+            Ok(())
+        }))
         .await
         .map_err(failed(ErrorVerb::Delete))
     }
 
     async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index > upto.index);
-        self.write(
-            Durability::Immediate,
-            Box::new(move |transaction| {
-                transaction.open_table(LOG)?.retain_in(..=upto.index, |_, _| false)?;
-                transaction.open_table(FACTS)?.insert(PURGED, encode(&upto).as_slice())?;
-                Ok(())
-            }),
-        )
+        self.write(Box::new(move |transaction| {
+            transaction.open_table(LOG)?.retain_in(..=upto.index, |_, _| false)?;
+            transaction.open_table(FACTS)?.insert(PURGED, encode(&upto).as_slice())?;
+            Ok(())
+        }))
         .await
         .map_err(failed(ErrorVerb::Delete))
     }

@@ -2,8 +2,8 @@
 //!
 //! In reading order: the types that the consensus is over, what it keeps on disk ([`log_store`],
 //! [`state_store`], [`witness`]), how it reaches the other nodes ([`peers`], [`link`], [`passport`],
-//! [`peer_service`], [`snapshot`]), how the rest of the program writes ([`writes`]) and reads ([`reads`]) through it,
-//! and who takes part ([`membership`], [`reconcile`]).
+//! [`peer_service`], [`snapshot`]), how the rest of the program writes ([`writes`]) and reads
+//! ([`reads`]) through it, and who takes part ([`membership`], [`reconcile`]).
 //!
 //! **Architecture invariant:** the social graph changes nowhere but in
 //! [`state_store`], by entries of the log.

@@ -9,7 +9,7 @@ use tonic::{
 };
 
 use crate::{
-    credentials::{CLUSTER_KEY, NODE_KEY, SECRET_KEY},
+    credentials::{CLUSTER_KEY, NODE_KEY, SECRET_KEY, presented},
     domain::{ClusterId, NodeId},
     settings::Secret,
 };
@@ -23,10 +23,7 @@ pub struct Passport {
 impl Passport {
     /// Of a node that belongs to no cluster yet.
     pub fn new(secret: &Secret) -> Self {
-        let mut secret: MetadataValue<Ascii> =
-            secret.expose().parse().expect("the settings admit visible ASCII only");
-        secret.set_sensitive(true);
-        Self { secret, cluster: OnceLock::new() }
+        Self { secret: presented(secret), cluster: OnceLock::new() }
     }
 
     /// From now on the node belongs to `cluster`; it never belongs to another.

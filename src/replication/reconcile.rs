@@ -89,8 +89,8 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
             continue;
         }
         let roster = roster.borrow_and_update().clone();
-        let observed = leading.observe(&node, &roster);
-        if leading.is_new() && is_settled(&node) && spare(&observed) >= SPARE {
+        if leading.is_new() && is_settled(&node) && spare(&leading.observe(&node, &roster)) >= SPARE
+        {
             continue;
         }
         while let Some(change) = plan(node.id(), &leading.observe(&node, &roster)) {
