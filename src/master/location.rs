@@ -45,6 +45,7 @@ fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, roster: &Roster) -> Location 
     };
     let available = leader
         .and_then(info)
+        .filter(|info| !info.witness)
         .map(|info| Available { name: info.name.clone(), address: info.client_address.clone() });
     let masters = membership
         .nodes()

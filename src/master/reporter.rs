@@ -22,7 +22,7 @@ use crate::{
     host::net,
     replication::{
         NodeInfo,
-        node::Node,
+        node::{Node, Standing},
         reconcile::{Listed, Roster},
     },
     settings::MasterSettings,
@@ -318,19 +318,16 @@ impl Reporter {
     /// Where this master stands. A consensus that waits for a hung disk does not answer, and so the
     /// report fails to come, as it should.
     async fn progress(&self, probe: u64) -> Progress {
-        let last_log = self.node.last_log().await;
-        let metrics = self.node.raft().metrics().borrow().clone();
-        let leading = metrics.state == ServerState::Leader;
-        let membership = metrics.membership_config.membership();
-        let voters = membership.voter_ids();
+        let Standing { term, last_log, applied, leading, voter, voters } =
+            self.node.standing().await;
         Progress {
-            term: metrics.current_term,
-            last_log_term: last_log.map_or(0, |id| id.leader_id.term),
-            last_log_index: last_log.map_or(0, |id| id.index),
-            applied_index: metrics.last_applied.map_or(0, |id| id.index),
+            term,
+            last_log_term: last_log.0,
+            last_log_index: last_log.1,
+            applied_index: applied,
             leading,
-            voter: membership.voter_ids().any(|id| id == self.node.id()),
-            voters: if leading { voters.collect() } else { Vec::new() },
+            voter,
+            voters,
             cluster_id: self.node.cluster().map_or(String::new(), |id| id.to_string()),
             probe,
         }

@@ -114,7 +114,7 @@ fn voters(own: NodeId, nodes: &[Observed]) -> BTreeSet<NodeId> {
         }
         keep
     });
-    // A witness never leads: beside a single master it could only hold that master up.
+    // A witness never serves: beside a single master it could only hold that master up.
     let witnesses = if masters.len() > 1 { witnesses } else { Vec::new() };
     masters.into_iter().chain(witnesses).map(|node| node.id).collect()
 }

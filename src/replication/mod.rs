@@ -67,7 +67,7 @@ pub struct NodeInfo {
     pub peer_address: String,
     /// Where clients reach it, host:port; empty for the witness.
     pub client_address: String,
-    /// The router's witness: votes and keeps the log, never leads, holds no state.
+    /// The router's witness: votes and keeps the log, holds no state, serves nobody.
     pub witness: bool,
 }
 

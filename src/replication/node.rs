@@ -47,6 +47,23 @@ struct Inner {
     workshop: Option<PathBuf>,
 }
 
+/// Where a node stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The term it knows.
+    pub term: u64,
+    /// Term and index of its last log entry; zeros for an empty log.
+    pub last_log: (u64, u64),
+    /// Index of the last entry that it applied; 0 for none.
+    pub applied: u64,
+    /// It leads.
+    pub leading: bool,
+    /// It votes, by the membership it knows.
+    pub voter: bool,
+    /// Who votes, where it leads.
+    pub voters: Vec<NodeId>,
+}
+
 /// The node could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -95,7 +112,8 @@ impl Node {
         Ok((node, reader))
     }
 
-    /// Starts the router's witness in `directory`: it votes, and never stands for election.
+    /// Starts the router's witness in `directory`: it votes, and stands for election only when it is
+    /// told to.
     pub async fn start_witness(
         directory: &Path,
         secret: &Secret,
@@ -163,6 +181,23 @@ impl Node {
     pub async fn last_log(&self) -> Option<LogId> {
         self.inner.raft.with_raft_state(|_| ()).await.ok()?;
         self.inner.log.last_log_id().expect("a failing disk ends this node")
+    }
+
+    /// Where this node stands. Like [`last_log`](Self::last_log) it does not return while the
+    /// consensus waits for a hung disk.
+    pub async fn standing(&self) -> Standing {
+        let last_log = self.last_log().await;
+        let metrics = self.inner.raft.metrics().borrow().clone();
+        let leading = metrics.state == ServerState::Leader;
+        let voters: Vec<NodeId> = metrics.membership_config.membership().voter_ids().collect();
+        Standing {
+            term: metrics.current_term,
+            last_log: last_log.map_or((0, 0), |id| (id.leader_id.term, id.index)),
+            applied: metrics.last_applied.map_or(0, |id| id.index),
+            leading,
+            voter: voters.contains(&self.id()),
+            voters: if leading { voters } else { Vec::new() },
+        }
     }
 
     /// Belongs to `cluster` from now on; refused where the node belongs to another.

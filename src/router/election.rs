@@ -3,6 +3,9 @@
 //!
 //! Reports come ten times a second, so under load they are stale when they are needed; a candidate
 //! behind the others would lose. The question costs one round trip.
+//!
+//! The witness stands where what it wrote is needed and no living master has it: it leads until a
+//! master has all of it, and then that one stands.
 
 use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 
@@ -19,13 +22,22 @@ const FIRST_PATIENCE: Duration = Duration::from_millis(250);
 /// Where no majority lives, one attempt in this time is enough.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A master that may stand.
+/// Who may be given orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voter {
+    /// A master, by its stream.
+    Master(SessionId),
+    /// The router's own witness.
+    Witness,
+}
+
+/// A node that may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// Its node.
     pub node: NodeId,
-    /// Its stream.
-    pub session: SessionId,
+    /// How it is told.
+    pub voter: Voter,
     /// Term and index of its last log entry.
     pub last_log: (u64, u64),
 }
@@ -34,9 +46,9 @@ pub struct Candidate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Report, naming this number.
-    Probe(SessionId, u64),
+    Probe(Voter, u64),
     /// Stand for election.
-    Stand(SessionId),
+    Stand(Voter),
 }
 
 /// The election under way, if any.
@@ -55,7 +67,9 @@ enum Phase {
     Idle,
     Due,
     Probing {
+        /// Masters only.
         asked: BTreeSet<NodeId>,
+        /// The witness may be among them.
         answered: BTreeSet<NodeId>,
         /// From now on one answer is enough.
         enough: Instant,
@@ -63,9 +77,15 @@ enum Phase {
         deadline: Instant,
     },
     Standing {
-        candidate: NodeId,
+        candidate: Candidate,
         deadline: Instant,
     },
+}
+
+impl Candidate {
+    fn is_master(&self) -> bool {
+        matches!(self.voter, Voter::Master(_))
+    }
 }
 
 impl Election {
@@ -80,6 +100,13 @@ impl Election {
     pub fn end(&mut self) {
         self.phase = Phase::Idle;
         self.failures = 0;
+    }
+
+    /// The witness leads, and a majority has all that it had: a master can take over.
+    pub fn handed_over(&mut self) {
+        if matches!(&self.phase, Phase::Standing { candidate, .. } if !candidate.is_master()) {
+            self.phase = Phase::Due;
+        }
     }
 
     /// Someone joined, whose vote may be the missing one: do not wait long for the next attempt.
@@ -103,13 +130,16 @@ impl Election {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Idle | Phase::Due => None,
-            Phase::Probing { answered, enough, .. } if !answered.is_empty() => Some(*enough),
+            Phase::Probing { asked, answered, enough, .. } if !asked.is_disjoint(answered) => {
+                Some(*enough)
+            }
             Phase::Probing { deadline, .. } | Phase::Standing { deadline, .. } => Some(*deadline),
         }
     }
 
-    /// Goes as far as it can. The answers of a `majority` of those who vote are enough: they are
-    /// the votes that the furthest of them needs.
+    /// Goes as far as it can. The answers of masters that are a `majority` of those who vote are
+    /// enough: they are the votes that the furthest of them needs. Where there are fewer, the
+    /// witness's vote is needed too, and so is all that it knows.
     pub fn advance(
         &mut self,
         now: Instant,
@@ -118,29 +148,35 @@ impl Election {
     ) -> Vec<Order> {
         let mut orders = Vec::new();
         self.give_up(now, candidates);
-        if matches!(self.phase, Phase::Due) && !candidates.is_empty() {
+        let masters = || candidates.iter().filter(|who| who.is_master());
+        if matches!(self.phase, Phase::Due) && masters().next().is_some() {
             self.probe += 1;
-            orders.extend(candidates.iter().map(|who| Order::Probe(who.session, self.probe)));
+            orders.extend(candidates.iter().map(|who| Order::Probe(who.voter, self.probe)));
             self.phase = Phase::Probing {
-                asked: candidates.iter().map(|who| who.node).collect(),
+                asked: masters().map(|who| who.node).collect(),
                 answered: BTreeSet::new(),
                 enough: now + ANSWERS_WITHIN,
                 deadline: now + self.patience(),
             };
         }
         if let Phase::Probing { asked, answered, enough, .. } = &self.phase {
-            let runs = || candidates.iter().filter(|who| asked.contains(&who.node));
+            let runs = || masters().filter(|who| asked.contains(&who.node));
             let has_answered = |who: &&Candidate| answered.contains(&who.node);
             let answers = runs().filter(has_answered).count();
-            let enough = answers >= majority || answers == runs().count() || now >= *enough;
-            let best =
-                runs().filter(has_answered).max_by_key(|who| (who.last_log, Reverse(who.node)));
-            if let Some(best) = best
-                && enough
-            {
-                orders.push(Order::Stand(best.session));
+            let witness = candidates.iter().filter(|who| !who.is_master());
+            let all = answers == runs().count() && witness.clone().all(|who| has_answered(&who));
+            let order = |who: &&Candidate| (who.last_log, who.is_master(), Reverse(who.node));
+            let best = if answers >= majority {
+                runs().filter(has_answered).max_by_key(order)
+            } else if answers > 0 && (all || now >= *enough) {
+                runs().chain(witness).filter(has_answered).max_by_key(order)
+            } else {
+                None
+            };
+            if let Some(best) = best {
+                orders.push(Order::Stand(best.voter));
                 let deadline = now + self.patience();
-                self.phase = Phase::Standing { candidate: best.node, deadline };
+                self.phase = Phase::Standing { candidate: *best, deadline };
             }
         }
         orders
@@ -152,7 +188,10 @@ impl Election {
         let (hopeless, deadline) = match &self.phase {
             Phase::Idle | Phase::Due => return,
             Phase::Probing { asked, deadline, .. } => (!asked.iter().any(runs), *deadline),
-            Phase::Standing { candidate, deadline } => (!runs(candidate), *deadline),
+            Phase::Standing { candidate, deadline } if candidate.is_master() => {
+                (!runs(&candidate.node), *deadline)
+            }
+            Phase::Standing { deadline, .. } => (false, *deadline),
         };
         if now >= deadline {
             self.failures += 1;

@@ -8,10 +8,13 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::registry::{Effect, Hello, Input, Master, Progress, Registry, SessionId, State};
+use super::{
+    election::Voter,
+    registry::{Effect, Hello, Input, Master, Progress, Registry, SessionId, State},
+};
 use crate::{
     directory::{Available, ClusterView, Location},
-    domain::{ClusterId, UnixMillis},
+    domain::{ClusterId, NodeId, UnixMillis},
     host::{clock, random},
     replication::node::Node,
     wire::{
@@ -22,8 +25,8 @@ use crate::{
 
 /// Inputs that may wait for the hub. Masters report ten times a second.
 const INPUTS_WAITING: usize = 1_024;
-/// Directives that may wait for one master; one that does not take them is disconnected.
-const DIRECTIVES_WAITING: usize = 64;
+/// Directives that may wait for one node.
+pub const DIRECTIVES_WAITING: usize = 64;
 /// How long a roster waits for those that do not lead. They can do without it, and the clients of a
 /// lost server cannot do without the processors; what changes meanwhile travels with it.
 const ROSTER_AFTER: Duration = Duration::from_millis(50);
@@ -76,6 +79,11 @@ impl Handle {
         self.input(Input::Progress(session, progress)).await;
     }
 
+    /// The witness, `node`, has reported.
+    pub async fn witness(&self, node: NodeId, progress: Progress) {
+        self.input(Input::Witness(node, progress)).await;
+    }
+
     /// A master is about to stop.
     pub async fn leaving(&self, session: SessionId) {
         self.input(Input::Leaving(session)).await;
@@ -105,6 +113,7 @@ impl ClusterView for Handle {
 pub struct Hub {
     registry: Registry,
     witness: Node,
+    witness_directives: mpsc::Sender<Directive>,
     place: Place,
     since: UnixMillis,
     sessions: HashMap<SessionId, mpsc::Sender<Directive>>,
@@ -116,8 +125,13 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub with no masters yet.
-    pub fn new(witness: Node, down_after: Duration, place: Place) -> (Self, Handle) {
+    /// A hub with no masters yet; what `witness` is to do goes to `witness_directives`.
+    pub fn new(
+        witness: Node,
+        witness_directives: mpsc::Sender<Directive>,
+        down_after: Duration,
+        place: Place,
+    ) -> (Self, Handle) {
         let (sender, messages) = mpsc::channel(INPUTS_WAITING);
         let (location, watched) = watch::channel(Location::default());
         let spare = ClusterId::new(random::wide_id());
@@ -125,6 +139,7 @@ impl Hub {
         let hub = Self {
             registry,
             witness,
+            witness_directives,
             place,
             since: clock::now(),
             sessions: HashMap::new(),
@@ -188,12 +203,13 @@ impl Hub {
                     let found = Found { cluster_id: cluster.to_string() };
                     self.tell(*session, directive::Directive::Found(found));
                 }
-                Effect::Probe(session, number) => {
-                    self.tell(*session, directive::Directive::Probe(Probe { number: *number }));
+                Effect::Probe(voter, number) => {
+                    let probe = directive::Directive::Probe(Probe { number: *number });
+                    self.tell_voter(*voter, probe);
                 }
-                Effect::Stand(session) => {
-                    tracing::info!(session, "directing an election");
-                    self.tell(*session, directive::Directive::Stand(Stand {}));
+                Effect::Stand(voter) => {
+                    tracing::info!(?voter, "directing an election");
+                    self.tell_voter(*voter, directive::Directive::Stand(Stand {}));
                 }
                 Effect::Turn(session, reason) => {
                     tracing::warn!(reason, "turned a master away");
@@ -242,10 +258,18 @@ impl Hub {
     }
 
     fn tell(&self, session: SessionId, directive: directive::Directive) {
-        let Some(master) = self.sessions.get(&session) else { return };
-        if master.try_send(Directive { directive: Some(directive) }).is_err() {
+        self.tell_voter(Voter::Master(session), directive);
+    }
+
+    fn tell_voter(&self, voter: Voter, directive: directive::Directive) {
+        let directives = match voter {
+            Voter::Master(session) => self.sessions.get(&session),
+            Voter::Witness => Some(&self.witness_directives),
+        };
+        let directive = Directive { directive: Some(directive) };
+        if directives.is_some_and(|directives| directives.try_send(directive).is_err()) {
             // It is hung, or gone: the reports that fail to come will tell which.
-            tracing::debug!(session, "does not take directives");
+            tracing::debug!(?voter, "does not take directives");
         }
     }
 

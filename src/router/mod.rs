@@ -3,6 +3,7 @@
 //!
 //! - [`registry`], with [`election`]: what the router decides (pure)
 //! - [`hub`]: the one task that owns the registry
+//! - [`witness`]: the registry's neighbour, which votes
 //! - [`registry_service`]: the masters' streams
 //!
 //! Nothing here is needed by a master or client that is at work: the router's process may be
@@ -14,10 +15,12 @@ pub mod registry;
 pub mod registry_service;
 #[cfg(test)]
 mod registry_tests;
+pub mod witness;
 
 use std::fs;
 
 use anyhow::Context as _;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, interceptor::InterceptedService};
 
@@ -56,7 +59,9 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
         witness_port: peers.port(),
     };
     tracing::info!(port = clients.port(), witness_port = peers.port(), "router is up");
-    let (hub, handle) = Hub::new(witness.clone(), settings.down_after, place);
+    let (directives, obeyed) = mpsc::channel(hub::DIRECTIVES_WAITING);
+    let (hub, handle) = Hub::new(witness.clone(), directives, settings.down_after, place);
+    let witness_reports = witness::run(witness.clone(), handle.clone(), obeyed);
 
     let guard = Guard(settings.secret.clone());
     let (health_reporter, health) = tonic_health::server::health_reporter();
@@ -79,6 +84,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
 
     let outcome = tokio::select! {
         () = hub.run() => Ok(()),
+        () = witness_reports => Ok(()),
         served = serving::serve(clients, public, NODE_STREAMS, stop.clone()) => served,
         served = serving::serve(peers, internal, NODE_STREAMS, stop.clone()) => served,
     };

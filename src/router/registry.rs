@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::election::{Candidate, Election, Order};
+use super::election::{Candidate, Election, Order, Voter};
 use crate::domain::{ClusterId, NodeId, UnixMillis};
 
 /// Fresh masters are given this long to be joined by others that know of a cluster, before the
@@ -42,7 +42,7 @@ pub struct Hello {
     pub reboots: u32,
 }
 
-/// Where a master stands.
+/// Where a master, or the witness, stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The term it knows.
@@ -70,6 +70,8 @@ pub enum Input {
     Hello(SessionId, Hello),
     /// A master reported.
     Progress(SessionId, Progress),
+    /// The router's own witness, this node, reported.
+    Witness(NodeId, Progress),
     /// A master is about to stop.
     Leaving(SessionId),
     /// A stream ended.
@@ -83,10 +85,10 @@ pub enum Input {
 pub enum Effect {
     /// Tell the master to found this cluster.
     Found(SessionId, ClusterId),
-    /// Ask the master where it stands.
-    Probe(SessionId, u64),
-    /// Tell the master to stand for election.
-    Stand(SessionId),
+    /// Ask where it stands.
+    Probe(Voter, u64),
+    /// Tell it to stand for election.
+    Stand(Voter),
     /// Turn the master away, with a reason for people.
     Turn(SessionId, String),
     /// Close a stream that another one of the same master replaced.
@@ -155,6 +157,7 @@ pub struct Registry {
     spare_cluster: ClusterId,
     founder: Option<SessionId>,
     masters: BTreeMap<NodeId, Master>,
+    witness: Option<(NodeId, Progress)>,
     available: Option<NodeId>,
     /// How many votes win an election, by the last leader's word.
     majority: usize,
@@ -179,6 +182,7 @@ impl Registry {
             spare_cluster: spare,
             founder: None,
             masters: BTreeMap::new(),
+            witness: None,
             available: None,
             majority: usize::MAX,
             election: Election::default(),
@@ -217,6 +221,7 @@ impl Registry {
             Input::Progress(session, progress) => {
                 self.progress(session, progress, now, &mut effects);
             }
+            Input::Witness(node, progress) => self.witness(node, progress),
             Input::Leaving(session) => {
                 if let Some(master) = self.of_session(session) {
                     master.leaving = true;
@@ -310,6 +315,14 @@ impl Registry {
         }
     }
 
+    fn witness(&mut self, node: NodeId, progress: Progress) {
+        self.election.answered(node, progress.probe);
+        if progress.leading && progress.applied == progress.last_log.1 {
+            self.election.handed_over();
+        }
+        self.witness = Some((node, progress));
+    }
+
     fn adopt(&mut self, cluster: ClusterId, effects: &mut Vec<Effect>) {
         self.cluster = Some(cluster);
         self.founder = None;
@@ -375,12 +388,23 @@ impl Registry {
                 }
             }
         }
-        for order in self.election.advance(now, &self.candidates(), self.majority) {
+        let mut candidates = self.candidates();
+        if leader.is_none() {
+            candidates.extend(self.witness_as_candidate());
+        }
+        for order in self.election.advance(now, &candidates, self.majority) {
             effects.push(match order {
-                Order::Probe(session, number) => Effect::Probe(session, number),
-                Order::Stand(session) => Effect::Stand(session),
+                Order::Probe(voter, number) => Effect::Probe(voter, number),
+                Order::Stand(voter) => Effect::Stand(voter),
             });
         }
+    }
+
+    fn witness_as_candidate(&self) -> Option<Candidate> {
+        let (node, progress) = self.witness.as_ref()?;
+        let eligible = progress.voter && !progress.leading;
+        let last_log = progress.last_log;
+        eligible.then_some(Candidate { node: *node, voter: Voter::Witness, last_log })
     }
 
     fn candidates(&self) -> Vec<Candidate> {
@@ -390,7 +414,7 @@ impl Registry {
         let candidate = |master: &Master| {
             Some(Candidate {
                 node: master.hello.node,
-                session: master.session?,
+                voter: Voter::Master(master.session?),
                 last_log: master.progress.last_log,
             })
         };

@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, time::Duration};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::registry::{Effect, Hello, Input, Progress, Registry, SessionId, State};
+use super::{
+    election::Voter,
+    registry::{Effect, Hello, Input, Progress, Registry, SessionId, State},
+};
 use crate::domain::{ClusterId, NodeId};
 
 const DOWN_AFTER: Duration = Duration::from_secs(1);
@@ -28,10 +31,14 @@ struct Fake {
     hung: bool,
 }
 
+/// The node of the router's own witness.
+const WITNESS: NodeId = 100;
+
 struct Story {
     registry: Registry,
     now: Instant,
     masters: BTreeMap<NodeId, Fake>,
+    witness: Progress,
     sessions: SessionId,
     effects: Vec<Effect>,
 }
@@ -43,6 +50,7 @@ impl Story {
             registry: Registry::new(cluster, SPARE, DOWN_AFTER, now),
             now,
             masters: BTreeMap::new(),
+            witness: Progress::default(),
             sessions: 0,
             effects: Vec::new(),
         }
@@ -127,11 +135,27 @@ impl Story {
     fn answer(&mut self, node: NodeId) {
         let session = self.masters[&node].session;
         let newest = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Probe(asked, number) if *asked == session => Some(*number),
+            Effect::Probe(asked, number) if *asked == Voter::Master(session) => Some(*number),
             _ => None,
         });
         let number = newest.expect("the master was asked");
         self.change(node, |progress| progress.probe = number);
+    }
+
+    /// The witness reports.
+    fn change_witness(&mut self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.witness);
+        self.step(Input::Witness(WITNESS, self.witness.clone()));
+    }
+
+    /// The witness reports, naming the newest probe it was sent.
+    fn answer_as_witness(&mut self) {
+        let newest = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Probe(Voter::Witness, number) => Some(*number),
+            _ => None,
+        });
+        let number = newest.expect("the witness was asked");
+        self.change_witness(|progress| progress.probe = number);
     }
 
     /// Time passes, while everyone who is not hung reports as often as the router looks.
@@ -158,7 +182,7 @@ impl Story {
     /// Who was asked, and who was told to stand, since the effects were last cleared.
     fn asked(&self) -> Vec<NodeId> {
         let asked = self.effects.iter().filter_map(|effect| match effect {
-            Effect::Probe(session, _) => self.node_of(*session),
+            Effect::Probe(Voter::Master(session), _) => self.node_of(*session),
             _ => None,
         });
         asked.collect()
@@ -166,10 +190,15 @@ impl Story {
 
     fn stood(&self) -> Vec<NodeId> {
         let stood = self.effects.iter().filter_map(|effect| match effect {
-            Effect::Stand(session) => self.node_of(*session),
+            Effect::Stand(Voter::Master(session)) => self.node_of(*session),
             _ => None,
         });
         stood.collect()
+    }
+
+    /// How often the witness was told to stand since the effects were last cleared.
+    fn witness_stood(&self) -> usize {
+        self.effects.iter().filter(|effect| **effect == Effect::Stand(Voter::Witness)).count()
     }
 
     fn founded(&self) -> Vec<(Option<NodeId>, ClusterId)> {
@@ -373,6 +402,102 @@ fn when_the_chosen_one_dies_the_next_is_asked_at_once() {
     assert_eq!(story.stood(), [3]);
 }
 
+/// Two masters and the witness vote, and the witness alone has what the first master wrote last.
+fn only_the_witness_knows() -> Story {
+    let mut story = Story::settled(2);
+    story.change(1, |progress| progress.voters = vec![1, 2, WITNESS]);
+    story.change_witness(|progress| {
+        *progress = Progress { term: 1, voter: true, last_log: (1, 11), ..Progress::default() };
+    });
+    story.lose(1);
+    story
+}
+
+#[test]
+fn what_only_the_witness_knows_it_hands_over_as_leader() {
+    let mut story = only_the_witness_knows();
+    story.answer(2);
+    assert_eq!((story.stood(), story.witness_stood()), (vec![], 0), "its word is waited for");
+    story.answer_as_witness();
+    assert_eq!((story.stood(), story.witness_stood()), (vec![], 1));
+
+    story.change_witness(|progress| {
+        *progress =
+            Progress { term: 2, last_log: (2, 12), applied: 11, leading: true, ..progress.clone() };
+    });
+    assert!(story.stood().is_empty(), "nobody has its entries yet");
+    assert_eq!(story.available(), None);
+    story.masters.get_mut(&2).expect("introduced").progress.last_log = (2, 12);
+    story.change_witness(|progress| progress.applied = 12);
+    story.answer(2);
+    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 1));
+    story.lead(2, 3);
+    assert_eq!(story.available(), Some(2));
+}
+
+#[test]
+fn a_master_as_far_as_the_witness_stands_itself() {
+    let mut story = only_the_witness_knows();
+    story.masters.get_mut(&2).expect("introduced").progress.last_log = (1, 11);
+    story.answer(2);
+    story.answer_as_witness();
+    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 0));
+}
+
+#[test]
+fn masters_that_are_a_majority_do_without_the_witness() {
+    let mut story = Story::settled(4);
+    story.change(1, |progress| progress.voters = vec![1, 2, 3, 4, WITNESS]);
+    story.change_witness(|progress| {
+        *progress = Progress { term: 1, voter: true, last_log: (1, 99), ..Progress::default() };
+    });
+    story.lose(1);
+    for node in [2, 3, 4] {
+        story.answer(node);
+    }
+    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 0));
+}
+
+#[test]
+fn a_witness_that_hangs_is_not_waited_for_and_one_without_a_vote_not_asked() {
+    let mut story = only_the_witness_knows();
+    story.answer(2);
+    story.pass(ms(25));
+    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 0));
+
+    let mut story = Story::settled(2);
+    story.change_witness(|progress| progress.last_log = (1, 11));
+    story.lose(1);
+    story.answer(2);
+    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 0));
+}
+
+#[test]
+fn a_witness_never_stands_where_no_master_answers() {
+    let mut story = only_the_witness_knows();
+    story.hang(2);
+    story.answer_as_witness();
+    story.pass(ms(200));
+    assert_eq!((story.stood(), story.witness_stood()), (vec![], 0));
+    story.answer(2);
+    assert_eq!(story.witness_stood(), 1);
+}
+
+#[test]
+fn a_witness_that_hands_nothing_over_gives_way_in_time() {
+    let mut story = only_the_witness_knows();
+    story.answer(2);
+    story.answer_as_witness();
+    story.change_witness(|progress| {
+        *progress = Progress { term: 2, last_log: (2, 12), leading: true, ..progress.clone() };
+    });
+    story.pass(ms(200));
+    assert!(story.stood().is_empty());
+    story.pass(ms(100));
+    story.answer(2);
+    assert_eq!(story.stood(), [2]);
+}
+
 #[test]
 fn silence_counts_as_death_after_a_while() {
     let mut story = Story::settled(3);
@@ -542,6 +667,7 @@ fn every_master_is_shown_as_what_it_is() {
 enum Happening {
     Hello(NodeId, Option<ClusterId>),
     Report(NodeId, Progress),
+    Witness(Progress),
     Answer(NodeId),
     Leave(NodeId),
     Lose(NodeId),
@@ -553,19 +679,23 @@ enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     let node = || 1..5u64;
     let cluster = prop_oneof![3 => Just(Some(OWN)), 2 => Just(None), 1 => Just(Some(OTHER))];
-    let progress = (0..5u64, 0..5u64, any::<bool>(), any::<bool>()).prop_map(
-        |(term, last, leading, voter)| Progress {
-            term,
-            last_log: (term, last),
-            leading,
-            voter,
-            voters: vec![1, 2],
-            ..Progress::default()
-        },
-    );
+    let progress = || {
+        (0..5u64, 0..5u64, 0..9u64, any::<bool>(), any::<bool>()).prop_map(
+            |(term, last, probe, leading, voter)| Progress {
+                term,
+                last_log: (term, last),
+                leading,
+                voter,
+                voters: vec![1, 2],
+                probe,
+                ..Progress::default()
+            },
+        )
+    };
     prop_oneof![
         3 => (node(), cluster).prop_map(|(node, cluster)| Happening::Hello(node, cluster)),
-        6 => (node(), progress).prop_map(|(node, progress)| Happening::Report(node, progress)),
+        6 => (node(), progress()).prop_map(|(node, progress)| Happening::Report(node, progress)),
+        3 => progress().prop_map(Happening::Witness),
         3 => node().prop_map(Happening::Answer),
         1 => node().prop_map(Happening::Leave),
         2 => node().prop_map(Happening::Lose),
@@ -583,6 +713,7 @@ impl Story {
             Happening::Report(node, progress) if known(self, node) => self.change(node, |own| {
                 *own = Progress { cluster: own.cluster, probe: own.probe, ..progress };
             }),
+            Happening::Witness(progress) => self.change_witness(|own| *own = progress),
             Happening::Answer(node) if known(self, node) && self.asked().contains(&node) => {
                 self.answer(node);
             }
