@@ -159,8 +159,8 @@ pub struct Registry {
     masters: BTreeMap<NodeId, Master>,
     witness: Option<(NodeId, Progress)>,
     available: Option<NodeId>,
-    /// How many votes win an election, by the last leader's word.
-    majority: usize,
+    /// Who votes, by the last leader's word.
+    voters: Vec<NodeId>,
     election: Election,
     leaderless_since: Option<Instant>,
     newcomer_at: Instant,
@@ -184,7 +184,7 @@ impl Registry {
             masters: BTreeMap::new(),
             witness: None,
             available: None,
-            majority: usize::MAX,
+            voters: Vec::new(),
             election: Election::default(),
             leaderless_since: None,
             newcomer_at: now,
@@ -299,7 +299,7 @@ impl Registry {
         let Some(master) = self.of_session(session) else { return };
         master.heard = now;
         master.silent = false;
-        let (node, probe) = (master.hello.node, progress.probe);
+        let (node, probe, votes) = (master.hello.node, progress.probe, progress.voter);
         match (own, reported) {
             (Some(own), Some(other)) if own != other => {
                 // It founded one when its stream had broken and another master was told to.
@@ -309,7 +309,9 @@ impl Registry {
             }
             _ => master.progress = progress,
         }
-        self.election.answered(node, probe);
+        if votes {
+            self.election.answered(node, probe);
+        }
         if let (None, Some(cluster)) = (own, reported) {
             self.adopt(cluster, effects);
         }
@@ -363,7 +365,7 @@ impl Registry {
             .values()
             .filter(|master| master.leads())
             .max_by_key(|master| master.progress.term)
-            .map(|master| (master.hello.node, master.leaving, master.progress.voters.len()));
+            .map(|master| (master.hello.node, master.leaving, &master.progress.voters));
         let lost =
             self.available.is_some_and(|node| !self.masters.get(&node).is_some_and(Master::lives));
         let before = std::mem::replace(&mut self.available, leader.map(|(node, ..)| node));
@@ -371,7 +373,7 @@ impl Registry {
             effects.push(Effect::Publish);
         }
         if let Some((.., voters)) = leader {
-            self.majority = voters / 2 + 1;
+            self.voters.clone_from(voters);
         }
         match leader {
             Some((_, false, _)) => {
@@ -392,7 +394,9 @@ impl Registry {
         if leader.is_none() {
             candidates.extend(self.witness_as_candidate());
         }
-        for order in self.election.advance(now, &candidates, self.majority) {
+        // Nobody knows before there was a leader.
+        let majority = if self.voters.is_empty() { usize::MAX } else { self.voters.len() / 2 + 1 };
+        for order in self.election.advance(now, &candidates, majority) {
             effects.push(match order {
                 Order::Probe(voter, number) => Effect::Probe(voter, number),
                 Order::Stand(voter) => Effect::Stand(voter),
@@ -407,9 +411,13 @@ impl Registry {
         eligible.then_some(Candidate { node: *node, voter: Voter::Witness, last_log })
     }
 
+    /// The masters that may stand. Their own word that they vote may be a tick old, and that of the
+    /// last leader newer; when they are asked, only their own word counts.
     fn candidates(&self) -> Vec<Candidate> {
+        let votes =
+            |master: &Master| master.progress.voter || self.voters.contains(&master.hello.node);
         let eligible = |master: &&Master| {
-            master.lives() && master.progress.voter && !master.leaving && !master.progress.leading
+            master.lives() && votes(master) && !master.leaving && !master.progress.leading
         };
         let candidate = |master: &Master| {
             Some(Candidate {

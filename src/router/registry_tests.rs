@@ -363,6 +363,23 @@ fn the_answers_of_a_majority_are_enough() {
 }
 
 #[test]
+fn whom_the_leader_calls_a_voter_is_asked_and_stands_if_it_says_so_itself() {
+    let mut story = Story::settled(4);
+    for node in [2, 3, 4] {
+        story.change(node, |progress| progress.voter = false);
+    }
+    story.change(1, |progress| progress.voters = vec![1, 2, 3]);
+    story.lose(1);
+    assert_eq!(story.asked(), [2, 3]);
+    story.masters.get_mut(&3).expect("introduced").progress.voter = true;
+    story.answer(2);
+    story.answer(3);
+    assert!(story.stood().is_empty(), "one of two answers counts");
+    story.pass(ms(25));
+    assert_eq!(story.stood(), [3]);
+}
+
+#[test]
 fn an_answer_to_an_older_question_counts_for_nothing() {
     let mut story = Story::settled(2);
     story.lose(1);
