@@ -5,11 +5,16 @@
 //! waiting for the disk never stops the runtime. The newest entries are kept in memory too, since
 //! every follower asks for the same ones.
 //!
+//! A leader's own entries are answered before they are on its disk, so that the followers write them
+//! at the same time (Ongaro, "Consensus: Bridging Theory and Practice", 10.2.1). The followers'
+//! answers count only when they are on the leader's disk too: [`peers`](super::peers) waits for
+//! [`LogStore::written`].
+//!
 //! Identity lives in the same file as the votes: who loses the one loses the other, and a node that
 //! forgot its votes must not go on under its old id.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt::Debug,
     ops::{Bound, RangeBounds},
     path::Path,
@@ -18,14 +23,14 @@ use std::{
 };
 
 use openraft::{
-    ErrorSubject, ErrorVerb, LogState, RaftLogId as _, RaftLogReader,
+    EntryPayload, ErrorSubject, ErrorVerb, LogState, RaftLogId as _, RaftLogReader,
     storage::{LogFlushed, RaftLogStorage},
 };
 use redb::{
     Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
     WriteTransaction,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{Consensus, Entry, LogId, StorageError, StoredMembership, Vote, encode, storage_error};
 use crate::{
@@ -51,8 +56,19 @@ const REPLICATION_BYTES: usize = 1 << 20;
 pub struct LogStore {
     database: Arc<Database>,
     recent: Arc<Mutex<VecDeque<Entry>>>,
+    role: Arc<Mutex<Role>>,
     writer: mpsc::SyncSender<Job>,
+    /// Index of the last entry on the disk.
+    written: watch::Receiver<u64>,
     identity: NodeId,
+}
+
+/// What decides whether a leader may go on while its own disk is writing.
+#[derive(Default)]
+struct Role {
+    vote: Option<Vote>,
+    /// How many voters the smallest part of the newest membership has; 0 where it is not known.
+    fewest_voters: usize,
 }
 
 /// The log's file could not be used.
@@ -73,7 +89,16 @@ type Write = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send
 struct Job {
     durability: Durability,
     write: Write,
-    done: Done,
+    end: End,
+    /// Where nobody waits, a failure ends the process.
+    done: Option<Done>,
+}
+
+/// Where the log on the disk ends after a write.
+enum End {
+    AsBefore,
+    At(u64),
+    NotBefore(u64),
 }
 
 impl LogStore {
@@ -89,12 +114,16 @@ impl LogStore {
         let identity = identity(&database)?;
         let database = Arc::new(database);
         let (writer, jobs) = mpsc::sync_channel(64);
+        let (end, written) = watch::channel(0);
         let owned = Arc::clone(&database);
+        let role = Arc::default();
+        let log = Self { database, recent: Arc::default(), role, writer, written, identity };
+        end.send_replace(log.last_log_id()?.map_or(0, |last| last.index));
         thread::Builder::new()
             .name("log-writer".to_owned())
-            .spawn(move || write_jobs(&owned, &jobs))
+            .spawn(move || write_jobs(&owned, &jobs, &end))
             .map_err(redb::Error::Io)?;
-        Ok(Self { database, recent: Arc::default(), writer, identity })
+        Ok(log)
     }
 
     /// This node's id.
@@ -129,21 +158,67 @@ impl LogStore {
     }
 
     async fn save_fact(&self, key: &'static str, value: Vec<u8>) -> Result<(), redb::Error> {
-        self.write(insert_fact(key, value)).await
+        self.write(End::AsBefore, insert_fact(key, value)).await
+    }
+
+    /// Returns when the log up to `index` is on the disk.
+    pub async fn written(&self, index: u64) {
+        let mut written = self.written.clone();
+        // A writer that is gone has ended the process, or is about to.
+        let _ended = written.wait_for(|end| *end >= index).await;
     }
 
     /// Answered when the write is on the disk, with all that was written before it.
-    async fn write(&self, write: Write) -> Result<(), redb::Error> {
-        self.write_with(Durability::Immediate, write).await
+    async fn write(&self, end: End, write: Write) -> Result<(), redb::Error> {
+        self.write_with(Durability::Immediate, end, write).await
     }
 
     /// Answered when the write can be read, and is as durable as that.
-    async fn write_with(&self, durability: Durability, write: Write) -> Result<(), redb::Error> {
+    async fn write_with(
+        &self,
+        durability: Durability,
+        end: End,
+        write: Write,
+    ) -> Result<(), redb::Error> {
         let (done, answer) = oneshot::channel();
-        self.writer
-            .send(Job { durability, write, done })
-            .expect("the log's writer lives as long as any handle on it");
+        self.queue(Job { durability, write, end, done: Some(done) });
         answer.await.expect("the log's writer answers every job")
+    }
+
+    fn queue(&self, job: Job) {
+        self.writer.send(job).expect("the log's writer lives as long as any handle on it");
+    }
+
+    fn role(&self) -> std::sync::MutexGuard<'_, Role> {
+        self.role.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes who votes by `entries`, which are about to be appended, and tells whether they are
+    /// this node's own as leader, of which nothing can be committed without another voter.
+    fn needs_others(&self, entries: &[Entry]) -> bool {
+        let mut role = self.role();
+        for entry in entries {
+            if let EntryPayload::Membership(membership) = &entry.payload {
+                let parts = membership.get_joint_config().iter();
+                role.fewest_voters = parts.map(BTreeSet::len).min().unwrap_or(0);
+            }
+        }
+        let own = |vote: &Vote| {
+            let leader = vote.leader_id();
+            let ours = |entry: &Entry| {
+                let by = entry.log_id.leader_id;
+                (by.term, by.node_id) == (leader.term, leader.node_id)
+            };
+            vote.is_committed() && leader.node_id == self.identity && entries.iter().all(ours)
+        };
+        role.fewest_voters > 1 && role.vote.as_ref().is_some_and(own)
+    }
+
+    fn remember(&self, entries: Vec<Entry>) {
+        let mut recent = self.recent();
+        recent.extend(entries);
+        let surplus = recent.len().saturating_sub(RECENT_ENTRIES);
+        recent.drain(..surplus);
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, VecDeque<Entry>> {
@@ -203,8 +278,8 @@ impl LogStore {
 
 fn size(entry: &Entry) -> usize {
     match &entry.payload {
-        openraft::EntryPayload::Normal(batch) => batch.len(),
-        openraft::EntryPayload::Blank | openraft::EntryPayload::Membership(_) => 64,
+        EntryPayload::Normal(batch) => batch.len(),
+        EntryPayload::Blank | EntryPayload::Membership(_) => 64,
     }
 }
 
@@ -233,9 +308,21 @@ fn identity(database: &Database) -> Result<NodeId, redb::Error> {
 }
 
 /// The writer's thread; ends with the last handle.
-fn write_jobs(database: &Database, jobs: &mpsc::Receiver<Job>) {
-    for Job { durability, write, done } in jobs {
-        let _gone = done.send(write_job(database, durability, write));
+fn write_jobs(database: &Database, jobs: &mpsc::Receiver<Job>, written: &watch::Sender<u64>) {
+    for Job { durability, write, end, done } in jobs {
+        let outcome = write_job(database, durability, write);
+        if outcome.is_ok() {
+            match end {
+                End::AsBefore => {}
+                End::At(index) => _ = written.send_replace(index),
+                End::NotBefore(index) => written.send_modify(|end| *end = index.max(*end)),
+            }
+        }
+        match done {
+            // Whoever does not wait any more is stopping.
+            Some(done) => _ = done.send(outcome),
+            None => outcome.expect("a failing disk ends this node"),
+        }
     }
 }
 
@@ -302,21 +389,29 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// goes to the disk together with it. It would cost every failover two more waits for the disk.
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let durability = if vote.is_committed() { Durability::None } else { Durability::Immediate };
-        self.write_with(durability, insert_fact(VOTE, encode(vote)))
+        self.write_with(durability, End::AsBefore, insert_fact(VOTE, encode(vote)))
             .await
-            .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))
+            .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))?;
+        self.role().vote = Some(*vote);
+        Ok(())
     }
 
+    /// A leader that starts again does not lead on: it may have sent what it had not written, and
+    /// must not write something else in its place in the same term.
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
         let vote = self
             .fact(VOTE)
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))?;
         let Some(vote) = vote else { return Ok(None) };
-        postcard::from_bytes(&vote)
-            .map(Some)
-            .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))
+        let mut vote: Vote = postcard::from_bytes(&vote)
+            .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))?;
+        vote.committed &= vote.leader_id().node_id != self.identity;
+        Ok(Some(vote))
     }
 
+    /// The entries can be read at once. They are on the disk when this returns, unless they are a
+    /// leader's own: then it returns before, and whoever counts copies waits for
+    /// [`written`](LogStore::written). A leader that could commit them alone waits here as well.
     async fn append<I>(
         &mut self,
         entries: I,
@@ -327,22 +422,26 @@ impl RaftLogStorage<Consensus> for LogStore {
         I::IntoIter: Send,
     {
         let entries: Vec<Entry> = entries.into_iter().collect();
+        let Some(last) = entries.last().map(|entry| entry.log_id.index) else {
+            callback.log_io_completed(Ok(()));
+            return Ok(());
+        };
         let rows: Vec<(u64, Vec<u8>)> =
             entries.iter().map(|entry| (entry.log_id.index, encode(entry))).collect();
-        self.write(Box::new(move |transaction| {
+        let write: Write = Box::new(move |transaction| {
             let mut log = transaction.open_table(LOG)?;
             for (index, row) in rows {
                 log.insert(index, row.as_slice())?;
             }
             Ok(())
-        }))
-        .await
-        .map_err(failed(ErrorVerb::Write))?;
-        {
-            let mut recent = self.recent();
-            recent.extend(entries);
-            let surplus = recent.len().saturating_sub(RECENT_ENTRIES);
-            recent.drain(..surplus);
+        });
+        let end = End::At(last);
+        if self.needs_others(&entries) {
+            self.remember(entries);
+            self.queue(Job { durability: Durability::Immediate, write, end, done: None });
+        } else {
+            self.write(end, write).await.map_err(failed(ErrorVerb::Write))?;
+            self.remember(entries);
         }
         callback.log_io_completed(Ok(()));
         Ok(())
@@ -350,22 +449,24 @@ impl RaftLogStorage<Consensus> for LogStore {
 
     async fn truncate(&mut self, since: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index < since.index);
-        self.write(Box::new(move |transaction| {
+        // The newest membership may be among what is cut off.
+        self.role().fewest_voters = 0;
+        let write: Write = Box::new(move |transaction| {
             transaction.open_table(LOG)?.retain_in(since.index.., |_, _| false)?;
             Ok(())
-        }))
-        .await
-        .map_err(failed(ErrorVerb::Delete))
+        });
+        self.write(End::At(since.index.saturating_sub(1)), write)
+            .await
+            .map_err(failed(ErrorVerb::Delete))
     }
 
     async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index > upto.index);
-        self.write(Box::new(move |transaction| {
+        let write: Write = Box::new(move |transaction| {
             transaction.open_table(LOG)?.retain_in(..=upto.index, |_, _| false)?;
             transaction.open_table(FACTS)?.insert(PURGED, encode(&upto).as_slice())?;
             Ok(())
-        }))
-        .await
-        .map_err(failed(ErrorVerb::Delete))
+        });
+        self.write(End::NotBefore(upto.index), write).await.map_err(failed(ErrorVerb::Delete))
     }
 }

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use openraft::{Config, ServerState, SnapshotPolicy, storage::RaftStateMachine};
@@ -45,6 +48,8 @@ struct Inner {
     cluster: watch::Sender<Option<ClusterId>>,
     joining: Mutex<()>,
     workshop: Option<PathBuf>,
+    /// Where the log ended when it was last asked.
+    end_asked: AtomicU64,
 }
 
 /// Where a node stands.
@@ -103,10 +108,21 @@ impl Node {
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
+        let log = LogStore::open(&directory.join("raft.redb"))?;
+        Self::start_master_over(log, directory, secret, timing, observer).await
+    }
+
+    /// The same over a log that is open already.
+    pub async fn start_master_over(
+        log: LogStore,
+        directory: &Path,
+        secret: &Secret,
+        timing: ConsensusSettings,
+        observer: Observer,
+    ) -> Result<(Self, StateReader), StartError> {
         let state = StateStore::open(directory, observer)
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
         let reader = state.reader();
-        let log = LogStore::open(&directory.join("raft.redb"))?;
         let workshop = Some(StateStore::incoming_path(directory));
         let node = Self::start(log, state, secret, config(timing), workshop).await?;
         Ok((node, reader))
@@ -133,7 +149,7 @@ impl Node {
         config: Config,
         workshop: Option<PathBuf>,
     ) -> Result<Self, StartError> {
-        let peers = Peers::new(log.node_id(), secret);
+        let peers = Peers::new(log.clone(), secret);
         let cluster = log.cluster_id().map_err(|error| StartError::Consensus(error.to_string()))?;
         if let Some(cluster) = cluster {
             peers.set_cluster(cluster);
@@ -143,7 +159,9 @@ impl Node {
             .map_err(|error| StartError::Consensus(error.to_string()))?;
         let cluster = watch::Sender::new(cluster);
         let joining = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { raft, log, peers, cluster, joining, workshop }) })
+        let end_asked = AtomicU64::new(0);
+        let inner = Inner { raft, log, peers, cluster, joining, workshop, end_asked };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// This node's id.
@@ -180,7 +198,13 @@ impl Node {
     /// hung disk this does not return. None for an empty log, and when the consensus has stopped.
     pub async fn last_log(&self) -> Option<LogId> {
         self.inner.raft.with_raft_state(|_| ()).await.ok()?;
-        self.inner.log.last_log_id().expect("a failing disk ends this node")
+        let last = self.inner.log.last_log_id().expect("a failing disk ends this node");
+        // The consensus does not wait for what it leads to be written. What was there when this was
+        // last asked has been on its way for long enough.
+        let end = last.map_or(0, |id| id.index);
+        let before = self.inner.end_asked.swap(end, Ordering::Relaxed);
+        self.inner.log.written(before.min(end)).await;
+        last
     }
 
     /// Where this node stands. Like [`last_log`](Self::last_log) it does not return while the

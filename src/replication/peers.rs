@@ -30,6 +30,7 @@ use tonic::{Code, Status};
 use super::{
     Consensus, NodeInfo, Vote, encode,
     link::Link,
+    log_store::LogStore,
     passport::Passport,
     snapshot::{self, Header, SnapshotData},
 };
@@ -53,7 +54,7 @@ pub struct Peers {
 }
 
 struct Shared {
-    own_id: NodeId,
+    log: LogStore,
     passport: Arc<Passport>,
     state: Mutex<State>,
 }
@@ -77,10 +78,10 @@ pub struct Contact {
 }
 
 impl Peers {
-    /// For the node `own_id`.
-    pub fn new(own_id: NodeId, secret: &Secret) -> Self {
+    /// For the node that keeps `log`.
+    pub fn new(log: LogStore, secret: &Secret) -> Self {
         let passport = Arc::new(Passport::new(secret));
-        Self { shared: Arc::new(Shared { own_id, passport, state: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { log, passport, state: Mutex::default() }) }
     }
 
     /// From now on calls name this cluster.
@@ -92,7 +93,7 @@ impl Peers {
     /// called, so that it can be called without delay.
     pub fn set_address(&self, node: NodeId, address: String) {
         let mut state = self.state();
-        let is_callable = node != self.shared.own_id && self.shared.passport.is_complete();
+        let is_callable = node != self.shared.log.node_id() && self.shared.passport.is_complete();
         // An address that is none is told to whoever calls.
         if is_callable && let Ok(link) = self.shared.link(&mut state, node, &address) {
             link.open();
@@ -166,7 +167,7 @@ type CallError = RPCError<NodeId, NodeInfo, RaftError<NodeId>>;
 
 impl Connection {
     fn timed_out(&self, action: RPCTypes, limit: Duration) -> Timeout<NodeId> {
-        Timeout { action, id: self.peers.shared.own_id, target: self.target, timeout: limit }
+        Timeout { action, id: self.peers.shared.log.node_id(), target: self.target, timeout: limit }
     }
 
     async fn call<T: DeserializeOwned>(
@@ -190,13 +191,18 @@ fn unreachable(status: &Status) -> CallError {
 }
 
 impl RaftNetwork<Consensus> for Connection {
+    /// An answer tells that another node has the log up to some entry. It is held back until this
+    /// node has that too: its own copy is counted from the beginning.
     async fn append_entries(
         &mut self,
         rpc: AppendEntriesRequest<Consensus>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<NodeId>, CallError> {
+        let sent = rpc.entries.last().map(|entry| entry.log_id).or(rpc.prev_log_id);
         let call = Call::Append(encode(&rpc).into());
-        self.call(RPCTypes::AppendEntries, option.hard_ttl(), call).await
+        let answer = self.call(RPCTypes::AppendEntries, option.hard_ttl(), call).await?;
+        self.peers.shared.log.written(sent.map_or(0, |last| last.index)).await;
+        Ok(answer)
     }
 
     async fn vote(

@@ -17,6 +17,7 @@ use tonic::{
     transport::Channel,
 };
 
+use super::slow_disk::SlowDisk;
 use crate::{
     credentials::Guard,
     domain::{ClusterId, NodeId},
@@ -75,6 +76,21 @@ impl Member {
     pub async fn master(name: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (node, state) = start_master(directory.path()).await.expect("started");
+        Self::new(name, node, Some(state), directory).await
+    }
+
+    /// A master whose log is on `disk`.
+    pub async fn master_on(disk: &SlowDisk, name: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let secret = Secret::new(SECRET);
+        let started = Node::start_master_over(
+            disk.log(),
+            directory.path(),
+            &secret,
+            TIMING,
+            Arc::new(|_| {}),
+        );
+        let (node, state) = started.await.expect("started");
         Self::new(name, node, Some(state), directory).await
     }
 
@@ -177,8 +193,13 @@ impl Member {
 
 /// A cluster of so many masters and a witness, of which the first master leads and all vote.
 pub async fn cluster(masters: usize) -> (Vec<Member>, Member) {
-    let mut members = Vec::new();
-    for number in 1..=masters {
+    cluster_led_by(Member::master("server-1").await, masters).await
+}
+
+/// The same, of which `first` is the first.
+pub async fn cluster_led_by(first: Member, masters: usize) -> (Vec<Member>, Member) {
+    let mut members = vec![first];
+    for number in 2..=masters {
         members.push(Member::master(&format!("server-{number}")).await);
     }
     let witness = Member::witness().await;

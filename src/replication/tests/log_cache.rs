@@ -1,6 +1,7 @@
 //! The log compared with a plain vector: whatever was appended, truncated and purged, reading gives
 //! the same from memory and from the disk.
 
+use futures::FutureExt as _;
 use openraft::{
     RaftLogReader as _,
     storage::{RaftLogStorage as _, RaftLogStorageExt as _},
@@ -102,6 +103,8 @@ async fn agrees(steps: Vec<Step>) {
         take(&step, &mut log, &mut model).await;
         let last = log.last_log_id().expect("read").map_or(0, |log_id| log_id.index);
         assert_eq!(last + 1, model.end(), "{step:?}");
+        assert!(log.written(last).now_or_never().is_some(), "{step:?}");
+        assert!(log.written(last + 1).now_or_never().is_none(), "{step:?}");
     }
     let all = log.try_get_log_entries(..).await.expect("read");
     assert_eq!(encode(&all), encode(&model.entries));

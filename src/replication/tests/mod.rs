@@ -1,5 +1,6 @@
 //! Tests of the replication: `suite` is the consensus library's own for stores, `stores` and
 //! `snapshots` are about what crashes leave behind, `log_cache` compares the log with a plain vector,
+//! `own_disk` is about a leader whose disk is slower than the others' (`slow_disk`),
 //! `admission`, `links`, `elections`, `writing` and `membership` run whole nodes (`cluster`) over
 //! loopback.
 
@@ -10,6 +11,8 @@ pub(crate) mod entries;
 mod links;
 mod log_cache;
 mod membership;
+mod own_disk;
+mod slow_disk;
 mod snapshots;
 mod stores;
 mod suite;

@@ -45,6 +45,21 @@ async fn an_election_that_was_won_may_be_forgotten_until_its_leader_has_written(
 }
 
 #[tokio::test]
+async fn a_leader_that_starts_again_follows() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (node, _state) = start_master(directory.path()).await.expect("started");
+    let own = node.id();
+    node.stop().await;
+    drop(node);
+    let mut log = open_log(crash(&directory).path());
+    log.save_vote(&Vote::new_committed(3, own)).await.expect("saved");
+    log.blocking_append([blank(3, 1)]).await.expect("appended");
+    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new(3, own)));
+    log.save_vote(&Vote::new_committed(4, own + 1)).await.expect("saved");
+    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new_committed(4, own + 1)));
+}
+
+#[tokio::test]
 async fn truncation_and_purge_survive_a_crash_right_after() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut log = open_log(directory.path());

@@ -1,0 +1,66 @@
+//! A log on a disk that takes nothing while it is told to hang.
+
+use std::{
+    io,
+    sync::{Arc, Condvar, Mutex},
+};
+
+use redb::{Database, StorageBackend, backends::InMemoryBackend};
+
+use crate::replication::log_store::LogStore;
+
+/// Handle on the disk; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct SlowDisk {
+    hangs: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl SlowDisk {
+    /// A new log on this disk.
+    pub fn log(&self) -> LogStore {
+        let backend = Backend { memory: InMemoryBackend::new(), disk: self.clone() };
+        let database = Database::builder().create_with_backend(backend).expect("in memory");
+        LogStore::over(database).expect("the log opens")
+    }
+
+    /// Whether writes wait from now on.
+    pub fn hang(&self, hangs: bool) {
+        let (state, changed) = &*self.hangs;
+        *state.lock().expect("no panic") = hangs;
+        changed.notify_all();
+    }
+
+    fn pass(&self) {
+        let (state, changed) = &*self.hangs;
+        let _passed = changed.wait_while(state.lock().expect("no panic"), |hangs| *hangs);
+    }
+}
+
+#[derive(Debug)]
+struct Backend {
+    memory: InMemoryBackend,
+    disk: SlowDisk,
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> Result<u64, io::Error> {
+        self.memory.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        self.memory.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        self.memory.set_len(len)
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        self.disk.pass();
+        self.memory.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        self.memory.write(offset, data)
+    }
+}
