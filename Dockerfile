@@ -9,6 +9,8 @@ ARG DEBIAN_IMAGE=debian:bookworm-slim
 # --- the program --------------------------------------------------------------------------------
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
+# `dev` takes half the time to build.
+ARG PROFILE=release
 
 # The dependencies, a layer of their own: it is made anew only when they change. Cargo wants to see
 # every target that the manifest names; tests and benches are not in the context, so they go.
@@ -17,7 +19,7 @@ RUN sed -i '/^\[\[\(test\|bench\)\]\]/,/^$/d' Cargo.toml \
     && mkdir src \
     && echo 'fn main() {}' | tee build.rs > src/main.rs \
     && touch src/lib.rs \
-    && cargo build --release --locked \
+    && cargo build --profile "$PROFILE" --locked \
     && rm -r build.rs src
 
 # Cargo goes by the time of change, and files keep theirs when copied: the stand-ins are newer.
@@ -25,8 +27,8 @@ COPY build.rs ./
 COPY proto proto
 COPY src src
 RUN touch build.rs src/lib.rs src/main.rs \
-    && cargo build --release --locked --bin tinysns \
-    && objcopy --compress-debug-sections target/release/tinysns /tinysns
+    && cargo build --profile "$PROFILE" --locked --bin tinysns \
+    && objcopy --compress-debug-sections target/*/tinysns /tinysns
 
 # --- what runs ----------------------------------------------------------------------------------
 FROM ${DEBIAN_IMAGE}

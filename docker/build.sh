@@ -3,11 +3,14 @@
 # BuildKit where a docker client here can drive it and by the classic builder elsewhere.
 #
 #   sh docker/build.sh [TAG]      TAG is tinysns:latest unless said otherwise
+#
+# PROFILE from the environment is the profile that cargo builds with: release unless said otherwise.
 
 set -eu
 
 cd "$(dirname "$0")/.."
 TAG=${1:-tinysns:latest}
+PROFILE=${PROFILE:-release}
 
 sh docker/base-images.sh
 
@@ -22,7 +25,7 @@ drives_buildkit() { # client
 
 for client in docker /usr/bin/docker; do
     if drives_buildkit "$client"; then
-        DOCKER_BUILDKIT=1 exec "$client" build --tag "$TAG" .
+        DOCKER_BUILDKIT=1 exec "$client" build --build-arg "PROFILE=$PROFILE" --tag "$TAG" .
     fi
 done
-DOCKER_BUILDKIT=0 exec docker build --tag "$TAG" .
+DOCKER_BUILDKIT=0 exec docker build --build-arg "PROFILE=$PROFILE" --tag "$TAG" .

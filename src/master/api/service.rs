@@ -61,17 +61,20 @@ impl Api {
         &self,
         request: Request<SetPasswordRequest>,
     ) -> Result<SetPasswordReply, Refused> {
-        let user = self.caller(request.metadata())?.user;
-        let SetPasswordRequest { request_id, current_password, new_password } =
-            request.into_inner();
+        let (metadata, _, message) = request.into_parts();
+        self.caller(&metadata)?;
+        let SetPasswordRequest { request_id, current_password, new_password } = message;
         check_length(&current_password)?;
         check_length(&new_password)?;
         let request = parse::request_id(request_id)?;
-        let account = self.view().await?.account(user).map_err(|error| Refused::broken(&error))?;
-        let account = account.ok_or(Refusal::NoSuchAccount)?;
+        // A new leader learns only now what was acknowledged before it led: this very change may be
+        // among that, and have ended the session. Whose session it was has another proof to try.
+        self.view().await?;
+        let account = self.caller(&metadata)?;
         self.prove(&account, current_password).await?;
         let password_hash = self.hash(new_password).await;
-        done(&self.submit(Command::SetPassword { user, request, password_hash }).await?)?;
+        let change = Command::SetPassword { user: account.user, request, password_hash };
+        done(&self.submit(change).await?)?;
         Ok(SetPasswordReply {})
     }
 
