@@ -159,7 +159,8 @@ impl Election {
                 deadline: now + self.patience(),
             };
         }
-        if let Phase::Probing { asked, answered, enough, .. } = &self.phase {
+        if let Phase::Probing { asked, answered, enough, .. } = &mut self.phase {
+            answered.retain(|node| candidates.iter().any(|who| who.node == *node));
             let runs = || masters().filter(|who| asked.contains(&who.node));
             let has_answered = |who: &&Candidate| answered.contains(&who.node);
             let answers = runs().filter(has_answered).count();

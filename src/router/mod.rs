@@ -61,7 +61,8 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     tracing::info!(port = clients.port(), witness_port = peers.port(), "router is up");
     let (directives, obeyed) = mpsc::channel(hub::DIRECTIVES_WAITING);
     let (hub, handle) = Hub::new(witness.clone(), directives, settings.down_after, place);
-    let witness_reports = witness::run(witness.clone(), handle.clone(), obeyed);
+    // Without its witness, should the disk break, a router still finds its way for clients.
+    tokio::spawn(witness::run(witness.clone(), handle.clone(), obeyed));
 
     let guard = Guard(settings.secret.clone());
     let (health_reporter, health) = tonic_health::server::health_reporter();
@@ -84,7 +85,6 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
 
     let outcome = tokio::select! {
         () = hub.run() => Ok(()),
-        () = witness_reports => Ok(()),
         served = serving::serve(clients, public, NODE_STREAMS, stop.clone()) => served,
         served = serving::serve(peers, internal, NODE_STREAMS, stop.clone()) => served,
     };

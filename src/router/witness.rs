@@ -41,3 +41,85 @@ async fn progress(node: &Node, probe: u64) -> Progress {
     let Standing { term, last_log, applied, leading, voter, voters } = node.standing().await;
     Progress { term, last_log, applied, leading, voter, voters, cluster: node.cluster(), probe }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::{
+        replication::tests::{
+            cluster::{CLUSTER, DEADLINE, Member, cluster},
+            entries::{account, name, view},
+        },
+        router::{
+            hub::{Hub, Place, Session},
+            registry::Hello,
+        },
+    };
+
+    const PATIENT: Duration = Duration::from_mins(1);
+
+    fn hello(master: &Member) -> Hello {
+        Hello {
+            node: master.id(),
+            name: master.info.name.clone(),
+            cluster: Some(CLUSTER),
+            client_address: "nowhere:1".to_owned(),
+            peer_address: master.info.peer_address.clone(),
+            pid: 1,
+            reboots: 0,
+        }
+    }
+
+    /// Reports and obeys for a master.
+    async fn report(node: Node, hub: Handle, Session { id, mut directives }: Session) {
+        let mut server = node.raft().server_metrics();
+        let mut probe = 0;
+        loop {
+            hub.progress(id, progress(&node, probe).await).await;
+            server.borrow_and_update();
+            tokio::select! {
+                changed = server.changed() => changed.expect("runs"),
+                directive = directives.recv() => match directive.and_then(|said| said.directive) {
+                    Some(directive::Directive::Probe(asked)) => probe = asked.number,
+                    Some(directive::Directive::Stand(_)) => node.stand().await,
+                    Some(_) => {}
+                    None => return,
+                },
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_master_serves_what_only_the_witness_had() {
+        let (mut masters, witness) = cluster(2).await;
+        masters[1].cut();
+        let written = masters[0].writes().submit(account("ann")).await;
+        written.expect("acknowledged by the leader and the witness");
+        masters[0].kill().await;
+        masters[1].heal().await;
+        for (from, to) in [(&witness, &masters[1]), (&masters[1], &witness)] {
+            from.node.peers().set_address(to.id(), to.info.peer_address.clone());
+        }
+
+        let (directives, obeyed) = mpsc::channel(8);
+        let place = Place { address: "nowhere:2".to_owned(), witness_port: 0 };
+        let (hub, handle) = Hub::new(witness.node.clone(), directives, PATIENT, place);
+        tokio::spawn(hub.run());
+        tokio::spawn(run(witness.node.clone(), handle.clone(), obeyed));
+        let session = handle.open(hello(&masters[1])).await.expect("the hub runs");
+        tokio::spawn(report(masters[1].node.clone(), handle.clone(), session));
+
+        let mut location = handle.location();
+        let serves = location.wait_for(|now| now.available.is_some());
+        let serves = timeout(DEADLINE, serves).await.expect("in time").expect("the hub runs");
+        let available = serves.available.as_ref().map(|server| server.name.as_str());
+        assert_eq!(available, Some("server-2"));
+        masters[1].reads().confirm().await.expect("it leads");
+        let found = view(masters[1].state()).account_by_name(&name("ann")).expect("readable");
+        assert!(found.is_some(), "what was acknowledged is there");
+    }
+}

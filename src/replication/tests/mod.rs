@@ -5,7 +5,7 @@
 //! loopback.
 
 mod admission;
-mod cluster;
+pub(crate) mod cluster;
 mod elections;
 pub(crate) mod entries;
 mod links;

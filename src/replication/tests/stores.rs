@@ -4,8 +4,9 @@ use openraft::{
     LogState, RaftLogReader as _, RaftSnapshotBuilder as _, Vote,
     storage::{RaftLogStorage as _, RaftLogStorageExt as _, RaftStateMachine as _},
 };
+use tokio::time::timeout;
 
-use super::cluster::start_master;
+use super::cluster::{DEADLINE, start_master};
 use super::entries::{applied, blank, crash, dump, history, log_id, open_log, open_state, view};
 use crate::{
     domain::ClusterId,
@@ -85,6 +86,7 @@ async fn a_log_that_was_purged_whole_remembers_where_it_ended() {
     log.purge(log_id(2, 9)).await.expect("purged");
     for mut log in [log, open_log(crash(&directory).path())] {
         assert_eq!(log.last_log_id().expect("read"), Some(log_id(2, 9)));
+        timeout(DEADLINE, log.written(9)).await.expect("all that there is to be written");
         let state = log.get_log_state().await.expect("read");
         assert_eq!(state.last_log_id, Some(log_id(2, 9)));
         log.blocking_append([blank(2, 10)]).await.expect("appended");
