@@ -55,3 +55,45 @@ fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, roster: &Roster) -> Location 
         .collect();
     Location { available, term: metrics.current_term, masters }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        sync::Arc,
+    };
+
+    use openraft::Membership;
+
+    use super::*;
+    use crate::replication::StoredMembership;
+
+    /// Where the available server is while `leader` leads, of master 1, which looks, master 2 and
+    /// the witness 3.
+    fn seen(leader: NodeId, state: ServerState) -> Option<String> {
+        let info = |id: NodeId| NodeInfo {
+            name: format!("node-{id}"),
+            witness: id == 3,
+            ..NodeInfo::default()
+        };
+        let nodes: BTreeMap<_, _> = (1..=3).map(|id| (id, info(id))).collect();
+        let membership = Membership::new(vec![BTreeSet::from([1, 2, 3])], nodes);
+        let metrics = RaftMetrics {
+            current_leader: Some(leader),
+            state,
+            membership_config: Arc::new(StoredMembership::new(None, membership)),
+            ..RaftMetrics::new_initial(1)
+        };
+        let location = locate(&metrics, &Roster::default());
+        assert_eq!(location.masters.len(), 2, "a witness is no master");
+        location.available.map(|server| server.name)
+    }
+
+    #[test]
+    fn the_master_that_leads_is_available_and_a_witness_never_is() {
+        assert_eq!(seen(2, ServerState::Follower).as_deref(), Some("node-2"));
+        assert_eq!(seen(1, ServerState::Leader).as_deref(), Some("node-1"));
+        assert_eq!(seen(1, ServerState::Follower), None, "it led before");
+        assert_eq!(seen(3, ServerState::Follower), None);
+    }
+}

@@ -406,6 +406,20 @@ fn where_all_answer_late_the_first_to_answer_stands_at_once() {
 }
 
 #[test]
+fn an_answer_counts_no_more_when_its_giver_leaves() {
+    let mut story = Story::settled(3);
+    story.hang(3);
+    story.lose(1);
+    story.answer(2);
+    story.leave(2);
+    story.pass(ms(25));
+    assert!(story.stood().is_empty());
+    assert!(story.registry.next_tick() > story.now, "there is nothing to be done at once");
+    story.answer(3);
+    assert_eq!(story.stood(), [3]);
+}
+
+#[test]
 fn when_the_chosen_one_dies_the_next_is_asked_at_once() {
     let mut story = Story::settled(4);
     story.lose(1);
