@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` is the map; every folder's `mod.rs` is the map of that folder.
 
+pub mod ansi;
 pub mod classic;
 pub mod cli;
 pub mod client;

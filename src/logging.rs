@@ -3,13 +3,17 @@
 //! Starts no thread, so that a supervisor may set it up before it forks.
 
 use std::{
+    env,
     io::{self, IsTerminal as _},
     panic, process,
 };
 
 use tracing_subscriber::EnvFilter;
 
-use crate::settings::{LogFormat, LogSettings};
+use crate::{
+    ansi,
+    settings::{LogFormat, LogSettings},
+};
 
 /// Sets up logging for the rest of the process's life.
 pub fn start(settings: &LogSettings) {
@@ -17,7 +21,10 @@ pub fn start(settings: &LogSettings) {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match settings.format {
         LogFormat::Json => lines.json().flatten_event(true).init(),
-        LogFormat::Text => lines.with_ansi(colourful()).init(),
+        LogFormat::Text => {
+            let is_terminal = io::stderr().is_terminal();
+            lines.with_ansi(ansi::wants_colour(is_terminal, |name| env::var_os(name))).init();
+        }
     }
 }
 
@@ -29,10 +36,4 @@ pub fn end_the_process_on_panic() {
         report(info);
         process::abort();
     }));
-}
-
-/// By the convention of <https://no-color.org>, an empty `NO_COLOR` does not count.
-fn colourful() -> bool {
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stderr().is_terminal() && !no_colour
 }

@@ -101,17 +101,17 @@ pub async fn run(
     tasks.spawn(founding::run(node.clone(), state.clone(), writes.clone(), ended.clone()));
     tasks.spawn(delivery.clone().close_on_demotion(node.clone(), ended.clone()));
 
-    let api = Api::new(
-        node.clone(),
-        state.clone(),
+    let api = Api {
+        node: node.clone(),
+        state: state.clone(),
         writes,
         reads,
-        delivery.clone(),
-        Sessions::new(state, settings.limits.session_lifetime),
-        Passwords::default(),
-        location.clone(),
-        settings.limits.clone(),
-    );
+        delivery: delivery.clone(),
+        sessions: Sessions::new(state, settings.limits.session_lifetime),
+        passwords: Passwords::default(),
+        location: location.clone(),
+        limits: settings.limits.clone(),
+    };
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<SocialServiceServer<Api>>().await;
     let public =

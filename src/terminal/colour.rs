@@ -1,13 +1,4 @@
-//! Whether colours are wanted, and which ones words have. Pure.
-
-use std::ffi::OsString;
-
-/// Whether to print in colour: on a terminal that can, for a person who has not asked for none
-/// (<https://no-color.org>). `variable` looks up the environment.
-pub fn is_wanted(is_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
-    let set = |name| variable(name).filter(|value| !value.is_empty());
-    is_terminal && set("NO_COLOR").is_none() && set("TERM").is_some_and(|name| name != "dumb")
-}
+//! Which colours words have. Pure.
 
 /// Paints words, or leaves them as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,29 +35,6 @@ impl Paint {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn colours_are_for_terminals_that_have_them_and_people_who_want_them() {
-        for (is_terminal, term, no_color, wanted) in [
-            (true, Some("xterm"), None, true),
-            (true, Some("xterm"), Some(""), true),
-            (true, Some("xterm"), Some("1"), false),
-            (true, Some("xterm"), Some("0"), false),
-            (true, Some("dumb"), None, false),
-            (true, Some(""), None, false),
-            (true, None, None, false),
-            (false, Some("xterm"), None, false),
-            (false, None, Some("1"), false),
-        ] {
-            let variable = |name: &str| match name {
-                "TERM" => term.map(OsString::from),
-                "NO_COLOR" => no_color.map(OsString::from),
-                _ => None,
-            };
-            let case = (is_terminal, term, no_color);
-            assert_eq!(is_wanted(is_terminal, variable), wanted, "{case:?}");
-        }
-    }
 
     #[test]
     fn paint_changes_nothing_but_the_colour() {

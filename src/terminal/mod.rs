@@ -17,7 +17,7 @@
 //! | `hidden` | reads a line without showing it |
 //! | `history` | where the lines typed are kept |
 //! | `completion` | completes commands and names |
-//! | `colour` | pure: whether colours are wanted, and which ones words have |
+//! | `colour` | pure: which colours words have |
 //! | `screen` | where words go, also while a line is being edited |
 //! | `signals` | those that end the client, once the terminal is as it was |
 //!
@@ -55,6 +55,7 @@ use tokio::time;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
+    ansi,
     client::{Client, ClientError, ClientOptions, ListKind},
     settings::TerminalSettings,
 };
@@ -91,7 +92,9 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
         names,
         form,
         is_edited,
-        is_full_screen: is_edited && settings.full_screen && has_a_screen(),
+        is_full_screen: is_edited
+            && settings.full_screen
+            && ansi::is_understood(|name| env::var_os(name)),
         is_strict: settings.json || settings.command.is_some(),
         code: ExitCode::SUCCESS,
     };
@@ -115,7 +118,7 @@ fn surroundings(settings: &TerminalSettings, names: &Names) -> (Form, bool, Inpu
     if settings.json {
         return (Form::Json, false, unedited(), Notices::between_answers());
     }
-    let is_wanted = colour::is_wanted(writes, |name| env::var_os(name));
+    let is_wanted = ansi::wants_colour(writes, |name| env::var_os(name));
     let form = Form::Words(Paint { is_wanted });
     let editor = (reads && writes && settings.command.is_none())
         .then(|| input::edited(names.clone(), history::file(&settings.history_file)))
@@ -125,11 +128,6 @@ fn surroundings(settings: &TerminalSettings, names: &Names) -> (Form, bool, Inpu
         // Not a terminal, or one that cannot be edited on.
         None => (form, false, unedited(), Notices::plain()),
     }
-}
-
-/// Whether the terminal can do more than print line after line.
-fn has_a_screen() -> bool {
-    env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
 }
 
 /// The first line of `file`.

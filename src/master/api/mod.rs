@@ -36,34 +36,18 @@ use crate::{
 
 /// What the calls work with.
 pub struct Api {
-    node: Node,
-    state: StateReader,
-    writes: Writes,
-    reads: Reads,
-    delivery: Delivery,
-    sessions: Sessions,
-    passwords: Passwords,
-    location: watch::Receiver<Location>,
-    limits: Limits,
+    pub(super) node: Node,
+    pub(super) state: StateReader,
+    pub(super) writes: Writes,
+    pub(super) reads: Reads,
+    pub(super) delivery: Delivery,
+    pub(super) sessions: Sessions,
+    pub(super) passwords: Passwords,
+    pub(super) location: watch::Receiver<Location>,
+    pub(super) limits: Limits,
 }
 
 impl Api {
-    /// The API of one master.
-    #[expect(clippy::too_many_arguments, reason = "each part is made once, in one place")]
-    pub fn new(
-        node: Node,
-        state: StateReader,
-        writes: Writes,
-        reads: Reads,
-        delivery: Delivery,
-        sessions: Sessions,
-        passwords: Passwords,
-        location: watch::Receiver<Location>,
-        limits: Limits,
-    ) -> Self {
-        Self { node, state, writes, reads, delivery, sessions, passwords, location, limits }
-    }
-
     /// Refuses where this master is not the available server.
     fn available(&self) -> Result<(), Refused> {
         if self.node.leads() { Ok(()) } else { Err(self.elsewhere()) }

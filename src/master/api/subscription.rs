@@ -74,9 +74,13 @@ impl Subscription {
     }
 
     fn read(&self) -> Result<(Vec<Post>, bool, PostId), redb::Error> {
-        let view = View::open(&self.state.read()?)?;
+        let view = self.view()?;
         let (posts, more) = view.timeline(self.user, Cursor::After(self.cursor), CATCH_UP_PAGE)?;
         Ok((posts, more, view.newest_post()))
+    }
+
+    fn view(&self) -> Result<View, redb::Error> {
+        View::open(&self.state.read()?)
     }
 
     async fn follow(&mut self) -> Ended {
@@ -111,9 +115,8 @@ impl Subscription {
     async fn tell_position(&mut self) -> Result<(), Ended> {
         // A post is in the queue before its transaction is left by the thread that applied it; so
         // what the state counts and the queue does not hold is no part of this timeline.
-        let newest = self.read().map(|(_, _, newest)| newest);
-        if let (Ok(newest), true) = (newest, self.inbox.is_empty()) {
-            self.cursor = self.cursor.max(newest);
+        if let (Ok(view), true) = (self.view(), self.inbox.is_empty()) {
+            self.cursor = self.cursor.max(view.newest_post());
         }
         self.send(Event::Position(self.cursor)).await
     }

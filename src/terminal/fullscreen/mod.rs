@@ -43,8 +43,9 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::{colour, sanitise};
+use super::sanitise;
 use crate::{
+    ansi,
     client::{Client, ClientError, Cursor, InUse, Page, Subscription},
     host::clock,
 };
@@ -74,7 +75,7 @@ type UnderWay = Pin<Box<dyn Future<Output = Event> + Send>>;
 /// Shows the timeline until the person leaves it. Fails where the terminal does.
 pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io::Result<End> {
     let mut tty = Tty::take()?;
-    let colours = colour::is_wanted(true, |name| env::var_os(name));
+    let colours = ansi::wants_colour(true, |name| env::var_os(name));
     let user = sanitise::line(&client.username().unwrap_or_default());
     let mut model = Model::new(user, page, tty.size()?, clock::now());
     let mut sources = Sources::new(client, subscription);
