@@ -51,8 +51,8 @@ mod tests {
     use super::*;
     use crate::{
         replication::tests::{
-            cluster::{CLUSTER, DEADLINE, Member, cluster},
-            entries::{account, name, view},
+            cluster::{CLUSTER, DEADLINE, Member, only_the_witness_knows},
+            entries::{name, view},
         },
         router::{
             hub::{Hub, Place, Session},
@@ -95,31 +95,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_master_serves_what_only_the_witness_had() {
-        let (mut masters, witness) = cluster(2).await;
-        masters[1].cut();
-        let written = masters[0].writes().submit(account("ann")).await;
-        written.expect("acknowledged by the leader and the witness");
-        masters[0].kill().await;
-        masters[1].heal().await;
-        for (from, to) in [(&witness, &masters[1]), (&masters[1], &witness)] {
-            from.node.peers().set_address(to.id(), to.info.peer_address.clone());
-        }
+        let (master, witness) = only_the_witness_knows().await;
 
         let (directives, obeyed) = mpsc::channel(8);
         let place = Place { address: "nowhere:2".to_owned(), witness_port: 0 };
         let (hub, handle) = Hub::new(witness.node.clone(), directives, PATIENT, place);
         tokio::spawn(hub.run());
         tokio::spawn(run(witness.node.clone(), handle.clone(), obeyed));
-        let session = handle.open(hello(&masters[1])).await.expect("the hub runs");
-        tokio::spawn(report(masters[1].node.clone(), handle.clone(), session));
+        let session = handle.open(hello(&master)).await.expect("the hub runs");
+        tokio::spawn(report(master.node.clone(), handle.clone(), session));
 
         let mut location = handle.location();
         let serves = location.wait_for(|now| now.available.is_some());
         let serves = timeout(DEADLINE, serves).await.expect("in time").expect("the hub runs");
         let available = serves.available.as_ref().map(|server| server.name.as_str());
         assert_eq!(available, Some("server-2"));
-        masters[1].reads().confirm().await.expect("it leads");
-        let found = view(masters[1].state()).account_by_name(&name("ann")).expect("readable");
+        master.reads().confirm().await.expect("it leads");
+        let found = view(master.state()).account_by_name(&name("ann")).expect("readable");
         assert!(found.is_some(), "what was acknowledged is there");
     }
 }

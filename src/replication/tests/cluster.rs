@@ -17,7 +17,7 @@ use tonic::{
     transport::Channel,
 };
 
-use super::slow_disk::SlowDisk;
+use super::{entries::account, slow_disk::SlowDisk};
 use crate::{
     credentials::Guard,
     domain::{ClusterId, NodeId},
@@ -217,6 +217,22 @@ pub async fn cluster_led_by(first: Member, masters: usize) -> (Vec<Member>, Memb
         other.level_with(first).await;
     }
     (members, witness)
+}
+
+/// What is left of two masters and a witness: the leader is dead, and of the account "ann", which
+/// it made and acknowledged, only the witness knows.
+pub async fn only_the_witness_knows() -> (Member, Member) {
+    let (mut masters, witness) = cluster(2).await;
+    masters[1].cut();
+    let written = masters[0].writes().submit(account("ann")).await;
+    written.expect("acknowledged by the leader and the witness");
+    masters[0].kill().await;
+    let mut master = masters.pop().expect("two were made");
+    master.heal().await;
+    for (from, to) in [(&witness, &master), (&master, &witness)] {
+        from.node.peers().set_address(to.id(), to.info.peer_address.clone());
+    }
+    (master, witness)
 }
 
 /// The roster that a router would publish.

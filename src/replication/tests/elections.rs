@@ -6,7 +6,7 @@ use openraft::{
 };
 
 use super::{
-    cluster::{DEADLINE, Member, cluster},
+    cluster::{DEADLINE, Member, cluster, only_the_witness_knows},
     entries::{account, publish, view},
 };
 use crate::{
@@ -102,29 +102,21 @@ async fn a_false_alarm_costs_a_change_of_leaders_and_no_data() {
 
 #[tokio::test]
 async fn what_only_the_witness_has_of_a_dead_leader_it_hands_over() {
-    let (mut masters, witness) = cluster(2).await;
-    masters[1].cut();
-    let written = masters[0].writes().submit(account("ann")).await;
-    written.expect("acknowledged by the leader and the witness");
-    masters[0].kill().await;
-    masters[1].heal().await;
-    for (from, to) in [(&witness, &masters[1]), (&masters[1], &witness)] {
-        from.node.peers().set_address(to.id(), to.info.peer_address.clone());
-    }
+    let (master, witness) = only_the_witness_knows().await;
 
-    let own_vote = masters[1].node.standing().await.term + 1;
-    masters[1].node.stand().await;
+    let own_vote = master.node.standing().await.term + 1;
+    master.node.stand().await;
     let refused = witness.node.raft().wait(Some(DEADLINE));
     refused.metrics(|now| now.current_term >= own_vote, "was asked").await.expect("in time");
-    assert!(!masters[1].node.leads(), "the witness knows better");
+    assert!(!master.node.leads(), "the witness knows better");
 
     witness.node.stand().await;
     witness.leads().await;
-    masters[1].level_with(&witness).await;
-    masters[1].node.stand().await;
-    masters[1].leads().await;
-    masters[1].writes().submit(account("bob")).await.expect("written");
-    let names = view(masters[1].state()).users(None, 9).expect("read").names;
+    master.level_with(&witness).await;
+    master.node.stand().await;
+    master.leads().await;
+    master.writes().submit(account("bob")).await.expect("written");
+    let names = view(master.state()).users(None, 9).expect("read").names;
     assert_eq!(names.iter().map(UserName::as_str).collect::<Vec<_>>(), ["ann", "bob"]);
 }
 

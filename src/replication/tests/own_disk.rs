@@ -1,6 +1,9 @@
 //! A leader's own disk: the followers do not wait for it, and everyone else does.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use openraft::{
     CommittedLeaderId, EntryPayload, Membership, Vote,
@@ -27,8 +30,7 @@ fn membership(leader: NodeId, index: u64, parts: &[&[NodeId]]) -> Entry {
     let parts: Vec<BTreeSet<NodeId>> =
         parts.iter().map(|part| part.iter().copied().collect()).collect();
     let nodes = parts.iter().flatten().map(|id| (*id, NodeInfo::default()));
-    let membership =
-        Membership::new(parts.clone(), nodes.collect::<std::collections::BTreeMap<_, _>>());
+    let membership = Membership::new(parts.clone(), nodes.collect::<BTreeMap<_, _>>());
     Entry {
         log_id: LogId::new(CommittedLeaderId::new(3, leader), index),
         payload: EntryPayload::Membership(membership),
