@@ -22,7 +22,7 @@ use crate::{
     host::net,
     replication::{
         NodeInfo,
-        node::{Node, Standing},
+        node::{self, Node},
         reconcile::{Listed, Roster},
     },
     settings::MasterSettings,
@@ -318,8 +318,8 @@ impl Reporter {
     /// Where this master stands. A consensus that waits for a hung disk does not answer, and so the
     /// report fails to come, as it should.
     async fn progress(&self, probe: u64) -> Progress {
-        let Standing { term, last_log, applied, leading, voter, voters } =
-            self.node.standing().await;
+        let node::Progress { term, last_log, applied, leading, voter, voters, cluster, probe } =
+            self.node.progress(probe).await;
         Progress {
             term,
             last_log_term: last_log.0,
@@ -328,7 +328,7 @@ impl Reporter {
             leading,
             voter,
             voters,
-            cluster_id: self.node.cluster().map_or(String::new(), |id| id.to_string()),
+            cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
             probe,
         }
     }

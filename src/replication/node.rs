@@ -52,21 +52,25 @@ struct Inner {
     end_asked: AtomicU64,
 }
 
-/// Where a node stands.
-#[derive(Clone, Debug)]
-pub struct Standing {
+/// Where a node stands, as the router hears of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
     /// The term it knows.
     pub term: u64,
     /// Term and index of its last log entry; zeros for an empty log.
     pub last_log: (u64, u64),
     /// Index of the last entry that it applied; 0 for none.
     pub applied: u64,
-    /// It leads.
+    /// It leads the consensus.
     pub leading: bool,
     /// It votes, by the membership it knows.
     pub voter: bool,
-    /// Who votes, where it leads.
+    /// Who votes, from a leader.
     pub voters: Vec<NodeId>,
+    /// The cluster it belongs to by now.
+    pub cluster: Option<ClusterId>,
+    /// The newest probe it has seen.
+    pub probe: u64,
 }
 
 /// The node could not be started.
@@ -207,20 +211,22 @@ impl Node {
         last
     }
 
-    /// Where this node stands. Like [`last_log`](Self::last_log) it does not return while the
-    /// consensus waits for a hung disk.
-    pub async fn standing(&self) -> Standing {
+    /// Where this node stands, having seen the router's `probe`. Like [`last_log`](Self::last_log) it
+    /// does not return while the consensus waits for a hung disk.
+    pub async fn progress(&self, probe: u64) -> Progress {
         let last_log = self.last_log().await;
         let metrics = self.inner.raft.metrics().borrow().clone();
         let leading = metrics.state == ServerState::Leader;
         let voters: Vec<NodeId> = metrics.membership_config.membership().voter_ids().collect();
-        Standing {
+        Progress {
             term: metrics.current_term,
             last_log: last_log.map_or((0, 0), |id| (id.leader_id.term, id.index)),
             applied: metrics.last_applied.map_or(0, |id| id.index),
             leading,
             voter: voters.contains(&self.id()),
             voters: if leading { voters } else { Vec::new() },
+            cluster: self.cluster(),
+            probe,
         }
     }
 

@@ -10,13 +10,13 @@ use tonic::Status;
 
 use super::{
     election::Voter,
-    registry::{Effect, Hello, Input, Master, Progress, Registry, SessionId, State},
+    registry::{Effect, Hello, Input, Master, Registry, SessionId, State},
 };
 use crate::{
     directory::{Available, ClusterView, Location},
     domain::{ClusterId, NodeId, UnixMillis},
     host::{clock, random},
-    replication::node::Node,
+    replication::node::{Node, Progress},
     wire::{
         internal::{Directive, Found, Member, Probe, Roster, Stand, Turned, directive},
         v1::{ClusterStatus, MasterState, MasterStatus, RouterStatus},

@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 use super::election::{Candidate, Election, Order, Voter};
-use crate::domain::{ClusterId, NodeId, UnixMillis};
+use crate::{
+    domain::{ClusterId, NodeId, UnixMillis},
+    replication::node::Progress,
+};
 
 /// Fresh masters are given this long to be joined by others that know of a cluster, before the
 /// router founds a new one.
@@ -40,27 +43,6 @@ pub struct Hello {
     pub pid: u32,
     /// How often its slave has rebooted it.
     pub reboots: u32,
-}
-
-/// Where a master, or the witness, stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// The term it knows.
-    pub term: u64,
-    /// Term and index of its last log entry.
-    pub last_log: (u64, u64),
-    /// Index of the last entry that it applied.
-    pub applied: u64,
-    /// It leads the consensus.
-    pub leading: bool,
-    /// It votes, by the membership it knows.
-    pub voter: bool,
-    /// Who votes, from a leader.
-    pub voters: Vec<NodeId>,
-    /// The cluster it belongs to by now.
-    pub cluster: Option<ClusterId>,
-    /// The newest probe it has seen.
-    pub probe: u64,
 }
 
 /// What happens to the registry.

@@ -9,9 +9,12 @@ use super::{
     hub::{Handle, Session},
     registry::{self, SessionId},
 };
-use crate::wire::internal::{
-    Directive, Hello, MasterReport, Progress, master_report::Report,
-    registry_service_server::RegistryService,
+use crate::{
+    replication::node,
+    wire::internal::{
+        Directive, Hello, MasterReport, Progress, master_report::Report,
+        registry_service_server::RegistryService,
+    },
 };
 
 /// Serves the masters' reports.
@@ -38,8 +41,8 @@ fn hello(wire: Hello) -> registry::Hello {
     }
 }
 
-fn progress(wire: Progress) -> registry::Progress {
-    registry::Progress {
+fn progress(wire: Progress) -> node::Progress {
+    node::Progress {
         term: wire.term,
         last_log: (wire.last_log_term, wire.last_log_index),
         applied: wire.applied_index,

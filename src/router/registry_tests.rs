@@ -9,9 +9,12 @@ use tokio::time::Instant;
 
 use super::{
     election::Voter,
-    registry::{Effect, Hello, Input, Progress, Registry, SessionId, State},
+    registry::{Effect, Hello, Input, Registry, SessionId, State},
 };
-use crate::domain::{ClusterId, NodeId};
+use crate::{
+    domain::{ClusterId, NodeId},
+    replication::node::Progress,
+};
 
 const DOWN_AFTER: Duration = Duration::from_secs(1);
 const OWN: ClusterId = ClusterId::new(1);

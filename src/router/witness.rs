@@ -3,9 +3,9 @@
 use openraft::ServerState;
 use tokio::sync::mpsc;
 
-use super::{hub::Handle, registry::Progress};
+use super::hub::Handle;
 use crate::{
-    replication::node::{Node, Standing},
+    replication::node::Node,
     wire::internal::{Directive, directive},
 };
 
@@ -15,8 +15,7 @@ pub async fn run(node: Node, hub: Handle, mut directives: mpsc::Receiver<Directi
     let mut data = node.raft().data_metrics();
     let mut probe = 0;
     loop {
-        let progress = progress(&node, probe).await;
-        hub.witness(node.id(), progress).await;
+        hub.witness(node.id(), node.progress(probe).await).await;
         let leads = server.borrow_and_update().state == ServerState::Leader;
         tokio::select! {
             changed = server.changed() => if changed.is_err() { return },
@@ -35,11 +34,6 @@ pub async fn run(node: Node, hub: Handle, mut directives: mpsc::Receiver<Directi
             },
         }
     }
-}
-
-async fn progress(node: &Node, probe: u64) -> Progress {
-    let Standing { term, last_log, applied, leading, voter, voters } = node.standing().await;
-    Progress { term, last_log, applied, leading, voter, voters, cluster: node.cluster(), probe }
 }
 
 #[cfg(test)]
@@ -79,7 +73,7 @@ mod tests {
         let mut server = node.raft().server_metrics();
         let mut probe = 0;
         loop {
-            hub.progress(id, progress(&node, probe).await).await;
+            hub.progress(id, node.progress(probe).await).await;
             server.borrow_and_update();
             tokio::select! {
                 changed = server.changed() => changed.expect("runs"),

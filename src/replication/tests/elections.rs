@@ -104,7 +104,7 @@ async fn a_false_alarm_costs_a_change_of_leaders_and_no_data() {
 async fn what_only_the_witness_has_of_a_dead_leader_it_hands_over() {
     let (master, witness) = only_the_witness_knows().await;
 
-    let own_vote = master.node.standing().await.term + 1;
+    let own_vote = master.node.progress(0).await.term + 1;
     master.node.stand().await;
     let refused = witness.node.raft().wait(Some(DEADLINE));
     refused.metrics(|now| now.current_term >= own_vote, "was asked").await.expect("in time");

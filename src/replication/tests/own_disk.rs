@@ -108,15 +108,15 @@ async fn what_all_others_have_is_acknowledged_when_the_leaders_own_disk_has_it_t
     }
     assert!(timeout(A_MOMENT, &mut written).await.is_err(), "acknowledged on too few disks");
     for other in &masters[1..] {
-        let applied = other.node.standing().await.applied;
+        let applied = other.node.progress(0).await.applied;
         assert_eq!(applied, before, "applied before it is committed");
     }
-    leader.node.standing().await;
-    let stands = timeout(A_MOMENT, leader.node.standing()).await;
+    leader.node.progress(0).await;
+    let stands = timeout(A_MOMENT, leader.node.progress(0)).await;
     assert!(stands.is_err(), "a leader with a hung disk must not report as if it were well");
 
     disk.hang(false);
     let written = timeout(DEADLINE, written).await.expect("in time").expect("no panic");
     written.expect("written");
-    timeout(DEADLINE, leader.node.standing()).await.expect("well again");
+    timeout(DEADLINE, leader.node.progress(0)).await.expect("well again");
 }
