@@ -12,7 +12,7 @@ use tokio::{signal, time};
 use crate::{
     client::{self, ClientError, ClusterStatus},
     host::clock,
-    overview::{json, table},
+    overview::{json, room::Room, table},
     settings::StatusSettings,
 };
 
@@ -65,7 +65,7 @@ fn render(settings: &StatusSettings, status: &Result<ClusterStatus, ClientError>
     let words = match status {
         Ok(status) if settings.json && settings.watch => return json::line(status),
         Ok(status) if settings.json => return json::pretty(status),
-        Ok(status) => table::render(status, clock::now()),
+        Ok(status) => table::render(status, clock::now(), room(settings.watch)),
         Err(error) => format!("{error}\n"),
     };
     match (settings.watch, io::stdout().is_terminal()) {
@@ -73,6 +73,10 @@ fn render(settings: &StatusSettings, status: &Result<ClusterStatus, ClientError>
         (true, false) => format!("{words}\n"),
         (false, _) => words,
     }
+}
+
+fn room(is_watched: bool) -> Room {
+    if is_watched { Room::on_one_screen() } else { Room::on_output() }
 }
 
 fn show(words: &str) -> io::Result<()> {

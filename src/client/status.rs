@@ -66,6 +66,8 @@ pub struct MasterStatus {
     pub since: UnixMillis,
     /// True where it takes part in votes.
     pub voter: bool,
+    /// The name of its machine or container.
+    pub host: String,
 }
 
 /// The router and its witness.
@@ -83,6 +85,8 @@ pub struct RouterStatus {
     pub last_log_index: u64,
     /// Whether its witness takes part in votes, as it does beside two masters or more.
     pub voter: bool,
+    /// The name of its machine or container.
+    pub host: String,
 }
 
 /// Asks the router at `address` (host:port) about the cluster.
@@ -131,13 +135,14 @@ impl From<v1::MasterStatus> for MasterStatus {
             reboots: master.reboots,
             since: master.since_ms,
             voter: master.voter,
+            host: master.host,
         }
     }
 }
 
 impl From<v1::RouterStatus> for RouterStatus {
     fn from(router: v1::RouterStatus) -> Self {
-        let v1::RouterStatus { address, pid, since_ms, term, last_log_index, voter } = router;
-        Self { address, pid, since: since_ms, term, last_log_index, voter }
+        let v1::RouterStatus { address, pid, since_ms, term, last_log_index, voter, host } = router;
+        Self { address, pid, since: since_ms, term, last_log_index, voter, host }
     }
 }

@@ -116,6 +116,11 @@ pub async fn own_ip() -> io::Result<IpAddr> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "this machine's name is local"))
 }
 
+/// What this machine or container calls itself; empty where it has no name.
+pub fn host_name() -> String {
+    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// `ip` as it stands before a port.
 pub fn host_of(ip: IpAddr) -> String {
     match ip {

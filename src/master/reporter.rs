@@ -312,6 +312,7 @@ impl Reporter {
             peer_address: self.info.peer_address.clone(),
             pid: process::id(),
             reboots: self.berth.reboots,
+            host: net::host_name(),
         }
     }
 

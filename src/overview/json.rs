@@ -26,6 +26,7 @@ struct Master<'a> {
     reboots: u32,
     since_ms: i64,
     voter: bool,
+    host: &'a str,
 }
 
 #[derive(Serialize)]
@@ -36,6 +37,7 @@ struct Router<'a> {
     term: u64,
     last_log_index: u64,
     voter: bool,
+    host: &'a str,
 }
 
 /// One object, for eyes too.
@@ -74,6 +76,7 @@ pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
         reboots: master.reboots,
         since_ms: master.since,
         voter: master.voter,
+        host: &master.host,
     });
     Cluster {
         cluster_id: status.cluster_id.as_deref(),
@@ -86,6 +89,7 @@ pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
             term: status.router.term,
             last_log_index: status.router.last_log_index,
             voter: status.router.voter,
+            host: &status.router.host,
         },
     }
 }
@@ -114,6 +118,7 @@ mod tests {
                 "reboots": 2,
                 "since_ms": 1000,
                 "voter": false,
+                "host": "here",
             }],
             "router": {
                 "address": "10.0.0.9:3010",
@@ -122,6 +127,7 @@ mod tests {
                 "term": 7,
                 "last_log_index": 120,
                 "voter": true,
+                "host": "here",
             },
         });
         for text in [pretty(&status), line(&status)] {

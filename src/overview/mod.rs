@@ -1,12 +1,14 @@
-//! The whole cluster at a glance, as the router sees it. Pure. `tinysns status` and the terminal
-//! client both show it.
+//! The whole cluster at a glance, as the router sees it. `tinysns status` and the terminal client
+//! both show it.
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `table` | for people |
-//! | `json` | for programs, with names that stay |
+//! | `table` | pure: for people |
+//! | `json` | pure: for programs, with names that stay |
+//! | `room` | how much room there is for a table |
 
 pub mod json;
+pub mod room;
 pub mod table;
 
 #[cfg(test)]
@@ -26,6 +28,7 @@ pub(crate) mod tests {
             reboots: 2,
             since,
             voter: state != MasterState::Down,
+            host: "here".to_owned(),
         };
         ClusterStatus {
             cluster_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
@@ -41,6 +44,7 @@ pub(crate) mod tests {
                 term: 7,
                 last_log_index: 120,
                 voter: true,
+                host: "here".to_owned(),
             },
         }
     }

@@ -1,81 +1,270 @@
 //! The cluster for people. Pure.
+//!
+//! The table is as wide as there is room: columns that say least give way first, so that the header
+//! always stands over its column and no row is broken in two.
 
-use std::time::Duration;
+use super::{json, room::Room};
+use crate::{
+    client::{ClusterStatus, MasterStatus},
+    domain::UnixMillis,
+};
 
-use comfy_table::{CellAlignment, Table, presets};
-
-use super::json;
-use crate::{client::ClusterStatus, domain::UnixMillis};
-
-const COLUMNS: [&str; 10] =
-    ["master", "address", "pid", "state", "term", "log", "applied", "reboots", "voter", "since"];
-/// The columns with numbers, which stand to the right.
-const NUMBERS: [usize; 5] = [2, 4, 5, 6, 7];
-
-/// One line on the cluster, one on the router, and a table with a row for every master.
-pub fn render(status: &ClusterStatus, now: UnixMillis) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(COLUMNS);
-    for number in NUMBERS {
-        if let Some(column) = table.column_mut(number) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for master in &status.masters {
-        table.add_row([
-            master.name.clone(),
-            master.address.clone(),
-            master.pid.to_string(),
-            json::state(master.state).to_owned(),
-            master.term.to_string(),
-            master.last_log_index.to_string(),
-            master.applied_index.to_string(),
-            master.reboots.to_string(),
-            (if master.voter { "yes" } else { "no" }).to_owned(),
-            age(master.since, now),
-        ]);
-    }
-    let router = &status.router;
-    format!(
-        "cluster {}, available: {}\nrouter {}, pid {}, term {}, log {}, voter {}, up {}\n{table}\n",
-        status.cluster_id.as_deref().unwrap_or("not founded yet"),
-        status.available.as_deref().unwrap_or("none"),
-        router.address,
-        router.pid,
-        router.term,
-        router.last_log_index,
-        if router.voter { "yes" } else { "no" },
-        age(router.since, now),
-    )
+/// One column.
+struct Column {
+    title: &'static str,
+    /// Columns with the greatest number give way first; those with 0 stay.
+    gives_way: u8,
+    /// Numbers stand to the right.
+    is_number: bool,
+    cell: fn(&MasterStatus, UnixMillis) -> String,
 }
 
-/// How long ago `since` was, in whole seconds.
+impl Column {
+    const fn words(
+        title: &'static str,
+        gives_way: u8,
+        cell: fn(&MasterStatus, UnixMillis) -> String,
+    ) -> Self {
+        Self { title, gives_way, is_number: false, cell }
+    }
+
+    const fn number(
+        title: &'static str,
+        gives_way: u8,
+        cell: fn(&MasterStatus, UnixMillis) -> String,
+    ) -> Self {
+        Self { title, gives_way, is_number: true, cell }
+    }
+}
+
+/// From left to right.
+static COLUMNS: [Column; 11] = [
+    Column::words("master", 0, |master, _| master.name.clone()),
+    Column::words(HOST, 3, |master, _| short(&master.host)),
+    Column::words("address", 2, |master, _| master.address.clone()),
+    Column::number("pid", 4, |master, _| master.pid.to_string()),
+    Column::words("state", 0, |master, _| json::state(master.state).to_owned()),
+    Column::number("since", 1, |master, now| age(master.since, now)),
+    Column::words("vote", 5, |master, _| yes_or_no(master.voter).to_owned()),
+    Column::number("log", 6, |master, _| master.last_log_index.to_string()),
+    Column::number("applied", 8, |master, _| master.applied_index.to_string()),
+    Column::number("reboots", 7, |master, _| master.reboots.to_string()),
+    Column::number("term", 9, |master, _| master.term.to_string()),
+];
+/// Only where the masters do not all run on one.
+const HOST: &str = "host";
+/// Characters of a host's name: a container's id is as long.
+const HOST_CHARS: usize = 12;
+const GAP: &str = "  ";
+
+/// Some lines on the cluster and its router, and a table with a row for every master.
+pub fn render(status: &ClusterStatus, now: UnixMillis, room: Room) -> String {
+    let router = &status.router;
+    let is_spread = status.masters.iter().any(|master| master.host != router.host);
+    let place = if is_spread { format!(" on {}", short(&router.host)) } else { String::new() };
+    let facts = [
+        format!("router {}{place}", router.address),
+        format!("pid {}", router.pid),
+        format!("up {}", age(router.since, now)),
+        format!("vote {}", yes_or_no(router.voter)),
+        format!("log {}", router.last_log_index),
+        format!("term {}", router.term),
+    ];
+    let mut lines = vec![format!(
+        "cluster {}, available: {}",
+        status.cluster_id.as_deref().unwrap_or("not founded yet"),
+        status.available.as_deref().unwrap_or("none"),
+    )];
+    lines.extend(sentences(&facts, room.columns));
+    let columns = COLUMNS.iter().filter(|column| is_spread || column.title != HOST).collect();
+    let table = table(&status.masters, now, columns, room.columns);
+    lines.extend(cut(table, room.rows.saturating_sub(lines.len())));
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// The header, a rule, and a line for every master.
+fn table(
+    masters: &[MasterStatus],
+    now: UnixMillis,
+    columns: Vec<&Column>,
+    room: usize,
+) -> Vec<String> {
+    let mut columns: Vec<(&Column, Vec<String>, usize)> = columns
+        .into_iter()
+        .map(|column| {
+            let cells: Vec<String> = masters.iter().map(|it| (column.cell)(it, now)).collect();
+            let widths = cells.iter().map(|cell| cell.chars().count());
+            let width = widths.chain([column.title.len()]).max().unwrap_or(0);
+            (column, cells, width)
+        })
+        .collect();
+    let width = |columns: &[(&Column, Vec<String>, usize)]| {
+        let cells: usize = columns.iter().map(|(_, _, width)| width).sum();
+        cells + GAP.len() * columns.len().saturating_sub(1)
+    };
+    while width(&columns) > room {
+        let first = columns.iter().map(|(column, ..)| column.gives_way).max().unwrap_or(0);
+        if first == 0 {
+            break;
+        }
+        columns.retain(|(column, ..)| column.gives_way != first);
+    }
+    let line = |cell: &dyn Fn(&Column, &[String]) -> String| {
+        let cells = columns.iter().map(|(column, cells, width)| {
+            let cell = cell(column, cells);
+            if column.is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
+    };
+    let header = [line(&|column, _| column.title.to_owned()), "─".repeat(width(&columns))];
+    let rows = (0..masters.len()).map(|row| line(&|_, cells| cells[row].clone()));
+    header.into_iter().chain(rows).collect()
+}
+
+/// As many of `lines` as there is room for. That some are missing is said.
+fn cut(mut lines: Vec<String>, room: usize) -> Vec<String> {
+    if lines.len() > room {
+        let shown = room.saturating_sub(1);
+        let missing = lines.len() - shown;
+        lines.truncate(shown);
+        lines.push(format!("and {missing} more, for which this screen has no room"));
+    }
+    lines
+}
+
+/// `facts` with commas between them, on as many lines as it takes.
+fn sentences(facts: &[String], columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 2 + fact.chars().count() <= columns => {
+                line.push_str(", ");
+                line.push_str(fact);
+            }
+            _ => lines.push(fact.clone()),
+        }
+    }
+    lines
+}
+
+fn yes_or_no(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
+}
+
+/// The name of a host without its domain, and not too long.
+fn short(host: &str) -> String {
+    let name = host.split('.').next().unwrap_or_default();
+    match name.char_indices().nth(HOST_CHARS) {
+        None => name.to_owned(),
+        Some(_) => name.chars().take(HOST_CHARS - 1).chain(['…']).collect(),
+    }
+}
+
+/// How long ago `since` was, in the largest unit of which it is a whole number or more.
 fn age(since: UnixMillis, now: UnixMillis) -> String {
-    let milliseconds = u64::try_from(now.saturating_sub(since)).unwrap_or(0);
-    humantime::format_duration(Duration::from_secs(milliseconds / 1_000)).to_string()
+    let seconds = now.saturating_sub(since).max(0) / 1_000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::MasterState;
 
-    #[test]
-    fn shows_every_master_the_router_and_who_is_available() {
-        let shown = render(&super::super::tests::cluster(), 62_500);
-        let lines: Vec<&str> = shown.lines().collect();
-        assert_eq!(lines[0], "cluster 0123456789abcdef0123456789abcdef, available: server-2");
-        assert_eq!(lines[1], "router 10.0.0.9:3010, pid 40, term 7, log 120, voter yes, up 1m 2s");
-        let row = |name: &str| {
-            let row = lines.iter().find(|line| line.contains(name) && line.starts_with('│'));
-            let cells = row.expect("a row").split(['│', '┆']).map(str::trim);
-            cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" ")
+    const NOW: UnixMillis = 62_500;
+
+    fn lines(status: &ClusterStatus, columns: usize) -> Vec<String> {
+        let room = Room { columns, ..Room::ENDLESS };
+        render(status, NOW, room).lines().map(str::to_owned).collect()
+    }
+
+    /// Eight masters in containers, with figures as long as they get.
+    fn containers() -> ClusterStatus {
+        let mut status = super::super::tests::cluster();
+        let one = MasterStatus {
+            address: "172.18.0.10:3020".to_owned(),
+            state: MasterState::CatchingUp,
+            last_log_index: 1_234_567,
+            applied_index: 1_234_567,
+            ..status.masters[0].clone()
         };
-        assert_eq!(row("server-1"), "server-1 10.0.0.1:3011 41 down 7 120 119 2 no 1m 1s");
-        assert_eq!(row("server-2"), "server-2 10.0.0.1:3011 41 available 7 120 119 2 yes 1s");
+        status.masters = (1..=8)
+            .map(|number| MasterStatus {
+                name: format!("server-{number}"),
+                host: format!("0123456789a{number}"),
+                ..one.clone()
+            })
+            .collect();
+        status.router.host = "ba9876543210".to_owned();
+        status
     }
 
     #[test]
-    fn a_clock_that_runs_ahead_does_not_make_the_past_the_future() {
-        assert_eq!(age(2_000, 1_000), "0s");
+    fn shows_every_master_the_router_and_who_is_available() {
+        assert_eq!(
+            lines(&super::super::tests::cluster(), 120),
+            [
+                "cluster 0123456789abcdef0123456789abcdef, available: server-2",
+                "router 10.0.0.9:3010, pid 40, up 1m, vote yes, log 120, term 7",
+                "master    address        pid  state      since  vote  log  applied  reboots  term",
+                &"─".repeat(81),
+                "server-1  10.0.0.1:3011   41  down          1m  no    120      119        2     7",
+                "server-2  10.0.0.1:3011   41  available     1s  yes   120      119        2     7",
+            ]
+        );
+    }
+
+    #[test]
+    fn fits_into_80_columns_with_a_header_over_every_column() {
+        let status = containers();
+        for columns in [120, 100, 80, 60, 40] {
+            let shown = lines(&status, columns);
+            // The first line holds the cluster's id, which is of one piece.
+            let widest = shown[1..].iter().map(|line| line.chars().count()).max().unwrap_or(0);
+            assert!(widest <= columns, "{columns}: {shown:#?}");
+            let header = shown.iter().position(|line| line.starts_with("master ")).expect("one");
+            assert_eq!(shown.len(), header + 2 + 8, "a line each: {shown:#?}");
+        }
+        let shown = lines(&status, 80).join("\n");
+        for title in ["master", "host", "address", "pid", "state", "since", "vote"] {
+            assert!(shown.contains(title), "{title}: {shown}");
+        }
+        assert!(shown.contains("router 10.0.0.9:3010 on ba9876543210,"), "{shown}");
+        assert!(shown.contains("server-3  0123456789a3  172.18.0.10:3020"), "{shown}");
+    }
+
+    #[test]
+    fn a_screen_without_room_for_all_keeps_the_header_and_says_what_is_missing() {
+        let shown = render(&containers(), NOW, Room { columns: 80, rows: 8 });
+        let shown: Vec<&str> = shown.lines().collect();
+        assert_eq!(shown.len(), 8, "{shown:#?}");
+        assert!(shown[2].starts_with("master ") && shown[6].starts_with("server-3 "), "{shown:#?}");
+        assert_eq!(shown[7], "and 5 more, for which this screen has no room");
+    }
+
+    #[test]
+    fn hosts_are_told_by_their_first_name() {
+        for (host, told) in [
+            ("", ""),
+            ("0123456789ab", "0123456789ab"),
+            ("node-1.example.net", "node-1"),
+            ("a-host-with-a-long-name", "a-host-with…"),
+        ] {
+            assert_eq!(short(host), told);
+        }
+    }
+
+    #[test]
+    fn ages_have_one_unit_and_a_clock_that_runs_ahead_does_not_make_the_past_the_future() {
+        for (seconds, told) in
+            [(-1, "0s"), (0, "0s"), (59, "59s"), (60, "1m"), (7_199, "1h"), (172_800, "2d")]
+        {
+            assert_eq!(age(0, seconds * 1_000), told);
+        }
     }
 }

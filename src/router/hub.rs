@@ -15,7 +15,7 @@ use super::{
 use crate::{
     directory::{Available, ClusterView, Location},
     domain::{ClusterId, NodeId, UnixMillis},
-    host::{clock, random},
+    host::{clock, net, random},
     replication::node::{Node, Progress},
     wire::{
         internal::{Directive, Found, Member, Probe, Roster, Stand, Turned, directive},
@@ -345,6 +345,7 @@ impl Hub {
             router: Some(RouterStatus {
                 address: self.place.address.clone(),
                 pid: process::id(),
+                host: net::host_name(),
                 since_ms: self.since,
                 term: witness.current_term,
                 last_log_index: witness.last_log_index.unwrap_or(0),
@@ -371,6 +372,7 @@ fn master_status(master: &Master) -> MasterStatus {
         last_log_index: master.progress.last_log.1,
         applied_index: master.progress.applied,
         reboots: master.hello.reboots,
+        host: master.hello.host.clone(),
         since_ms: master.since,
         voter: matches!(master.state, State::Available | State::Standby),
     }

@@ -43,6 +43,8 @@ pub struct Hello {
     pub pid: u32,
     /// How often its slave has rebooted it.
     pub reboots: u32,
+    /// The name of its machine or container, for people.
+    pub host: String,
 }
 
 /// What happens to the registry.

@@ -38,6 +38,7 @@ fn hello(wire: Hello) -> registry::Hello {
         peer_address: wire.peer_address,
         pid: wire.pid,
         reboots: wire.reboots,
+        host: wire.host,
     }
 }
 

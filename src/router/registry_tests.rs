@@ -93,6 +93,7 @@ impl Story {
             peer_address: format!("host:1{node}"),
             pid: 1,
             reboots: 0,
+            host: String::new(),
         };
         let progress = Progress { cluster, ..Progress::default() };
         self.masters.insert(node, Fake { session: self.sessions, progress, hung: false });

@@ -65,6 +65,7 @@ mod tests {
             peer_address: master.info.peer_address.clone(),
             pid: 1,
             reboots: 0,
+            host: String::new(),
         }
     }
 

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     client::{Client, ClientError, Cursor, ListKind, Page, Subscription},
     host::clock,
+    overview::room::Room,
 };
 
 /// Ended by Ctrl-C, as shells count it: 128 and the number of SIGINT.
@@ -179,7 +180,8 @@ impl Conversation {
     }
 
     async fn status(&self) -> Result<Answer, Failure> {
-        Ok(Answer::Cluster(self.client.cluster().await?, clock::now()))
+        let status = self.client.cluster().await?;
+        Ok(Answer::Cluster { status, now: clock::now(), room: Room::on_output() })
     }
 
     async fn open_timeline(&self) -> Result<(Page, Subscription), ClientError> {

@@ -117,7 +117,7 @@ fn details(answer: &Answer) -> (Details<'_>, &[Post]) {
             server: server.as_ref().map(Server::label),
             address: server.as_ref().map(|server| &*server.address),
         },
-        Answer::Cluster(status, _) => Details::Cluster { cluster: cluster(status) },
+        Answer::Cluster { status, .. } => Details::Cluster { cluster: cluster(status) },
         Answer::Help(verb) => {
             let help = |verb: Verb| Help { usage: verb.usage(), summary: verb.summary() };
             let all = VERBS.into_iter().filter(|it| verb.is_none_or(|verb| verb == *it));
@@ -202,7 +202,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::client::Published;
+    use crate::{client::Published, overview::room::Room};
 
     fn said(text: &str) -> Post {
         Post { id: 7, author: "ann".to_owned(), posted_at: 12, text: text.to_owned() }
@@ -262,7 +262,8 @@ mod tests {
             "{\"type\":\"live_ended\",\"code\":\"ALREADY_EXISTS\",\"message\":\"no\"}\n"
         );
         let status = crate::overview::tests::cluster();
-        let status = result(&ok(Verb::Status, Answer::Cluster(status, 0)));
+        let status =
+            result(&ok(Verb::Status, Answer::Cluster { status, now: 0, room: Room::ENDLESS }));
         assert!(status.contains(r#""ok":true,"cluster":{"cluster_id":"0123"#), "{status}");
     }
 

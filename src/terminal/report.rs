@@ -4,6 +4,7 @@ use super::{command::Mistake, verb::Verb};
 use crate::{
     client::{ClientError, ClusterStatus, Post, Published, Server},
     domain::UnixMillis,
+    overview::room::Room,
 };
 
 /// A command, and what came of it.
@@ -33,8 +34,12 @@ pub enum Answer {
         user: String,
         server: Option<Server>,
     },
-    /// The cluster, and what time it is.
-    Cluster(ClusterStatus, UnixMillis),
+    /// The cluster, what time it is, and how much room there is to show it.
+    Cluster {
+        status: ClusterStatus,
+        now: UnixMillis,
+        room: Room,
+    },
     Help(Option<Verb>),
 }
 

@@ -70,8 +70,8 @@ where
         Answer::Posts(posts) => posts.iter().map(|it| post(it, zone, paint)).collect(),
         Answer::Timeline(_) => IN_TIMELINE.to_owned(),
         Answer::Me { user, server } => me(user, server.as_ref()),
-        Answer::Cluster(status, now) => {
-            sanitise::block(&overview::table::render(status, *now)) + "\n"
+        Answer::Cluster { status, now, room } => {
+            sanitise::block(&overview::table::render(status, *now, *room)) + "\n"
         }
         Answer::Help(Some(verb)) => {
             format!("{}: {}.\n{}\n", verb.usage(), verb.summary(), verb.details())
@@ -143,7 +143,7 @@ mod tests {
     use chrono::FixedOffset;
 
     use super::*;
-    use crate::terminal::command::Mistake;
+    use crate::{overview::room::Room, terminal::command::Mistake};
 
     #[test]
     fn every_outcome_has_its_classic_status_line() {
@@ -206,8 +206,10 @@ mod tests {
         assert!(help.lines().all(|line| line.chars().count() < 80), "{help}");
         assert!(help.starts_with(" FOLLOW <username>    shows you"), "{help}");
         let status = overview::tests::cluster();
-        let table = answer(&Answer::Cluster(status.clone(), 62_500), &Utc, Paint::default());
-        assert_eq!(table, overview::table::render(&status, 62_500));
+        let (now, room) = (62_500, Room::ENDLESS);
+        let told = Answer::Cluster { status: status.clone(), now, room };
+        let table = answer(&told, &Utc, Paint::default());
+        assert_eq!(table, overview::table::render(&status, now, room));
     }
 
     #[test]
