@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod directory;
 pub mod documents;
 pub mod domain;
+pub mod envelope;
 pub mod healthcheck;
 pub mod host;
 pub mod logging;

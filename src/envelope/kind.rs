@@ -1,0 +1,115 @@
+//! What may lie in an envelope. A kind's byte is never used again for another.
+
+use std::fmt;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $byte:literal, $name:literal;)*) => {
+        /// What lies in an envelope.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Kind {
+            $($(#[$doc])* $kind = $byte,)*
+        }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// The kind of a byte; none for those that this program does not know.
+            pub const fn of(byte: u8) -> Option<Self> {
+                match byte {
+                    $($byte => Some(Self::$kind),)*
+                    _ => None,
+                }
+            }
+
+            /// Its name for people.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    // The log, in `raft.redb`.
+    /// An entry of the log.
+    LogEntry = 1, "log entry";
+    /// Commands to the state, as one entry of the log carries them.
+    Commands = 2, "batch of commands";
+    /// From here on the cluster writes in a newer version of the format.
+    Upgrade = 3, "change of the cluster's format";
+    /// The vote of a node.
+    Vote = 4, "vote";
+    /// A position in the log.
+    Position = 5, "log position";
+    /// The id of a node.
+    NodeId = 6, "node id";
+    /// The id of a cluster.
+    ClusterId = 7, "cluster id";
+    /// How far a witness has counted, and the membership then.
+    Checkpoint = 8, "checkpoint of the witness";
+
+    // Databases, and what else is in `state.redb`.
+    /// The mark of a `raft.redb`.
+    LogFile = 16, "log file";
+    /// The mark of a `state.redb`.
+    StateFile = 17, "state file";
+    /// The membership as of the applied position.
+    Membership = 18, "membership";
+    /// The version in which the cluster writes.
+    ClusterVersion = 19, "cluster's format";
+
+    // Rows of the state.
+    /// What there is one of.
+    Meta = 32, "state record";
+    /// An account.
+    User = 33, "user record";
+    /// One edge of the graph.
+    Follow = 34, "follow record";
+    /// A post.
+    Post = 35, "post record";
+    /// A client whose requests are remembered.
+    Client = 36, "client record";
+    /// A remembered reply.
+    Reply = 37, "reply record";
+
+    // A snapshot on its way.
+    /// What it holds.
+    SnapshotHeader = 48, "snapshot header";
+    /// Some of its rows.
+    SnapshotRows = 49, "snapshot chunk";
+    /// Its end.
+    SnapshotEnd = 50, "snapshot end";
+
+    // Between nodes.
+    /// Entries for the log of another node, or none as a heartbeat.
+    Append = 64, "call to append";
+    /// The answer.
+    Appended = 65, "answer to an append";
+    /// A call for a vote.
+    Ballot = 66, "call for a vote";
+    /// The answer.
+    Voted = 67, "answer to a call for a vote";
+    /// The answer to a snapshot.
+    Installed = 68, "answer to a snapshot";
+
+    // In the hands of clients.
+    /// What a session token says.
+    Session = 80, "session token";
+}
+
+impl Kind {
+    /// As it is written.
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

@@ -1,0 +1,246 @@
+//! The envelope around everything of ours that is stored or sent as bytes: what it is, the version of
+//! the format that it is written in, how long it is, and a checksum over all of it. Pure.
+//!
+//! ```text
+//! kind (1) | version (1) | checksum (4, little-endian) | length (1 to 5, LEB128) | body
+//! ```
+//!
+//! - [`kind`]: what may lie in an envelope
+//! - [`version`]: versions of the format, and which of them a program speaks
+//! - [`line`]: the same for a file that people may read
+//!
+//! The envelope itself never changes. What lies inside is encoded by postcard, which is positional:
+//! every change of a layout, even a field that is added at the end, is a new version.
+//!
+//! The checksum is looked at before the version, so that a damaged version is told from a newer one.
+//! It finds damage by accident, not by intent: who must not forge anything needs a MAC.
+
+pub mod kind;
+pub mod line;
+pub mod version;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    kind::Kind,
+    version::{Speaks, Version},
+};
+
+const CHECKSUM: std::ops::Range<usize> = 2..6;
+/// Kind, version, checksum and the shortest length.
+const SHORTEST: usize = 7;
+/// Room for a post, so that most envelopes are allocated once.
+const USUAL_BYTES: usize = 192;
+
+/// Why an envelope was not opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// It is whole, and in a version that this program does not speak yet.
+    #[error(
+        "{what} in format {found} was written by a newer tinysns; this one speaks {speaks}: upgrade this node"
+    )]
+    Newer {
+        /// What it is, as far as this program knows.
+        what: String,
+        /// Its version.
+        found: Version,
+        /// What this program speaks.
+        speaks: Speaks,
+    },
+    /// It is whole, and in a version that this program does not speak any more.
+    #[error(
+        "{what} in format {found} was written by an older tinysns; this one speaks {speaks}: start a version in between first"
+    )]
+    Older {
+        /// What it is.
+        what: String,
+        /// Its version.
+        found: Version,
+        /// What this program speaks.
+        speaks: Speaks,
+    },
+    /// It is whole, and something else.
+    #[error("{found} in the place of {wanted}")]
+    Misplaced {
+        /// What it was opened as.
+        wanted: Kind,
+        /// What it is.
+        found: Kind,
+    },
+    /// It is not what was written.
+    #[error("damaged {wanted}: {damage}")]
+    Damaged {
+        /// What it was opened as.
+        wanted: Kind,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+}
+
+/// What is wrong with a damaged envelope.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// Something is missing at its end.
+    #[error("it ends too early")]
+    TooShort,
+    /// Something follows its end.
+    #[error("something follows its end")]
+    TooLong,
+    /// Bytes have changed.
+    #[error("its checksum is another")]
+    Checksum,
+    /// The body is not of the layout that kind and version name. A fault of whoever wrote it.
+    #[error("its body does not decode: {0}")]
+    Undecodable(String),
+    /// It is no envelope at all.
+    #[error("it is in no format of tinysns")]
+    Unmarked,
+}
+
+impl Error {
+    /// Whether another version of the program would understand it: nothing is damaged.
+    pub fn is_another_version(&self) -> bool {
+        matches!(self, Self::Newer { .. } | Self::Older { .. })
+    }
+
+    /// The envelope's error that `error` is, or that it carries out of a database.
+    pub fn within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        let in_disk = || match error.downcast_ref()? {
+            redb::Error::Io(error) => error.get_ref()?.downcast_ref(),
+            _ => None,
+        };
+        error.downcast_ref().or_else(in_disk)
+    }
+}
+
+/// For what reads databases, whose errors are redb's: [`Error::within`] finds it again.
+impl From<Error> for redb::Error {
+    fn from(error: Error) -> Self {
+        Self::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+    }
+}
+
+/// Seals `value` in the first version of the format.
+pub fn seal<T: Serialize + ?Sized>(kind: Kind, value: &T) -> Vec<u8> {
+    seal_in(Version::FIRST, kind, value)
+}
+
+/// Seals `value` in a version of the format.
+pub fn seal_in<T: Serialize + ?Sized>(version: Version, kind: Kind, value: &T) -> Vec<u8> {
+    let mut sealed = Vec::with_capacity(USUAL_BYTES);
+    sealed.extend([kind.byte(), version.byte(), 0, 0, 0, 0, 0]);
+    let mut sealed = postcard::to_extend(value, sealed)
+        .expect("what is sealed is plain data, and a vector grows as needed");
+    write_length(&mut sealed);
+    let checksum = checksum(&sealed).to_le_bytes();
+    sealed[CHECKSUM].copy_from_slice(&checksum);
+    sealed
+}
+
+/// Opens what [`seal`] made of a value, in any version that this program speaks.
+pub fn open<'a, T: Deserialize<'a>>(kind: Kind, sealed: &'a [u8]) -> Result<T, Error> {
+    open_as(Speaks::BUILD, kind, sealed)
+}
+
+/// The same for a program that speaks other versions.
+pub fn open_as<'a, T: Deserialize<'a>>(
+    speaks: Speaks,
+    kind: Kind,
+    sealed: &'a [u8],
+) -> Result<T, Error> {
+    let damaged = |damage| Error::Damaged { wanted: kind, damage };
+    let (found, version, body) = parts(sealed).map_err(damaged)?;
+    check(kind, found, version, speaks)?;
+    match postcard::take_from_bytes(body) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => {
+            let surplus = format!("{} bytes too many", rest.len());
+            Err(damaged(Damage::Undecodable(surplus)))
+        }
+        Err(error) => Err(damaged(Damage::Undecodable(error.to_string()))),
+    }
+}
+
+/// What is in the envelope, by its first bytes alone; none where that is nothing that this program
+/// knows.
+pub fn peek(sealed: &[u8]) -> Option<(Kind, Version)> {
+    let [kind, version, ..] = *sealed else { return None };
+    Some((Kind::of(kind)?, Version::new(version)))
+}
+
+fn check(wanted: Kind, found: u8, version: Version, speaks: Speaks) -> Result<(), Error> {
+    let known = Kind::of(found);
+    let what = || known.map_or_else(|| format!("kind {found}"), |kind| kind.to_string());
+    if known.is_none() || version > speaks.newest {
+        return Err(Error::Newer { what: what(), found: version, speaks });
+    }
+    if version < speaks.oldest {
+        return Err(Error::Older { what: what(), found: version, speaks });
+    }
+    match known {
+        Some(found) if found != wanted => Err(Error::Misplaced { wanted, found }),
+        _ => Ok(()),
+    }
+}
+
+/// Kind, version and body of a whole envelope.
+fn parts(sealed: &[u8]) -> Result<(u8, Version, &[u8]), Damage> {
+    if sealed.len() < SHORTEST {
+        return Err(Damage::TooShort);
+    }
+    let (length, begin) = read_length(sealed).ok_or(Damage::TooShort)?;
+    let body = &sealed[begin..];
+    if body.len() < length {
+        return Err(Damage::TooShort);
+    }
+    if body.len() > length {
+        return Err(Damage::TooLong);
+    }
+    if checksum(sealed).to_le_bytes() != sealed[CHECKSUM] {
+        return Err(Damage::Checksum);
+    }
+    Ok((sealed[0], Version::new(sealed[1]), body))
+}
+
+/// Of everything but itself.
+fn checksum(sealed: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&sealed[..CHECKSUM.start]);
+    hasher.update(&sealed[CHECKSUM.end..]);
+    hasher.finalize()
+}
+
+/// Puts the length of the body before it, where room for one byte is kept.
+fn write_length(sealed: &mut Vec<u8>) {
+    let end = sealed.len();
+    let mut rest = u32::try_from(end - SHORTEST).expect("nothing of ours has 4 GiB");
+    let mut digits = [0; 5];
+    let mut count = 0;
+    loop {
+        let digit = u8::try_from(rest & 0x7f).expect("seven bits");
+        rest >>= 7;
+        digits[count] = if rest == 0 { digit } else { digit | 0x80 };
+        count += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    sealed.resize(end + count - 1, 0);
+    sealed.copy_within(SHORTEST..end, CHECKSUM.end + count);
+    sealed[CHECKSUM.end..CHECKSUM.end + count].copy_from_slice(&digits[..count]);
+}
+
+/// The length of the body, and where that begins.
+fn read_length(sealed: &[u8]) -> Option<(usize, usize)> {
+    let mut length = 0;
+    for (place, digit) in sealed[CHECKSUM.end..].iter().take(5).enumerate() {
+        length |= u64::from(digit & 0x7f) << (7 * place);
+        if digit & 0x80 == 0 {
+            return Some((usize::try_from(length).ok()?, CHECKSUM.end + place + 1));
+        }
+    }
+    None
+}

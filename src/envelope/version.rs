@@ -1,0 +1,91 @@
+//! Versions of the format: one number for all kinds, so that a cluster can agree on one.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A version of the format. A kind keeps the version in which its layout last changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Version(u8);
+
+impl Version {
+    /// The first.
+    pub const FIRST: Self = Self(1);
+
+    /// By its number.
+    pub const fn new(number: u8) -> Self {
+        Self(number)
+    }
+
+    /// As it is written.
+    pub const fn byte(self) -> u8 {
+        self.0
+    }
+}
+
+/// What a cluster writes in before it has agreed on anything.
+impl Default for Version {
+    fn default() -> Self {
+        Self::FIRST
+    }
+}
+
+impl From<Version> for u32 {
+    fn from(version: Version) -> Self {
+        version.0.into()
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// The versions that a program reads and, once all agree, writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speaks {
+    /// The oldest.
+    pub oldest: Version,
+    /// The newest; not before `oldest`.
+    pub newest: Version,
+}
+
+impl Speaks {
+    /// Of this program. Whoever changes a layout or adds a kind of command raises `newest`.
+    pub const BUILD: Self = Self { oldest: Version::FIRST, newest: Version::FIRST };
+
+    /// As numbers that another node has sent; none where they are no versions. Those who say
+    /// nothing, zeros, speak the first alone.
+    pub fn received(oldest: u32, newest: u32) -> Option<Self> {
+        if (oldest, newest) == (0, 0) {
+            return Some(Self::default());
+        }
+        let [oldest, newest] = [oldest, newest].map(|n| u8::try_from(n).ok().map(Version));
+        let (oldest, newest) = oldest.zip(newest)?;
+        (oldest <= newest).then_some(Self { oldest, newest })
+    }
+
+    /// Whether `version` is among them.
+    pub fn includes(self, version: Version) -> bool {
+        (self.oldest..=self.newest).contains(&version)
+    }
+}
+
+/// The first version alone: what is to be assumed of those of whom nothing is known.
+impl Default for Speaks {
+    fn default() -> Self {
+        Self { oldest: Version::FIRST, newest: Version::FIRST }
+    }
+}
+
+impl fmt::Display for Speaks {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { oldest, newest } = self;
+        if oldest == newest {
+            write!(formatter, "format {oldest}")
+        } else {
+            write!(formatter, "formats {oldest} to {newest}")
+        }
+    }
+}
