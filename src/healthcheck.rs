@@ -3,12 +3,13 @@
 
 use std::{error::Error as _, process::ExitCode, time::Duration};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
+use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::{host::net, settings::HealthcheckSettings};
+use crate::{host::net, serving::WITNESS_HEALTH, settings::HealthcheckSettings};
 
 /// A process that is well answers in milliseconds; container runtimes give a check a few seconds.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -17,16 +18,23 @@ const DEADLINE: Duration = Duration::from_secs(2);
 pub async fn run(settings: HealthcheckSettings) -> anyhow::Result<ExitCode> {
     let address = &settings.address;
     let mut health = HealthClient::new(net::channel(address)?);
-    // The empty name asks for the process as a whole.
-    let request = HealthCheckRequest { service: String::new() };
-    let reply = tokio::time::timeout(DEADLINE, health.check(request))
-        .await
-        .with_context(|| format!("{address} did not answer within {DEADLINE:?}"))?
-        .map_err(|status| anyhow!("{address} could not be asked: {}", reason(&status)))?;
-    match reply.into_inner().status() {
-        ServingStatus::Serving => Ok(ExitCode::SUCCESS),
-        other => bail!("{address} answers {}", other.as_str_name()),
+    // The empty name asks for the process as a whole. A router also speaks for its witness.
+    for (service, of) in [("", ""), (WITNESS_HEALTH, " for its witness: see its log")] {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let reply = tokio::time::timeout(DEADLINE, health.check(request))
+            .await
+            .with_context(|| format!("{address} did not answer within {DEADLINE:?}"))?;
+        match reply {
+            Ok(reply) => match reply.into_inner().status() {
+                ServingStatus::Serving => {}
+                other => bail!("{address} answers {}{of}", other.as_str_name()),
+            },
+            // It is no router.
+            Err(status) if status.code() == Code::NotFound && service == WITNESS_HEALTH => {}
+            Err(status) => bail!("{address} could not be asked: {}", reason(&status)),
+        }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The innermost cause: what wraps it only says that something has failed.
@@ -58,8 +66,14 @@ mod tests {
         let server = Server::builder().add_service(service);
         tokio::spawn(server.serve_with_incoming(listener.incoming()));
         assert_eq!(check(address.clone()).await, Ok(ExitCode::SUCCESS));
-        reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
-        assert_eq!(check(address.clone()).await, Err(format!("{address} answers NOT_SERVING")));
+        for (service, said) in [(WITNESS_HEALTH, " for its witness: see its log"), ("", "")] {
+            reporter.set_service_status(service, tonic_health::ServingStatus::Serving).await;
+            assert_eq!(check(address.clone()).await, Ok(ExitCode::SUCCESS));
+            reporter.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
+            let expected = Err(format!("{address} answers NOT_SERVING{said}"));
+            assert_eq!(check(address.clone()).await, expected);
+            reporter.set_service_status(service, tonic_health::ServingStatus::Serving).await;
+        }
     }
 
     #[tokio::test]

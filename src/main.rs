@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     logging::start(&invocation.log);
     match invocation.command {
         Command::Router(settings) => {
+            logging::end_the_process_on_panic();
             cli::ended(runtime::run(runtime::stoppable(|stop| router::run(settings, stop)))).into()
         }
         Command::Slave(settings) => {

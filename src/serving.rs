@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::Server};
@@ -12,6 +13,8 @@ use crate::host::net::Listener;
 pub const NODE_STREAMS: u32 = 1_024;
 /// Largest request of a client in bytes: a post of 10,000 characters of four bytes, with room.
 pub const CLIENT_MESSAGE_BYTES: usize = 64 << 10;
+/// The name under which a router's health service speaks of its witness.
+pub const WITNESS_HEALTH: &str = "witness";
 /// Streams that are reset before they are served, until the connection is closed as abusive:
 /// hyper's own limit, named so that it is not lifted by accident.
 const PENDING_RESETS: usize = 20;
@@ -42,4 +45,14 @@ pub async fn serve(
         () = stop.cancelled() => {}
     }
     timeout(LINGER, server).await.unwrap_or(Ok(()))
+}
+
+/// What it means that serving has ended so: unless it was told to by `stop`, something is wrong.
+pub fn outcome(
+    served: Result<(), tonic::transport::Error>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    served.context("serving failed")?;
+    anyhow::ensure!(stop.is_cancelled(), "serving ended by itself");
+    Ok(())
 }

@@ -26,6 +26,8 @@ pub struct ClusterStatus {
     pub masters: Vec<MasterStatus>,
     /// The router itself.
     pub router: RouterStatus,
+    /// What is wrong and what to do about it, a sentence each.
+    pub problems: Vec<String>,
 }
 
 /// What a master is doing.
@@ -104,13 +106,14 @@ pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
 
 impl From<v1::ClusterStatus> for ClusterStatus {
     fn from(status: v1::ClusterStatus) -> Self {
-        let v1::ClusterStatus { cluster_id, available, masters, router } = status;
+        let v1::ClusterStatus { cluster_id, available, masters, router, problems } = status;
         let present = |text: String| Some(text).filter(|text| !text.is_empty());
         Self {
             cluster_id: present(cluster_id),
             available: present(available),
             masters: masters.into_iter().map(MasterStatus::from).collect(),
             router: router.map(RouterStatus::from).unwrap_or_default(),
+            problems,
         }
     }
 }

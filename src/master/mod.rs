@@ -19,8 +19,9 @@ pub mod sessions;
 use std::{process, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use futures::FutureExt as _;
 use openraft::metrics::RaftServerMetrics;
-use tokio::{sync::watch, time::sleep};
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::{Routes, interceptor::InterceptedService};
 use tonic_health::ServingStatus;
@@ -96,10 +97,13 @@ pub async fn run(
     let ended = CancellationToken::new();
     let (reporter, report) =
         Reporter::new(&settings, &berth, node.clone(), info, roster, ended.clone());
-    tasks.spawn(reporter.run());
-    tasks.spawn(reconcile::run(node.clone(), roster_seen, ended.clone()));
+    let demotion = delivery.clone().close_on_demotion(node.clone(), ended.clone());
+    let lasting = vec![
+        ("the reporter", tasks.spawn(reporter.run())),
+        ("reconciling", tasks.spawn(reconcile::run(node.clone(), roster_seen, ended.clone()))),
+        ("the watch on the leadership", tasks.spawn(demotion)),
+    ];
     tasks.spawn(founding::run(node.clone(), state.clone(), writes.clone(), ended.clone()));
-    tasks.spawn(delivery.clone().close_on_demotion(node.clone(), ended.clone()));
 
     let api = Api {
         node: node.clone(),
@@ -137,13 +141,16 @@ pub async fn run(
     let peers_done = tasks.spawn(serving::serve(peers, internal, NODE_STREAMS, ended.clone()));
     let clients_done = tasks.spawn(serving::serve(clients, public, streams, clients_stop.clone()));
     tokio::select! {
+        // What breaks first takes others along: the reason is named, not what follows from it.
+        biased;
         () = stop.cancelled() => {
             health_reporter.set_service_status("", ServingStatus::NotServing).await;
             leave(&node, &report, roster_left, settings.drain_timeout).await;
         }
-        served = peers_done => served.context("serving")?.context("serving the other nodes")?,
-        served = clients_done => served.context("serving")?.context("serving clients")?,
-        () = broken(&node) => anyhow::bail!("the consensus stopped: see the log above"),
+        reason = node.broken() => anyhow::bail!("the consensus stopped: {reason}"),
+        served = peers_done => serving::outcome(served.context("serving")?, &ended)?,
+        served = clients_done => serving::outcome(served.context("serving")?, &clients_stop)?,
+        task = first_to_end(lasting) => anyhow::bail!("{task} ended by itself"),
     }
     clients_stop.cancel();
     delivery.close_all();
@@ -218,11 +225,20 @@ fn needless(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
     voters.len() < 2 || !voters.contains(&own) || (other_leads && masters.count() <= 2)
 }
 
-/// Returns when the consensus has stopped by itself, as after a failed write to the disk.
-async fn broken(node: &Node) {
-    let mut metrics = node.raft().metrics();
-    let stopped = metrics.wait_for(|now| now.running_state.is_err()).await.map(|now| now.clone());
-    if let Ok(now) = stopped {
-        tracing::error!(error = ?now.running_state, "the consensus stopped");
+/// The name of the first of `tasks` to end. They are to last as long as the master does.
+async fn first_to_end(tasks: Vec<(&'static str, JoinHandle<()>)>) -> &'static str {
+    let named = tasks.into_iter().map(|(name, task)| task.map(move |_ended| name).boxed());
+    futures::future::select_all(named).await.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lasting_task_that_ends_is_named() {
+        let lasting = tokio::spawn(std::future::pending());
+        let tasks = vec![("one", lasting), ("another", tokio::spawn(async {}))];
+        assert_eq!(first_to_end(tasks).await, "another");
     }
 }

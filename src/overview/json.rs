@@ -12,6 +12,7 @@ pub struct Cluster<'a> {
     available: Option<&'a str>,
     masters: Vec<Master<'a>>,
     router: Router<'a>,
+    problems: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -91,6 +92,7 @@ pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
             voter: status.router.voter,
             host: &status.router.host,
         },
+        problems: &status.problems,
     }
 }
 
@@ -129,6 +131,7 @@ mod tests {
                 "voter": true,
                 "host": "here",
             },
+            "problems": [],
         });
         for text in [pretty(&status), line(&status)] {
             assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), expected);

@@ -46,6 +46,7 @@ pub(crate) mod tests {
                 voter: true,
                 host: "here".to_owned(),
             },
+            problems: Vec::new(),
         }
     }
 }

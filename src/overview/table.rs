@@ -75,7 +75,12 @@ pub fn render(status: &ClusterStatus, now: UnixMillis, room: Room) -> String {
         status.cluster_id.as_deref().unwrap_or("not founded yet"),
         status.available.as_deref().unwrap_or("none"),
     )];
-    lines.extend(sentences(&facts, room.columns));
+    lines.extend(filled(&facts, ", ", room.columns));
+    for problem in &status.problems {
+        let words: Vec<String> =
+            format!("problem: {problem}").split(' ').map(str::to_owned).collect();
+        lines.extend(filled(&words, " ", room.columns));
+    }
     let columns = COLUMNS.iter().filter(|column| is_spread || column.title != HOST).collect();
     let table = table(&status.masters, now, columns, room.columns);
     lines.extend(cut(table, room.rows.saturating_sub(lines.len())));
@@ -132,16 +137,17 @@ fn cut(mut lines: Vec<String>, room: usize) -> Vec<String> {
     lines
 }
 
-/// `facts` with commas between them, on as many lines as it takes.
-fn sentences(facts: &[String], columns: usize) -> Vec<String> {
+/// `pieces` with `separator` between them, on as many lines as it takes.
+fn filled(pieces: &[String], separator: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for fact in facts {
+    for piece in pieces {
+        let width = |line: &String| line.chars().count() + separator.len() + piece.chars().count();
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 2 + fact.chars().count() <= columns => {
-                line.push_str(", ");
-                line.push_str(fact);
+            Some(line) if width(line) <= columns => {
+                line.push_str(separator);
+                line.push_str(piece);
             }
-            _ => lines.push(fact.clone()),
+            _ => lines.push(piece.clone()),
         }
     }
     lines
@@ -217,6 +223,15 @@ mod tests {
                 "server-2  10.0.0.1:3011   41  available     1s  yes   120      119        2     7",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_above_the_table() {
+        let mut status = super::super::tests::cluster();
+        status.problems.push("the disk of the router is full".to_owned());
+        let shown = lines(&status, 120);
+        assert_eq!(shown[2], "problem: the disk of the router is full");
+        assert_eq!(lines(&status, 30)[4..6], ["problem: the disk of the", "router is full"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::{
 
 use openraft::{Config, ServerState, SnapshotPolicy, storage::RaftStateMachine};
 use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Consensus, LogId, NodeInfo, Raft,
@@ -50,6 +51,9 @@ struct Inner {
     workshop: Option<PathBuf>,
     /// Where the log ended when it was last asked.
     end_asked: AtomicU64,
+    /// Why this node cannot go on, where the consensus does not know yet.
+    failure: watch::Sender<Option<String>>,
+    ended: CancellationToken,
 }
 
 /// Where a node stands, as the router hears of it.
@@ -94,14 +98,22 @@ pub enum StartError {
     Consensus(String),
 }
 
-/// A node of one cluster met another.
+/// A node cannot belong to a cluster.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "this node's data belongs to cluster {own}, not to cluster {other}: give each cluster a data directory of its own, or remove this node's slot directory to let it join the other cluster empty"
-)]
-pub struct WrongCluster {
-    own: ClusterId,
-    other: ClusterId,
+pub enum JoinError {
+    /// It belongs to another.
+    #[error(
+        "this node's data belongs to cluster {own}, not to cluster {other}: give each cluster a data directory of its own, or remove this node's slot directory to let it join the other cluster empty"
+    )]
+    WrongCluster {
+        /// Its own.
+        own: ClusterId,
+        /// The one it met.
+        other: ClusterId,
+    },
+    /// It cannot note it down, and is [`broken`](Node::broken).
+    #[error("this node's disk failed: {0}")]
+    Disk(redb::Error),
 }
 
 impl Node {
@@ -140,6 +152,16 @@ impl Node {
         timing: ConsensusSettings,
     ) -> Result<Self, StartError> {
         let log = LogStore::open(&directory.join("raft.redb"))?;
+        Self::start_witness_over(log, directory, secret, timing).await
+    }
+
+    /// The same over a log that is open already.
+    pub async fn start_witness_over(
+        log: LogStore,
+        directory: &Path,
+        secret: &Secret,
+        timing: ConsensusSettings,
+    ) -> Result<Self, StartError> {
         let witness = Witness::open(log.clone())
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
         let config = Config { enable_elect: false, ..config(timing) };
@@ -163,8 +185,17 @@ impl Node {
             .map_err(|error| StartError::Consensus(error.to_string()))?;
         let cluster = watch::Sender::new(cluster);
         let joining = Mutex::default();
-        let end_asked = AtomicU64::new(0);
-        let inner = Inner { raft, log, peers, cluster, joining, workshop, end_asked };
+        let inner = Inner {
+            raft,
+            log,
+            peers,
+            cluster,
+            joining,
+            workshop,
+            end_asked: AtomicU64::new(0),
+            failure: watch::Sender::new(None),
+            ended: CancellationToken::new(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -202,7 +233,13 @@ impl Node {
     /// hung disk this does not return. None for an empty log, and when the consensus has stopped.
     pub async fn last_log(&self) -> Option<LogId> {
         self.inner.raft.with_raft_state(|_| ()).await.ok()?;
-        let last = self.inner.log.last_log_id().expect("a failing disk ends this node");
+        let last = match self.inner.log.last_log_id() {
+            Ok(last) => last,
+            Err(error) => {
+                self.fail(&error);
+                return None;
+            }
+        };
         // The consensus does not wait for what it leads to be written. What was there when this was
         // last asked has been on its way for long enough.
         let end = last.map_or(0, |id| id.index);
@@ -231,17 +268,25 @@ impl Node {
     }
 
     /// Belongs to `cluster` from now on; refused where the node belongs to another.
-    pub async fn join(&self, cluster: ClusterId) -> Result<(), WrongCluster> {
+    pub async fn join(&self, cluster: ClusterId) -> Result<(), JoinError> {
         match self.cluster() {
             Some(own) if own == cluster => return Ok(()),
-            Some(own) => return Err(WrongCluster { own, other: cluster }),
+            Some(own) => return Err(JoinError::WrongCluster { own, other: cluster }),
             None => {}
         }
         let _joining = self.inner.joining.lock().await;
         if let Some(own) = self.cluster() {
-            return if own == cluster { Ok(()) } else { Err(WrongCluster { own, other: cluster }) };
+            let same = own == cluster;
+            return if same {
+                Ok(())
+            } else {
+                Err(JoinError::WrongCluster { own, other: cluster })
+            };
         }
-        self.inner.log.save_cluster_id(cluster).await.expect("a failing disk ends this node");
+        self.inner.log.save_cluster_id(cluster).await.map_err(|error| {
+            self.fail(&error);
+            JoinError::Disk(error)
+        })?;
         self.inner.peers.set_cluster(cluster);
         self.inner.cluster.send_replace(Some(cluster));
         tracing::info!(%cluster, "joined");
@@ -250,7 +295,7 @@ impl Node {
 
     /// Founds `cluster` with this node, `info`, as its only member. Does nothing where the node has
     /// a log already.
-    pub async fn found(&self, cluster: ClusterId, info: NodeInfo) -> Result<(), WrongCluster> {
+    pub async fn found(&self, cluster: ClusterId, info: NodeInfo) -> Result<(), JoinError> {
         self.join(cluster).await?;
         let members = BTreeMap::from([(self.id(), info)]);
         if let Err(error) = self.inner.raft.initialize(members).await {
@@ -267,8 +312,37 @@ impl Node {
         }
     }
 
+    /// Waits until this node cannot go on, as after a failed write to its disk, and says why. Also
+    /// returns when it was stopped: ask only while it is to run.
+    pub async fn broken(&self) -> String {
+        let mut failure = self.inner.failure.subscribe();
+        let mut metrics = self.inner.raft.metrics();
+        tokio::select! {
+            biased;
+            failed = failure.wait_for(Option::is_some) => {
+                failed.ok().and_then(|reason| reason.clone()).unwrap_or_default()
+            }
+            stopped = metrics.wait_for(|now| now.running_state.is_err()) => {
+                match stopped.as_ref().map(|now| &now.running_state) {
+                    Ok(Err(fatal)) => fatal.to_string(),
+                    _ => "the consensus has ended without a word".to_owned(),
+                }
+            }
+        }
+    }
+
+    /// What goes on for as long as this node is served to others ends with this token.
+    pub fn ended(&self) -> CancellationToken {
+        self.inner.ended.clone()
+    }
+
+    fn fail(&self, error: &redb::Error) {
+        self.inner.failure.send_replace(Some(error.to_string()));
+    }
+
     /// Stops the consensus; what was acknowledged is on the disk already.
     pub async fn stop(&self) {
+        self.inner.ended.cancel();
         if let Err(error) = self.inner.raft.shutdown().await {
             tracing::warn!(%error, "the consensus did not stop cleanly");
         }

@@ -8,7 +8,7 @@ use openraft::{
     raft::{AppendEntriesRequest, SnapshotResponse, VoteRequest},
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
@@ -34,7 +34,8 @@ const CALLS_AT_A_TIME: usize = 64;
 
 /// Serves one node.
 pub struct PeerServer {
-    node: Node,
+    /// None while it is broken.
+    node: watch::Receiver<Option<Node>>,
     /// One snapshot is received at a time.
     receiving: Arc<tokio::sync::Mutex<()>>,
     stop: CancellationToken,
@@ -43,13 +44,20 @@ pub struct PeerServer {
 impl PeerServer {
     /// Hears calls for `node` until `stop`.
     pub fn new(node: Node, stop: CancellationToken) -> Self {
+        Self::of(watch::channel(Some(node)).1, stop)
+    }
+
+    /// The same for a node that is started anew when it breaks.
+    pub fn of(node: watch::Receiver<Option<Node>>, stop: CancellationToken) -> Self {
         Self { node, receiving: Arc::default(), stop }
     }
 
-    /// Refuses calls that are meant for another node or come from another cluster; a node that
-    /// belongs to no cluster yet joins the caller's.
-    async fn admit(&self, metadata: &MetadataMap) -> Result<(), Status> {
-        let own = self.node.id().to_string();
+    /// The node, for a call with `metadata`. Refuses calls that are meant for another node or come
+    /// from another cluster; a node that belongs to no cluster yet joins the caller's.
+    async fn admit(&self, metadata: &MetadataMap) -> Result<Node, Status> {
+        let node = self.node.borrow().clone();
+        let node = node.ok_or_else(|| Status::unavailable("this node's disk has failed"))?;
+        let own = node.id().to_string();
         if text(metadata, NODE_KEY).is_none_or(|meant| meant != own) {
             return Err(Status::failed_precondition(format!(
                 "this is node {own}; the node that was meant listens elsewhere now"
@@ -58,19 +66,20 @@ impl PeerServer {
         let cluster = text(metadata, CLUSTER_KEY)
             .and_then(|cluster| cluster.parse().ok())
             .ok_or_else(|| Status::failed_precondition("the caller belongs to no cluster"))?;
-        self.node
-            .join(cluster)
-            .await
-            .map_err(|error| Status::failed_precondition(error.to_string()))
+        match node.join(cluster).await {
+            Ok(()) => Ok(node),
+            Err(error) => Err(Status::failed_precondition(error.to_string())),
+        }
     }
 
     async fn receive(
         &self,
+        node: &Node,
         mut stream: Streaming<SnapshotChunk>,
     ) -> Result<SnapshotResponse<NodeId>, Status> {
         let first = stream.message().await?.ok_or_else(|| Status::invalid_argument("no header"))?;
         let Header { vote, meta } = decode(&first.payload)?;
-        let data = match self.node.workshop() {
+        let data = match node.workshop() {
             None => SnapshotData::Nothing,
             Some(path) => {
                 let (sender, chunks) = mpsc::channel(8);
@@ -91,7 +100,7 @@ impl PeerServer {
             }
         };
         let snapshot = Snapshot { meta, snapshot: Box::new(data) };
-        self.node.raft().install_full_snapshot(vote, snapshot).await.map_err(stopped)
+        node.raft().install_full_snapshot(vote, snapshot).await.map_err(stopped)
     }
 }
 
@@ -150,17 +159,20 @@ impl PeerService for PeerServer {
         &self,
         request: Request<Streaming<PeerCall>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
-        self.admit(request.metadata()).await?;
-        let node = self.node.clone();
+        let node = self.admit(request.metadata()).await?;
+        let (stop, ended) = (self.stop.clone(), node.ended());
+        let over = async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = ended.cancelled() => {}
+            }
+        };
         let answer = move |call: Result<PeerCall, Status>| {
             let node = node.clone();
             async move { answer(&node, call?).await }
         };
-        let answers = request
-            .into_inner()
-            .map(answer)
-            .buffer_unordered(CALLS_AT_A_TIME)
-            .take_until(self.stop.clone().cancelled_owned());
+        let answers =
+            request.into_inner().map(answer).buffer_unordered(CALLS_AT_A_TIME).take_until(over);
         Ok(Response::new(Box::pin(answers)))
     }
 
@@ -168,9 +180,9 @@ impl PeerService for PeerServer {
         &self,
         request: Request<Streaming<SnapshotChunk>>,
     ) -> Result<Response<PeerReply>, Status> {
-        self.admit(request.metadata()).await?;
+        let node = self.admit(request.metadata()).await?;
         let _receiving = self.receiving.lock().await;
-        let reply = self.receive(request.into_inner()).await?;
+        let reply = self.receive(&node, request.into_inner()).await?;
         Ok(Response::new(PeerReply { payload: encode(&reply).into() }))
     }
 }

@@ -84,6 +84,11 @@ impl Handle {
         self.input(Input::Witness(node, progress)).await;
     }
 
+    /// The witness cannot go on, for this reason.
+    pub async fn witness_broken(&self, reason: String) {
+        self.input(Input::WitnessBroken(reason)).await;
+    }
+
     /// A master is about to stop.
     pub async fn leaving(&self, session: SessionId) {
         self.input(Input::Leaving(session)).await;
@@ -112,7 +117,8 @@ impl ClusterView for Handle {
 /// The task's own state.
 pub struct Hub {
     registry: Registry,
-    witness: Node,
+    /// None while it is broken.
+    witness: watch::Receiver<Option<Node>>,
     witness_directives: mpsc::Sender<Directive>,
     place: Place,
     since: UnixMillis,
@@ -127,7 +133,7 @@ pub struct Hub {
 impl Hub {
     /// A hub with no masters yet; what `witness` is to do goes to `witness_directives`.
     pub fn new(
-        witness: Node,
+        witness: watch::Receiver<Option<Node>>,
         witness_directives: mpsc::Sender<Directive>,
         down_after: Duration,
         place: Place,
@@ -135,7 +141,8 @@ impl Hub {
         let (sender, messages) = mpsc::channel(INPUTS_WAITING);
         let (location, watched) = watch::channel(Location::default());
         let spare = ClusterId::new(random::wide_id());
-        let registry = Registry::new(witness.cluster(), spare, down_after, Instant::now());
+        let cluster = witness.borrow().as_ref().and_then(Node::cluster);
+        let registry = Registry::new(cluster, spare, down_after, Instant::now());
         let hub = Self {
             registry,
             witness,
@@ -221,7 +228,11 @@ impl Hub {
                     self.sessions.remove(session);
                 }
                 Effect::Adopt(cluster) => {
-                    if let Err(error) = self.witness.join(*cluster).await {
+                    // One that is broken is told when it is back.
+                    let witness = self.witness.borrow().clone();
+                    if let Some(witness) = witness
+                        && let Err(error) = witness.join(*cluster).await
+                    {
                         tracing::error!(%error, "the witness cannot take part");
                     }
                 }
@@ -308,32 +319,27 @@ impl Hub {
             down: !master.lives(),
             leaving: master.leaves(),
         };
-        let witness = Member {
-            node_id: self.witness.id(),
+        let witness = self.registry.witness().map(|(node, works)| Member {
+            node_id: node,
             name: "router".to_owned(),
             client_address: String::new(),
             peer_address: format!(":{}", self.place.witness_port),
             witness: true,
-            down: false,
+            down: !works,
             leaving: false,
-        };
+        });
         let available = self.registry.available();
         Roster {
             cluster_id: self.registry.cluster().map_or(String::new(), |id| id.to_string()),
-            members: self
-                .registry
-                .masters()
-                .values()
-                .map(master)
-                .chain(std::iter::once(witness))
-                .collect(),
+            members: self.registry.masters().values().map(master).chain(witness).collect(),
             available: available.map_or(0, |master| master.hello.node),
             available_term: available.map_or(0, |master| master.progress.term),
         }
     }
 
     fn status(&self) -> ClusterStatus {
-        let witness = self.witness.raft().metrics().borrow().clone();
+        let witness = self.witness.borrow().clone();
+        let witness = witness.map(|node| node.raft().metrics().borrow().clone());
         let available = self.registry.available();
         let mut masters: Vec<MasterStatus> =
             self.registry.masters().values().map(master_status).collect();
@@ -347,11 +353,14 @@ impl Hub {
                 pid: process::id(),
                 host: net::host_name(),
                 since_ms: self.since,
-                term: witness.current_term,
-                last_log_index: witness.last_log_index.unwrap_or(0),
-                voter: available
-                    .is_some_and(|leader| leader.progress.voters.contains(&self.witness.id())),
+                term: witness.as_ref().map_or(0, |now| now.current_term),
+                last_log_index: witness.as_ref().and_then(|now| now.last_log_index).unwrap_or(0),
+                voter: available.is_some_and(|leader| {
+                    let votes = |(node, works)| works && leader.progress.voters.contains(&node);
+                    self.registry.witness().is_some_and(votes)
+                }),
             }),
+            problems: self.registry.problems(),
         }
     }
 }

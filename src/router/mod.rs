@@ -3,7 +3,7 @@
 //!
 //! - [`registry`], with [`election`]: what the router decides (pure)
 //! - [`hub`]: the one task that owns the registry
-//! - [`witness`]: the registry's neighbour, which votes
+//! - [`witness`]: the registry's neighbour, which votes; started anew when it breaks
 //! - [`registry_service`]: the masters' streams
 //!
 //! Nothing here is needed by a master or client that is at work: the router's process may be
@@ -24,14 +24,18 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, interceptor::InterceptedService};
 
-use self::{hub::Hub, registry_service::RegistryServer};
+use self::{
+    hub::Hub,
+    registry_service::RegistryServer,
+    witness::{InDirectory, Supervisor},
+};
 use crate::{
     classic,
     credentials::Guard,
     directory::DirectoryServer,
     host::net,
     reflection,
-    replication::{link::MESSAGE_BYTES, node::Node, peer_service::PeerServer},
+    replication::{link::MESSAGE_BYTES, peer_service::PeerServer},
     serving::{self, NODE_STREAMS},
     settings::RouterSettings,
     wire::{
@@ -49,7 +53,14 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     let directory = &settings.data_dir;
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
-    let witness = Node::start_witness(directory, &settings.secret, settings.consensus).await?;
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter.set_serving::<DirectoryServiceServer<DirectoryServer<hub::Handle>>>().await;
+    let opener = InDirectory {
+        directory: directory.clone(),
+        secret: settings.secret.clone(),
+        timing: settings.consensus,
+    };
+    let (supervisor, witness) = Supervisor::start(opener, health_reporter).await?;
     let place = hub::Place {
         address: format!(
             "{}:{}",
@@ -61,12 +72,9 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     tracing::info!(port = clients.port(), witness_port = peers.port(), "router is up");
     let (directives, obeyed) = mpsc::channel(hub::DIRECTIVES_WAITING);
     let (hub, handle) = Hub::new(witness.clone(), directives, settings.down_after, place);
-    // Without its witness, should the disk break, a router still finds its way for clients.
-    tokio::spawn(witness::run(witness.clone(), handle.clone(), obeyed));
+    let supervised = tokio::spawn(supervisor.run(handle.clone(), obeyed));
 
     let guard = Guard(settings.secret.clone());
-    let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter.set_serving::<DirectoryServiceServer<DirectoryServer<hub::Handle>>>().await;
     let directory = DirectoryServer::new(handle.location(), handle.clone());
     let location = handle.location();
     let registry = RegistryServiceServer::new(RegistryServer::new(handle));
@@ -79,15 +87,23 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     } else {
         public
     };
-    let peer_service = PeerServiceServer::new(PeerServer::new(witness.clone(), stop.clone()))
+    let peer_service = PeerServiceServer::new(PeerServer::of(witness.clone(), stop.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal = Routes::new(InterceptedService::new(peer_service, guard));
 
     let outcome = tokio::select! {
-        () = hub.run() => Ok(()),
-        served = serving::serve(clients, public, NODE_STREAMS, stop.clone()) => served,
-        served = serving::serve(peers, internal, NODE_STREAMS, stop.clone()) => served,
+        () = hub.run() => Err(anyhow::anyhow!("the registry ended by itself")),
+        _ = supervised => Err(anyhow::anyhow!("the witness's supervisor ended by itself")),
+        served = serving::serve(clients, public, NODE_STREAMS, stop.clone()) => {
+            serving::outcome(served, &stop)
+        }
+        served = serving::serve(peers, internal, NODE_STREAMS, stop.clone()) => {
+            serving::outcome(served, &stop)
+        }
     };
-    witness.stop().await;
-    outcome.context("serving failed")
+    let node = witness.borrow().clone();
+    if let Some(node) = node {
+        node.stop().await;
+    }
+    outcome
 }

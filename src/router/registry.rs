@@ -56,6 +56,8 @@ pub enum Input {
     Progress(SessionId, Progress),
     /// The router's own witness, this node, reported.
     Witness(NodeId, Progress),
+    /// The witness cannot go on, for this reason; it is back when it reports again.
+    WitnessBroken(String),
     /// A master is about to stop.
     Leaving(SessionId),
     /// A stream ended.
@@ -134,6 +136,15 @@ impl Master {
     }
 }
 
+/// The router's own witness, as it is known.
+struct Witness {
+    node: NodeId,
+    /// As it last reported.
+    progress: Progress,
+    /// Why it cannot go on.
+    broken: Option<String>,
+}
+
 /// The registry.
 pub struct Registry {
     down_after: Duration,
@@ -141,7 +152,7 @@ pub struct Registry {
     spare_cluster: ClusterId,
     founder: Option<SessionId>,
     masters: BTreeMap<NodeId, Master>,
-    witness: Option<(NodeId, Progress)>,
+    witness: Option<Witness>,
     available: Option<NodeId>,
     /// Who votes, by the last leader's word.
     voters: Vec<NodeId>,
@@ -186,6 +197,22 @@ impl Registry {
         &self.masters
     }
 
+    /// The router's own witness, once it has reported, and whether it works.
+    pub fn witness(&self) -> Option<(NodeId, bool)> {
+        self.witness.as_ref().map(|witness| (witness.node, witness.broken.is_none()))
+    }
+
+    /// What is wrong and does not heal by itself, with the way out: for people.
+    pub fn problems(&self) -> Vec<String> {
+        let broken = self.witness.as_ref().and_then(|witness| witness.broken.as_ref());
+        let witness = broken.map(|reason| {
+            format!(
+                "the router's witness does not work: {reason}; it tries again by itself, once its disk takes data"
+            )
+        });
+        witness.into_iter().collect()
+    }
+
     /// The available server.
     pub fn available(&self) -> Option<&Master> {
         self.masters.get(&self.available?)
@@ -205,7 +232,14 @@ impl Registry {
             Input::Progress(session, progress) => {
                 self.progress(session, progress, now, &mut effects);
             }
-            Input::Witness(node, progress) => self.witness(node, progress),
+            Input::Witness(node, progress) => self.witness_reports(node, progress, &mut effects),
+            Input::WitnessBroken(reason) => {
+                if let Some(witness) = &mut self.witness {
+                    witness.broken = Some(reason);
+                    witness.progress = Progress::default();
+                }
+                effects.push(Effect::Publish);
+            }
             Input::Leaving(session) => {
                 if let Some(master) = self.of_session(session) {
                     master.leaving = true;
@@ -301,12 +335,20 @@ impl Registry {
         }
     }
 
-    fn witness(&mut self, node: NodeId, progress: Progress) {
+    fn witness_reports(&mut self, node: NodeId, progress: Progress, effects: &mut Vec<Effect>) {
         self.election.answered(node, progress.probe);
         if progress.leading && progress.applied == progress.last_log.1 {
             self.election.handed_over();
         }
-        self.witness = Some((node, progress));
+        if let (None, Some(cluster)) = (progress.cluster, self.cluster) {
+            // It was broken when the cluster became known.
+            effects.push(Effect::Adopt(cluster));
+        }
+        let known = self.witness.as_ref();
+        if known.is_none_or(|known| known.node != node || known.broken.is_some()) {
+            effects.push(Effect::Publish);
+        }
+        self.witness = Some(Witness { node, progress, broken: None });
     }
 
     fn adopt(&mut self, cluster: ClusterId, effects: &mut Vec<Effect>) {
@@ -389,8 +431,8 @@ impl Registry {
     }
 
     fn witness_as_candidate(&self) -> Option<Candidate> {
-        let (node, progress) = self.witness.as_ref()?;
-        let eligible = progress.voter && !progress.leading;
+        let Witness { node, progress, broken } = self.witness.as_ref()?;
+        let eligible = broken.is_none() && progress.voter && !progress.leading;
         let last_log = progress.last_log;
         eligible.then_some(Candidate { node: *node, voter: Voter::Witness, last_log })
     }

@@ -8,7 +8,10 @@ use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 use openraft::ServerState;
 use tempfile::TempDir;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 use tokio_stream::Once;
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -24,6 +27,7 @@ use crate::{
     host::{clock, net},
     replication::{
         NodeInfo,
+        log_store::LogStore,
         node::{Node, StartError},
         passport::Passport,
         peer_service::PeerServer,
@@ -58,6 +62,11 @@ pub fn passport() -> Arc<Passport> {
     Arc::new(passport)
 }
 
+/// Starts a witness over `log`, and no server.
+pub async fn start_witness_over(log: LogStore) -> Result<Node, StartError> {
+    Node::start_witness_over(log, Path::new("in memory"), &Secret::new(SECRET), TIMING).await
+}
+
 /// Starts a master's node in `directory`, and no server.
 pub async fn start_master(directory: &Path) -> Result<(Node, StateReader), StartError> {
     Node::start_master(directory, &Secret::new(SECRET), TIMING, Arc::new(|_| {})).await
@@ -66,6 +75,7 @@ pub async fn start_master(directory: &Path) -> Result<(Node, StateReader), Start
 /// One node with its server.
 pub struct Member {
     pub node: Node,
+    current: watch::Receiver<Option<Node>>,
     pub info: NodeInfo,
     state: Option<StateReader>,
     serving: CancellationToken,
@@ -76,7 +86,7 @@ impl Member {
     pub async fn master(name: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (node, state) = start_master(directory.path()).await.expect("started");
-        Self::new(name, node, Some(state), directory).await
+        Self::new(name, watch::channel(Some(node)).1, Some(state), directory).await
     }
 
     /// A master whose log is on `disk`.
@@ -91,21 +101,33 @@ impl Member {
             Arc::new(|_| {}),
         );
         let (node, state) = started.await.expect("started");
-        Self::new(name, node, Some(state), directory).await
+        Self::new(name, watch::channel(Some(node)).1, Some(state), directory).await
     }
 
     pub async fn witness() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let secret = Secret::new(SECRET);
         let node = Node::start_witness(directory.path(), &secret, TIMING).await.expect("started");
-        Self::new("router", node, None, directory).await
+        Self::new("router", watch::channel(Some(node)).1, None, directory).await
     }
 
-    async fn new(name: &str, node: Node, state: Option<StateReader>, directory: TempDir) -> Self {
+    /// The witness that is started anew when it breaks, as it is now.
+    pub async fn supervised_witness(current: watch::Receiver<Option<Node>>) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::new("router", current, None, directory).await
+    }
+
+    async fn new(
+        name: &str,
+        current: watch::Receiver<Option<Node>>,
+        state: Option<StateReader>,
+        directory: TempDir,
+    ) -> Self {
+        let node = current.borrow().clone().expect("just started");
         let info =
             NodeInfo { name: name.to_owned(), witness: state.is_none(), ..NodeInfo::default() };
         let serving = CancellationToken::new();
-        let mut member = Self { node, info, state, serving, _directory: directory };
+        let mut member = Self { node, current, info, state, serving, _directory: directory };
         member.heal().await;
         member
     }
@@ -116,7 +138,7 @@ impl Member {
         self.info.peer_address = format!("127.0.0.1:{}", listener.port());
         self.serving = CancellationToken::new();
         let server =
-            PeerServiceServer::new(PeerServer::new(self.node.clone(), self.serving.clone()));
+            PeerServiceServer::new(PeerServer::of(self.current.clone(), self.serving.clone()));
         let guard = Guard(Secret::new(SECRET));
         let routes = Routes::new(InterceptedService::new(server, guard));
         tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, self.serving.clone()));
@@ -198,11 +220,15 @@ pub async fn cluster(masters: usize) -> (Vec<Member>, Member) {
 
 /// The same, of which `first` is the first.
 pub async fn cluster_led_by(first: Member, masters: usize) -> (Vec<Member>, Member) {
+    cluster_with(first, masters, Member::witness().await).await
+}
+
+/// The same, with this witness.
+pub async fn cluster_with(first: Member, masters: usize, witness: Member) -> (Vec<Member>, Member) {
     let mut members = vec![first];
     for number in 2..=masters {
         members.push(Member::master(&format!("server-{number}")).await);
     }
-    let witness = Member::witness().await;
     let first = &members[0];
     first.node.found(CLUSTER, first.info.clone()).await.expect("founded");
     first.leads().await;

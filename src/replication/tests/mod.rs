@@ -1,6 +1,7 @@
 //! Tests of the replication: `suite` is the consensus library's own for stores, `stores` and
 //! `snapshots` are about what crashes leave behind, `log_cache` compares the log with a plain vector,
-//! `own_disk` is about a leader whose disk is slower than the others' (`slow_disk`),
+//! `own_disk` is about a leader whose disk is slower than the others' (`slow_disk`), `full_disk` is
+//! a disk that takes nothing for a while,
 //! `admission`, `links`, `elections`, `writing` and `membership` run whole nodes (`cluster`) over
 //! loopback.
 
@@ -8,6 +9,7 @@ mod admission;
 pub(crate) mod cluster;
 mod elections;
 pub(crate) mod entries;
+pub(crate) mod full_disk;
 mod links;
 mod log_cache;
 mod membership;

@@ -1,0 +1,69 @@
+//! A disk that refuses every write while it is full, and keeps what it has.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use redb::{Database, StorageBackend, backends::InMemoryBackend};
+
+use crate::replication::log_store::LogStore;
+
+/// Handle on the disk; clones share it.
+#[derive(Clone, Debug)]
+pub struct FullDisk {
+    memory: Arc<InMemoryBackend>,
+    full: Arc<AtomicBool>,
+}
+
+impl FullDisk {
+    /// An empty disk with room.
+    pub fn new() -> Self {
+        Self { memory: Arc::new(InMemoryBackend::new()), full: Arc::default() }
+    }
+
+    /// Opens the log on this disk, making it where there is none.
+    pub fn open(&self) -> Result<LogStore, redb::Error> {
+        LogStore::over(Database::builder().create_with_backend(self.clone())?)
+    }
+
+    /// Whether it is full from now on.
+    pub fn fill(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+}
+
+impl StorageBackend for FullDisk {
+    fn len(&self) -> Result<u64, io::Error> {
+        self.memory.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        self.memory.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        self.check()?;
+        self.memory.set_len(len)
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        self.check()?;
+        self.memory.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        self.check()?;
+        self.memory.write(offset, data)
+    }
+}
