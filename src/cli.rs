@@ -15,7 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, builder::StyledStr};
 use tracing::error;
 
 use crate::{
-    documents,
+    documents, envelope,
     host::net::ListenError,
     settings::{
         HealthcheckSettings, Key, Kind, Layers, LogSettings, MasterSettings, Refusal, Role,
@@ -92,7 +92,11 @@ impl Stop {
 pub fn ended(outcome: anyhow::Result<()>) -> u8 {
     let Err(error) = outcome else { return 0 };
     error!(error = in_words(&error), "ended by an error");
-    let refused = error.chain().any(|cause| cause.is::<ListenError>() || cause.is::<SlotError>());
+    let refused = error.chain().any(|cause| {
+        let of_another_version =
+            || envelope::Error::within(cause).is_some_and(envelope::Error::is_another_version);
+        cause.is::<ListenError>() || cause.is::<SlotError>() || of_another_version()
+    });
     if refused { REFUSED } else { 1 }
 }
 

@@ -30,11 +30,13 @@ use redb::{
     Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
     WriteTransaction,
 };
+use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
-use super::{Consensus, Entry, LogId, StorageError, StoredMembership, Vote, encode, storage_error};
+use super::{Consensus, Entry, LogId, StorageError, StoredMembership, Vote, mark, storage_error};
 use crate::{
     domain::{ClusterId, NodeId},
+    envelope::{self, Kind},
     host::{disk, random},
 };
 
@@ -73,9 +75,7 @@ struct Role {
 
 /// The log's file could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot use the log {path}: {source}; if the disk is beyond repair, remove the whole slot directory and the node joins anew"
-)]
+#[error("cannot use the log {path}: {source}{}", mark::way_out(.source))]
 pub struct OpenError {
     path: String,
     source: redb::Error,
@@ -111,6 +111,7 @@ impl LogStore {
 
     /// The same over an open database.
     pub fn over(database: Database) -> Result<Self, redb::Error> {
+        mark::check(&database, Kind::LogFile)?;
         let identity = identity(&database)?;
         let database = Arc::new(database);
         let (writer, jobs) = mpsc::sync_channel(64);
@@ -133,28 +134,28 @@ impl LogStore {
 
     /// The cluster this node belongs to, if it has ever met one.
     pub fn cluster_id(&self) -> Result<Option<ClusterId>, redb::Error> {
-        Ok(self.fact(CLUSTER_ID)?.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
+        self.fact(CLUSTER_ID, Kind::ClusterId)
     }
 
     /// Keeps the cluster's id.
     pub async fn save_cluster_id(&self, cluster: ClusterId) -> Result<(), redb::Error> {
-        self.save_fact(CLUSTER_ID, encode(&cluster)).await
+        self.save_fact(CLUSTER_ID, envelope::seal(Kind::ClusterId, &cluster)).await
     }
 
     /// The witness's position and the membership then.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, redb::Error> {
-        Ok(self.fact(CHECKPOINT)?.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
+        self.fact(CHECKPOINT, Kind::Checkpoint)
     }
 
     /// Keeps the witness's position.
     pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), redb::Error> {
-        self.save_fact(CHECKPOINT, encode(checkpoint)).await
+        self.save_fact(CHECKPOINT, envelope::seal(Kind::Checkpoint, checkpoint)).await
     }
 
-    fn fact(&self, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
+    fn fact<T: DeserializeOwned>(&self, key: &str, kind: Kind) -> Result<Option<T>, redb::Error> {
         let transaction = self.database.begin_read()?;
         let facts = transaction.open_table(FACTS)?;
-        Ok(facts.get(key)?.map(|value| value.value().to_vec()))
+        Ok(facts.get(key)?.map(|value| envelope::open(kind, value.value())).transpose()?)
     }
 
     async fn save_fact(&self, key: &'static str, value: Vec<u8>) -> Result<(), redb::Error> {
@@ -272,7 +273,7 @@ impl LogStore {
     }
 
     fn purged(&self) -> Result<Option<LogId>, redb::Error> {
-        Ok(self.fact(PURGED)?.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
+        self.fact(PURGED, Kind::Position)
     }
 }
 
@@ -283,9 +284,12 @@ fn size(entry: &Entry) -> usize {
     }
 }
 
+fn sealed(entry: &Entry) -> Vec<u8> {
+    envelope::seal(Kind::LogEntry, entry)
+}
+
 fn decode_entry(bytes: &[u8]) -> Result<Entry, redb::Error> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| redb::Error::Corrupted(format!("log entry does not decode: {error}")))
+    Ok(envelope::open(Kind::LogEntry, bytes)?)
 }
 
 /// Reads the node's id, or makes one where the file is new.
@@ -294,12 +298,13 @@ fn identity(database: &Database) -> Result<NodeId, redb::Error> {
     let id = {
         let mut facts = transaction.open_table(FACTS)?;
         transaction.open_table(LOG)?;
-        let known = facts.get(NODE_ID)?.and_then(|id| postcard::from_bytes(id.value()).ok());
+        let known = facts.get(NODE_ID)?;
+        let known = known.map(|id| envelope::open(Kind::NodeId, id.value())).transpose()?;
         if let Some(id) = known {
             id
         } else {
             let id = random::id();
-            facts.insert(NODE_ID, encode(&id).as_slice())?;
+            facts.insert(NODE_ID, envelope::seal(Kind::NodeId, &id).as_slice())?;
             id
         }
     };
@@ -389,9 +394,13 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// goes to the disk together with it. It would cost every failover two more waits for the disk.
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let durability = if vote.is_committed() { Durability::None } else { Durability::Immediate };
-        self.write_with(durability, End::AsBefore, insert_fact(VOTE, encode(vote)))
-            .await
-            .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))?;
+        self.write_with(
+            durability,
+            End::AsBefore,
+            insert_fact(VOTE, envelope::seal(Kind::Vote, vote)),
+        )
+        .await
+        .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))?;
         self.role().vote = Some(*vote);
         Ok(())
     }
@@ -399,12 +408,10 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// A leader that starts again does not lead on: it may have sent what it had not written, and
     /// must not write something else in its place in the same term.
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
-        let vote = self
-            .fact(VOTE)
+        let vote: Option<Vote> = self
+            .fact(VOTE, Kind::Vote)
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))?;
-        let Some(vote) = vote else { return Ok(None) };
-        let mut vote: Vote = postcard::from_bytes(&vote)
-            .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))?;
+        let Some(mut vote) = vote else { return Ok(None) };
         vote.committed &= vote.leader_id().node_id != self.identity;
         Ok(Some(vote))
     }
@@ -427,7 +434,7 @@ impl RaftLogStorage<Consensus> for LogStore {
             return Ok(());
         };
         let rows: Vec<(u64, Vec<u8>)> =
-            entries.iter().map(|entry| (entry.log_id.index, encode(entry))).collect();
+            entries.iter().map(|entry| (entry.log_id.index, sealed(entry))).collect();
         let write: Write = Box::new(move |transaction| {
             let mut log = transaction.open_table(LOG)?;
             for (index, row) in rows {
@@ -462,9 +469,10 @@ impl RaftLogStorage<Consensus> for LogStore {
 
     async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index > upto.index);
+        let purged = envelope::seal(Kind::Position, &upto);
         let write: Write = Box::new(move |transaction| {
             transaction.open_table(LOG)?.retain_in(..=upto.index, |_, _| false)?;
-            transaction.open_table(FACTS)?.insert(PURGED, encode(&upto).as_slice())?;
+            transaction.open_table(FACTS)?.insert(PURGED, purged.as_slice())?;
             Ok(())
         });
         self.write(End::NotBefore(upto.index), write).await.map_err(failed(ErrorVerb::Delete))

@@ -1,7 +1,7 @@
 //! The replicated log and what hangs on it: consensus by openraft over redb and gRPC.
 //!
-//! In reading order: the types that the consensus is over, what it keeps on disk ([`log_store`],
-//! [`state_store`], [`witness`]), how it reaches the other nodes ([`peers`], [`link`], [`passport`],
+//! In reading order: the types that the consensus is over, what it keeps on disk ([`mark`],
+//! [`log_store`], [`state_store`], [`witness`]), how it reaches the other nodes ([`peers`], [`link`], [`passport`],
 //! [`peer_service`], [`snapshot`]), how the rest of the program writes ([`writes`]) and reads
 //! ([`reads`]) through it, and who takes part ([`membership`], [`reconcile`]).
 //!
@@ -10,6 +10,7 @@
 
 pub mod link;
 pub mod log_store;
+pub mod mark;
 pub mod membership;
 pub mod node;
 pub mod passport;
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::NodeId,
+    envelope::{self, Kind},
     social::{Reply, Stamped},
 };
 
@@ -71,20 +73,20 @@ pub struct NodeInfo {
     pub witness: bool,
 }
 
-/// Commands that are replicated as one entry, encoded once: the entry is cloned for every follower
+/// Commands that are replicated as one entry, sealed once: the entry is cloned for every follower
 /// and cache, its commands are decoded only when it is applied.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Batch(Bytes);
 
 impl Batch {
-    /// Encodes `commands`.
+    /// Seals `commands`.
     pub fn new(commands: &[Stamped]) -> Self {
-        Self(postcard::to_stdvec(commands).expect("commands always encode").into())
+        Self(envelope::seal(Kind::Commands, commands).into())
     }
 
     /// The commands again.
-    pub fn commands(&self) -> Result<Vec<Stamped>, postcard::Error> {
-        postcard::from_bytes(&self.0)
+    pub fn commands(&self) -> Result<Vec<Stamped>, envelope::Error> {
+        envelope::open(Kind::Commands, &self.0)
     }
 
     /// Size in bytes as it is stored and sent.
@@ -104,7 +106,8 @@ impl fmt::Debug for Batch {
     }
 }
 
-/// Encodes one of the consensus library's own types for the wire or the disk.
+/// The bytes of what has no equality, for tests that compare.
+#[cfg(test)]
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("plain data always encodes")
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Consensus, LogId, NodeInfo, Raft,
     log_store::{LogStore, OpenError},
+    mark,
     peers::Peers,
     state_store::{Observer, StateReader, StateStore},
     witness::Witness,
@@ -85,7 +86,7 @@ pub enum StartError {
     Log(#[from] OpenError),
     /// The state's file.
     #[error(
-        "cannot use the state in {directory}: {source}; if the disk is beyond repair, remove the whole slot directory and the node joins anew"
+        "cannot use the state in {directory}: {source}{}", mark::way_out(.source)
     )]
     State {
         /// The slot.

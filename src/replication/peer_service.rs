@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 use super::{
-    Consensus, LogId, Vote, encode,
+    Consensus, LogId, Vote,
     node::Node,
     snapshot::{self, Header, Incoming, SnapshotData},
 };
 use crate::{
     credentials::{CLUSTER_KEY, NODE_KEY, text},
     domain::NodeId,
+    envelope::{self, Kind, seal},
     wire::internal::{
         PeerAnswer, PeerCall, PeerReply, SnapshotChunk, peer_call::Call,
         peer_service_server::PeerService,
@@ -78,7 +79,7 @@ impl PeerServer {
         mut stream: Streaming<SnapshotChunk>,
     ) -> Result<SnapshotResponse<NodeId>, Status> {
         let first = stream.message().await?.ok_or_else(|| Status::invalid_argument("no header"))?;
-        let Header { vote, meta } = decode(&first.payload)?;
+        let Header { vote, meta } = decode(Kind::SnapshotHeader, &first.payload)?;
         let data = match node.workshop() {
             None => SnapshotData::Nothing,
             Some(path) => {
@@ -108,9 +109,14 @@ fn stopped(error: impl std::fmt::Display) -> Status {
     Status::unavailable(format!("this node is stopping: {error}"))
 }
 
-fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Status> {
-    postcard::from_bytes(payload).map_err(|error| {
-        Status::invalid_argument(format!("not a message of this version of tinysns: {error}"))
+/// Opens what another node has sent: another version's is nothing that asking again would mend.
+fn decode<T: DeserializeOwned>(kind: Kind, payload: &[u8]) -> Result<T, Status> {
+    envelope::open(kind, payload).map_err(|error| {
+        if error.is_another_version() {
+            Status::failed_precondition(error.to_string())
+        } else {
+            Status::data_loss(error.to_string())
+        }
     })
 }
 
@@ -118,14 +124,17 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
     let unknown = || Status::invalid_argument("not a call of this version of tinysns");
     let payload = match call.ok_or_else(unknown)? {
         Call::Append(payload) => {
-            let message: AppendEntriesRequest<Consensus> = decode(&payload)?;
-            encode(&node.raft().append_entries(message).await.map_err(stopped)?)
+            let message: AppendEntriesRequest<Consensus> = decode(Kind::Append, &payload)?;
+            seal(Kind::Appended, &node.raft().append_entries(message).await.map_err(stopped)?)
         }
-        Call::Vote(payload) => encode(&node.raft().vote(decode(&payload)?).await.map_err(stopped)?),
+        Call::Vote(payload) => {
+            let message = decode(Kind::Ballot, &payload)?;
+            seal(Kind::Voted, &node.raft().vote(message).await.map_err(stopped)?)
+        }
         Call::DirectedVote(payload) => {
-            let message: VoteRequest<NodeId> = decode(&payload)?;
+            let message: VoteRequest<NodeId> = decode(Kind::Ballot, &payload)?;
             release_lease(node, &message.vote).await;
-            encode(&node.raft().vote(message).await.map_err(stopped)?)
+            seal(Kind::Voted, &node.raft().vote(message).await.map_err(stopped)?)
         }
     };
     Ok(PeerAnswer { number, payload: payload.into() })
@@ -183,6 +192,6 @@ impl PeerService for PeerServer {
         let node = self.admit(request.metadata()).await?;
         let _receiving = self.receiving.lock().await;
         let reply = self.receive(&node, request.into_inner()).await?;
-        Ok(Response::new(PeerReply { payload: encode(&reply).into() }))
+        Ok(Response::new(PeerReply { payload: seal(Kind::Installed, &reply).into() }))
     }
 }

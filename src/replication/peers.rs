@@ -28,7 +28,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
 use super::{
-    Consensus, NodeInfo, Vote, encode,
+    Consensus, NodeInfo, Vote,
     link::Link,
     log_store::LogStore,
     passport::Passport,
@@ -36,6 +36,7 @@ use super::{
 };
 use crate::{
     domain::{ClusterId, NodeId},
+    envelope::{self, Kind, seal},
     settings::Secret,
     wire::internal::peer_call::Call,
 };
@@ -175,6 +176,7 @@ impl Connection {
         action: RPCTypes,
         limit: Duration,
         call: Call,
+        answer: Kind,
     ) -> Result<T, CallError> {
         let link = self.peers.link(self.target, &self.info).map_err(|e| unreachable(&e))?;
         let Ok(result) = timeout(limit, link.call(call)).await else {
@@ -182,7 +184,8 @@ impl Connection {
         };
         self.peers.note(self.target, &result);
         let payload = result.map_err(|status| unreachable(&status))?;
-        postcard::from_bytes(&payload).map_err(|error| RPCError::Network(NetworkError::new(&error)))
+        envelope::open(answer, &payload)
+            .map_err(|error| RPCError::Network(NetworkError::new(&error)))
     }
 }
 
@@ -199,8 +202,9 @@ impl RaftNetwork<Consensus> for Connection {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<NodeId>, CallError> {
         let sent = rpc.entries.last().map(|entry| entry.log_id).or(rpc.prev_log_id);
-        let call = Call::Append(encode(&rpc).into());
-        let answer = self.call(RPCTypes::AppendEntries, option.hard_ttl(), call).await?;
+        let call = Call::Append(seal(Kind::Append, &rpc).into());
+        let answer =
+            self.call(RPCTypes::AppendEntries, option.hard_ttl(), call, Kind::Appended).await?;
         self.peers.shared.log.written(sent.map_or(0, |last| last.index)).await;
         Ok(answer)
     }
@@ -211,9 +215,9 @@ impl RaftNetwork<Consensus> for Connection {
         option: RPCOption,
     ) -> Result<VoteResponse<NodeId>, CallError> {
         let directed = self.peers.state().directed_until.is_some_and(|end| Instant::now() < end);
-        let payload: Bytes = encode(&rpc).into();
+        let payload: Bytes = seal(Kind::Ballot, &rpc).into();
         let call = if directed { Call::DirectedVote(payload) } else { Call::Vote(payload) };
-        self.call(RPCTypes::Vote, option.hard_ttl(), call).await
+        self.call(RPCTypes::Vote, option.hard_ttl(), call, Kind::Voted).await
     }
 
     async fn full_snapshot(
@@ -240,7 +244,7 @@ impl RaftNetwork<Consensus> for Connection {
         };
         self.peers.note(self.target, &result);
         let reply = result.map_err(|status| unreachable(&status))?.into_inner();
-        postcard::from_bytes(&reply.payload)
+        envelope::open(Kind::Installed, &reply.payload)
             .map_err(|error| StreamingError::Network(NetworkError::from(AnyError::new(&error))))
     }
 

@@ -1,6 +1,6 @@
 //! A snapshot of the state on its way from one node to another.
 //!
-//! It travels as chunks: first a header, then the rows of the state. The sender reads them from a
+//! It travels as chunks: first a header, then the rows of the state, then an end that counts them. The sender reads them from a
 //! read transaction, the receiver writes them to a database file beside its own; neither ever
 //! holds the whole state in memory.
 
@@ -14,9 +14,10 @@ use redb::{Database, ReadTransaction};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, task};
 
-use super::{NodeInfo, Vote, encode};
+use super::{NodeInfo, Vote, mark};
 use crate::{
     domain::NodeId,
+    envelope::{self, Kind, seal},
     host::disk,
     social::{self, Row},
     wire::internal::SnapshotChunk,
@@ -64,10 +65,17 @@ pub struct Header {
     pub meta: SnapshotMeta<NodeId, NodeInfo>,
 }
 
+/// The last chunk.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct End {
+    /// How many rows came before it.
+    rows: u64,
+}
+
 /// Sends `header` and then the rows of `data`, if any, into the returned channel.
 pub fn send(header: &Header, data: SnapshotData) -> mpsc::Receiver<SnapshotChunk> {
     let (chunks, receiver) = mpsc::channel(CHUNKS_WAITING);
-    let first = chunk(encode(header));
+    let first = chunk(seal(Kind::SnapshotHeader, header));
     task::spawn_blocking(move || {
         if chunks.blocking_send(first).is_err() {
             return;
@@ -89,20 +97,26 @@ fn send_rows(
     transaction: &ReadTransaction,
     chunks: &mpsc::Sender<SnapshotChunk>,
 ) -> Result<(), redb::Error> {
-    let mut payload = Vec::new();
+    let mut end = End::default();
+    let mut rows = Vec::new();
+    let mut bytes = 0;
     for row in social::dump(transaction)? {
-        payload.extend(encode(&row?));
-        if payload.len() >= CHUNK_BYTES
-            && chunks.blocking_send(chunk(std::mem::take(&mut payload))).is_err()
-        {
-            return Ok(());
+        let row = row?;
+        bytes += row.size();
+        rows.push(row);
+        end.rows += 1;
+        if bytes >= CHUNK_BYTES {
+            if chunks.blocking_send(chunk(seal(Kind::SnapshotRows, &rows))).is_err() {
+                return Ok(());
+            }
+            rows.clear();
+            bytes = 0;
         }
     }
-    if !payload.is_empty() && chunks.blocking_send(chunk(payload)).is_err() {
+    if !rows.is_empty() && chunks.blocking_send(chunk(seal(Kind::SnapshotRows, &rows))).is_err() {
         return Ok(());
     }
-    // An empty chunk is the end mark.
-    let _gone = chunks.blocking_send(chunk(Vec::new()));
+    let _gone = chunks.blocking_send(chunk(seal(Kind::SnapshotEnd, &end)));
     Ok(())
 }
 
@@ -112,9 +126,17 @@ pub enum ReceiveError {
     /// The stream ended before the end mark.
     #[error("the snapshot ended before its end")]
     Truncated,
-    /// A chunk that is no row.
-    #[error("a snapshot's row does not decode: {0}")]
-    Undecodable(#[from] postcard::Error),
+    /// Rows have been lost on the way.
+    #[error("the snapshot has {found} rows instead of {sent}")]
+    Incomplete {
+        /// As many arrived.
+        found: u64,
+        /// As many were sent.
+        sent: u64,
+    },
+    /// A chunk that is not what was sent, or is of another version.
+    #[error(transparent)]
+    Unreadable(#[from] envelope::Error),
     /// Our own disk.
     #[error(transparent)]
     Disk(#[from] redb::Error),
@@ -139,21 +161,30 @@ fn write_rows(
         std::fs::remove_file(&path).map_err(redb::Error::Io)?;
     }
     let database = disk::open(&path).map_err(redb::Error::from)?;
+    mark::check(&database, Kind::StateFile)?;
     let transaction = database.begin_write().map_err(redb::Error::from)?;
+    let mut found = 0;
     let mut ended = Err(ReceiveError::Truncated);
-    let rows = std::iter::from_fn(|| match chunks.blocking_recv() {
-        Some(chunk) if chunk.payload.is_empty() => {
-            ended = Ok(());
-            None
-        }
-        Some(chunk) => match decode_rows(&chunk.payload) {
-            Ok(rows) => Some(rows),
+    let rows = std::iter::from_fn(|| {
+        let chunk = chunks.blocking_recv()?;
+        match read(&chunk.payload) {
+            Ok(Part::Rows(rows)) => {
+                found += rows.len() as u64;
+                Some(rows)
+            }
+            Ok(Part::End(End { rows: sent })) if sent == found => {
+                ended = Ok(());
+                None
+            }
+            Ok(Part::End(End { rows: sent })) => {
+                ended = Err(ReceiveError::Incomplete { found, sent });
+                None
+            }
             Err(error) => {
                 ended = Err(error.into());
                 None
             }
-        },
-        None => None,
+        }
     });
     social::restore(&transaction, rows.flatten())?;
     ended?;
@@ -161,12 +192,15 @@ fn write_rows(
     Ok(Incoming { database, path })
 }
 
-fn decode_rows(mut payload: &[u8]) -> Result<Vec<Row>, postcard::Error> {
-    let mut rows = Vec::new();
-    while !payload.is_empty() {
-        let (row, rest) = postcard::take_from_bytes(payload)?;
-        rows.push(row);
-        payload = rest;
+/// A chunk after the first.
+enum Part {
+    Rows(Vec<Row>),
+    End(End),
+}
+
+fn read(payload: &[u8]) -> Result<Part, envelope::Error> {
+    match envelope::peek(payload) {
+        Some((Kind::SnapshotEnd, _)) => envelope::open(Kind::SnapshotEnd, payload).map(Part::End),
+        _ => envelope::open(Kind::SnapshotRows, payload).map(Part::Rows),
     }
-    Ok(rows)
 }

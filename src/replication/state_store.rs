@@ -22,12 +22,13 @@ use redb::{
 use tokio::sync::Mutex;
 
 use super::{
-    Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, encode,
+    Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, mark,
     snapshot::{Incoming, SnapshotData},
     storage_error,
 };
 use crate::{
     domain::NodeId,
+    envelope::{self, Kind},
     host::disk,
     social::{Event, Graph, Reply},
 };
@@ -85,6 +86,7 @@ impl StateStore {
             std::fs::remove_file(leftover)?;
         }
         let database = disk::open(&directory.join(FILE))?;
+        mark::check(&database, Kind::StateFile)?;
         let transaction = database.begin_write()?;
         transaction.open_table(POSITIONS)?;
         drop(Graph::open(&transaction)?);
@@ -128,10 +130,7 @@ impl StateStore {
                         membership = Some(StoredMembership::new(applied, members));
                     }
                     EntryPayload::Normal(batch) => {
-                        let commands = batch.commands().map_err(|error| {
-                            redb::Error::Corrupted(format!("batch does not decode: {error}"))
-                        })?;
-                        for command in commands {
+                        for command in batch.commands()? {
                             let (reply, event) = graph.apply(command)?;
                             answers.push(reply);
                             events.extend(event);
@@ -168,14 +167,12 @@ fn positions(
     transaction: &ReadTransaction,
 ) -> Result<(Option<LogId>, StoredMembership), redb::Error> {
     let table = transaction.open_table(POSITIONS)?;
-    let decode_failed =
-        |error| redb::Error::Corrupted(format!("position does not decode: {error}"));
     let applied = match table.get(APPLIED)? {
-        Some(bytes) => Some(postcard::from_bytes(bytes.value()).map_err(decode_failed)?),
+        Some(sealed) => Some(envelope::open(Kind::Position, sealed.value())?),
         None => None,
     };
     let membership = match table.get(MEMBERSHIP)? {
-        Some(bytes) => postcard::from_bytes(bytes.value()).map_err(decode_failed)?,
+        Some(sealed) => envelope::open(Kind::Membership, sealed.value())?,
         None => StoredMembership::default(),
     };
     Ok((applied, membership))
@@ -188,10 +185,10 @@ fn save_positions(
 ) -> Result<(), redb::Error> {
     let mut table = transaction.open_table(POSITIONS)?;
     if let Some(applied) = applied {
-        table.insert(APPLIED, encode(&applied).as_slice())?;
+        table.insert(APPLIED, envelope::seal(Kind::Position, &applied).as_slice())?;
     }
     if let Some(membership) = membership {
-        table.insert(MEMBERSHIP, encode(membership).as_slice())?;
+        table.insert(MEMBERSHIP, envelope::seal(Kind::Membership, membership).as_slice())?;
     }
     Ok(())
 }

@@ -17,6 +17,19 @@ use crate::domain::{PostId, UnixMillis};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row(Kind);
 
+impl Row {
+    /// About how many bytes it is on the way.
+    pub fn size(&self) -> usize {
+        /// What the numbers of a row come to.
+        const NUMBERS: usize = 24;
+        match &self.0 {
+            Kind::Post { text, .. } => NUMBERS + text.len(),
+            Kind::Meta(_) | Kind::User { .. } | Kind::Reply { .. } => 4 * NUMBERS,
+            Kind::Follow { .. } | Kind::Client { .. } => NUMBERS,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Kind {
     Meta(Meta),

@@ -11,13 +11,13 @@ use super::cluster::{CLUSTER, Member};
 use crate::{
     credentials::{CLUSTER_KEY, NODE_KEY, SECRET_KEY},
     domain::{ClusterId, NodeId},
-    replication::encode,
+    envelope::{Kind, Version, open, seal, seal_in},
     wire::internal::{PeerCall, peer_call::Call},
 };
 
 fn vote(member: &Member) -> Request<Once<PeerCall>> {
     let vote: VoteRequest<NodeId> = VoteRequest::new(Vote::new(1, 1), None);
-    member.request(Call::Vote(encode(&vote).into()))
+    member.request(Call::Vote(seal(Kind::Ballot, &vote).into()))
 }
 
 async fn code(member: &Member, request: Request<Once<PeerCall>>) -> Code {
@@ -71,11 +71,16 @@ async fn a_node_of_no_cluster_joins_the_callers_and_then_refuses_every_other() {
 }
 
 #[tokio::test]
-async fn what_does_not_decode_is_refused_and_harms_nothing() {
+async fn what_is_damaged_or_of_another_version_is_refused_as_that_and_harms_nothing() {
     let member = Member::master("server-1").await;
     let garbage = Call::DirectedVote(vec![0xff; 40].into());
-    assert_eq!(code(&member, member.request(garbage)).await, Code::InvalidArgument);
+    assert_eq!(code(&member, member.request(garbage)).await, Code::DataLoss);
+    let newer = seal_in(Version::new(9), Kind::Ballot, &"whatever");
+    let newer = member.request(Call::Vote(newer.into()));
+    let refused = member.ask(newer).await.expect_err("refused");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("upgrade this node"), "{refused}");
     let answer = member.ask(vote(&member)).await.expect("heard");
-    let answer: VoteResponse<NodeId> = postcard::from_bytes(&answer).expect("a vote");
+    let answer: VoteResponse<NodeId> = open(Kind::Voted, &answer).expect("a vote");
     assert!(answer.vote_granted);
 }

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     domain::{NodeId, UserName},
-    replication::{LogId, encode, writes::WriteError},
+    envelope::{Kind, open, seal},
+    replication::{LogId, writes::WriteError},
     social::Reply,
     wire::internal::peer_call::Call,
 };
@@ -24,10 +25,10 @@ async fn ask(
     directed: bool,
 ) -> VoteResponse<NodeId> {
     let request: VoteRequest<NodeId> = VoteRequest::new(Vote::new(term, 1), last_log);
-    let payload = encode(&request).into();
+    let payload = seal(Kind::Ballot, &request).into();
     let call = if directed { Call::DirectedVote(payload) } else { Call::Vote(payload) };
     let answer = voter.ask(voter.request(call)).await.expect("answered");
-    postcard::from_bytes(&answer).expect("a vote")
+    open(Kind::Voted, &answer).expect("a vote")
 }
 
 #[tokio::test]

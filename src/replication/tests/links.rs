@@ -15,7 +15,8 @@ use tonic::Code;
 use super::cluster::{CLUSTER, DEADLINE, Member, passport};
 use crate::{
     domain::NodeId,
-    replication::{encode, link::Link},
+    envelope::{Kind, open, seal},
+    replication::link::Link,
     wire::internal::peer_call::Call,
 };
 
@@ -29,13 +30,13 @@ fn link(member: &Member) -> Link {
 
 fn ask_for_a_vote(term: u64) -> Call {
     let request: VoteRequest<NodeId> = VoteRequest::new(Vote::new(term, 1), None);
-    Call::Vote(encode(&request).into())
+    Call::Vote(seal(Kind::Ballot, &request).into())
 }
 
 async fn is_granted(link: &Link, term: u64) -> Result<bool, Code> {
     let answer = timeout(DEADLINE, link.call(ask_for_a_vote(term))).await.expect("in time");
     let answer = answer.map_err(|status| status.code())?;
-    let answer: VoteResponse<NodeId> = postcard::from_bytes(&answer).expect("an answer");
+    let answer: VoteResponse<NodeId> = open(Kind::Voted, &answer).expect("an answer");
     Ok(answer.vote_granted)
 }
 

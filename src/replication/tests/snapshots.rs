@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::entries::{account, applied, batch, crash, dump, history, log_id, open_state, view};
 use crate::{
+    envelope::{self, Kind, Version},
     replication::{
         Consensus,
         snapshot::{self, Header, Incoming, ReceiveError, SnapshotData},
@@ -23,7 +24,7 @@ async fn chunks(snapshot: Snapshot<Consensus>) -> Vec<SnapshotChunk> {
     let header = Header { vote: Vote::new(1, 1), meta: snapshot.meta };
     let mut sent = snapshot::send(&header, *snapshot.snapshot);
     let first = sent.recv().await.expect("a header");
-    let read: Header = postcard::from_bytes(&first.payload).expect("a header");
+    let read: Header = envelope::open(Kind::SnapshotHeader, &first.payload).expect("a header");
     assert_eq!(read.meta, header.meta);
     let mut chunks = Vec::new();
     while let Some(chunk) = sent.recv().await {
@@ -102,10 +103,25 @@ async fn a_truncated_or_garbled_snapshot_is_refused_and_leaves_the_state_alone()
         let refused = receive(&theirs, chunks[..kept].to_vec()).await;
         assert!(matches!(refused, Err(ReceiveError::Truncated)), "{kept} of {}", chunks.len());
     }
+    for kept in 0..chunks.len() - 1 {
+        let mut gap = chunks.clone();
+        gap.remove(kept);
+        let refused = receive(&theirs, gap).await;
+        assert!(matches!(refused, Err(ReceiveError::Incomplete { .. })), "without {kept}");
+    }
     let mut garbled = chunks.clone();
-    garbled[0].payload = vec![0xff; 9].into();
-    let refused = receive(&theirs, garbled).await;
-    assert!(matches!(refused, Err(ReceiveError::Undecodable(_))));
+    let mut payload = garbled[1].payload.to_vec();
+    let middle = payload.len() / 2;
+    payload[middle] ^= 1;
+    garbled[1].payload = payload.into();
+    let newer = envelope::seal_in(Version::new(9), Kind::SnapshotRows, &"whatever");
+    let mut of_the_future = chunks.clone();
+    of_the_future[1].payload = newer.into();
+    for (chunks, is_newer) in [(garbled, false), (of_the_future, true)] {
+        let refused = receive(&theirs, chunks).await.err();
+        let Some(ReceiveError::Unreadable(error)) = refused else { panic!("{refused:?}") };
+        assert_eq!(error.is_another_version(), is_newer, "{error}");
+    }
     assert_eq!(view(&receiver.reader()).newest_post(), 0);
     assert!(receive(&theirs, chunks).await.is_ok(), "a second attempt starts afresh");
 }

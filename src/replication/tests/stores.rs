@@ -1,16 +1,24 @@
 //! What a crash leaves on the disk, and what a node makes of it.
 
+use std::path::Path;
+
 use openraft::{
     LogState, RaftLogReader as _, RaftSnapshotBuilder as _, Vote,
     storage::{RaftLogStorage as _, RaftLogStorageExt as _, RaftStateMachine as _},
 };
+use redb::{ReadableTable as _, TableDefinition};
 use tokio::time::timeout;
 
 use super::cluster::{DEADLINE, start_master};
 use super::entries::{applied, blank, crash, dump, history, log_id, open_log, open_state, view};
 use crate::{
+    cli,
     domain::ClusterId,
-    replication::{encode, node::StartError, witness::Witness},
+    envelope::{Kind, Version, seal_in},
+    host::disk,
+    replication::{
+        encode, log_store::LogStore, mark::tests::mark_as_newer, node::StartError, witness::Witness,
+    },
 };
 
 #[tokio::test]
@@ -162,4 +170,80 @@ async fn a_master_whose_state_is_gone_does_not_start_on_the_rest_of_its_log() {
     let image = crash(&directory);
     let started = start_master(image.path()).await;
     assert!(matches!(started, Err(StartError::Consensus(_))));
+}
+
+type Spoiler = fn(Vec<u8>) -> Vec<u8>;
+
+/// Rewrites one fact in the log of `directory`, in place.
+fn spoil(directory: &Path, key: &str, spoilt: Spoiler) {
+    let database = disk::open(&directory.join("raft.redb")).expect("opens");
+    let facts: TableDefinition<&str, &[u8]> = TableDefinition::new("facts");
+    let transaction = database.begin_write().expect("writable");
+    {
+        let mut facts = transaction.open_table(facts).expect("opens");
+        let fact = facts.get(key).expect("readable").expect("is there").value().to_vec();
+        facts.insert(key, spoilt(fact).as_slice()).expect("written");
+    }
+    transaction.commit().expect("committed");
+}
+
+#[tokio::test]
+async fn a_damaged_or_newer_fact_stops_a_node_before_it_votes_and_is_told_apart() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut log = open_log(directory.path());
+    log.save_cluster_id(ClusterId::new(7)).await.expect("saved");
+    log.save_checkpoint(&Default::default()).await.expect("saved");
+    log.save_vote(&Vote::new(3, 7)).await.expect("saved");
+    log.blocking_append(history(3)).await.expect("appended");
+    log.purge(log_id(1, 2)).await.expect("purged");
+    for key in ["node_id", "vote", "purged", "cluster_id", "checkpoint"] {
+        let damaged = |mut fact: Vec<u8>| {
+            let last = fact.len() - 1;
+            fact[last] ^= 1;
+            fact
+        };
+        let newer = |fact: Vec<u8>| {
+            let kind = Kind::of(fact[0]).expect("ours");
+            seal_in(Version::new(9), kind, &"whatever")
+        };
+        let spoilers: [(&str, Spoiler); 2] =
+            [("damaged", damaged), ("written by a newer tinysns", newer)];
+        for (said, spoilt) in spoilers {
+            let image = crash(&directory);
+            spoil(image.path(), key, spoilt);
+            let refusal = refusal(image.path()).await;
+            assert!(refusal.contains(said), "{key}: {refusal}");
+        }
+    }
+}
+
+/// What a node says of `directory`, whatever it trips over first.
+async fn refusal(directory: &Path) -> String {
+    let mut log = match LogStore::open(&directory.join("raft.redb")) {
+        Ok(log) => log,
+        Err(error) => return error.to_string(),
+    };
+    let read = log.read_vote().await.map(|_| ()).map_err(|error| error.to_string());
+    let read = read.and_then(|()| log.cluster_id().map(|_| ()).map_err(|e| e.to_string()));
+    read.and_then(|()| log.checkpoint().map(|_| ()).map_err(|error| error.to_string()))
+        .expect_err("refused")
+}
+
+#[tokio::test]
+async fn a_slot_that_a_newer_program_wrote_is_refused_with_what_to_do_and_left_as_it_is() {
+    for (file, kind) in [("raft.redb", Kind::LogFile), ("state.redb", Kind::StateFile)] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        start_master(directory.path()).await.expect("started").0.stop().await;
+        let image = crash(&directory);
+        let database = disk::open(&image.path().join(file)).expect("opens");
+        mark_as_newer(&database, kind);
+        drop(database);
+        let error = start_master(image.path()).await.err().expect("refused");
+        let message = error.to_string();
+        assert!(message.contains("written by a newer tinysns"), "{message}");
+        assert!(message.contains("upgrade this node"), "{message}");
+        assert!(!message.contains("remove"), "{message}");
+        assert_eq!(cli::ended(Err(error.into())), 64, "as for a setting: a reboot mends nothing");
+        assert!(image.path().join(file).exists());
+    }
 }
