@@ -5,20 +5,19 @@
 //! waiting for the disk never stops the runtime. The newest entries are kept in memory too, since
 //! every follower asks for the same ones.
 //!
-//! A leader's own entries are answered before they are on its disk, so that the followers write them
-//! at the same time (Ongaro, "Consensus: Bridging Theory and Practice", 10.2.1). The followers'
-//! answers count only when they are on the leader's disk too: [`peers`](super::peers) waits for
-//! [`LogStore::written`].
+//! When an append is answered, and when others' answers count, is decided in
+//! [`durability`](super::durability).
 //!
 //! Identity lives in the same file as the votes: who loses the one loses the other, and a node that
 //! forgot its votes must not go on under its old id.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::VecDeque,
     fmt::Debug,
+    io,
     ops::{Bound, RangeBounds},
     path::Path,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
 };
 
@@ -31,9 +30,13 @@ use redb::{
     WriteTransaction,
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use super::{Consensus, Entry, LogId, StorageError, StoredMembership, Vote, mark, storage_error};
+use super::{
+    Consensus, Entry, LogId, StorageError, StoredMembership, Vote,
+    durability::{self, Answered, Appending, Durable, Extent, WriterGone},
+    mark, storage_error,
+};
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
@@ -58,19 +61,17 @@ const REPLICATION_BYTES: usize = 1 << 20;
 pub struct LogStore {
     database: Arc<Database>,
     recent: Arc<Mutex<VecDeque<Entry>>>,
-    role: Arc<Mutex<Role>>,
-    writer: mpsc::SyncSender<Job>,
-    /// Index of the last entry on the disk.
-    written: watch::Receiver<u64>,
+    queue: Arc<Mutex<Queue>>,
+    durable: Durable,
     identity: NodeId,
 }
 
-/// What decides whether a leader may go on while its own disk is writing.
-#[derive(Default)]
-struct Role {
-    vote: Option<Vote>,
-    /// How many voters the smallest part of the newest membership has; 0 where it is not known.
-    fewest_voters: usize,
+/// The writer's queue, and what its order depends on.
+struct Queue {
+    appending: Appending,
+    /// The index behind the last entry that was queued.
+    end: u64,
+    writer: mpsc::SyncSender<Job>,
 }
 
 /// The log's file could not be used.
@@ -89,16 +90,9 @@ type Write = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send
 struct Job {
     durability: Durability,
     write: Write,
-    end: End,
-    /// Where nobody waits, a failure ends the process.
+    extent: Extent,
+    /// Where nobody waits, a failure ends the writer.
     done: Option<Done>,
-}
-
-/// Where the log on the disk ends after a write.
-enum End {
-    AsBefore,
-    At(u64),
-    NotBefore(u64),
 }
 
 impl LogStore {
@@ -115,16 +109,17 @@ impl LogStore {
         let identity = identity(&database)?;
         let database = Arc::new(database);
         let (writer, jobs) = mpsc::sync_channel(64);
-        let (end, written) = watch::channel(0);
+        let last = last_log_id(&database)?;
+        let (written, durable) = durability::track(last);
+        let end = last.map_or(0, |last| last.index + 1);
+        let queue = Queue { appending: Appending::new(identity), end, writer };
         let owned = Arc::clone(&database);
-        let role = Arc::default();
-        let log = Self { database, recent: Arc::default(), role, writer, written, identity };
-        end.send_replace(log.last_log_id()?.map_or(0, |last| last.index));
         thread::Builder::new()
             .name("log-writer".to_owned())
-            .spawn(move || write_jobs(&owned, &jobs, &end))
+            .spawn(move || write_jobs(&owned, &jobs, &written))
             .map_err(redb::Error::Io)?;
-        Ok(log)
+        let queue = Arc::new(Mutex::new(queue));
+        Ok(Self { database, recent: Arc::default(), queue, durable, identity })
     }
 
     /// This node's id.
@@ -153,66 +148,37 @@ impl LogStore {
     }
 
     fn fact<T: DeserializeOwned>(&self, key: &str, kind: Kind) -> Result<Option<T>, redb::Error> {
-        let transaction = self.database.begin_read()?;
-        let facts = transaction.open_table(FACTS)?;
-        Ok(facts.get(key)?.map(|value| envelope::open(kind, value.value())).transpose()?)
+        fact(&self.database, key, kind)
     }
 
     async fn save_fact(&self, key: &'static str, value: Vec<u8>) -> Result<(), redb::Error> {
-        self.write(End::AsBefore, insert_fact(key, value)).await
+        self.write(Extent::Unchanged, insert_fact(key, value)).await
     }
 
-    /// Returns when the log up to `index` is on the disk.
-    pub async fn written(&self, index: u64) {
-        let mut written = self.written.clone();
-        // A writer that is gone has ended the process, or is about to.
-        let _ended = written.wait_for(|end| *end >= index).await;
+    /// How far the log on the disk reaches.
+    pub fn durable(&self) -> &Durable {
+        &self.durable
     }
 
     /// Answered when the write is on the disk, with all that was written before it.
-    async fn write(&self, end: End, write: Write) -> Result<(), redb::Error> {
-        self.write_with(Durability::Immediate, end, write).await
+    async fn write(&self, extent: Extent, write: Write) -> Result<(), redb::Error> {
+        self.write_with(Durability::Immediate, extent, write).await
     }
 
     /// Answered when the write can be read, and is as durable as that.
     async fn write_with(
         &self,
         durability: Durability,
-        end: End,
+        extent: Extent,
         write: Write,
     ) -> Result<(), redb::Error> {
         let (done, answer) = oneshot::channel();
-        self.queue(Job { durability, write, end, done: Some(done) });
-        answer.await.expect("the log's writer answers every job")
+        self.queue().add(Job { durability, write, extent, done: Some(done) })?;
+        answer.await.map_err(|_| writer_gone())?
     }
 
-    fn queue(&self, job: Job) {
-        self.writer.send(job).expect("the log's writer lives as long as any handle on it");
-    }
-
-    fn role(&self) -> std::sync::MutexGuard<'_, Role> {
-        self.role.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes who votes by `entries`, which are about to be appended, and tells whether they are
-    /// this node's own as leader, of which nothing can be committed without another voter.
-    fn needs_others(&self, entries: &[Entry]) -> bool {
-        let mut role = self.role();
-        for entry in entries {
-            if let EntryPayload::Membership(membership) = &entry.payload {
-                let parts = membership.get_joint_config().iter();
-                role.fewest_voters = parts.map(BTreeSet::len).min().unwrap_or(0);
-            }
-        }
-        let own = |vote: &Vote| {
-            let leader = vote.leader_id();
-            let ours = |entry: &Entry| {
-                let by = entry.log_id.leader_id;
-                (by.term, by.node_id) == (leader.term, leader.node_id)
-            };
-            vote.is_committed() && leader.node_id == self.identity && entries.iter().all(ours)
-        };
-        role.fewest_voters > 1 && role.vote.as_ref().is_some_and(own)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remember(&self, entries: Vec<Entry>) {
@@ -222,7 +188,7 @@ impl LogStore {
         recent.drain(..surplus);
     }
 
-    fn recent(&self) -> std::sync::MutexGuard<'_, VecDeque<Entry>> {
+    fn recent(&self) -> MutexGuard<'_, VecDeque<Entry>> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -256,25 +222,52 @@ impl LogStore {
         Ok(entries)
     }
 
-    fn last_entry(&self) -> Result<Option<LogId>, redb::Error> {
-        let transaction = self.database.begin_read()?;
-        let log = transaction.open_table(LOG)?;
-        let Some((_, entry)) = log.last()? else { return Ok(None) };
-        Ok(Some(*decode_entry(entry.value())?.get_log_id()))
-    }
-
     /// The position of the last entry, whether it is still here or was purged.
     pub fn last_log_id(&self) -> Result<Option<LogId>, redb::Error> {
         let recent = self.recent().back().map(|entry| entry.log_id);
         match recent {
             Some(last) => Ok(Some(last)),
-            None => Ok(self.last_entry()?.or(self.purged()?)),
+            None => last_log_id(&self.database),
         }
     }
+}
 
-    fn purged(&self) -> Result<Option<LogId>, redb::Error> {
-        self.fact(PURGED, Kind::Position)
+impl Queue {
+    /// Adds a job. It waits for room where the disk is far behind.
+    fn add(&mut self, job: Job) -> Result<(), redb::Error> {
+        self.end = job.extent.after(self.end);
+        self.writer.send(job).map_err(|_| writer_gone())
     }
+}
+
+fn writer_gone() -> redb::Error {
+    redb::Error::Io(io::Error::other(WriterGone))
+}
+
+fn last_entry(database: &Database) -> Result<Option<LogId>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let log = transaction.open_table(LOG)?;
+    let Some((_, entry)) = log.last()? else { return Ok(None) };
+    Ok(Some(*decode_entry(entry.value())?.get_log_id()))
+}
+
+fn purged(database: &Database) -> Result<Option<LogId>, redb::Error> {
+    fact(database, PURGED, Kind::Position)
+}
+
+/// The position of the last entry in `database`, whether it is still there or was purged.
+fn last_log_id(database: &Database) -> Result<Option<LogId>, redb::Error> {
+    Ok(last_entry(database)?.or(purged(database)?))
+}
+
+fn fact<T: DeserializeOwned>(
+    database: &Database,
+    key: &str,
+    kind: Kind,
+) -> Result<Option<T>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let facts = transaction.open_table(FACTS)?;
+    Ok(facts.get(key)?.map(|value| envelope::open(kind, value.value())).transpose()?)
 }
 
 fn size(entry: &Entry) -> usize {
@@ -312,21 +305,22 @@ fn identity(database: &Database) -> Result<NodeId, redb::Error> {
     Ok(id)
 }
 
-/// The writer's thread; ends with the last handle.
-fn write_jobs(database: &Database, jobs: &mpsc::Receiver<Job>, written: &watch::Sender<u64>) {
-    for Job { durability, write, end, done } in jobs {
+/// The writer's thread. Ends with the last handle, and after a failure that nobody waits to hear of:
+/// what is on the disk is not known from then on, and nothing may count on it.
+fn write_jobs(database: &Database, jobs: &mpsc::Receiver<Job>, written: &durability::Writer) {
+    for Job { durability, write, extent, done } in jobs {
         let outcome = write_job(database, durability, write);
         if outcome.is_ok() {
-            match end {
-                End::AsBefore => {}
-                End::At(index) => _ = written.send_replace(index),
-                End::NotBefore(index) => written.send_modify(|end| *end = index.max(*end)),
-            }
+            written.wrote(extent);
         }
-        match done {
+        match (done, outcome) {
             // Whoever does not wait any more is stopping.
-            Some(done) => _ = done.send(outcome),
-            None => outcome.expect("a failing disk ends this node"),
+            (Some(done), outcome) => _ = done.send(outcome),
+            (None, Ok(())) => {}
+            (None, Err(error)) => {
+                tracing::error!(%error, "cannot write the log");
+                return;
+            }
         }
     }
 }
@@ -380,8 +374,8 @@ impl RaftLogStorage<Consensus> for LogStore {
     type LogReader = Self;
 
     async fn get_log_state(&mut self) -> Result<LogState<Consensus>, StorageError> {
-        let purged = self.purged().map_err(failed(ErrorVerb::Read))?;
-        let last = self.last_entry().map_err(failed(ErrorVerb::Read))?;
+        let purged = purged(&self.database).map_err(failed(ErrorVerb::Read))?;
+        let last = last_entry(&self.database).map_err(failed(ErrorVerb::Read))?;
         Ok(LogState { last_purged_log_id: purged, last_log_id: last.or(purged) })
     }
 
@@ -394,14 +388,11 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// goes to the disk together with it. It would cost every failover two more waits for the disk.
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let durability = if vote.is_committed() { Durability::None } else { Durability::Immediate };
-        self.write_with(
-            durability,
-            End::AsBefore,
-            insert_fact(VOTE, envelope::seal(Kind::Vote, vote)),
-        )
-        .await
-        .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))?;
-        self.role().vote = Some(*vote);
+        let fact = insert_fact(VOTE, envelope::seal(Kind::Vote, vote));
+        self.write_with(durability, Extent::Unchanged, fact)
+            .await
+            .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))?;
+        self.queue().appending.voted(*vote);
         Ok(())
     }
 
@@ -416,9 +407,8 @@ impl RaftLogStorage<Consensus> for LogStore {
         Ok(Some(vote))
     }
 
-    /// The entries can be read at once. They are on the disk when this returns, unless they are a
-    /// leader's own: then it returns before, and whoever counts copies waits for
-    /// [`written`](LogStore::written). A leader that could commit them alone waits here as well.
+    /// The entries can be read at once. They are on the disk when this returns, unless
+    /// [`durability`](super::durability) has others wait instead.
     async fn append<I>(
         &mut self,
         entries: I,
@@ -429,7 +419,9 @@ impl RaftLogStorage<Consensus> for LogStore {
         I::IntoIter: Send,
     {
         let entries: Vec<Entry> = entries.into_iter().collect();
-        let Some(last) = entries.last().map(|entry| entry.log_id.index) else {
+        let index = |entry: &Entry| entry.log_id.index;
+        let (Some(first), Some(last)) = (entries.first().map(index), entries.last().map(index))
+        else {
             callback.log_io_completed(Ok(()));
             return Ok(());
         };
@@ -442,29 +434,42 @@ impl RaftLogStorage<Consensus> for LogStore {
             }
             Ok(())
         });
-        let end = End::At(last);
-        if self.needs_others(&entries) {
-            self.remember(entries);
-            self.queue(Job { durability: Durability::Immediate, write, end, done: None });
-        } else {
-            self.write(end, write).await.map_err(failed(ErrorVerb::Write))?;
-            self.remember(entries);
+        let extent = Extent::Appended { first, last };
+        let answered = self.queue().appending.append(&entries);
+        match answered {
+            Answered::Early => {
+                self.remember(entries);
+                let job = Job { durability: Durability::Immediate, write, extent, done: None };
+                self.queue().add(job).map_err(failed(ErrorVerb::Write))?;
+            }
+            Answered::Durable => {
+                self.write(extent, write).await.map_err(failed(ErrorVerb::Write))?;
+                self.remember(entries);
+            }
         }
         callback.log_io_completed(Ok(()));
         Ok(())
     }
 
+    /// The log is committed up to `committed`, which is about to be applied. A leader has it on its
+    /// disk: it held back all answers until then. One that led before, and follows now, may still be
+    /// writing it, and waits. Nothing is saved: a node learns anew what is committed when it starts.
+    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
+        if !self.durable.has(committed) {
+            assert!(!self.queue().appending.leads(), "commit behind the disk: {committed:?}");
+        }
+        let reached = self.durable.reaches(committed).await;
+        reached.map_err(|error| storage_error(ErrorSubject::Logs, ErrorVerb::Write, &error))
+    }
+
     async fn truncate(&mut self, since: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index < since.index);
-        // The newest membership may be among what is cut off.
-        self.role().fewest_voters = 0;
+        self.queue().appending.truncated();
         let write: Write = Box::new(move |transaction| {
             transaction.open_table(LOG)?.retain_in(since.index.., |_, _| false)?;
             Ok(())
         });
-        self.write(End::At(since.index.saturating_sub(1)), write)
-            .await
-            .map_err(failed(ErrorVerb::Delete))
+        self.write(Extent::Truncated(since.index), write).await.map_err(failed(ErrorVerb::Delete))
     }
 
     async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
@@ -475,6 +480,6 @@ impl RaftLogStorage<Consensus> for LogStore {
             transaction.open_table(FACTS)?.insert(PURGED, purged.as_slice())?;
             Ok(())
         });
-        self.write(End::NotBefore(upto.index), write).await.map_err(failed(ErrorVerb::Delete))
+        self.write(Extent::Purged(upto.index), write).await.map_err(failed(ErrorVerb::Delete))
     }
 }

@@ -1,13 +1,15 @@
 //! The replicated log and what hangs on it: consensus by openraft over redb and gRPC.
 //!
 //! In reading order: the types that the consensus is over, what it keeps on disk ([`mark`],
-//! [`log_store`], [`state_store`], [`witness`]), how it reaches the other nodes ([`peers`], [`link`], [`passport`],
+//! [`log_store`], [`durability`], [`state_store`], [`witness`]), how it reaches the other nodes
+//! ([`peers`], [`link`], [`passport`],
 //! [`peer_service`], [`snapshot`]), how the rest of the program writes ([`writes`]) and reads
 //! ([`reads`]) through it, and who takes part ([`membership`], [`reconcile`]).
 //!
 //! **Architecture invariant:** the social graph changes nowhere but in
 //! [`state_store`], by entries of the log.
 
+pub mod durability;
 pub mod link;
 pub mod log_store;
 pub mod mark;

@@ -3,10 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 use openraft::{Config, ServerState, SnapshotPolicy, storage::RaftStateMachine};
@@ -15,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Consensus, LogId, NodeInfo, Raft,
+    durability::Stall,
     log_store::{LogStore, OpenError},
     mark,
     peers::Peers,
@@ -50,8 +48,7 @@ struct Inner {
     cluster: watch::Sender<Option<ClusterId>>,
     joining: Mutex<()>,
     workshop: Option<PathBuf>,
-    /// Where the log ended when it was last asked.
-    end_asked: AtomicU64,
+    stall: Stall,
     /// Why this node cannot go on, where the consensus does not know yet.
     failure: watch::Sender<Option<String>>,
     ended: CancellationToken,
@@ -193,7 +190,7 @@ impl Node {
             cluster,
             joining,
             workshop,
-            end_asked: AtomicU64::new(0),
+            stall: Stall::default(),
             failure: watch::Sender::new(None),
             ended: CancellationToken::new(),
         };
@@ -241,11 +238,7 @@ impl Node {
                 return None;
             }
         };
-        // The consensus does not wait for what it leads to be written. What was there when this was
-        // last asked has been on its way for long enough.
-        let end = last.map_or(0, |id| id.index);
-        let before = self.inner.end_asked.swap(end, Ordering::Relaxed);
-        self.inner.log.written(before.min(end)).await;
+        self.inner.stall.over(self.inner.log.durable(), last).await;
         last
     }
 
@@ -329,6 +322,7 @@ impl Node {
                     _ => "the consensus has ended without a word".to_owned(),
                 }
             }
+            gone = self.inner.log.durable().lost() => gone.to_string(),
         }
     }
 

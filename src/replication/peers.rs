@@ -29,6 +29,7 @@ use tonic::{Code, Status};
 
 use super::{
     Consensus, NodeInfo, Vote,
+    durability::Unanswered,
     link::Link,
     log_store::LogStore,
     passport::Passport,
@@ -153,7 +154,12 @@ impl RaftNetworkFactory<Consensus> for Peers {
     type Network = Connection;
 
     async fn new_client(&mut self, target: NodeId, node: &NodeInfo) -> Connection {
-        Connection { peers: self.clone(), target, info: node.clone() }
+        Connection {
+            peers: self.clone(),
+            target,
+            info: node.clone(),
+            unanswered: Unanswered::default(),
+        }
     }
 }
 
@@ -162,6 +168,7 @@ pub struct Connection {
     peers: Peers,
     target: NodeId,
     info: NodeInfo,
+    unanswered: Unanswered,
 }
 
 type CallError = RPCError<NodeId, NodeInfo, RaftError<NodeId>>;
@@ -195,18 +202,36 @@ fn unreachable(status: &Status) -> CallError {
 
 impl RaftNetwork<Consensus> for Connection {
     /// An answer tells that another node has the log up to some entry. It is held back until this
-    /// node has that too: its own copy is counted from the beginning.
+    /// node has that too, since the consensus counts its own copy from the beginning
+    /// ([`durability`](super::durability)). Where its own disk takes longer than the consensus waits
+    /// for an answer, the answer tells that the other node follows, and nothing of the entries.
     async fn append_entries(
         &mut self,
-        rpc: AppendEntriesRequest<Consensus>,
+        mut rpc: AppendEntriesRequest<Consensus>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<NodeId>, CallError> {
-        let sent = rpc.entries.last().map(|entry| entry.log_id).or(rpc.prev_log_id);
+        let began = Instant::now();
+        let (vote, before) = (rpc.vote, rpc.prev_log_id);
+        let last = rpc.entries.last().map(|entry| entry.log_id).or(before);
+        self.unanswered.trim(&mut rpc);
         let call = Call::Append(seal(Kind::Append, &rpc).into());
         let answer =
             self.call(RPCTypes::AppendEntries, option.hard_ttl(), call, Kind::Appended).await?;
-        self.peers.shared.log.written(sent.map_or(0, |last| last.index)).await;
-        Ok(answer)
+        if !matches!(answer, AppendEntriesResponse::Success) {
+            self.unanswered.forget();
+            return Ok(answer);
+        }
+        self.unanswered.acknowledged(vote, last);
+        let durable = self.peers.shared.log.durable();
+        let left = option.soft_ttl().saturating_sub(began.elapsed());
+        match timeout(left, durable.reaches(last)).await {
+            Ok(Ok(())) => Ok(answer),
+            Ok(Err(gone)) => Err(RPCError::Unreachable(Unreachable::new(&gone))),
+            Err(_slow) if durable.has(before) => Ok(AppendEntriesResponse::PartialSuccess(before)),
+            Err(_slow) => {
+                Err(RPCError::Timeout(self.timed_out(RPCTypes::AppendEntries, option.soft_ttl())))
+            }
+        }
     }
 
     async fn vote(

@@ -101,10 +101,12 @@ async fn agrees(steps: Vec<Step>) {
     let mut model = Model::default();
     for step in steps {
         take(&step, &mut log, &mut model).await;
-        let last = log.last_log_id().expect("read").map_or(0, |log_id| log_id.index);
-        assert_eq!(last + 1, model.end(), "{step:?}");
-        assert!(log.written(last).now_or_never().is_some(), "{step:?}");
-        assert!(log.written(last + 1).now_or_never().is_none(), "{step:?}");
+        let last = log.last_log_id().expect("read");
+        let end = last.map_or(1, |log_id| log_id.index + 1);
+        assert_eq!(end, model.end(), "{step:?}");
+        let durable = log.durable();
+        assert_eq!(durable.reaches(last).now_or_never(), Some(Ok(())), "{step:?}");
+        assert_eq!(durable.reaches(Some(log_id(1, end))).now_or_never(), None, "{step:?}");
     }
     let all = log.try_get_log_entries(..).await.expect("read");
     assert_eq!(encode(&all), encode(&model.entries));

@@ -5,91 +5,226 @@ use std::{
     time::Duration,
 };
 
+use futures::{StreamExt as _, stream::BoxStream};
 use openraft::{
     CommittedLeaderId, EntryPayload, Membership, Vote,
+    network::{RPCOption, RaftNetwork as _, RaftNetworkFactory as _},
+    raft::{AppendEntriesRequest, AppendEntriesResponse},
     storage::{RaftLogStorage as _, RaftLogStorageExt as _},
 };
-use tokio::time::timeout;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming, service::Routes};
 
 use super::{
-    cluster::{DEADLINE, Member, cluster_led_by},
+    cluster::{CLUSTER, DEADLINE, Member, cluster_led_by},
     entries::account,
     slow_disk::SlowDisk,
 };
 use crate::{
     domain::NodeId,
-    replication::{Entry, LogId, NodeInfo},
+    envelope::{self, Kind},
+    host::net,
+    replication::{
+        Consensus, Entry, LogId, NodeInfo,
+        durability::WriterGone,
+        log_store::LogStore,
+        peers::{Connection, Peers},
+    },
+    serving::{self, NODE_STREAMS},
+    settings::Secret,
+    wire::internal::{
+        PeerAnswer, PeerCall, PeerReply, SnapshotChunk,
+        peer_call::Call,
+        peer_service_server::{PeerService, PeerServiceServer},
+    },
 };
 
 /// For what does not happen, however long one waits.
 const A_MOMENT: Duration = Duration::from_millis(100);
 const OTHER: NodeId = 2;
 
-/// An entry of `leader` in term 3 that makes all of `parts` the voters.
-fn membership(leader: NodeId, index: u64, parts: &[&[NodeId]]) -> Entry {
-    let parts: Vec<BTreeSet<NodeId>> =
-        parts.iter().map(|part| part.iter().copied().collect()).collect();
-    let nodes = parts.iter().flatten().map(|id| (*id, NodeInfo::default()));
-    let membership = Membership::new(parts.clone(), nodes.collect::<BTreeMap<_, _>>());
+/// The first entry of `leader`, in term 3, which makes the two nodes the voters.
+fn membership(leader: NodeId) -> Entry {
+    let voters = BTreeSet::from([leader, OTHER]);
+    let nodes = voters.iter().map(|id| (*id, NodeInfo::default()));
+    let nodes: BTreeMap<_, _> = nodes.collect();
     Entry {
-        log_id: LogId::new(CommittedLeaderId::new(3, leader), index),
-        payload: EntryPayload::Membership(membership),
+        log_id: LogId::new(CommittedLeaderId::new(3, leader), 1),
+        payload: EntryPayload::Membership(Membership::new(vec![voters], nodes)),
     }
 }
 
-/// Whether the entry that `made` makes for a node is appended, under the vote that `voted` makes,
-/// while the disk hangs.
-async fn goes_on(
-    voted: impl FnOnce(NodeId) -> Vote<NodeId>,
-    made: impl FnOnce(NodeId) -> Entry,
-) -> bool {
-    let disk = SlowDisk::default();
+/// A log on `disk`, which hangs, whose node leads term 3 and has just appended its first entry.
+async fn ahead_of(disk: &SlowDisk) -> (LogStore, Entry) {
     let mut log = disk.log();
-    let own = log.node_id();
-    log.save_vote(&voted(own)).await.expect("saved");
+    let entry = membership(log.node_id());
+    log.save_vote(&Vote::new_committed(3, log.node_id())).await.expect("saved");
     disk.hang(true);
-    let appended = timeout(A_MOMENT, log.blocking_append([made(own)])).await.is_ok();
-    assert!(timeout(A_MOMENT, log.written(1)).await.is_err(), "nothing is on the disk");
-    disk.hang(false);
-    timeout(DEADLINE, log.written(1)).await.expect("the disk goes on");
-    appended
+    let appended = log.blocking_append([entry.clone()]);
+    timeout(DEADLINE, appended).await.expect("before the disk has it").expect("appended");
+    (log, entry)
 }
 
 #[tokio::test]
-async fn only_a_leader_that_needs_others_goes_on_before_its_disk_has_an_entry() {
-    let leads = |own| Vote::new_committed(3, own);
-    assert!(goes_on(leads, |own| membership(own, 1, &[&[own, OTHER]])).await);
-
-    assert!(!goes_on(leads, |own| membership(own, 1, &[&[own]])).await, "it commits alone");
-    let half_made = |own| membership(own, 1, &[&[own, OTHER], &[own]]);
-    assert!(!goes_on(leads, half_made).await, "it is about to commit alone");
-    let blank = |own| Entry { payload: EntryPayload::Blank, ..membership(own, 1, &[]) };
-    assert!(!goes_on(leads, blank).await, "it cannot tell");
-
-    let among_others = |own| membership(own, 1, &[&[own, OTHER]]);
-    assert!(!goes_on(|own| Vote::new(3, own), among_others).await, "it only stands");
-    assert!(!goes_on(|_| Vote::new_committed(3, OTHER), among_others).await, "it follows");
-    let returned = |own| Vote::new_committed(4, own);
-    assert!(!goes_on(returned, among_others).await, "the entry is of an earlier term");
-    let of_another = |own| membership(OTHER, 1, &[&[own, OTHER]]);
-    assert!(!goes_on(leads, of_another).await, "the entry is another's");
+async fn a_leader_that_needs_others_goes_on_before_its_disk_has_an_entry() {
+    let disk = SlowDisk::default();
+    let (log, entry) = ahead_of(&disk).await;
+    assert!(!log.durable().has(Some(entry.log_id)), "nothing is on the disk");
+    disk.hang(false);
+    let reached = timeout(DEADLINE, log.durable().reaches(Some(entry.log_id))).await;
+    reached.expect("the disk goes on").expect("written");
 }
 
 #[tokio::test]
 async fn after_a_truncation_a_leader_cannot_tell_who_votes() {
     let disk = SlowDisk::default();
     let mut log = disk.log();
-    let own = log.node_id();
-    log.save_vote(&Vote::new_committed(3, own)).await.expect("saved");
-    let entry = membership(own, 1, &[&[own, OTHER]]);
+    let entry = membership(log.node_id());
+    log.save_vote(&Vote::new_committed(3, log.node_id())).await.expect("saved");
     log.blocking_append([entry.clone()]).await.expect("appended");
     log.truncate(entry.log_id).await.expect("truncated");
     disk.hang(true);
+    let last = Some(entry.log_id);
     let blank = Entry { payload: EntryPayload::Blank, ..entry };
     assert!(timeout(A_MOMENT, log.blocking_append([blank])).await.is_err());
-    assert!(timeout(A_MOMENT, log.written(1)).await.is_err(), "what was cut off is not written");
+    assert!(!log.durable().has(last), "what was cut off is not written");
     disk.hang(false);
-    timeout(DEADLINE, log.written(1)).await.expect("the disk goes on");
+    timeout(DEADLINE, log.durable().reaches(last)).await.expect("goes on").expect("written");
+}
+
+#[tokio::test]
+#[should_panic(expected = "commit behind the disk")]
+async fn a_leader_never_commits_what_its_own_disk_does_not_have() {
+    let disk = SlowDisk::default();
+    let (mut log, entry) = ahead_of(&disk).await;
+    let _never = timeout(A_MOMENT, log.save_committed(Some(entry.log_id))).await;
+}
+
+#[tokio::test]
+async fn one_that_led_before_waits_for_its_disk_with_what_another_commits() {
+    let disk = SlowDisk::default();
+    let (mut log, entry) = ahead_of(&disk).await;
+    let mut follower = log.clone();
+    let follows = tokio::spawn(async move {
+        follower.save_vote(&Vote::new_committed(4, OTHER)).await.expect("saved");
+        follower.save_committed(Some(entry.log_id)).await
+    });
+    assert!(!follows.is_finished());
+    disk.hang(false);
+    timeout(DEADLINE, follows).await.expect("in time").expect("no panic").expect("written");
+    log.save_committed(Some(entry.log_id)).await.expect("written");
+}
+
+/// A node that acknowledges all that is appended to its log, and notes how many entries each call had.
+struct Recorder(mpsc::Sender<usize>);
+
+#[tonic::async_trait]
+impl PeerService for Recorder {
+    type ExchangeStream = BoxStream<'static, Result<PeerAnswer, Status>>;
+
+    async fn exchange(
+        &self,
+        request: Request<Streaming<PeerCall>>,
+    ) -> Result<Response<Self::ExchangeStream>, Status> {
+        let entries = self.0.clone();
+        let answers = request.into_inner().map(move |call| {
+            let PeerCall { number, call } = call?;
+            let Some(Call::Append(payload)) = call else {
+                return Err(Status::invalid_argument("appends only"));
+            };
+            let request: AppendEntriesRequest<Consensus> =
+                envelope::open(Kind::Append, &payload).expect("an append");
+            entries.try_send(request.entries.len()).expect("room");
+            let answer = AppendEntriesResponse::<NodeId>::Success;
+            Ok(PeerAnswer { number, payload: envelope::seal(Kind::Appended, &answer).into() })
+        });
+        Ok(Response::new(answers.boxed()))
+    }
+
+    async fn install_snapshot(
+        &self,
+        _request: Request<Streaming<SnapshotChunk>>,
+    ) -> Result<Response<PeerReply>, Status> {
+        Err(Status::unimplemented("appends only"))
+    }
+}
+
+/// Where a [`Recorder`] listens, and what it notes.
+async fn recorder() -> (NodeInfo, mpsc::Receiver<usize>) {
+    let (noted, entries) = mpsc::channel(64);
+    let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("bound");
+    let peer_address = format!("127.0.0.1:{}", listener.port());
+    let routes = Routes::new(PeerServiceServer::new(Recorder(noted)));
+    tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, CancellationToken::new()));
+    (NodeInfo { peer_address, ..NodeInfo::default() }, entries)
+}
+
+/// The leader's connection to a [`Recorder`], and its call that carries `entry`.
+async fn connection(
+    log: &LogStore,
+    entry: &Entry,
+) -> (Connection, AppendEntriesRequest<Consensus>, mpsc::Receiver<usize>) {
+    let (info, entries) = recorder().await;
+    let mut peers = Peers::new(log.clone(), &Secret::new("a secret of the tests"));
+    peers.set_cluster(CLUSTER);
+    let request = AppendEntriesRequest {
+        vote: Vote::new_committed(3, log.node_id()),
+        prev_log_id: None,
+        entries: vec![entry.clone()],
+        leader_commit: None,
+    };
+    (peers.new_client(OTHER, &info).await, request, entries)
+}
+
+#[tokio::test]
+async fn a_disk_slower_than_a_heartbeat_sends_nothing_again_and_acknowledges_nothing() {
+    let disk = SlowDisk::default();
+    let (log, entry) = ahead_of(&disk).await;
+    let (mut other, request, mut sent) = connection(&log, &entry).await;
+    let brief = RPCOption::new(Duration::from_millis(200));
+    for entries in [1, 0, 0] {
+        let answer = loop {
+            // The first call may find the connection still being made.
+            if let Ok(answer) = other.append_entries(request.clone(), brief.clone()).await {
+                break answer;
+            }
+        };
+        let follows = AppendEntriesResponse::PartialSuccess(None);
+        assert_eq!(answer, follows, "it follows, and nothing counts yet");
+        assert_eq!(sent.recv().await, Some(entries));
+    }
+    disk.hang(false);
+    let patient = RPCOption::new(DEADLINE);
+    let answer = other.append_entries(request, patient).await.expect("answered");
+    assert_eq!(answer, AppendEntriesResponse::Success);
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_once_the_log_cannot_be_written() {
+    let disk = SlowDisk::default();
+    let (log, entry) = ahead_of(&disk).await;
+    let (mut other, request, _sent) = connection(&log, &entry).await;
+    disk.break_down();
+    disk.hang(false);
+    assert_eq!(timeout(DEADLINE, log.durable().lost()).await, Ok(WriterGone));
+    let patient = RPCOption::new(DEADLINE);
+    let answer = other.append_entries(request, patient).await;
+    assert!(answer.is_err(), "{answer:?} counts a copy that is not there");
+    let mut log = log;
+    let log_id = LogId { index: 2, ..entry.log_id };
+    let next = Entry { log_id, payload: EntryPayload::Blank };
+    log.blocking_append([next]).await.expect_err("nobody writes it");
+}
+
+#[tokio::test]
+async fn a_leader_whose_disk_breaks_is_broken() {
+    let disk = SlowDisk::default();
+    let first = Member::master_on(&disk, "server-1").await;
+    let (masters, _witness) = cluster_led_by(first, 2).await;
+    disk.break_down();
+    let _unanswered = timeout(A_MOMENT, masters[0].writes().submit(account("ann"))).await;
+    timeout(DEADLINE, masters[0].node.broken()).await.expect("says so");
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
-//! A log on a disk that takes nothing while it is told to hang.
+//! A log on a disk that takes nothing while it is told to hang, and refuses when it is broken.
 
 use std::{
     io,
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use redb::{Database, StorageBackend, backends::InMemoryBackend};
@@ -13,6 +16,7 @@ use crate::replication::log_store::LogStore;
 #[derive(Clone, Debug, Default)]
 pub struct SlowDisk {
     hangs: Arc<(Mutex<bool>, Condvar)>,
+    broken: Arc<AtomicBool>,
 }
 
 impl SlowDisk {
@@ -30,9 +34,18 @@ impl SlowDisk {
         changed.notify_all();
     }
 
-    fn pass(&self) {
+    /// From now on every write fails.
+    pub fn break_down(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
+    fn pass(&self) -> io::Result<()> {
         let (state, changed) = &*self.hangs;
         let _passed = changed.wait_while(state.lock().expect("no panic"), |hangs| *hangs);
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
     }
 }
 
@@ -56,7 +69,7 @@ impl StorageBackend for Backend {
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
-        self.disk.pass();
+        self.disk.pass()?;
         self.memory.sync_data()
     }
 

@@ -94,7 +94,8 @@ async fn a_log_that_was_purged_whole_remembers_where_it_ended() {
     log.purge(log_id(2, 9)).await.expect("purged");
     for mut log in [log, open_log(crash(&directory).path())] {
         assert_eq!(log.last_log_id().expect("read"), Some(log_id(2, 9)));
-        timeout(DEADLINE, log.written(9)).await.expect("all that there is to be written");
+        let reached = timeout(DEADLINE, log.durable().reaches(Some(log_id(1, 9)))).await;
+        reached.expect("all that there is to be written").expect("written");
         let state = log.get_log_state().await.expect("read");
         assert_eq!(state.last_log_id, Some(log_id(2, 9)));
         log.blocking_append([blank(2, 10)]).await.expect("appended");
