@@ -3,6 +3,7 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
+use protox::prost_reflect::prost_types::field_descriptor_proto::Type;
 
 const FILES: [&str; 5] = [
     "tinysns/v1/social.proto",
@@ -15,6 +16,10 @@ const FILES: [&str; 5] = [
 const CLASSIC: &str = "classic/sns.proto";
 /// The classic protocol is spoken under two packages, which differ in nothing but their names.
 const CLASSIC_PACKAGES: [&str; 2] = ["csce662", "csce438"];
+
+/// What classic clients send. They send text in whatever encoding they were typed in, so here it is
+/// bytes, which are the same on the wire: a text that is no UTF-8 would be an error before we see it.
+const REQUESTS: [&str; 3] = ["Request", "Message", "Regmessage"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
@@ -29,6 +34,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     // One set of types serves both packages.
     descriptors.file.retain(|file| file.package() != twin);
+    for file in descriptors.file.iter_mut().filter(|file| file.package() == package) {
+        let requests = file.message_type.iter_mut().filter(|it| REQUESTS.contains(&it.name()));
+        for field in requests.flat_map(|request| &mut request.field) {
+            if field.r#type() == Type::String {
+                field.set_type(Type::Bytes);
+            }
+        }
+    }
     tonic_prost_build::configure().bytes(".tinysns.internal.v1").compile_fds(descriptors)?;
     Ok(())
 }

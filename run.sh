@@ -154,17 +154,30 @@ mkdir -p "$DATA_DIR/logs" || die "cannot make DATA_DIR $DATA_DIR"
 DATA_DIR=$(cd "$DATA_DIR" && pwd) || die "cannot enter DATA_DIR $DATA_DIR"
 LOGS=$DATA_DIR/logs
 
+# One cluster a directory. Every process of the cluster inherits this lock: it is free again when
+# the last of them has ended, also where this script was killed before them. A program that stays
+# for other reasons, such as tmux's server, must not have it.
+command -v flock >/dev/null || die "flock is missing: it is in the package util-linux"
+exec 9>>"$DATA_DIR/run.lock" || die "cannot write to DATA_DIR $DATA_DIR"
+if ! flock -n 9; then
+    holder=$(cat "$DATA_DIR/run.lock")
+    die "a cluster runs in $DATA_DIR already, started by the process ${holder:-?}:" \
+        "stop it, or set DATA_DIR to another directory"
+fi
+echo $$ >"$DATA_DIR/run.lock"
+
 BIN=${TINYSNS_BIN:-}
 if [ -z "$BIN" ]; then
     here=$(cd "$(dirname "$0")" && pwd) || die "cannot find my own directory"
     command -v cargo >/dev/null || die "cargo is missing: see https://rustup.rs, or set TINYSNS_BIN"
-    # There, so that the target directory is the same wherever this was called from.
-    (cd "$here" && cargo build --release --locked) || die "the build failed"
     target=${CARGO_TARGET_DIR:-target}
     case $target in
         /*) BIN=$target/release/tinysns ;;
         *) BIN=$here/$target/release/tinysns ;;
     esac
+    [ -x "$BIN" ] || say "run.sh: building Tiny SNS, which takes some minutes the first time"
+    # There, so that the target directory is the same wherever this was called from.
+    (cd "$here" && cargo build --release --locked 9>&-) || die "the build failed"
 fi
 [ -x "$BIN" ] || die "there is no program $BIN"
 case $BIN in
@@ -217,6 +230,11 @@ show_log() { # index: the last lines of a process that failed
 }
 
 pid_file() { PID_FILE=$(printf '%s/slot-%03d/master.pid' "$DATA_DIR" "$1"); }
+
+# Our servers must not report to another cluster's router.
+if "$BIN" status --json --router "$TINYSNS_ROUTER" >/dev/null 2>&1; then
+    die "another cluster has the port $ROUTER_PORT: stop it, or set ROUTER_PORT to another port"
+fi
 
 say "run.sh: starting a router and $SERVERS servers; logs are in $LOGS"
 start 0
@@ -283,7 +301,7 @@ in_own_tmux() {
     while [ "$number" -le "$CLIENTS" ]; do
         if [ "$number" -eq 1 ]; then
             tmux -L "$TMUX_SERVER" -f /dev/null new-session -d -s tinysns \
-                "$BIN" client --router "$TINYSNS_ROUTER" -u u1 || return 1
+                "$BIN" client --router "$TINYSNS_ROUTER" -u u1 9>&- || return 1
             tmux -L "$TMUX_SERVER" set-option -g mouse on
             tmux -L "$TMUX_SERVER" set-option -g status-right 'Ctrl-b d: leave the panes'
         else
@@ -409,7 +427,8 @@ fi
 # --- until it is asked to stop ------------------------------------------------------------------
 
 while :; do
-    sleep 1 &
+    # Without the lock: it may outlive this script by a moment.
+    sleep 1 9>&- &
     wait $!
     revive
 done

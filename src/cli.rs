@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     env,
+    error::Error,
     ffi::OsString,
     io::{self, Write as _},
     process::ExitCode,
@@ -16,7 +17,7 @@ use tracing::error;
 
 use crate::{
     documents, envelope,
-    host::net::ListenError,
+    host::{disk::DirectoryError, net::ListenError},
     settings::{
         HealthcheckSettings, Key, Kind, Layers, LogSettings, MasterSettings, Refusal, Role,
         RouterSettings, SlaveSettings, StatusSettings, TerminalSettings,
@@ -92,12 +93,18 @@ impl Stop {
 pub fn ended(outcome: anyhow::Result<()>) -> u8 {
     let Err(error) = outcome else { return 0 };
     error!(error = in_words(&error), "ended by an error");
-    let refused = error.chain().any(|cause| {
-        let of_another_version =
-            || envelope::Error::within(cause).is_some_and(envelope::Error::is_another_version);
-        cause.is::<ListenError>() || cause.is::<SlotError>() || of_another_version()
-    });
+    let refused = error.chain().any(is_a_refusal);
     if refused { REFUSED } else { 1 }
+}
+
+/// Whether a setting cannot be used as things are.
+fn is_a_refusal(cause: &(dyn Error + 'static)) -> bool {
+    let of_another_version =
+        || envelope::Error::within(cause).is_some_and(envelope::Error::is_another_version);
+    cause.is::<ListenError>()
+        || cause.is::<SlotError>()
+        || cause.is::<DirectoryError>()
+        || of_another_version()
 }
 
 /// Tells the person who started a short-lived role why it failed.
@@ -307,7 +314,7 @@ fn flags(role: Role, matches: &ArgMatches) -> BTreeMap<&'static str, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{slave::SlaveError, slot::Slot};
+    use crate::{host::disk, slave::SlaveError, slot::Slot};
 
     const SECRET: [(&str, &str); 1] = [("TINYSNS_SECRET", "0123456789012345")];
 
@@ -456,6 +463,11 @@ mod tests {
         let error = anyhow::Error::new(SlaveError::from(error)).context("the slave cannot begin");
         let words = in_words(&error);
         assert_eq!(words.matches("os error").count(), 1, "{words}");
+        assert_eq!(ended(Err(error)), REFUSED);
+        let error = disk::prepare("router_data_dir", file.path(), "raft.redb").unwrap_err();
+        let error = anyhow::Error::new(error);
+        let words = in_words(&error);
+        assert!(words.contains("(router_data_dir)") && words.contains("a directory"), "{words}");
         assert_eq!(ended(Err(error)), REFUSED);
         assert_eq!(ended(Err(anyhow::anyhow!("something else"))), 1);
         assert_eq!(ended(Ok(())), 0);

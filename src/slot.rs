@@ -11,6 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::host::disk::hint;
+
 /// More masters than this on one data directory are a mistake, such as a loop that starts slaves.
 const MOST_SLOTS: u32 = 999;
 const LOCK_FILE: &str = "lock";
@@ -53,18 +55,6 @@ pub enum SlotError {
         /// The data directory.
         directory: PathBuf,
     },
-}
-
-fn hint(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "; the process must be allowed to write there"
-        }
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            "; it must be a directory, or not be there yet"
-        }
-        _ => "",
-    }
 }
 
 impl Slot {

@@ -1,15 +1,15 @@
 //! The calls of `SNSService`.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{borrow::Cow, future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Semaphore, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::{timeline, words};
+use super::{caller, timeline, words};
 use crate::{
     client::{Client, ClientError, ListKind},
     directory::{Location, split_address},
@@ -40,6 +40,8 @@ pub enum Host {
 /// Serves the classic protocol.
 pub struct Classic {
     host: Host,
+    /// Clients are told to stay here, and everything is passed on for them.
+    is_relayed: bool,
     client: Client,
     location: watch::Receiver<Location>,
     timelines: Arc<Semaphore>,
@@ -48,9 +50,15 @@ pub struct Classic {
 
 impl Classic {
     /// Serves at `host` until `stop`.
-    pub fn new(host: Host, location: watch::Receiver<Location>, stop: CancellationToken) -> Self {
+    pub fn new(
+        host: Host,
+        is_relayed: bool,
+        location: watch::Receiver<Location>,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             host,
+            is_relayed,
             client: Client::inside(location.clone(), HOLD),
             location,
             timelines: Arc::new(Semaphore::new(TIMELINES)),
@@ -59,10 +67,15 @@ impl Classic {
     }
 
     /// A client that speaks for `username`.
-    async fn of(&self, username: &str) -> Result<Client, ClientError> {
+    async fn of(&self, username: &[u8]) -> Result<Client, ClientError> {
         let client = self.client.for_another_user();
-        client.log_in_existing(username, None).await?;
+        client.log_in_existing(&text(username), None).await?;
         Ok(client)
+    }
+
+    /// Where a client has reached this server, if it is to stay here.
+    fn here<T>(&self, request: &Request<T>) -> Option<(String, u16)> {
+        self.is_relayed.then(|| caller::reached_at(request)).flatten()
     }
 
     /// Where the available server is, once there is one.
@@ -116,23 +129,33 @@ fn reply(msg: impl Into<String>) -> Response<Reply> {
     Response::new(Reply { msg: msg.into(), ..Reply::default() })
 }
 
-fn target(call: &Call) -> &str {
-    call.arguments.first().map_or("", |name| name.trim())
+fn target(call: &Call) -> String {
+    call.arguments.first().map_or_else(String::new, |name| text(name).trim().to_owned())
+}
+
+/// What a client has sent as a name. No name holds what stands for bytes that are no UTF-8.
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 #[tonic::async_trait]
 impl SnsService for Classic {
     async fn login(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
+        let here = self.here(&request);
         let Call { username, .. } = request.into_inner();
         let client = self.client.for_another_user();
-        let msg = match held(client.log_in(&username, None)).await {
+        let msg = match held(client.log_in(&text(&username), None)).await {
             Ok(_) => words::LOGGED_IN.to_owned(),
             Err(ClientError::Refused { message, .. }) if self.host == Host::Master => {
                 words::not_logged_in(&message)
             }
             Err(error) => return Err(status(error)),
         };
-        let Some((hostname, port)) = self.available().await else {
+        let named = match here {
+            Some(here) => Some(here),
+            None => self.available().await,
+        };
+        let Some((hostname, port)) = named else {
             return Err(Status::unavailable("there is no available server: ask again"));
         };
         Ok(Response::new(Reply { msg, hostname, port: port.to_string() }))
@@ -157,14 +180,14 @@ impl SnsService for Classic {
 
     async fn follow(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
         let call = request.into_inner();
-        let done = held(async { self.of(&call.username).await?.follow(target(&call)).await });
+        let done = held(async { self.of(&call.username).await?.follow(&target(&call)).await });
         let outcome = told(done.await)?;
         words::followed(outcome).map(reply).ok_or_else(|| unworded(outcome))
     }
 
     async fn un_follow(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
         let call = request.into_inner();
-        let done = held(async { self.of(&call.username).await?.unfollow(target(&call)).await });
+        let done = held(async { self.of(&call.username).await?.unfollow(&target(&call)).await });
         let outcome = told(done.await)?;
         words::unfollowed(outcome).map(reply).ok_or_else(|| unworded(outcome))
     }
@@ -189,8 +212,20 @@ impl SnsService for Classic {
     }
 
     async fn report_crash(&self, request: Request<Regmessage>) -> Result<Response<Reply>, Status> {
+        let here = self.here(&request);
         let Regmessage { hostname, port } = request.into_inner();
+        let (hostname, port) = (text(&hostname).into_owned(), text(&port).into_owned());
         let claimed = format!("{hostname}:{port}");
+        if let Some((hostname, port)) = here {
+            if claimed == format!("{hostname}:{port}") {
+                sleep(CLAIM_PROVES_WITHIN).await;
+            }
+            return Ok(Response::new(Reply {
+                msg: String::new(),
+                hostname,
+                port: port.to_string(),
+            }));
+        }
         let mut location = self.location.clone();
         let disproved = location.wait_for(|location| {
             location.available.as_ref().is_some_and(|available| available.address != claimed)

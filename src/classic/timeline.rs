@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::{
-    service::{HOLD, held, status},
+    service::{HOLD, held, status, text},
     words,
 };
 use crate::{
@@ -74,7 +74,7 @@ async fn converse(
         return Ok(());
     };
     let (first, mut live) = held(async {
-        client.log_in_existing(&username, None).await?;
+        client.log_in_existing(&text(&username), None).await?;
         let page = client.timeline(Cursor::Newest, FIRST_POSTS).await?;
         let live = client.subscribe(Some(page.as_of)).await?;
         Ok((page.posts, live))
@@ -116,21 +116,18 @@ async fn post_all(
     outgoing: &Outgoing,
 ) -> Result<(), Status> {
     while let Some(Message { msg, .. }) = incoming.message().await? {
-        let text = msg.trim_end();
+        let Ok(text) = std::str::from_utf8(&msg) else {
+            tell(outgoing, words::not_posted(words::NO_TEXT)).await;
+            continue;
+        };
+        let text = text.trim_end();
         if text.trim_start().is_empty() {
             continue;
         }
         match client.publish(text).await {
             Ok(_) => {}
-            // The protocol has no reply to a post, so the refusal comes as a post.
             Err(ClientError::Refused { message, .. }) => {
-                let note = Message {
-                    username: SERVER.to_owned(),
-                    msg: words::not_posted(&message),
-                    timestamp: Some(timestamp(clock::now())),
-                };
-                // A client that has left reads no refusals.
-                let _left = outgoing.send(Ok(note)).await;
+                tell(outgoing, words::not_posted(&message)).await;
             }
             Err(error) => return Err(status(error)),
         }
@@ -138,10 +135,21 @@ async fn post_all(
     Ok(())
 }
 
+/// Tells the client something. The protocol has no reply to a post, so it comes as one.
+async fn tell(outgoing: &Outgoing, words: String) {
+    let note = Message {
+        username: SERVER.into(),
+        msg: words.into_bytes(),
+        timestamp: Some(timestamp(clock::now())),
+    };
+    // A client that has left reads nothing.
+    let _left = outgoing.send(Ok(note)).await;
+}
+
 fn message(post: Post) -> Message {
     Message {
-        username: post.author,
-        msg: post.text + "\n",
+        username: post.author.into_bytes(),
+        msg: (post.text + "\n").into_bytes(),
         timestamp: Some(timestamp(post.posted_at)),
     }
 }

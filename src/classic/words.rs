@@ -2,6 +2,8 @@
 
 use tonic::Code;
 
+/// Why bytes are no post.
+pub const NO_TEXT: &str = "its bytes are no text in UTF-8, which posts are in";
 pub const LOGGED_IN: &str = "Login Successful!";
 
 /// What a follow came to; none where the protocol has no words for it.

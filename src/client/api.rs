@@ -88,6 +88,25 @@ impl Client {
         Self { core: Arc::new(core) }
     }
 
+    /// Waits until the router cannot be reached while nobody of the cluster has ever been heard of,
+    /// and says why: the address may be wrong.
+    pub async fn out_of_reach(&self) -> String {
+        let mut views = self.core.directory.watch();
+        let reason = views.wait_for(|view| view.out_of_reach().is_some()).await;
+        match reason.ok().and_then(|view| view.out_of_reach().map(str::to_owned)) {
+            Some(reason) => reason,
+            // The directory's task has ended: the runtime is shutting down.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until the router can be reached again, or somebody else is known.
+    pub async fn within_reach(&self) {
+        let mut views = self.core.directory.watch();
+        let _ends_only_with_the_runtime =
+            views.wait_for(|view| view.out_of_reach().is_none()).await;
+    }
+
     /// Logs in; the first login of a name creates the account. The client remembers both, and logs
     /// in again by itself when the session ends.
     pub async fn log_in(

@@ -70,6 +70,8 @@ pub struct MasterStatus {
     pub voter: bool,
     /// The name of its machine or container.
     pub host: String,
+    /// How far its clock is ahead of the one in the middle, in milliseconds.
+    pub clock_ahead_ms: i64,
 }
 
 /// The router and its witness.
@@ -139,6 +141,7 @@ impl From<v1::MasterStatus> for MasterStatus {
             since: master.since_ms,
             voter: master.voter,
             host: master.host,
+            clock_ahead_ms: master.clock_ahead_ms,
         }
     }
 }

@@ -68,6 +68,12 @@ fn join(hostname: &str, port: u32) -> String {
 }
 
 impl View {
+    /// Why the router cannot be reached, where nobody else is known who could be asked.
+    pub fn out_of_reach(&self) -> Option<&str> {
+        let knows_somebody = self.server.is_some() || !self.masters.is_empty();
+        self.router_error.as_deref().filter(|_| !knows_somebody)
+    }
+
     /// Takes an answer in; true where it changed anything.
     pub fn learn(&mut self, answer: Answer) -> bool {
         let before = self.clone();

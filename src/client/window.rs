@@ -1,8 +1,9 @@
 //! Numbers the requests that change something.
 //!
-//! The servers remember the replies to a client's newest [`RequestId::WINDOW`] requests, so that a
-//! repeated one is answered and not done twice. So no request may be begun that far ahead of one
-//! that is still unanswered: its turn has to wait.
+//! The servers remember the replies to them, so that a repeated one is answered and not done twice.
+//! Every request tells them up to which one this client has its answers, so that they need not keep
+//! those. None is begun more than [`AHEAD`] ahead of one that is still unanswered: its turn has to
+//! wait, and so the servers keep no more than some hundred replies for a client.
 
 use std::{
     collections::BTreeSet,
@@ -11,14 +12,13 @@ use std::{
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-use crate::{
-    domain::{ClientId, RequestId},
-    wire::v1,
-};
+use crate::{domain::ClientId, wire::v1};
 
+/// How far a request may be ahead of the oldest that is unanswered.
+const AHEAD: u64 = 256;
 /// How many requests may be unanswered.
 const UNANSWERED: usize = 256;
-const _: () = assert!(UNANSWERED as u64 == RequestId::WINDOW);
+const _: () = assert!(UNANSWERED as u64 == AHEAD);
 
 /// Hands out request ids.
 pub struct Window {
@@ -38,6 +38,7 @@ struct State {
 pub struct Ticket<'a> {
     window: &'a Window,
     sequence: u64,
+    answered_below: u64,
     _permit: SemaphorePermit<'a>,
 }
 
@@ -51,14 +52,14 @@ impl Window {
         }
     }
 
-    /// Begins a request, once it cannot push an unanswered one out of the servers' memory.
+    /// Begins a request, once it is not too far ahead of an unanswered one.
     pub async fn begin(&self) -> Ticket<'_> {
         let permit = self.permits.acquire().await.expect("the semaphore is never closed");
         loop {
             // Made before the check, so that no answer in between is missed.
             let moved = self.moved.notified();
-            if let Some(sequence) = self.state().take() {
-                return Ticket { window: self, sequence, _permit: permit };
+            if let Some((sequence, answered_below)) = self.state().take() {
+                return Ticket { window: self, sequence, answered_below, _permit: permit };
             }
             moved.await;
         }
@@ -70,15 +71,16 @@ impl Window {
 }
 
 impl State {
-    fn take(&mut self) -> Option<u64> {
+    /// The next number, and the oldest that is unanswered: this one, where no other is.
+    fn take(&mut self) -> Option<(u64, u64)> {
         let oldest = self.unanswered.first().copied().unwrap_or(self.next);
-        if self.next - oldest >= RequestId::WINDOW {
+        if self.next - oldest >= AHEAD {
             return None;
         }
         let sequence = self.next;
         self.next += 1;
         self.unanswered.insert(sequence);
-        Some(sequence)
+        Some((sequence, oldest))
     }
 }
 
@@ -88,6 +90,7 @@ impl Ticket<'_> {
         v1::RequestId {
             client_id: self.window.client.0.to_be_bytes().to_vec(),
             sequence: self.sequence,
+            answered_below: self.answered_below,
         }
     }
 }
@@ -111,12 +114,26 @@ mod tests {
         let begin = || window.begin().now_or_never();
         let first = begin().expect("the first request need not wait");
         assert_eq!((first.sequence, first.id().client_id.len()), (1, 16));
-        for _ in 1..RequestId::WINDOW {
+        for _ in 1..AHEAD {
             drop(begin().expect("within the window"));
         }
-        assert!(begin().is_none(), "request 257 would push request 1 out");
+        assert!(begin().is_none(), "request 257 is too far ahead of request 1");
         drop(first);
-        assert_eq!(begin().expect("nothing is unanswered").sequence, RequestId::WINDOW + 1);
+        assert_eq!(begin().expect("nothing is unanswered").sequence, AHEAD + 1);
+    }
+
+    #[test]
+    fn every_request_tells_which_ones_are_answered() {
+        let window = Window::new(ClientId(7));
+        let begin = || window.begin().now_or_never().expect("within the window");
+        let below = |ticket: &Ticket<'_>| ticket.id().answered_below;
+        let (first, second) = (begin(), begin());
+        assert_eq!((below(&first), below(&second)), (1, 1));
+        drop(second);
+        assert_eq!(below(&begin()), 1, "the first is unanswered");
+        drop(first);
+        let fourth = begin();
+        assert_eq!((fourth.sequence, below(&fourth)), (4, 4));
     }
 
     #[tokio::test]
@@ -129,6 +146,6 @@ mod tests {
         let mut waiting = std::pin::pin!(window.begin());
         assert!(waiting.as_mut().now_or_never().is_none());
         tickets.remove(0);
-        assert_eq!(waiting.await.sequence, RequestId::WINDOW + 1);
+        assert_eq!(waiting.await.sequence, AHEAD + 1);
     }
 }

@@ -10,7 +10,7 @@ mod username;
 
 pub use ids::{ClusterId, NodeId, UserId};
 pub use post::{Post, PostId, PostText, TextError};
-pub use request::{ClientId, RequestId};
+pub use request::{ClientId, KeyError, OpaqueKey, RequestKey};
 pub use username::{NameError, UserName};
 
 /// Milliseconds since the Unix epoch.

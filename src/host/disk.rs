@@ -1,7 +1,11 @@
-//! Database files.
+//! Database files, and the directories that they are in.
 
-use std::path::Path;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
+use nix::unistd::{AccessFlags, access};
 use redb::{Builder, Database, DatabaseError};
 
 /// redb's page cache for one file, in bytes. Its own default is 1 GiB a file; a master keeps two
@@ -11,6 +15,46 @@ const CACHE_BYTES: usize = 8 << 20;
 /// Opens the database at `path`, making it where there is none, and repairs it after a crash.
 pub fn open(path: &Path) -> Result<Database, DatabaseError> {
     Builder::new().set_cache_size(CACHE_BYTES).create(path)
+}
+
+/// A directory that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use {path} ({setting}): {source}{}", hint(.source))]
+pub struct DirectoryError {
+    /// The setting that names the directory.
+    pub setting: &'static str,
+    /// The directory, or the file in it that is at fault.
+    pub path: PathBuf,
+    source: io::Error,
+}
+
+/// What may help where the system refuses a directory.
+pub fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; the process must be allowed to write there"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "; it must be a directory, or not be there yet"
+        }
+        _ => "",
+    }
+}
+
+/// Makes the directory `path`, which `setting` names, if it is not there yet, and sees to it that
+/// this process may write there, and to `file` in it.
+pub fn prepare(setting: &'static str, path: &Path, file: &str) -> Result<(), DirectoryError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| DirectoryError { setting, path, source }
+    };
+    fs::create_dir_all(path).map_err(at(path))?;
+    access(path, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|no| at(path)(no.into()))?;
+    let file = path.join(file);
+    match access(&file, AccessFlags::R_OK | AccessFlags::W_OK) {
+        Ok(()) | Err(nix::Error::ENOENT) => Ok(()),
+        Err(no) => Err(at(&file)(no.into())),
+    }
 }
 
 /// A database in memory, for tests.

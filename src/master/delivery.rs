@@ -94,6 +94,7 @@ impl Delivery {
                 Event::Unfollowed { follower, followee } => {
                     streams.unfollow(*follower, *followee);
                 }
+                Event::PasswordChanged { user } => streams.close_all_of(*user),
             }
         }
     }
@@ -162,6 +163,12 @@ impl Streams {
         }
     }
 
+    fn close_all_of(&mut self, follower: UserId) {
+        for id in self.by_follower.get(&follower).cloned().unwrap_or_default() {
+            self.close(id);
+        }
+    }
+
     fn close(&mut self, id: StreamId) {
         let Some(stream) = self.open.remove(&id) else { return };
         for author in stream.sources.keys() {
@@ -181,10 +188,15 @@ fn remove(index: &mut HashMap<UserId, HashSet<StreamId>>, user: UserId, id: Stre
 }
 
 impl Inbox {
-    /// The next post; none when the stream was closed because its queue was full, or because this
-    /// master ceased to lead.
+    /// The next post; none when the stream was closed because its queue was full, because its
+    /// session was ended, or because this master ceased to lead.
     pub async fn next(&mut self) -> Option<Arc<Post>> {
         self.posts.recv().await
+    }
+
+    /// Whether the stream was closed; what waits can still be taken.
+    pub fn is_closed(&self) -> bool {
+        self.posts.is_closed()
     }
 
     /// Whether nothing waits.
@@ -249,6 +261,25 @@ mod tests {
         delivery.dispatch(&[post(1), followed, post(2), unfollowed, post(3)]);
         assert_eq!(ids(&mut inbox, 1).await, [2]);
         assert!(inbox.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_changed_password_closes_the_streams_of_its_account_and_no_others() {
+        let delivery = Delivery::new(8, 8);
+        let mut own = [open(&delivery, &[(AUTHOR, 0)]), open(&delivery, &[(AUTHOR, 0)])];
+        let mut other = delivery
+            .open(UserId(3), || Ok::<_, Infallible>(vec![(AUTHOR, 0)]))
+            .expect("infallible")
+            .unwrap_or_else(|_| panic!("there is room"));
+        let changed = Event::PasswordChanged { user: READER };
+        delivery.dispatch(&[post(1), changed, post(2)]);
+        for inbox in &mut own {
+            assert!(inbox.is_closed());
+            assert_eq!(ids(inbox, 1).await, [1]);
+            assert!(inbox.next().await.is_none());
+        }
+        assert_eq!(ids(&mut other, 2).await, [1, 2]);
+        assert!(!other.is_closed());
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ use crate::{
     credentials::Guard,
     directory::{AskTheRouter, DirectoryServer, split_address},
     domain::NodeId,
-    host::{clock, net},
+    host::net,
     reflection,
     replication::{
         NodeInfo,
@@ -88,7 +88,7 @@ pub async fn run(
         reboots = berth.reboots, "master is up"
     );
 
-    let writes = Writes::start(node.raft().clone(), settings.limits.pending_writes, clock::now);
+    let writes = Writes::start(node.raft().clone(), settings.limits.pending_writes, node.clock());
     let reads = Reads::start(node.raft().clone());
     let (roster, roster_seen) = watch::channel(Roster::default());
     let location = location::start(&node, roster_seen.clone());
@@ -127,11 +127,13 @@ pub async fn run(
             .add_service(reflection::service())
             .add_service(health);
     let clients_stop = ended.child_token();
-    let public = if settings.classic {
-        classic::add(public, classic::Host::Master, location, clients_stop.clone())
-    } else {
-        public
-    };
+    let public = classic::add(
+        public,
+        classic::Host::Master,
+        settings.classic,
+        location,
+        clients_stop.clone(),
+    );
     let peer_service = PeerServiceServer::new(PeerServer::new(node.clone(), ended.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal =

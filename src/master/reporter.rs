@@ -319,8 +319,17 @@ impl Reporter {
     /// Where this master stands. A consensus that waits for a hung disk does not answer, and so the
     /// report fails to come, as it should.
     async fn progress(&self, probe: u64) -> Progress {
-        let node::Progress { term, last_log, applied, leading, voter, voters, cluster, probe } =
-            self.node.progress(probe).await;
+        let node::Progress {
+            term,
+            last_log,
+            applied,
+            leading,
+            voter,
+            voters,
+            cluster,
+            probe,
+            clock,
+        } = self.node.progress(probe).await;
         Progress {
             term,
             last_log_term: last_log.0,
@@ -331,6 +340,7 @@ impl Reporter {
             voters,
             cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
             probe,
+            clock_ms: clock,
         }
     }
 }

@@ -13,14 +13,49 @@ use sha2::Sha256;
 
 use crate::{
     domain::{UnixMillis, UserId},
-    replication::state_store::StateReader,
+    replication::{clocks::Clock, state_store::StateReader},
     social::{Account, View},
 };
 
 /// Makes and checks tokens.
+#[derive(Clone)]
 pub struct Sessions {
     state: StateReader,
     lifetime: Duration,
+}
+
+/// A session that was good when it was checked.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Whose.
+    pub account: Account,
+    /// When it ends at the latest.
+    pub expires_at: UnixMillis,
+    /// What shows it.
+    pub token: String,
+}
+
+/// What a live stream goes on by: its session, which may end before it.
+pub struct Permit {
+    /// Check it again.
+    pub sessions: Sessions,
+    /// As it was when the stream began.
+    pub session: Session,
+    /// The time that it expires by.
+    pub clock: Clock,
+}
+
+impl Permit {
+    /// How long the session lasts from now on, unless it is ended.
+    pub fn lifetime(&self) -> Duration {
+        let left = self.session.expires_at.saturating_sub((self.clock)());
+        Duration::from_millis(u64::try_from(left).unwrap_or(0))
+    }
+
+    /// Whether the session is good still.
+    pub fn check(&self) -> Result<(), SessionError> {
+        self.sessions.check(&self.session.token, (self.clock)()).map(|_| ())
+    }
 }
 
 /// Why a token is not accepted.
@@ -69,21 +104,31 @@ impl Sessions {
         Ok((token, expires_at))
     }
 
-    /// The account that `token` speaks for.
-    pub fn check(&self, token: &str, now: UnixMillis) -> Result<Account, SessionError> {
-        let (claims, signature) = token.split_once('.').ok_or(SessionError::Invalid)?;
-        let [claims, signature] = [claims, signature].map(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    /// Whose session `token` shows, by the state as this master has it.
+    pub fn check(&self, token: &str, now: UnixMillis) -> Result<Session, SessionError> {
+        self.check_in(&View::open(&self.state.read()?)?, token, now)
+    }
+
+    /// Whose session `token` shows, by the state that `view` shows.
+    pub fn check_in(
+        &self,
+        view: &View,
+        token: &str,
+        now: UnixMillis,
+    ) -> Result<Session, SessionError> {
+        let (encoded, signature) = token.split_once('.').ok_or(SessionError::Invalid)?;
+        let [claims, signature] =
+            [encoded, signature].map(|part| URL_SAFE_NO_PAD.decode(part).ok());
         let (claims, signature) = claims.zip(signature).ok_or(SessionError::Invalid)?;
-        let view = View::open(&self.state.read()?)?;
         // Compares in constant time.
-        seal(&view, &claims)?.verify_slice(&signature).map_err(|_| SessionError::Invalid)?;
+        seal(view, &claims)?.verify_slice(&signature).map_err(|_| SessionError::Invalid)?;
         let claims: Claims = postcard::from_bytes(&claims).map_err(|_| SessionError::Invalid)?;
         if claims.expires_at <= now {
             return Err(SessionError::Expired);
         }
         let account = view.account(claims.user)?.ok_or(SessionError::Invalid)?;
         if account.credentials == claims.credentials {
-            Ok(account)
+            Ok(Session { account, expires_at: claims.expires_at, token: token.to_owned() })
         } else {
             Err(SessionError::Expired)
         }
@@ -98,32 +143,38 @@ fn seal(view: &View, claims: &[u8]) -> Result<Hmac<Sha256>, SessionError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::Arc;
+
     use openraft::storage::RaftStateMachine as _;
     use tempfile::TempDir;
 
     use super::*;
     use crate::{
-        domain::{ClientId, RequestId},
         replication::{
-            state_store::StateStore,
-            tests::entries::{account, batch, name, open_state},
+            state_store::{Observer, StateStore},
+            tests::entries::{account, batch, context, name, open_state},
         },
         social::Command,
     };
 
-    const LIFETIME: Duration = Duration::from_secs(1);
+    pub const LIFETIME: Duration = Duration::from_secs(1);
 
-    struct Fixture {
-        state: StateStore,
-        sessions: Sessions,
+    /// A state in which there are ann and bob.
+    pub struct Fixture {
+        pub state: StateStore,
+        pub sessions: Sessions,
         _directory: TempDir,
     }
 
     impl Fixture {
-        async fn new() -> Self {
+        pub async fn new() -> Self {
+            Self::observed(Arc::new(|_| {})).await
+        }
+
+        pub async fn observed(observer: Observer) -> Self {
             let directory = tempfile::tempdir().expect("a temporary directory");
-            let mut state = open_state(directory.path());
+            let mut state = StateStore::open(directory.path(), observer).expect("opens");
             let found = Command::FoundCluster { signing_key: [7; 32] };
             let commands = [found, account("ann"), account("bob")];
             state.apply([batch(1, 1, commands)]).await.expect("applied");
@@ -131,12 +182,12 @@ mod tests {
             Self { state, sessions, _directory: directory }
         }
 
-        fn account(&self, of: &str) -> Account {
+        pub fn account(&self, of: &str) -> Account {
             let view = View::open(&self.state.reader().read().expect("readable")).expect("opens");
             view.account_by_name(&name(of)).expect("readable").expect("exists")
         }
 
-        fn token(&self, of: &str) -> String {
+        pub fn token(&self, of: &str) -> String {
             self.sessions.begin(&self.account(of), 0).expect("there is a key").0
         }
     }
@@ -146,7 +197,7 @@ mod tests {
         let fixture = Fixture::new().await;
         let token = fixture.token("ann");
         let checked = fixture.sessions.check(&token, 999).expect("good");
-        assert_eq!(checked.name, name("ann"));
+        assert_eq!(checked.account.name, name("ann"));
         let expired = fixture.sessions.check(&token, 1_000);
         assert!(matches!(expired, Err(SessionError::Expired)));
     }
@@ -187,9 +238,8 @@ mod tests {
         let mut fixture = Fixture::new().await;
         let (ann, bob) = (fixture.token("ann"), fixture.token("bob"));
         let user = fixture.account("ann").user;
-        let request = RequestId { client: ClientId(1), sequence: 1 };
         let password_hash = Some("hash".to_owned());
-        let change = Command::SetPassword { user, request, password_hash };
+        let change = Command::SetPassword { context: context(user.0, 1), password_hash };
         fixture.state.apply([batch(1, 2, [change])]).await.expect("applied");
         assert!(matches!(fixture.sessions.check(&ann, 0), Err(SessionError::Expired)));
         assert!(fixture.sessions.check(&bob, 0).is_ok());

@@ -28,6 +28,7 @@ struct Master<'a> {
     since_ms: i64,
     voter: bool,
     host: &'a str,
+    clock_ahead_ms: i64,
 }
 
 #[derive(Serialize)]
@@ -78,6 +79,7 @@ pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
         since_ms: master.since,
         voter: master.voter,
         host: &master.host,
+        clock_ahead_ms: master.clock_ahead_ms,
     });
     Cluster {
         cluster_id: status.cluster_id.as_deref(),
@@ -121,6 +123,7 @@ mod tests {
                 "since_ms": 1000,
                 "voter": false,
                 "host": "here",
+                "clock_ahead_ms": 0,
             }],
             "router": {
                 "address": "10.0.0.9:3010",

@@ -29,6 +29,7 @@ pub(crate) mod tests {
             since,
             voter: state != MasterState::Down,
             host: "here".to_owned(),
+            clock_ahead_ms: 0,
         };
         ClusterStatus {
             cluster_id: Some("0123456789abcdef0123456789abcdef".to_owned()),

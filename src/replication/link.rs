@@ -8,7 +8,6 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use futures::FutureExt as _;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -50,7 +49,7 @@ pub struct Link {
 
 struct Outstanding {
     call: Call,
-    answer: oneshot::Sender<Result<Bytes, Status>>,
+    answer: oneshot::Sender<Result<PeerAnswer, Status>>,
 }
 
 impl Link {
@@ -86,7 +85,7 @@ impl Link {
     }
 
     /// Makes a call. Waits for as long as the node neither answers nor breaks the connection.
-    pub async fn call(&self, call: Call) -> Result<Bytes, Status> {
+    pub async fn call(&self, call: Call) -> Result<PeerAnswer, Status> {
         let (answer, answered) = oneshot::channel();
         self.calls.try_send(Outstanding { call, answer }).map_err(|_| full())?;
         answered.await.unwrap_or_else(|_| Err(Status::unavailable("the link is closed")))
@@ -147,7 +146,7 @@ async fn open(mut client: Client, passport: &Passport, node: NodeId) -> Result<S
 struct Stream {
     outgoing: mpsc::Sender<PeerCall>,
     answers: Streaming<PeerAnswer>,
-    unanswered: HashMap<u64, oneshot::Sender<Result<Bytes, Status>>>,
+    unanswered: HashMap<u64, oneshot::Sender<Result<PeerAnswer, Status>>>,
     number: u64,
 }
 
@@ -168,9 +167,9 @@ impl Stream {
                     None => break Status::unavailable("the link is closed"),
                 },
                 answer = self.answers.message() => match answer {
-                    Ok(Some(PeerAnswer { number, payload })) => {
-                        if let Some(answer) = self.unanswered.remove(&number) {
-                            let _gone = answer.send(Ok(payload));
+                    Ok(Some(answered)) => {
+                        if let Some(answer) = self.unanswered.remove(&answered.number) {
+                            let _gone = answer.send(Ok(answered));
                         }
                     }
                     Ok(None) => break Status::unavailable("the node has closed the connection"),

@@ -2,13 +2,14 @@
 //!
 //! In reading order: the types that the consensus is over, what it keeps on disk ([`mark`],
 //! [`log_store`], [`durability`], [`state_store`], [`witness`]), how it reaches the other nodes
-//! ([`peers`], [`link`], [`passport`],
-//! [`peer_service`], [`snapshot`]), how the rest of the program writes ([`writes`]) and reads
-//! ([`reads`]) through it, and who takes part ([`membership`], [`reconcile`]).
+//! ([`peers`], [`link`], [`passport`], [`peer_service`], [`snapshot`]; `reach` tells when it does
+//! not), how the rest of the program writes ([`writes`]) and reads ([`reads`]) through it, by whose
+//! clock ([`clocks`]), and who takes part ([`membership`], [`reconcile`]).
 //!
 //! **Architecture invariant:** the social graph changes nowhere but in
 //! [`state_store`], by entries of the log.
 
+pub mod clocks;
 pub mod durability;
 pub mod link;
 pub mod log_store;
@@ -18,6 +19,7 @@ pub mod node;
 pub mod passport;
 pub mod peer_service;
 pub mod peers;
+mod reach;
 pub mod reads;
 pub mod reconcile;
 pub mod snapshot;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Consensus, LogId, NodeInfo, Raft,
+    clocks::Clock,
     durability::Stall,
     log_store::{LogStore, OpenError},
     mark,
@@ -20,7 +21,8 @@ use super::{
     witness::Witness,
 };
 use crate::{
-    domain::{ClusterId, NodeId},
+    domain::{ClusterId, NodeId, UnixMillis},
+    host::clock,
     settings::{ConsensusSettings, Secret},
 };
 
@@ -73,6 +75,8 @@ pub struct Progress {
     pub cluster: Option<ClusterId>,
     /// The newest probe it has seen.
     pub probe: u64,
+    /// What its clock says; 0 where it does not say.
+    pub clock: UnixMillis,
 }
 
 /// The node could not be started.
@@ -227,6 +231,17 @@ impl Node {
         self.inner.raft.server_metrics().borrow().state == ServerState::Leader
     }
 
+    /// The time that this node stamps commands with when it leads, and that sessions expire by.
+    pub fn now(&self) -> UnixMillis {
+        self.peers().agreed_time(clock::now())
+    }
+
+    /// [`now`](Self::now), for those who are to tell the time and nothing else.
+    pub fn clock(&self) -> Clock {
+        let node = self.clone();
+        Arc::new(move || node.now())
+    }
+
     /// The position of the last log entry, by the consensus that is at work: while it waits for a
     /// hung disk this does not return. None for an empty log, and when the consensus has stopped.
     pub async fn last_log(&self) -> Option<LogId> {
@@ -258,6 +273,7 @@ impl Node {
             voters: if leading { voters } else { Vec::new() },
             cluster: self.cluster(),
             probe,
+            clock: clock::now(),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::{
     credentials::{CLUSTER_KEY, NODE_KEY, text},
     domain::NodeId,
     envelope::{self, Kind, seal},
+    host::clock,
     wire::internal::{
         PeerAnswer, PeerCall, PeerReply, SnapshotChunk, peer_call::Call,
         peer_service_server::PeerService,
@@ -137,7 +138,7 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
             seal(Kind::Voted, &node.raft().vote(message).await.map_err(stopped)?)
         }
     };
-    Ok(PeerAnswer { number, payload: payload.into() })
+    Ok(PeerAnswer { number, payload: payload.into(), clock_ms: clock::now() })
 }
 
 /// Forgets the lease of the last leader, for a candidate that was told to stand because that

@@ -29,17 +29,19 @@ use tonic::{Code, Status};
 
 use super::{
     Consensus, NodeInfo, Vote,
+    clocks::{self, Reading},
     durability::Unanswered,
     link::Link,
     log_store::LogStore,
     passport::Passport,
+    reach::{News, Reach},
     snapshot::{self, Header, SnapshotData},
 };
 use crate::{
-    domain::{ClusterId, NodeId},
+    domain::{ClusterId, NodeId, UnixMillis},
     envelope::{self, Kind, seal},
     settings::Secret,
-    wire::internal::peer_call::Call,
+    wire::internal::{PeerAnswer, peer_call::Call},
 };
 
 /// Between attempts to reach a node that cannot be reached.
@@ -67,6 +69,10 @@ struct State {
     addresses: HashMap<NodeId, String>,
     links: HashMap<NodeId, Arc<Link>>,
     contacts: HashMap<NodeId, Contact>,
+    reach: HashMap<NodeId, Reach>,
+    clocks: HashMap<NodeId, Reading>,
+    /// Whether this node's own clock was last found to be wrong.
+    is_out_of_step: bool,
     directed_until: Option<Instant>,
 }
 
@@ -113,6 +119,28 @@ impl Peers {
         self.state().directed_until = Some(Instant::now() + DIRECTED_FOR);
     }
 
+    /// The time to go by, where this node's clock says `own`.
+    pub fn agreed_time(&self, own: UnixMillis) -> UnixMillis {
+        let now = Instant::now();
+        let mut state = self.state();
+        let agreed = clocks::agreed(own, state.clocks.values().filter_map(|clock| clock.now(now)));
+        let is_out_of_step = agreed != own;
+        if is_out_of_step != std::mem::replace(&mut state.is_out_of_step, is_out_of_step) {
+            drop(state);
+            let ahead_ms = own.saturating_sub(agreed);
+            if is_out_of_step {
+                tracing::warn!(ahead_ms, "this machine's clock is wrong: going by the others'");
+            } else {
+                tracing::info!("this machine's clock is in step with the others'");
+            }
+        }
+        agreed
+    }
+
+    fn note_clock(&self, node: NodeId, time: UnixMillis) {
+        self.state().clocks.insert(node, Reading { time, at: Instant::now() });
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,9 +151,12 @@ impl Peers {
         self.shared.link(&mut state, node, &address)
     }
 
-    fn note<T>(&self, node: NodeId, result: &Result<T, Status>) {
+    fn note<T>(&self, node: NodeId, name: &str, result: &Result<T, Status>) {
         let now = Instant::now();
         let mut state = self.state();
+        let reach = state.reach.entry(node).or_default();
+        let news = if result.is_ok() { reach.answered(now) } else { reach.failed(now) };
+        tell(name, news, result.as_ref().err().map_or("", Status::message));
         let contact = state.contacts.entry(node).or_default();
         match result {
             Ok(_) => *contact = Contact { answered: Some(now), refused_since: None },
@@ -134,6 +165,17 @@ impl Peers {
             }
             Err(_) => {}
         }
+    }
+}
+
+/// openraft's own words on it, ten a second, are no help to anyone.
+fn tell(name: &str, news: Option<News>, why: &str) {
+    match news {
+        Some(News::Lost) => tracing::warn!(node = name, why, "cannot reach the node"),
+        Some(News::Back(after)) => {
+            tracing::info!(node = name, after_ms = after.as_millis(), "reached the node again");
+        }
+        None => {}
     }
 }
 
@@ -187,10 +229,14 @@ impl Connection {
     ) -> Result<T, CallError> {
         let link = self.peers.link(self.target, &self.info).map_err(|e| unreachable(&e))?;
         let Ok(result) = timeout(limit, link.call(call)).await else {
+            let news =
+                self.peers.state().reach.entry(self.target).or_default().failed(Instant::now());
+            tell(&self.info.name, news, "it does not answer");
             return Err(RPCError::Timeout(self.timed_out(action, limit)));
         };
-        self.peers.note(self.target, &result);
-        let payload = result.map_err(|status| unreachable(&status))?;
+        self.peers.note(self.target, &self.info.name, &result);
+        let PeerAnswer { payload, clock_ms, .. } = result.map_err(|status| unreachable(&status))?;
+        self.peers.note_clock(self.target, clock_ms);
         envelope::open(answer, &payload)
             .map_err(|error| RPCError::Network(NetworkError::new(&error)))
     }
@@ -267,7 +313,7 @@ impl RaftNetwork<Consensus> for Connection {
             let timed_out = self.timed_out(RPCTypes::InstallSnapshot, SNAPSHOT_TIMEOUT);
             return Err(StreamingError::Timeout(timed_out));
         };
-        self.peers.note(self.target, &result);
+        self.peers.note(self.target, &self.info.name, &result);
         let reply = result.map_err(|status| unreachable(&status))?.into_inner();
         envelope::open(Kind::Installed, &reply.payload)
             .map_err(|error| StreamingError::Network(NetworkError::from(AnyError::new(&error))))

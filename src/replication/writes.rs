@@ -8,11 +8,8 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::{Batch, Raft};
-use crate::{
-    domain::UnixMillis,
-    social::{Command, Reply, Stamped},
-};
+use super::{Batch, Raft, clocks::Clock};
+use crate::social::{Command, Reply, Stamped};
 
 /// Commands in one entry. Prototypes peaked about here.
 const COMMANDS_PER_ENTRY: usize = 256;
@@ -45,7 +42,7 @@ struct Waiting {
 impl Writes {
     /// Starts the task that feeds `raft`; it ends with the last handle. At most `pending` commands
     /// wait; `now` stamps them.
-    pub fn start(raft: Raft, pending: usize, now: fn() -> UnixMillis) -> Self {
+    pub fn start(raft: Raft, pending: usize, now: Clock) -> Self {
         let (queue, waiting) = mpsc::channel(pending);
         tokio::spawn(propose_all(raft, waiting, now));
         Self { queue }
@@ -60,13 +57,18 @@ impl Writes {
     }
 }
 
-async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<Waiting>, now: fn() -> UnixMillis) {
+async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<Waiting>, now: Clock) {
     let under_way = Arc::new(Semaphore::new(ENTRIES_UNDER_WAY));
     let mut gathered = Vec::new();
     loop {
         let place = Arc::clone(&under_way).acquire_owned().await.expect("never closed");
         if waiting.recv_many(&mut gathered, COMMANDS_PER_ENTRY).await == 0 {
             return;
+        }
+        // Whoever has left gets no answer, and may be told elsewhere that nothing was done.
+        gathered.retain(|waiting: &Waiting| !waiting.reply.is_closed());
+        if gathered.is_empty() {
+            continue;
         }
         let at = now();
         let (commands, replies): (Vec<_>, Vec<_>) = gathered

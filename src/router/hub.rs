@@ -341,8 +341,9 @@ impl Hub {
         let witness = self.witness.borrow().clone();
         let witness = witness.map(|node| node.raft().metrics().borrow().clone());
         let available = self.registry.available();
-        let mut masters: Vec<MasterStatus> =
-            self.registry.masters().values().map(master_status).collect();
+        let median_ahead_ms = self.registry.median_ahead_ms();
+        let status = |master: &Master| master_status(master, median_ahead_ms);
+        let mut masters: Vec<MasterStatus> = self.registry.masters().values().map(status).collect();
         masters.sort_by(|a, b| natural_order(&a.name).cmp(&natural_order(&b.name)));
         ClusterStatus {
             cluster_id: self.registry.cluster().map_or(String::new(), |id| id.to_string()),
@@ -365,7 +366,7 @@ impl Hub {
     }
 }
 
-fn master_status(master: &Master) -> MasterStatus {
+fn master_status(master: &Master, median_ahead_ms: i64) -> MasterStatus {
     let state = match master.state {
         State::Available => MasterState::Available,
         State::Standby => MasterState::Standby,
@@ -384,6 +385,7 @@ fn master_status(master: &Master) -> MasterStatus {
         host: master.hello.host.clone(),
         since_ms: master.since,
         voter: matches!(master.state, State::Available | State::Standby),
+        clock_ahead_ms: master.ahead_ms.saturating_sub(median_ahead_ms),
     }
 }
 

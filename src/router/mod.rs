@@ -17,9 +17,6 @@ pub mod registry_service;
 mod registry_tests;
 pub mod witness;
 
-use std::fs;
-
-use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, interceptor::InterceptedService};
@@ -33,7 +30,7 @@ use crate::{
     classic,
     credentials::Guard,
     directory::DirectoryServer,
-    host::net,
+    host::{disk, net},
     reflection,
     replication::{link::MESSAGE_BYTES, peer_service::PeerServer},
     serving::{self, NODE_STREAMS},
@@ -51,8 +48,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     let clients = net::listen("router_listen", settings.router_listen).await?;
     let peers = net::listen("witness_listen", settings.witness_listen).await?;
     let directory = &settings.data_dir;
-    fs::create_dir_all(directory)
-        .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
+    disk::prepare("router_data_dir", directory, "raft.redb")?;
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<DirectoryServiceServer<DirectoryServer<hub::Handle>>>().await;
     let opener = InDirectory {
@@ -82,11 +78,8 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
         .add_service(InterceptedService::new(registry, guard.clone()))
         .add_service(reflection::service())
         .add_service(health);
-    let public = if settings.classic {
-        classic::add(public, classic::Host::Router, location, stop.clone())
-    } else {
-        public
-    };
+    let public =
+        classic::add(public, classic::Host::Router, settings.classic, location, stop.clone());
     let peer_service = PeerServiceServer::new(PeerServer::of(witness.clone(), stop.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal = Routes::new(InterceptedService::new(peer_service, guard));

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::election::{Candidate, Election, Order, Voter};
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
-    replication::node::Progress,
+    replication::{clocks, node::Progress},
 };
 
 /// Fresh masters are given this long to be joined by others that know of a cluster, before the
@@ -109,6 +109,8 @@ pub struct Master {
     pub since: UnixMillis,
     /// Its state.
     pub state: State,
+    /// How far its clock is ahead of the router's, in milliseconds, give or take a report's way.
+    pub ahead_ms: i64,
     session: Option<SessionId>,
     heard: Instant,
     silent: bool,
@@ -210,12 +212,33 @@ impl Registry {
                 "the router's witness does not work: {reason}; it tries again by itself, once its disk takes data"
             )
         });
-        witness.into_iter().collect()
+        witness.into_iter().chain(self.wrong_clocks()).collect()
+    }
+
+    fn wrong_clocks(&self) -> impl Iterator<Item = String> {
+        let median_ms = self.median_ahead_ms();
+        let living = self.masters.values().filter(|master| master.lives());
+        living.filter_map(move |Master { hello, ahead_ms, .. }| {
+            let ahead_ms = ahead_ms.saturating_sub(median_ms);
+            let by_ms = ahead_ms.unsigned_abs();
+            let way = if ahead_ms > 0 { "ahead of" } else { "behind" };
+            let by = humantime::format_duration(Duration::from_secs(by_ms / 1_000));
+            let name = &hello.name;
+            let words = || format!("the clock of {name} is {by} {way} the others': put it right");
+            (by_ms >= clocks::MAX_SKEW_MS.unsigned_abs()).then(words)
+        })
     }
 
     /// The available server.
     pub fn available(&self) -> Option<&Master> {
         self.masters.get(&self.available?)
+    }
+
+    /// How far the clock in the middle is ahead of the router's, in milliseconds.
+    pub fn median_ahead_ms(&self) -> i64 {
+        let living = self.masters.values().filter(|master| master.lives());
+        let clocks = living.map(|master| master.ahead_ms).chain([0]).collect();
+        clocks::median(clocks).expect("the router has a clock")
     }
 
     /// When the next [`Input::Tick`] is due at the latest.
@@ -230,7 +253,7 @@ impl Registry {
         match input {
             Input::Hello(session, hello) => self.hello(session, hello, now, wall, &mut effects),
             Input::Progress(session, progress) => {
-                self.progress(session, progress, now, &mut effects);
+                self.progress(session, progress, now, wall, &mut effects);
             }
             Input::Witness(node, progress) => self.witness_reports(node, progress, &mut effects),
             Input::WitnessBroken(reason) => {
@@ -296,6 +319,7 @@ impl Registry {
             progress: Progress::default(),
             since: wall,
             state: State::CatchingUp,
+            ahead_ms: 0,
             session: Some(session),
             heard: now,
             silent: false,
@@ -311,12 +335,16 @@ impl Registry {
         session: SessionId,
         progress: Progress,
         now: Instant,
+        wall: UnixMillis,
         effects: &mut Vec<Effect>,
     ) {
         let (own, reported) = (self.cluster, progress.cluster);
         let Some(master) = self.of_session(session) else { return };
         master.heard = now;
         master.silent = false;
+        if progress.clock != 0 {
+            master.ahead_ms = progress.clock.saturating_sub(wall);
+        }
         let (node, probe, votes) = (master.hello.node, progress.probe, progress.voter);
         match (own, reported) {
             (Some(own), Some(other)) if own != other => {

@@ -52,6 +52,7 @@ fn progress(wire: Progress) -> node::Progress {
         voters: wire.voters,
         cluster: wire.cluster_id.parse().ok(),
         probe: wire.probe,
+        clock: wire.clock_ms,
     }
 }
 

@@ -807,3 +807,24 @@ proptest! {
         prop_assert!(!attempts(&mut story, 5_000).is_empty(), "nobody was told to stand");
     }
 }
+
+#[test]
+fn clocks_are_compared_with_the_one_in_the_middle() {
+    const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
+    let mut story = Story::settled(3);
+    assert_eq!(story.registry.median_ahead_ms(), 0);
+    // The router's own clock says 0, and is wrong.
+    for (node, clock) in [(1, 2 * YEAR_MS), (2, YEAR_MS), (3, YEAR_MS + 7)] {
+        story.change(node, |progress| progress.clock = clock);
+    }
+    assert_eq!(story.registry.masters()[&1].ahead_ms, 2 * YEAR_MS);
+    assert_eq!(story.registry.median_ahead_ms(), YEAR_MS);
+    let problems = story.registry.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].starts_with("the clock of server-1 is 11months"), "{problems:?}");
+    assert!(problems[0].contains(" ahead of the others'"), "{problems:?}");
+    // Those of the dead do not count.
+    story.lose(2);
+    story.lose(3);
+    assert_eq!(story.registry.median_ahead_ms(), 0);
+}

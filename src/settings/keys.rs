@@ -223,9 +223,10 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "classic",
         NODES,
-        Some("on"),
-        Kind::Choice(&["on", "off"]),
-        "Whether clients of the classic protocol are served",
+        Some("relay"),
+        Kind::Choice(&["relay", "direct", "off"]),
+        "How classic clients are served: with relay they stay at the server that they log in at, \
+         which passes everything on; with direct they are sent to the available server",
     ),
     Key::new(
         "post_chars",
@@ -282,7 +283,8 @@ pub static KEYS: &[Key] = &[
         &[Role::Client],
         None,
         Kind::Path,
-        "Holds the user's password on its first line; without it the account has none",
+        "Holds the user's password on its first line; without it, one that is needed is asked for at \
+         a terminal",
     ),
     Key::new(
         "history_file",

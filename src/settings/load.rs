@@ -3,9 +3,9 @@
 use std::{fs, path::PathBuf};
 
 use super::{
-    ClientSettings, ConsensusSettings, HealthcheckSettings, HistoryFile, Layers, Limits, LogFormat,
-    LogSettings, MasterSettings, Refusal, RouterSettings, Secret, SlaveSettings, StatusSettings,
-    TerminalSettings,
+    ClassicMode, ClientSettings, ConsensusSettings, HealthcheckSettings, HistoryFile, Layers,
+    Limits, LogFormat, LogSettings, MasterSettings, Refusal, RouterSettings, Secret, SlaveSettings,
+    StatusSettings, TerminalSettings,
     value::{Kind, SECRET_MIN_CHARS},
 };
 use crate::domain::UserName;
@@ -94,8 +94,12 @@ impl Layers {
         Ok(ClientSettings { router: self.text("router")? })
     }
 
-    fn classic(&self) -> Result<bool, Refusal> {
-        Ok(self.text("classic")? == "on")
+    fn classic(&self) -> Result<ClassicMode, Refusal> {
+        Ok(match self.text("classic")?.as_str() {
+            "direct" => ClassicMode::Direct,
+            "off" => ClassicMode::Off,
+            _ => ClassicMode::Relay,
+        })
     }
 
     fn consensus(&self) -> Result<ConsensusSettings, Refusal> {

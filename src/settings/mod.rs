@@ -40,8 +40,8 @@ pub struct RouterSettings {
     pub secret: Secret,
     /// A master that has not reported for this long counts as down.
     pub down_after: Duration,
-    /// Whether clients of the classic protocol are served.
-    pub classic: bool,
+    /// How clients of the classic protocol are served.
+    pub classic: ClassicMode,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
 }
@@ -70,8 +70,8 @@ pub struct MasterSettings {
     pub drain_timeout: Duration,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
-    /// Whether clients of the classic protocol are served.
-    pub classic: bool,
+    /// How clients of the classic protocol are served.
+    pub classic: ClassicMode,
     /// What one client may ask of a master.
     pub limits: Limits,
 }
@@ -83,6 +83,17 @@ pub struct SlaveSettings {
     pub reboot_delay: Duration,
     /// The master to fork.
     pub master: MasterSettings,
+}
+
+/// How clients of the classic protocol are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassicMode {
+    /// They stay at the server that they asked, which passes everything on to the available one.
+    Relay,
+    /// They are told the available server's address, and go there.
+    Direct,
+    /// Not at all.
+    Off,
 }
 
 /// How a client finds the cluster.

@@ -6,17 +6,24 @@
 use redb::{Error, ReadableTable, WriteTransaction};
 
 use super::{
-    Account, Command, Event, Refusal, Reply, Stamped,
-    requests::Seen,
+    Account, Command, Context, Event, Refusal, Reply, Stamped,
+    requests::{self, Place, Seen, StoredReply},
     tables::{self, Follow, Meta, Tables, UserRecord},
 };
-use crate::domain::{Post, PostText, RequestId, UnixMillis, UserId, UserName};
+use crate::domain::{Post, PostText, UnixMillis, UserId, UserName};
 
 /// The state within one write transaction, in which any number of commands is applied.
 pub struct Graph<'txn> {
     tables: Tables<'txn>,
     /// As the table holds it between two commands.
     meta: Meta,
+}
+
+/// What of a request matters to the memory beside its key.
+#[derive(Clone, Copy)]
+struct Asked {
+    fingerprint: u64,
+    needs_room: bool,
 }
 
 /// What a command comes to.
@@ -32,12 +39,17 @@ impl<'txn> Graph<'txn> {
     }
 
     /// Does what a command says, once.
+    ///
+    /// A request is looked up before anything is forgotten: a repetition is found however far the
+    /// clock of the server that stamped it is ahead.
     pub fn apply(&mut self, stamped: Stamped) -> Result<Outcome, Error> {
         let before = self.meta;
         let at = stamped.at.max(self.meta.applied_at);
+        let passed = at.saturating_sub(self.meta.applied_at);
         self.meta.applied_at = at;
-        self.tables.memory.forget_unused(at)?;
+        self.meta.memory_age_ms = requests::grow_older(self.meta.memory_age_ms, passed);
         let outcome = self.dispatch(at, stamped.command)?;
+        self.tables.memory.forget_aged(self.meta.memory_age_ms)?;
         if self.meta != before {
             self.tables.put_meta(&self.meta)?;
         }
@@ -45,6 +57,12 @@ impl<'txn> Graph<'txn> {
     }
 
     fn dispatch(&mut self, at: UnixMillis, command: Command) -> Result<Outcome, Error> {
+        let asked = Asked {
+            fingerprint: command.fingerprint().unwrap_or_default(),
+            // Each takes a proof of the password; and whoever has stolen a session must not be able
+            // to keep its owner from ending it.
+            needs_room: !matches!(command, Command::SetPassword { .. }),
+        };
         match command {
             Command::FoundCluster { signing_key } => {
                 self.meta.signing_key.get_or_insert(signing_key);
@@ -54,45 +72,55 @@ impl<'txn> Graph<'txn> {
                 let account = self.create_account(name, password_hash)?;
                 Ok((Reply::Account(account), None))
             }
-            Command::SetPassword { user, request, password_hash } => {
-                self.once(at, user, request, |graph, record| {
-                    graph.set_password(user, record, password_hash)
+            Command::SetPassword { context, password_hash } => {
+                self.once(&context, asked, |graph, record| {
+                    graph.set_password(context.user, record, password_hash)
                 })
             }
-            Command::Follow { user, request, target } => {
-                self.once(at, user, request, |graph, record| graph.follow(user, &record, &target))
-            }
-            Command::Unfollow { user, request, target } => {
-                self.once(at, user, request, |graph, record| graph.unfollow(user, &record, &target))
-            }
-            Command::Publish { user, request, text } => {
-                self.once(at, user, request, |graph, record| graph.publish(at, user, record, &text))
-            }
+            Command::Follow { context, target } => self.once(&context, asked, |graph, record| {
+                graph.follow(context.user, &record, &target)
+            }),
+            Command::Unfollow { context, target } => self.once(&context, asked, |graph, record| {
+                graph.unfollow(context.user, &record, &target)
+            }),
+            Command::Publish { context, text } => self.once(&context, asked, |graph, record| {
+                graph.publish(at, context.user, record, &text)
+            }),
         }
     }
 
     /// Makes a change for an account unless the request was answered before, and remembers the
     /// reply.
+    ///
+    /// Three refusals are not remembered, since the same request may come again and be done: those
+    /// of nobody, who must not fill the memory; those of a session that has ended, after whose
+    /// renewal it comes again; and those for which there is no room.
     fn once(
         &mut self,
-        at: UnixMillis,
-        user: UserId,
-        request: RequestId,
+        Context { user, credentials, key }: &Context,
+        Asked { fingerprint, needs_room }: Asked,
         change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, Error>,
     ) -> Result<Outcome, Error> {
         let Some(record) = tables::user(&self.tables.users, user.0)? else {
-            // Not remembered: ids of nobody must not fill the memory.
             return Ok(refused(Refusal::NoSuchAccount));
         };
-        match self.tables.memory.look_up(user.0, request)? {
-            Seen::Before(reply) => {
-                self.tables.memory.mark_used(user.0, request.client.0, at)?;
-                Ok((reply, None))
+        let place = Place::of(key);
+        match self.tables.memory.look_up(user.0, &place, fingerprint)? {
+            Seen::Before(reply) => Ok((reply, None)),
+            Seen::Answered => Ok(refused(Refusal::StaleRequest)),
+            Seen::Otherwise => Ok(refused(Refusal::KeyReused)),
+            Seen::Never if record.credentials != *credentials => Ok(refused(Refusal::SessionEnded)),
+            Seen::Never if needs_room && !self.tables.memory.has_room(user.0)? => {
+                Ok(refused(Refusal::TooManyRequests))
             }
-            Seen::Stale => Ok(refused(Refusal::StaleRequest)),
             Seen::Never => {
                 let (reply, event) = change(self, record)?;
-                self.tables.memory.remember(user.0, request, at, &reply)?;
+                let stored = StoredReply {
+                    at_ms: self.meta.memory_age_ms,
+                    fingerprint,
+                    reply: reply.clone(),
+                };
+                self.tables.memory.remember(user.0, &place, &stored)?;
                 Ok((reply, event))
             }
         }
@@ -122,7 +150,7 @@ impl<'txn> Graph<'txn> {
     ) -> Result<Outcome, Error> {
         let credentials = record.credentials.wrapping_add(1);
         self.tables.put_user(user.0, &UserRecord { credentials, password_hash, ..record })?;
-        Ok((Reply::Done, None))
+        Ok((Reply::Done, Some(Event::PasswordChanged { user })))
     }
 
     fn follow(

@@ -6,8 +6,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::domain::{Post, PostId, PostText, RequestId, UnixMillis, UserId, UserName};
+use crate::domain::{Post, PostId, PostText, RequestKey, UnixMillis, UserId, UserName};
 
 /// A command as it is replicated: the available server stamps it with its time first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,9 +20,29 @@ pub struct Stamped {
     pub command: Command,
 }
 
+/// Who asks for a change, and what a repetition of it is known by.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    /// Whose session it is.
+    pub user: UserId,
+    /// The [`Account::credentials`] that the session was begun with. Where the account has others by
+    /// the time that the change is applied, the session has ended, and the change is refused: so it
+    /// does not matter how much the server that checked the session knew.
+    pub credentials: u32,
+    /// Tells a retry from a new request.
+    pub key: RequestKey,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, credentials, key } = self;
+        write!(formatter, "{user:?}/{credentials}, {key:?}")
+    }
+}
+
 /// A change that is asked for.
 ///
-/// Those that name a request are done once, however often they arrive.
+/// Those with a context are done once, however often they arrive.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Gives the cluster its key for session tokens. The first one wins, later ones change nothing.
@@ -38,37 +59,29 @@ pub enum Command {
     },
     /// Changes a password, which ends the sessions begun with the old one.
     SetPassword {
-        /// Whose.
-        user: UserId,
-        /// Tells a retry from a new request.
-        request: RequestId,
+        /// Who asks.
+        context: Context,
         /// None takes the password away.
         password_hash: Option<String>,
     },
     /// Follows a user.
     Follow {
-        /// Who follows.
-        user: UserId,
-        /// Tells a retry from a new request.
-        request: RequestId,
+        /// Who asks.
+        context: Context,
         /// Whom.
         target: UserName,
     },
     /// Stops following a user.
     Unfollow {
-        /// Who follows.
-        user: UserId,
-        /// Tells a retry from a new request.
-        request: RequestId,
+        /// Who asks.
+        context: Context,
         /// Whom.
         target: UserName,
     },
     /// Publishes a post.
     Publish {
-        /// Its author.
-        user: UserId,
-        /// Tells a retry from a new request.
-        request: RequestId,
+        /// Who asks.
+        context: Context,
         /// What it says.
         text: PostText,
     },
@@ -79,19 +92,45 @@ impl fmt::Debug for Command {
         match self {
             Self::FoundCluster { .. } => formatter.write_str("FoundCluster"),
             Self::CreateAccount { name, .. } => write!(formatter, "CreateAccount({name})"),
-            Self::SetPassword { user, request, .. } => {
-                write!(formatter, "SetPassword({user:?}, {request:?})")
+            Self::SetPassword { context, .. } => write!(formatter, "SetPassword({context:?})"),
+            Self::Follow { context, target } => write!(formatter, "Follow({context:?}, {target})"),
+            Self::Unfollow { context, target } => {
+                write!(formatter, "Unfollow({context:?}, {target})")
             }
-            Self::Follow { user, request, target } => {
-                write!(formatter, "Follow({user:?}, {request:?}, {target})")
-            }
-            Self::Unfollow { user, request, target } => {
-                write!(formatter, "Unfollow({user:?}, {request:?}, {target})")
-            }
-            Self::Publish { user, request, text } => {
-                write!(formatter, "Publish({user:?}, {request:?}, {:?})", text.as_str())
+            Self::Publish { context, text } => {
+                write!(formatter, "Publish({context:?}, {:?})", text.as_str())
             }
         }
+    }
+}
+
+/// What two commands have in common when one is a repetition of the other.
+#[derive(Serialize)]
+enum Gist<'a> {
+    /// Hashed anew, with another salt, each time it is asked for: the hash is no part of it.
+    SetPassword,
+    /// By the folded name.
+    Follow(String),
+    /// By the folded name.
+    Unfollow(String),
+    Publish(&'a str),
+}
+
+impl Command {
+    /// Tells a repetition from another request under the same key; none for a command that needs no
+    /// key. Kept beside the reply, so that it must stay what it is for as long as replies are kept.
+    pub fn fingerprint(&self) -> Option<u64> {
+        let gist = match self {
+            Self::FoundCluster { .. } | Self::CreateAccount { .. } => return None,
+            Self::SetPassword { .. } => Gist::SetPassword,
+            Self::Follow { target, .. } => Gist::Follow(target.folded()),
+            Self::Unfollow { target, .. } => Gist::Unfollow(target.folded()),
+            Self::Publish { text, .. } => Gist::Publish(text.as_str()),
+        };
+        let gist = postcard::to_stdvec(&gist).expect("plain data always encodes");
+        let hash: [u8; 32] = Sha256::digest(gist).into();
+        let (first, _) = hash.split_first_chunk().expect("a hash has 32 bytes");
+        Some(u64::from_be_bytes(*first))
     }
 }
 
@@ -157,15 +196,25 @@ pub enum Refusal {
     /// The target is the caller.
     #[error("you cannot follow or unfollow yourself")]
     Oneself,
-    /// Too far behind the client's newest request to know whether it was done.
+    /// Its client has said that it was answered, or its reply was kept for long enough.
     #[error(
-        "this request is more than {} behind the newest of its client; whether it was done is no longer known",
-        RequestId::WINDOW
+        "this request was answered before, and its reply is no longer kept: it is not done again"
     )]
     StaleRequest,
     /// The caller does not exist.
     #[error("this account does not exist; log in again")]
     NoSuchAccount,
+    /// The account's password was changed since the session began.
+    #[error("the session has expired: log in again")]
+    SessionEnded,
+    /// The key belongs to a request that asked for something else.
+    #[error("this request id was used before, for something else")]
+    KeyReused,
+    /// There are as many replies to remember as an account may have: nothing was done.
+    #[error(
+        "this account has made so many requests in a day that their replies fill the memory: ask again later, and let clients say which of their requests were answered"
+    )]
+    TooManyRequests,
 }
 
 /// What a command made happen. A refused or repeated one makes nothing happen.
@@ -188,5 +237,10 @@ pub enum Event {
         follower: UserId,
         /// Whose posts.
         followee: UserId,
+    },
+    /// All sessions of an account have ended.
+    PasswordChanged {
+        /// Whose.
+        user: UserId,
     },
 }

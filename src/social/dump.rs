@@ -8,7 +8,7 @@ use redb::{Error, ReadTransaction, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    requests::StoredReply,
+    requests::{Series, StoredReply},
     tables::{self, Follow, Meta, Snapshot, Tables, UserRecord, decode, known_user},
 };
 use crate::domain::{PostId, UnixMillis};
@@ -25,7 +25,8 @@ impl Row {
         match &self.0 {
             Kind::Post { text, .. } => NUMBERS + text.len(),
             Kind::Meta(_) | Kind::User { .. } | Kind::Reply { .. } => 4 * NUMBERS,
-            Kind::Follow { .. } | Kind::Client { .. } => NUMBERS,
+            Kind::Series { name, .. } => NUMBERS + name.len(),
+            Kind::Follow { .. } => NUMBERS,
         }
     }
 }
@@ -36,8 +37,8 @@ enum Kind {
     User { user: u64, record: UserRecord },
     Follow { follower: u64, followee: u64, since: PostId },
     Post { post: PostId, author: u64, at: UnixMillis, text: String },
-    Client { user: u64, client: u128, used_at: UnixMillis },
-    Reply { user: u64, client: u128, sequence: u64, stored: StoredReply },
+    Series { user: u64, name: Vec<u8>, series: Series },
+    Reply { user: u64, series: Vec<u8>, sequence: u64, stored: StoredReply },
 }
 
 /// Streams every row of the state as the transaction sees it; none where there is no state yet.
@@ -80,19 +81,21 @@ fn rows(
         let (author, at, text) = value.value();
         Ok(Kind::Post { post: post.value(), author, at, text: text.to_owned() })
     });
-    let clients = snapshot.clients.range::<(u64, u128)>(..)?.map(|row| {
-        let (key, used_at) = row?;
-        let (user, client) = key.value();
-        Ok(Kind::Client { user, client, used_at: used_at.value() })
+    let series = snapshot.series.range::<(u64, &[u8])>(..)?.map(|row| {
+        let (key, series) = row?;
+        let (user, name) = key.value();
+        let (floor, oldest_ms) = series.value();
+        Ok(Kind::Series { user, name: name.to_owned(), series: Series { floor, oldest_ms } })
     });
-    let replies = snapshot.replies.range::<(u64, u128, u64)>(..)?.map(|row| {
+    let replies = snapshot.replies.range::<(u64, &[u8], u64)>(..)?.map(|row| {
         let (key, stored) = row?;
-        let (user, client, sequence) = key.value();
-        Ok(Kind::Reply { user, client, sequence, stored: decode(stored.value())? })
+        let (user, series, sequence) = key.value();
+        let (series, stored) = (series.to_owned(), decode(stored.value())?);
+        Ok(Kind::Reply { user, series, sequence, stored })
     });
     // As long as it is all nought it is no row: opening a state must not change what it dumps.
     let meta = (snapshot.meta != Meta::default()).then_some(Ok(Kind::Meta(snapshot.meta)));
-    Ok(meta.into_iter().chain(users).chain(follows).chain(posts).chain(clients).chain(replies))
+    Ok(meta.into_iter().chain(users).chain(follows).chain(posts).chain(series).chain(replies))
 }
 
 fn put(tables: &mut Tables<'_>, kind: Kind) -> Result<(), Error> {
@@ -110,9 +113,9 @@ fn put(tables: &mut Tables<'_>, kind: Kind) -> Result<(), Error> {
             })
         }
         Kind::Post { post, author, at, text } => tables.put_post(post, author, at, &text),
-        Kind::Client { user, client, used_at } => tables.memory.put_client(user, client, used_at),
-        Kind::Reply { user, client, sequence, stored } => {
-            tables.memory.put_reply(user, client, sequence, &stored)
+        Kind::Series { user, name, series } => tables.memory.put_series(user, &name, series),
+        Kind::Reply { user, series, sequence, stored } => {
+            tables.memory.put_reply(user, &series, sequence, &stored)
         }
     }
 }

@@ -25,7 +25,7 @@ mod timeline;
 mod tests;
 
 pub use apply::Graph;
-pub use command::{Account, Command, Event, Refusal, Reply, Stamped};
+pub use command::{Account, Command, Context, Event, Refusal, Reply, Stamped};
 pub use dump::{Row, dump, restore};
 pub use read::{Page, View};
 pub use timeline::Cursor;

@@ -1,120 +1,198 @@
 //! The memory of replies: what makes a retry after a failover harmless.
 //!
-//! A client's last [`RequestId::WINDOW`] requests are remembered with their replies, each reply a
-//! row of its own, so that a request costs one small write and the removal of one that has aged.
-//! The client's own row is only rewritten when its time is an hour old.
+//! A request is known by its account and a key of at most some 70 bytes. Keys are gathered in
+//! *series*: the requests that one client counts are a series, and a key of the caller's own is a
+//! series of one. A series has a *floor*: below it nothing is new any more.
 //!
-//! **Invariant:** a request that is neither remembered nor stale was never applied, as long as its
-//! client is remembered. Clients that stay away for a day are forgotten, and of one user's clients
-//! all but the [`CLIENTS_PER_USER`] that asked last.
+//! **Invariants**
+//!
+//! 1. A request that is below no floor and has no reply here was not done in the last day of the
+//!    log's time. A reply goes earlier only where its client has said that it has it; the floor is
+//!    raised above it in the same step, so that even then it is not done again.
+//! 2. No reply lies below its series' floor, and a series goes with its last reply. A client's
+//!    newest request is never among those that it calls answered, so that its floor stays for a day.
+//! 3. An account has at most [`REPLIES_PER_ACCOUNT`] replies here, beside those to changes of its
+//!    password. What is beyond is refused, and nothing is forgotten to make room.
+//! 4. Forgetting goes by the memory's own age, which follows the log's time in steps of at most
+//!    [`LONGEST_STEP_MS`]: a clock that is a day or a year ahead costs an hour of the memory.
+//!
+//! Each command costs a bounded number of rows, however much is due to be forgotten.
 
 use redb::{Error, ReadableTable, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Reply,
-    tables::{CLIENTS, CLIENTS_BY_USE, REPLIES, decode, encode},
+    tables::{REPLIES, REPLIES_KEPT, SERIES, SERIES_BY_AGE, decode, encode},
 };
-use crate::domain::{RequestId, UnixMillis};
+use crate::domain::{RequestKey, UnixMillis};
 
-/// More devices and programs than one person runs at a time; keeps what one account can make every
-/// node store to 64 × 257 small rows.
-pub const CLIENTS_PER_USER: usize = 64;
-/// A client's time of last use is kept to the hour, so that most requests need not write it.
-pub const USE_GRANULARITY_MS: UnixMillis = 60 * 60 * 1_000;
-/// A client that has not asked anything for a day, rounded up to the granularity, repeats nothing.
-pub const FORGOTTEN_AFTER_MS: UnixMillis = 24 * 60 * 60 * 1_000 + USE_GRANULARITY_MS;
-/// A command brings at most one new client, so that two forgotten at each keep ahead of them.
-pub const FORGOTTEN_PER_COMMAND: usize = 2;
+/// More than one request a second, day and night, each by a client of its own, as a script makes
+/// that starts the program anew for each post. Such a request takes some 250 bytes, a hundred
+/// thousand of them 25 MB on every master, for a day; the posts take as much, for good.
+pub const REPLIES_PER_ACCOUNT: u32 = 100_000;
+/// How much older one command makes the memory at most. Longer than any pause between two commands
+/// of a network that is in use; where it is not, replies are kept for longer, and nobody needs room.
+pub const LONGEST_STEP_MS: i64 = 60 * 60 * 1_000;
+/// A day, and a step that may have been a clock's mistake.
+pub const KEPT_FOR_MS: i64 = 24 * 60 * 60 * 1_000 + LONGEST_STEP_MS;
+/// A series is visited when its oldest reply is so much older than it need be, so that one with a
+/// steady flow of replies is visited once an hour.
+pub const VISITED_AFTER_MS: i64 = KEPT_FOR_MS + 60 * 60 * 1_000;
+/// A command brings at most one new series, so that two visits for each keep ahead of them.
+pub const VISITS_PER_COMMAND: usize = 2;
+/// Replies that are removed at a time, of one series. A command brings one.
+pub const REMOVED_AT_A_TIME: usize = 128;
+/// Answered requests are forgotten so many at a time: a floor that is raised is one more row to
+/// write.
+pub const FLOOR_STEP: u64 = 64;
+
+/// The memory's age after `passed` milliseconds of the log's time.
+pub fn grow_older(age_ms: i64, passed: UnixMillis) -> i64 {
+    age_ms.saturating_add(passed.clamp(0, LONGEST_STEP_MS))
+}
+
+/// Where a request belongs.
+pub struct Place {
+    series: Vec<u8>,
+    sequence: u64,
+    /// All below this may be forgotten; never above the request itself.
+    answered_below: u64,
+}
+
+impl Place {
+    pub fn of(key: &RequestKey) -> Self {
+        // The first byte keeps the forms apart.
+        let series = |form: u8, name: &[u8]| [&[form], name].concat();
+        match key {
+            RequestKey::Counted { client, sequence, answered_below } => Self {
+                series: series(0, &client.0.to_be_bytes()),
+                sequence: *sequence,
+                answered_below: *answered_below.min(sequence),
+            },
+            RequestKey::Opaque(key) => {
+                Self { series: series(1, key.as_bytes()), sequence: 1, answered_below: 0 }
+            }
+        }
+    }
+}
 
 /// What is known of a request that has arrived.
+#[derive(Debug, PartialEq, Eq)]
 pub enum Seen {
     /// It is to be done.
     Never,
     /// It was done, or refused, with this reply.
     Before(Reply),
-    /// It is too old to tell.
-    Stale,
+    /// It is below the floor of its series.
+    Answered,
+    /// Its key belongs to another request.
+    Otherwise,
 }
 
 /// A reply as it is remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredReply {
-    pub at: UnixMillis,
+    /// The memory's age when it was given.
+    pub at_ms: i64,
+    /// Of the request.
+    pub fingerprint: u64,
     pub reply: Reply,
 }
 
-/// The tables of clients and replies.
+/// What is kept of a series beside its replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// The first number that may still be new.
+    pub floor: u64,
+    /// No later than its oldest reply.
+    pub oldest_ms: i64,
+}
+
+/// The tables of series and replies.
 pub struct Memory<'txn> {
-    clients: Table<'txn, (u64, u128), i64>,
-    clients_by_use: Table<'txn, (i64, u64, u128), ()>,
-    replies: Table<'txn, (u64, u128, u64), &'static [u8]>,
+    series: Table<'txn, (u64, &'static [u8]), (u64, i64)>,
+    by_age: Table<'txn, (i64, u64, &'static [u8]), ()>,
+    replies: Table<'txn, (u64, &'static [u8], u64), &'static [u8]>,
+    kept: Table<'txn, u64, u32>,
+}
+
+/// The low end of a series, as it is to be.
+struct Trimmed {
+    gone: Vec<u64>,
+    floor: u64,
+    /// Of the first reply that stays; none where none does.
+    oldest_ms: Option<i64>,
 }
 
 impl<'txn> Memory<'txn> {
     pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, Error> {
         Ok(Self {
-            clients: transaction.open_table(CLIENTS)?,
-            clients_by_use: transaction.open_table(CLIENTS_BY_USE)?,
+            series: transaction.open_table(SERIES)?,
+            by_age: transaction.open_table(SERIES_BY_AGE)?,
             replies: transaction.open_table(REPLIES)?,
+            kept: transaction.open_table(REPLIES_KEPT)?,
         })
     }
 
     /// Whether a user's request was answered before.
-    pub fn look_up(&self, user: u64, request: RequestId) -> Result<Seen, Error> {
-        let RequestId { client, sequence } = request;
-        let Some((newest, _)) = self.newest(user, client.0)? else { return Ok(Seen::Never) };
-        if sequence > newest {
+    pub fn look_up(&self, user: u64, place: &Place, fingerprint: u64) -> Result<Seen, Error> {
+        let Some(Series { floor, .. }) = self.series(user, &place.series)? else {
             return Ok(Seen::Never);
+        };
+        if place.sequence < floor {
+            return Ok(Seen::Answered);
         }
-        if let Some(row) = self.replies.get((user, client.0, sequence))? {
-            let stored: StoredReply = decode(row.value())?;
-            return Ok(Seen::Before(stored.reply));
-        }
-        Ok(if newest - sequence > RequestId::WINDOW { Seen::Stale } else { Seen::Never })
+        let Some(row) = self.replies.get((user, place.series.as_slice(), place.sequence))? else {
+            return Ok(Seen::Never);
+        };
+        let stored: StoredReply = decode(row.value())?;
+        let same = stored.fingerprint == fingerprint;
+        Ok(if same { Seen::Before(stored.reply) } else { Seen::Otherwise })
+    }
+
+    /// Whether one more reply to `user` may be remembered.
+    pub fn has_room(&self, user: u64) -> Result<bool, Error> {
+        Ok(self.kept.get(user)?.is_none_or(|kept| kept.value() < REPLIES_PER_ACCOUNT))
     }
 
     /// Keeps the reply to a request that was [`Seen::Never`].
     pub fn remember(
         &mut self,
         user: u64,
-        request: RequestId,
-        at: UnixMillis,
-        reply: &Reply,
+        Place { series: name, sequence, answered_below }: &Place,
+        stored: &StoredReply,
     ) -> Result<(), Error> {
-        let RequestId { client, sequence } = request;
-        let stored = StoredReply { at, reply: reply.clone() };
-        self.mark_used(user, client.0, at)?;
-        self.put_reply(user, client.0, sequence, &stored)?;
-        // Only a new newest request moves the window; for any other this finds nothing to remove.
-        if let Some(oldest) = sequence.checked_sub(RequestId::WINDOW) {
-            self.replies.retain_in((user, client.0, 0)..(user, client.0, oldest), |_, _| false)?;
-        }
-        Ok(())
-    }
-
-    /// Notes that a client was there at `at`, making room for a new one.
-    pub fn mark_used(&mut self, user: u64, client: u128, at: UnixMillis) -> Result<(), Error> {
-        let used_at = self.clients.get((user, client))?.map(|row| row.value());
-        match used_at {
-            Some(used_at) if at.saturating_sub(used_at) < USE_GRANULARITY_MS => return Ok(()),
-            Some(used_at) => {
-                self.clients_by_use.remove((used_at, user, client))?;
+        self.put_reply(user, name, *sequence, stored)?;
+        match self.series(user, name)? {
+            None => {
+                let series = Series { floor: *answered_below, oldest_ms: stored.at_ms };
+                self.put_series(user, name, series)
             }
-            None => self.make_room(user)?,
+            Some(series) if *answered_below >= series.floor.saturating_add(FLOOR_STEP) => {
+                let trimmed = self.low_end(user, name, series.floor.max(*answered_below), None)?;
+                self.remove(user, name, &trimmed.gone)?;
+                // Its oldest reply is now a later one; that is found out when it is visited.
+                let Series { oldest_ms, .. } = series;
+                self.series.insert((user, name.as_slice()), (trimmed.floor, oldest_ms))?;
+                Ok(())
+            }
+            Some(_) => Ok(()),
         }
-        self.put_client(user, client, at)
     }
 
-    /// Forgets some of the clients that have stayed away.
-    pub fn forget_unused(&mut self, now: UnixMillis) -> Result<(), Error> {
-        for _ in 0..FORGOTTEN_PER_COMMAND {
-            let oldest = self.clients_by_use.first()?.map(|(key, _)| key.value());
-            match oldest {
-                Some((used_at, user, client))
-                    if now.saturating_sub(used_at) > FORGOTTEN_AFTER_MS =>
+    /// Forgets some of what has been kept for long enough.
+    pub fn forget_aged(&mut self, age_ms: i64) -> Result<(), Error> {
+        for _ in 0..VISITS_PER_COMMAND {
+            let first = self.by_age.first()?.map(|(key, _)| {
+                let (oldest_ms, user, name) = key.value();
+                (oldest_ms, user, name.to_owned())
+            });
+            match first {
+                Some((oldest_ms, user, name))
+                    if age_ms.saturating_sub(oldest_ms) > VISITED_AFTER_MS =>
                 {
-                    self.forget(user, client)?;
+                    self.visit(user, &name, age_ms.saturating_sub(KEPT_FOR_MS))?;
                 }
                 Some(_) | None => break,
             }
@@ -122,59 +200,89 @@ impl<'txn> Memory<'txn> {
         Ok(())
     }
 
-    pub fn put_client(&mut self, user: u64, client: u128, at: UnixMillis) -> Result<(), Error> {
-        self.clients.insert((user, client), at)?;
-        self.clients_by_use.insert((at, user, client), ())?;
+    /// Forgets what of a series is older than `before_ms`, and the series itself with its last reply.
+    fn visit(&mut self, user: u64, name: &[u8], before_ms: i64) -> Result<(), Error> {
+        let Some(Series { floor, oldest_ms }) = self.series(user, name)? else {
+            return Err(Error::Corrupted("a series is listed by its age and missing".to_owned()));
+        };
+        let trimmed = self.low_end(user, name, floor, Some(before_ms))?;
+        self.remove(user, name, &trimmed.gone)?;
+        self.by_age.remove((oldest_ms, user, name))?;
+        if let Some(oldest_ms) = trimmed.oldest_ms {
+            self.put_series(user, name, Series { floor: trimmed.floor, oldest_ms })
+        } else {
+            self.series.remove((user, name))?;
+            Ok(())
+        }
+    }
+
+    /// What may go of a series, from its lowest number on: what is below `answered_below`, and where
+    /// it is given what was answered before `before_ms`.
+    fn low_end(
+        &self,
+        user: u64,
+        name: &[u8],
+        answered_below: u64,
+        before_ms: Option<i64>,
+    ) -> Result<Trimmed, Error> {
+        let mut gone = Vec::new();
+        for row in self.replies.range((user, name, 0)..=(user, name, u64::MAX))? {
+            let (key, stored) = row?;
+            let (_, _, sequence) = key.value();
+            let stored: StoredReply = decode(stored.value())?;
+            let has_aged = before_ms.is_some_and(|before_ms| stored.at_ms < before_ms);
+            let above_gone = gone.last().map_or(0, |last: &u64| last.saturating_add(1));
+            let oldest_ms = Some(stored.at_ms);
+            if gone.len() >= REMOVED_AT_A_TIME {
+                return Ok(Trimmed { gone, floor: above_gone, oldest_ms });
+            }
+            if sequence >= answered_below && !has_aged {
+                return Ok(Trimmed { gone, floor: above_gone.max(answered_below), oldest_ms });
+            }
+            gone.push(sequence);
+        }
+        Ok(Trimmed { gone, floor: answered_below, oldest_ms: None })
+    }
+
+    fn remove(&mut self, user: u64, name: &[u8], gone: &[u64]) -> Result<(), Error> {
+        for sequence in gone {
+            self.replies.remove((user, name, *sequence))?;
+        }
+        let gone = u32::try_from(gone.len()).expect("few are removed at a time");
+        let kept = self.kept.get(user)?.map_or(0, |kept| kept.value()).saturating_sub(gone);
+        if kept == 0 {
+            self.kept.remove(user)?;
+        } else {
+            self.kept.insert(user, kept)?;
+        }
+        Ok(())
+    }
+
+    pub fn put_series(&mut self, user: u64, name: &[u8], series: Series) -> Result<(), Error> {
+        let Series { floor, oldest_ms } = series;
+        self.series.insert((user, name), (floor, oldest_ms))?;
+        self.by_age.insert((oldest_ms, user, name), ())?;
         Ok(())
     }
 
     pub fn put_reply(
         &mut self,
         user: u64,
-        client: u128,
+        series: &[u8],
         sequence: u64,
         stored: &StoredReply,
     ) -> Result<(), Error> {
-        self.replies.insert((user, client, sequence), encode(stored).as_slice())?;
+        let encoded = encode(stored);
+        let is_new = self.replies.insert((user, series, sequence), encoded.as_slice())?.is_none();
+        if is_new {
+            let kept = self.kept.get(user)?.map_or(0, |kept| kept.value());
+            self.kept.insert(user, kept.saturating_add(1))?;
+        }
         Ok(())
     }
 
-    /// A client's newest request, and when it was answered.
-    fn newest(&self, user: u64, client: u128) -> Result<Option<(u64, UnixMillis)>, Error> {
-        let mut replies = self.replies.range((user, client, 0)..=(user, client, u64::MAX))?;
-        let Some(row) = replies.next_back() else { return Ok(None) };
-        let (key, value) = row?;
-        let stored: StoredReply = decode(value.value())?;
-        Ok(Some((key.value().2, stored.at)))
-    }
-
-    /// Forgets the client that asked longest ago where a user has as many as may be remembered.
-    ///
-    /// That is told by their newest replies, which are exact, and not by the hourly time of use:
-    /// a burst of new clients must not displace one that is at work.
-    fn make_room(&mut self, user: u64) -> Result<(), Error> {
-        let mut clients = Vec::new();
-        for row in self.clients.range((user, 0)..=(user, u128::MAX))? {
-            clients.push(row?.0.value().1);
-        }
-        if clients.len() < CLIENTS_PER_USER {
-            return Ok(());
-        }
-        let mut oldest = None;
-        for client in clients {
-            let candidate = (self.newest(user, client)?.map(|(_, at)| at), client);
-            oldest = Some(oldest.map_or(candidate, |oldest| candidate.min(oldest)));
-        }
-        oldest.map_or(Ok(()), |(_, client)| self.forget(user, client))
-    }
-
-    fn forget(&mut self, user: u64, client: u128) -> Result<(), Error> {
-        let used_at = self.clients.remove((user, client))?.map(|row| row.value());
-        if let Some(used_at) = used_at {
-            self.clients_by_use.remove((used_at, user, client))?;
-        }
-        self.replies
-            .retain_in((user, client, 0)..=(user, client, u64::MAX), |_, _| false)
-            .map_err(Error::from)
+    fn series(&self, user: u64, name: &[u8]) -> Result<Option<Series>, Error> {
+        let row = self.series.get((user, name))?.map(|row| row.value());
+        Ok(row.map(|(floor, oldest_ms)| Series { floor, oldest_ms }))
     }
 }

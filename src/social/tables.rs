@@ -1,8 +1,9 @@
 //! How the state lies in redb: the tables, their records, and the writes that keep a table and its
 //! indexes in step.
 //!
-//! Users, follows, posts, clients and replies are the state; names, followers, posts by author and
-//! clients by use are indexes of it, written here and nowhere else. Nothing but what a record says
+//! Users, follows, posts, series and replies are the state; names, followers and posts by author are
+//! indexes of it, written here and nowhere else. So are the age of series and the count of replies,
+//! which `requests` keeps. Nothing but what a record says
 //! is decided here.
 
 use std::fmt;
@@ -35,13 +36,16 @@ pub const FOLLOWERS: Definition<(u64, Text), u64> = Definition::new("social_foll
 pub const POSTS: Definition<u64, PostRow> = Definition::new("social_posts");
 /// Author, post.
 pub const POSTS_BY_AUTHOR: Definition<(u64, u64), ()> = Definition::new("social_posts_by_author");
-/// User, client → about when it was last used.
-pub const CLIENTS: Definition<(u64, u128), i64> = Definition::new("social_clients");
-/// When it was last used, user, client.
-pub const CLIENTS_BY_USE: Definition<(i64, u64, u128), ()> =
-    Definition::new("social_clients_by_use");
-/// User, client, sequence → the reply and its time.
-pub const REPLIES: Definition<(u64, u128, u64), Bytes> = Definition::new("social_replies");
+/// User, series of requests → its first number that may still be new, and no later than its oldest
+/// reply, by the memory's age.
+pub const SERIES: Definition<(u64, Bytes), (u64, i64)> = Definition::new("social_series");
+/// No later than its oldest reply, user, series.
+pub const SERIES_BY_AGE: Definition<(i64, u64, Bytes), ()> =
+    Definition::new("social_series_by_age");
+/// User, series, number → the reply to that request.
+pub const REPLIES: Definition<(u64, Bytes, u64), Bytes> = Definition::new("social_replies");
+/// User → how many replies are kept; no row for none.
+pub const REPLIES_KEPT: Definition<u64, u32> = Definition::new("social_replies_kept");
 
 /// Author, time, text.
 pub type PostRow = (u64, i64, Text);
@@ -54,17 +58,20 @@ pub struct Meta {
     pub newest_post: PostId,
     /// The time of the last command.
     pub applied_at: UnixMillis,
+    /// How old the memory of replies has grown, in milliseconds.
+    pub memory_age_ms: i64,
 }
 
 impl fmt::Debug for Meta {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { signing_key, newest_user, newest_post, applied_at } = self;
+        let Self { signing_key, newest_user, newest_post, applied_at, memory_age_ms } = self;
         formatter
             .debug_struct("Meta")
             .field("founded", &signing_key.is_some())
             .field("newest_user", newest_user)
             .field("newest_post", newest_post)
             .field("applied_at", applied_at)
+            .field("memory_age_ms", memory_age_ms)
             .finish()
     }
 }
@@ -173,9 +180,10 @@ pub fn clear(transaction: &WriteTransaction) -> Result<(), Error> {
     transaction.delete_table(FOLLOWERS)?;
     transaction.delete_table(POSTS)?;
     transaction.delete_table(POSTS_BY_AUTHOR)?;
-    transaction.delete_table(CLIENTS)?;
-    transaction.delete_table(CLIENTS_BY_USE)?;
+    transaction.delete_table(SERIES)?;
+    transaction.delete_table(SERIES_BY_AGE)?;
     transaction.delete_table(REPLIES)?;
+    transaction.delete_table(REPLIES_KEPT)?;
     Ok(())
 }
 
@@ -188,8 +196,8 @@ pub struct Snapshot {
     pub followers: ReadOnlyTable<(u64, Text), u64>,
     pub posts: ReadOnlyTable<u64, PostRow>,
     pub posts_by_author: ReadOnlyTable<(u64, u64), ()>,
-    pub clients: ReadOnlyTable<(u64, u128), i64>,
-    pub replies: ReadOnlyTable<(u64, u128, u64), Bytes>,
+    pub series: ReadOnlyTable<(u64, Bytes), (u64, i64)>,
+    pub replies: ReadOnlyTable<(u64, Bytes, u64), Bytes>,
 }
 
 impl Snapshot {
@@ -208,7 +216,7 @@ impl Snapshot {
             followers: transaction.open_table(FOLLOWERS)?,
             posts: transaction.open_table(POSTS)?,
             posts_by_author: transaction.open_table(POSTS_BY_AUTHOR)?,
-            clients: transaction.open_table(CLIENTS)?,
+            series: transaction.open_table(SERIES)?,
             replies: transaction.open_table(REPLIES)?,
         }))
     }

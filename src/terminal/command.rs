@@ -56,6 +56,9 @@ impl fmt::Display for Mistake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimelineLine {
     Post(String),
+    /// A post that would be a command at the prompt, as it stands: whoever typed it may have meant
+    /// that. A post cannot be taken back.
+    Doubtful(String, Verb),
     /// Leaves the timeline.
     Quit,
     /// A blank line.
@@ -114,6 +117,25 @@ pub fn parse_in_timeline(line: &str) -> TimelineLine {
         TimelineLine::Quit
     } else {
         TimelineLine::Post(text.to_owned())
+    }
+}
+
+/// Reads a line in the timeline that a person has typed there, who may think that this is the prompt.
+pub fn parse_typed_in_timeline(line: &str) -> TimelineLine {
+    let TimelineLine::Post(text) = parse_in_timeline(line) else { return parse_in_timeline(line) };
+    let (word, argument) = split(&text);
+    let Some(verb) = Verb::find(word) else { return TimelineLine::Post(text) };
+    let is_command = match verb.argument() {
+        Argument::None => argument.is_empty(),
+        Argument::Name => !argument.is_empty() && !argument.contains(char::is_whitespace),
+        // In small letters it may well begin a sentence.
+        Argument::Text => word == verb.word() && !argument.is_empty(),
+        Argument::Verb => argument.is_empty() || Verb::find(argument).is_some(),
+    };
+    match verb {
+        _ if !is_command => TimelineLine::Post(text),
+        Verb::Quit => TimelineLine::Quit,
+        _ => TimelineLine::Doubtful(text, verb),
     }
 }
 
@@ -224,5 +246,32 @@ mod tests {
         }
         let long = "x".repeat(100_000);
         assert_eq!(parse_in_timeline(&long), post(&long));
+    }
+
+    #[test]
+    fn what_is_typed_in_the_timeline_and_is_a_command_may_have_been_meant_as_one() {
+        let post = |text: &str| TimelineLine::Post(text.to_owned());
+        let doubtful = |text: &str, verb| TimelineLine::Doubtful(text.to_owned(), verb);
+        for (line, read) in [
+            ("LIST", doubtful("LIST", Verb::List)),
+            ("list ", doubtful("list", Verb::List)),
+            ("TIMELINE", doubtful("TIMELINE", Verb::Timeline)),
+            ("follow u2", doubtful("follow u2", Verb::Follow)),
+            ("POST hello there", doubtful("POST hello there", Verb::Post)),
+            ("HELP post", doubtful("HELP post", Verb::Help)),
+            ("QUIT", TimelineLine::Quit),
+            ("exit", TimelineLine::Quit),
+            ("/quit", TimelineLine::Quit),
+            ("list of things", post("list of things")),
+            ("quit now", post("quit now")),
+            ("follow the money", post("follow the money")),
+            ("follow", post("follow")),
+            ("post hello there", post("post hello there")),
+            ("help is near", post("help is near")),
+            ("LISTS", post("LISTS")),
+            ("", TimelineLine::Nothing),
+        ] {
+            assert_eq!(parse_typed_in_timeline(line), read, "{line:?}");
+        }
     }
 }

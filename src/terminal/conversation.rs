@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Ended by Ctrl-C, as shells count it: 128 and the number of SIGINT.
-const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = 130;
 /// As many posts as the classic server sends.
 const FIRST_POSTS: u32 = 20;
 
@@ -405,6 +405,21 @@ mod tests {
         assert_eq!(network.texts(), ["first", &long, "last"]);
         let said = paper.text.borrow();
         assert_eq!(said.matches("Now you are in the timeline\n").count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_command_that_is_typed_in_the_timeline_is_posted_only_when_entered_twice() {
+        let script: &[u8] = b"TIMELINE\nLIST\nhello\nLIST\nLIST\nQUIT\n";
+        let typed: &[&str] = &["hello", "LIST"];
+        let piped_in: &[&str] = &["LIST", "hello", "LIST", "LIST", "QUIT"];
+        for (is_edited, posts) in [(true, typed), (false, piped_in)] {
+            let network = Network::default();
+            let (_router, _server, client) = start(&network).await;
+            let (mut conversation, _paper) = piped(client, script);
+            conversation.is_edited = is_edited;
+            soon(conversation.hold()).await.expect("read and written");
+            assert_eq!(network.texts(), posts);
+        }
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! | file | what it is |
 //! | --- | --- |
+//! | `login` | who is there, and the password where one is needed |
 //! | `conversation` | commands in, answers out |
 //! | `timeline` | the timeline, line by line |
 //! | `password` | what PASSWORD asks for |
@@ -33,6 +34,7 @@ mod hidden;
 mod history;
 mod input;
 mod json;
+mod login;
 mod password;
 mod report;
 mod sanitise;
@@ -47,38 +49,32 @@ use std::{
     io::{self, IsTerminal as _},
     path::Path,
     process::ExitCode,
-    time::Duration,
 };
 
 use anyhow::Context as _;
-use tokio::time;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     ansi,
-    client::{Client, ClientError, ClientOptions, ListKind},
+    client::{Client, ClientOptions, ListKind},
     settings::TerminalSettings,
 };
 use colour::Paint;
 use completion::Names;
 use conversation::Conversation;
-use form::{Form, UNAVAILABLE};
+use form::Form;
 use input::Input;
+use login::Ended;
 use screen::{Notices, Screen};
-
-/// The login was refused: `EX_NOPERM` of sysexits.h.
-const REFUSED: u8 = 77;
-/// A login that takes longer than this is explained.
-const WAITING_NOTICE_AFTER: Duration = Duration::from_secs(2);
 
 /// Holds a conversation on standard input and output, until the input ends.
 pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     signals::heed().context("cannot wait for signals")?;
     let password = settings.password_file.as_deref().map(password).transpose()?;
     let client = Client::connect(ClientOptions::new(&settings.client.router))?;
-    if let Err(error) = log_in(&client, &settings, password.as_deref()).await {
-        screen::complain(&format!("cannot log in: {}", sanitise::line(&error.to_string())));
-        return Ok(ExitCode::from(exit_code(&error)));
+    match login::log_in(&client, &settings, password).await? {
+        Ended::LoggedIn => {}
+        Ended::Refused(code) => return Ok(ExitCode::from(code)),
     }
     let names = Names::default();
     let (form, is_edited, input, notices) = surroundings(&settings, &names);
@@ -135,30 +131,6 @@ fn password(file: &Path) -> anyhow::Result<String> {
     let content = fs::read_to_string(file)
         .with_context(|| format!("cannot read {} (password_file)", file.display()))?;
     Ok(content.lines().next().unwrap_or_default().to_owned())
-}
-
-async fn log_in(
-    client: &Client,
-    settings: &TerminalSettings,
-    password: Option<&str>,
-) -> Result<(), ClientError> {
-    let login = client.log_in(settings.user.as_str(), password);
-    tokio::pin!(login);
-    if let Ok(answer) = time::timeout(WAITING_NOTICE_AFTER, &mut login).await {
-        return answer.map(drop);
-    }
-    screen::complain(&format!("waiting for a server; the router is {}", settings.client.router));
-    login.await.map(drop)
-}
-
-/// Which exit code tells of `error`.
-fn exit_code(error: &ClientError) -> u8 {
-    match error {
-        ClientError::Refused { .. } | ClientError::NotLoggedIn => REFUSED,
-        ClientError::Unanswered { .. }
-        | ClientError::Router { .. }
-        | ClientError::Address { .. } => UNAVAILABLE,
-    }
 }
 
 /// One quiet line for every move to another server.

@@ -19,10 +19,10 @@ use nix::{
 
 use super::fullscreen;
 
-/// Heeds them from now on; where there is no terminal, there is nothing to heed. To be called before
+/// Heeds them from now on; where nobody types, there is nothing to heed. To be called before
 /// any thread is started: threads inherit that these signals are left to this one.
 pub fn heed() -> io::Result<()> {
-    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+    if !io::stdin().is_terminal() {
         return Ok(());
     }
     let before = termios::tcgetattr(io::stdin())?;
@@ -43,7 +43,9 @@ pub fn heed() -> io::Result<()> {
 fn restore(before: &Termios) {
     if tcgetpgrp(io::stdin()) == Ok(getpgrp()) {
         // Each fails only where the terminal is gone.
-        let _ = execute!(io::stdout(), DisableBracketedPaste);
+        if io::stdout().is_terminal() {
+            let _ = execute!(io::stdout(), DisableBracketedPaste);
+        }
         let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, before);
     }
 }

@@ -10,6 +10,7 @@ use super::{
     input::{Line, Prompt},
     report::{Answer, Report},
     verb::Verb,
+    words,
 };
 use crate::client::{ClientError, Page, Post, Published, Subscription};
 
@@ -33,6 +34,8 @@ impl Conversation {
             self.screen.say(&self.form.post(post))?;
         }
         let mut others = Some(subscription);
+        // A line of which the person was asked whether it is to be a post.
+        let mut asked = None;
         let mut publishing: Option<Publishing> = None;
         loop {
             self.input.ask(Prompt::Post);
@@ -55,8 +58,13 @@ impl Conversation {
                     }
                 },
                 line = self.input.read(), if publishing.is_none() => match line? {
-                    Line::Text(line) => match command::parse_in_timeline(&line) {
-                        TimelineLine::Post(text) => {
+                    Line::Text(line) => match self.read_post(&line) {
+                        TimelineLine::Doubtful(text, verb) if asked.as_ref() != Some(&text) => {
+                            self.screen.notice(words::doubtful(verb)).await;
+                            asked = Some(text);
+                        }
+                        TimelineLine::Post(text) | TimelineLine::Doubtful(text, _) => {
+                            asked = None;
                             let client = self.client.clone();
                             publishing = Some(Box::pin(async move { client.publish(&text).await }));
                         }
@@ -68,6 +76,15 @@ impl Conversation {
                     Line::Interrupted => return Ok(Next::Interrupted),
                 },
             }
+        }
+    }
+
+    /// To scripts, and to those of the classic client, every line in the timeline is a post.
+    fn read_post(&self, line: &str) -> TimelineLine {
+        if self.is_edited {
+            command::parse_typed_in_timeline(line)
+        } else {
+            command::parse_in_timeline(line)
         }
     }
 

@@ -144,8 +144,10 @@ impl Verb {
             Self::Unfollow => "All posts of that person leave your timeline.",
             Self::List => "On a terminal, Tab completes the names.",
             Self::Timeline => {
-                "Begins with the newest 20 posts, newest first; new ones appear as they are\n\
-                 made. Ctrl-D or /quit leaves it."
+                "On a whole screen the newest post stands at the bottom, and PageUp leads to\n\
+                 older ones. Printed line by line, it begins with the newest 20 posts, newest\n\
+                 first; then new ones follow as they are made. Ctrl-D, QUIT or /quit leaves it.\n\
+                 A line that would be a command here is posted only when entered twice."
             }
             Self::Post => "It is done once this says so, whatever happens to any server then.",
             Self::Posts => "The newest 20, newest first, whether you follow that person or not.",

@@ -125,6 +125,11 @@ pub fn not_posted(failure: &Failure) -> String {
     format!("not posted: {}\n", sanitise::line(&failure.to_string()))
 }
 
+/// A line in the timeline that is a command as it stands.
+pub fn doubtful(verb: Verb) -> String {
+    format!("not posted: {} is a command. Enter the line once more to post it\n", verb.word())
+}
+
 /// The timeline shows no more of others' posts.
 pub fn live_ended(error: &ClientError) -> String {
     format!("no more live posts: {}\n", sanitise::line(&error.to_string()))

@@ -11,6 +11,7 @@ mod foreigner;
 mod fullscreen;
 mod hostile;
 mod load;
+mod newcomer;
 mod processes;
 mod recovery;
 mod refusals;

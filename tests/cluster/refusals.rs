@@ -72,6 +72,20 @@ async fn a_node_without_the_secret_or_of_another_cluster_stays_outside() {
     assert_eq!(cluster.all_vote(1).await.masters.len(), 1);
 }
 
+#[test]
+fn a_data_directory_of_the_router_that_cannot_be_used_is_refused_like_any_other_setting() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let mut router = std::process::Command::new(BINARY);
+    router
+        .args(["router", "--router-listen", "127.0.0.1:0", "--witness-listen", "127.0.0.1:0"])
+        .arg("--router-data-dir")
+        .arg(file.path())
+        .env("TINYSNS_SECRET", "the secret of a cluster under test");
+    let (code, words) = refused(router);
+    assert_eq!(code, Some(64), "{words}");
+    assert!(words.contains("router_data_dir"), "{words}");
+}
+
 #[tokio::test]
 async fn status_says_why_it_has_nothing_to_show() {
     let nobody = format!("127.0.0.1:{}", free_port());

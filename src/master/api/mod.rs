@@ -19,11 +19,10 @@ use self::refusal::Refused;
 use super::{
     delivery::Delivery,
     passwords::Passwords,
-    sessions::{SessionError, Sessions},
+    sessions::{Session, SessionError, Sessions},
 };
 use crate::{
     directory::Location,
-    host::clock,
     replication::{
         node::Node,
         reads::Reads,
@@ -59,15 +58,30 @@ impl Api {
         Refused::Elsewhere(address)
     }
 
-    /// The account that the call's session token speaks for.
+    /// The account that the call's session token speaks for, as far as this master knows. That is
+    /// enough for a change, which is refused when it is applied and the session has ended by then.
     fn caller(&self, metadata: &MetadataMap) -> Result<Account, Refused> {
         self.available()?;
+        Ok(self.session(&self.glance()?, metadata)?.account)
+    }
+
+    /// Whose session the call comes with, and everything that was acknowledged before it, such as
+    /// the end of that session.
+    async fn reader(&self, metadata: &MetadataMap) -> Result<(Session, View), Refused> {
+        self.available()?;
+        let view = self.view().await?;
+        Ok((self.session(&view, metadata)?, view))
+    }
+
+    fn session(&self, view: &View, metadata: &MetadataMap) -> Result<Session, Refused> {
         let token = metadata
             .get("authorization")
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
             .ok_or_else(|| Refused::session(&SessionError::Invalid))?;
-        self.sessions.check(token, clock::now()).map_err(|error| Refused::session(&error))
+        self.sessions
+            .check_in(view, token, self.node.now())
+            .map_err(|error| Refused::session(&error))
     }
 
     /// Everything that was acknowledged before this call.

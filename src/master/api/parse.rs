@@ -2,25 +2,34 @@
 
 use super::refusal::Refused;
 use crate::{
-    domain::{ClientId, PostId, RequestId},
-    social::Cursor,
+    domain::{ClientId, PostId, RequestKey},
+    social::{Account, Context, Cursor},
     wire::v1,
 };
 
 /// Posts on a page where the caller does not say.
 const DEFAULT_PAGE: usize = 20;
 
-/// A request's id.
-pub fn request_id(wire: Option<v1::RequestId>) -> Result<RequestId, Refused> {
-    let wire = wire.ok_or_else(|| Refused::invalid("request_id is missing"))?;
-    let client: [u8; 16] = wire
-        .client_id
+/// Who asks, under which key.
+pub fn context(caller: &Account, request_id: Option<v1::RequestId>) -> Result<Context, Refused> {
+    let key = request_key(request_id)?;
+    Ok(Context { user: caller.user, credentials: caller.credentials, key })
+}
+
+fn request_key(wire: Option<v1::RequestId>) -> Result<RequestKey, Refused> {
+    let v1::RequestId { client_id, sequence, answered_below } =
+        wire.ok_or_else(|| Refused::invalid("request_id is missing"))?;
+    let client: [u8; 16] = client_id
         .try_into()
         .map_err(|_| Refused::invalid("request_id.client_id must have 16 bytes"))?;
-    if wire.sequence == 0 {
+    if sequence == 0 {
         return Err(Refused::invalid("request_id.sequence counts from 1"));
     }
-    Ok(RequestId { client: ClientId(u128::from_be_bytes(client)), sequence: wire.sequence })
+    if answered_below > sequence {
+        return Err(Refused::invalid("request_id.answered_below is at most sequence"));
+    }
+    let client = ClientId(u128::from_be_bytes(client));
+    Ok(RequestKey::Counted { client, sequence, answered_below })
 }
 
 /// How many posts a page is to have.
@@ -53,14 +62,15 @@ mod tests {
 
     #[test]
     fn a_request_needs_a_whole_id() {
-        let whole = v1::RequestId { client_id: vec![1; 16], sequence: 1 };
-        assert!(request_id(Some(whole.clone())).is_ok());
+        let whole = v1::RequestId { client_id: vec![1; 16], sequence: 2, answered_below: 2 };
+        assert!(request_key(Some(whole.clone())).is_ok());
         for broken in [
             None,
-            Some(v1::RequestId { sequence: 0, ..whole.clone() }),
+            Some(v1::RequestId { sequence: 0, answered_below: 0, ..whole.clone() }),
+            Some(v1::RequestId { answered_below: 3, ..whole.clone() }),
             Some(v1::RequestId { client_id: vec![1; 15], ..whole }),
         ] {
-            assert!(request_id(broken).is_err());
+            assert!(request_key(broken).is_err());
         }
     }
 

@@ -21,6 +21,8 @@ pub enum Refused {
     TooManyStreams,
     /// A live timeline was closed: its reader was too slow, or this master ceased to lead.
     Interrupted,
+    /// More than an account may ask for in a while, told with a reason for people.
+    Full(String),
     /// A fault of this server.
     Broken(String),
     /// No answer will ever be different.
@@ -69,9 +71,10 @@ impl From<Refusal> for Refused {
             Refusal::NoSuchUser => Code::NotFound,
             Refusal::AlreadyFollowing => Code::AlreadyExists,
             Refusal::NotFollowing => Code::FailedPrecondition,
-            Refusal::Oneself => Code::InvalidArgument,
+            Refusal::Oneself | Refusal::KeyReused => Code::InvalidArgument,
             Refusal::StaleRequest => Code::OutOfRange,
-            Refusal::NoSuchAccount => Code::Unauthenticated,
+            Refusal::NoSuchAccount | Refusal::SessionEnded => Code::Unauthenticated,
+            Refusal::TooManyRequests => return Self::Full(refusal.to_string()),
         };
         Self::Never(code, refusal.to_string())
     }
@@ -101,6 +104,7 @@ impl From<Refused> for Status {
                     the available server has changed: resume after the last post";
                 (Code::Aborted, message.to_owned(), "here", None)
             }
+            Refused::Full(message) => (Code::ResourceExhausted, message, "here", None),
             Refused::Broken(why) => {
                 let message = format!("this server is broken: {why}");
                 (Code::Internal, message, "elsewhere", None)
@@ -113,5 +117,26 @@ impl From<Refused> for Status {
             metadata.insert(AVAILABLE_KEY, address);
         }
         Self::with_metadata(code, message, metadata)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_request_was_refused_for_tells_its_caller_what_to_do() {
+        for (refusal, code, retry) in [
+            (Refusal::KeyReused, Code::InvalidArgument, "never"),
+            (Refusal::StaleRequest, Code::OutOfRange, "never"),
+            (Refusal::SessionEnded, Code::Unauthenticated, "never"),
+            (Refusal::NoSuchAccount, Code::Unauthenticated, "never"),
+            (Refusal::TooManyRequests, Code::ResourceExhausted, "here"),
+        ] {
+            let status = Status::from(Refused::from(refusal));
+            assert_eq!(status.code(), code, "{refusal:?}");
+            assert_eq!(status.metadata().get(RETRY_KEY).expect("a word"), retry, "{refusal:?}");
+            assert_eq!(status.message(), refusal.to_string());
+        }
     }
 }

@@ -9,8 +9,10 @@ use super::{
 };
 use crate::{
     domain::{Post, PostId, PostText, UserName},
-    host::clock,
-    master::passwords,
+    master::{
+        passwords,
+        sessions::{Permit, Session},
+    },
     social::{Account, Command, Refusal, Reply},
     wire::v1::{
         self, FollowReply, FollowRequest, ListKind, ListReply, ListRequest, LogInReply,
@@ -37,7 +39,7 @@ impl Api {
         }
         let (session_token, expires_at_ms) = self
             .sessions
-            .begin(&account, clock::now())
+            .begin(&account, self.node.now())
             .map_err(|error| Refused::session(&error))?;
         Ok(LogInReply {
             session_token,
@@ -56,24 +58,22 @@ impl Api {
     }
 
     /// The proof is checked against everything that was acknowledged before. Of two changes at the
-    /// same time, each with a good proof, the later one stays.
+    /// same time, each with a good proof, the first ends the session of the other.
     async fn do_set_password(
         &self,
         request: Request<SetPasswordRequest>,
     ) -> Result<SetPasswordReply, Refused> {
         let (metadata, _, message) = request.into_parts();
-        self.caller(&metadata)?;
         let SetPasswordRequest { request_id, current_password, new_password } = message;
         check_length(&current_password)?;
         check_length(&new_password)?;
-        let request = parse::request_id(request_id)?;
         // A new leader learns only now what was acknowledged before it led: this very change may be
         // among that, and have ended the session. Whose session it was has another proof to try.
-        self.view().await?;
-        let account = self.caller(&metadata)?;
+        let (Session { account, .. }, _) = self.reader(&metadata).await?;
+        let context = parse::context(&account, request_id)?;
         self.prove(&account, current_password).await?;
         let password_hash = self.hash(new_password).await;
-        let change = Command::SetPassword { user: account.user, request, password_hash };
+        let change = Command::SetPassword { context, password_hash };
         done(&self.submit(change).await?)?;
         Ok(SetPasswordReply {})
     }
@@ -99,12 +99,11 @@ impl Api {
     }
 
     async fn do_list(&self, request: Request<ListRequest>) -> Result<ListReply, Refused> {
-        let caller = self.caller(request.metadata())?;
+        let (Session { account: caller, .. }, view) = self.reader(request.metadata()).await?;
         let ListRequest { kind, page_size, page_token } = request.into_inner();
         let kind = ListKind::try_from(kind).unwrap_or(ListKind::Unspecified);
         let limit = parse::name_count(page_size, self.limits.page_size);
         let after = (!page_token.is_empty()).then_some(page_token.as_str());
-        let view = self.view().await?;
         let page = match kind {
             ListKind::Users => view.users(after, limit),
             ListKind::Following => view.following(caller.user, after, limit),
@@ -124,8 +123,8 @@ impl Api {
         let caller = self.caller(request.metadata())?;
         let PublishRequest { request_id, text } = request.into_inner();
         let text = PostText::new(text, self.limits.post_chars)?;
-        let request = parse::request_id(request_id)?;
-        match self.submit(Command::Publish { user: caller.user, request, text }).await? {
+        let context = parse::context(&caller, request_id)?;
+        match self.submit(Command::Publish { context, text }).await? {
             Reply::Published { post, posted_at } => {
                 Ok(PublishReply { post_id: post, posted_at_ms: posted_at })
             }
@@ -134,7 +133,7 @@ impl Api {
     }
 
     async fn do_timeline(&self, request: Request<TimelineRequest>) -> Result<PostPage, Refused> {
-        let caller = self.caller(request.metadata())?;
+        let (Session { account: caller, .. }, view) = self.reader(request.metadata()).await?;
         let TimelineRequest { cursor, page_size } = request.into_inner();
         let cursor = match cursor {
             Some(timeline_request::Cursor::Before(id)) => parse::cursor(Some(id), None),
@@ -142,12 +141,11 @@ impl Api {
             None => parse::cursor(None, None),
         };
         let limit = parse::post_count(page_size, self.limits.page_size);
-        let view = self.view().await?;
         page(view.newest_post(), view.timeline(caller.user, cursor, limit))
     }
 
     async fn do_posts(&self, request: Request<PostsRequest>) -> Result<PostPage, Refused> {
-        self.caller(request.metadata())?;
+        let (_, view) = self.reader(request.metadata()).await?;
         let PostsRequest { username, cursor, page_size } = request.into_inner();
         let name = UserName::new(username)?;
         let cursor = match cursor {
@@ -156,25 +154,30 @@ impl Api {
             None => parse::cursor(None, None),
         };
         let limit = parse::post_count(page_size, self.limits.page_size);
-        let view = self.view().await?;
         let author = view.account_by_name(&name).map_err(|error| Refused::broken(&error))?;
         let author = author.ok_or(Refusal::NoSuchUser)?;
         page(view.newest_post(), view.posts_of(author.user, cursor, limit))
     }
 
     async fn do_subscribe(&self, request: Request<SubscribeRequest>) -> Result<Events, Refused> {
-        let caller = self.caller(request.metadata())?;
-        let view = self.view().await?;
-        let after = request.into_inner().after.unwrap_or_else(|| view.newest_post());
-        let state = self.state.clone();
+        let (metadata, _, SubscribeRequest { after }) = request.into_parts();
+        let (session, view) = self.reader(&metadata).await?;
+        let user = session.account.user;
+        let after = after.unwrap_or_else(|| view.newest_post());
         let inbox = self
             .delivery
-            .open(caller.user, || {
-                let sources = self.glance()?.following_ids(caller.user);
-                sources.map_err(|error| Refused::broken(&error))
+            .open(user, || {
+                let view = self.glance()?;
+                // Again, since a session that ends from now on closes the inbox, and one that ended
+                // before does not.
+                self.sessions
+                    .check_in(&view, &session.token, self.node.now())
+                    .map_err(|error| Refused::session(&error))?;
+                view.following_ids(user).map_err(|error| Refused::broken(&error))
             })?
             .map_err(|_too_many| Refused::TooManyStreams)?;
-        Ok(subscription::start(caller.user, after, inbox, state))
+        let permit = Permit { sessions: self.sessions.clone(), session, clock: self.node.clock() };
+        Ok(subscription::start(permit, after, inbox, self.state.clone()))
     }
 }
 
@@ -232,11 +235,11 @@ impl SocialService for Api {
         &self,
         request: Request<FollowRequest>,
     ) -> Result<Response<FollowReply>, Status> {
-        let user = self.caller(request.metadata())?.user;
+        let caller = self.caller(request.metadata())?;
         let FollowRequest { request_id, username } = request.into_inner();
         let target = UserName::new(username).map_err(Refused::from)?;
-        let request = parse::request_id(request_id)?;
-        let reply = self.submit(Command::Follow { user, request, target }).await?;
+        let context = parse::context(&caller, request_id)?;
+        let reply = self.submit(Command::Follow { context, target }).await?;
         if reply == Reply::Refused(Refusal::Oneself) {
             let why = "nobody follows themselves: you know your own posts already";
             return Err(Refused::Never(Code::AlreadyExists, why.to_owned()).into());
@@ -249,11 +252,11 @@ impl SocialService for Api {
         &self,
         request: Request<UnfollowRequest>,
     ) -> Result<Response<UnfollowReply>, Status> {
-        let user = self.caller(request.metadata())?.user;
+        let caller = self.caller(request.metadata())?;
         let UnfollowRequest { request_id, username } = request.into_inner();
         let target = UserName::new(username).map_err(Refused::from)?;
-        let request = parse::request_id(request_id)?;
-        done(&self.submit(Command::Unfollow { user, request, target }).await?)?;
+        let context = parse::context(&caller, request_id)?;
+        done(&self.submit(Command::Unfollow { context, target }).await?)?;
         Ok(Response::new(UnfollowReply {}))
     }
 

@@ -2,14 +2,17 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::Status;
 
 use super::{refusal::Refused, service::wire_post};
 use crate::{
-    domain::{Post, PostId, UserId},
-    master::delivery::Inbox,
+    domain::{Post, PostId},
+    master::{delivery::Inbox, sessions::Permit},
     replication::state_store::StateReader,
     social::{Cursor, View},
     wire::v1::{SubscribeEvent, subscribe_event::Event},
@@ -26,7 +29,9 @@ const EVENTS_WAITING: usize = 16;
 const POSITION_EVERY: Duration = Duration::from_secs(20);
 
 struct Subscription {
-    user: UserId,
+    permit: Permit,
+    /// When the session is to be checked again.
+    expires: Instant,
     cursor: PostId,
     inbox: Inbox,
     state: StateReader,
@@ -36,11 +41,12 @@ struct Subscription {
 /// The stream or its reader is gone.
 struct Ended;
 
-/// Streams `user`'s timeline after `after`. `inbox` was opened before, so that nothing falls
-/// between what is read and what is delivered.
-pub fn start(user: UserId, after: PostId, inbox: Inbox, state: StateReader) -> Events {
+/// Streams a user's timeline after `after`, for as long as the session of `permit` lasts. `inbox` was
+/// opened before, so that nothing falls between what is read and what is delivered.
+pub fn start(permit: Permit, after: PostId, inbox: Inbox, state: StateReader) -> Events {
     let (events, receiver) = mpsc::channel(EVENTS_WAITING);
-    let subscription = Subscription { user, cursor: after, inbox, state, events };
+    let expires = Instant::now() + permit.lifetime();
+    let subscription = Subscription { permit, expires, cursor: after, inbox, state, events };
     tokio::spawn(subscription.run());
     Box::pin(ReceiverStream::new(receiver))
 }
@@ -48,19 +54,39 @@ pub fn start(user: UserId, after: PostId, inbox: Inbox, state: StateReader) -> E
 impl Subscription {
     async fn run(mut self) {
         if self.catch_up().await.is_ok() {
-            let Ended = self.follow().await;
+            let _ended = self.follow().await;
         }
+    }
+
+    /// Ends the stream with a reason where it may not go on: the session is over, or the inbox was
+    /// closed.
+    async fn go_on(&mut self) -> Result<(), Ended> {
+        let has_expired = Instant::now() >= self.expires;
+        if !has_expired && !self.inbox.is_closed() {
+            return Ok(());
+        }
+        match self.permit.check() {
+            Err(error) => self.end(Refused::session(&error)).await,
+            Ok(()) if self.inbox.is_closed() => self.end(Refused::Interrupted).await,
+            Ok(()) => {
+                // The clock was put back.
+                self.expires = Instant::now() + self.permit.lifetime();
+                Ok(())
+            }
+        }
+    }
+
+    async fn end(&self, why: Refused) -> Result<(), Ended> {
+        let _gone = self.events.send(Err(Status::from(why))).await;
+        Err(Ended)
     }
 
     async fn catch_up(&mut self) -> Result<(), Ended> {
         loop {
+            self.go_on().await?;
             let (posts, more, newest) = match self.read() {
                 Ok(read) => read,
-                Err(error) => {
-                    let status = Status::from(Refused::broken(&error));
-                    let _gone = self.events.send(Err(status)).await;
-                    return Err(Ended);
-                }
+                Err(error) => return self.end(Refused::broken(&error)).await,
             };
             for post in posts {
                 self.cursor = post.id;
@@ -75,7 +101,11 @@ impl Subscription {
 
     fn read(&self) -> Result<(Vec<Post>, bool, PostId), redb::Error> {
         let view = self.view()?;
-        let (posts, more) = view.timeline(self.user, Cursor::After(self.cursor), CATCH_UP_PAGE)?;
+        let (posts, more) = view.timeline(
+            self.permit.session.account.user,
+            Cursor::After(self.cursor),
+            CATCH_UP_PAGE,
+        )?;
         Ok((posts, more, view.newest_post()))
     }
 
@@ -83,22 +113,23 @@ impl Subscription {
         View::open(&self.state.read()?)
     }
 
-    async fn follow(&mut self) -> Ended {
+    async fn follow(&mut self) -> Result<(), Ended> {
         loop {
-            let sent = tokio::select! {
-                post = timeout(POSITION_EVERY, self.inbox.next()) => match post {
-                    Ok(Some(post)) => self.deliver(post).await,
-                    Ok(None) => {
-                        let status = Status::from(Refused::Interrupted);
-                        let _gone = self.events.send(Err(status)).await;
-                        return Ended;
+            // A busy stream is never silent, and must end all the same.
+            if Instant::now() >= self.expires {
+                self.go_on().await?;
+            }
+            let silent_at = self.expires.min(Instant::now() + POSITION_EVERY);
+            tokio::select! {
+                post = timeout_at(silent_at, self.inbox.next()) => match post {
+                    Ok(Some(post)) => self.deliver(post).await?,
+                    Ok(None) => self.go_on().await?,
+                    Err(_silent) => {
+                        self.go_on().await?;
+                        self.tell_position().await?;
                     }
-                    Err(_silent) => self.tell_position().await,
                 },
-                () = self.events.closed() => return Ended,
-            };
-            if sent.is_err() {
-                return Ended;
+                () = self.events.closed() => return Err(Ended),
             }
         }
     }
@@ -123,5 +154,114 @@ impl Subscription {
 
     async fn send(&self, event: Event) -> Result<(), Ended> {
         self.events.send(Ok(SubscribeEvent { event: Some(event) })).await.map_err(|_| Ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use openraft::storage::RaftStateMachine as _;
+    use tokio_stream::StreamExt as _;
+    use tonic::Code;
+
+    use super::*;
+    use crate::{
+        master::{delivery::Delivery, sessions::tests::Fixture},
+        replication::{
+            state_store::Applied,
+            tests::entries::{batch, context, publish},
+        },
+        social::Command,
+    };
+
+    const DEADLINE: Duration = Duration::from_mins(1);
+
+    /// A timeline of ann's, who follows bob, with a clock of its own.
+    struct Story {
+        fixture: Fixture,
+        delivery: Delivery,
+        clock: Arc<AtomicI64>,
+    }
+
+    impl Story {
+        async fn new() -> Self {
+            let delivery = Delivery::new(8, 8);
+            let deliver = delivery.clone();
+            let fixture = Fixture::observed(Arc::new(move |applied: Applied<'_>| {
+                if let Applied::Events(events) = applied {
+                    deliver.dispatch(events);
+                }
+            }));
+            Self { fixture: fixture.await, delivery, clock: Arc::default() }
+        }
+
+        fn permit(&self) -> Permit {
+            let sessions = self.fixture.sessions.clone();
+            let session = sessions.check(&self.fixture.token("ann"), 0).expect("good");
+            let clock = Arc::clone(&self.clock);
+            Permit { sessions, session, clock: Arc::new(move || clock.load(Ordering::Relaxed)) }
+        }
+
+        fn subscribe(&self) -> Events {
+            let bob = self.fixture.account("bob").user;
+            let permit = self.permit();
+            let inbox = self.delivery.open(permit.session.account.user, || {
+                Ok::<_, std::convert::Infallible>(vec![(bob, 0)])
+            });
+            let inbox = inbox.expect("infallible").unwrap_or_else(|_| panic!("there is room"));
+            start(permit, 0, inbox, self.fixture.state.reader())
+        }
+
+        async fn apply(&mut self, index: u64, command: Command) {
+            self.fixture.state.apply([batch(1, index, [command])]).await.expect("applied");
+        }
+    }
+
+    /// The code of the status that a stream ends with, after so many events.
+    async fn end(mut events: Events, after: usize) -> Code {
+        for _ in 0..after {
+            let event = tokio::time::timeout(DEADLINE, events.next()).await.expect("in time");
+            event.expect("goes on").expect("an event");
+        }
+        let ended = tokio::time::timeout(DEADLINE, events.next()).await.expect("in time");
+        ended.expect("a reason").expect_err("a status").code()
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_when_its_session_is_ended_and_says_so() {
+        let mut story = Story::new().await;
+        let events = story.subscribe();
+        let password_hash = Some("hash".to_owned());
+        story.apply(2, Command::SetPassword { context: context(1, 1), password_hash }).await;
+        story.apply(3, publish(2, 1)).await;
+        assert_eq!(end(events, 0).await, Code::Unauthenticated);
+
+        let mut story = Story::new().await;
+        let events = story.subscribe();
+        story.apply(2, publish(2, 1)).await;
+        story.delivery.close_all();
+        assert_eq!(end(events, 0).await, Code::Aborted, "its session goes on elsewhere");
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_when_its_session_expires_even_if_it_is_never_silent() {
+        let story = Story::new().await;
+        // The session lasts a second, of which hardly anything is left.
+        story.clock.store(990, Ordering::Relaxed);
+        let events = story.subscribe();
+        story.clock.store(1_000, Ordering::Relaxed);
+        assert_eq!(end(events, 1).await, Code::Unauthenticated);
+
+        let mut story = Story::new().await;
+        story.clock.store(1_000, Ordering::Relaxed);
+        let events = story.subscribe();
+        story.clock.store(0, Ordering::Relaxed);
+        story.apply(2, publish(2, 1)).await;
+        let mut events = events.take(2);
+        for _ in 0..2 {
+            let event = tokio::time::timeout(DEADLINE, events.next()).await.expect("in time");
+            event.expect("goes on").expect("the clock was put back");
+        }
     }
 }

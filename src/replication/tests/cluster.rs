@@ -27,6 +27,7 @@ use crate::{
     host::{clock, net},
     replication::{
         NodeInfo,
+        clocks::Clock,
         log_store::LogStore,
         node::{Node, StartError},
         passport::Passport,
@@ -164,7 +165,12 @@ impl Member {
     }
 
     pub fn writes(&self) -> Writes {
-        Writes::start(self.node.raft().clone(), 1_024, clock::now)
+        self.writes_by(Arc::new(clock::now))
+    }
+
+    /// Writes that are stamped by `clock`.
+    pub fn writes_by(&self, clock: Clock) -> Writes {
+        Writes::start(self.node.raft().clone(), 1_024, clock)
     }
 
     pub fn reads(&self) -> Reads {

@@ -6,13 +6,13 @@ use openraft::{CommittedLeaderId, EntryPayload, storage::RaftStateMachine as _};
 use tempfile::TempDir;
 
 use crate::{
-    domain::{ClientId, PostText, RequestId, UserId, UserName},
+    domain::{ClientId, PostText, RequestKey, UserId, UserName},
     replication::{
         Batch, Entry, LogId,
         log_store::LogStore,
         state_store::{StateReader, StateStore},
     },
-    social::{self, Command, Row, Stamped, View},
+    social::{self, Command, Context, Row, Stamped, View},
 };
 
 pub fn log_id(term: u64, index: u64) -> LogId {
@@ -39,10 +39,15 @@ pub fn account(text: &str) -> Command {
     Command::CreateAccount { name: name(text), password_hash: None }
 }
 
+/// A request of `user`'s only client.
+pub fn context(user: u64, sequence: u64) -> Context {
+    let key = RequestKey::Counted { client: ClientId(user.into()), sequence, answered_below: 0 };
+    Context { user: UserId(user), credentials: 0, key }
+}
+
 pub fn publish(user: u64, sequence: u64) -> Command {
     Command::Publish {
-        user: UserId(user),
-        request: RequestId { client: ClientId(user.into()), sequence },
+        context: context(user, sequence),
         text: PostText::new(format!("post {sequence}"), 100).expect("valid"),
     }
 }

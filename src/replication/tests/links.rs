@@ -36,7 +36,7 @@ fn ask_for_a_vote(term: u64) -> Call {
 async fn is_granted(link: &Link, term: u64) -> Result<bool, Code> {
     let answer = timeout(DEADLINE, link.call(ask_for_a_vote(term))).await.expect("in time");
     let answer = answer.map_err(|status| status.code())?;
-    let answer: VoteResponse<NodeId> = open(Kind::Voted, &answer).expect("an answer");
+    let answer: VoteResponse<NodeId> = open(Kind::Voted, &answer.payload).expect("an answer");
     Ok(answer.vote_granted)
 }
 

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     domain::NodeId,
     envelope::{self, Kind},
-    host::net,
+    host::{clock, net},
     replication::{
         Consensus, Entry, LogId, NodeInfo,
         durability::WriterGone,
@@ -137,7 +137,8 @@ impl PeerService for Recorder {
                 envelope::open(Kind::Append, &payload).expect("an append");
             entries.try_send(request.entries.len()).expect("room");
             let answer = AppendEntriesResponse::<NodeId>::Success;
-            Ok(PeerAnswer { number, payload: envelope::seal(Kind::Appended, &answer).into() })
+            let payload = envelope::seal(Kind::Appended, &answer).into();
+            Ok(PeerAnswer { number, payload, clock_ms: clock::now() })
         });
         Ok(Response::new(answers.boxed()))
     }

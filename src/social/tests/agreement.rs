@@ -11,14 +11,14 @@ struct Variety {
     users: u64,
     clients: u128,
     sequences: u64,
-    /// Of 30 steps in time, how many are of a day or so.
+    /// Of 40 steps in time, how many are of an hour or so.
     long_silences: u32,
 }
 
 /// A few people, each with a few clients that repeat themselves and fall behind.
-const CONVERSATION: Variety = Variety { users: 5, clients: 3, sequences: 40, long_silences: 1 };
-/// One person with far more clients than are remembered.
-const CROWD: Variety = Variety { users: 1, clients: 200, sequences: 3, long_silences: 0 };
+const CONVERSATION: Variety = Variety { users: 5, clients: 3, sequences: 40, long_silences: 8 };
+/// One person with many clients, each of which is soon gone.
+const CROWD: Variety = Variety { users: 1, clients: 200, sequences: 3, long_silences: 12 };
 
 fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<Value = Command> {
     // One user too many, who comes to be at some time or never. Names in both cases.
@@ -27,29 +27,46 @@ fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<
         .prop_map(|(number, upper)| name(&format!("{}{number}", if upper { 'U' } else { 'u' })));
     let sequence = prop_oneof![
         8 => 0..sequences,
-        1 => 0..3 * RequestId::WINDOW,
+        1 => 0..20 * sequences,
     ];
-    let request = (0..clients, sequence).prop_map(|(client, sequence)| request(client, sequence));
+    let counted = (0..clients, sequence, 0..4u64).prop_map(|(client, sequence, behind)| {
+        let answered_below = match behind {
+            0 => 0,
+            // More than can be.
+            1 => sequence + 1,
+            2 => sequence.saturating_sub(5),
+            _ => sequence.saturating_sub(90),
+        };
+        answered(client, sequence, answered_below)
+    });
+    let key = prop_oneof![20 => counted, 1 => "[a-c]{1,2}".prop_map(|key| opaque(&key))];
+    let credentials = prop_oneof![8 => Just(0), 2 => 0..3u32];
+    let context = (user, credentials, key).prop_map(|(user, credentials, key)| Context {
+        user,
+        credentials,
+        key,
+    });
     let hash = proptest::option::of("[a-z]{1,3}");
-    let asked = (user, request, name.clone(), hash.clone());
+    let asked = (context, name.clone(), hash.clone(), 0..3u8);
     prop_oneof![
         2 => (name, hash).prop_map(|(name, password_hash)| Command::CreateAccount { name, password_hash }),
         1 => any::<[u8; 32]>().prop_map(|signing_key| Command::FoundCluster { signing_key }),
-        24 => (0..12u8, asked).prop_map(|(kind, (user, request, target, password_hash))| match kind {
-            0 => Command::SetPassword { user, request, password_hash },
-            1..=4 => Command::Follow { user, request, target },
-            5..=6 => Command::Unfollow { user, request, target },
-            _ => Command::Publish { user, request, text: text(&format!("{user:?} {request:?}")) },
+        24 => (0..60u8, asked).prop_map(|(kind, (context, target, password_hash, said))| match kind {
+            0 => Command::SetPassword { context, password_hash },
+            1..=20 => Command::Follow { context, target },
+            21..=30 => Command::Unfollow { context, target },
+            _ => Command::Publish { context, text: text(&format!("{said}")) },
         }),
     ]
 }
 
-/// Users are there from the start. Commands come at times that mostly creep, sometimes run backwards, and sometimes jump by hours.
+/// Users are there from the start. Commands come at times that mostly creep, sometimes run backwards,
+/// and sometimes jump by hours or by days.
 fn history(variety: Variety) -> impl Strategy<Value = Vec<Stamped>> {
     let step = prop_oneof![
         30 => -5..50i64,
-        2 => -HOUR_MS..3 * HOUR_MS,
-        variety.long_silences => 20 * HOUR_MS..30 * HOUR_MS,
+        2 => -HOUR_MS..30 * HOUR_MS,
+        variety.long_silences => HOUR_MS / 4..3 * HOUR_MS / 2,
     ];
     proptest::collection::vec((step, command(variety)), 1..400).prop_map(move |steps| {
         let mut now = 1_000_000;

@@ -22,11 +22,7 @@ fn commands_and_replies_keep_their_encoding() {
         password_hash: None,
         credentials: 2,
     };
-    let set = Command::SetPassword {
-        user: UserId(1),
-        request: request(2, 3),
-        password_hash: Some("h".to_owned()),
-    };
+    let set = set_password(context(1, request(2, 3)), Some("h"));
     for (found, golden) in [
         (
             hex(&stamp(Command::FoundCluster { signing_key: [0; 32] })),
@@ -36,17 +32,36 @@ fn commands_and_replies_keep_their_encoding() {
             hex(&stamp(Command::CreateAccount { name: name("u1"), password_hash: None })),
             "020102753100".to_owned(),
         ),
-        (hex(&stamp(set)), "0202010203010168".to_owned()),
-        (hex(&stamp(follow(1, request(2, 3), "u1"))), "0203010203027531".to_owned()),
-        (hex(&stamp(unfollow(1, request(2, 3), "u1"))), "0204010203027531".to_owned()),
-        (hex(&stamp(publish(1, request(2, 3), "hi"))), "0205010203026869".to_owned()),
+        (hex(&stamp(set)), "0202010000020300010168".to_owned()),
+        (hex(&stamp(follow(1, request(2, 3), "u1"))), "0203010000020300027531".to_owned()),
+        (hex(&stamp(unfollow(1, request(2, 3), "u1"))), "0204010000020300027531".to_owned()),
+        (hex(&stamp(publish(1, request(2, 3), "hi"))), "0205010000020300026869".to_owned()),
+        (hex(&stamp(publish(1, opaque("k"), "hi"))), "0205010001016b026869".to_owned()),
         (hex(&Reply::Done), "00".to_owned()),
         (hex(&Reply::Account(account)), "0101027531010002".to_owned()),
         (hex(&Reply::Published { post: 5, posted_at: 1 }), "020502".to_owned()),
         (hex(&Reply::Refused(Refusal::NoSuchUser)), "0300".to_owned()),
         (hex(&Reply::Refused(Refusal::NoSuchAccount)), "0305".to_owned()),
+        (hex(&Reply::Refused(Refusal::TooManyRequests)), "0308".to_owned()),
     ] {
         assert_eq!(found, golden);
+    }
+}
+
+#[test]
+fn fingerprints_stay_what_they_are() {
+    let key = || request(2, 3);
+    for (command, fingerprint) in [
+        (Command::FoundCluster { signing_key: [0; 32] }, None),
+        (Command::CreateAccount { name: name("u1"), password_hash: None }, None),
+        (set_password(context(1, key()), Some("h")), Some(0x6e34_0b9c_ffb3_7a98)),
+        (set_password(context(2, opaque("k")), None), Some(0x6e34_0b9c_ffb3_7a98)),
+        (follow(1, key(), "u1"), Some(0xdbcb_0105_2225_e491)),
+        (follow(1, key(), "U1"), Some(0xdbcb_0105_2225_e491)),
+        (unfollow(1, key(), "u1"), Some(0x8da4_eea5_1a4c_b650)),
+        (publish(1, key(), "hi"), Some(0xd865_f9a1_d15c_fb3d)),
+    ] {
+        assert_eq!(command.fingerprint(), fingerprint, "{command:?}");
     }
 }
 

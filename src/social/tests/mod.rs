@@ -1,8 +1,10 @@
-//! Tests of the state machine: `rules` tells one story a rule, `agreement` compares random histories
+//! Tests of the state machine: `rules` tells one story a rule, `memory` those of repeated requests,
+//! `agreement` compares random histories
 //! with the naive `model`, with each other and with restored dumps, `format` pins what is stored.
 
 mod agreement;
 mod format;
+mod memory;
 mod model;
 mod rules;
 
@@ -10,7 +12,7 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 
 use super::{tables, *};
 use crate::{
-    domain::{ClientId, PostText, RequestId, UnixMillis, UserId, UserName},
+    domain::{ClientId, OpaqueKey, PostText, RequestKey, UnixMillis, UserId, UserName},
     host::disk,
 };
 
@@ -24,8 +26,22 @@ fn text(text: &str) -> PostText {
     PostText::new(text, 1_000).expect("tests use valid posts")
 }
 
-const fn request(client: u128, sequence: u64) -> RequestId {
-    RequestId { client: ClientId(client), sequence }
+const fn request(client: u128, sequence: u64) -> RequestKey {
+    answered(client, sequence, 0)
+}
+
+/// A request of a client that has its answers to all below `answered_below`.
+const fn answered(client: u128, sequence: u64, answered_below: u64) -> RequestKey {
+    RequestKey::Counted { client: ClientId(client), sequence, answered_below }
+}
+
+fn opaque(key: &str) -> RequestKey {
+    RequestKey::Opaque(OpaqueKey::new(key).expect("tests use valid keys"))
+}
+
+/// In a session from before the password was ever changed.
+fn context(user: u64, key: RequestKey) -> Context {
+    Context { user: UserId(user), credentials: 0, key }
 }
 
 /// A state in memory.
@@ -85,7 +101,7 @@ impl State {
             )*};
         }
         collect!(META, USERS, NAMES, FOLLOWING, FOLLOWERS, POSTS, POSTS_BY_AUTHOR);
-        collect!(CLIENTS, CLIENTS_BY_USE, REPLIES);
+        collect!(SERIES, SERIES_BY_AGE, REPLIES, REPLIES_KEPT);
         rows
     }
 
@@ -99,14 +115,18 @@ impl State {
     }
 }
 
-fn follow(user: u64, request: RequestId, target: &str) -> Command {
-    Command::Follow { user: UserId(user), request, target: name(target) }
+fn follow(user: u64, key: RequestKey, target: &str) -> Command {
+    Command::Follow { context: context(user, key), target: name(target) }
 }
 
-fn unfollow(user: u64, request: RequestId, target: &str) -> Command {
-    Command::Unfollow { user: UserId(user), request, target: name(target) }
+fn unfollow(user: u64, key: RequestKey, target: &str) -> Command {
+    Command::Unfollow { context: context(user, key), target: name(target) }
 }
 
-fn publish(user: u64, request: RequestId, post: &str) -> Command {
-    Command::Publish { user: UserId(user), request, text: text(post) }
+fn publish(user: u64, key: RequestKey, post: &str) -> Command {
+    Command::Publish { context: context(user, key), text: text(post) }
+}
+
+fn set_password(context: Context, hash: Option<&str>) -> Command {
+    Command::SetPassword { context, password_hash: hash.map(str::to_owned) }
 }

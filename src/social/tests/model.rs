@@ -1,6 +1,6 @@
 //! The same rules as naively as they can be written down, on plain maps and by full scans.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{Post, PostId};
@@ -12,28 +12,78 @@ pub struct Model {
     /// (follower, followee) → since.
     follows: BTreeMap<(UserId, UserId), PostId>,
     posts: Vec<Post>,
-    clients: BTreeMap<(UserId, ClientId), Client>,
+    series: BTreeMap<SeriesKey, Series>,
     now: UnixMillis,
+    /// The memory's.
+    age: i64,
 }
 
-struct Client {
-    used_at: UnixMillis,
-    replies: BTreeMap<u64, (UnixMillis, Reply)>,
+/// User, form of the key, name.
+type SeriesKey = (UserId, u8, Vec<u8>);
+
+#[derive(Default)]
+struct Series {
+    floor: u64,
+    oldest: i64,
+    replies: BTreeMap<u64, Answered>,
+}
+
+struct Answered {
+    at: i64,
+    command: Command,
+    reply: Reply,
 }
 
 type Outcome = (Reply, Option<Event>);
 
+/// Whether one command asks for what another has asked for.
+fn is_repetition(one: &Command, other: &Command) -> bool {
+    match (one, other) {
+        (Command::SetPassword { .. }, Command::SetPassword { .. }) => true,
+        (Command::Follow { target: one, .. }, Command::Follow { target: other, .. })
+        | (Command::Unfollow { target: one, .. }, Command::Unfollow { target: other, .. }) => {
+            one.folded() == other.folded()
+        }
+        (Command::Publish { text: one, .. }, Command::Publish { text: other, .. }) => one == other,
+        _ => false,
+    }
+}
+
 impl Model {
     pub fn apply(&mut self, Stamped { at, command }: Stamped) -> Outcome {
+        let before = self.now;
         self.now = self.now.max(at);
+        self.age += (self.now - before).min(HOUR_MS);
+        let outcome = self.dispatch(command);
         for _ in 0..2 {
-            let oldest = self.clients.iter().map(|(key, client)| (client.used_at, *key)).min();
-            if let Some((used_at, key)) = oldest
-                && self.now - used_at > 25 * HOUR_MS
+            let by_age = self.series.iter().map(|(key, series)| (series.oldest, key.clone()));
+            if let Some((oldest, key)) = by_age.min()
+                && self.age - oldest > 26 * HOUR_MS
             {
-                self.clients.remove(&key);
+                self.forget_aged(&key);
             }
         }
+        outcome
+    }
+
+    fn forget_aged(&mut self, key: &SeriesKey) {
+        let series = self.series.get_mut(key).expect("just seen");
+        for _ in 0..128 {
+            let Some(first) = series.replies.first_entry() else { break };
+            if self.age - first.get().at <= 25 * HOUR_MS {
+                break;
+            }
+            series.floor = first.key() + 1;
+            first.remove();
+        }
+        match series.replies.first_key_value() {
+            Some((_, first)) => series.oldest = first.at,
+            None => drop(self.series.remove(key)),
+        }
+    }
+
+    fn dispatch(&mut self, command: Command) -> Outcome {
+        let asked = command.clone();
         match command {
             Command::FoundCluster { signing_key } => {
                 self.signing_key = self.signing_key.or(Some(signing_key));
@@ -48,16 +98,18 @@ impl Model {
                 self.accounts.push(account.clone());
                 (Reply::Account(Account { created: true, ..account }), None)
             }
-            Command::SetPassword { user, request, ref password_hash } => {
-                self.once(user, request, |model| {
+            Command::SetPassword { context, ref password_hash } => {
+                let user = context.user;
+                self.once(&context, asked, |model| {
                     let account = model.accounts.iter_mut().find(|account| account.user == user);
                     let account = account.expect("once has looked");
                     account.password_hash.clone_from(password_hash);
                     account.credentials += 1;
-                    (Reply::Done, None)
+                    (Reply::Done, Some(Event::PasswordChanged { user }))
                 })
             }
-            Command::Follow { user, request, ref target } => self.once(user, request, |model| {
+            Command::Follow { context, ref target } => self.once(&context, asked, |model| {
+                let user = context.user;
                 let followee = match model.target(user, target) {
                     Ok(followee) => followee,
                     Err(refusal) => return (Reply::Refused(refusal), None),
@@ -69,7 +121,8 @@ impl Model {
                 model.follows.insert((user, followee), since);
                 (Reply::Done, Some(Event::Followed { follower: user, followee, since }))
             }),
-            Command::Unfollow { user, request, ref target } => self.once(user, request, |model| {
+            Command::Unfollow { context, ref target } => self.once(&context, asked, |model| {
+                let user = context.user;
                 let followee = match model.target(user, target) {
                     Ok(followee) => followee,
                     Err(refusal) => return (Reply::Refused(refusal), None),
@@ -79,7 +132,8 @@ impl Model {
                 }
                 (Reply::Done, Some(Event::Unfollowed { follower: user, followee }))
             }),
-            Command::Publish { user, request, ref text } => self.once(user, request, |model| {
+            Command::Publish { context, ref text } => self.once(&context, asked, |model| {
+                let user = context.user;
                 let id = model.posts.len() as u64 + 1;
                 let author_name = model.account(user).expect("once has looked").name.clone();
                 let text = text.as_str().to_owned();
@@ -93,45 +147,50 @@ impl Model {
 
     fn once(
         &mut self,
-        user: UserId,
-        RequestId { client, sequence }: RequestId,
+        Context { user, credentials, key }: &Context,
+        asked: Command,
         change: impl FnOnce(&mut Self) -> Outcome,
     ) -> Outcome {
-        if self.account(user).is_none() {
-            return (Reply::Refused(Refusal::NoSuchAccount), None);
+        let refused = |refusal| (Reply::Refused(refusal), None);
+        let Some(account) = self.account(*user) else { return refused(Refusal::NoSuchAccount) };
+        let is_current = account.credentials == *credentials;
+        let (series, sequence, answered_below) = match key {
+            RequestKey::Counted { client, sequence, answered_below } => {
+                let name = client.0.to_be_bytes().to_vec();
+                ((*user, 0, name), *sequence, *answered_below.min(sequence))
+            }
+            RequestKey::Opaque(key) => ((*user, 1, key.as_bytes().to_vec()), 1, 0),
+        };
+        if let Some(known) = self.series.get(&series) {
+            if sequence < known.floor {
+                return refused(Refusal::StaleRequest);
+            }
+            match known.replies.get(&sequence) {
+                Some(known) if is_repetition(&known.command, &asked) => {
+                    return (known.reply.clone(), None);
+                }
+                Some(_) => return refused(Refusal::KeyReused),
+                None => {}
+            }
         }
-        let now = self.now;
-        if let Some(known) = self.clients.get_mut(&(user, client)) {
-            let newest = *known.replies.last_key_value().expect("never empty").0;
-            let remembered = known.replies.get(&sequence).cloned();
-            if remembered.is_none() && newest.saturating_sub(sequence) > RequestId::WINDOW {
-                return (Reply::Refused(Refusal::StaleRequest), None);
-            }
-            if now - known.used_at >= HOUR_MS {
-                known.used_at = now;
-            }
-            if let Some((_, reply)) = remembered {
-                return (reply, None);
-            }
-        } else {
-            let of_user = self.clients.iter().filter(|((owner, _), _)| *owner == user);
-            let by_use = of_user.map(|(key, client)| {
-                let newest = client.replies.last_key_value().expect("never empty");
-                (newest.1.0, *key)
-            });
-            let mut by_use: Vec<_> = by_use.collect();
-            by_use.sort_by_key(|entry| Reverse(*entry));
-            if by_use.len() == 64 {
-                self.clients.remove(&by_use[63].1);
-            }
-            let client_of_now = Client { used_at: now, replies: BTreeMap::new() };
-            self.clients.insert((user, client), client_of_now);
+        if !is_current {
+            return refused(Refusal::SessionEnded);
         }
         let outcome = change(self);
-        let replies = &mut self.clients.get_mut(&(user, client)).expect("just seen").replies;
-        replies.insert(sequence, (now, outcome.0.clone()));
-        let newest = *replies.last_key_value().expect("just inserted").0;
-        replies.retain(|sequence, _| newest - sequence <= RequestId::WINDOW);
+        let at = self.age;
+        let series = self.series.entry(series).or_insert_with(|| Series {
+            floor: answered_below,
+            oldest: at,
+            replies: BTreeMap::new(),
+        });
+        series.replies.insert(sequence, Answered { at, command: asked, reply: outcome.0.clone() });
+        if answered_below >= series.floor + 64 {
+            let answered = series.replies.range(..answered_below).map(|(sequence, _)| *sequence);
+            let gone: Vec<u64> = answered.take(128).collect();
+            series.replies.retain(|sequence, _| !gone.contains(sequence));
+            let is_rest = gone.len() == 128;
+            series.floor = if is_rest { gone[127] + 1 } else { answered_below };
+        }
         outcome
     }
 

@@ -1,16 +1,13 @@
 //! One story a rule.
 
 use super::*;
-use crate::{
-    domain::Post,
-    social::requests::{CLIENTS_PER_USER, FORGOTTEN_PER_COMMAND},
-};
+use crate::domain::Post;
 
 /// Counts requests of one client, for stories in which none is repeated.
 struct Requests(u64);
 
 impl Requests {
-    fn next(&mut self) -> RequestId {
+    fn next(&mut self) -> RequestKey {
         self.0 += 1;
         request(1, self.0)
     }
@@ -94,17 +91,37 @@ fn the_first_login_makes_the_account_and_later_ones_find_it_in_any_case() {
 fn a_new_password_voids_the_sessions_of_the_old_one_once() {
     let state = State::with_users(&["u1"]);
     let account = || state.view().account(UserId(1)).unwrap().unwrap();
-    for (sequence, hash, credentials) in [(1, Some("a"), 1), (1, Some("a"), 1), (2, None, 2)] {
-        let password_hash = hash.map(str::to_owned);
-        let command = Command::SetPassword {
-            user: UserId(1),
-            request: request(1, sequence),
-            password_hash: password_hash.clone(),
-        };
-        assert_eq!(state.apply(0, command), (Reply::Done, None));
-        assert_eq!(account().password_hash, password_hash);
+    let changed = Some(Event::PasswordChanged { user: UserId(1) });
+    for (sequence, begun_with, hash, credentials, event) in [
+        (1, 0, Some("a"), 1, changed.clone()),
+        (1, 0, Some("a"), 1, None),
+        (2, 1, None, 2, changed),
+    ] {
+        let context = Context { credentials: begun_with, ..context(1, request(1, sequence)) };
+        assert_eq!(state.apply(0, set_password(context, hash)), (Reply::Done, event));
+        assert_eq!(account().password_hash.as_deref(), hash);
         assert_eq!(account().credentials, credentials);
     }
+}
+
+#[test]
+fn a_session_that_has_ended_changes_nothing_whatever_the_server_knew_that_took_the_change() {
+    let state = State::with_users(&["u1", "u2"]);
+    state.apply(0, set_password(context(1, request(1, 1)), Some("new")));
+    let before = state.every_row();
+    for command in [
+        publish(1, request(1, 2), "hello"),
+        follow(1, request(1, 3), "u2"),
+        unfollow(1, request(1, 4), "u2"),
+        set_password(context(1, request(1, 5)), Some("old")),
+    ] {
+        assert_eq!(state.apply(0, command), refused(Refusal::SessionEnded));
+    }
+    assert_eq!(state.every_row(), before);
+    // The same request comes again when its client has logged in again.
+    let context = Context { credentials: 1, ..context(1, request(1, 2)) };
+    let again = Command::Publish { context, text: text("hello") };
+    assert!(matches!(state.apply(0, again).0, Reply::Published { post: 1, .. }));
 }
 
 #[test]
@@ -115,11 +132,7 @@ fn secrets_are_not_printed() {
             Command::CreateAccount { name: name("u1"), password_hash: Some("s3cret".to_owned()) },
         )
         .0;
-    let set = Command::SetPassword {
-        user: UserId(1),
-        request: request(1, 1),
-        password_hash: Some("s3cret".to_owned()),
-    };
+    let set = set_password(context(1, request(1, 1)), Some("s3cret"));
     let found = Command::FoundCluster { signing_key: [211; 32] };
     let printed = format!("{account:?} {set:?} {found:?}");
     assert!(!printed.contains("s3cret") && !printed.contains("211"), "{printed}");
@@ -157,7 +170,7 @@ fn a_request_of_nobody_is_refused_and_leaves_nothing_behind() {
         follow(9, request(1, 1), "u1"),
         unfollow(9, request(1, 2), "u1"),
         publish(0, request(1, 3), "hello"),
-        Command::SetPassword { user: UserId(9), request: request(1, 4), password_hash: None },
+        set_password(context(9, request(1, 4)), None),
     ] {
         assert_eq!(state.apply(0, command), refused(Refusal::NoSuchAccount));
     }
@@ -235,7 +248,7 @@ fn times_at_the_ends_of_their_range_do_no_harm() {
     for (sequence, at) in [(1, i64::MIN), (2, i64::MAX), (3, 0), (u64::MAX, 1), (0, 1)] {
         state.apply(at, publish(1, request(1, sequence), "hello"));
     }
-    assert_eq!(state.view().newest_post(), 4, "all but the stale one");
+    assert_eq!(state.view().newest_post(), 5);
 }
 
 #[test]
@@ -287,145 +300,6 @@ fn following_again_starts_anew() {
     state.apply(0, publish(1, requests.next(), "after"));
     assert_eq!(ids(state.view().timeline(UserId(2), NEWEST, 9).unwrap()), (vec![3], false));
     assert_eq!(state.view().following_ids(UserId(2)).unwrap(), [(UserId(1), 2)]);
-}
-
-#[test]
-fn a_repeated_request_gets_the_same_reply_and_changes_nothing() {
-    let state = State::with_users(&["u1", "u2"]);
-    let commands = [
-        publish(1, request(7, 1), "hello"),
-        follow(1, request(7, 2), "u2"),
-        follow(1, request(7, 3), "u2"),
-        unfollow(1, request(7, 4), "u2"),
-        follow(1, request(7, 5), "nobody"),
-    ];
-    let first = commands.clone().map(|command| state.apply(1, command));
-    let before = state.every_row();
-    for (command, (reply, _)) in commands.into_iter().zip(first) {
-        assert_eq!(state.apply(1, command.clone()), (reply, None), "{command:?}");
-    }
-    assert_eq!(state.every_row(), before);
-    // The account has come to be; the refusal stands all the same.
-    state.apply(1, Command::CreateAccount { name: name("nobody"), password_hash: None });
-    let again = state.apply(1, follow(1, request(7, 5), "nobody"));
-    assert_eq!(again, refused(Refusal::NoSuchUser));
-}
-
-#[test]
-fn requests_of_other_clients_and_of_other_users_are_other_requests() {
-    let state = State::with_users(&["u1", "u2"]);
-    for (user, client, post) in [(1, 7, 1), (1, 8, 2), (2, 7, 3)] {
-        let (reply, _) = state.apply(0, publish(user, request(client, 1), "hello"));
-        assert_eq!(reply, Reply::Published { post, posted_at: 0 });
-    }
-}
-
-#[test]
-fn the_window_moves_with_the_newest_request_and_what_is_behind_it_is_stale() {
-    let state = State::with_users(&["u1"]);
-    let publish = |sequence| state.apply(0, publish(1, request(1, sequence), "hello")).0;
-    let published = |post| Reply::Published { post, posted_at: 0 };
-    let newest = 2 * RequestId::WINDOW;
-    let edge = newest - RequestId::WINDOW;
-    assert_eq!(publish(edge - 1), published(1));
-    assert_eq!(publish(newest), published(2));
-    // Out of order but within the window: done, once.
-    assert_eq!(publish(edge), published(3));
-    assert_eq!(publish(newest - 1), published(4));
-    assert_eq!(publish(edge), published(3));
-    // Behind it: not repeated though its reply is gone, and not remembered either.
-    let before = state.every_row();
-    for stale in [edge - 1, 1, 0] {
-        assert_eq!(publish(stale), Reply::Refused(Refusal::StaleRequest));
-    }
-    assert_eq!(state.every_row(), before);
-}
-
-/// How many replies are remembered of a state's clients.
-fn replies(state: &State) -> usize {
-    state.every_row().iter().filter(|row| row.starts_with("REPLIES")).count()
-}
-
-#[test]
-fn a_client_is_remembered_by_no_more_than_its_window() {
-    let state = State::with_users(&["u1"]);
-    let window = usize::try_from(RequestId::WINDOW).expect("small");
-    for sequence in 1..=2 * RequestId::WINDOW {
-        state.apply(0, unfollow(1, request(1, sequence), "u1"));
-    }
-    assert_eq!(replies(&state), window + 1);
-    state.apply(0, unfollow(1, request(1, 1_000_000), "u1"));
-    assert_eq!(replies(&state), 1);
-}
-
-#[test]
-fn of_one_users_clients_the_one_that_asked_longest_ago_makes_room() {
-    let state = State::with_users(&["u1", "u2"]);
-    let crowd = u128::try_from(CLIENTS_PER_USER).expect("small");
-    let publish =
-        |at, client, sequence| state.apply(at, publish(1, request(client, sequence), "hello")).0;
-    // One that is at work all the time, and a crowd that comes and goes.
-    for client in 1..2 * crowd {
-        let at = UnixMillis::try_from(client).expect("small");
-        publish(at, 0, u64::try_from(client).expect("small"));
-        publish(at, client, 1);
-    }
-    assert_eq!(state.apply(200, follow(2, request(crowd, 1), "u1")).0, Reply::Done);
-    let posts = state.view().newest_post();
-    let clients = |prefix: &str| state.every_row().iter().filter(|r| r.starts_with(prefix)).count();
-    assert_eq!(clients("CLIENTS "), CLIENTS_PER_USER + 1);
-    assert_eq!(clients("CLIENTS_BY_USE "), CLIENTS_PER_USER + 1);
-    assert!(matches!(publish(300, 0, 1), Reply::Published { post: 1, .. }), "at work: remembered");
-    assert!(
-        matches!(publish(300, 2 * crowd - 1, 1), Reply::Published { post, .. } if post == posts)
-    );
-    let Reply::Published { post, .. } = publish(300, crowd, 1) else { panic!("not published") };
-    assert_eq!(post, posts + 1, "gone: forgotten");
-}
-
-#[test]
-fn a_client_that_stays_away_for_a_day_is_forgotten_and_one_that_does_not_is_kept() {
-    let state = State::with_users(&["u1"]);
-    let publish =
-        |hours, client| state.apply(hours * HOUR_MS, publish(1, request(client, 1), "hello")).0;
-    publish(0, 1);
-    publish(0, 2);
-    // Repeats count as use.
-    for hours in [10, 20, 30] {
-        publish(hours, 1);
-    }
-    assert_eq!(publish(30, 1), Reply::Published { post: 1, posted_at: 0 });
-    assert_eq!(publish(30, 2), Reply::Published { post: 3, posted_at: 30 * HOUR_MS });
-    assert_eq!(publish(54, 1), Reply::Published { post: 1, posted_at: 0 }, "a day, not more");
-}
-
-#[test]
-fn an_unused_client_is_remembered_for_25_hours_to_the_millisecond() {
-    let state = State::with_users(&["u1"]);
-    for (at, left) in [(0, 1), (25 * HOUR_MS, 1), (25 * HOUR_MS + 1, 0)] {
-        let command = if at == 0 {
-            publish(1, request(1, 1), "hello")
-        } else {
-            Command::FoundCluster { signing_key: [0; 32] }
-        };
-        state.apply(at, command);
-        assert_eq!(replies(&state), left, "at {at}");
-    }
-}
-
-#[test]
-fn forgetting_takes_a_bounded_amount_of_work_per_command() {
-    let state = State::with_users(&["u1", "u2"]);
-    for client in 1..=10 {
-        state.apply(0, publish(1, request(client, 1), "hello"));
-    }
-    let mut left = vec![];
-    for _ in 0..6 {
-        state.apply(30 * HOUR_MS, Command::FoundCluster { signing_key: [0; 32] });
-        left.push(replies(&state));
-    }
-    assert_eq!(left, [8, 6, 4, 2, 0, 0]);
-    assert_eq!(FORGOTTEN_PER_COMMAND, 2);
 }
 
 #[test]

@@ -107,15 +107,16 @@ fn draw_status(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let width = usize::from(area.width);
     let mut right = whereabouts(model);
     let mut left = format!(" {} · {} ", model.user(), model.connection());
+    let written = written(model.written());
+    // Whoever is told that a post is too long needs to see how long it is.
+    if right.is_empty() && left.width() + written.width() <= width {
+        right = written;
+    }
     if let Some(notice) = model.notice() {
         let both = format!("{left}· {notice} ");
         let fits = both.width() + right.width() <= width;
         // Alone, it is what the person does not know yet.
         left = if fits { both } else { format!(" {notice} ") };
-    }
-    let written = written(model.written());
-    if right.is_empty() && left.width() + written.width() <= width {
-        right = written;
     }
     let left = fitted(&left, width.saturating_sub(right.width()));
     let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX);
@@ -314,6 +315,19 @@ mod tests {
         press(&mut model, KeyCode::End);
         let drawn = terminal(&model, SIZE).backend().to_string();
         assert!(drawn.contains("unseen") && !drawn.contains("below"), "{drawn}");
+    }
+
+    #[test]
+    fn how_long_a_refused_post_is_stands_beside_why_it_was_refused() {
+        let mut model = model(vec![]);
+        let server = Server { name: "server-4".to_owned(), address: String::new(), term: 1 };
+        model.update(Event::Server(InUse { server, move_took: None, answers: true }));
+        for code in [KeyCode::Char('x'), KeyCode::Char('y'), KeyCode::Enter] {
+            press(&mut model, code);
+        }
+        model.update(Event::Published(Err("a post has at most one character".to_owned())));
+        let drawn = terminal(&model, SIZE).backend().to_string();
+        assert!(drawn.contains(" not posted: a post has a… 2 characters "), "{drawn}");
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub struct Model {
     notice: Option<(String, UnixMillis)>,
     /// The person has asked to leave though something would be lost.
     leave_asked: bool,
+    /// The person has been asked whether the line is to be a post, which is a command as it stands.
+    post_asked: bool,
     columns: u16,
     rows: u16,
     now: UnixMillis,
@@ -111,6 +113,7 @@ impl Model {
             live_ended: None,
             notice: None,
             leave_asked: false,
+            post_asked: false,
             columns,
             rows,
             now,
@@ -166,6 +169,7 @@ impl Model {
 
     fn press(&mut self, key: KeyEvent, effects: &mut Vec<Effect>) {
         let leaving = std::mem::take(&mut self.leave_asked);
+        let is_meant = std::mem::take(&mut self.post_asked);
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let idle = self.writing.is_empty();
         match key.code {
@@ -183,19 +187,26 @@ impl Model {
             KeyCode::Down => self.scroll_on(1),
             KeyCode::Home if idle || control => self.position = self.sheet().oldest(),
             KeyCode::End if idle || control => self.go_to_newest(),
-            KeyCode::Enter if key.modifiers.is_empty() => self.enter(effects),
+            KeyCode::Enter if key.modifiers.is_empty() => self.enter(is_meant, effects),
             _ => self.writing.press(key),
         }
     }
 
-    fn enter(&mut self, effects: &mut Vec<Effect>) {
+    fn enter(&mut self, is_meant: bool, effects: &mut Vec<Effect>) {
+        // What was told of the line before is old.
+        self.notice = None;
         if self.outbox.is_full() {
             return self.tell("too many posts are waiting for a server: press Enter again later");
         }
-        match command::parse_in_timeline(&self.writing.take()) {
+        match command::parse_typed_in_timeline(&self.writing.take()) {
             TimelineLine::Nothing => {}
             TimelineLine::Quit => self.leave(false, effects),
-            TimelineLine::Post(text) => {
+            TimelineLine::Doubtful(text, verb) if !is_meant => {
+                self.writing.put(text);
+                self.post_asked = true;
+                self.tell(&format!("{} is a command: Enter once more posts it", verb.word()));
+            }
+            TimelineLine::Post(text) | TimelineLine::Doubtful(text, _) => {
                 self.outbox.push(text);
                 self.go_to_newest();
             }
@@ -210,7 +221,7 @@ impl Model {
         }
         self.leave_asked = true;
         if !self.writing.is_empty() {
-            self.tell("this line is not posted yet: Ctrl-D once more leaves");
+            self.tell("this line is not posted yet: Esc once more leaves");
         } else if !self.is_done() {
             self.tell("waiting for your posts to be made: Ctrl-D leaves at once");
         }
@@ -448,7 +459,7 @@ mod tests {
         write(&mut model, "draft");
         let escape = |model: &mut Model| press(model, KeyCode::Esc, KeyModifiers::NONE);
         assert_eq!(escape(&mut model), []);
-        assert_eq!(model.notice(), Some("this line is not posted yet: Ctrl-D once more leaves"));
+        assert_eq!(model.notice(), Some("this line is not posted yet: Esc once more leaves"));
         write(&mut model, "s");
         assert_eq!(escape(&mut model), [], "the person went on writing");
         assert_eq!(escape(&mut model), [Effect::Leave]);
@@ -498,6 +509,33 @@ mod tests {
         control(&mut model, 'r');
         assert_eq!(model.writing().parts, ["one", ""]);
         assert_eq!(model.unsent().count(), 0);
+    }
+
+    #[test]
+    fn a_line_that_is_a_command_is_posted_only_when_entered_twice() {
+        let mut model = model(false);
+        write(&mut model, "list");
+        assert_eq!(enter(&mut model), []);
+        assert_eq!(model.writing().parts, ["list", ""], "it stays");
+        assert_eq!(model.notice(), Some("LIST is a command: Enter once more posts it"));
+        press(&mut model, KeyCode::Left, KeyModifiers::NONE);
+        assert_eq!(enter(&mut model), [], "asked again after any other key");
+        assert_eq!(enter(&mut model), [Effect::Publish("list".to_owned())]);
+        assert_eq!(model.notice(), None);
+        published(&mut model, 121);
+        write(&mut model, "QUIT");
+        assert_eq!(enter(&mut model), [Effect::Leave]);
+    }
+
+    #[test]
+    fn what_was_told_of_a_refused_post_is_gone_once_it_is_entered_again() {
+        let mut model = model(false);
+        write(&mut model, "one");
+        enter(&mut model);
+        model.update(Event::Published(Err("no".to_owned())));
+        assert_eq!(model.notice(), Some("not posted: no"));
+        enter(&mut model);
+        assert_eq!(model.notice(), None);
     }
 
     #[test]

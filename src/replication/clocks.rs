@@ -1,0 +1,99 @@
+//! Which time a leader goes by: its own clock's, unless the others' say that it is wrong.
+//!
+//! Every answer of another node tells that node's time. Whoever leads was voted for by a majority, and
+//! so has heard of a majority's clocks before it stamps its first command. What it stamps is its own
+//! time, kept within [`MAX_SKEW_MS`] of the median. Where two clocks disagree, the earlier one counts:
+//! time that is behind catches up, and time that has run ahead stays there for good.
+//!
+//! Pure. The order of posts does not depend on any of this: the state's time never runs backwards.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::domain::UnixMillis;
+
+/// Tells the time that commands are stamped with and sessions expire by.
+pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
+
+/// More than clocks differ that anybody cares for, and than an answer takes; little enough not to be
+/// noticed in the time of a post.
+pub const MAX_SKEW_MS: i64 = 5_000;
+/// What a node's clock was is known for so long after its last answer: as long as the node is a
+/// member that stays away.
+const KNOWN_FOR: Duration = Duration::from_mins(10);
+
+/// Another node's clock, when it was last heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// What it said.
+    pub time: UnixMillis,
+    /// When.
+    pub at: Instant,
+}
+
+impl Reading {
+    /// What it says now; none where that is not known any more.
+    pub fn now(self, now: Instant) -> Option<UnixMillis> {
+        let since = now.saturating_duration_since(self.at);
+        let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        (since < KNOWN_FOR).then(|| self.time.saturating_add(since_ms))
+    }
+}
+
+/// The clock in the middle, the earlier one where there are two; none of none.
+pub fn median(mut clocks: Vec<UnixMillis>) -> Option<UnixMillis> {
+    clocks.sort_unstable();
+    clocks.get(clocks.len().checked_sub(1)? / 2).copied()
+}
+
+/// The time to go by, where this node's clock says `own`.
+pub fn agreed(own: UnixMillis, others: impl IntoIterator<Item = UnixMillis>) -> UnixMillis {
+    let clocks = others.into_iter().chain([own]).collect();
+    let median = median(clocks).expect("this node has a clock");
+    own.clamp(median.saturating_sub(MAX_SKEW_MS), median.saturating_add(MAX_SKEW_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YEAR: i64 = 365 * 24 * 60 * 60 * 1_000;
+
+    #[test]
+    fn a_clock_is_kept_within_the_bound_of_the_median() {
+        for (own, others, agreed_on) in [
+            // Alone there is nothing to tell by.
+            (YEAR, &[][..], YEAR),
+            // In step, or nearly.
+            (1_000, &[0, 2_000], 1_000),
+            (5_000, &[0, 0], 5_000),
+            (5_001, &[0, 0], 5_000),
+            (-9_000, &[0, 0], -5_000),
+            // Years ahead, or behind.
+            (YEAR, &[7, 9], 9 + MAX_SKEW_MS),
+            (-YEAR, &[7, 9], 7 - MAX_SKEW_MS),
+            // Others that are wrong move nothing.
+            (0, &[YEAR, 3], 0),
+            (0, &[-YEAR, -3], 0),
+            (0, &[-YEAR, YEAR, 4, -4], 0),
+            // Of two, the earlier one.
+            (YEAR, &[0], MAX_SKEW_MS),
+            (0, &[YEAR], 0),
+            // At the ends of their range.
+            (i64::MAX, &[i64::MIN, i64::MIN], i64::MIN + MAX_SKEW_MS),
+            (i64::MIN, &[i64::MAX, i64::MAX], i64::MAX - MAX_SKEW_MS),
+        ] {
+            assert_eq!(agreed(own, others.iter().copied()), agreed_on, "{own} among {others:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_heard_of_goes_on_for_a_while() {
+        let at = Instant::now();
+        let reading = Reading { time: 100, at };
+        for (passed_s, now) in [(0, Some(100)), (60, Some(60_100)), (600, None)] {
+            assert_eq!(reading.now(at + Duration::from_secs(passed_s)), now, "after {passed_s} s");
+        }
+    }
+}

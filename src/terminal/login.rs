@@ -1,0 +1,191 @@
+//! Logging in: what a person is told while it takes its time, and the password where one is needed.
+
+use std::{
+    future::Future,
+    io::{self, IsTerminal as _},
+    time::Duration,
+};
+
+use tokio::{task, time};
+use tonic::Code;
+
+use super::{
+    conversation::INTERRUPTED, form::UNAVAILABLE, hidden, input::Line, sanitise, screen::complain,
+};
+use crate::{
+    client::{Client, ClientError},
+    settings::TerminalSettings,
+};
+
+/// The login was refused: `EX_NOPERM` of sysexits.h.
+const REFUSED: u8 = 77;
+/// A login that takes longer than this is explained.
+const WAITING_NOTICE_AFTER: Duration = Duration::from_secs(2);
+/// How long a router that has never answered is tried: longer than the restart of one. A client that
+/// has been served before is far more patient.
+const FIRST_CONTACT_WITHIN: Duration = Duration::from_secs(5);
+/// How often a password is asked for, as by other programs.
+const TRIES: usize = 3;
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    LoggedIn,
+    /// With this exit code; the person has been told why.
+    Refused(u8),
+}
+
+/// Logs in with `password`; one that is needed and was not given is asked for at a terminal.
+pub async fn log_in(
+    client: &Client,
+    settings: &TerminalSettings,
+    password: Option<String>,
+) -> io::Result<Ended> {
+    let user = settings.user.as_str();
+    let router = &settings.client.router;
+    let may_ask = password.is_none() && io::stdin().is_terminal();
+    let first = client.log_in(user, password.as_deref());
+    let mut outcome = explained(client, first, router, FIRST_CONTACT_WITHIN, complain).await;
+    let mut tries = 0;
+    while may_ask && tries < TRIES && is_about_the_password(&outcome) {
+        if tries > 0 {
+            complain("wrong password");
+        }
+        tries += 1;
+        let question = format!("Password for {user}: ");
+        let answer = task::spawn_blocking(move || hidden::read(&question)).await?;
+        let password = match answer? {
+            Line::Text(line) => line.trim_end_matches(['\n', '\r']).to_owned(),
+            Line::End => break,
+            Line::Interrupted => return Ok(Ended::Refused(INTERRUPTED)),
+        };
+        let next = client.log_in(user, Some(&password));
+        outcome = explained(client, next, router, FIRST_CONTACT_WITHIN, complain).await;
+    }
+    let Err(error) = outcome else { return Ok(Ended::LoggedIn) };
+    let hint = match &settings.password_file {
+        _ if !matches!(error, ClientError::Refused { code: Code::PermissionDenied, .. }) => {
+            String::new()
+        }
+        Some(file) => format!(" (it was read from {})", file.display()),
+        None if may_ask => String::new(),
+        None => "; name a file that holds it on its first line, with --password-file FILE or the \
+                 variable TINYSNS_PASSWORD_FILE"
+            .to_owned(),
+    };
+    complain(&format!("cannot log in: {}{hint}", sanitise::line(&error.to_string())));
+    Ok(Ended::Refused(exit_code(&error)))
+}
+
+fn is_about_the_password<T>(outcome: &Result<T, ClientError>) -> bool {
+    matches!(outcome, Err(ClientError::Refused { code: Code::PermissionDenied, .. }))
+}
+
+/// Waits for `login`, and explains to `tell` why it takes its time. Where nobody at all is there to
+/// be asked it is given up sooner.
+async fn explained<T>(
+    client: &Client,
+    login: impl Future<Output = Result<T, ClientError>>,
+    router: &str,
+    patience: Duration,
+    tell: impl Fn(&str),
+) -> Result<(), ClientError> {
+    // It is large, and waited for in two places.
+    let mut login = Box::pin(login);
+    let mut is_explained = false;
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut login => return answer.map(drop),
+            reason = client.out_of_reach() => {
+                let limit = humantime::format_duration(patience);
+                tell(&format!("{reason}; trying for {limit} (Ctrl-C ends this)"));
+                is_explained = true;
+                tokio::select! {
+                    biased;
+                    answer = &mut login => return answer.map(drop),
+                    back = time::timeout(patience, client.within_reach()) => if back.is_err() {
+                        let reason = format!("{reason}; is this its address (--router HOST:PORT)?");
+                        return Err(ClientError::Unanswered { patience, reason });
+                    }
+                }
+            }
+            () = time::sleep(WAITING_NOTICE_AFTER), if !is_explained => {
+                is_explained = true;
+                tell(&format!("waiting for a server; the router is {router}"));
+            }
+        }
+    }
+}
+
+/// Which exit code tells of `error`.
+fn exit_code(error: &ClientError) -> u8 {
+    match error {
+        ClientError::Refused { .. } | ClientError::NotLoggedIn => REFUSED,
+        ClientError::Unanswered { .. }
+        | ClientError::Router { .. }
+        | ClientError::Address { .. } => UNAVAILABLE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::client::{
+        ClientOptions,
+        tests::{fake::Network, soon},
+    };
+
+    /// A login through the router at `address`, which tells `said` what a person would be told.
+    async fn log_in(
+        address: &str,
+        patience: Duration,
+        said: mpsc::UnboundedSender<String>,
+    ) -> Result<(), ClientError> {
+        let client = Client::connect(ClientOptions::new(address)).expect("an address");
+        let tell = |words: &str| said.send(words.to_owned()).expect("the test listens");
+        soon(explained(&client, client.log_in("u1", None), address, patience, tell)).await
+    }
+
+    /// An address at which nobody is.
+    fn nowhere(network: &Network) -> String {
+        let gone = network.start("router");
+        let address = gone.address();
+        gone.kill();
+        address
+    }
+
+    #[tokio::test]
+    async fn an_address_where_nobody_is_is_told_of_at_once_and_given_up_soon() {
+        let address = nowhere(&Network::default());
+        let (said, mut told) = mpsc::unbounded_channel();
+        let patience = Duration::from_millis(300);
+        let error = log_in(&address, patience, said).await.expect_err("nobody is there");
+        assert_eq!(exit_code(&error), UNAVAILABLE);
+        let words = error.to_string();
+        assert!(words.starts_with("no server has answered within 300ms: the router at"), "{words}");
+        assert!(words.contains(&address) && words.contains("--router"), "{words}");
+        let told = [told.recv().await.expect("told"), told.recv().await.unwrap_or_default()];
+        assert!(told[0].contains("refused") && told[0].contains("; trying for 300ms"), "{told:?}");
+        assert_eq!(told[1], "", "once");
+    }
+
+    #[tokio::test]
+    async fn a_router_that_comes_in_time_is_waited_for() {
+        let network = Network::default();
+        let address = nowhere(&network);
+        let server = network.start("server");
+        let (said, mut told) = mpsc::unbounded_channel();
+        let late = async {
+            told.recv().await.expect("told");
+            let router = network.start_at("router", &address);
+            router.name_available(&server, 1, &[&server]);
+            router
+        };
+        let patience = Duration::from_mins(1);
+        let (outcome, _router) = tokio::join!(log_in(&address, patience, said), late);
+        outcome.expect("logged in");
+    }
+}
