@@ -249,6 +249,7 @@ impl Hub {
         let leader = self.registry.available().and_then(Master::session);
         self.send_roster(|session| Some(session) == leader);
         self.roster_due.get_or_insert_with(|| Instant::now() + ROSTER_AFTER);
+        self.introduce_to_witness();
         let location = self.locate();
         self.location.send_if_modified(|published| {
             let changed = *published != location;
@@ -259,6 +260,14 @@ impl Hub {
             }
             changed
         });
+    }
+
+    /// The witness gets no roster, and stands where a master comes back, perhaps at a new address.
+    fn introduce_to_witness(&self) {
+        let Some(witness) = &*self.witness.borrow() else { return };
+        for (node, master) in self.registry.masters().iter().filter(|(_, master)| master.lives()) {
+            witness.peers().set_address(*node, master.hello.peer_address.clone());
+        }
     }
 
     fn send_roster(&self, to: impl Fn(SessionId) -> bool) {
