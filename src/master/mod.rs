@@ -21,7 +21,7 @@ use std::{process, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use futures::FutureExt as _;
 use openraft::metrics::RaftServerMetrics;
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::{Routes, interceptor::InterceptedService};
 use tonic_health::ServingStatus;
@@ -196,25 +196,60 @@ async fn leave(
 ) {
     /// What stays of the time limit for closing connections.
     const RESERVE: Duration = Duration::from_secs(2);
+    /// The router passes on what it is told within milliseconds, or is away.
+    const HEARD_WITHIN: Duration = Duration::from_millis(500);
     let own = node.id();
     let mut metrics = node.raft().server_metrics();
-    if needless(&metrics.borrow(), own) {
+    if is_single(&metrics.borrow(), own) {
         return;
     }
     tracing::info!(leads = node.leads(), "leaving");
     report.leaving();
-    tokio::select! {
-        left = metrics.wait_for(|now| needless(now, own)) => if left.is_ok() {
-            tracing::info!("left");
-        },
-        // Nobody will take over where all stop together.
-        _ = roster.wait_for(|roster| roster.received.is_some() && !roster.others_stay(own)) => {
-            tracing::info!("no other master stays");
+    let left = async {
+        // Also where its vote is not needed: the others would count on the return of one that died.
+        let heard = async { roster.wait_for(|now| now.leaves(own)).await.is_ok() };
+        let _router_is_away = timeout(HEARD_WITHIN, heard).await.is_err();
+        let mut needed = metrics.clone();
+        tokio::select! {
+            left = needed.wait_for(|now| needless(now, own)) => if left.is_ok() {
+                tracing::info!("left");
+            },
+            () = nobody_stays(own, &mut roster, &mut metrics) => {
+                tracing::info!("no other master stays");
+            }
         }
-        () = sleep(limit.saturating_sub(RESERVE)) => {
-            tracing::warn!("the cluster still counts on this master");
-        }
+    };
+    if timeout(limit.saturating_sub(RESERVE), left).await.is_err() {
+        tracing::warn!("the cluster still counts on this master");
     }
+}
+
+/// Returns when nobody will take over, as all stop together. A master that waits for its reboot will,
+/// later: this one, if it leads, first sees to it that the other will have a vote.
+async fn nobody_stays(
+    own: NodeId,
+    roster: &mut watch::Receiver<Roster>,
+    metrics: &mut watch::Receiver<RaftServerMetrics<NodeId, NodeInfo>>,
+) {
+    /// A leader looks ten times a second; who has been away for long gets no vote any more.
+    const COUNTED_ON_WITHIN: Duration = Duration::from_secs(1);
+    let stopping = roster.wait_for(|now| now.received.is_some() && !now.others_stay(own)).await;
+    let Ok(expected) = stopping.map(|now| now.expected_back(own)) else { return };
+    let leads = metrics.borrow().current_leader == Some(own);
+    if !leads || expected.is_empty() {
+        return;
+    }
+    let counted_on = metrics.wait_for(|now| {
+        match now.membership_config.membership().get_joint_config().as_slice() {
+            [voters] => !voters.is_disjoint(&expected),
+            _half_made => false,
+        }
+    });
+    let _in_vain = timeout(COUNTED_ON_WITHIN, counted_on).await;
+}
+
+fn is_single(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
+    now.membership_config.membership().voter_ids().eq([own])
 }
 
 /// Whether the others find a quorum, and a leader, when `own` stops: they have a leader, and it does
@@ -224,7 +259,7 @@ fn needless(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
     let voters: Vec<NodeId> = membership.voter_ids().collect();
     let masters = membership.nodes().filter(|(id, info)| !info.witness && voters.contains(id));
     let other_leads = now.current_leader.is_some_and(|id| id != own);
-    voters.len() < 2 || !voters.contains(&own) || (other_leads && masters.count() <= 2)
+    !voters.contains(&own) || (other_leads && masters.count() <= 2)
 }
 
 /// The name of the first of `tasks` to end. They are to last as long as the master does.

@@ -6,16 +6,20 @@
 //! A stream that breaks is opened again by the next call, or when the node is heard of again. What
 //! was unanswered then fails, and its caller decides.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::FutureExt as _;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
-use tonic::{Status, Streaming, transport::Channel};
+use tonic::{Code, Status, Streaming, transport::Channel};
 
 use super::passport::Passport;
 use crate::{
@@ -44,7 +48,23 @@ pub struct Link {
     client: Client,
     calls: mpsc::Sender<Outstanding>,
     heard_of: Arc<Notify>,
+    broken: Broken,
     _task: AbortOnDropHandle<()>,
+}
+
+/// Since when the stream is broken, or cannot be opened.
+#[derive(Clone, Default)]
+struct Broken(Arc<Mutex<Option<Instant>>>);
+
+impl Broken {
+    fn since(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, broken: bool) {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = broken.then(|| since.unwrap_or_else(Instant::now));
+    }
 }
 
 struct Outstanding {
@@ -64,14 +84,21 @@ impl Link {
             .max_encoding_message_size(MESSAGE_BYTES);
         let (calls, waiting) = mpsc::channel(CALLS_WAITING);
         let heard_of = Arc::new(Notify::new());
-        let task =
-            tokio::spawn(run(client.clone(), passport, node, waiting, Arc::clone(&heard_of)));
-        Ok(Self { address, client, calls, heard_of, _task: AbortOnDropHandle::new(task) })
+        let broken = Broken::default();
+        let carrier = Carrier { client: client.clone(), passport, node, broken: broken.clone() };
+        let task = tokio::spawn(carrier.run(waiting, Arc::clone(&heard_of)));
+        Ok(Self { address, client, calls, heard_of, broken, _task: AbortOnDropHandle::new(task) })
     }
 
     /// Where the node listens, host:port.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Since when the stream is broken; none while it is open, and before it was first opened. The
+    /// kernel tells at once when the other process dies, whether or not anybody calls it.
+    pub fn broken_since(&self) -> Option<Instant> {
+        self.broken.since()
     }
 
     /// For calls that need a stream of their own.
@@ -96,38 +123,47 @@ fn full() -> Status {
     Status::resource_exhausted("the node takes no more calls")
 }
 
-async fn run(
+/// What opens the stream, again and again.
+struct Carrier {
     client: Client,
     passport: Arc<Passport>,
     node: NodeId,
-    mut calls: mpsc::Receiver<Outstanding>,
-    heard_of: Arc<Notify>,
-) {
-    loop {
-        let first = tokio::select! {
-            call = calls.recv() => match call {
-                Some(call) => Some(call),
-                None => return,
-            },
-            () = heard_of.notified() => None,
-        };
-        let broken = match open(client.clone(), &passport, node).await {
-            Ok(stream) => {
-                let broken = stream.carry(first, &mut calls).await;
-                // What was heard while the stream was open is no reason to dial a node that died.
-                let _stale = heard_of.notified().now_or_never();
-                broken
-            }
-            Err(status) => {
-                if let Some(first) = first {
-                    // Whoever does not wait any more has counted it as failed already.
-                    let _gone = first.answer.send(Err(status.clone()));
+    broken: Broken,
+}
+
+impl Carrier {
+    async fn run(self, mut calls: mpsc::Receiver<Outstanding>, heard_of: Arc<Notify>) {
+        loop {
+            let first = tokio::select! {
+                call = calls.recv() => match call {
+                    Some(call) => Some(call),
+                    None => return,
+                },
+                () = heard_of.notified() => None,
+            };
+            let status = match open(self.client.clone(), &self.passport, self.node).await {
+                Ok(stream) => {
+                    self.broken.note(false);
+                    let status = stream.carry(first, &mut calls).await;
+                    // What was heard while the stream was open is no reason to dial a node that
+                    // died.
+                    let _stale = heard_of.notified().now_or_never();
+                    status
                 }
-                status
+                Err(status) => {
+                    if let Some(first) = first {
+                        // Whoever does not wait any more has counted it as failed already.
+                        let _gone = first.answer.send(Err(status.clone()));
+                    }
+                    status
+                }
+            };
+            if status.code() == Code::Unavailable {
+                self.broken.note(true);
             }
-        };
-        while let Ok(waiting) = calls.try_recv() {
-            let _gone = waiting.answer.send(Err(broken.clone()));
+            while let Ok(waiting) = calls.try_recv() {
+                let _gone = waiting.answer.send(Err(status.clone()));
+            }
         }
     }
 }

@@ -1,9 +1,18 @@
 //! Who takes part in votes: what the leader should change next. Pure.
 //!
-//! Voters are the living, caught-up masters, and the witness beside two masters or more. A dead
-//! node is demoted at once, so that the next death finds a quorum; one that is about to stop, even
-//! before it does, so that many may stop together; one that returns catches up as a learner first;
+//! Voters are the living masters that keep up, and the witness beside two masters or more. A dead
+//! node loses its vote, so that the next death finds a majority; so does one that is about to stop,
+//! before it stops, and one that falls far behind. One that returns catches up as a learner first;
 //! one that stays away is forgotten.
+//!
+//! Two rules keep more voters than those ([ADR 13](../../docs/adr/0013-two-copies-and-an-odd-number.md)):
+//! a second master stays while it is expected back, so that nothing is acknowledged on one disk
+//! only; and an even number is made odd by one that is dead or behind, since that never needs more
+//! answers than without it, and may need fewer returns.
+//!
+//! **Invariants.** Nothing is proposed that a majority of every part of the configuration, and of
+//! the next one, does not answer: it would lie in the log and take effect after the heal. No change
+//! drops half of the present voters or more.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +26,7 @@ pub enum Part {
     Absent,
     /// Receives the log.
     Learner,
-    /// Receives the log and votes.
+    /// Receives the log and votes, in at least one part of the configuration.
     Voter,
 }
 
@@ -28,12 +37,28 @@ pub enum Health {
     CaughtUp,
     /// Answers, and is behind.
     Behind,
+    /// Answers, and is so far behind that it cannot be counted on.
+    Lagging,
     /// Too early to tell: nothing is changed on this account.
     Unclear,
-    /// Does not answer.
+    /// Does not answer; it may just be rebooting.
     Dead,
+    /// Has not answered for longer than a reboot takes.
+    Away,
+    /// Has stopped on purpose, and has not come back as after a restart.
+    Left,
     /// Has not answered for so long that nobody waits for it any more, or was replaced.
     Gone,
+}
+
+impl Health {
+    fn answers(self) -> bool {
+        matches!(self, Self::CaughtUp | Self::Behind | Self::Lagging)
+    }
+
+    fn is_dead(self) -> bool {
+        matches!(self, Self::Dead | Self::Away | Self::Left | Self::Gone)
+    }
 }
 
 /// One node, as the leader sees it.
@@ -49,8 +74,21 @@ pub struct Observed {
     pub health: Health,
     /// Whether `info` differs from what the membership holds.
     pub moved: bool,
-    /// Whether it is about to stop.
+    /// Whether it is about to stop, or has stopped on purpose.
     pub leaving: bool,
+}
+
+/// The cluster, as its leader sees it.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The leader.
+    pub own: NodeId,
+    /// Who votes. More than one set is a change that is half made: a majority of each is needed.
+    pub parts: Vec<BTreeSet<NodeId>>,
+    /// Whether the newest change is committed; no other can begin before.
+    pub committed: bool,
+    /// All nodes, the leader among them.
+    pub nodes: Vec<Observed>,
 }
 
 /// A change of the membership.
@@ -66,178 +104,161 @@ pub enum Change {
     Forget(NodeId),
 }
 
-/// What the leader, `own`, should change first, if anything. `nodes` holds the leader too.
-pub fn plan(own: NodeId, nodes: &[Observed]) -> Option<Change> {
-    let current: BTreeSet<NodeId> =
-        nodes.iter().filter(|node| node.part == Part::Voter).map(|node| node.id).collect();
-    let voters = voters(own, nodes);
-    if voters != current {
-        return Some(Change::Voters(voters));
-    }
-    nodes.iter().find_map(|node| match (node.part, node.health) {
-        (Part::Absent, Health::CaughtUp | Health::Behind | Health::Unclear) => {
-            Some(Change::Add(node.id, node.info.clone()))
-        }
-        (Part::Learner, Health::Gone) => Some(Change::Forget(node.id)),
-        (Part::Learner | Part::Voter, _) if node.moved => {
-            Some(Change::Move(node.id, node.info.clone()))
-        }
-        _ => None,
-    })
-}
-
-/// How many of the living voters may die at once and leave a quorum that can go on without them.
-pub fn spare(nodes: &[Observed]) -> usize {
-    let voters = || nodes.iter().filter(|node| node.part == Part::Voter);
-    let living = voters().filter(|node| !matches!(node.health, Health::Dead | Health::Gone));
-    let quorum = voters().count() / 2 + 1;
-    living.count().saturating_sub(quorum)
-}
-
-fn voters(own: NodeId, nodes: &[Observed]) -> BTreeSet<NodeId> {
-    let votes = |node: &&Observed| match node.part {
-        _ if node.id == own => true,
-        Part::Absent => false,
-        Part::Learner => node.health == Health::CaughtUp && !node.leaving,
-        Part::Voter => !matches!(node.health, Health::Dead | Health::Gone),
+/// Those without whom there is no quorum: the voters that are not there, of every part of the
+/// configuration that has no majority without some of them. Empty where there is a quorum.
+pub fn awaited(parts: &[BTreeSet<NodeId>], is_there: impl Fn(NodeId) -> bool) -> BTreeSet<NodeId> {
+    let silent = |part: &&BTreeSet<NodeId>| {
+        let there = part.iter().filter(|id| is_there(**id)).count();
+        there <= part.len() / 2
     };
-    let (witnesses, mut masters): (Vec<_>, Vec<_>) =
-        nodes.iter().filter(votes).partition(|node| node.info.witness);
-    // Not the last two: when all stop, the cluster should not depend on the return of one.
-    let stay = masters.iter().filter(|node| node.id == own || !node.leaving).count();
-    let mut kept = 2_usize.saturating_sub(stay);
-    masters.retain(|node| {
-        let stays = node.id == own || !node.leaving;
-        let keep = stays || kept > 0;
-        if !stays && keep {
-            kept -= 1;
-        }
-        keep
-    });
-    // A witness never serves: beside a single master it could only hold that master up.
-    let witnesses = if masters.len() > 1 { witnesses } else { Vec::new() };
-    masters.into_iter().chain(witnesses).map(|node| node.id).collect()
+    parts.iter().filter(silent).flatten().copied().filter(|id| !is_there(*id)).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LEADER: NodeId = 1;
-    const WITNESS: NodeId = 9;
-
-    fn node(id: NodeId, part: Part, health: Health) -> Observed {
-        let info = NodeInfo { witness: id == WITNESS, ..NodeInfo::default() };
-        Observed { id, info, part, health, moved: false, leaving: false }
-    }
-
-    fn settled(id: NodeId) -> Observed {
-        node(id, Part::Voter, Health::CaughtUp)
-    }
-
-    fn planned_voters(nodes: &[Observed]) -> Option<Vec<NodeId>> {
-        match plan(LEADER, nodes) {
-            Some(Change::Voters(voters)) => Some(voters.into_iter().collect()),
-            _ => None,
+impl Observation {
+    /// What the leader should change first, if anything.
+    pub fn plan(&self) -> Option<Change> {
+        if !self.committed || !self.parts.iter().all(|part| self.is_answered_by(part)) {
+            return None;
         }
-    }
-
-    #[test]
-    fn every_death_takes_one_off_what_may_be_lost() {
-        for (masters, dead, spared) in
-            [(8, 0, 4), (8, 1, 3), (8, 2, 2), (8, 4, 0), (8, 5, 0), (4, 1, 1), (2, 0, 1), (2, 1, 0)]
-        {
-            let mut nodes: Vec<_> = (1..=masters).map(settled).collect();
-            nodes.push(settled(WITNESS));
-            nodes.push(node(10, Part::Learner, Health::CaughtUp));
-            for lost in nodes.iter_mut().take(dead) {
-                lost.health = Health::Dead;
+        let voters = self.voters();
+        // More than one part is a change that its leader did not finish, perhaps another leader.
+        let is_settled = matches!(self.parts.as_slice(), [part] if *part == voters);
+        if !is_settled && self.is_answered_by(&voters) {
+            return Some(Change::Voters(voters));
+        }
+        self.nodes.iter().find_map(|node| match (node.part, node.health) {
+            (Part::Absent, health) if !health.is_dead() => {
+                Some(Change::Add(node.id, node.info.clone()))
             }
-            assert_eq!(spare(&nodes), spared, "{dead} of {masters}");
+            (Part::Learner, Health::Gone) => Some(Change::Forget(node.id)),
+            (Part::Learner | Part::Voter, _) if node.moved => {
+                Some(Change::Move(node.id, node.info.clone()))
+            }
+            _ => None,
+        })
+    }
+
+    /// How many of the living voters may die at once and leave a quorum that can go on without
+    /// them.
+    pub fn spare(&self) -> usize {
+        let lives = |id: &NodeId| self.node(*id).is_some_and(|node| !node.health.is_dead());
+        let spare = |part: &BTreeSet<NodeId>| {
+            let living = part.iter().filter(|id| lives(id)).count();
+            living.saturating_sub(part.len() / 2 + 1)
+        };
+        self.parts.iter().map(spare).min().unwrap_or(0)
+    }
+
+    fn node(&self, id: NodeId) -> Option<&Observed> {
+        self.nodes.iter().find(|node| node.id == id)
+    }
+
+    /// Whether a majority of `voters` answers.
+    fn is_answered_by(&self, voters: &BTreeSet<NodeId>) -> bool {
+        let answers =
+            |id| id == self.own || self.node(id).is_some_and(|node| node.health.answers());
+        awaited(std::slice::from_ref(voters), answers).is_empty()
+    }
+
+    /// Who should vote, as far as one change may go.
+    fn voters(&self) -> BTreeSet<NodeId> {
+        let mut seats: Vec<&Observed> =
+            self.nodes.iter().filter(|node| self.deserves_a_vote(node)).collect();
+        let single = |seats: &[&Observed]| seats.iter().filter(|n| !n.info.witness).count() < 2;
+        if single(&seats) {
+            seats.extend(self.best(&seats, |node| self.as_second_master(node)));
+        }
+        if single(&seats) {
+            // A witness never serves: beside a single master it could only hold that master up.
+            seats.retain(|node| !node.info.witness);
+        } else if seats.len().is_multiple_of(2) {
+            seats.extend(self.best(&seats, as_odd_one));
+        }
+        self.without_a_landslide(seats.into_iter().map(|node| node.id).collect())
+    }
+
+    fn deserves_a_vote(&self, node: &Observed) -> bool {
+        let fares_well = match node.part {
+            Part::Absent => false,
+            Part::Learner => node.health == Health::CaughtUp,
+            Part::Voter => {
+                matches!(node.health, Health::CaughtUp | Health::Behind | Health::Unclear)
+            }
+        };
+        node.id == self.own || (fares_well && !node.leaving)
+    }
+
+    /// The node that is not in `seats` and has the lowest rank.
+    fn best(
+        &self,
+        seats: &[&Observed],
+        rank: impl Fn(&Observed) -> Option<u8>,
+    ) -> Option<&Observed> {
+        let is_seated = |node: &&Observed| seats.iter().any(|seat| seat.id == node.id);
+        let others = self.nodes.iter().filter(|node| !is_seated(node));
+        others
+            .filter_map(|node| Some((rank(node)?, node)))
+            .min_by_key(|(rank, _)| *rank)
+            .map(|(_, node)| node)
+    }
+
+    /// How well `node` serves as the second master beside a single one that is well. While a
+    /// master waits for its reboot, others may be stopped for good: then the vote goes to the one
+    /// that will be back.
+    fn as_second_master(&self, node: &Observed) -> Option<u8> {
+        if node.info.witness {
+            return None;
+        }
+        let masters = self.nodes.iter().filter(|n| n.part == Part::Voter && !n.info.witness);
+        let has_been_single = masters.count() < 2;
+        match (node.part, node.health, node.leaving) {
+            (Part::Absent, ..) | (_, Health::Left | Health::Gone, _) => None,
+            (Part::Learner, _, _) if has_been_single => None,
+            (Part::Learner, Health::Away, _) | (Part::Learner, _, true) => None,
+            (Part::Voter, Health::Away, false) => Some(5),
+            (Part::Voter, Health::Dead | Health::Away, true) => Some(6),
+            (Part::Voter, Health::Dead, false) => Some(1),
+            (Part::Learner, Health::Dead, false) => Some(3),
+            (Part::Learner, _, false) => Some(2),
+            (Part::Voter, _, false) => Some(0),
+            (Part::Voter, _, true) => Some(4),
         }
     }
 
-    #[test]
-    fn a_settled_cluster_is_left_alone() {
-        assert_eq!(plan(LEADER, &[settled(1), settled(2), settled(WITNESS)]), None);
-    }
-
-    #[test]
-    fn the_dead_are_demoted_at_once() {
-        let nodes = [settled(1), settled(2), node(3, Part::Voter, Health::Dead), settled(WITNESS)];
-        assert_eq!(planned_voters(&nodes), Some(vec![1, 2, WITNESS]));
-    }
-
-    #[test]
-    fn doubt_changes_nothing() {
-        for part in [Part::Voter, Part::Learner] {
-            let nodes = [settled(1), settled(2), node(3, part, Health::Unclear), settled(WITNESS)];
-            assert_eq!(plan(LEADER, &nodes), None, "{part:?}");
+    /// `voters`, and as many of the present ones more as it takes to drop less than half of them.
+    fn without_a_landslide(&self, mut voters: BTreeSet<NodeId>) -> BTreeSet<NodeId> {
+        let is_witness = |id: NodeId| self.node(id).is_some_and(|node| node.info.witness);
+        loop {
+            // That the witness does not vote beside a single master is nobody's death.
+            let alone = voters.len() == 1;
+            let too_many = self.parts.iter().any(|part| {
+                let dropped = part.difference(&voters).filter(|id| !(alone && is_witness(**id)));
+                let dropped = dropped.count();
+                dropped > 0 && dropped * 2 >= part.len()
+            });
+            let dropped = self
+                .nodes
+                .iter()
+                .filter(|node| node.part == Part::Voter && !voters.contains(&node.id));
+            let best =
+                dropped.min_by_key(|node| (node.health.is_dead(), node.health == Health::Lagging));
+            match best {
+                Some(best) if too_many => voters.insert(best.id),
+                _ => return voters,
+            };
         }
     }
+}
 
-    #[test]
-    fn a_returning_node_votes_only_when_it_has_caught_up() {
-        let behind = [settled(1), settled(2), node(3, Part::Learner, Health::Behind)];
-        assert_eq!(plan(LEADER, &behind), None);
-        let level = [settled(1), settled(2), node(3, Part::Learner, Health::CaughtUp)];
-        assert_eq!(planned_voters(&level), Some(vec![1, 2, 3]));
-    }
-
-    #[test]
-    fn the_last_master_votes_alone() {
-        let nodes = [settled(1), node(2, Part::Voter, Health::Dead), settled(WITNESS)];
-        assert_eq!(planned_voters(&nodes), Some(vec![1]));
-        let back = [
-            settled(1),
-            node(2, Part::Learner, Health::CaughtUp),
-            node(WITNESS, Part::Learner, Health::CaughtUp),
-        ];
-        assert_eq!(planned_voters(&back), Some(vec![1, 2, WITNESS]));
-    }
-
-    #[test]
-    fn newcomers_are_added_movers_noted_and_the_gone_forgotten() {
-        let change = |nodes: &[Observed]| plan(LEADER, nodes);
-        let newcomer = node(2, Part::Absent, Health::Unclear);
-        let info = newcomer.info.clone();
-        assert_eq!(change(&[settled(1), newcomer]), Some(Change::Add(2, info.clone())));
-        let mover = Observed { moved: true, ..settled(2) };
-        assert_eq!(change(&[settled(1), mover]), Some(Change::Move(2, info)));
-        let gone = node(2, Part::Learner, Health::Gone);
-        assert_eq!(change(&[settled(1), gone]), Some(Change::Forget(2)));
-        let dead_stranger = node(2, Part::Absent, Health::Dead);
-        assert_eq!(change(&[settled(1), dead_stranger]), None);
-    }
-
-    #[test]
-    fn those_about_to_stop_are_demoted_before_they_do_but_never_below_two_masters() {
-        let leaving = |id, part| Observed { leaving: true, ..node(id, part, Health::CaughtUp) };
-        let three_of_five = [
-            settled(1),
-            leaving(2, Part::Voter),
-            leaving(3, Part::Voter),
-            settled(4),
-            leaving(5, Part::Learner),
-            settled(WITNESS),
-        ];
-        assert_eq!(planned_voters(&three_of_five), Some(vec![1, 4, WITNESS]));
-        let all = [
-            Observed { leaving: true, ..settled(1) },
-            leaving(2, Part::Voter),
-            leaving(3, Part::Voter),
-            settled(WITNESS),
-        ];
-        assert_eq!(planned_voters(&all), Some(vec![1, 2, WITNESS]));
-    }
-
-    #[test]
-    fn voters_come_before_everything_else() {
-        let nodes = [
-            settled(1),
-            node(4, Part::Absent, Health::Unclear),
-            node(2, Part::Voter, Health::Dead),
-        ];
-        assert_eq!(planned_voters(&nodes), Some(vec![1]));
+/// How well a present voter that is not well makes an even number odd.
+fn as_odd_one(node: &Observed) -> Option<u8> {
+    match (node.part, node.health) {
+        _ if node.leaving => None,
+        (Part::Voter, Health::Lagging) => Some(0),
+        // A router is back sooner than a master.
+        (Part::Voter, Health::Dead | Health::Away) if node.info.witness => Some(1),
+        (Part::Voter, Health::Dead) => Some(2),
+        (Part::Voter, Health::Away) => Some(3),
+        _ => None,
     }
 }

@@ -15,6 +15,8 @@ pub mod link;
 pub mod log_store;
 pub mod mark;
 pub mod membership;
+#[cfg(test)]
+mod membership_tests;
 pub mod node;
 pub mod passport;
 pub mod peer_service;

@@ -81,7 +81,8 @@ struct State {
 pub struct Contact {
     /// The last answer.
     pub answered: Option<Instant>,
-    /// Since when nothing but connection failures came back; timeouts do not count.
+    /// Since when its connection is broken, or nothing but connection failures came back; timeouts
+    /// do not count.
     pub refused_since: Option<Instant>,
 }
 
@@ -111,7 +112,11 @@ impl Peers {
 
     /// What is known of `node`'s reachability.
     pub fn contact(&self, node: NodeId) -> Contact {
-        self.state().contacts.get(&node).copied().unwrap_or_default()
+        let state = self.state();
+        let contact = state.contacts.get(&node).copied().unwrap_or_default();
+        let broken_since = state.links.get(&node).and_then(|link| link.broken_since());
+        let failures = [contact.refused_since, broken_since];
+        Contact { refused_since: failures.into_iter().flatten().min(), ..contact }
     }
 
     /// Votes that this node asks for in the next moments are on the router's order.

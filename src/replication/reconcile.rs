@@ -1,5 +1,8 @@
 //! Keeps the membership true while this node leads: observes every node, asks
-//! [`plan`] what to change, changes it, and looks again.
+//! [what to change](Observation::plan), changes it, and looks again.
+//!
+//! A node is dead by this node's own evidence: its connection is broken, or it does not answer. What
+//! the router says of a node only makes that evidence count sooner.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     NodeInfo,
-    membership::{Change, Health, Observed, Part, plan, spare},
+    membership::{Change, Health, Observation, Observed, Part},
     node::Node,
     peers::Contact,
 };
@@ -27,10 +30,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const SILENT_FOR: Duration = Duration::from_secs(1);
 /// A node that refuses connections for this long is dead, also where the router has not said so.
 const REFUSED_FOR: Duration = Duration::from_millis(300);
+/// A node that the router has lost, too, is dead after so many heartbeats without an answer.
+const UNANSWERED_HEARTBEATS: u32 = 3;
+/// A master is not just rebooting any more: some of its reboots, by the usual delay.
+const REBORN_WITHIN: Duration = Duration::from_mins(2);
+/// Who has stopped on purpose and is not back by now was not restarted.
+const RESTARTED_WITHIN: Duration = Duration::from_mins(1);
 /// A node away for this long is forgotten; should it return, it joins as a newcomer.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 /// Entries that a caught-up node may be behind: what is under way.
 const NEARLY: u64 = 64;
+/// A voter that is further behind loses its vote until it is [`NEARLY`] level again. Well below
+/// what the logs keep (`node::ENTRIES_KEPT`), from which the witness must be able to give a master
+/// all that it lacks.
+const TOO_FAR: u64 = 1_000;
 /// How long a new leader leaves the membership as it is: the clients of the one before are waiting,
 /// and every change costs the nodes, and their disks, two more rounds.
 const CLIENTS_FIRST: Duration = Duration::from_millis(50);
@@ -67,12 +80,28 @@ impl Roster {
             *id != own && !listed.info.witness && !listed.down && !listed.leaving
         })
     }
+
+    /// The masters other than `own` that are lost, and have not left on purpose.
+    pub fn expected_back(&self, own: NodeId) -> BTreeSet<NodeId> {
+        let lost = |(id, listed): (&NodeId, &Listed)| {
+            let expected = listed.down && !listed.leaving && !listed.info.witness && *id != own;
+            expected.then_some(*id)
+        };
+        self.members.iter().filter_map(lost).collect()
+    }
+
+    /// Whether `own` is known to be about to stop.
+    pub fn leaves(&self, own: NodeId) -> bool {
+        self.members.get(&own).is_some_and(|listed| listed.leaving)
+    }
 }
 
 /// Runs until cancelled.
 pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: CancellationToken) {
     let mut metrics = node.raft().server_metrics();
+    let mut log = node.raft().data_metrics();
     let mut leading = Leading::default();
+    let mut committed = true;
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -82,6 +111,7 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
             () = cancelled.cancelled() => return,
             changed = roster.changed() => if changed.is_err() { return },
             changed = metrics.changed() => if changed.is_err() { return },
+            changed = log.changed(), if leads && !committed => if changed.is_err() { return },
             _ = ticks.tick(), if leads => {}
         }
         if !node.leads() {
@@ -89,23 +119,19 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
             continue;
         }
         let roster = roster.borrow_and_update().clone();
-        if leading.is_new() && is_settled(&node) && spare(&leading.observe(&node, &roster)) >= SPARE
-        {
+        let mut observation = leading.observe(&node, &roster);
+        if leading.is_new() && observation.parts.len() == 1 && observation.spare() >= SPARE {
             continue;
         }
-        while let Some(change) = plan(node.id(), &leading.observe(&node, &roster)) {
-            if !make(&node, change).await {
+        while let Some(change) = observation.plan() {
+            let made = make(&node, change).await;
+            observation = leading.observe(&node, &roster);
+            if !made {
                 break;
             }
         }
+        committed = observation.committed;
     }
-}
-
-/// Whether no change of the membership is half made.
-fn is_settled(node: &Node) -> bool {
-    let metrics = node.raft().metrics();
-    let metrics = metrics.borrow();
-    metrics.membership_config.membership().get_joint_config().len() == 1
 }
 
 /// What a leader remembers from look to look.
@@ -120,12 +146,13 @@ impl Leading {
         self.since.is_none_or(|since| since.elapsed() < CLIENTS_FIRST)
     }
 
-    fn observe(&mut self, node: &Node, roster: &Roster) -> Vec<Observed> {
+    fn observe(&mut self, node: &Node, roster: &Roster) -> Observation {
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
+        let heartbeat = Duration::from_millis(node.raft().config().heartbeat_interval);
         let metrics = node.raft().metrics().borrow().clone();
         let membership = metrics.membership_config.membership();
-        let voters: BTreeSet<NodeId> = membership.voter_ids().collect();
+        let parts = membership.get_joint_config().clone();
         let known: BTreeMap<NodeId, &NodeInfo> =
             membership.nodes().map(|(id, info)| (*id, info)).collect();
         let ids: BTreeSet<NodeId> = known.keys().chain(roster.members.keys()).copied().collect();
@@ -136,36 +163,47 @@ impl Leading {
             let Some(info) = listed.map(|listed| &listed.info).or(noted).cloned() else { continue };
             let part = match noted {
                 None => Part::Absent,
-                Some(_) if voters.contains(&id) => Part::Voter,
+                Some(_) if parts.iter().any(|part| part.contains(&id)) => Part::Voter,
                 Some(_) => Part::Learner,
             };
             let moved = noted.is_some_and(|noted| *noted != info);
+            let leaving = listed.is_some_and(|listed| listed.leaving);
             let health = if id == node.id() {
                 Health::CaughtUp
             } else if noted.is_none() {
                 newcomer(listed)
             } else {
-                let sight = Sight { contact: node.peers().contact(id), listed, roster, since, now };
-                let lag = lag(&metrics, id);
-                self.patience(id, sight.health(lag), replaced(id, &info, roster), now)
+                let contact = node.peers().contact(id);
+                let sight = Sight { contact, listed, roster, heartbeat, since, now };
+                match sight.health(lag(&metrics, id)) {
+                    _ if replaced(id, &info, roster) => Health::Gone,
+                    Health::Dead => away(self.away_for(id, now), leaving, info.witness),
+                    health => {
+                        self.away_since.remove(&id);
+                        health
+                    }
+                }
             };
-            let leaving = listed.is_some_and(|listed| listed.leaving);
             nodes.push(Observed { id, info, part, health, moved, leaving });
         }
-        nodes
+        let decided = metrics.membership_config.log_id().map(|id| id.index);
+        let committed = decided <= metrics.last_applied.map(|id| id.index);
+        Observation { own: node.id(), parts, committed, nodes }
     }
 
-    /// Turns a death that has lasted into a departure.
-    fn patience(&mut self, id: NodeId, health: Health, replaced: bool, now: Instant) -> Health {
-        if replaced {
-            return Health::Gone;
-        }
-        if health != Health::Dead {
-            self.away_since.remove(&id);
-            return health;
-        }
-        let away_since = *self.away_since.entry(id).or_insert(now);
-        if now - away_since > FORGOTTEN_AFTER { Health::Gone } else { Health::Dead }
+    fn away_for(&mut self, id: NodeId, now: Instant) -> Duration {
+        now - *self.away_since.entry(id).or_insert(now)
+    }
+}
+
+/// What becomes of a death that has lasted. The router, and with it the witness, is always expected
+/// back.
+fn away(lasted: Duration, leaving: bool, witness: bool) -> Health {
+    match lasted {
+        _ if lasted > FORGOTTEN_AFTER && !witness => Health::Gone,
+        _ if leaving && lasted > RESTARTED_WITHIN => Health::Left,
+        _ if lasted > REBORN_WITHIN => Health::Away,
+        _ => Health::Dead,
     }
 }
 
@@ -180,14 +218,11 @@ fn newcomer(listed: Option<&Listed>) -> Health {
     if listed.is_some_and(|listed| !listed.down) { Health::Unclear } else { Health::Dead }
 }
 
-/// How many entries `id` is behind the leader.
-fn lag(metrics: &RaftMetrics<NodeId, NodeInfo>, id: NodeId) -> u64 {
-    let matched = metrics
-        .replication
-        .as_ref()
-        .and_then(|replication| replication.get(&id).copied().flatten())
-        .map_or(0, |log_id| log_id.index);
-    metrics.last_log_index.unwrap_or(0).saturating_sub(matched)
+/// How many entries `id` is behind the leader; none while the leader has not found that out.
+fn lag(metrics: &RaftMetrics<NodeId, NodeInfo>, id: NodeId) -> Option<u64> {
+    let replication = metrics.replication.as_ref()?;
+    let matched = replication.get(&id).copied().flatten()?;
+    Some(metrics.last_log_index.unwrap_or(0).saturating_sub(matched.index))
 }
 
 /// All that the leader knows about one node's health.
@@ -195,26 +230,39 @@ struct Sight<'a> {
     contact: Contact,
     listed: Option<&'a Listed>,
     roster: &'a Roster,
+    heartbeat: Duration,
     /// Since when this node leads, and so has been sending heartbeats.
     since: Instant,
     now: Instant,
 }
 
 impl Sight<'_> {
-    fn health(&self, lag: u64) -> Health {
-        let heard = self.contact.answered.is_some_and(|at| self.now - at < SILENT_FOR);
+    fn health(&self, lag: Option<u64>) -> Health {
+        let silent_for =
+            self.now - self.contact.answered.map_or(self.since, |at| at.max(self.since));
+        let is_refused = self.contact.refused_since.is_some();
+        let refused_for = self.contact.refused_since.map(|since| self.now - since.max(self.since));
         // The router's word counts until the node itself has spoken later.
         let reported_down = self.listed.is_some_and(|listed| listed.down)
             && self.contact.answered < self.roster.received;
-        let refused =
-            self.contact.refused_since.is_some_and(|since| self.now - since > REFUSED_FOR);
-        if reported_down || refused {
+        let is_missed = is_refused || silent_for > self.heartbeat * UNANSWERED_HEARTBEATS;
+        if (reported_down && is_missed)
+            || refused_for.is_some_and(|time| time > REFUSED_FOR)
+            || silent_for > SILENT_FOR
+        {
             return Health::Dead;
         }
-        if heard && self.contact.refused_since.is_none() {
-            return if lag <= NEARLY { Health::CaughtUp } else { Health::Behind };
+        let heard = self.contact.answered.is_some_and(|at| self.now - at < SILENT_FOR);
+        if !heard || is_refused {
+            return Health::Unclear;
         }
-        if self.now - self.since > SILENT_FOR && !heard { Health::Dead } else { Health::Unclear }
+        match lag {
+            Some(..=NEARLY) => Health::CaughtUp,
+            Some(..=TOO_FAR) => Health::Behind,
+            // A new leader first has to find out.
+            None if self.now - self.since <= SILENT_FOR => Health::Behind,
+            _ => Health::Lagging,
+        }
     }
 }
 
@@ -255,30 +303,68 @@ mod tests {
 
     const BEGAN: Duration = Duration::from_mins(1);
 
+    const HEARTBEAT: Duration = Duration::from_millis(100);
+
     /// How a node fares that answered, was refused and was reported down so many milliseconds ago,
-    /// at a leader that has led for a minute.
+    /// and is so many entries behind, at a leader that has led for a minute.
     fn health(answered: Option<u64>, refused: Option<u64>, down: Option<u64>, lag: u64) -> Health {
+        sight(BEGAN, answered, refused, down, Some(lag))
+    }
+
+    /// The same for one that has led for `led`.
+    fn sight(
+        led: Duration,
+        answered: Option<u64>,
+        refused: Option<u64>,
+        down: Option<u64>,
+        lag: Option<u64>,
+    ) -> Health {
         let now = Instant::now() + BEGAN;
         let ago = |millis: u64| now - Duration::from_millis(millis);
         let contact = Contact { answered: answered.map(ago), refused_since: refused.map(ago) };
         let listed = Listed { info: NodeInfo::default(), down: down.is_some(), leaving: false };
-        let roster = Roster { received: down.map(ago), ..Roster::default() };
-        let since = now - BEGAN;
-        let sight = Sight { contact, listed: Some(&listed), roster: &roster, since, now };
-        sight.health(lag)
+        let roster = &Roster { received: down.map(ago), ..Roster::default() };
+        let (listed, heartbeat, since) = (Some(&listed), HEARTBEAT, now - led);
+        Sight { contact, listed, roster, heartbeat, since, now }.health(lag)
     }
 
     #[test]
-    fn who_answers_is_alive_and_caught_up_when_it_is_nearly_level() {
+    fn who_answers_is_alive_and_fares_by_how_far_it_is_behind() {
         assert_eq!(health(Some(100), None, None, NEARLY), Health::CaughtUp);
         assert_eq!(health(Some(100), None, None, NEARLY + 1), Health::Behind);
+        assert_eq!(health(Some(100), None, None, TOO_FAR), Health::Behind);
+        assert_eq!(health(Some(100), None, None, TOO_FAR + 1), Health::Lagging);
     }
 
     #[test]
-    fn the_routers_word_counts_at_once_until_the_node_has_spoken_later() {
-        assert_eq!(health(Some(20), None, Some(10), 0), Health::Dead);
-        assert_eq!(health(None, None, Some(10), 0), Health::Dead);
+    fn a_leader_that_does_not_know_yet_how_far_others_are_takes_no_vote_away() {
+        let led = |millis| sight(Duration::from_millis(millis), Some(10), None, None, None);
+        assert_eq!(led(20), Health::Behind);
+        assert_eq!(led(1_000), Health::Behind);
+        assert_eq!(led(1_001), Health::Lagging);
+    }
+
+    #[test]
+    fn the_routers_word_alone_is_no_death() {
+        assert_eq!(health(Some(20), None, Some(10), 0), Health::CaughtUp);
+        assert_eq!(health(Some(300), None, Some(10), 0), Health::CaughtUp);
+        let new = Duration::from_millis(300);
+        assert_eq!(sight(new, None, None, Some(10), None), Health::Unclear);
+    }
+
+    #[test]
+    fn the_routers_word_makes_own_evidence_count_at_once() {
+        assert_eq!(health(Some(20), Some(1), Some(10), 0), Health::Dead);
+        assert_eq!(health(Some(301), None, Some(10), 0), Health::Dead);
+        assert_eq!(health(None, Some(1), Some(10), 0), Health::Dead);
+        let new = Duration::from_millis(1);
+        assert_eq!(sight(new, None, Some(2), Some(1), None), Health::Dead);
+    }
+
+    #[test]
+    fn the_routers_word_counts_no_more_when_the_node_has_spoken_later() {
         assert_eq!(health(Some(10), None, Some(20), 0), Health::CaughtUp);
+        assert_eq!(health(Some(10), Some(5), Some(20), 0), Health::Unclear);
     }
 
     #[test]
@@ -290,11 +376,22 @@ mod tests {
     }
 
     #[test]
-    fn a_new_leader_waits_before_it_takes_silence_for_death() {
-        let now = Instant::now();
-        let roster = Roster::default();
-        let contact = Contact::default();
-        let sight = Sight { contact, listed: None, roster: &roster, since: now, now };
-        assert_eq!(sight.health(0), Health::Unclear);
+    fn a_new_leader_waits_before_it_takes_silence_or_an_old_failure_for_death() {
+        let new = Duration::ZERO;
+        assert_eq!(sight(new, None, None, None, None), Health::Unclear);
+        assert_eq!(sight(new, Some(60_000), None, None, None), Health::Unclear);
+        assert_eq!(sight(new, None, Some(60_000), None, None), Health::Unclear);
+    }
+
+    #[test]
+    fn a_death_that_lasts_becomes_a_departure_sooner_where_it_was_on_purpose() {
+        let after = |seconds, leaving| away(Duration::from_secs(seconds), leaving, false);
+        assert_eq!(after(60, false), Health::Dead);
+        assert_eq!(after(60, true), Health::Dead);
+        assert_eq!(after(61, true), Health::Left);
+        assert_eq!(after(121, false), Health::Away);
+        assert_eq!(after(601, false), Health::Gone);
+        assert_eq!(after(601, true), Health::Gone);
+        assert_eq!(away(Duration::from_secs(601), false, true), Health::Away);
     }
 }

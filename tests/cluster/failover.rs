@@ -8,7 +8,7 @@ use tinysns::client::{Cursor, MasterState};
 use super::{
     BINARY,
     load::{Writer, assert_posts},
-    processes::{Cluster, signal, voters},
+    processes::{Cluster, parent, signal, voters},
 };
 
 /// No master comes back while a test with this delay runs.
@@ -80,6 +80,42 @@ async fn a_planned_stop_of_the_available_server_is_not_noticed() {
     }
     let written = writer.finish().await;
     assert!(written.slowest < Duration::from_secs(20), "{written:?}");
+}
+
+#[tokio::test]
+async fn a_master_that_waits_for_its_reboot_takes_over_when_all_others_were_stopped_for_good() {
+    let mut cluster = Cluster::start(BINARY, 3, "3s").await;
+    let writer = Writer::start(&cluster, "writer").await;
+    writer.posts_more(10).await;
+    let stays = cluster.slave_pids()[0];
+    let crashed = cluster.master_pids().into_iter().find(|pid| parent(*pid) == Some(stays));
+    signal(crashed.expect("its master lives"), Signal::SIGKILL);
+    writer.posts_more(10).await;
+    cluster.stop_slaves(2);
+    let left = cluster.all_vote(1).await;
+    let serves = left.masters.iter().find(|master| Some(&master.name) == left.available.as_ref());
+    assert_eq!(serves.expect("listed").reboots, 1, "{left:?}");
+    writer.posts_more(10).await;
+    writer.finish().await;
+}
+
+#[tokio::test]
+async fn of_two_masters_killed_one_after_the_other_the_first_serves_again_without_the_second() {
+    let cluster = Cluster::start(BINARY, 2, "2s").await;
+    let writer = Writer::start(&cluster, "writer").await;
+    let first = cluster.available().await;
+    signal(first.pid, Signal::SIGKILL);
+    // What is acknowledged now is not on the first one's disk.
+    writer.posts_more(10).await;
+    let second = cluster.available().await;
+    assert_ne!(first.name, second.name);
+    signal(parent(second.pid).expect("its slave lives"), Signal::SIGKILL);
+    signal(second.pid, Signal::SIGKILL);
+    let serves =
+        |status: &tinysns::client::ClusterStatus| status.available.as_ref() == Some(&first.name);
+    cluster.until("the first one serves", serves).await;
+    writer.posts_more(10).await;
+    writer.finish().await;
 }
 
 #[tokio::test]

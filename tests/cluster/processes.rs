@@ -213,11 +213,12 @@ impl Cluster {
     }
 
     /// Waits until `count` masters take part, with the witness beside more than one, and one of
-    /// them is available.
+    /// them is available. Whether the witness votes beside a single one depends on whether another is
+    /// expected back.
     pub async fn all_vote(&self, count: usize) -> ClusterStatus {
         let what = format!("{count} masters vote, one of them available");
         let settled =
-            |status: &ClusterStatus| voters(status) == count && status.router.voter == (count > 1);
+            |status: &ClusterStatus| voters(status) == count && (status.router.voter || count == 1);
         self.until(&what, |status| status.available.is_some() && settled(status)).await
     }
 
@@ -241,6 +242,13 @@ pub fn voters(status: &ClusterStatus) -> usize {
 pub fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(pid.try_into().expect("a process id"));
     let _gone = kill(pid, signal);
+}
+
+/// The process that forked this one.
+pub fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program, in parentheses, and the state come before it.
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
 /// Whether a process is there.

@@ -10,7 +10,7 @@ use openraft::ServerState;
 use tempfile::TempDir;
 use tokio::{
     sync::watch,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_stream::Once;
 use tokio_util::sync::CancellationToken;
@@ -211,6 +211,18 @@ impl Member {
         timeout(DEADLINE, settled).await.expect("in time").expect("runs");
     }
 
+    /// Until this node, which leads, has found `other` out of reach for long enough to act on it.
+    pub async fn misses(&self, other: &Self) {
+        const LONG_ENOUGH: Duration = Duration::from_secs(1);
+        let missed = async {
+            let refused = || self.node.peers().contact(other.id()).refused_since;
+            while refused().is_none_or(|since| since.elapsed() < LONG_ENOUGH) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(DEADLINE, missed).await.expect("in time");
+    }
+
     /// Until this node has applied as much as `other`.
     pub async fn level_with(&self, other: &Self) {
         let index = other.node.raft().metrics().borrow().last_log_index;
@@ -252,7 +264,7 @@ pub async fn cluster_with(first: Member, masters: usize, witness: Member) -> (Ve
 }
 
 /// What is left of two masters and a witness: the leader is dead, and of the account "ann", which
-/// it made and acknowledged, only the witness knows.
+/// it made and acknowledged, only the witness knows. The master is at a new address.
 pub async fn only_the_witness_knows() -> (Member, Member) {
     let (mut masters, witness) = cluster(2).await;
     masters[1].cut();
@@ -261,10 +273,16 @@ pub async fn only_the_witness_knows() -> (Member, Member) {
     masters[0].kill().await;
     let mut master = masters.pop().expect("two were made");
     master.heal().await;
-    for (from, to) in [(&witness, &master), (&master, &witness)] {
-        from.node.peers().set_address(to.id(), to.info.peer_address.clone());
-    }
     (master, witness)
+}
+
+/// Tells each of `members` where the others are now, as a roster would.
+pub fn introduce(members: &[&Member]) {
+    for from in members {
+        for to in members.iter().filter(|to| to.id() != from.id()) {
+            from.node.peers().set_address(to.id(), to.info.peer_address.clone());
+        }
+    }
 }
 
 /// The roster that a router would publish.

@@ -6,7 +6,7 @@ use openraft::{
 };
 
 use super::{
-    cluster::{DEADLINE, Member, cluster, only_the_witness_knows},
+    cluster::{DEADLINE, Member, cluster, introduce, only_the_witness_knows},
     entries::{account, publish, view},
 };
 use crate::{
@@ -104,6 +104,7 @@ async fn a_false_alarm_costs_a_change_of_leaders_and_no_data() {
 #[tokio::test]
 async fn what_only_the_witness_has_of_a_dead_leader_it_hands_over() {
     let (master, witness) = only_the_witness_knows().await;
+    introduce(&[&master, &witness]);
 
     let own_vote = master.node.progress(0).await.term + 1;
     master.node.stand().await;

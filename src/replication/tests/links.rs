@@ -67,6 +67,22 @@ async fn a_call_to_a_node_that_is_gone_fails_at_once() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_is_noticed_though_nobody_calls() {
+    let member = Member::master("server-1").await;
+    let link = link(&member);
+    assert_eq!(link.broken_since(), None);
+    assert_eq!(is_granted(&link, 1).await, Ok(true));
+    assert_eq!(link.broken_since(), None);
+    member.cut();
+    let noticed = async {
+        while link.broken_since().is_none() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(DEADLINE, noticed).await.expect("in time");
+}
+
+#[tokio::test]
 async fn calls_to_a_node_that_hangs_do_not_pile_up_and_end() {
     let deaf = TcpListener::bind("127.0.0.1:0").await.expect("bound");
     let address = deaf.local_addr().expect("bound").to_string();

@@ -1,15 +1,22 @@
 //! The leader keeps the membership true.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
+use openraft::RaftMetrics;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    cluster::{CLUSTER, DEADLINE, Member, roster},
+    cluster::{CLUSTER, DEADLINE, Member, introduce, roster},
     entries::{account, view},
 };
-use crate::replication::reconcile::{self, Roster};
+use crate::{
+    domain::NodeId,
+    replication::{
+        NodeInfo,
+        reconcile::{self, Roster},
+    },
+};
 
 /// Masters of no cluster yet but for the first, which leads and keeps the membership by the
 /// returned roster.
@@ -37,7 +44,7 @@ async fn newcomers_on_the_roster_are_added_and_vote_once_they_have_caught_up() {
 }
 
 #[tokio::test]
-async fn a_dead_follower_is_demoted_the_last_master_votes_alone_and_who_returns_votes_again() {
+async fn a_dead_follower_is_demoted_but_not_the_second_of_two_and_who_returns_votes_again() {
     let (mut masters, witness, sender) = growing(3).await;
     masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
     let writes = masters[0].writes();
@@ -47,14 +54,14 @@ async fn a_dead_follower_is_demoted_the_last_master_votes_alone_and_who_returns_
     writes.submit(account("ann")).await.expect("written");
 
     masters[1].cut();
-    masters[0].votes(&[&masters[0]]).await;
+    masters[0].misses(&masters[1]).await;
     let written = timeout(Duration::from_secs(30), writes.submit(account("bob"))).await;
-    written.expect("alone, but not stuck").expect("written");
+    written.expect("with the witness").expect("written");
+    masters[0].votes(&[&masters[0], &masters[1], &witness]).await;
 
     masters[1].heal().await;
     masters[0].node.peers().set_address(masters[1].id(), masters[1].info.peer_address.clone());
     sender.send_replace(roster(masters.iter().chain([&witness])));
-    masters[0].votes(&[&masters[0], &masters[1], &witness]).await;
     masters[1].level_with(&masters[0]).await;
     assert_eq!(view(masters[1].state()).users(None, 9).expect("read").names.len(), 2);
 
@@ -66,6 +73,139 @@ async fn a_dead_follower_is_demoted_the_last_master_votes_alone_and_who_returns_
         noted.is_some_and(|info| info.peer_address == address)
     });
     timeout(DEADLINE, moved).await.expect("in time").expect("runs");
+
+    masters[2].heal().await;
+    masters[0].node.peers().set_address(masters[2].id(), masters[2].info.peer_address.clone());
+    sender.send_replace(roster(masters.iter().chain([&witness])));
+    masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
+}
+
+#[tokio::test]
+async fn what_the_last_of_two_masters_acknowledged_survives_the_loss_of_its_disk() {
+    let (mut masters, witness, _roster) = growing(2).await;
+    masters[0].votes(&[&masters[0], &masters[1], &witness]).await;
+    masters[1].level_with(&masters[0]).await;
+    masters[1].cut();
+    masters[0].misses(&masters[1]).await;
+    masters[0].writes().submit(account("ann")).await.expect("written");
+    masters[0].kill().await;
+
+    masters[1].heal().await;
+    introduce(&[&masters[1], &witness]);
+    witness.node.stand().await;
+    witness.leads().await;
+    masters[1].level_with(&witness).await;
+    masters[1].node.stand().await;
+    masters[1].leads().await;
+    masters[1].writes().submit(account("bob")).await.expect("written");
+    assert_eq!(view(masters[1].state()).users(None, 9).expect("read").names.len(), 2);
+}
+
+#[tokio::test]
+async fn a_change_that_was_half_made_is_finished_and_then_the_leader_may_be_lost() {
+    let (mut masters, witness, sender) = growing(3).await;
+    masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
+    masters[0].writes().submit(account("ann")).await.expect("written, after the last change");
+    masters[1].cut();
+    masters[2].cut();
+    masters[0].misses(&masters[1]).await;
+    masters[0].misses(&masters[2]).await;
+    // As a leader would that does not know yet that it reaches no majority.
+    let (raft, alone) = (masters[0].node.raft().clone(), BTreeSet::from([masters[0].id()]));
+    let shrinks = tokio::spawn(async move { raft.change_membership(alone, true).await });
+    let half_made = masters[0].node.raft().wait(Some(DEADLINE));
+    let two_parts = |now: &RaftMetrics<NodeId, NodeInfo>| {
+        now.membership_config.membership().get_joint_config().len() == 2
+    };
+    half_made.metrics(two_parts, "half made").await.expect("in time");
+    shrinks.abort();
+
+    masters[1].heal().await;
+    masters[2].heal().await;
+    introduce(&[&masters[0], &masters[1], &masters[2], &witness]);
+    sender.send_replace(roster(masters.iter().chain([&witness])));
+    masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
+    masters[0].writes().submit(account("bob")).await.expect("written");
+    for other in [&masters[1], &masters[2], &witness] {
+        other.level_with(&masters[0]).await;
+    }
+    masters[0].kill().await;
+    masters[1].node.stand().await;
+    masters[1].leads().await;
+    masters[1].writes().submit(account("cat")).await.expect("written");
+}
+
+#[tokio::test]
+async fn a_leader_that_reaches_no_majority_proposes_nothing() {
+    let (mut masters, witness, sender) = growing(3).await;
+    masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
+    let end = |leader: &Member| leader.node.raft().metrics().borrow().last_log_index;
+    let before = end(&masters[0]);
+    masters[1].cut();
+    masters[2].cut();
+    masters[0].misses(&masters[1]).await;
+    masters[0].misses(&masters[2]).await;
+    assert_eq!(end(&masters[0]), before, "it would take effect when they are back");
+
+    masters[2].heal().await;
+    introduce(&[&masters[0], &masters[2]]);
+    sender.send_replace(roster(masters.iter().chain([&witness])));
+    masters[0].votes(&[&masters[0], &masters[2], &witness]).await;
+}
+
+#[tokio::test]
+async fn a_roster_that_calls_healthy_nodes_down_takes_no_vote_away() {
+    let (masters, witness, sender) = growing(3).await;
+    let all = [&masters[0], &masters[1], &masters[2], &witness];
+    masters[0].votes(&all).await;
+    let voters: BTreeSet<NodeId> = all.iter().map(|member| member.id()).collect();
+    let mut metrics = masters[0].node.raft().metrics();
+    let demoted = tokio::spawn(async move {
+        let all_vote =
+            |parts: &[BTreeSet<NodeId>]| parts.iter().all(|part| part.is_superset(&voters));
+        let lost = metrics
+            .wait_for(|now| !all_vote(now.membership_config.membership().get_joint_config()));
+        lost.await.map(|now| now.membership_config.to_string())
+    });
+    let newcomer = Member::master("server-4").await;
+    let mut wrong = roster(masters.iter().chain([&witness, &newcomer]));
+    for other in &masters[1..] {
+        wrong.members.get_mut(&other.id()).expect("listed").down = true;
+    }
+    sender.send_replace(wrong);
+    // It comes after all that is done about the others.
+    masters[0].votes(&[all[0], all[1], all[2], all[3], &newcomer]).await;
+    assert!(!demoted.is_finished(), "{:?}", demoted.await);
+}
+
+#[tokio::test]
+async fn a_master_that_waits_for_its_reboot_serves_when_all_others_were_stopped_for_good() {
+    let (mut masters, witness, sender) = growing(3).await;
+    masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
+    masters[2].level_with(&masters[0]).await;
+    masters[2].cut();
+    masters[0].votes(&[&masters[0], &masters[1], &witness]).await;
+    masters[0].writes().submit(account("ann")).await.expect("written");
+    let mut stopping = roster(masters.iter().chain([&witness]));
+    for (place, master) in masters.iter().enumerate() {
+        let listed = stopping.members.get_mut(&master.id()).expect("listed");
+        listed.leaving = place < 2;
+        listed.down = place == 2;
+    }
+    sender.send_replace(stopping);
+    masters[0].votes(&[&masters[0], &masters[2], &witness]).await;
+    masters[0].kill().await;
+    masters[1].kill().await;
+
+    masters[2].heal().await;
+    introduce(&[&masters[2], &witness]);
+    witness.node.stand().await;
+    witness.leads().await;
+    masters[2].level_with(&witness).await;
+    masters[2].node.stand().await;
+    masters[2].leads().await;
+    masters[2].writes().submit(account("bob")).await.expect("written");
+    assert_eq!(view(masters[2].state()).users(None, 9).expect("read").names.len(), 2);
 }
 
 #[tokio::test]

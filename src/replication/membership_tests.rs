@@ -1,0 +1,461 @@
+//! Tables of what a leader changes next, and of what clusters of every size survive.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    NodeInfo,
+    membership::{Change, Health, Observation, Observed, Part, awaited},
+};
+use crate::domain::NodeId;
+
+const LEADER: NodeId = 1;
+const WITNESS: NodeId = 9;
+
+fn node(id: NodeId, part: Part, health: Health) -> Observed {
+    let info = NodeInfo { witness: id == WITNESS, ..NodeInfo::default() };
+    Observed { id, info, part, health, moved: false, leaving: false }
+}
+
+fn voter(id: NodeId, health: Health) -> Observed {
+    node(id, Part::Voter, health)
+}
+
+fn settled(id: NodeId) -> Observed {
+    voter(id, Health::CaughtUp)
+}
+
+fn leaving(node: Observed) -> Observed {
+    Observed { leaving: true, ..node }
+}
+
+fn set(ids: &[NodeId]) -> BTreeSet<NodeId> {
+    ids.iter().copied().collect()
+}
+
+/// What the leader sees when no change is half made.
+fn seen(nodes: &[Observed]) -> Observation {
+    let votes = nodes.iter().filter(|node| node.part == Part::Voter).map(|node| node.id);
+    Observation {
+        own: LEADER,
+        parts: vec![votes.collect()],
+        committed: true,
+        nodes: nodes.to_vec(),
+    }
+}
+
+fn plan(nodes: &[Observed]) -> Option<Change> {
+    seen(nodes).plan()
+}
+
+fn planned_voters(nodes: &[Observed]) -> Option<Vec<NodeId>> {
+    voters_of(plan(nodes))
+}
+
+fn voters_of(change: Option<Change>) -> Option<Vec<NodeId>> {
+    match change {
+        Some(Change::Voters(voters)) => Some(voters.into_iter().collect()),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_death_takes_one_off_what_may_be_lost() {
+    for (masters, dead, spared) in
+        [(8, 0, 4), (8, 1, 3), (8, 2, 2), (8, 4, 0), (8, 5, 0), (4, 1, 1), (2, 0, 1), (2, 1, 0)]
+    {
+        let mut nodes: Vec<_> = (1..=masters).map(settled).collect();
+        nodes.push(settled(WITNESS));
+        nodes.push(node(10, Part::Learner, Health::CaughtUp));
+        for lost in nodes.iter_mut().take(dead) {
+            lost.health = Health::Dead;
+        }
+        assert_eq!(seen(&nodes).spare(), spared, "{dead} of {masters}");
+    }
+    let half_made = Observation {
+        parts: vec![set(&[1, 2, WITNESS]), set(&[1])],
+        ..seen(&[settled(1), settled(2), settled(WITNESS)])
+    };
+    assert_eq!(half_made.spare(), 0, "of every part");
+}
+
+#[test]
+fn a_settled_cluster_is_left_alone() {
+    assert_eq!(plan(&[settled(1), settled(2), settled(WITNESS)]), None);
+    assert_eq!(plan(&[settled(1), settled(2), settled(3), settled(WITNESS)]), None);
+}
+
+#[test]
+fn the_dead_are_demoted_at_once() {
+    let nodes = [settled(1), settled(2), voter(3, Health::Dead), settled(WITNESS)];
+    assert_eq!(planned_voters(&nodes), Some(vec![1, 2, WITNESS]));
+}
+
+#[test]
+fn doubt_changes_nothing() {
+    for part in [Part::Voter, Part::Learner] {
+        let nodes = [settled(1), settled(2), node(3, part, Health::Unclear), settled(WITNESS)];
+        assert_eq!(plan(&nodes), None, "{part:?}");
+    }
+}
+
+#[test]
+fn a_returning_node_votes_only_when_it_has_caught_up() {
+    let behind = [settled(1), settled(2), node(3, Part::Learner, Health::Behind)];
+    assert_eq!(plan(&behind), None);
+    let level = [settled(1), settled(2), node(3, Part::Learner, Health::CaughtUp)];
+    assert_eq!(planned_voters(&level), Some(vec![1, 2, 3]));
+}
+
+#[test]
+fn a_voter_that_falls_far_behind_votes_again_when_it_is_nearly_level() {
+    let third = |part, health| [settled(1), settled(2), node(3, part, health), settled(WITNESS)];
+    assert_eq!(plan(&third(Part::Voter, Health::Behind)), None);
+    assert_eq!(planned_voters(&third(Part::Voter, Health::Lagging)), Some(vec![1, 2, WITNESS]));
+    assert_eq!(plan(&third(Part::Learner, Health::Lagging)), None);
+    assert_eq!(plan(&third(Part::Learner, Health::Behind)), None);
+    assert_eq!(planned_voters(&third(Part::Learner, Health::CaughtUp)), Some(vec![1, 2, 3, 9]));
+    // The witness likewise.
+    let slow = voter(WITNESS, Health::Lagging);
+    let three = [settled(1), settled(2), settled(3), slow.clone()];
+    assert_eq!(planned_voters(&three), Some(vec![1, 2, 3]));
+    // But not the second copy of everything, nor what makes the number odd.
+    assert_eq!(plan(&[settled(1), settled(2), slow]), None);
+    assert_eq!(plan(&[settled(1), voter(2, Health::Lagging), settled(WITNESS)]), None);
+}
+
+#[test]
+fn the_second_master_keeps_its_vote_while_it_is_expected_back() {
+    for health in [Health::Dead, Health::Away] {
+        assert_eq!(plan(&[settled(1), voter(2, health), settled(WITNESS)]), None);
+    }
+    for health in [Health::Left, Health::Gone] {
+        let nodes = [settled(1), voter(2, health), settled(WITNESS)];
+        assert_eq!(planned_voters(&nodes), Some(vec![1]), "{health:?}");
+    }
+    let restarting = leaving(voter(2, Health::Dead));
+    assert_eq!(plan(&[settled(1), restarting, settled(WITNESS)]), None);
+}
+
+#[test]
+fn a_single_master_votes_alone_until_a_second_has_caught_up() {
+    let witness = || node(WITNESS, Part::Learner, Health::CaughtUp);
+    for health in [Health::Behind, Health::Unclear, Health::Dead] {
+        assert_eq!(plan(&[settled(1), node(2, Part::Learner, health), witness()]), None);
+    }
+    let level = [settled(1), node(2, Part::Learner, Health::CaughtUp), witness()];
+    assert_eq!(planned_voters(&level), Some(vec![1, 2, WITNESS]));
+}
+
+#[test]
+fn whoever_of_the_dead_comes_back_first_takes_the_seat_of_one_that_does_not() {
+    let third = node(3, Part::Learner, Health::CaughtUp);
+    let nodes = [settled(1), voter(2, Health::Dead), third, settled(WITNESS)];
+    assert_eq!(planned_voters(&nodes), Some(vec![1, 3, WITNESS]));
+}
+
+#[test]
+fn an_even_number_keeps_a_dead_voter_since_it_costs_no_answer() {
+    let dead = |id| voter(id, Health::Dead);
+    assert_eq!(plan(&[settled(1), settled(2), settled(3), dead(4), settled(WITNESS)]), None);
+    // The router is away.
+    assert_eq!(plan(&[settled(1), settled(2), dead(3)]), None);
+    assert_eq!(plan(&[settled(1), settled(2), dead(WITNESS)]), None);
+    let two = [settled(1), settled(2), dead(3), dead(4), settled(WITNESS)];
+    assert_eq!(planned_voters(&two), Some(vec![1, 2, WITNESS]));
+    let router_too = [settled(1), settled(2), settled(3), settled(4), dead(5), dead(WITNESS)];
+    assert_eq!(planned_voters(&router_too), Some(vec![1, 2, 3, 4, WITNESS]));
+}
+
+#[test]
+fn newcomers_are_added_movers_noted_and_the_gone_forgotten() {
+    let newcomer = node(2, Part::Absent, Health::Unclear);
+    let info = newcomer.info.clone();
+    assert_eq!(plan(&[settled(1), newcomer]), Some(Change::Add(2, info.clone())));
+    let mover = Observed { moved: true, ..settled(2) };
+    assert_eq!(plan(&[settled(1), mover]), Some(Change::Move(2, info)));
+    let gone = node(2, Part::Learner, Health::Gone);
+    assert_eq!(plan(&[settled(1), gone]), Some(Change::Forget(2)));
+    let left = node(2, Part::Learner, Health::Left);
+    assert_eq!(plan(&[settled(1), left]), None, "it may be started again");
+    let dead_stranger = node(2, Part::Absent, Health::Dead);
+    assert_eq!(plan(&[settled(1), dead_stranger]), None);
+}
+
+#[test]
+fn those_about_to_stop_are_demoted_before_they_do_but_never_below_two_masters() {
+    let three_of_five = [
+        settled(1),
+        leaving(settled(2)),
+        leaving(settled(3)),
+        settled(4),
+        leaving(node(5, Part::Learner, Health::CaughtUp)),
+        settled(WITNESS),
+    ];
+    assert_eq!(planned_voters(&three_of_five), Some(vec![1, 4, WITNESS]));
+    let all = [leaving(settled(1)), leaving(settled(2)), leaving(settled(3)), settled(WITNESS)];
+    assert_eq!(planned_voters(&all), Some(vec![1, 2, WITNESS]));
+    let one_of_four = [settled(1), settled(2), settled(3), leaving(settled(4)), settled(WITNESS)];
+    assert_eq!(planned_voters(&one_of_four), Some(vec![1, 2, 3, WITNESS]));
+}
+
+#[test]
+fn a_master_that_waits_for_its_reboot_is_counted_on_rather_than_those_that_stop() {
+    let crashed = node(3, Part::Learner, Health::Dead);
+    // Both others are stopped for good, among them the leader.
+    let nodes = [leaving(settled(1)), leaving(settled(2)), crashed.clone(), settled(WITNESS)];
+    assert_eq!(planned_voters(&nodes), Some(vec![1, 3, WITNESS]));
+    // One of them is.
+    let nodes = [settled(1), leaving(settled(2)), crashed, settled(WITNESS)];
+    assert_eq!(planned_voters(&nodes), Some(vec![1, 3, WITNESS]));
+    // Not one that has been away for longer, or has stopped on purpose itself.
+    let long_away = node(3, Part::Learner, Health::Away);
+    let stopped = leaving(node(3, Part::Learner, Health::Dead));
+    for other in [long_away, stopped] {
+        let nodes = [settled(1), leaving(settled(2)), other, settled(WITNESS)];
+        assert_eq!(planned_voters(&nodes), None);
+    }
+}
+
+#[test]
+fn voters_come_before_everything_else() {
+    let stranger = node(4, Part::Absent, Health::Unclear);
+    let nodes = [settled(1), settled(2), settled(WITNESS), stranger, voter(3, Health::Dead)];
+    assert_eq!(planned_voters(&nodes), Some(vec![1, 2, WITNESS]));
+}
+
+#[test]
+fn a_change_that_is_half_made_is_finished() {
+    let well = [settled(1), settled(2), settled(3), settled(WITNESS)];
+    let half_made = |nodes: &[Observed], parts: &[&[NodeId]]| {
+        let parts = parts.iter().map(|part| set(part)).collect();
+        Observation { parts, ..seen(nodes) }.plan()
+    };
+    let all = &[1, 2, 3, WITNESS];
+    let finished = Some(vec![1, 2, 3, WITNESS]);
+    assert_eq!(voters_of(half_made(&well, &[all, &[1]])), finished, "back, as all have returned");
+    assert_eq!(voters_of(half_made(&well, &[&[1], all])), finished, "forward");
+    assert_eq!(voters_of(half_made(&well, &[all, &[1, 2, WITNESS]])), finished);
+    let mut one_dead = well.clone();
+    one_dead[2].health = Health::Dead;
+    let planned = half_made(&one_dead, &[all, &[1]]);
+    assert_eq!(voters_of(planned), Some(vec![1, 2, WITNESS]));
+    one_dead[1].health = Health::Dead;
+    assert_eq!(half_made(&one_dead, &[all, &[1]]), None, "the larger part has no majority");
+    assert_eq!(half_made(&one_dead, &[&[1], all]), None);
+}
+
+#[test]
+fn nothing_is_proposed_that_a_majority_does_not_answer() {
+    let stranger = || node(5, Part::Absent, Health::Unclear);
+    for silent in [Health::Dead, Health::Unclear, Health::Away, Health::Gone] {
+        let nodes = [settled(1), voter(2, silent), voter(3, silent), settled(WITNESS), stranger()];
+        assert_eq!(plan(&nodes), None, "{silent:?}");
+    }
+    // Nor what the next voters would not answer: the old ones are there, and they are enough.
+    let returned = node(3, Part::Learner, Health::CaughtUp);
+    let nodes = [settled(1), settled(2), returned, voter(WITNESS, Health::Dead)];
+    assert_eq!(planned_voters(&nodes), Some(vec![1, 2, 3]));
+    let uncommitted = Observation {
+        committed: false,
+        ..seen(&[settled(1), settled(2), voter(3, Health::Dead), settled(WITNESS)])
+    };
+    assert_eq!(uncommitted.plan(), None, "one change after the other");
+}
+
+#[test]
+fn less_than_half_of_the_voters_lose_their_vote_at_once() {
+    let mut nodes: Vec<_> = (1..=8).map(settled).collect();
+    nodes.push(settled(WITNESS));
+    for node in &mut nodes[2..8] {
+        node.leaving = true;
+    }
+    let mut sizes = vec![nodes.len()];
+    while let Some(voters) = planned_voters(&nodes) {
+        sizes.push(voters.len());
+        nodes.retain(|node| voters.contains(&node.id));
+    }
+    assert_eq!(sizes, [9, 5, 3]);
+    // The dead and the slow first.
+    let mut nodes: Vec<_> = (1..=5).map(settled).collect();
+    nodes[1].health = Health::Lagging;
+    nodes[2].leaving = true;
+    nodes[3].health = Health::Dead;
+    nodes.push(settled(6));
+    assert_eq!(planned_voters(&nodes), Some(vec![1, 3, 5, 6]));
+}
+
+#[test]
+fn those_whom_a_quorum_waits_for_are_the_missing_of_the_parts_that_have_none() {
+    let parts = [set(&[1, 2, 3, WITNESS]), set(&[1])];
+    let among = |there: &'static [NodeId]| move |id| there.contains(&id);
+    assert_eq!(awaited(&parts, among(&[1, 2, WITNESS])), set(&[]));
+    assert_eq!(awaited(&parts, among(&[1, WITNESS])), set(&[2, 3]));
+    assert_eq!(awaited(&parts, among(&[2, 3, WITNESS])), set(&[1]));
+    assert_eq!(awaited(&parts[..1], among(&[2, 3, WITNESS])), set(&[]));
+}
+
+/// A cluster of masters that were started together, and a router: who is alive, and who votes. A
+/// leader changes the membership as it plans to, in the moment when it can.
+#[derive(Clone)]
+struct Cluster {
+    alive: BTreeMap<NodeId, bool>,
+    voters: BTreeSet<NodeId>,
+}
+
+impl Cluster {
+    fn of(masters: u64, router: bool) -> Self {
+        let mut cluster =
+            Self { alive: (1..=masters).map(|id| (id, true)).collect(), voters: set(&[1]) };
+        cluster.alive.insert(WITNESS, true);
+        cluster.settle();
+        if !router {
+            cluster.kill(&[WITNESS]);
+        }
+        cluster
+    }
+
+    fn kill(&mut self, nodes: &[NodeId]) {
+        self.alive.extend(nodes.iter().map(|id| (*id, false)));
+        self.settle();
+    }
+
+    fn revive(&mut self, node: NodeId) {
+        self.alive.insert(node, true);
+        self.settle();
+    }
+
+    fn masters(&self) -> Vec<NodeId> {
+        self.alive
+            .iter()
+            .filter(|(id, lives)| **id != WITNESS && **lives)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// The master that serves: one with a vote, where a quorum lives. That it has what it needs is
+    /// what the votes are for; the witness hands over what it alone has.
+    fn leader(&self) -> Option<NodeId> {
+        let quorum = awaited(std::slice::from_ref(&self.voters), |id| self.alive[&id]).is_empty();
+        self.masters().into_iter().find(|id| quorum && self.voters.contains(id))
+    }
+
+    /// On how many disks an acknowledged post is, at least.
+    fn copies(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+
+    fn settle(&mut self) {
+        while let Some(own) = self.leader() {
+            let observed = |(id, lives): (&NodeId, &bool)| {
+                let part = if self.voters.contains(id) { Part::Voter } else { Part::Learner };
+                node(*id, part, if *lives { Health::CaughtUp } else { Health::Dead })
+            };
+            let nodes = self.alive.iter().map(observed).collect();
+            let parts = vec![self.voters.clone()];
+            match (Observation { own, parts, committed: true, nodes }).plan() {
+                Some(Change::Voters(voters)) => self.voters = voters,
+                None => return,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Whether it goes on, whichever `count` masters die at once.
+    fn survives_at_once(&self, count: usize) -> bool {
+        let masters = self.masters();
+        (0..1_u32 << masters.len()).filter(|dead| dead.count_ones() as usize == count).all(|dead| {
+            let dies = |(place, id): (usize, &NodeId)| (dead >> place & 1 == 1).then_some(*id);
+            let dead: Vec<_> = masters.iter().enumerate().filter_map(dies).collect();
+            let mut after = self.clone();
+            after.kill(&dead);
+            after.leader().is_some()
+        })
+    }
+
+    /// How many masters are left when the last one serves, where the server dies again and again.
+    fn serves_down_to(&self) -> usize {
+        let mut cluster = self.clone();
+        let mut left = 0;
+        while let Some(leader) = cluster.leader() {
+            left = cluster.masters().len();
+            cluster.kill(&[leader]);
+        }
+        left
+    }
+}
+
+/// The table of ADR 13: masters, whether the router is there, on how many disks an acknowledged
+/// post is at least, how many masters may die at once, and down to how many one after another.
+#[test]
+fn what_clusters_of_every_size_survive() {
+    for (masters, router, copies, at_once, down_to) in [
+        (1, true, 1, 0, 1),
+        (1, false, 1, 0, 1),
+        (2, true, 2, 1, 1),
+        (2, false, 2, 0, 2),
+        (3, true, 3, 1, 1),
+        (3, false, 2, 1, 2),
+        (5, true, 4, 2, 1),
+        (5, false, 3, 2, 2),
+        (8, true, 5, 4, 1),
+        (8, false, 5, 3, 2),
+    ] {
+        let row = format!("{masters} masters, router: {router}");
+        let cluster = Cluster::of(masters, router);
+        assert!(cluster.leader().is_some(), "{row}");
+        assert_eq!(cluster.copies(), copies, "{row}");
+        assert!(cluster.survives_at_once(at_once), "{row}");
+        assert!(!cluster.survives_at_once(at_once + 1), "{row}");
+        assert_eq!(cluster.serves_down_to(), down_to, "{row}");
+    }
+}
+
+#[test]
+fn with_the_router_and_a_second_master_expected_no_post_is_on_one_disk() {
+    for masters in [2, 3, 5, 8] {
+        let mut cluster = Cluster::of(masters, true);
+        while let Some(leader) = cluster.leader() {
+            assert!(cluster.copies() >= 2, "{masters} masters: {:?}", cluster.voters);
+            cluster.kill(&[leader]);
+        }
+        // They were killed in the order of their ids: either of the last two is enough.
+        for (node, enough) in (1..=masters).map(|id| (id, id + 1 >= masters)) {
+            let mut after = cluster.clone();
+            after.revive(node);
+            assert_eq!(after.leader().is_some(), enough, "{masters} masters, {node} is back");
+        }
+    }
+}
+
+#[test]
+fn the_last_of_two_masters_waits_for_the_router_or_the_other_whichever_is_back_first() {
+    let mut cluster = Cluster::of(2, true);
+    cluster.kill(&[1]);
+    assert_eq!(cluster.leader(), Some(2));
+    cluster.kill(&[WITNESS]);
+    assert_eq!(cluster.leader(), None);
+    for back in [1, WITNESS] {
+        let mut after = cluster.clone();
+        after.revive(back);
+        assert!(after.leader().is_some(), "{back}");
+    }
+}
+
+#[test]
+fn whoever_returns_votes_again_and_the_cluster_is_as_before() {
+    for masters in [2, 3, 5, 8] {
+        let before = Cluster::of(masters, true);
+        let mut cluster = before.clone();
+        for _ in 1..masters {
+            let leader = cluster.leader().expect("serves down to one");
+            cluster.kill(&[leader]);
+        }
+        for back in 1..=masters {
+            cluster.revive(back);
+        }
+        assert_eq!(cluster.voters, before.voters);
+        cluster.kill(&[WITNESS]);
+        cluster.revive(WITNESS);
+        assert_eq!(cluster.voters, before.voters, "the router was away");
+    }
+}
