@@ -18,6 +18,7 @@ use tracing::error;
 use crate::{
     documents, envelope,
     host::{disk::DirectoryError, net::ListenError},
+    replication::node::StartError,
     settings::{
         HealthcheckSettings, Key, Kind, Layers, LogSettings, MasterSettings, Refusal, Role,
         RouterSettings, SlaveSettings, StatusSettings, TerminalSettings,
@@ -89,7 +90,8 @@ impl Stop {
 }
 
 /// Logs why a node ended, if it failed, and says with what code to exit: 64 when a setting cannot
-/// be used as things are (a port in use, a data directory that cannot be written), else 1.
+/// be used as things are (a port in use, a data directory that cannot be written, a log that is
+/// damaged), else 1.
 pub fn ended(outcome: anyhow::Result<()>) -> u8 {
     let Err(error) = outcome else { return 0 };
     error!(error = in_words(&error), "ended by an error");
@@ -97,13 +99,14 @@ pub fn ended(outcome: anyhow::Result<()>) -> u8 {
     if refused { REFUSED } else { 1 }
 }
 
-/// Whether a setting cannot be used as things are.
+/// Whether a setting cannot be used as things are, or a file is damaged that nobody else has.
 fn is_a_refusal(cause: &(dyn Error + 'static)) -> bool {
     let of_another_version =
         || envelope::Error::within(cause).is_some_and(envelope::Error::is_another_version);
     cause.is::<ListenError>()
         || cause.is::<SlotError>()
         || cause.is::<DirectoryError>()
+        || cause.downcast_ref().is_some_and(StartError::is_refusal)
         || of_another_version()
 }
 

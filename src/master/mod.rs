@@ -5,6 +5,7 @@
 //! - [`kinship`]: the cluster of the slots beside this one
 //! - [`api`]: the public API; [`sessions`] and [`passwords`] say who calls
 //! - [`delivery`]: live timelines
+//! - [`repair`]: a state that was lost is fetched from the others before anything begins
 //! - [`founding`]: what the first leader writes before anyone can log in
 
 pub mod api;
@@ -13,6 +14,7 @@ pub mod founding;
 pub mod kinship;
 pub mod location;
 pub mod passwords;
+pub mod repair;
 pub mod reporter;
 pub mod sessions;
 
@@ -39,7 +41,8 @@ use crate::{
     replication::{
         NodeInfo,
         link::MESSAGE_BYTES,
-        node::Node,
+        log_store::LogStore,
+        node::{LOG_FILE, Node, StartError},
         peer_service::PeerServer,
         reads::Reads,
         reconcile::{self, Roster},
@@ -80,9 +83,14 @@ pub async fn run(
         Applied::Events(events) => deliver.dispatch(events),
         Applied::Replaced => deliver.close_all(),
     });
+    let mut log = LogStore::open(&berth.directory.join(LOG_FILE)).map_err(StartError::from)?;
+    tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        fit = repair::run(&settings, &berth, &mut log, &info) => fit?,
+    }
+    let slot = &berth.directory;
     let (node, state) =
-        Node::start_master(&berth.directory, &settings.secret, settings.consensus, observer)
-            .await?;
+        Node::start_master_over(log, slot, &settings.secret, settings.consensus, observer).await?;
     tracing::info!(
         name = %info.name, node = node.id(), address = %info.client_address, pid = process::id(),
         reboots = berth.reboots, "master is up"

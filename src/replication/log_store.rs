@@ -12,7 +12,7 @@
 //! forgot its votes must not go on under its old id.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fmt::Debug,
     io,
     ops::{Bound, RangeBounds},
@@ -33,14 +33,14 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::{
-    Consensus, Entry, LogId, StorageError, StoredMembership, Vote,
+    Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, Vote,
     durability::{self, Answered, Appending, Durable, Extent, WriterGone},
     mark, storage_error,
 };
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
-    host::{disk, random},
+    host::{disk, random, trouble::Trouble},
 };
 
 const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
@@ -50,6 +50,8 @@ const PURGED: &str = "purged";
 const NODE_ID: &str = "node_id";
 const CLUSTER_ID: &str = "cluster_id";
 const CHECKPOINT: &str = "checkpoint";
+/// The newest membership among the entries that were ever appended.
+const MEMBERS: &str = "members";
 
 /// Entries kept in memory: enough for followers that are a few round trips behind.
 const RECENT_ENTRIES: usize = 256;
@@ -76,10 +78,20 @@ struct Queue {
 
 /// The log's file could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use the log {path}: {source}{}", mark::way_out(.source))]
+#[error("cannot use the log {path}: {source}; {}", .trouble.way_out_of_a_log())]
 pub struct OpenError {
     path: String,
     source: redb::Error,
+    /// What is the matter with it.
+    pub trouble: Trouble,
+}
+
+impl OpenError {
+    /// What `source` means for the log at `path`.
+    pub fn new(path: &Path, source: redb::Error) -> Self {
+        let trouble = Trouble::of(&source);
+        Self { path: path.display().to_string(), source, trouble }
+    }
 }
 
 /// How far a witness has counted, and the membership then.
@@ -98,7 +110,7 @@ struct Job {
 impl LogStore {
     /// Opens or makes the log at `path`; a new one gets a new node id.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |source: redb::Error| OpenError { path: path.display().to_string(), source };
+        let failed = |source: redb::Error| OpenError::new(path, source);
         let database = disk::open(path).map_err(|error| failed(error.into()))?;
         Self::over(database).map_err(failed)
     }
@@ -145,6 +157,33 @@ impl LogStore {
     /// Keeps the witness's position.
     pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), redb::Error> {
         self.save_fact(CHECKPOINT, envelope::seal(Kind::Checkpoint, checkpoint)).await
+    }
+
+    /// The nodes of the newest membership that was ever appended, committed or not.
+    pub fn members(&self) -> Result<Option<BTreeMap<NodeId, NodeInfo>>, redb::Error> {
+        let membership: Option<StoredMembership> = self.fact(MEMBERS, Kind::Membership)?;
+        let nodes = |known: StoredMembership| {
+            known.membership().nodes().map(|(id, info)| (*id, info.clone())).collect()
+        };
+        Ok(membership.map(nodes))
+    }
+
+    /// Up to where the entries are gone.
+    pub fn purged(&self) -> Result<Option<LogId>, redb::Error> {
+        purged(&self.database)
+    }
+
+    /// Cuts off what contradicts `applied`, which is committed: before this node starts with a state
+    /// that reaches as far.
+    pub async fn agree_with(&mut self, applied: LogId) -> Result<(), redb::Error> {
+        let own = self.read(applied.index, applied.index + 1, usize::MAX)?;
+        match own.first().map(|entry| entry.log_id) {
+            Some(own) if own != applied => {
+                let failed = |error| redb::Error::Io(io::Error::other(error));
+                self.truncate(own).await.map_err(failed)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn fact<T: DeserializeOwned>(&self, key: &str, kind: Kind) -> Result<Option<T>, redb::Error> {
@@ -279,6 +318,15 @@ fn size(entry: &Entry) -> usize {
 
 fn sealed(entry: &Entry) -> Vec<u8> {
     envelope::seal(Kind::LogEntry, entry)
+}
+
+fn membership(entry: &Entry) -> Option<StoredMembership> {
+    match &entry.payload {
+        EntryPayload::Membership(membership) => {
+            Some(StoredMembership::new(Some(entry.log_id), membership.clone()))
+        }
+        EntryPayload::Blank | EntryPayload::Normal(_) => None,
+    }
 }
 
 fn decode_entry(bytes: &[u8]) -> Result<Entry, redb::Error> {
@@ -427,10 +475,15 @@ impl RaftLogStorage<Consensus> for LogStore {
         };
         let rows: Vec<(u64, Vec<u8>)> =
             entries.iter().map(|entry| (entry.log_id.index, sealed(entry))).collect();
+        let newest = entries.iter().rev().find_map(membership);
+        let members = newest.map(|newest| envelope::seal(Kind::Membership, &newest));
         let write: Write = Box::new(move |transaction| {
             let mut log = transaction.open_table(LOG)?;
             for (index, row) in rows {
                 log.insert(index, row.as_slice())?;
+            }
+            if let Some(members) = members {
+                transaction.open_table(FACTS)?.insert(MEMBERS, members.as_slice())?;
             }
             Ok(())
         });

@@ -26,17 +26,6 @@ pub fn check(database: &Database, kind: Kind) -> Result<(), redb::Error> {
     }
 }
 
-/// What a person can do about a file that cannot be used. Another version's needs another program, which
-/// the error says; removing it would lose what is in it.
-pub fn way_out(error: &redb::Error) -> &'static str {
-    match envelope::Error::within(error) {
-        Some(error) if error.is_another_version() => "",
-        _ => {
-            "; if the disk is beyond repair, remove the whole slot directory and the node joins anew"
-        }
-    }
-}
-
 fn mark(database: &Database, kind: Kind) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(MARK)?.insert((), envelope::seal(kind, &()).as_slice())?;

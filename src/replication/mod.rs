@@ -4,12 +4,14 @@
 //! [`log_store`], [`durability`], [`state_store`], [`witness`]), how it reaches the other nodes
 //! ([`peers`], [`link`], [`passport`], [`peer_service`], [`snapshot`]; `reach` tells when it does
 //! not), how the rest of the program writes ([`writes`]) and reads ([`reads`]) through it, by whose
-//! clock ([`clocks`]), and who takes part ([`membership`], [`reconcile`]).
+//! clock ([`clocks`]), who takes part ([`membership`], [`reconcile`]), and what becomes of damaged
+//! files ([`condition`], [`repair`]).
 //!
 //! **Architecture invariant:** the social graph changes nowhere but in
 //! [`state_store`], by entries of the log.
 
 pub mod clocks;
+pub mod condition;
 pub mod durability;
 pub mod link;
 pub mod log_store;
@@ -24,6 +26,7 @@ pub mod peers;
 mod reach;
 pub mod reads;
 pub mod reconcile;
+pub mod repair;
 pub mod snapshot;
 pub mod state_store;
 pub mod witness;

@@ -13,16 +13,16 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Consensus, LogId, NodeInfo, Raft,
     clocks::Clock,
+    condition,
     durability::Stall,
     log_store::{LogStore, OpenError},
-    mark,
     peers::Peers,
-    state_store::{Observer, StateReader, StateStore},
+    state_store::{FILE, Observer, StateReader, StateStore},
     witness::Witness,
 };
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
-    host::clock,
+    host::{clock, trouble::Trouble},
     settings::{ConsensusSettings, Secret},
 };
 
@@ -36,6 +36,9 @@ const ENTRIES_KEPT: u64 = 5_000;
 const PURGE_BATCH: u64 = 500;
 /// Entries in one replication call, beside its limit in bytes.
 const ENTRIES_PER_CALL: u64 = 128;
+
+/// The log's file in a slot, or in the router's data directory.
+pub const LOG_FILE: &str = "raft.redb";
 
 /// Handle on a running node; clones share it.
 #[derive(Clone)]
@@ -86,18 +89,52 @@ pub enum StartError {
     #[error(transparent)]
     Log(#[from] OpenError),
     /// The state's file.
-    #[error(
-        "cannot use the state in {directory}: {source}{}", mark::way_out(.source)
-    )]
+    #[error("cannot use the state in {directory}: {source}; {}", Trouble::of(.source).way_out())]
     State {
         /// The slot.
         directory: PathBuf,
         /// What redb says.
         source: redb::Error,
     },
+    /// The log is new and the state is not.
+    #[error(
+        "the log in {directory} was lost, and its votes with it: remove the whole slot directory, and the node joins anew"
+    )]
+    LogLost {
+        /// The slot.
+        directory: PathBuf,
+    },
+    /// The state is of no use, and this is the only master.
+    #[error(
+        "the state in {directory} is of no use, for {reason}; the log that made it is gone, and no other master has it: put a newer copy of {FILE} back, or remove all data of the cluster to begin anew"
+    )]
+    StateLost {
+        /// The slot.
+        directory: PathBuf,
+        /// What is the matter with it.
+        reason: String,
+    },
     /// The consensus refused what it found.
     #[error("cannot start the consensus: {0}")]
     Consensus(String),
+}
+
+impl StartError {
+    /// The log in `directory` cannot be used because of `source`.
+    pub(super) fn log(directory: &Path, source: redb::Error) -> Self {
+        Self::Log(OpenError::new(&directory.join(LOG_FILE), source))
+    }
+
+    /// Whether nothing helps but that somebody puts it right.
+    pub fn is_refusal(&self) -> bool {
+        let by_trouble = |trouble| !matches!(trouble, Trouble::Full | Trouble::Failing);
+        match self {
+            Self::Log(error) => by_trouble(error.trouble),
+            Self::State { source, .. } => by_trouble(Trouble::of(source)),
+            Self::LogLost { .. } | Self::StateLost { .. } => true,
+            Self::Consensus(_) => false,
+        }
+    }
 }
 
 /// A node cannot belong to a cluster.
@@ -126,7 +163,7 @@ impl Node {
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
-        let log = LogStore::open(&directory.join("raft.redb"))?;
+        let log = LogStore::open(&directory.join(LOG_FILE))?;
         Self::start_master_over(log, directory, secret, timing, observer).await
     }
 
@@ -140,6 +177,13 @@ impl Node {
     ) -> Result<(Self, StateReader), StartError> {
         let state = StateStore::open(directory, observer)
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
+        let failed = |source| StartError::State { directory: directory.to_owned(), source };
+        let applied = state.applied().map_err(failed)?;
+        let purged = log.purged().map_err(|source| StartError::log(directory, source))?;
+        if !condition::meets(applied, purged) {
+            let reason = "it ends before its log begins".to_owned();
+            return Err(StartError::StateLost { directory: directory.to_owned(), reason });
+        }
         let reader = state.reader();
         let workshop = Some(StateStore::incoming_path(directory));
         let node = Self::start(log, state, secret, config(timing), workshop).await?;
@@ -153,7 +197,7 @@ impl Node {
         secret: &Secret,
         timing: ConsensusSettings,
     ) -> Result<Self, StartError> {
-        let log = LogStore::open(&directory.join("raft.redb"))?;
+        let log = LogStore::open(&directory.join(LOG_FILE))?;
         Self::start_witness_over(log, directory, secret, timing).await
     }
 

@@ -9,7 +9,7 @@ use openraft::{
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, watch};
-use tokio_stream::Stream;
+use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
@@ -24,7 +24,7 @@ use crate::{
     envelope::{self, Kind, seal},
     host::clock,
     wire::internal::{
-        PeerAnswer, PeerCall, PeerReply, SnapshotChunk, peer_call::Call,
+        FetchStateRequest, PeerAnswer, PeerCall, PeerReply, SnapshotChunk, peer_call::Call,
         peer_service_server::PeerService,
     },
 };
@@ -194,5 +194,22 @@ impl PeerService for PeerServer {
         let _receiving = self.receiving.lock().await;
         let reply = self.receive(&node, request.into_inner()).await?;
         Ok(Response::new(PeerReply { payload: seal(Kind::Installed, &reply).into() }))
+    }
+
+    type FetchStateStream = Pin<Box<dyn Stream<Item = Result<SnapshotChunk, Status>> + Send>>;
+
+    async fn fetch_state(
+        &self,
+        request: Request<FetchStateRequest>,
+    ) -> Result<Response<Self::FetchStateStream>, Status> {
+        let node = self.admit(request.metadata()).await?;
+        let none = || Status::failed_precondition("this node has no state to give");
+        if node.workshop().is_none() {
+            return Err(none());
+        }
+        let snapshot = node.raft().get_snapshot().await.map_err(stopped)?.ok_or_else(none)?;
+        let vote = node.raft().metrics().borrow().vote;
+        let chunks = snapshot::send(&Header { vote, meta: snapshot.meta }, *snapshot.snapshot);
+        Ok(Response::new(Box::pin(ReceiverStream::new(chunks).map(Ok))))
     }
 }

@@ -29,14 +29,15 @@ use super::{
 use crate::{
     domain::NodeId,
     envelope::{self, Kind},
-    host::disk,
+    host::{disk, trouble::Trouble},
     social::{Event, Graph, Reply},
 };
 
 const POSITIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("positions");
 const APPLIED: &str = "applied";
 const MEMBERSHIP: &str = "membership";
-const FILE: &str = "state.redb";
+/// The state's file in a slot.
+pub const FILE: &str = "state.redb";
 const INCOMING_FILE: &str = "state.incoming.redb";
 
 /// What an apply did, for those who deliver posts.
@@ -46,6 +47,17 @@ pub enum Applied<'a> {
     Events(&'a [Event]),
     /// The whole state was replaced by a snapshot.
     Replaced,
+}
+
+/// A state's file, as it is found before it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateFile {
+    /// There is none.
+    Missing,
+    /// It opens; the log is applied to it up to here.
+    Sound(Option<LogId>),
+    /// It does not open as a state, for this reason.
+    Damaged(String),
 }
 
 /// Called after every apply, on the runtime's thread; must not block.
@@ -99,6 +111,11 @@ impl StateStore {
         })
     }
 
+    /// How far the log is applied.
+    pub fn applied(&self) -> Result<Option<LogId>, redb::Error> {
+        Ok(positions(&self.reader.read()?)?.0)
+    }
+
     /// Reads what is applied here.
     pub fn reader(&self) -> StateReader {
         self.reader.clone()
@@ -148,18 +165,53 @@ impl StateStore {
     fn take_over(
         &self,
         meta: &SnapshotMeta<NodeId, NodeInfo>,
-        Incoming { database, path }: Incoming,
+        incoming: Incoming,
     ) -> Result<(), redb::Error> {
-        let transaction = database.begin_write()?;
-        save_positions(&transaction, meta.last_log_id, Some(&meta.last_membership))?;
-        transaction.commit()?;
-        std::fs::rename(path, self.directory.join(FILE))?;
-        File::open(&self.directory)?.sync_all()?;
+        let database = install(&self.directory, meta, incoming)?;
         // Dropping the old database closes it: a reader that is still at work gets an error, never
         // rows of both.
         *self.reader.database.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(database);
         Ok(())
     }
+}
+
+/// Looks at the state in `directory`. What keeps it from being read, and is no damage, is an error.
+pub fn examine(directory: &Path) -> Result<StateFile, redb::Error> {
+    let path = directory.join(FILE);
+    match std::fs::metadata(&path) {
+        Ok(file) if file.len() == 0 => return Ok(StateFile::Damaged("it is empty".to_owned())),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(StateFile::Missing),
+        Err(error) => return Err(error.into()),
+    }
+    let read = || {
+        let database = disk::open(&path)?;
+        mark::check(&database, Kind::StateFile)?;
+        positions(&database.begin_read()?)
+    };
+    match read() {
+        Ok((applied, _)) => Ok(StateFile::Sound(applied)),
+        // Its process was killed before it had made the tables.
+        Err(redb::Error::TableDoesNotExist(_)) => Ok(StateFile::Sound(None)),
+        Err(error) if Trouble::of(&error) == Trouble::Damaged => {
+            Ok(StateFile::Damaged(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes `incoming`, which is the state that `meta` describes, the one in `directory`.
+pub fn install(
+    directory: &Path,
+    meta: &SnapshotMeta<NodeId, NodeInfo>,
+    Incoming { database, path }: Incoming,
+) -> Result<Database, redb::Error> {
+    let transaction = database.begin_write()?;
+    save_positions(&transaction, meta.last_log_id, Some(&meta.last_membership))?;
+    transaction.commit()?;
+    std::fs::rename(path, directory.join(FILE))?;
+    File::open(directory)?.sync_all()?;
+    Ok(database)
 }
 
 /// Reads how far `transaction`'s state is applied, and the membership as of then.

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use openraft::ServerState;
+use openraft::{RaftMetrics, ServerState};
 use tempfile::TempDir;
 use tokio::{
     sync::watch,
@@ -20,7 +20,10 @@ use tonic::{
     transport::Channel,
 };
 
-use super::{entries::account, slow_disk::SlowDisk};
+use super::{
+    entries::{account, crash},
+    slow_disk::SlowDisk,
+};
 use crate::{
     credentials::Guard,
     domain::{ClusterId, NodeId},
@@ -63,6 +66,16 @@ pub fn passport() -> Arc<Passport> {
     Arc::new(passport)
 }
 
+/// Until the metrics of `member` are `so`.
+pub async fn until(
+    member: &Member,
+    what: &str,
+    so: impl FnMut(&RaftMetrics<NodeId, NodeInfo>) -> bool + Send,
+) {
+    let mut metrics = member.node.raft().metrics();
+    timeout(DEADLINE, metrics.wait_for(so)).await.expect(what).expect("runs");
+}
+
 /// Starts a witness over `log`, and no server.
 pub async fn start_witness_over(log: LogStore) -> Result<Node, StartError> {
     Node::start_witness_over(log, Path::new("in memory"), &Secret::new(SECRET), TIMING).await
@@ -80,12 +93,17 @@ pub struct Member {
     pub info: NodeInfo,
     state: Option<StateReader>,
     serving: CancellationToken,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Member {
     pub async fn master(name: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::master_in(directory, name).await
+    }
+
+    /// A master that goes on with what is in `directory`.
+    pub async fn master_in(directory: TempDir, name: &str) -> Self {
         let (node, state) = start_master(directory.path()).await.expect("started");
         Self::new(name, watch::channel(Some(node)).1, Some(state), directory).await
     }
@@ -128,7 +146,7 @@ impl Member {
         let info =
             NodeInfo { name: name.to_owned(), witness: state.is_none(), ..NodeInfo::default() };
         let serving = CancellationToken::new();
-        let mut member = Self { node, current, info, state, serving, _directory: directory };
+        let mut member = Self { node, current, info, state, serving, directory };
         member.heal().await;
         member
     }
@@ -143,6 +161,11 @@ impl Member {
         let guard = Guard(Secret::new(SECRET));
         let routes = Routes::new(InterceptedService::new(server, guard));
         tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, self.serving.clone()));
+    }
+
+    /// What is on its disk.
+    pub fn image(&self) -> TempDir {
+        crash(&self.directory)
     }
 
     /// Nobody reaches this node any more.

@@ -1,5 +1,5 @@
 //! Tests of the replication: `suite` is the consensus library's own for stores, `stores` and
-//! `snapshots` are about what crashes leave behind, `log_cache` compares the log with a plain vector,
+//! `snapshots` are about what crashes leave behind, `repair` about damaged files, `log_cache` compares the log with a plain vector,
 //! `own_disk` is about a leader whose disk is slower than the others' (`slow_disk`), `full_disk` is
 //! a disk that takes nothing for a while,
 //! `admission`, `links`, `elections`, `writing` and `membership` run whole nodes (`cluster`) over
@@ -14,6 +14,7 @@ mod links;
 mod log_cache;
 mod membership;
 mod own_disk;
+mod repair;
 mod slow_disk;
 mod snapshots;
 mod stores;

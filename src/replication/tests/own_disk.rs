@@ -34,7 +34,7 @@ use crate::{
     serving::{self, NODE_STREAMS},
     settings::Secret,
     wire::internal::{
-        PeerAnswer, PeerCall, PeerReply, SnapshotChunk,
+        FetchStateRequest, PeerAnswer, PeerCall, PeerReply, SnapshotChunk,
         peer_call::Call,
         peer_service_server::{PeerService, PeerServiceServer},
     },
@@ -141,6 +141,15 @@ impl PeerService for Recorder {
             Ok(PeerAnswer { number, payload, clock_ms: clock::now() })
         });
         Ok(Response::new(answers.boxed()))
+    }
+
+    type FetchStateStream = BoxStream<'static, Result<SnapshotChunk, Status>>;
+
+    async fn fetch_state(
+        &self,
+        _request: Request<FetchStateRequest>,
+    ) -> Result<Response<Self::FetchStateStream>, Status> {
+        Err(Status::unimplemented("appends only"))
     }
 
     async fn install_snapshot(

@@ -170,7 +170,18 @@ async fn a_master_whose_state_is_gone_does_not_start_on_the_rest_of_its_log() {
     log.purge(log_id(1, 5)).await.expect("purged");
     let image = crash(&directory);
     let started = start_master(image.path()).await;
-    assert!(matches!(started, Err(StartError::Consensus(_))));
+    assert!(matches!(started, Err(StartError::StateLost { .. })));
+}
+
+#[tokio::test]
+async fn a_log_is_cut_off_where_it_contradicts_a_state_and_kept_where_it_does_not() {
+    for (applied, kept) in [(log_id(1, 10), 20), (log_id(2, 10), 9), (log_id(2, 30), 20)] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut log = open_log(directory.path());
+        log.blocking_append(history(20)).await.expect("appended");
+        log.agree_with(applied).await.expect("cut off");
+        assert_eq!(log.last_log_id().expect("read"), Some(log_id(1, kept)), "{applied}");
+    }
 }
 
 type Spoiler = fn(Vec<u8>) -> Vec<u8>;

@@ -1,0 +1,127 @@
+//! What is the matter with a database file that cannot be used, and what a person can do about it.
+
+use std::io::ErrorKind;
+
+use crate::envelope;
+
+/// What is the matter with a database file. Only the first is a matter of what the file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Its contents are not, or no longer, those of a database of ours.
+    Damaged,
+    /// Another process has it open.
+    InUse,
+    /// This process may not read or write it.
+    Denied,
+    /// There is no room.
+    Full,
+    /// It is of another version of this program, or of redb.
+    OtherVersion,
+    /// The disk fails, or something unheard of.
+    Failing,
+}
+
+impl Trouble {
+    /// What an error means.
+    pub fn of(error: &redb::Error) -> Self {
+        use redb::Error as E;
+        if envelope::Error::within(error).is_some_and(envelope::Error::is_another_version) {
+            return Self::OtherVersion;
+        }
+        match error {
+            E::DatabaseAlreadyOpen | E::LockProtocolMismatch => Self::InUse,
+            E::UpgradeRequired(_) => Self::OtherVersion,
+            E::Corrupted(_)
+            | E::RepairAborted
+            | E::TableTypeMismatch { .. }
+            | E::TableIsMultimap(_)
+            | E::TableIsNotMultimap(_)
+            | E::TypeDefinitionChanged { .. }
+            | E::TableDoesNotExist(_) => Self::Damaged,
+            E::Io(error) => match error.kind() {
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof => Self::Damaged,
+                ErrorKind::WouldBlock | ErrorKind::ResourceBusy => Self::InUse,
+                ErrorKind::PermissionDenied
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::IsADirectory => Self::Denied,
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
+                _ => Self::Failing,
+            },
+            _ => Self::Failing,
+        }
+    }
+
+    /// What a person can do about a log. Its votes are lost with it, and nobody else has them.
+    pub fn way_out_of_a_log(self) -> &'static str {
+        match self {
+            Self::Damaged => {
+                "its votes are lost: remove the whole directory that it is in, and the node joins anew"
+            }
+            other => other.way_out(),
+        }
+    }
+
+    /// What a person can do about a file that others have too.
+    pub fn way_out(self) -> &'static str {
+        match self {
+            Self::Damaged => "remove it, and start again",
+            Self::InUse => "another process has it open: stop that one first",
+            Self::Denied => "this process must be allowed to read and write it",
+            Self::Full => "make room on the disk",
+            Self::OtherVersion => "use the version of tinysns that wrote it",
+            Self::Failing => {
+                "if the disk is beyond repair, give the node an empty directory on another one, and it joins anew"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, path::Path};
+
+    use super::*;
+    use crate::host::disk::open;
+
+    #[test]
+    fn only_what_a_file_holds_is_damage_and_only_a_failing_disk_is_given_up() {
+        let io = |kind: ErrorKind| redb::Error::Io(io::Error::from(kind));
+        let table = [
+            (redb::Error::Corrupted("a page".to_owned()), Trouble::Damaged),
+            (redb::Error::TableDoesNotExist("log".to_owned()), Trouble::Damaged),
+            (io(ErrorKind::InvalidData), Trouble::Damaged),
+            (io(ErrorKind::UnexpectedEof), Trouble::Damaged),
+            (redb::Error::DatabaseAlreadyOpen, Trouble::InUse),
+            (io(ErrorKind::WouldBlock), Trouble::InUse),
+            (io(ErrorKind::PermissionDenied), Trouble::Denied),
+            (io(ErrorKind::ReadOnlyFilesystem), Trouble::Denied),
+            (io(ErrorKind::StorageFull), Trouble::Full),
+            (io(ErrorKind::QuotaExceeded), Trouble::Full),
+            (redb::Error::UpgradeRequired(2), Trouble::OtherVersion),
+            (redb::Error::PreviousIo, Trouble::Failing),
+            (redb::Error::Io(io::Error::from_raw_os_error(5)), Trouble::Failing),
+        ];
+        for (error, expected) in table {
+            let trouble = Trouble::of(&error);
+            assert_eq!(trouble, expected, "{error}");
+            let gives_up = trouble.way_out_of_a_log().contains("joins anew");
+            let lost = matches!(trouble, Trouble::Damaged | Trouble::Failing);
+            assert_eq!(gives_up, lost, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_damaged_and_one_in_use_is_not() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("state.redb");
+        std::fs::write(&path, vec![7; 100_000]).expect("written");
+        let trouble = |path: &Path| open(path).err().map(|error| Trouble::of(&error.into()));
+        assert_eq!(trouble(&path), Some(Trouble::Damaged));
+        std::fs::remove_file(&path).expect("removed");
+        let database = open(&path).expect("a new one");
+        assert_eq!(trouble(&path), Some(Trouble::InUse));
+        drop(database);
+        assert_eq!(trouble(&path), None);
+        assert_eq!(trouble(directory.path()), Some(Trouble::Denied));
+    }
+}

@@ -1,0 +1,139 @@
+//! A master whose state was lost asks the others for theirs before it starts.
+//!
+//! It asks those that its log knows, and those that the router knows now, one after the other, until
+//! one gives it what it needs. Until then it takes no part in anything.
+
+use std::{collections::BTreeMap, process, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use tokio::time::{sleep, timeout};
+use tonic::{Request, Status};
+
+use crate::{
+    credentials::{SECRET_KEY, presented},
+    domain::NodeId,
+    host::net,
+    replication::{
+        LogId, NodeInfo,
+        condition::{self, Condition},
+        log_store::LogStore,
+        passport::Passport,
+        repair,
+    },
+    settings::MasterSettings,
+    slot::Berth,
+    wire::internal::{
+        Hello, MasterReport, directive::Directive, master_report::Report,
+        registry_service_client::RegistryServiceClient,
+    },
+};
+
+/// First and longest wait between rounds.
+const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// The router sends its first roster within a moment.
+const ROSTER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Returns when the files in `berth`, of which `log` is one, are fit to start with.
+pub async fn run(
+    settings: &MasterSettings,
+    berth: &Berth,
+    log: &mut LogStore,
+    info: &NodeInfo,
+) -> anyhow::Result<()> {
+    let Condition::NeedsState { purged, reason } = condition::examine(&berth.directory, log)?
+    else {
+        return Ok(());
+    };
+    tracing::warn!(reason, "this master's state is of no use: asking the others for theirs");
+    let passport = Passport::new(&settings.secret);
+    if let Some(cluster) = log.cluster_id()? {
+        passport.join(cluster);
+    }
+    let mut waits = ExponentialBuilder::default()
+        .with_min_delay(RETRY.0)
+        .with_max_delay(RETRY.1)
+        .without_max_times()
+        .build();
+    let mut said = String::new();
+    loop {
+        let outcome = ask_all(settings, berth, log, info, &passport, purged).await?;
+        let Some(failures) = outcome else { return Ok(()) };
+        if failures != said {
+            tracing::warn!(reasons = %failures, "no other master has given its state yet");
+            said = failures;
+        }
+        sleep(waits.next().unwrap_or(RETRY.1)).await;
+    }
+}
+
+/// Asks everyone once; none if one has given its state, else why nobody has.
+async fn ask_all(
+    settings: &MasterSettings,
+    berth: &Berth,
+    log: &mut LogStore,
+    info: &NodeInfo,
+    passport: &Passport,
+    purged: LogId,
+) -> anyhow::Result<Option<String>> {
+    let mut others: BTreeMap<NodeId, String> =
+        condition::others(log)?.unwrap_or_default().into_iter().collect();
+    let mut failures = Vec::new();
+    match timeout(ROSTER_WITHIN, known_to_the_router(settings, berth, log, info)).await {
+        Ok(Ok(known)) => others.extend(known),
+        Ok(Err(status)) => failures.push(format!("the router: {}", status.message())),
+        Err(_elapsed) => failures.push("the router does not answer".to_owned()),
+    }
+    for (other, address) in others {
+        let asked = (other, address.as_str());
+        match repair::fetch(&berth.directory, log, passport, asked, purged).await {
+            Ok(()) => return Ok(None),
+            Err(error @ repair::RepairError::Disk(_)) => return Err(error.into()),
+            Err(error) => failures.push(format!("{address}: {error}")),
+        }
+    }
+    Ok(Some(failures.join("; ")))
+}
+
+/// The living masters of the router's first roster.
+async fn known_to_the_router(
+    settings: &MasterSettings,
+    berth: &Berth,
+    log: &LogStore,
+    info: &NodeInfo,
+) -> Result<BTreeMap<NodeId, String>, Status> {
+    let channel =
+        net::channel(&settings.router).map_err(|error| Status::unavailable(error.to_string()))?;
+    let cluster = log.cluster_id().map_err(|error| Status::internal(error.to_string()))?;
+    let hello = Hello {
+        node_id: log.node_id(),
+        name: info.name.clone(),
+        cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
+        client_address: info.client_address.clone(),
+        peer_address: info.peer_address.clone(),
+        pid: process::id(),
+        reboots: berth.reboots,
+        host: net::host_name(),
+    };
+    let hello = MasterReport { report: Some(Report::Hello(hello)) };
+    // The stream stays open until the roster has come.
+    let (reports, outgoing) = tokio::sync::mpsc::channel(1);
+    let _room = reports.try_send(hello);
+    let mut request = Request::new(tokio_stream::wrappers::ReceiverStream::new(outgoing));
+    request.metadata_mut().insert(SECRET_KEY, presented(&settings.secret));
+    let mut directives = RegistryServiceClient::new(channel).report(request).await?.into_inner();
+    while let Some(said) = directives.message().await? {
+        match said.directive {
+            Some(Directive::Roster(roster)) => {
+                let own = log.node_id();
+                let others = roster
+                    .members
+                    .into_iter()
+                    .filter(|member| member.node_id != own && !member.witness && !member.down);
+                return Ok(others.map(|member| (member.node_id, member.peer_address)).collect());
+            }
+            Some(Directive::Turned(turned)) => return Err(Status::aborted(turned.reason)),
+            _ => {}
+        }
+    }
+    Err(Status::unavailable("it has nothing to say"))
+}

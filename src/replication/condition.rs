@@ -1,0 +1,162 @@
+//! In what condition a master's two files are when it starts, and what is to be done about it.
+//!
+//! `raft.redb` holds what nobody else can give back: the votes, and copies of entries that may be
+//! counted on. `state.redb` only holds what the log made; where the log behind it is gone, another
+//! master has the same. So a state that is damaged or older than the log is replaced, and a log that
+//! is lost is not.
+//!
+//! **Architecture invariant:** a node never starts with a state that is older than the beginning of
+//! its log ([`meets`]). It could not apply what comes next, and if it led it could not serve.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    LogId,
+    log_store::LogStore,
+    node::StartError,
+    state_store::{self, StateFile},
+};
+use crate::domain::NodeId;
+
+/// What a damaged or outdated state is renamed to.
+const ASIDE: &str = "state.redb.damaged";
+
+/// What a master is to do before it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    Sound,
+    /// Get the state from another master: [`repair`](super::repair).
+    NeedsState {
+        /// The state that others give must reach this far.
+        purged: LogId,
+        /// Why its own is of no use.
+        reason: String,
+    },
+}
+
+/// What is to be done. Pure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    Start,
+    /// Put the state aside; the log makes it anew.
+    StartOver,
+    Fetch(LogId),
+    /// The log was lost and the state was not.
+    Refuse,
+}
+
+/// Whether a log whose entries up to `purged` are gone can go on behind a state at `applied`.
+pub fn meets(applied: Option<LogId>, purged: Option<LogId>) -> bool {
+    applied >= purged
+}
+
+/// `belongs`: whether the log knows of a cluster, as it does before anything is in it or the state.
+fn judge(belongs: bool, purged: Option<LogId>, state: &StateFile) -> Verdict {
+    match (state, purged) {
+        (StateFile::Sound(Some(_)), _) if !belongs => Verdict::Refuse,
+        (StateFile::Sound(applied), purged) if meets(*applied, purged) => Verdict::Start,
+        (StateFile::Missing, None) => Verdict::Start,
+        (StateFile::Damaged(_) | StateFile::Sound(_), None) => Verdict::StartOver,
+        (_, Some(purged)) => Verdict::Fetch(purged),
+    }
+}
+
+/// Looks at the files in `directory`, of which the log is open already, and mends what can be mended
+/// without the others.
+pub fn examine(directory: &Path, log: &LogStore) -> Result<Condition, StartError> {
+    let failed = |source| StartError::log(directory, source);
+    let belongs = log.cluster_id().map_err(failed)?.is_some();
+    let purged = log.purged().map_err(failed)?;
+    let state = state_store::examine(directory)
+        .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
+    let reason = || match &state {
+        StateFile::Missing => "there is none".to_owned(),
+        StateFile::Damaged(reason) => reason.clone(),
+        StateFile::Sound(None) => "it is empty".to_owned(),
+        StateFile::Sound(Some(applied)) => {
+            format!("it is an old copy, of log index {}", applied.index)
+        }
+    };
+    match judge(belongs, purged, &state) {
+        Verdict::Start => Ok(Condition::Sound),
+        Verdict::StartOver => {
+            tracing::warn!(reason = reason(), "the state is damaged; the log makes it anew");
+            put_aside(directory).map_err(|error| StartError::State {
+                directory: directory.to_owned(),
+                source: error.into(),
+            })?;
+            Ok(Condition::Sound)
+        }
+        Verdict::Fetch(purged) => {
+            let reason = reason();
+            if others(log).map_err(failed)?.is_some_and(|others| others.is_empty()) {
+                return Err(StartError::StateLost { directory: directory.to_owned(), reason });
+            }
+            Ok(Condition::NeedsState { purged, reason })
+        }
+        Verdict::Refuse => Err(StartError::LogLost { directory: directory.to_owned() }),
+    }
+}
+
+/// The other masters and their addresses, by the newest membership that the log has seen; none where
+/// it has seen none.
+pub fn others(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, redb::Error> {
+    let own = log.node_id();
+    Ok(log.members()?.map(|members| {
+        let masters = members.into_iter().filter(|(id, info)| *id != own && !info.witness);
+        masters.map(|(id, info)| (id, info.peer_address)).collect()
+    }))
+}
+
+/// Renames the state in `directory`, if there is one, to where nobody looks for it.
+pub(super) fn put_aside(directory: &Path) -> io::Result<()> {
+    let aside: PathBuf = directory.join(ASIDE);
+    match fs::rename(directory.join(state_store::FILE), &aside) {
+        Ok(()) => {
+            tracing::warn!(kept = %aside.display(), "put the useless state aside");
+            File::open(directory)?.sync_all()
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openraft::CommittedLeaderId;
+
+    use super::*;
+
+    #[test]
+    fn what_the_log_or_the_others_can_give_is_mended_and_the_rest_refused() {
+        let at = |index| LogId::new(CommittedLeaderId::new(1, 1), index);
+        let sound = |index: Option<u64>| StateFile::Sound(index.map(at));
+        let damaged = || StateFile::Damaged("its contents are damaged".to_owned());
+        let table = [
+            // Whether the log belongs to a cluster, up to where it is purged, the state.
+            (false, None, StateFile::Missing, Verdict::Start),
+            (false, None, sound(None), Verdict::Start),
+            (false, None, damaged(), Verdict::StartOver),
+            (false, None, sound(Some(9)), Verdict::Refuse),
+            (true, None, StateFile::Missing, Verdict::Start),
+            (true, None, sound(None), Verdict::Start),
+            (true, None, sound(Some(9)), Verdict::Start),
+            (true, None, damaged(), Verdict::StartOver),
+            (true, Some(5), sound(Some(5)), Verdict::Start),
+            (true, Some(5), sound(Some(9)), Verdict::Start),
+            (true, Some(5), sound(Some(4)), Verdict::Fetch(at(5))),
+            (true, Some(5), sound(None), Verdict::Fetch(at(5))),
+            (true, Some(5), StateFile::Missing, Verdict::Fetch(at(5))),
+            (true, Some(5), damaged(), Verdict::Fetch(at(5))),
+        ];
+        for (belongs, purged, state, expected) in table {
+            let verdict = judge(belongs, purged.map(at), &state);
+            assert_eq!(verdict, expected, "{belongs} {purged:?} {state:?}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Getting back, from the other masters, a state that was lost beside a good log.
+//!
+//! It happens before the node starts: until its state meets its log it neither votes nor leads, and
+//! openraft never sees a hole. Any master's state will do, whether that leads or not, if it reaches to
+//! the beginning of this log: what is applied anywhere is committed.
+
+use std::path::Path;
+
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use super::{
+    LogId, condition,
+    link::{Client, MESSAGE_BYTES},
+    log_store::LogStore,
+    passport::Passport,
+    snapshot::{self, Header},
+    state_store,
+};
+use crate::{
+    domain::NodeId,
+    envelope::{self, Kind},
+    host::net,
+    wire::internal::{FetchStateRequest, SnapshotChunk},
+};
+
+/// Why one master did not give its state.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairError {
+    /// It cannot be reached, or has none.
+    #[error("{}", .0.message())]
+    Refused(#[from] Status),
+    /// Its state does not reach the beginning of this log.
+    #[error("its own state is older than this log")]
+    Older,
+    /// What came was not whole.
+    #[error(transparent)]
+    Garbled(#[from] snapshot::ReceiveError),
+    /// Our own disk.
+    #[error("this node's own disk: {0}")]
+    Disk(#[from] redb::Error),
+}
+
+/// Puts the state of `other` at `address` (host:port) in place of the one in `directory`, whose `log`
+/// begins after `purged`.
+pub async fn fetch(
+    directory: &Path,
+    log: &mut LogStore,
+    passport: &Passport,
+    (other, address): (NodeId, &str),
+    purged: LogId,
+) -> Result<(), RepairError> {
+    let invalid = |error| Status::unavailable(format!("{error}"));
+    let channel = net::node_channel(address).map_err(invalid)?;
+    let mut client = Client::new(channel).max_decoding_message_size(MESSAGE_BYTES);
+    let request = passport.request(other, FetchStateRequest {});
+    let mut stream = client.fetch_state(request).await?.into_inner();
+    let first = stream.message().await?.ok_or_else(|| Status::aborted("no header"))?;
+    let header: Header = envelope::open(Kind::SnapshotHeader, &first.payload)
+        .map_err(|error| Status::aborted(error.to_string()))?;
+    let Some(applied) = header.meta.last_log_id.filter(|applied| *applied >= purged) else {
+        return Err(RepairError::Older);
+    };
+    let path = state_store::StateStore::incoming_path(directory);
+    let (sender, chunks) = mpsc::channel::<SnapshotChunk>(8);
+    let forward = async {
+        while let Some(chunk) = stream.message().await? {
+            if sender.send(chunk).await.is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        Ok::<(), Status>(())
+    };
+    let (forwarded, incoming) = tokio::join!(forward, snapshot::receive(&path, chunks));
+    forwarded?;
+    let incoming = incoming?;
+    // First the log: a state that is ahead of it, beside entries that contradict it, would not do.
+    log.agree_with(applied).await?;
+    condition::put_aside(directory).map_err(redb::Error::Io)?;
+    drop(state_store::install(directory, &header.meta, incoming)?);
+    tracing::info!(from = other, applied = applied.index, "another master gave the state back");
+    Ok(())
+}
