@@ -1,13 +1,16 @@
 //! The full-screen timeline in a real terminal.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use nix::sys::signal::Signal;
 use tinysns::client::{Client, Cursor};
 
 use super::{
     BINARY,
-    processes::{Cluster, signal},
+    processes::{Cluster, eventually, signal},
     tmux::{SHELL, Tmux},
 };
 
@@ -58,9 +61,9 @@ async fn shows_ones_own_posts_and_those_of_others_as_they_come_and_how_old_they_
     terminal.until("one's own post", |screen| stands(screen, "u1", "my own")).await;
     let wide = "wide 日本語 👍 e\u{301} and live";
     post(&u2, wide).await;
-    let screen = terminal.until("a live post", |screen| stands(screen, "u2", wide)).await;
-    assert!(screen.contains("u2  now\n"), "{screen}");
-    terminal.until("an age without a key", |screen| screen.contains("u2  7 s\n")).await;
+    terminal.until("a live post", |screen| stands(screen, "u2", wide)).await;
+    let seconds = |line: &str| line.starts_with("u2  ") && line.ends_with(" s");
+    terminal.until("an age without a key", |screen| screen.lines().any(seconds)).await;
 }
 
 #[tokio::test]
@@ -75,9 +78,15 @@ async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
     let mut seen = BTreeSet::new();
     let mut last = String::new();
     while !seen.contains(&1) {
-        let screen = terminal.until("other posts", |screen| screen != last).await;
-        let numbers = screen.lines().filter_map(|line| line.strip_prefix("  post ")?.parse().ok());
-        seen.extend(numbers.collect::<Vec<u32>>());
+        // While a page is being painted, posts are missing between those of two pages.
+        let follows = |screen: &str| {
+            let posts = numbers(screen);
+            let gapless = posts.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+            let joins = seen.first().is_none_or(|first| posts.last() >= Some(&(first - 1)));
+            screen != last && gapless && joins && !posts.is_empty()
+        };
+        let screen = terminal.until("other posts, all of them", follows).await;
+        seen.extend(numbers(&screen));
         last = screen;
         terminal.presses(&["PageUp"]);
     }
@@ -85,12 +94,20 @@ async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
     post(&u2, "new 1").await;
     terminal.shows("1 new post below").await;
     post(&u2, "new 2").await;
-    let screen = terminal.shows("2 new posts below").await;
-    assert!(stands(&screen, "u2", "post 1"), "what is read stays where it is: {screen}");
+    let stays =
+        |screen: &str| screen.contains("2 new posts below") && stands(screen, "u2", "post 1");
+    terminal.until("what is read stays where it is", stays).await;
     terminal.presses(&["Escape"]);
-    let screen = terminal.until("the newest", |screen| stands(screen, "u2", "new 2")).await;
-    assert!(stands(&screen, "u2", "new 1") && stands(&screen, "u2", "post 260"), "{screen}");
-    assert!(!screen.contains("below"), "{screen}");
+    let newest = |screen: &str| {
+        ["new 2", "new 1", "post 260"].iter().all(|text| stands(screen, "u2", text))
+            && !screen.contains("below")
+    };
+    terminal.until("the newest", newest).await;
+}
+
+/// The numbers of the posts on a screen, from the top.
+fn numbers(screen: &str) -> Vec<u32> {
+    screen.lines().filter_map(|line| line.strip_prefix("  post ")?.parse().ok()).collect()
 }
 
 #[tokio::test]
@@ -104,9 +121,12 @@ async fn another_size_of_the_window_wraps_posts_anew() {
     terminal.types("a draft");
     terminal.resizes(20, 10);
     let wrapped = "  one two three four\n  five six seven\n  eight nine ten\n";
-    let narrow = |screen: &str| screen.contains(wrapped) && writing(screen) == "> a draft";
-    let screen = terminal.until("three lines", narrow).await;
-    assert!(status(&screen).starts_with(" u1 ·"), "{screen}");
+    let narrow = |screen: &str| {
+        screen.contains(wrapped)
+            && writing(screen) == "> a draft"
+            && status(screen).starts_with(" u1 ·")
+    };
+    terminal.until("three lines", narrow).await;
     for (columns, rows) in [(2, 2), (1, 1), (60, 3)] {
         terminal.resizes(columns, rows);
     }
@@ -131,15 +151,16 @@ async fn a_failover_while_a_post_is_being_typed_loses_nothing_of_it() {
         status.contains(" · moved to server-")
             && status.contains(" ms ")
             && !status.contains(&lost.name)
+            && writing(screen) == "> typed before, during and"
     };
-    let screen = terminal.until("it has moved", moved).await;
-    assert_eq!(writing(&screen), "> typed before, during and");
+    terminal.until("it has moved, with the line as it was", moved).await;
     terminal.enters("after");
     let text = "typed before, during and after";
     terminal.until("it is posted", |screen| stands(screen, "u1", text)).await;
     post(&u2, "live again").await;
-    let screen = terminal.until("live", |screen| stands(screen, "u2", "live again")).await;
-    assert_eq!(screen.matches(text).count(), 1, "{screen}");
+    let live =
+        |screen: &str| stands(screen, "u2", "live again") && screen.matches(text).count() == 1;
+    terminal.until("live, and one's own post once", live).await;
     let posts = u2.posts("u1", Cursor::Newest, 0).await.expect("read").posts;
     assert_eq!(posts.into_iter().map(|post| post.text).collect::<Vec<_>>(), [text]);
 }
@@ -151,15 +172,17 @@ async fn a_post_that_is_refused_is_given_back_and_nothing_unposted_is_left_behin
     let terminal = timeline(&cluster, 80, 20).await;
     terminal.pastes(&"x".repeat(1_001));
     terminal.presses(&["Enter"]);
-    let screen = terminal.shows("not posted: ").await;
-    assert!(writing(&screen).ends_with("xxx"), "{screen}");
+    let given_back =
+        |screen: &str| screen.contains("not posted: ") && writing(screen).ends_with("xxx");
+    terminal.until("it is given back", given_back).await;
     terminal.presses(&["BSpace", "Escape"]);
     terminal.shows("this line is not posted yet").await;
     terminal.presses(&["Enter"]);
     terminal.until("it is posted", |screen| writing(screen).starts_with("> Write")).await;
-    terminal.until("it is made", |screen| !screen.contains("sending")).await;
-    let posts = u2.posts("u1", Cursor::Newest, 0).await.expect("read").posts;
-    assert_eq!(posts.len(), 1);
+    let posts = async || u2.posts("u1", Cursor::Newest, 0).await.expect("read").posts.len();
+    eventually("it is made", posts, |count| *count > 0).await;
+    terminal.until("it is shown as made", |screen| !screen.contains("sending")).await;
+    assert_eq!(posts().await, 1);
 }
 
 #[tokio::test]
@@ -190,10 +213,20 @@ fn last_line(screen: &str) -> &str {
     screen.trim_end().lines().next_back().unwrap_or_default()
 }
 
-/// How the terminal is set, as its shell sees it.
+/// How the terminal is set, as its shell sees it. Each answer has a number of its own, since an
+/// earlier one may still be on the screen.
 async fn settings(terminal: &Tmux) -> String {
-    terminal.enters("clear; stty -a; echo 'set' 'so'");
-    let screen = terminal.shows("\nset so\n").await;
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let number = ASKED.fetch_add(1, Ordering::Relaxed);
+    terminal.enters(&format!("clear; stty -a; echo 'set' 'so' {number}."));
+    let end = format!("\nset so {number}.\n");
+    // The screen is cleared before, and is whole when the shell waits again.
+    let told = |screen: &str| {
+        screen.starts_with("speed ")
+            && screen.contains(&end)
+            && last_line(screen) == SHELL.trim_end()
+    };
+    let screen = terminal.until("the settings", told).await;
     screen.split("set so").next().expect("there is").to_owned()
 }
 
@@ -218,13 +251,28 @@ async fn whatever_ends_the_client_leaves_the_terminal_as_it_was() {
             terminal.enters_timeline("u1").await;
         }
         end();
-        let screen =
-            terminal.until("the shell", |screen| last_line(screen) == SHELL.trim_end()).await;
-        assert!(screen.contains("TINY SNS CLIENT"), "{how}: what was there before is: {screen}");
+        let as_before = |screen: &str| {
+            last_line(screen) == SHELL.trim_end() && screen.contains("TINY SNS CLIENT")
+        };
+        terminal.until(&format!("{how}: the shell, below what was there before"), as_before).await;
         assert_eq!(settings(&terminal).await, before, "{how}");
         terminal.pastes("echo 'plain paste'\n");
         terminal.shows("\nplain paste\n").await;
     }
+}
+
+#[tokio::test]
+async fn a_client_that_is_to_ignore_a_hangup_goes_on_and_heeds_other_signals() {
+    let cluster = Cluster::start(BINARY, 1, "1s").await;
+    followed(&cluster).await;
+    let terminal = Tmux::open(&cluster.command("client"), 80, 24).await;
+    terminal.enters("(trap '' HUP; exec \"$PROGRAM\" client -u u1)");
+    terminal.until("the prompt", |screen| last_line(screen) == "Cmd>").await;
+    end_child(&terminal, Signal::SIGHUP);
+    terminal.enters("WHOAMI");
+    terminal.shows("You are u1, on server-1").await;
+    end_child(&terminal, Signal::SIGTERM);
+    terminal.until("the shell", |screen| last_line(screen) == SHELL.trim_end()).await;
 }
 
 fn end_child(terminal: &Tmux, with: Signal) {
@@ -270,11 +318,12 @@ async fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
         let own = format!("without colours: {no_color}.");
         terminal.enters(&own);
         terminal.until("one's own", |screen| stands(screen, "u1", &own)).await;
-        let screen = terminal.screen_with_codes();
-        let codes = codes(&screen);
         let is_colour = |code: &u8| matches!(code, 30..=38 | 40..=48 | 90..=107);
-        assert_eq!(codes.iter().any(is_colour), coloured, "{screen:?}");
-        assert!(codes.contains(&7), "the status line stands out: {screen:?}");
+        let painted = |screen: &str| {
+            let codes = codes(screen);
+            codes.contains(&7) && codes.iter().any(is_colour) == coloured
+        };
+        terminal.until_with_codes("a status line that stands out, and colours", painted).await;
     }
 }
 

@@ -2,8 +2,10 @@
 //! temporary folder. Dropping it ends every process that it started, by its own id.
 
 use std::{
+    fmt::Debug,
     fs,
     net::TcpListener,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -31,9 +33,28 @@ pub struct Cluster {
     witness_port: u16,
     reboot_delay: String,
     more_settings: Vec<(&'static str, &'static str)>,
+    /// Where all logs go; without it, each into a file of its own.
+    log: Option<OwnedFd>,
     router: Option<Child>,
     slaves: Vec<Child>,
     logs: usize,
+}
+
+/// Looks until what it sees is as it should be. What stood there last is told where that never comes.
+pub async fn eventually<T: Debug>(
+    what: &str,
+    mut look: impl AsyncFnMut() -> T,
+    accept: impl Fn(&T) -> bool,
+) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let seen = look().await;
+        if accept(&seen) {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "this never came: {what}; there is {seen:#?}");
+        sleep(LOOK_EVERY).await;
+    }
 }
 
 /// A port that was free a moment ago; the router's must be known beforehand and stay the same.
@@ -56,21 +77,49 @@ impl Cluster {
         reboot_delay: &str,
         more_settings: &[(&'static str, &'static str)],
     ) -> Self {
-        let mut cluster = Self {
+        let mut cluster = Self::prepare(binary, reboot_delay, more_settings);
+        cluster.begin(servers).await;
+        cluster
+    }
+
+    /// As [`Cluster::start_with`], with all logs going to `log`.
+    pub async fn start_logging_to(
+        log: OwnedFd,
+        binary: &str,
+        servers: usize,
+        reboot_delay: &str,
+        more_settings: &[(&'static str, &'static str)],
+    ) -> Self {
+        let mut cluster = Self::prepare(binary, reboot_delay, more_settings);
+        cluster.log = Some(log);
+        cluster.begin(servers).await;
+        cluster
+    }
+
+    /// A cluster none of whose processes is started yet.
+    pub fn prepare(
+        binary: &str,
+        reboot_delay: &str,
+        more_settings: &[(&'static str, &'static str)],
+    ) -> Self {
+        Self {
             binary: binary.into(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             router_port: free_port(),
             witness_port: free_port(),
             reboot_delay: reboot_delay.to_owned(),
             more_settings: more_settings.to_vec(),
+            log: None,
             router: None,
             slaves: Vec::new(),
             logs: 0,
-        };
-        cluster.start_router();
-        cluster.start_slaves(servers);
-        cluster.all_vote(servers).await;
-        cluster
+        }
+    }
+
+    async fn begin(&mut self, servers: usize) {
+        self.start_router();
+        self.start_slaves(servers);
+        self.all_vote(servers).await;
     }
 
     /// The router, host:port.
@@ -103,8 +152,12 @@ impl Cluster {
 
     fn spawn(&mut self, role: &str) -> Child {
         self.logs += 1;
-        let log = self.folder().join(format!("{:03}-{role}.log", self.logs));
-        let log = fs::File::create(log).expect("a log file");
+        let log = if let Some(log) = &self.log {
+            log.try_clone().expect("another handle")
+        } else {
+            let log = self.folder().join(format!("{:03}-{role}.log", self.logs));
+            fs::File::create(log).expect("a log file").into()
+        };
         self.command(role)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::{
     BINARY,
-    processes::{Cluster, free_port},
+    processes::{Cluster, eventually, free_port, signal},
 };
 
 /// Runs a command of the cluster to its end; its exit code and what it said.
@@ -57,17 +57,10 @@ async fn a_node_without_the_secret_or_of_another_cluster_stays_outside() {
         let log = data("outsider.log");
         let stderr = std::fs::File::create(&log).expect("a log file");
         let mut child = command.stdin(Stdio::null()).stderr(stderr).spawn().expect("starts");
-        let deadline = tokio::time::Instant::now() + super::processes::DEADLINE;
-        let said = loop {
-            let said = std::fs::read_to_string(&log).expect("its log");
-            if said.contains(why) || tokio::time::Instant::now() > deadline {
-                break said;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        };
-        super::processes::signal(child.id(), nix::sys::signal::Signal::SIGTERM);
+        let says = async || std::fs::read_to_string(&log).expect("its log");
+        eventually("it says why", says, |said| said.contains(why)).await;
+        signal(child.id(), nix::sys::signal::Signal::SIGTERM);
         child.wait().expect("ours");
-        assert!(said.contains(why), "{said}");
     }
     assert_eq!(cluster.all_vote(1).await.masters.len(), 1);
 }

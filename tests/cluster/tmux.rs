@@ -11,7 +11,10 @@ use std::{
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use super::{BINARY, processes::DEADLINE};
+use super::{
+    BINARY,
+    processes::{DEADLINE, eventually},
+};
 
 /// Between two looks at the screen.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -98,14 +101,15 @@ impl Tmux {
         run(&mut self.tmux(&["resize-window", "-x", &size[0], "-y", &size[1]]));
     }
 
-    /// What stands on the screen, each line without the spaces at its end.
-    pub fn screen(&self) -> String {
+    /// What stands on the screen, each line without the spaces at its end. It may be half painted:
+    /// who asks waits for what is to come (`until`), and never looks once.
+    fn screen(&self) -> String {
         let screen = run(&mut self.tmux(&["capture-pane", "-p"]));
         screen.lines().map(str::trim_end).flat_map(|line| [line, "\n"]).collect()
     }
 
     /// The same, with the codes for colours and such.
-    pub fn screen_with_codes(&self) -> String {
+    fn screen_with_codes(&self) -> String {
         run(&mut self.tmux(&["capture-pane", "-p", "-e"]))
     }
 
@@ -129,6 +133,11 @@ impl Tmux {
             assert!(Instant::now() < deadline, "never on the screen: {what}; there is\n{screen}");
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Waits until the screen is as it should be, with the codes for colours and such.
+    pub async fn until_with_codes(&self, what: &str, accept: impl Fn(&str) -> bool) -> String {
+        eventually(what, async || self.screen_with_codes(), |screen| accept(screen)).await
     }
 
     /// Waits until these words stand on the screen.
