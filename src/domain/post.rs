@@ -8,8 +8,8 @@ use super::{UnixMillis, UserId, UserName};
 /// every timeline. 0 stands before the first.
 pub type PostId = u64;
 
-/// A valid post: not blank, at most the limit's characters, no control characters but newline and
-/// tab.
+/// A valid post: something in it can be seen, at most the limit's characters, no control characters
+/// but newline and tab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PostText(String);
@@ -17,7 +17,7 @@ pub struct PostText(String);
 /// Why a text is not a post.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Nothing but white space.
+    /// Nothing that can be seen.
     #[error("a post cannot be blank")]
     Blank,
     /// Too many characters.
@@ -45,7 +45,7 @@ impl PostText {
         if let Some(control) = text.chars().find(forbidden) {
             return Err(TextError::Control(control));
         }
-        if text.trim().is_empty() {
+        if !text.chars().any(is_visible) {
             return Err(TextError::Blank);
         }
         Ok(Self(text))
@@ -55,6 +55,22 @@ impl PostText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a character leaves a mark by itself. Those that do not are white space, and what Unicode
+/// calls ignorable by default (version 16: joiners, directions, variation selectors, tags, fillers),
+/// whether it is assigned yet or not, and the few that are drawn as a blank. All of them may stand
+/// beside others, as emoji and many scripts need them to.
+fn is_visible(c: char) -> bool {
+    let is_ignorable = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    // Braille without dots, a filler of the Khitan script, two of hieroglyphs, and a musical one.
+    let is_blank = matches!(c, '\u{2800}' | '\u{16fe4}' | '\u{13441}'..='\u{13442}' | '\u{1d159}');
+    !(c.is_whitespace() || c.is_control() || is_ignorable || is_blank)
 }
 
 /// A post as it is read.
@@ -93,5 +109,32 @@ mod tests {
             assert_eq!(PostText::new(format!("a{control}"), 9), Err(TextError::Control(control)));
         }
         assert!(PostText::new("two\nlines\tand a tab", 99).is_ok());
+    }
+
+    #[test]
+    fn refuses_posts_in_which_nothing_can_be_seen() {
+        for invisible in [
+            "\u{a0}\u{2003}\u{3000}\u{2028}",
+            "\u{200b}",
+            "\u{200c}\u{200d}\u{200e}\u{200f}",
+            "\u{2060}\u{2064}\u{206f}",
+            "\u{feff} \u{ad}\n",
+            "\u{202e}\u{2067}\u{61c}",
+            "\u{fe0f}\u{e0100}\u{180e}",
+            "\u{e0001}\u{e0041}\u{e007f}",
+            "\u{115f}\u{1160}\u{3164}\u{ffa0}",
+            "\u{2800}\u{2800}",
+            "\u{34f}\u{17b4}\u{fff9}\u{fffb}",
+            "\u{1d159}\u{1d173}\u{1bca0}\u{16fe4}\u{13441}",
+        ] {
+            assert_eq!(PostText::new(invisible, 99), Err(TextError::Blank), "{invisible:?}");
+            // Beside something visible they may mean something.
+            assert!(PostText::new(format!("{invisible}."), 99).is_ok(), "{invisible:?}");
+        }
+        for visible in
+            ["👩\u{200d}🚀", "❤\u{fe0f}", "क\u{94d}\u{200d}ष", "\u{2801}", "\u{301}", "."]
+        {
+            assert!(PostText::new(visible, 99).is_ok(), "{visible:?}");
+        }
     }
 }
