@@ -89,13 +89,14 @@ fn channel_with(address: &str, ping: Duration) -> Result<Channel, tonic::transpo
         .connect_lazy())
 }
 
-/// The address of this machine on the way to `peer` (host:port): what others can dial it by.
-/// Sends nothing but the question for `peer`'s name.
-pub async fn local_ip_towards(peer: &str) -> io::Result<IpAddr> {
-    let peer = lookup_host(peer)
-        .await?
-        .next()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{peer} has no address")))?;
+/// The address of this machine on the way to `peer` (host:port): what others can dial it by, where it
+/// listens at all of `listening`. Sends nothing but the question for `peer`'s name.
+pub async fn local_ip_towards(peer: &str, listening: &[IpAddr]) -> io::Result<IpAddr> {
+    let mut addresses = lookup_host(peer).await?;
+    let peer = addresses.find(|address| is_heard(address.ip(), listening)).ok_or_else(|| {
+        let why = format!("{peer} has no address of the kind that this machine listens at");
+        io::Error::new(io::ErrorKind::NotFound, why)
+    })?;
     let unspecified: SocketAddr = match peer {
         SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
         SocketAddr::V6(_) => ([0u16; 8], 0).into(),
@@ -105,14 +106,24 @@ pub async fn local_ip_towards(peer: &str) -> io::Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
-/// The address that this machine's own name stands for, unless only this machine can dial it. In a
-/// container, that is its address on its first network.
-pub async fn own_ip() -> io::Result<IpAddr> {
+/// Whether who dials a machine by `ip` finds it listening at all of these addresses. A listener at
+/// `::` hears both families, one at `0.0.0.0` only its own.
+fn is_heard(ip: IpAddr, listening: &[IpAddr]) -> bool {
+    let hears = |at: &IpAddr| match at {
+        IpAddr::V4(_) => ip.is_ipv4(),
+        IpAddr::V6(at) => at.is_unspecified() || ip.is_ipv6(),
+    };
+    listening.iter().all(hears)
+}
+
+/// The address that this machine's own name stands for, unless only this machine can dial it, and
+/// where it listens at all of `listening`. In a container, that is its address on its first network.
+pub async fn own_ip(listening: &[IpAddr]) -> io::Result<IpAddr> {
     let name = nix::unistd::gethostname()?;
     lookup_host((name.to_string_lossy().as_ref(), 0))
         .await?
         .map(|address| address.ip())
-        .find(|ip| !ip.is_loopback() && !ip.is_unspecified())
+        .find(|ip| !ip.is_loopback() && !ip.is_unspecified() && is_heard(*ip, listening))
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "this machine's name is local"))
 }
 
@@ -126,5 +137,36 @@ pub fn host_of(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_counts_where_it_is_listened_to() {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for (dialled, listening, heard) in [
+            ("10.0.0.1", ["0.0.0.0", "0.0.0.0"], true),
+            ("10.0.0.1", ["::", "::"], true),
+            ("10.0.0.1", ["0.0.0.0", "::1"], false),
+            ("::1", ["0.0.0.0", "0.0.0.0"], false),
+            ("::1", ["::", "0.0.0.0"], false),
+            ("::1", ["::", "::1"], true),
+        ] {
+            let listening = listening.map(ip);
+            assert_eq!(is_heard(ip(dialled), &listening), heard, "{dialled} {listening:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_own_address_is_one_at_which_this_machine_listens() {
+        let any = |text: &str| [text.parse::<IpAddr>().expect("an address")];
+        let ip = local_ip_towards("127.0.0.1:9", &any("0.0.0.0")).await.expect("loopback");
+        assert_eq!(host_of(ip), "127.0.0.1");
+        let error =
+            local_ip_towards("[::1]:9", &any("0.0.0.0")).await.expect_err("not listened to");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
     }
 }

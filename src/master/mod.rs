@@ -1,5 +1,6 @@
 //! A master: a full server with its own copy of the state. One of them is the available server.
 //!
+//! - [`address`]: by which host others dial this master
 //! - [`reporter`]: the stream to the router, and what the router says on it
 //! - [`location`]: where the available server is, as this master sees it
 //! - [`kinship`]: the cluster of the slots beside this one
@@ -8,6 +9,7 @@
 //! - [`repair`]: a state that was lost is fetched from the others before anything begins
 //! - [`founding`]: what the first leader writes before anyone can log in
 
+pub mod address;
 pub mod api;
 pub mod delivery;
 pub mod founding;
@@ -34,7 +36,7 @@ use self::{
 use crate::{
     classic,
     credentials::Guard,
-    directory::{AskTheRouter, DirectoryServer, split_address},
+    directory::{AskTheRouter, DirectoryServer},
     domain::NodeId,
     host::net,
     reflection,
@@ -69,7 +71,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let clients = net::listen("client_listen", settings.client_listen).await?;
     let peers = net::listen("peer_listen", settings.peer_listen).await?;
-    let host = advertised_host(&settings).await?;
+    let Some(host) = address::advertised(&settings, &stop).await else { return Ok(()) };
     let info = NodeInfo {
         name: settings.name.clone().unwrap_or_else(|| format!("server-{}", berth.number)),
         peer_address: format!("{host}:{}", peers.port()),
@@ -170,27 +172,6 @@ pub async fn run(
     node.stop().await;
     tracing::info!("drained");
     Ok(())
-}
-
-/// The host by which others dial this master.
-async fn advertised_host(settings: &MasterSettings) -> anyhow::Result<String> {
-    if let Some(host) = &settings.advertise_host {
-        return Ok(host.clone());
-    }
-    split_address(&settings.router).context("router is not host:port")?;
-    let towards = net::local_ip_towards(&settings.router).await;
-    // The router may be away, and its name with it. The reporter looks again when it is back.
-    let ip = match towards {
-        Ok(ip) => Ok(ip),
-        Err(error) => net::own_ip().await.map_err(|_| error),
-    };
-    let ip = ip.with_context(|| {
-        format!(
-            "cannot tell by which address others reach this machine, since the router {} has no route; set advertise_host",
-            settings.router
-        )
-    })?;
-    Ok(net::host_of(ip))
 }
 
 /// Leaves the cluster, while everything is still served: hands leadership over, so that clients see

@@ -2,7 +2,7 @@
 //!
 //! A router that is away is asked again and again; nothing else waits for it.
 
-use std::{process, time::Duration};
+use std::{net::IpAddr, process, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use openraft::ServerState;
@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status, Streaming};
 
-use super::kinship;
+use super::{address, kinship};
 use crate::{
     credentials::{SECRET_KEY, presented},
     directory::split_address,
@@ -64,6 +64,8 @@ pub struct Reporter {
     info: NodeInfo,
     /// Whether the settings say by which host others dial this master.
     fixed_host: bool,
+    /// Where it listens.
+    listening: [IpAddr; 2],
     roster: watch::Sender<Roster>,
     leaving: watch::Receiver<bool>,
     cancelled: CancellationToken,
@@ -104,6 +106,7 @@ impl Reporter {
             node,
             info,
             fixed_host: settings.advertise_host.is_some(),
+            listening: address::listening(settings),
             roster,
             leaving,
             cancelled,
@@ -168,9 +171,8 @@ impl Reporter {
         if self.fixed_host {
             return;
         }
-        let Ok(Ok(ip)) = timeout(ANSWER_WITHIN, net::local_ip_towards(&self.router)).await else {
-            return;
-        };
+        let look = net::local_ip_towards(&self.router, &self.listening);
+        let Ok(Ok(ip)) = timeout(ANSWER_WITHIN, look).await else { return };
         let host = net::host_of(ip);
         for address in [&mut self.info.client_address, &mut self.info.peer_address] {
             let Some((before, port)) = split_address(address) else { continue };

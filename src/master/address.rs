@@ -1,0 +1,101 @@
+//! By which host others dial this master.
+
+use std::{fmt::Display, net::IpAddr, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{host::net, settings::MasterSettings};
+
+/// First and longest wait between attempts to find out.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// Between two lines in the log for as long as it is in vain.
+const TELL_AGAIN: Duration = Duration::from_mins(1);
+
+/// The host that the settings name, or this machine's address on the way to the router. As long as
+/// that cannot be found, since the router's name says nothing to anybody, it is looked for: the name
+/// may come back any moment. None where `stop` came first.
+pub async fn advertised(settings: &MasterSettings, stop: &CancellationToken) -> Option<String> {
+    if let Some(host) = &settings.advertise_host {
+        return Some(host.clone());
+    }
+    let found = until_found(&settings.router, async || look(settings).await, stop);
+    found.await.map(net::host_of)
+}
+
+async fn look(settings: &MasterSettings) -> std::io::Result<IpAddr> {
+    let listening = listening(settings);
+    match net::local_ip_towards(&settings.router, &listening).await {
+        Ok(ip) => Ok(ip),
+        // The router may be away, and its name with it. The reporter looks again when it is back.
+        Err(error) => net::own_ip(&listening).await.map_err(|_| error),
+    }
+}
+
+/// Where this master listens: an address of another family is no way to it.
+pub fn listening(settings: &MasterSettings) -> [IpAddr; 2] {
+    [settings.client_listen.ip(), settings.peer_listen.ip()]
+}
+
+async fn until_found<E: Display>(
+    router: &str,
+    mut look: impl AsyncFnMut() -> Result<IpAddr, E>,
+    stop: &CancellationToken,
+) -> Option<IpAddr> {
+    let backoff = ExponentialBuilder::default()
+        .with_min_delay(RETRY.0)
+        .with_max_delay(RETRY.1)
+        .without_max_times();
+    let mut waits = backoff.build();
+    let mut told: Option<Instant> = None;
+    loop {
+        let error = tokio::select! {
+            looked = look() => match looked {
+                Ok(ip) => return Some(ip),
+                Err(error) => error,
+            },
+            () = stop.cancelled() => return None,
+        };
+        if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
+            told = Some(Instant::now());
+            tracing::warn!(
+                %router, %error,
+                "cannot tell by which address others reach this machine, and looks again until it \
+                 can; advertise_host may name it"
+            );
+        }
+        tokio::select! {
+            () = sleep(waits.next().unwrap_or(RETRY.1)) => {}
+            () = stop.cancelled() => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_router_without_an_address_is_looked_for_until_it_has_one() {
+        let mut looks = 0;
+        let look = async || {
+            looks += 1;
+            if looks < 4 { Err("no such name") } else { Ok(IpAddr::from([10, 0, 0, 7])) }
+        };
+        let found = until_found("router:3010", look, &CancellationToken::new()).await;
+        assert_eq!(found, Some(IpAddr::from([10, 0, 0, 7])));
+    }
+
+    #[tokio::test]
+    async fn a_master_that_looks_for_its_router_can_be_stopped() {
+        let stop = CancellationToken::new();
+        let look = async || {
+            stop.cancel();
+            Err("no such name")
+        };
+        assert_eq!(until_found("router:3010", look, &stop).await, None);
+        let hanging = until_found("router:3010", std::future::pending::<Result<_, &str>>, &stop);
+        assert_eq!(hanging.await, None);
+    }
+}
