@@ -3,25 +3,19 @@
 //! Made from the table of settings, so that a flag, its help and its default stand in one place.
 //! clap is given no defaults: it could not tell a default from a flag, and layers would not work.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    error::Error,
-    ffi::OsString,
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, error::Error, ffi::OsString, process::ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, builder::StyledStr};
 use tracing::error;
 
 use crate::{
     documents, envelope,
-    host::{disk::DirectoryError, net::ListenError},
+    host::{disk::DirectoryError, net::ListenError, streams},
+    logging,
     replication::node::StartError,
     settings::{
         HealthcheckSettings, Key, Kind, Layers, LogSettings, MasterSettings, Refusal, Role,
-        RouterSettings, SlaveSettings, StatusSettings, TerminalSettings,
+        RouterSettings, SlaveSettings, StatusSettings, TerminalSettings, VARIABLE_PREFIX,
     },
     slave::REFUSED,
     slot::SlotError,
@@ -71,30 +65,32 @@ impl Stop {
     /// Tells the person who typed it, and says with what code to exit.
     pub fn report(&self) -> ExitCode {
         match self {
-            Self::Arguments(error) => {
-                // Nobody is left to tell if the terminal is gone.
+            Self::Arguments(error) if error.use_stderr() => {
+                // Nobody is left to tell if standard error is gone.
                 let _ = error.print();
-                if error.use_stderr() { REFUSED.into() } else { ExitCode::SUCCESS }
-            }
-            Self::Settings(refusal) => {
-                eprintln!("tinysns: {refusal}");
                 REFUSED.into()
             }
-            Self::Document(text) => {
-                // Whoever reads no further, like `head`, has seen enough.
-                let _ = io::stdout().write_all(text.as_bytes());
-                ExitCode::SUCCESS
+            Self::Arguments(help) => streams::shown(help.print()),
+            Self::Settings(refusal) => {
+                streams::complain(&format!("tinysns: {refusal}"));
+                REFUSED.into()
             }
+            Self::Document(text) => streams::shown(streams::print(text)),
         }
     }
 }
 
 /// Logs why a node ended, if it failed, and says with what code to exit: 64 when a setting cannot
 /// be used as things are (a port in use, a data directory that cannot be written, a log that is
-/// damaged), else 1.
+/// damaged), else 1. It is the last that a node does.
 pub fn ended(outcome: anyhow::Result<()>) -> u8 {
-    let Err(error) = outcome else { return 0 };
-    error!(error = in_words(&error), "ended by an error");
+    let code = outcome.map_or_else(|error| failed(&error), |()| 0);
+    logging::finish();
+    code
+}
+
+fn failed(error: &anyhow::Error) -> u8 {
+    error!(error = in_words(error), "ended by an error");
     let refused = error.chain().any(is_a_refusal);
     if refused { REFUSED } else { 1 }
 }
@@ -113,7 +109,7 @@ fn is_a_refusal(cause: &(dyn Error + 'static)) -> bool {
 /// Tells the person who started a short-lived role why it failed.
 #[expect(clippy::needless_pass_by_value, reason = "it ends here")]
 pub fn complain(error: anyhow::Error) -> ExitCode {
-    eprintln!("tinysns: {}", in_words(&error));
+    streams::complain(&format!("tinysns: {}", in_words(&error)));
     ExitCode::FAILURE
 }
 
@@ -128,18 +124,11 @@ fn in_words(error: &anyhow::Error) -> String {
     })
 }
 
-/// The variables of this process.
-pub fn environment() -> impl Iterator<Item = (String, String)> {
-    env::vars_os().map(|(name, value)| {
-        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
-    })
-}
-
 /// Reads a command line, and with it the settings file and `environment`.
 #[expect(clippy::missing_panics_doc, reason = "clap has made sure of what is expected")]
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
 ) -> Result<Invocation, Stop> {
     let mut matches = command().try_get_matches_from(arguments)?;
     let (name, matches) = matches.remove_subcommand().expect("clap insists on a subcommand");
@@ -151,7 +140,7 @@ pub fn parse(
         .map(|(role, _)| role)
         .find(|role| role.name() == name)
         .expect("clap knows the same roles");
-    let layers = Layers::gather(role, environment, flags(role, &matches))?;
+    let layers = Layers::gather(role, as_text(environment)?, flags(role, &matches))?;
     let log = layers.log()?;
     let command = match role {
         Role::Router => Command::Router(layers.router()?),
@@ -192,7 +181,8 @@ TINYSNS_<SETTING> and in a flag; a flag wins over a variable, a variable over th
 environment may serve a whole cluster: a role ignores the settings of the others.
 
 Exit codes: 0 done, 1 failed, 64 a setting was refused; of a client also 65 a command was refused, \
-69 nobody answers (also of status), 77 the login was refused, 130 interrupted.";
+69 nobody answers (also of status), 77 the login was refused, 130 interrupted, 141 whoever read the \
+answers has left.";
 
 const COMPLETIONS: &str = "completions";
 const SHELL: &str = "shell";
@@ -295,6 +285,22 @@ fn only_command(matches: &ArgMatches) -> Option<String> {
     Some(words.map(String::as_str).collect::<Vec<_>>().join(" "))
 }
 
+/// The variables whose values are text. One of ours that is not would lose something on the way.
+fn as_text(
+    variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let mut texts = Vec::new();
+    for (name, value) in variables {
+        let Ok(name) = name.into().into_string() else { continue };
+        match value.into().into_string() {
+            Ok(value) => texts.push((name, value)),
+            Err(_) if name.starts_with(VARIABLE_PREFIX) => return Err(Refusal::NoText { name }),
+            Err(_) => {}
+        }
+    }
+    Ok(texts)
+}
+
 /// The flags that were given, by setting.
 fn flags(role: Role, matches: &ArgMatches) -> BTreeMap<&'static str, String> {
     let given = |name: &str| matches.get_one::<String>(name).cloned();
@@ -306,7 +312,7 @@ fn flags(role: Role, matches: &ArgMatches) -> BTreeMap<&'static str, String> {
     if role == Role::Client {
         let (host, port) = (given(HOST), given(PORT));
         if host.is_some() || port.is_some() {
-            let host = host.as_deref().unwrap_or(CLASSIC_HOST);
+            let host = Kind::Host.normal(host.as_deref().unwrap_or(CLASSIC_HOST));
             let port = port.as_deref().unwrap_or(CLASSIC_PORT);
             flags.insert("router", format!("{host}:{port}"));
         }
@@ -316,6 +322,8 @@ fn flags(role: Role, matches: &ArgMatches) -> BTreeMap<&'static str, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::{io::Write as _, os::unix::ffi::OsStringExt as _};
+
     use super::*;
     use crate::{host::disk, slave::SlaveError, slot::Slot};
 
@@ -348,6 +356,9 @@ mod tests {
             ("tinysns client -h host", "host:3010"),
             ("tinysns client -p 4000", "localhost:4000"),
             ("tinysns client -h host -p 4000 -u ann", "host:4000"),
+            ("tinysns client -h ::1", "[::1]:3010"),
+            ("tinysns client -h [::1] -p 4000", "[::1]:4000"),
+            ("tinysns client --router [2001:db8::7]:4000", "[2001:db8::7]:4000"),
             ("tinysns status --router flag:2", "flag:2"),
         ] {
             assert_eq!(router_of(line), router, "{line}");
@@ -393,6 +404,19 @@ mod tests {
             let stop = parse_words(line, &SECRET).unwrap_err();
             assert_eq!(stop.report(), ExitCode::SUCCESS, "{line}");
         }
+    }
+
+    #[test]
+    fn a_variable_of_ours_that_is_no_text_is_refused_and_others_do_not_matter() {
+        let latin = || OsString::from_vec(b"caf\xe9".to_vec());
+        let parse_with = |name: &str| {
+            let line = ["tinysns", "status"].map(OsString::from);
+            parse(line, [(OsString::from(name), latin())]).map(|_| ())
+        };
+        assert!(parse_with("LANG").is_ok());
+        let stop = parse_with("TINYSNS_ROUTER").unwrap_err();
+        assert!(stop.to_string().contains("TINYSNS_ROUTER"), "{stop}");
+        assert_eq!(stop.report(), ExitCode::from(64));
     }
 
     fn document_of(line: &str) -> String {

@@ -45,3 +45,15 @@ impl tonic::service::Interceptor for Guard {
 pub fn text<'a>(metadata: &'a MetadataMap, key: &str) -> Option<&'a str> {
     metadata.get(key).and_then(|value| value.to_str().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_secret_that_the_settings_admit_can_be_presented() {
+        let all: String = (' '..='~').collect();
+        let secret = Secret::new(&all);
+        assert!(secret.matches(presented(&secret).as_encoded_bytes()));
+    }
+}

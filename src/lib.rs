@@ -2,6 +2,10 @@
 //!
 //! `ARCHITECTURE.md` is the map; every folder's `mod.rs` is the map of that folder.
 
+// Rust's own macros panic where the output is full or nobody reads it: see `host::streams`. Not among
+// the lints of `Cargo.toml`, which hold for tests and benchmarks too.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod ansi;
 pub mod classic;
 pub mod cli;

@@ -9,7 +9,9 @@ use std::{
 
 use tinysns::{
     cli::{self, Command},
-    healthcheck, logging, master, router, runtime,
+    healthcheck,
+    host::inheritance,
+    logging, master, router, runtime,
     settings::MasterSettings,
     slave,
     slot::{Berth, Slot},
@@ -17,15 +19,15 @@ use tinysns::{
 };
 
 fn main() -> ExitCode {
-    let invocation = match cli::parse(env::args_os(), cli::environment()) {
+    inheritance::put_right();
+    let invocation = match cli::parse(env::args_os(), env::vars_os()) {
         Ok(invocation) => invocation,
         Err(stop) => return stop.report(),
     };
     logging::start(&invocation.log);
     match invocation.command {
         Command::Router(settings) => {
-            logging::end_the_process_on_panic();
-            cli::ended(runtime::run(runtime::stoppable(|stop| router::run(settings, stop)))).into()
+            cli::ended(runtime::serve(|stop| router::run(settings, stop))).into()
         }
         Command::Slave(settings) => {
             slave::run(settings, live).unwrap_or_else(|error| cli::ended(Err(error.into())).into())
@@ -45,17 +47,14 @@ fn main() -> ExitCode {
 
 /// A master's whole life, in the process that a slave forked for it; its exit code.
 fn live(settings: MasterSettings, berth: Berth) -> u8 {
-    logging::end_the_process_on_panic();
-    cli::ended(runtime::run(runtime::stoppable(|stop| master::run(settings, berth, stop))))
+    cli::ended(runtime::serve(|stop| master::run(settings, berth, stop)))
 }
 
 /// A master's whole life without a slave.
 fn live_alone(settings: MasterSettings) -> anyhow::Result<()> {
-    logging::end_the_process_on_panic();
     let slot = Slot::claim(&settings.data_dir)?;
     slot.record_master(process::id())?;
-    let outcome =
-        runtime::run(runtime::stoppable(|stop| master::run(settings, slot.berth(0), stop)));
+    let outcome = runtime::serve(|stop| master::run(settings, slot.berth(0), stop));
     slot.forget_master()?;
     outcome
 }

@@ -12,6 +12,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::{host::inheritance, logging};
+
 /// Tasks that are still under way when a role has ended get this long to notice. A blocking call
 /// that hangs, such as a look-up of a name, must not keep the process.
 const LEAVE_WITHIN: Duration = Duration::from_millis(100);
@@ -24,8 +26,20 @@ pub fn run<T, E: From<io::Error>>(role: impl Future<Output = Result<T, E>>) -> R
     outcome
 }
 
+/// Runs the role of a node that serves others, until it ends or is asked to: it outlives the terminal
+/// it was started from, waits for nobody who reads its log, and ends when something in it panics.
+pub fn serve<F>(role: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    inheritance::outlive_the_terminal();
+    logging::write_in_background();
+    logging::end_the_process_on_panic();
+    run(stoppable(role))
+}
+
 /// Runs `role` with a token that SIGTERM and SIGINT cancel.
-pub async fn stoppable<F>(role: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
+async fn stoppable<F>(role: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {

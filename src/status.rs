@@ -2,7 +2,7 @@
 //! `overview`.
 
 use std::{
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _},
     process::ExitCode,
     time::Duration,
 };
@@ -11,7 +11,7 @@ use tokio::{signal, time};
 
 use crate::{
     client::{self, ClientError, ClusterStatus},
-    host::clock,
+    host::{clock, streams},
     overview::{json, room::Room, table},
     settings::StatusSettings,
 };
@@ -27,24 +27,21 @@ const REDRAW: &str = "\u{1b}[H\u{1b}[J";
 /// later is waited for.
 pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
     match client::cluster(&settings.client.router).await {
-        Ok(status) => show(&render(&settings, &Ok(status)))?,
+        Ok(status) => {
+            let first = streams::print(&render(&settings, &Ok(status)));
+            if first.is_err() || !settings.watch {
+                return Ok(streams::shown(first));
+            }
+        }
         Err(error) => {
-            writeln!(io::stderr(), "{error}")?;
+            streams::complain(&error.to_string());
             return Ok(ExitCode::from(UNAVAILABLE));
         }
     }
-    if !settings.watch {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let ended = tokio::select! {
+    Ok(streams::shown(tokio::select! {
         ended = keep_showing(&settings) => ended,
         interrupted = signal::ctrl_c() => interrupted,
-    };
-    match ended {
-        // Whoever read our output has gone, like `head`.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    }))
 }
 
 async fn keep_showing(settings: &StatusSettings) -> io::Result<()> {
@@ -55,8 +52,8 @@ async fn keep_showing(settings: &StatusSettings) -> io::Result<()> {
         ticks.tick().await;
         let status = client::cluster(&settings.client.router).await;
         match &status {
-            Err(error) if settings.json => writeln!(io::stderr(), "{error}")?,
-            _ => show(&render(settings, &status))?,
+            Err(error) if settings.json => streams::complain(&error.to_string()),
+            _ => streams::print(&render(settings, &status))?,
         }
     }
 }
@@ -77,12 +74,6 @@ fn render(settings: &StatusSettings, status: &Result<ClusterStatus, ClientError>
 
 fn room(is_watched: bool) -> Room {
     if is_watched { Room::on_one_screen() } else { Room::on_output() }
-}
-
-fn show(words: &str) -> io::Result<()> {
-    let mut out = io::stdout();
-    out.write_all(words.as_bytes())?;
-    out.flush()
 }
 
 #[cfg(test)]

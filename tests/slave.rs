@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn be_a_slave() -> ExitCode {
-    match cli::parse(env::args_os(), cli::environment()).expect("the test's flags are valid") {
+    match cli::parse(env::args_os(), env::vars_os()).expect("the test's flags are valid") {
         cli::Invocation { command: cli::Command::Slave(settings), .. } => {
             slave::run(settings, be_a_master).expect("the slave begins")
         }

@@ -1,4 +1,5 @@
-//! Everything that reaches outside the program: sockets, the wall clock, randomness, the disk.
+//! Everything that reaches outside the program: sockets, the wall clock, randomness, the disk; and
+//! what comes in from there: what a parent hands down, standard streams, files that people write.
 //!
 //! **Architecture invariant:** no other module opens a socket, reads the wall clock, draws a random
 //! number or opens a database file. A simulation replaces this folder and nothing else. (Time that
@@ -6,6 +7,9 @@
 
 pub mod clock;
 pub mod disk;
+pub mod inheritance;
 pub mod net;
 pub mod random;
+pub mod streams;
+pub mod text_file;
 pub mod trouble;

@@ -4,7 +4,7 @@
 //! a secret that happens to be all digits must stay what it is. The environment is handed in, so
 //! that tests need not change their own.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
 use figment::{
     Figment, Metadata, Profile, Provider,
@@ -14,8 +14,9 @@ use figment::{
 
 use super::{
     keys::{self, CONFIG, FOREIGN_VARIABLES, Key, Role, VARIABLE_PREFIX},
-    value::{Kind, SECRET_MIN_CHARS},
+    value::{self, Kind, SECRET_MIN_CHARS},
 };
+use crate::host::text_file;
 
 const DEFAULTS: &str = "default";
 const ENVIRONMENT: &str = "environment";
@@ -45,6 +46,12 @@ pub enum Refusal {
         origin: String,
         /// What the setting may hold.
         allowed: String,
+    },
+    /// A variable of ours that is not in UTF-8.
+    #[error("the variable {name} is no text in UTF-8")]
+    NoText {
+        /// Its name.
+        name: String,
     },
     /// No secret, though the role needs one.
     #[error(
@@ -156,9 +163,10 @@ impl Layers {
         let Ok(value) = self.figment.find_value(name) else { return Ok(None) };
         let key = self.key(name);
         match as_text(&value) {
-            Some(text) if key.kind.check(&text) == Ok(()) => Ok(Some(text)),
+            Some(text) if key.kind.check(&text) == Ok(()) => Ok(Some(key.kind.normal(&text))),
+            // What is wrong with it, but nothing of what it is.
             Some(text) if matches!(key.kind, Kind::Secret) => {
-                Err(self.refuse(name, format!("a text of {} characters", text.chars().count())))
+                Err(self.refuse(name, value::without_secret(&text)))
             }
             Some(text) => Err(self.refuse(name, format!("{text:?}"))),
             None => Err(self.refuse(name, value_in_words(&value).to_owned())),
@@ -228,7 +236,7 @@ fn file_layer(path: &str, source: &str) -> Result<Layer, Refusal> {
         origin: origin(source, CONFIG),
         reason: reason.trim_end().to_owned(),
     };
-    let text = fs::read_to_string(Path::new(path)).map_err(|error| refuse(error.to_string()))?;
+    let text = text_file::read(Path::new(path)).map_err(refuse)?;
     let data = Toml::string(&text).data().map_err(|error| refuse(error.kind.to_string()))?;
     let values = data.into_iter().next().map(|(_, values)| values).unwrap_or_default();
     let source = format!("file {path}");

@@ -1,14 +1,14 @@
 //! From the layers to one struct a role: what must be there is there, and what must agree agrees.
 
-use std::{fs, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::{
     ClassicMode, ClientSettings, ConsensusSettings, HealthcheckSettings, HistoryFile, Layers,
     Limits, LogFormat, LogSettings, MasterSettings, Refusal, RouterSettings, Secret, SlaveSettings,
     StatusSettings, TerminalSettings,
-    value::{Kind, SECRET_MIN_CHARS},
+    value::{self, Kind},
 };
-use crate::domain::UserName;
+use crate::{domain::UserName, host::text_file};
 
 impl Layers {
     /// The settings of `tinysns router`.
@@ -156,10 +156,11 @@ impl Layers {
     }
 
     fn secret_in(&self, path: String) -> Result<Secret, Refusal> {
-        let read = fs::read_to_string(&path).map_err(|error| error.to_string());
-        let checked = read.and_then(|secret| match Kind::Secret.check(&secret) {
-            Ok(()) => Ok(Secret::new(&secret)),
-            Err(_) => Err(format!("it must hold at least {SECRET_MIN_CHARS} characters")),
+        let checked = text_file::read(Path::new(&path)).and_then(|secret| {
+            Kind::Secret.check(&secret).map(|()| Secret::new(&secret)).map_err(|_| {
+                let found = value::without_secret(&secret);
+                format!("it holds {found}; allowed: {}", Kind::Secret)
+            })
         });
         checked.map_err(|reason| Refusal::File {
             key: "secret_file",
@@ -334,7 +335,7 @@ mod tests {
                 vec![("config", table.as_str())],
                 format!(
                     "`router` cannot be a table (file {table}); allowed: a host and a port from 1 \
-                     to 65535, such as localhost:3010"
+                     to 65535, such as localhost:3010 or [::1]:3010"
                 ),
             ),
             (
@@ -368,14 +369,28 @@ mod tests {
     }
 
     #[test]
+    fn files_that_people_wrote_may_begin_with_the_mark_of_utf_8() {
+        let (_secret, secret) = file("\u{feff}0123456789012345\r\n");
+        let (_config, config) = file(&format!("\u{feff}secret_file = '{secret}'\n"));
+        let layers = gather(Role::Router, &[("TINYSNS_CONFIG", &config)], &[]).unwrap();
+        assert_eq!(layers.router().unwrap().secret.expose(), SECRET.1);
+    }
+
+    #[test]
     fn a_node_without_a_good_secret_is_refused_and_told_how_to_make_one() {
         let (_short, short) = file("short\n");
         let (_good, good) = file("0123456789012345\n");
+        let (_two, two) = file("0123456789012345\nshort\n");
+        let (_wide, wide) = file("0\u{0}1\u{0}2\u{0}3\u{0}");
         for (variables, expected) in [
             (vec![], "/dev/urandom"),
             (vec![("TINYSNS_SECRET", "short")], "at least 16 characters"),
             (vec![("TINYSNS_SECRET_FILE", short.as_str())], "at least 16 characters"),
             (vec![("TINYSNS_SECRET_FILE", "/nowhere/secret")], "/nowhere/secret"),
+            (vec![("TINYSNS_SECRET", "0123456789\t012345")], "control character U+0009"),
+            (vec![("TINYSNS_SECRET_FILE", two.as_str())], "control character U+000A"),
+            (vec![("TINYSNS_SECRET", "0123456789012345\u{e9}")], "not of ASCII"),
+            (vec![("TINYSNS_SECRET_FILE", wide.as_str())], "save it as UTF-8"),
             (vec![SECRET, ("TINYSNS_SECRET_FILE", good.as_str())], "both set"),
         ] {
             let refusal =

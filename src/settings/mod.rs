@@ -20,7 +20,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::domain::UserName;
 
-pub use keys::{Key, Role};
+pub use keys::{Key, Role, VARIABLE_PREFIX};
 pub use layers::{Layers, Refusal};
 pub use secret::Secret;
 pub use value::Kind;

@@ -77,6 +77,15 @@ impl Kind {
         }
     }
 
+    /// An allowed text in the form in which it is used: an IPv6 address that is a host stands in
+    /// brackets, as it does before a port.
+    pub fn normal(self, text: &str) -> String {
+        match self {
+            Self::Host if text.parse::<Ipv6Addr>().is_ok() => format!("[{text}]"),
+            _ => text.to_owned(),
+        }
+    }
+
     /// Whether `text` is allowed. (The error says nothing: what is allowed says it all.)
     pub(super) fn check(self, text: &str) -> Result<(), NotAllowed> {
         match self {
@@ -86,7 +95,12 @@ impl Kind {
             Self::Path => !text.is_empty(),
             Self::Name => is_name(text),
             Self::User => UserName::new(text).is_ok(),
-            Self::Secret => text.trim().chars().count() >= SECRET_MIN_CHARS,
+            Self::Secret => {
+                // It travels in a header of HTTP.
+                let secret = text.trim();
+                secret.len() >= SECRET_MIN_CHARS
+                    && secret.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+            }
             Self::Duration { min, max } => {
                 humantime::parse_duration(text).is_ok_and(|value| (min..=max).contains(&value))
             }
@@ -101,6 +115,19 @@ impl Kind {
     }
 }
 
+/// What a text that should be a secret looks like, without a word of it.
+pub(super) fn without_secret(text: &str) -> String {
+    let secret = text.trim();
+    let length = secret.chars().count();
+    match secret.chars().find(|c| !matches!(c, ' '..='~')) {
+        Some(c) if c.is_ascii_control() => {
+            format!("a text of {length} characters, with the control character U+{:04X}", c as u32)
+        }
+        Some(_) => format!("a text of {length} characters, some of them not of ASCII"),
+        None => format!("a text of {length} characters"),
+    }
+}
+
 /// A text that a setting may not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotAllowed;
@@ -111,12 +138,10 @@ impl fmt::Display for Kind {
             Self::Address => {
                 formatter.write_str("an IP address and a port, such as 0.0.0.0:3010 or [::]:3010")
             }
-            Self::HostPort => {
-                formatter.write_str("a host and a port from 1 to 65535, such as localhost:3010")
-            }
-            Self::Host => formatter.write_str(
-                "a host name or an IP address (an IPv6 one in brackets), without a port",
+            Self::HostPort => formatter.write_str(
+                "a host and a port from 1 to 65535, such as localhost:3010 or [::1]:3010",
             ),
+            Self::Host => formatter.write_str("a host name or an IP address, without a port"),
             Self::Path => formatter.write_str("a path"),
             Self::Name => write!(
                 formatter,
@@ -128,7 +153,11 @@ impl fmt::Display for Kind {
                  letter or digit",
                 UserName::MAX_CHARS
             ),
-            Self::Secret => write!(formatter, "at least {SECRET_MIN_CHARS} characters"),
+            Self::Secret => write!(
+                formatter,
+                "at least {SECRET_MIN_CHARS} characters on one line: letters, digits, spaces and \
+                 marks of ASCII"
+            ),
             Self::Duration { min, max } => write!(
                 formatter,
                 "a duration with its unit, such as 25s or 500ms, from {} to {}",
@@ -150,21 +179,47 @@ fn is_name(text: &str) -> bool {
 }
 
 fn is_host(text: &str) -> bool {
-    if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().is_ok();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if bare.is_some() || text.contains(':') {
+        return bare.unwrap_or(text).parse::<Ipv6Addr>().is_ok();
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     !text.is_empty() && text.bytes().all(allowed)
 }
 
 fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':')
-        .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0))
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        let is_bracketed = host.starts_with('[') || !host.contains(':');
+        is_bracketed && is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ipv6_host_may_be_written_without_brackets_and_has_them_in_the_end() {
+        for (text, normal) in
+            [("::1", "[::1]"), ("[::1]", "[::1]"), ("10.0.0.1", "10.0.0.1"), ("host", "host")]
+        {
+            assert_eq!(Kind::Host.check(text), Ok(()));
+            assert_eq!(Kind::Host.normal(text), normal);
+        }
+    }
+
+    #[test]
+    fn a_bad_secret_is_described_without_a_word_of_it() {
+        for (secret, told) in [
+            ("short", "a text of 5 characters"),
+            ("hunter2\u{7}hunter2hunter2", "with the control character U+0007"),
+            ("pa\u{df}wortpa\u{df}wortpa\u{df}wort", "some of them not of ASCII"),
+        ] {
+            let description = without_secret(secret);
+            assert!(description.contains(told), "{description}");
+            assert!(!description.contains("hunter") && !description.contains("wort"));
+        }
+    }
 
     #[test]
     fn each_kind_takes_what_it_says_and_nothing_else() {
@@ -177,11 +232,36 @@ mod tests {
                 &["localhost:3010", "[::1]:1", "a.b-c_d:65535"],
                 &["localhost", "localhost:0", "localhost:65536", ":3010", "a b:1", "::1:3010"],
             ),
-            (Kind::Host, &["router", "10.0.0.1", "[::1]"], &["", "router:3010", "::1", "a/b"]),
+            (
+                Kind::Host,
+                &["router", "10.0.0.1", "[::1]", "::1", "2001:db8::7"],
+                &[
+                    "",
+                    "router:3010",
+                    "[::1",
+                    "::1]",
+                    "[router]",
+                    "[::1]:3010",
+                    "fe80::1%eth0",
+                    "a/b",
+                ],
+            ),
             (Kind::Path, &["/x", "y"], &[""]),
             (Kind::Name, &["server-1"], &["", "a b", "ä", &"x".repeat(33)]),
             (Kind::User, &["u1"], &["", "-u", "../escape"]),
-            (Kind::Secret, &["0123456789abcdef"], &["0123456789abcde", " 123456789abcdef "]),
+            (
+                Kind::Secret,
+                &["0123456789abcdef", "!with a blank in it~\n"],
+                &[
+                    "0123456789abcde",
+                    " 123456789abcdef ",
+                    "0123456789\nabcdef",
+                    "0123456789\tabcdef",
+                    "0123456789abcdef\u{7f}",
+                    "0123456789abcdef\u{fc}",
+                    "\u{feff}0123456789abcdef",
+                ],
+            ),
             (heartbeat, &["20ms", "1s", "10s"], &["19ms", "11s", "100", "-1s", "soon"]),
             (count, &["1", "10"], &["0", "11", "-1", "1.5", "ten"]),
             (Kind::Choice(&["text", "json"]), &["text", "json"], &["", "Text", "xml"]),

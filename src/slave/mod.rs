@@ -30,6 +30,7 @@ use nix::{
 use tracing::{error, info, warn};
 
 use crate::{
+    host::inheritance,
     settings::{MasterSettings, SlaveSettings},
     slot::{Berth, Slot, SlotError},
 };
@@ -54,6 +55,7 @@ pub enum SlaveError {
 /// Supervises until it is asked to stop. Must run on the main thread, and be the only one.
 pub fn run(settings: SlaveSettings, master: Master) -> Result<ExitCode, SlaveError> {
     prctl::set_name(c"tinysns-slave")?;
+    inheritance::outlive_the_terminal();
     let slot = Slot::claim(&settings.master.data_dir)?;
     let mut awaited = SigSet::empty();
     for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {

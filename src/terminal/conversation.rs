@@ -62,6 +62,10 @@ impl Conversation {
             }
             let next = match self.ask(Prompt::Command).await? {
                 Line::Text(line) => self.obey(&line).await?,
+                Line::NoText => {
+                    self.tell(&Report { verb: None, outcome: Err(Failure::NoText) }).await?;
+                    Next::Command
+                }
                 Line::End => Next::Quit,
                 Line::Interrupted => Next::Interrupted,
             };
@@ -283,6 +287,20 @@ mod tests {
             words::BANNER
         );
         assert_eq!(*paper.text.borrow(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_no_text_is_not_guessed_at_and_the_conversation_goes_on() {
+        let network = Network::default();
+        let (_router, _server, client) = start(&network).await;
+        let script = b"\xef\xbb\xbfWHOAMI\nPOST gr\xfcn\nTIMELINE\nroug\xe9\nbleu\n";
+        let (conversation, paper) = piped(client, &script[..]);
+        let code = soon(conversation.hold()).await.expect("read and written");
+        assert_eq!(code, ExitCode::from(UNACCEPTABLE));
+        let said = paper.text.borrow().clone();
+        assert!(said.contains("You are u1"), "{said}");
+        assert!(said.contains(&format!("Cmd> {}Cmd> ", words::UNKNOWN_REASON)), "{said}");
+        assert_eq!(network.texts(), ["bleu"]);
     }
 
     #[tokio::test]

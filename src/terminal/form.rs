@@ -116,7 +116,8 @@ pub fn exit_code(report: &Report, strict: bool) -> Option<u8> {
         Failure::Call(ClientError::Refused { .. })
         | Failure::Invalid(_)
         | Failure::Differ
-        | Failure::NoPassword => UNACCEPTABLE,
+        | Failure::NoPassword
+        | Failure::NoText => UNACCEPTABLE,
         Failure::Call(_) => UNAVAILABLE,
     })
 }
@@ -157,6 +158,7 @@ mod tests {
             (Some(Verb::Posts), refused(Code::NotFound), Some(UNACCEPTABLE), UNACCEPTABLE),
             (Some(Verb::Post), refused(Code::InvalidArgument), Some(UNACCEPTABLE), UNACCEPTABLE),
             (Some(Verb::Password), Failure::Differ, Some(UNACCEPTABLE), UNACCEPTABLE),
+            (None, Failure::NoText, Some(UNACCEPTABLE), UNACCEPTABLE),
             (Some(Verb::List), Mistake::Form(Verb::List).into(), None, UNACCEPTABLE),
             (None, unknown.into(), None, UNACCEPTABLE),
         ] {

@@ -71,7 +71,7 @@ fn line(bytes: &[u8]) -> Line {
     match bytes {
         [] => Line::End,
         [.., INTERRUPT] => Line::Interrupted,
-        _ => Line::Text(String::from_utf8_lossy(bytes).into_owned()),
+        _ => Line::of(bytes.to_vec()),
     }
 }
 
@@ -83,6 +83,7 @@ mod tests {
     fn a_line_ends_with_enter_with_ctrl_c_or_with_the_input() {
         assert_eq!(line(b"secret\n"), Line::Text("secret\n".to_owned()));
         assert_eq!(line(b"\n"), Line::Text("\n".to_owned()));
+        assert_eq!(line(b"gr\xfcn\n"), Line::NoText);
         assert_eq!(line(b"secr\x03"), Line::Interrupted);
         assert_eq!(line(b""), Line::End);
     }

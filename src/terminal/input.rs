@@ -34,10 +34,19 @@ pub enum Prompt {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
     Text(String),
+    /// A line that is not in UTF-8, so that nobody knows what it says.
+    NoText,
     /// The end of the input: Ctrl-D on a terminal.
     End,
     /// Ctrl-C.
     Interrupted,
+}
+
+impl Line {
+    /// What these bytes say.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or(Self::NoText, Self::Text)
+    }
 }
 
 /// Reads lines, one at a time.
@@ -99,7 +108,9 @@ fn read_plain(source: &mut impl BufRead) -> io::Result<Line> {
     let mut line = Vec::new();
     Ok(match source.read_until(b'\n', &mut line)? {
         0 => Line::End,
-        _ => Line::Text(String::from_utf8_lossy(&line).into_owned()),
+        // The mark by which some programs begin a text.
+        _ if line.starts_with(b"\xef\xbb\xbf") => Line::of(line.split_off(3)),
+        _ => Line::of(line),
     })
 }
 
@@ -156,6 +167,9 @@ fn read_edited(
             Err(ReadlineError::Interrupted) => return Ok(Line::Interrupted),
             // The window was resized.
             Err(ReadlineError::Signal(_)) => {}
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                return Ok(Line::NoText);
+            }
             Err(ReadlineError::Io(error)) => return Err(error),
             Err(error) => return Err(io::Error::other(error)),
         }

@@ -132,6 +132,7 @@ fn failure_code(failure: &Failure) -> &'static str {
         Failure::Invalid(_) => "INVALID_COMMAND",
         Failure::Call(error) => error_code(error),
         Failure::Differ | Failure::NoPassword => "INVALID_PASSWORD",
+        Failure::NoText => "INVALID_TEXT",
     }
 }
 

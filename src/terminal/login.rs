@@ -10,7 +10,8 @@ use tokio::{task, time};
 use tonic::Code;
 
 use super::{
-    conversation::INTERRUPTED, form::UNAVAILABLE, hidden, input::Line, sanitise, screen::complain,
+    conversation::INTERRUPTED, form::UNAVAILABLE, hidden, input::Line, report::Failure, sanitise,
+    screen::complain,
 };
 use crate::{
     client::{Client, ClientError},
@@ -56,6 +57,10 @@ pub async fn log_in(
         let answer = task::spawn_blocking(move || hidden::read(&question)).await?;
         let password = match answer? {
             Line::Text(line) => line.trim_end_matches(['\n', '\r']).to_owned(),
+            Line::NoText => {
+                complain(&Failure::NoText.to_string());
+                break;
+            }
             Line::End => break,
             Line::Interrupted => return Ok(Ended::Refused(INTERRUPTED)),
         };

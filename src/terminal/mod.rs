@@ -45,7 +45,7 @@ mod verb;
 mod words;
 
 use std::{
-    env, fs,
+    env,
     io::{self, IsTerminal as _},
     path::Path,
     process::ExitCode,
@@ -57,6 +57,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     ansi,
     client::{Client, ClientOptions, ListKind},
+    host::{streams, text_file},
     settings::TerminalSettings,
 };
 use colour::Paint;
@@ -67,10 +68,22 @@ use input::Input;
 use login::Ended;
 use screen::{Notices, Screen};
 
+/// A setting cannot be used: `EX_USAGE`.
+const UNUSABLE: u8 = 64;
+/// Whoever read our answers has left, as shells count it: 128 and the number of SIGPIPE. Commands
+/// may be left that nobody has obeyed.
+const UNREAD: u8 = 141;
+
 /// Holds a conversation on standard input and output, until the input ends.
 pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     signals::heed().context("cannot wait for signals")?;
-    let password = settings.password_file.as_deref().map(password).transpose()?;
+    let password = match settings.password_file.as_deref().map(password).transpose() {
+        Ok(password) => password,
+        Err(reason) => {
+            screen::complain(&reason);
+            return Ok(ExitCode::from(UNUSABLE));
+        }
+    };
     let client = Client::connect(ClientOptions::new(&settings.client.router))?;
     match login::log_in(&client, &settings, password).await? {
         Ended::LoggedIn => {}
@@ -84,7 +97,7 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     let conversation = Conversation {
         client,
         input,
-        screen: Screen::new(Box::new(io::stdout()), notices),
+        screen: Screen::new(Box::new(streams::output()), notices),
         names,
         form,
         is_edited,
@@ -100,16 +113,15 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     };
     match ended {
         Ok(code) => Ok(code),
-        // Whoever read our output has gone, like `head`: nothing is left to do.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(error.into()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::from(UNREAD)),
+        Err(error) => Err(error).context("cannot use standard input and output"),
     }
 }
 
 /// How things are told, whether lines are edited, where they come from, and where notices go.
 fn surroundings(settings: &TerminalSettings, names: &Names) -> (Form, bool, Input, Notices) {
     let [reads, writes] = [io::stdin().is_terminal(), io::stdout().is_terminal()];
-    let stdin = || io::BufReader::new(io::stdin());
+    let stdin = || io::BufReader::new(streams::input());
     let unedited = || if reads { Input::typed(stdin()) } else { Input::plain(stdin()) };
     if settings.json {
         return (Form::Json, false, unedited(), Notices::between_answers());
@@ -127,9 +139,9 @@ fn surroundings(settings: &TerminalSettings, names: &Names) -> (Form, bool, Inpu
 }
 
 /// The first line of `file`.
-fn password(file: &Path) -> anyhow::Result<String> {
-    let content = fs::read_to_string(file)
-        .with_context(|| format!("cannot read {} (password_file)", file.display()))?;
+fn password(file: &Path) -> Result<String, String> {
+    let content = text_file::read(file)
+        .map_err(|reason| format!("cannot use {} (password_file): {reason}", file.display()))?;
     Ok(content.lines().next().unwrap_or_default().to_owned())
 }
 

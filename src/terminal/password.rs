@@ -18,23 +18,27 @@ impl Conversation {
     pub async fn change_password(&mut self) -> io::Result<Result<Answer, Failure>> {
         let mut current = None;
         if self.client.has_password() {
-            current = self.secret(CURRENT).await?;
-            if current.is_none() {
-                return Ok(Err(Failure::NoPassword));
+            match self.secret(CURRENT).await? {
+                Ok(secret) => current = Some(secret),
+                Err(failure) => return Ok(Err(failure)),
             }
         }
-        let Some(new) = self.secret(NEW).await? else { return Ok(Err(Failure::NoPassword)) };
-        if self.input.is_typed && self.secret(AGAIN).await?.as_ref() != Some(&new) {
+        let new = match self.secret(NEW).await? {
+            Ok(secret) => secret,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if self.input.is_typed && self.secret(AGAIN).await?.ok().as_ref() != Some(&new) {
             return Ok(Err(Failure::Differ));
         }
         let changed = self.client.set_password(current.as_deref(), Some(&new)).await;
         Ok(changed.map(|()| Answer::Done).map_err(Failure::from))
     }
 
-    async fn secret(&mut self, question: &'static str) -> io::Result<Option<String>> {
+    async fn secret(&mut self, question: &'static str) -> io::Result<Result<String, Failure>> {
         Ok(match self.ask(Prompt::Secret(question)).await? {
-            Line::Text(line) => Some(line.trim_end_matches(['\n', '\r']).to_owned()),
-            Line::End | Line::Interrupted => None,
+            Line::Text(line) => Ok(line.trim_end_matches(['\n', '\r']).to_owned()),
+            Line::NoText => Err(Failure::NoText),
+            Line::End | Line::Interrupted => Err(Failure::NoPassword),
         })
     }
 }

@@ -54,4 +54,6 @@ pub enum Failure {
     Differ,
     #[error("no new password was given: nothing was changed")]
     NoPassword,
+    #[error("that line is no text in UTF-8")]
+    NoText,
 }

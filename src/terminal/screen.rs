@@ -15,6 +15,8 @@ use std::{
 use rustyline::ExternalPrinter;
 use tokio::sync::mpsc;
 
+use crate::host::streams;
+
 /// Words that wait for the editor; whoever has more waits. Live posts then wait in their stream.
 const QUEUE: usize = 64;
 
@@ -117,13 +119,12 @@ impl Notices {
             Place::Editor(editor) => drop(editor.send(words).await),
             Place::Beside => complain(words.trim_end()),
             // Whoever has gone is noticed by the answers.
-            Place::Between => drop(io::stdout().write_all(words.as_bytes())),
+            Place::Between => drop(streams::print(&words)),
         }
     }
 }
 
 /// A line on standard error.
 pub fn complain(words: &str) {
-    // With standard error closed, there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{words}");
+    streams::complain(words);
 }

@@ -18,6 +18,7 @@ use nix::{
 };
 
 use super::fullscreen;
+use crate::host::inheritance;
 
 /// Heeds them from now on; where nobody types, there is nothing to heed. To be called before
 /// any thread is started: threads inherit that these signals are left to this one.
@@ -26,7 +27,10 @@ pub fn heed() -> io::Result<()> {
         return Ok(());
     }
     let before = termios::tcgetattr(io::stdin())?;
-    let ending: SigSet = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    // What was ignored when we were started (`nohup` and its like) is to go on being ignored.
+    let ending = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
+    let ending: SigSet =
+        ending.into_iter().filter(|signal| !inheritance::is_ignored(*signal)).collect();
     ending.thread_block()?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let Ok(signal) = ending.wait() else { return };

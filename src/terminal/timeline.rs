@@ -8,7 +8,7 @@ use super::{
     form::Told,
     fullscreen,
     input::{Line, Prompt},
-    report::{Answer, Report},
+    report::{Answer, Failure, Report},
     verb::Verb,
     words,
 };
@@ -71,6 +71,11 @@ impl Conversation {
                         TimelineLine::Quit => return Ok(Next::Command),
                         TimelineLine::Nothing => {}
                     },
+                    Line::NoText => {
+                        let report = Report { verb: Some(Verb::Post), outcome: Err(Failure::NoText) };
+                        self.note(&report);
+                        self.interject(self.form.result_in_timeline(&report)).await?;
+                    }
                     Line::End if self.is_edited => return Ok(Next::Command),
                     Line::End => return Ok(Next::End),
                     Line::Interrupted => return Ok(Next::Interrupted),

@@ -15,6 +15,7 @@ mod newcomer;
 mod processes;
 mod recovery;
 mod refusals;
+mod surroundings;
 mod tmux;
 
 /// The program under test.

@@ -1,0 +1,105 @@
+//! Standard input, output and error, in whatever state they were handed down.
+//!
+//! Whether calls block is a property of an open file, and a parent that shares ours may have set it:
+//! then we wait for it ourselves.
+
+use std::{
+    io::{self, Read, Write},
+    os::fd::AsFd,
+    process::ExitCode,
+};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// A standard stream that is waited for.
+pub struct Patient<Stream>(Stream);
+
+/// Standard input.
+pub fn input() -> Patient<io::Stdin> {
+    Patient(io::stdin())
+}
+
+/// Standard output.
+pub fn output() -> Patient<io::Stdout> {
+    Patient(io::stdout())
+}
+
+/// Prints on standard output. (Rust's own `print!` panics where that fails.)
+pub fn print(words: &str) -> io::Result<()> {
+    let mut output = output();
+    output.write_all(words.as_bytes())?;
+    output.flush()
+}
+
+/// Prints a line on standard error. Where that cannot be done, there is nobody to tell.
+pub fn complain(words: &str) {
+    let _ = Patient(io::stderr()).write_all(format!("{words}\n").as_bytes());
+}
+
+/// How a command ends that was only to show something. A reader that has left, like `head`, has seen
+/// as much as it wanted.
+pub fn shown(outcome: io::Result<()>) -> ExitCode {
+    match outcome {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("tinysns: cannot write standard output: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+impl<Stream: AsFd> Patient<Stream> {
+    fn retry<T>(
+        &mut self,
+        ready: PollFlags,
+        mut call: impl FnMut(&mut Stream) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            match call(&mut self.0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // What is wrong with it, the next call says.
+                    let _ = poll(&mut [PollFd::new(self.0.as_fd(), ready)], PollTimeout::NONE);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+impl<Stream: Read + AsFd> Read for Patient<Stream> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.retry(PollFlags::POLLIN, |stream| stream.read(buffer))
+    }
+}
+
+impl<Stream: Write + AsFd> Write for Patient<Stream> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.retry(PollFlags::POLLOUT, |stream| stream.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.retry(PollFlags::POLLOUT, Stream::flush)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixStream, thread};
+
+    use super::*;
+
+    #[test]
+    fn a_stream_that_does_not_block_is_waited_for() {
+        const BYTES: usize = 4 << 20;
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        for end in [&ours, &theirs] {
+            end.set_nonblocking(true).expect("it can be set");
+        }
+        let write = move || Patient(ours).write_all(&vec![7; BYTES]).expect("all of it");
+        let writer = thread::spawn(write);
+        let mut read = Vec::new();
+        Patient(theirs).read_to_end(&mut read).expect("all of it");
+        writer.join().expect("written");
+        assert_eq!(read, vec![7; BYTES]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Files that people write: settings, secrets, passwords. Editors of every kind save them.
+
+use std::{fs::File, io::Read as _, path::Path};
+
+/// More than anybody writes by hand; less than what would fill the memory, as a device can.
+const LARGEST: u64 = 1 << 20;
+/// What some editors begin a text with: "this is UTF-8".
+const MARK: char = '\u{feff}';
+
+/// The text of a file, in UTF-8; the error says in words what is wrong with it.
+pub fn read(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let opened = File::open(path).map_err(|error| error.to_string())?;
+    opened.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("it has more than {LARGEST} bytes"));
+    }
+    text(bytes)
+}
+
+/// What `bytes` say, without the mark that may stand before them.
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    // Text in UTF-16 begins with such a mark, or has a zero in every other byte.
+    if matches!(bytes.get(..2), Some([0xff, 0xfe] | [0xfe, 0xff])) || bytes.contains(&0) {
+        return Err("it is no text in UTF-8 (UTF-16, perhaps): save it as UTF-8".to_owned());
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to() + 1;
+        format!("it is no text in UTF-8 (byte {at}): save it as UTF-8")
+    })?;
+    Ok(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_utf_8_with_or_without_its_mark_and_anything_else_is_refused() {
+        for (bytes, expected) in [
+            (&b""[..], Ok("")),
+            (b"secret\r\n", Ok("secret\r\n")),
+            ("gr\u{fc}n".as_bytes(), Ok("gr\u{fc}n")),
+            (b"\xef\xbb\xbfsecret", Ok("secret")),
+            (b"\xef\xbb\xbf\xef\xbb\xbfx", Ok("\u{feff}x")),
+            (b"gr\xfcn", Err("(byte 3)")),
+            (b"\xff\xfes\0e\0", Err("UTF-16")),
+            (b"\xfe\xff\0s\0e", Err("UTF-16")),
+            (b"s\0e\0", Err("UTF-16")),
+        ] {
+            match (text(bytes.to_vec()), expected) {
+                (Ok(text), Ok(expected)) => assert_eq!(text, expected),
+                (Err(reason), Err(part)) => assert!(reason.contains(part), "{reason}"),
+                other => panic!("{bytes:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_without_end_is_refused() {
+        let reason = read(Path::new("/dev/urandom")).expect_err("too much");
+        assert!(reason.contains("bytes"), "{reason}");
+    }
+}

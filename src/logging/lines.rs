@@ -1,0 +1,255 @@
+//! The lines of the log on their way out. Whoever logs never waits: lines that cannot be written, or
+//! for which there is no room, are counted and lost.
+//!
+//! At first a line is written by whoever logs it, if that can be done at once. A process that is
+//! past its last fork may leave it to a thread, and then up to [`WAITING`] lines may wait.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use serde_json::json;
+use tracing::Level;
+use tracing_subscriber::fmt::{
+    format::Writer,
+    time::{FormatTime as _, SystemTime},
+};
+
+use super::outlet::{Outlet, Patience};
+use crate::settings::LogFormat;
+
+/// Lines that may wait for the thread: some hundred kilobytes, more than any second of a node that
+/// is not at odds with the world.
+const WAITING: usize = 1_024;
+/// How long a process that ends waits for its last lines to be written.
+const FINISH_WITHIN: Duration = Duration::from_millis(250);
+
+/// All lines of a process.
+pub struct Lines {
+    format: LogFormat,
+    state: Mutex<State>,
+    /// There is a line to be written, or there is none any more.
+    turn: Condvar,
+}
+
+struct State {
+    /// Absent once a thread has it.
+    outlet: Option<Outlet>,
+    waiting: VecDeque<Vec<u8>>,
+    /// Whether the thread has a line in hand.
+    is_writing: bool,
+    /// Lines that were lost since that was last told.
+    lost: u64,
+}
+
+impl Lines {
+    pub fn new(format: LogFormat, outlet: Outlet) -> Self {
+        let outlet = Some(outlet);
+        let state = State { outlet, waiting: VecDeque::new(), is_writing: false, lost: 0 };
+        Self { format, state: Mutex::new(state), turn: Condvar::new() }
+    }
+
+    /// Takes a line, with its end.
+    fn take(&self, line: &[u8]) {
+        let state = &mut *self.state();
+        match &mut state.outlet {
+            Some(outlet) => {
+                if !outlet.write(line, Patience::None) {
+                    state.lost += 1;
+                } else if state.lost > 0 && outlet.write(&self.loss(state.lost), Patience::None) {
+                    state.lost = 0;
+                }
+            }
+            None if state.waiting.len() < WAITING => {
+                state.waiting.push_back(line.to_vec());
+                self.turn.notify_all();
+            }
+            None => state.lost += 1,
+        }
+    }
+
+    /// Logs something without the help of `tracing`, which may be what has failed.
+    pub fn tell(&self, level: Level, message: &str, lost: Option<u64>) {
+        self.take(&own_line(self.format, level, message, lost));
+    }
+
+    fn loss(&self, lost: u64) -> Vec<u8> {
+        own_line(self.format, Level::WARN, "log lines were lost", Some(lost))
+    }
+
+    /// Starts a thread that writes from now on. Where none can be had, all stays as it is.
+    pub fn write_in_background(&'static self) {
+        let _thread =
+            thread::Builder::new().name("log".to_owned()).spawn(|| self.write_what_comes());
+    }
+
+    fn write_what_comes(&self) {
+        let Some(mut outlet) = self.state().outlet.take() else { return };
+        loop {
+            let line = self.next();
+            let is_written = outlet.write(&line, Patience::Endless);
+            let mut state = self.state();
+            if !is_written {
+                state.lost += 1;
+            } else if state.lost > 0 && state.waiting.is_empty() {
+                let lost = std::mem::take(&mut state.lost);
+                drop(state);
+                if !outlet.write(&self.loss(lost), Patience::Endless) {
+                    self.state().lost += lost;
+                }
+            }
+        }
+    }
+
+    /// The next line for the thread, which has written the one before.
+    fn next(&self) -> Vec<u8> {
+        let mut state = self.state();
+        state.is_writing = false;
+        loop {
+            if let Some(line) = state.waiting.pop_front() {
+                state.is_writing = true;
+                return line;
+            }
+            self.turn.notify_all();
+            state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits a moment for the thread to write what there is.
+    pub fn finish(&self) {
+        let is_busy = |state: &mut State| state.is_writing || !state.waiting.is_empty();
+        let _state = self.turn.wait_timeout_while(self.state(), FINISH_WITHIN, is_busy);
+    }
+
+    /// Nothing that is done under the lock can leave it in disorder.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `tracing` writes each line at once.
+impl io::Write for &Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.take(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A line in the form in which `tracing` would write it.
+fn own_line(format: LogFormat, level: Level, message: &str, lost: Option<u64>) -> Vec<u8> {
+    let target = "tinysns::logging";
+    let mut time = String::new();
+    // A string takes everything, and a line without its time is better than none.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+    let lost_field = lost.map(|lost| format!(" lost={lost}")).unwrap_or_default();
+    let line = match format {
+        LogFormat::Text => format!("{time} {level:>5} {target}: {message}{lost_field}\n"),
+        LogFormat::Json => {
+            let mut object = json!({
+                "timestamp": time, "level": level.as_str(), "message": message, "target": target,
+            });
+            if let Some(lost) = lost {
+                object["lost"] = lost.into();
+            }
+            format!("{object}\n")
+        }
+    };
+    line.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        io::{BufRead as _, BufReader, Write as _},
+        os::fd::OwnedFd,
+    };
+
+    use nix::unistd;
+
+    use super::*;
+
+    fn over_a_pipe(format: LogFormat) -> (&'static Lines, File) {
+        let (reader, writer) = unistd::pipe().expect("a pipe");
+        (to(format, writer), File::from(reader))
+    }
+
+    fn to(format: LogFormat, descriptor: OwnedFd) -> &'static Lines {
+        Box::leak(Box::new(Lines::new(format, Outlet::new(descriptor))))
+    }
+
+    #[test]
+    fn lines_lost_to_a_stalled_reader_are_counted_and_told_when_it_reads_again() {
+        const LINES: u64 = 10_000;
+        for in_background in [false, true] {
+            let (mut lines, reader) = over_a_pipe(LogFormat::Text);
+            if in_background {
+                lines.write_in_background();
+            }
+            for _ in 0..LINES {
+                lines.write_all(b"a line of a log that nobody reads\n").expect("no log fails");
+            }
+            lines.finish();
+            let mut read = BufReader::new(reader).lines().map(|line| line.expect("text"));
+            let (mut all, mut kept, mut lost) = (LINES, 0, 0);
+            if !in_background {
+                // Whoever writes by itself finds out when it has something to say.
+                kept = LINES - lines.state().lost;
+                assert_eq!(read.by_ref().take(kept.try_into().expect("few")).count() as u64, kept);
+                lines.write_all(b"another\n").expect("no log fails");
+                all += 1;
+            }
+            while kept + lost < all {
+                let line = read.next().expect("more is told");
+                match line.split_once("log lines were lost lost=") {
+                    Some((_, count)) => lost += count.parse::<u64>().expect("a number"),
+                    None => kept += 1,
+                }
+            }
+            assert!(kept + lost == all && lost > 0, "{in_background}: {kept} and {lost}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_fails_nobody() {
+        let full = || File::options().write(true).open("/dev/full").expect("of Linux");
+        for in_background in [false, true] {
+            let mut lines = to(LogFormat::Json, full().into());
+            let (mut unread, reader) = over_a_pipe(LogFormat::Json);
+            drop(reader);
+            if in_background {
+                lines.write_in_background();
+                unread.write_in_background();
+            }
+            for _ in 0..3 {
+                writeln!(lines, "lost").expect("no log fails");
+                writeln!(unread, "lost").expect("no log fails");
+            }
+            for lines in [lines, unread] {
+                lines.finish();
+                assert_eq!(lines.state().lost, 3, "{in_background}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_of_ones_own_look_like_all_others() {
+        let text = own_line(LogFormat::Text, Level::WARN, "log lines were lost", Some(3));
+        let text = String::from_utf8(text).expect("text");
+        let end = "Z  WARN tinysns::logging: log lines were lost lost=3\n";
+        assert!(text.ends_with(end), "{text}");
+        let json = own_line(LogFormat::Json, Level::ERROR, "panicked at \"x\"", None);
+        let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+        assert_eq!(json["level"], "ERROR");
+        assert_eq!(json["message"], "panicked at \"x\"");
+        assert!(json.get("lost").is_none() && json["timestamp"].is_string());
+    }
+}

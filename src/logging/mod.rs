@@ -1,0 +1,85 @@
+//! Log lines on standard error: readable on a terminal, one JSON object a line for machines.
+//!
+//! - `lines`: where lines go, and what becomes of those that cannot be written
+//! - `outlet`: standard error, without waiting for it
+//!
+//! **Architecture invariant:** the log costs nobody the service. No line that is logged waits for
+//! whoever reads the log, fails or panics. Lines that could not be written are counted, and the
+//! count is told as soon as something can be written again.
+//!
+//! [`start`] starts no thread, so that a supervisor may log before it forks; a node that serves has
+//! its lines written by a thread of its own ([`write_in_background`]).
+
+mod lines;
+mod outlet;
+
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    env,
+    io::{self, IsTerminal as _},
+    panic, process,
+    sync::OnceLock,
+};
+
+use tracing::Level;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    ansi,
+    settings::{LogFormat, LogSettings},
+};
+use lines::Lines;
+use outlet::Outlet;
+
+static LINES: OnceLock<Lines> = OnceLock::new();
+
+/// Sets up logging for the rest of the process's life.
+pub fn start(settings: &LogSettings) {
+    let lines = LINES.get_or_init(|| Lines::new(settings.format, Outlet::standard_error()));
+    // Internal errors would be printed to standard error, with a panic where that fails.
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&settings.filter))
+        .log_internal_errors(false)
+        .with_writer(move || lines);
+    match settings.format {
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Text => {
+            let is_terminal = io::stderr().is_terminal();
+            subscriber.with_ansi(ansi::wants_colour(is_terminal, |name| env::var_os(name))).init();
+        }
+    }
+    panic::set_hook(Box::new(move |info| {
+        let backtrace = Backtrace::capture();
+        let mut message = info.to_string().replace('\n', " ");
+        if backtrace.status() == BacktraceStatus::Captured {
+            message = format!("{message}\n{backtrace}");
+        }
+        lines.tell(Level::ERROR, &message, None);
+    }));
+}
+
+/// Has a thread write the lines from now on, so that a disk that hangs under the log holds up
+/// nobody else. A thread does not survive a fork: to be called after the last one.
+pub fn write_in_background() {
+    if let Some(lines) = LINES.get() {
+        lines.write_in_background();
+    }
+}
+
+/// Gives the lines that are not written yet a moment: to be called before the process ends.
+pub fn finish() {
+    if let Some(lines) = LINES.get() {
+        lines.finish();
+    }
+}
+
+/// Makes every panic end the process, in whatever task it happens: a broken invariant is repaired
+/// by a reboot from what is on disk, not by going on without the task that noticed it.
+pub fn end_the_process_on_panic() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        report(info);
+        finish();
+        process::abort();
+    }));
+}

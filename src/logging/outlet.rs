@@ -1,0 +1,202 @@
+//! Where log lines leave the process: standard error, which may be a file, a terminal, a pipe or a
+//! socket, may be full, and may have nobody on its other side.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    os::{
+        fd::{AsFd, AsRawFd as _, OwnedFd},
+        unix::fs::OpenOptionsExt as _,
+    },
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::OFlag,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::stat::{SFlag, fstat},
+    unistd,
+};
+
+/// What a pipe that is ready takes at once, in bytes (`PIPE_BUF` of Linux); a socket takes more.
+const ATOMIC: usize = 4_096;
+
+/// Whether a writer waits for its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// What cannot be written now is not written.
+    None,
+    /// Waits until it can be written, or never will be.
+    Endless,
+}
+
+/// A descriptor for log lines, which are written whole and in their order.
+pub struct Outlet {
+    descriptor: OwnedFd,
+    kind: Kind,
+    /// What is left of a line of which only the beginning could be written.
+    rest: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Says by itself that it would block. A file also never does.
+    Willing,
+    /// Blocks, unless it is asked before whether it is ready. (Between the question and the writing,
+    /// another process may fill it: a pipe of somebody else's that is nearly full.)
+    Blocking,
+}
+
+impl Outlet {
+    /// Standard error.
+    pub fn standard_error() -> Self {
+        let descriptor = io::stderr().as_fd().try_clone_to_owned();
+        Self::new(descriptor.expect("a process that starts has room for one more descriptor"))
+    }
+
+    /// Whether calls block is a property of an open file, which others may share; so a pipe or a
+    /// terminal is opened anew, if that is allowed. (A socket cannot be.)
+    pub fn new(descriptor: OwnedFd) -> Self {
+        let mode = fstat(&descriptor).map_or(0, |file| file.st_mode);
+        let is_file = SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFREG;
+        let (descriptor, kind) = match open_anew(&descriptor) {
+            // Opened anew, it would be written from its beginning.
+            _ if is_file => (descriptor, Kind::Willing),
+            Ok(own) => (own, Kind::Willing),
+            Err(_) => (descriptor, Kind::Blocking),
+        };
+        Self { descriptor, kind, rest: Vec::new() }
+    }
+
+    /// Writes `line`, or nothing of it. (Of one that was begun, the rest comes before the next.)
+    pub fn write(&mut self, line: &[u8], patience: Patience) -> bool {
+        let written = self.write_some(&self.rest, patience);
+        self.rest.drain(..written);
+        if !self.rest.is_empty() {
+            return false;
+        }
+        let written = self.write_some(line, patience);
+        if written > 0 {
+            self.rest = line[written..].to_vec();
+        }
+        written > 0
+    }
+
+    /// Writes what can be written, and says how many bytes that were.
+    fn write_some(&self, bytes: &[u8], patience: Patience) -> usize {
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.call(&bytes[written..], patience) {
+                Ok(count @ 1..) => written += count,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if patience == Patience::Endless => {
+                    self.is_ready(PollTimeout::NONE);
+                }
+                Ok(0) | Err(_) => break,
+            }
+        }
+        written
+    }
+
+    fn call(&self, bytes: &[u8], patience: Patience) -> nix::Result<usize> {
+        match (self.kind, patience) {
+            (Kind::Blocking, Patience::None) if !self.is_ready(PollTimeout::ZERO) => {
+                Err(Errno::EAGAIN)
+            }
+            (Kind::Blocking, Patience::None) => {
+                unistd::write(&self.descriptor, &bytes[..bytes.len().min(ATOMIC)])
+            }
+            (Kind::Willing, _) | (Kind::Blocking, Patience::Endless) => {
+                unistd::write(&self.descriptor, bytes)
+            }
+        }
+    }
+
+    /// Whether writing gives an answer at once, which may be that it fails.
+    fn is_ready(&self, wait: PollTimeout) -> bool {
+        let mut asked = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLOUT)];
+        poll(&mut asked, wait).is_ok_and(|ready| ready > 0)
+    }
+}
+
+fn open_anew(descriptor: &OwnedFd) -> io::Result<OwnedFd> {
+    OpenOptions::new()
+        .write(true)
+        .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
+        .open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
+        .map(OwnedFd::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::Read as _, os::unix::net::UnixStream, thread};
+
+    use super::*;
+
+    /// Fills an outlet; how many lines it has taken.
+    fn fill(outlet: &mut Outlet, line: &[u8]) -> usize {
+        let mut taken = 0;
+        while outlet.write(line, Patience::None) {
+            taken += 1;
+        }
+        taken
+    }
+
+    fn pipe() -> (File, OwnedFd) {
+        let (reader, writer) = unistd::pipe().expect("a pipe");
+        (File::from(reader), writer)
+    }
+
+    #[test]
+    fn a_reader_that_stalls_is_not_waited_for_and_gets_whole_lines_later() {
+        let line = [b"x".repeat(10_006), b"\n".to_vec()].concat();
+        let (pipe_end, writer) = pipe();
+        let (socket_end, socket) = UnixStream::pair().expect("a pair of sockets");
+        let pipe_end_too = pipe_end.try_clone().expect("the same");
+        let unasked = writer.try_clone().expect("the same");
+        let blocking = Outlet { descriptor: unasked, kind: Kind::Blocking, rest: Vec::new() };
+        let cases: [(&str, Outlet, Box<dyn io::Read + Send>); 3] = [
+            ("blocking", blocking, Box::new(pipe_end)),
+            ("pipe", Outlet::new(writer), Box::new(pipe_end_too)),
+            ("socket", Outlet::new(socket.into()), Box::new(socket_end)),
+        ];
+        for (name, mut outlet, mut reader) in cases {
+            let taken = fill(&mut outlet, &line);
+            assert!(taken > 0, "{name}");
+            assert!(!outlet.write(b"lost\n", Patience::None), "{name}");
+            let length = taken * line.len();
+            let read = thread::spawn(move || {
+                let mut text = vec![0; length + 5];
+                reader.read_exact(&mut text).expect("whole lines come");
+                text
+            });
+            assert!(outlet.write(b"next\n", Patience::Endless), "{name}");
+            let text = read.join().expect("read");
+            assert_eq!(text, [line.repeat(taken), b"next\n".to_vec()].concat(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_be_written_is_not_waited_for() {
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("of Linux");
+        let (reader, left) = pipe();
+        let (other, socket) = UnixStream::pair().expect("a pair of sockets");
+        let outlets = [full.into(), left, socket.into()].map(Outlet::new);
+        drop((reader, other));
+        for mut outlet in outlets {
+            assert!(!outlet.write(b"lost\n", Patience::None));
+            assert!(!outlet.write(b"lost\n", Patience::Endless));
+        }
+    }
+
+    #[test]
+    fn a_file_gets_every_line() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let mut outlet = Outlet::new(file.reopen().expect("the same").into());
+        assert!(outlet.write(b"one\n", Patience::None));
+        assert!(outlet.write(b"two\n", Patience::Endless));
+        let mut text = String::new();
+        file.reopen().expect("the same").read_to_string(&mut text).expect("text");
+        assert_eq!(text, "one\ntwo\n");
+    }
+}
