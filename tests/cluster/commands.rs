@@ -10,11 +10,12 @@ use std::{
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tinysns::client::{Client, ClientError, ClientOptions};
+use tokio::time::timeout;
 use tonic::Code;
 
 use super::{
     BINARY,
-    processes::{Cluster, signal},
+    processes::{Cluster, DEADLINE, signal},
 };
 
 /// What a client of `user` prints that is fed `input`.
@@ -176,7 +177,7 @@ fn connect(cluster: &Cluster) -> Client {
     Client::connect(ClientOptions::new(cluster.router())).expect("an address")
 }
 
-fn is_refused(outcome: &Result<(), ClientError>, with: Code) -> bool {
+fn is_refused<T>(outcome: &Result<T, ClientError>, with: Code) -> bool {
     matches!(outcome, Err(ClientError::Refused { code, .. }) if *code == with)
 }
 
@@ -193,9 +194,23 @@ async fn a_new_password_needs_the_current_one_and_ends_the_sessions_of_others() 
         assert!(is_refused(&ours.set_password(current, new).await, code), "{code:?}");
     }
     theirs.publish("still logged in").await.expect("published");
+    let bob = cluster.client("bob").await;
+    ours.follow("bob").await.expect("followed");
+    let mut our_timeline = ours.subscribe(None).await.expect("subscribed");
+    let mut their_timeline = theirs.subscribe(None).await.expect("subscribed");
+    bob.publish("to both").await.expect("published");
+    for timeline in [&mut our_timeline, &mut their_timeline] {
+        let post = timeout(DEADLINE, timeline.next()).await.expect("in time").expect("goes on");
+        assert_eq!(post.expect("a post").text, "to both");
+    }
     ours.set_password(None, Some(&long[1..])).await.expect("set");
+    let ended = timeout(DEADLINE, their_timeline.next()).await.expect("in time").expect("a reason");
+    assert!(is_refused(&ended, Code::PermissionDenied), "it cannot log in again: {ended:?}");
+    bob.publish("to the owner").await.expect("published");
+    let post = timeout(DEADLINE, our_timeline.next()).await.expect("in time").expect("goes on");
+    assert_eq!(post.expect("a post").text, "to the owner");
     ours.publish("in a new session").await.expect("published");
-    let ended = theirs.publish("in an old one").await.map(drop);
+    let ended = theirs.publish("in an old one").await;
     assert!(is_refused(&ended, Code::PermissionDenied), "it cannot log in again");
     for current in [None, Some(""), Some("wrong")] {
         let refused = ours.set_password(current, Some("new")).await;

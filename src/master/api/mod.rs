@@ -12,6 +12,9 @@ pub mod refusal;
 pub mod service;
 pub mod subscription;
 
+#[cfg(test)]
+mod tests;
+
 use tokio::sync::watch;
 use tonic::metadata::MetadataMap;
 

@@ -1,0 +1,105 @@
+//! Calls to a master in this process, which leads a cluster of its own.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::watch;
+use tonic::{Code, Request};
+
+use super::Api;
+use crate::{
+    directory::Location,
+    master::{delivery::Delivery, passwords::Passwords, sessions::Sessions},
+    replication::tests::{
+        cluster::{Member, cluster},
+        entries::context,
+    },
+    settings::Limits,
+    social::{Command, Reply},
+    wire::{
+        RETRY_KEY,
+        v1::{
+            FollowRequest, ListKind, ListRequest, LogInRequest, PublishRequest, RequestId,
+            social_service_server::SocialService as _,
+        },
+    },
+};
+
+const LIMITS: Limits = Limits {
+    post_chars: 1_000,
+    page_size: 100,
+    subscriptions: 8,
+    stream_queue: 8,
+    streams_per_connection: 8,
+    pending_writes: 8,
+    session_lifetime: Duration::from_hours(1),
+};
+
+/// The available server of a cluster that is founded.
+async fn available() -> (Api, Member) {
+    let (mut masters, _witness) = cluster(1).await;
+    let master = masters.remove(0);
+    let state = master.state().clone();
+    let api = Api {
+        node: master.node.clone(),
+        state: state.clone(),
+        writes: master.writes(),
+        reads: master.reads(),
+        delivery: Delivery::new(LIMITS.stream_queue, LIMITS.subscriptions),
+        sessions: Sessions::new(state, LIMITS.session_lifetime),
+        passwords: Passwords::default(),
+        location: watch::channel(Location::default()).1,
+        limits: LIMITS,
+    };
+    let found = Command::FoundCluster { signing_key: [7; 32] };
+    api.writes.submit(found).await.expect("written");
+    (api, master)
+}
+
+/// Logs in, and makes requests of that session.
+async fn log_in<T>(api: &Api, username: &str) -> impl Fn(T) -> Request<T> {
+    let request = LogInRequest { username: username.to_owned(), ..LogInRequest::default() };
+    let reply = api.log_in(Request::new(request)).await.expect("logged in").into_inner();
+    let bearer = format!("Bearer {}", reply.session_token);
+    move |message| {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", bearer.parse().expect("ASCII"));
+        request
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_before_a_read_is_confirmed_reads_nothing() {
+    let (api, _master) = available().await;
+    let by_ann = log_in(&api, "ann").await;
+    let names = || ListRequest { kind: ListKind::Users.into(), ..ListRequest::default() };
+    assert_eq!(api.list(by_ann(names())).await.expect("read").into_inner().usernames, ["ann"]);
+
+    // As on a new leader, which does not know yet what ended the session.
+    let mut read = api.list(by_ann(names()));
+    assert!(read.as_mut().now_or_never().is_none(), "it waits for the quorum");
+    let change = Command::SetPassword { context: context(1, 1), password_hash: None };
+    assert_eq!(api.writes.submit(change).await, Ok(Reply::Done));
+    assert_eq!(read.await.expect_err("refused").code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_request_id_that_is_used_for_something_else_is_the_callers_mistake() {
+    let (api, _master) = available().await;
+    let id = Some(RequestId { client_id: vec![7; 16], sequence: 1, answered_below: 1 });
+    let post = |text: &str| PublishRequest { request_id: id.clone(), text: text.to_owned() };
+    let by_ann = log_in(&api, "ann").await;
+    let first = api.publish(by_ann(post("one"))).await.expect("published").into_inner();
+    assert_eq!(api.publish(by_ann(post("one"))).await.expect("answered").into_inner(), first);
+
+    let follow = FollowRequest { request_id: id.clone(), username: "bob".to_owned() };
+    let by_her_too = log_in(&api, "ann").await;
+    let refusals = [
+        api.publish(by_ann(post("two"))).await.expect_err("refused"),
+        api.follow(by_her_too(follow)).await.expect_err("refused"),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.code(), Code::InvalidArgument, "{refusal}");
+        assert_eq!(refusal.metadata().get(RETRY_KEY).expect("a word"), "never");
+    }
+}
