@@ -19,6 +19,8 @@ pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 /// More than clocks differ that anybody cares for, and than an answer takes; little enough not to be
 /// noticed in the time of a post.
 pub const MAX_SKEW_MS: i64 = 5_000;
+/// An answer that took longer does not tell what time it is: this process, or the network, stood still.
+const TELLS_WITHIN: Duration = Duration::from_secs(1);
 /// What a node's clock was is known for so long after its last answer: as long as the node is a
 /// member that stays away.
 const KNOWN_FOR: Duration = Duration::from_mins(10);
@@ -33,6 +35,11 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Of an answer at `at` to what was asked at `asked`; none where that took too long.
+    pub fn of(time: UnixMillis, asked: Instant, at: Instant) -> Option<Self> {
+        (at.saturating_duration_since(asked) <= TELLS_WITHIN).then_some(Self { time, at })
+    }
+
     /// What it says now; none where that is not known any more.
     pub fn now(self, now: Instant) -> Option<UnixMillis> {
         let since = now.saturating_duration_since(self.at);
@@ -91,9 +98,17 @@ mod tests {
     #[test]
     fn a_clock_that_was_heard_of_goes_on_for_a_while() {
         let at = Instant::now();
-        let reading = Reading { time: 100, at };
+        let reading = Reading::of(100, at, at).expect("answered at once");
         for (passed_s, now) in [(0, Some(100)), (60, Some(60_100)), (600, None)] {
             assert_eq!(reading.now(at + Duration::from_secs(passed_s)), now, "after {passed_s} s");
+        }
+    }
+    #[test]
+    fn an_answer_that_took_long_tells_no_time() {
+        let asked = Instant::now();
+        for (took_ms, tells) in [(0, true), (1_000, true), (1_001, false)] {
+            let at = asked + Duration::from_millis(took_ms);
+            assert_eq!(Reading::of(0, asked, at).is_some(), tells, "after {took_ms} ms");
         }
     }
 }

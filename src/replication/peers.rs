@@ -142,8 +142,10 @@ impl Peers {
         agreed
     }
 
-    fn note_clock(&self, node: NodeId, time: UnixMillis) {
-        self.state().clocks.insert(node, Reading { time, at: Instant::now() });
+    fn note_clock(&self, node: NodeId, time: UnixMillis, asked: Instant) {
+        if let Some(reading) = Reading::of(time, asked, Instant::now()) {
+            self.state().clocks.insert(node, reading);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -233,6 +235,7 @@ impl Connection {
         answer: Kind,
     ) -> Result<T, CallError> {
         let link = self.peers.link(self.target, &self.info).map_err(|e| unreachable(&e))?;
+        let asked = Instant::now();
         let Ok(result) = timeout(limit, link.call(call)).await else {
             let news =
                 self.peers.state().reach.entry(self.target).or_default().failed(Instant::now());
@@ -241,7 +244,7 @@ impl Connection {
         };
         self.peers.note(self.target, &self.info.name, &result);
         let PeerAnswer { payload, clock_ms, .. } = result.map_err(|status| unreachable(&status))?;
-        self.peers.note_clock(self.target, clock_ms);
+        self.peers.note_clock(self.target, clock_ms, asked);
         envelope::open(answer, &payload)
             .map_err(|error| RPCError::Network(NetworkError::new(&error)))
     }
