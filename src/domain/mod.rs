@@ -8,7 +8,7 @@ mod post;
 mod request;
 mod username;
 
-pub use ids::{ClusterId, NodeId, UserId};
+pub use ids::{ClusterId, ClusterIdError, NodeId, UserId};
 pub use post::{Post, PostId, PostText, TextError};
 pub use request::{ClientId, KeyError, OpaqueKey, RequestKey};
 pub use username::{NameError, UserName};

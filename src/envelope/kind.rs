@@ -71,8 +71,8 @@ kinds! {
     Follow = 34, "follow record";
     /// A post.
     Post = 35, "post record";
-    /// A client whose requests are remembered.
-    Client = 36, "client record";
+    /// A series of requests whose replies are remembered.
+    Series = 36, "series of requests";
     /// A remembered reply.
     Reply = 37, "reply record";
 

@@ -61,7 +61,7 @@ fn kinds_and_their_bytes_never_change() {
         (33, "user record"),
         (34, "follow record"),
         (35, "post record"),
-        (36, "client record"),
+        (36, "series of requests"),
         (37, "reply record"),
         (48, "snapshot header"),
         (49, "snapshot chunk"),

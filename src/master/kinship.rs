@@ -4,26 +4,116 @@
 //! router have lost its disk and this master happen to report first. So the cluster's id lies in
 //! the data directory too.
 
-use std::{fs, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
-use crate::{domain::ClusterId, slot::Berth};
+use crate::{
+    domain::{ClusterId, ClusterIdError},
+    envelope::{self, Kind, line},
+    slot::Berth,
+};
+
+/// What is written there cannot be read. A master that took it for absent might found a second
+/// cluster beside the first.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use {path}: {source}{}", way_out(.source))]
+pub struct KinshipError {
+    path: PathBuf,
+    source: Unreadable,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("{0}")]
+    Disk(#[source] io::Error),
+    #[error("{0}")]
+    Sealed(#[from] envelope::Error),
+    #[error("{0}")]
+    Id(#[from] ClusterIdError),
+}
+
+fn way_out(source: &Unreadable) -> &'static str {
+    match source {
+        Unreadable::Disk(_) => "",
+        Unreadable::Sealed(error) if error.is_another_version() => "",
+        Unreadable::Sealed(_) | Unreadable::Id(_) => {
+            "; remove the file, and it is written again when a master has found its cluster"
+        }
+    }
+}
 
 fn path(berth: &Berth) -> Option<PathBuf> {
     Some(berth.directory.parent()?.join("cluster-id"))
 }
 
-/// The cluster of the slots beside this one.
-pub fn recall(berth: &Berth) -> Option<ClusterId> {
-    fs::read_to_string(path(berth)?).ok()?.trim().parse().ok()
+/// The cluster of the slots beside this one, if they know of one.
+pub fn recall(berth: &Berth) -> Result<Option<ClusterId>, KinshipError> {
+    let Some(path) = path(berth) else { return Ok(None) };
+    let read = || match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Unreadable::Disk(error)),
+        Ok(text) => Ok(Some(line::open(Kind::ClusterId, &text)?.parse()?)),
+    };
+    read().map_err(|source| KinshipError { path: path.clone(), source })
 }
 
 /// Notes the cluster for slots to come.
 pub fn remember(berth: &Berth, cluster: ClusterId) {
-    if recall(berth) == Some(cluster) {
+    if matches!(recall(berth), Ok(Some(known)) if known == cluster) {
         return;
     }
-    let written = path(berth).map_or(Ok(()), |path| fs::write(path, format!("{cluster}\n")));
+    let sealed = line::seal(Kind::ClusterId, &cluster.to_string());
+    let written = path(berth).map_or(Ok(()), |path| {
+        // Whole or not at all: the masters of other slots read it.
+        let unfinished = path.with_extension(format!("{}.new", berth.number));
+        fs::write(&unfinished, sealed)?;
+        fs::rename(unfinished, path)
+    });
     if let Err(error) = written {
         tracing::warn!(%error, "cannot note the cluster's id in the data directory");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli;
+
+    const CLUSTER: ClusterId = ClusterId::new(0xab);
+
+    fn berth(data: &tempfile::TempDir) -> Berth {
+        let directory = data.path().join("slot-002");
+        Berth { number: 2, directory, reboots: 0 }
+    }
+
+    #[test]
+    fn the_cluster_is_remembered_in_a_line_that_people_can_read() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let berth = berth(&data);
+        assert_eq!(recall(&berth).expect("readable"), None);
+        remember(&berth, CLUSTER);
+        assert_eq!(recall(&berth).expect("readable"), Some(CLUSTER));
+        let line = fs::read_to_string(data.path().join("cluster-id")).expect("readable");
+        assert!(
+            line.starts_with("tinysns cluster-id 1 000000000000000000000000000000ab "),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_taken_for_absent() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let berth = berth(&data);
+        let newer = "tinysns cluster-id 2 ab";
+        let newer = format!("{newer} {:08x}\n", crc32fast::hash(newer.as_bytes()));
+        for (text, said, code) in [
+            ("", "remove the file", 1),
+            ("000000000000000000000000000000ab\n", "remove the file", 1),
+            (&newer, "upgrade this node", 64),
+        ] {
+            fs::write(data.path().join("cluster-id"), text).expect("written");
+            let error = recall(&berth).expect_err("refused");
+            assert!(error.to_string().contains(said), "{error}");
+            assert_eq!(cli::ended(Err(error.into())), code, "{text:?}");
+        }
     }
 }

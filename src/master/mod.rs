@@ -71,6 +71,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let clients = net::listen("client_listen", settings.client_listen).await?;
     let peers = net::listen("peer_listen", settings.peer_listen).await?;
+    // What cannot be read now would be taken for absent later.
+    kinship::recall(&berth)?;
     let Some(host) = address::advertised(&settings, &stop).await else { return Ok(()) };
     let info = NodeInfo {
         name: settings.name.clone().unwrap_or_else(|| format!("server-{}", berth.number)),

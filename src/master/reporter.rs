@@ -305,7 +305,7 @@ impl Reporter {
     }
 
     fn hello(&self) -> Hello {
-        let cluster = self.node.cluster().or_else(|| kinship::recall(&self.berth));
+        let cluster = self.node.cluster().or_else(|| kinship::recall(&self.berth).ok().flatten());
         Hello {
             node_id: self.node.id(),
             name: self.info.name.clone(),

@@ -1,8 +1,8 @@
 //! Session tokens: who a caller is, signed with a key that lives in the replicated state, so that a
 //! token is good on every master.
 //!
-//! A token is `base64url(user, credentials, expiry) . base64url(HMAC-SHA-256)`; it is checked
-//! against the account, so that a changed password ends its sessions.
+//! A token is `base64url(envelope(user, credentials, expiry)) . base64url(HMAC-SHA-256)`; it is
+//! checked against the account, so that a changed password ends its sessions.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use sha2::Sha256;
 
 use crate::{
     domain::{UnixMillis, UserId},
+    envelope::{self, Kind},
     replication::{clocks::Clock, state_store::StateReader},
     social::{Account, View},
 };
@@ -67,6 +68,9 @@ pub enum SessionError {
     /// It was good once.
     #[error("the session has expired: log in again")]
     Expired,
+    /// It is one of ours, and from another version of the program.
+    #[error("this server cannot read the session token: {0}; log in again")]
+    Version(#[from] envelope::Error),
     /// The cluster has no key yet, or this master has not received it.
     #[error("this server has no session key yet")]
     NoKey,
@@ -97,7 +101,7 @@ impl Sessions {
         let lifetime = UnixMillis::try_from(self.lifetime.as_millis()).unwrap_or(UnixMillis::MAX);
         let expires_at = now.saturating_add(lifetime);
         let claims = Claims { user: account.user, credentials: account.credentials, expires_at };
-        let claims = postcard::to_stdvec(&claims).expect("plain data always encodes");
+        let claims = envelope::seal(Kind::Session, &claims);
         let view = View::open(&self.state.read()?)?;
         let seal = seal(&view, &claims)?.finalize().into_bytes();
         let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(&claims), URL_SAFE_NO_PAD.encode(seal));
@@ -122,7 +126,7 @@ impl Sessions {
         let (claims, signature) = claims.zip(signature).ok_or(SessionError::Invalid)?;
         // Compares in constant time.
         seal(view, &claims)?.verify_slice(&signature).map_err(|_| SessionError::Invalid)?;
-        let claims: Claims = postcard::from_bytes(&claims).map_err(|_| SessionError::Invalid)?;
+        let claims: Claims = envelope::open(Kind::Session, &claims)?;
         if claims.expires_at <= now {
             return Err(SessionError::Expired);
         }
@@ -220,6 +224,19 @@ pub(crate) mod tests {
             let outcome = fixture.sessions.check(forged, 0);
             assert!(matches!(outcome, Err(SessionError::Invalid)), "{forged:?}: {outcome:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_token_of_another_version_says_so_once_it_is_known_to_be_ours() {
+        let fixture = Fixture::new().await;
+        let newer = envelope::seal_in(envelope::Version::new(9), Kind::Session, &"whatever");
+        let view = View::open(&fixture.state.reader().read().expect("readable")).expect("opens");
+        let signature = seal(&view, &newer).expect("there is a key").finalize().into_bytes();
+        let [newer, signature] = [&newer, &signature[..]].map(|part| URL_SAFE_NO_PAD.encode(part));
+        let outcome = fixture.sessions.check(&format!("{newer}.{signature}"), 0);
+        assert!(matches!(outcome, Err(SessionError::Version(_))));
+        let outcome = fixture.sessions.check(&format!("{newer}.AAAA"), 0);
+        assert!(matches!(outcome, Err(SessionError::Invalid)));
     }
 
     #[tokio::test]

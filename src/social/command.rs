@@ -1,7 +1,9 @@
 //! What may be asked of the state, what it answers, and what it made happen.
 //!
-//! Commands travel through the log and replies lie in the state, both in postcard encoding: fields
-//! and variants may be added at the end, never moved. Secrets are left out of `Debug`.
+//! Commands travel through the log and replies lie in the state, both in postcard encoding, which is
+//! positional: any change of what stands here is a new version of the format (see
+//! [`envelope`](crate::envelope)), in which the cluster writes only when all nodes speak it. Secrets
+//! are left out of `Debug`.
 
 use std::fmt;
 

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     requests::{Series, StoredReply},
-    tables::{self, Follow, Meta, Snapshot, Tables, UserRecord, decode, known_user},
+    tables::{
+        self, Follow, FollowRecord, Meta, PostRecord, Snapshot, Tables, UserRecord, decode,
+        known_user,
+    },
 };
 use crate::domain::{PostId, UnixMillis};
 
@@ -73,19 +76,18 @@ fn rows(
     });
     let follows = snapshot.following.range::<(u64, &str)>(..)?.map(|row| {
         let (key, value) = row?;
-        let (followee, since) = value.value();
+        let FollowRecord { followee, since } = decode(value.value())?;
         Ok(Kind::Follow { follower: key.value().0, followee, since })
     });
     let posts = snapshot.posts.range::<u64>(..)?.map(|row| {
         let (post, value) = row?;
-        let (author, at, text) = value.value();
+        let PostRecord { author, at, text } = decode(value.value())?;
         Ok(Kind::Post { post: post.value(), author, at, text: text.to_owned() })
     });
     let series = snapshot.series.range::<(u64, &[u8])>(..)?.map(|row| {
         let (key, series) = row?;
         let (user, name) = key.value();
-        let (floor, oldest_ms) = series.value();
-        Ok(Kind::Series { user, name: name.to_owned(), series: Series { floor, oldest_ms } })
+        Ok(Kind::Series { user, name: name.to_owned(), series: decode(series.value())? })
     });
     let replies = snapshot.replies.range::<(u64, &[u8], u64)>(..)?.map(|row| {
         let (key, stored) = row?;

@@ -10,7 +10,7 @@ use redb::{AccessGuard, Error, Range, ReadTransaction, StorageError, Value};
 
 use super::{
     Account, Cursor,
-    tables::{self, Meta, Snapshot, known_user},
+    tables::{self, FollowRecord, Meta, Snapshot, decode, known_user},
     timeline::{self, Source},
 };
 use crate::domain::{Post, PostId, UserId, UserName};
@@ -67,7 +67,7 @@ impl View {
         let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let rows = snapshot.names.range::<&str>((start, Bound::Unbounded))?;
-        page(snapshot, limit, rows.map(|row| row.map(|(_, user)| user.value())))
+        page(snapshot, limit, rows.map(|row| Ok(row?.1.value())))
     }
 
     /// Those whom a user follows, after the folded name `after`; at least one name a page.
@@ -79,7 +79,8 @@ impl View {
     ) -> Result<Page, Error> {
         let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
         let rows = snapshot.following.range(edges_after(user, after))?;
-        page(snapshot, limit, edges_of(user, rows).map(|row| row.map(|row| row.value().0)))
+        let edges = edges_of(user, rows).map(|row| decode::<FollowRecord>(row?.value()));
+        page(snapshot, limit, edges.map(|edge| Ok(edge?.followee)))
     }
 
     /// Those who follow a user, after the folded name `after`; at least one name a page.
@@ -91,7 +92,7 @@ impl View {
     ) -> Result<Page, Error> {
         let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
         let rows = snapshot.followers.range(edges_after(user, after))?;
-        page(snapshot, limit, edges_of(user, rows).map(|row| row.map(|row| row.value())))
+        page(snapshot, limit, edges_of(user, rows).map(|row| Ok(row?.value())))
     }
 
     /// Those whom a user follows, each with the newest post there was when the follow began: only
@@ -129,8 +130,8 @@ impl View {
         let Some(snapshot) = &self.snapshot else { return Ok(Vec::new()) };
         edges_of(user, snapshot.following.range(edges_after(user, None))?)
             .map(|row| {
-                let (author, since) = row?.value();
-                Ok(Source { author, since })
+                let FollowRecord { followee, since } = decode(row?.value())?;
+                Ok(Source { author: followee, since })
             })
             .collect()
     }
@@ -171,7 +172,7 @@ fn edges_of<'a, V: Value + 'static>(
 fn page(
     snapshot: &Snapshot,
     limit: usize,
-    users: impl Iterator<Item = Result<u64, StorageError>>,
+    users: impl Iterator<Item = Result<u64, Error>>,
 ) -> Result<Page, Error> {
     let mut page = Page::default();
     for user in users {

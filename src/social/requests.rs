@@ -23,9 +23,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Reply,
-    tables::{REPLIES, REPLIES_KEPT, SERIES, SERIES_BY_AGE, decode, encode},
+    tables::{REPLIES, REPLIES_KEPT, Record, SERIES, SERIES_BY_AGE, decode, encode},
 };
-use crate::domain::{RequestKey, UnixMillis};
+use crate::{
+    domain::{RequestKey, UnixMillis},
+    envelope::Kind,
+};
 
 /// More than one request a second, day and night, each by a client of its own, as a script makes
 /// that starts the program anew for each post. Such a request takes some 250 bytes, a hundred
@@ -100,6 +103,10 @@ pub struct StoredReply {
     pub reply: Reply,
 }
 
+impl Record for StoredReply {
+    const KIND: Kind = Kind::Reply;
+}
+
 /// What is kept of a series beside its replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
@@ -109,9 +116,13 @@ pub struct Series {
     pub oldest_ms: i64,
 }
 
+impl Record for Series {
+    const KIND: Kind = Kind::Series;
+}
+
 /// The tables of series and replies.
 pub struct Memory<'txn> {
-    series: Table<'txn, (u64, &'static [u8]), (u64, i64)>,
+    series: Table<'txn, (u64, &'static [u8]), &'static [u8]>,
     by_age: Table<'txn, (i64, u64, &'static [u8]), ()>,
     replies: Table<'txn, (u64, &'static [u8], u64), &'static [u8]>,
     kept: Table<'txn, u64, u32>,
@@ -174,7 +185,8 @@ impl<'txn> Memory<'txn> {
                 self.remove(user, name, &trimmed.gone)?;
                 // Its oldest reply is now a later one; that is found out when it is visited.
                 let Series { oldest_ms, .. } = series;
-                self.series.insert((user, name.as_slice()), (trimmed.floor, oldest_ms))?;
+                let series = encode(&Series { floor: trimmed.floor, oldest_ms });
+                self.series.insert((user, name.as_slice()), series.as_slice())?;
                 Ok(())
             }
             Some(_) => Ok(()),
@@ -259,9 +271,8 @@ impl<'txn> Memory<'txn> {
     }
 
     pub fn put_series(&mut self, user: u64, name: &[u8], series: Series) -> Result<(), Error> {
-        let Series { floor, oldest_ms } = series;
-        self.series.insert((user, name), (floor, oldest_ms))?;
-        self.by_age.insert((oldest_ms, user, name), ())?;
+        self.series.insert((user, name), encode(&series).as_slice())?;
+        self.by_age.insert((series.oldest_ms, user, name), ())?;
         Ok(())
     }
 
@@ -282,7 +293,6 @@ impl<'txn> Memory<'txn> {
     }
 
     fn series(&self, user: u64, name: &[u8]) -> Result<Option<Series>, Error> {
-        let row = self.series.get((user, name))?.map(|row| row.value());
-        Ok(row.map(|(floor, oldest_ms)| Series { floor, oldest_ms }))
+        self.series.get((user, name))?.map(|row| decode(row.value())).transpose()
     }
 }

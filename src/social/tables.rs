@@ -12,10 +12,13 @@ use redb::{
     Error, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError,
     WriteTransaction,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::{Account, requests::Memory};
-use crate::domain::{PostId, UnixMillis, UserId, UserName};
+use crate::{
+    domain::{PostId, UnixMillis, UserId, UserName},
+    envelope::{self, Kind},
+};
 
 type Definition<K, V> = TableDefinition<'static, K, V>;
 type Bytes = &'static [u8];
@@ -27,18 +30,17 @@ pub const META: Definition<(), Bytes> = Definition::new("social_meta");
 pub const USERS: Definition<u64, Bytes> = Definition::new("social_users");
 /// Folded name → user.
 pub const NAMES: Definition<Text, u64> = Definition::new("social_names");
-/// Follower, folded name of the followee → followee, newest post when the follow began. By name,
-/// so that a page of names in their order costs no more than the page.
-pub const FOLLOWING: Definition<(u64, Text), (u64, u64)> = Definition::new("social_following");
+/// Follower, folded name of the followee → [`FollowRecord`]. By name, so that a page of names in
+/// their order costs no more than the page.
+pub const FOLLOWING: Definition<(u64, Text), Bytes> = Definition::new("social_following");
 /// Followee, folded name of the follower → follower.
 pub const FOLLOWERS: Definition<(u64, Text), u64> = Definition::new("social_followers");
-/// Post → author, time, text.
-pub const POSTS: Definition<u64, PostRow> = Definition::new("social_posts");
+/// Post → [`PostRecord`].
+pub const POSTS: Definition<u64, Bytes> = Definition::new("social_posts");
 /// Author, post.
 pub const POSTS_BY_AUTHOR: Definition<(u64, u64), ()> = Definition::new("social_posts_by_author");
-/// User, series of requests → its first number that may still be new, and no later than its oldest
-/// reply, by the memory's age.
-pub const SERIES: Definition<(u64, Bytes), (u64, i64)> = Definition::new("social_series");
+/// User, series of requests → [`Series`](super::requests::Series).
+pub const SERIES: Definition<(u64, Bytes), Bytes> = Definition::new("social_series");
 /// No later than its oldest reply, user, series.
 pub const SERIES_BY_AGE: Definition<(i64, u64, Bytes), ()> =
     Definition::new("social_series_by_age");
@@ -47,8 +49,12 @@ pub const REPLIES: Definition<(u64, Bytes, u64), Bytes> = Definition::new("socia
 /// User → how many replies are kept; no row for none.
 pub const REPLIES_KEPT: Definition<u64, u32> = Definition::new("social_replies_kept");
 
-/// Author, time, text.
-pub type PostRow = (u64, i64, Text);
+/// What a row says. It lies in an envelope of its kind; indexes, which are made again from other
+/// rows, do not.
+pub trait Record {
+    /// The envelope's.
+    const KIND: Kind;
+}
 
 /// What there is one of.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +66,10 @@ pub struct Meta {
     pub applied_at: UnixMillis,
     /// How old the memory of replies has grown, in milliseconds.
     pub memory_age_ms: i64,
+}
+
+impl Record for Meta {
+    const KIND: Kind = Kind::Meta;
 }
 
 impl fmt::Debug for Meta {
@@ -84,6 +94,10 @@ pub struct UserRecord {
     pub password_hash: Option<String>,
 }
 
+impl Record for UserRecord {
+    const KIND: Kind = Kind::User;
+}
+
 impl UserRecord {
     pub fn into_account(self, user: u64, created: bool) -> Account {
         let Self { name, credentials, password_hash } = self;
@@ -97,14 +111,38 @@ impl fmt::Debug for UserRecord {
     }
 }
 
+/// What is kept of an edge beside its key.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct FollowRecord {
+    pub followee: u64,
+    /// The newest post when the follow began.
+    pub since: PostId,
+}
+
+impl Record for FollowRecord {
+    const KIND: Kind = Kind::Follow;
+}
+
+/// What is kept of a post, read where it lies.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct PostRecord<'a> {
+    pub author: u64,
+    pub at: UnixMillis,
+    pub text: &'a str,
+}
+
+impl Record for PostRecord<'_> {
+    const KIND: Kind = Kind::Post;
+}
+
 /// Every table, to be written.
 pub struct Tables<'txn> {
     pub meta: Table<'txn, (), Bytes>,
     pub users: Table<'txn, u64, Bytes>,
     pub names: Table<'txn, Text, u64>,
-    pub following: Table<'txn, (u64, Text), (u64, u64)>,
+    pub following: Table<'txn, (u64, Text), Bytes>,
     pub followers: Table<'txn, (u64, Text), u64>,
-    pub posts: Table<'txn, u64, PostRow>,
+    pub posts: Table<'txn, u64, Bytes>,
     pub posts_by_author: Table<'txn, (u64, u64), ()>,
     pub memory: Memory<'txn>,
 }
@@ -136,7 +174,8 @@ impl<'txn> Tables<'txn> {
 
     pub fn put_follow(&mut self, follow: &Follow) -> Result<(), Error> {
         let Follow { follower, follower_name, followee, followee_name, since } = follow;
-        self.following.insert((*follower, followee_name.as_str()), (*followee, *since))?;
+        let record = encode(&FollowRecord { followee: *followee, since: *since });
+        self.following.insert((*follower, followee_name.as_str()), record.as_slice())?;
         self.followers.insert((*followee, follower_name.as_str()), *follower)?;
         Ok(())
     }
@@ -156,7 +195,7 @@ impl<'txn> Tables<'txn> {
         at: UnixMillis,
         text: &str,
     ) -> Result<(), Error> {
-        self.posts.insert(post, (author, at, text))?;
+        self.posts.insert(post, encode(&PostRecord { author, at, text }).as_slice())?;
         self.posts_by_author.insert((author, post), ())?;
         Ok(())
     }
@@ -192,11 +231,11 @@ pub struct Snapshot {
     pub meta: Meta,
     pub users: ReadOnlyTable<u64, Bytes>,
     pub names: ReadOnlyTable<Text, u64>,
-    pub following: ReadOnlyTable<(u64, Text), (u64, u64)>,
+    pub following: ReadOnlyTable<(u64, Text), Bytes>,
     pub followers: ReadOnlyTable<(u64, Text), u64>,
-    pub posts: ReadOnlyTable<u64, PostRow>,
+    pub posts: ReadOnlyTable<u64, Bytes>,
     pub posts_by_author: ReadOnlyTable<(u64, u64), ()>,
-    pub series: ReadOnlyTable<(u64, Bytes), (u64, i64)>,
+    pub series: ReadOnlyTable<(u64, Bytes), Bytes>,
     pub replies: ReadOnlyTable<(u64, Bytes, u64), Bytes>,
 }
 
@@ -240,13 +279,15 @@ pub fn known_user(users: &impl ReadableTable<u64, Bytes>, id: u64) -> Result<Use
     user(users, id)?.ok_or_else(|| Error::Corrupted(format!("user {id} is named but missing")))
 }
 
-/// The postcard encoding of a record.
-pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
-    postcard::to_stdvec(record).expect("records are plain data, and a vector grows as needed")
+/// A record in its envelope.
+///
+/// Always in the format that the state's own history says, never in what this program would like:
+/// the same commands give the same bytes on every node, whatever it speaks.
+pub fn encode<T: Record + Serialize>(record: &T) -> Vec<u8> {
+    envelope::seal(T::KIND, record)
 }
 
 /// Reads a record that [`encode`] wrote.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| Error::Corrupted(format!("a record of the social state: {error}")))
+pub fn decode<'a, T: Record + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+    Ok(envelope::open(T::KIND, bytes)?)
 }

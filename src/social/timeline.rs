@@ -11,7 +11,7 @@ use std::{
 
 use redb::Error;
 
-use super::tables::{Snapshot, known_user};
+use super::tables::{PostRecord, Snapshot, decode, known_user};
 use crate::domain::{Post, PostId, UserId, UserName};
 
 /// Where a page of posts begins, and which way it reads.
@@ -111,7 +111,7 @@ fn read(
         .posts
         .get(post)?
         .ok_or_else(|| Error::Corrupted(format!("post {post} is indexed but missing")))?;
-    let (author, posted_at, text) = row.value();
+    let PostRecord { author, at: posted_at, text } = decode(row.value())?;
     let author_name = match names.entry(author) {
         Entry::Occupied(known) => known.get().clone(),
         Entry::Vacant(unknown) => unknown.insert(known_user(&snapshot.users, author)?.name).clone(),

@@ -38,7 +38,7 @@ impl Refused {
     /// Not logged in, or not any more.
     pub fn session(error: &SessionError) -> Self {
         match error {
-            SessionError::Invalid | SessionError::Expired => {
+            SessionError::Invalid | SessionError::Expired | SessionError::Version(_) => {
                 Self::Never(Code::Unauthenticated, error.to_string())
             }
             SessionError::NoKey => Self::Overloaded,

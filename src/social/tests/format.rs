@@ -1,8 +1,9 @@
-//! What lies in logs and snapshots can be read by later versions: the encodings are pinned.
+//! What lies in logs and snapshots is pinned: whoever changes it makes a new version of the format.
 
 use std::fmt::Write as _;
 
 use super::*;
+use crate::envelope::{Error, Kind, Version, seal_in};
 
 fn hex<T: serde::Serialize>(value: &T) -> String {
     let mut hex = String::new();
@@ -77,4 +78,55 @@ fn rows_survive_the_way_to_another_node() {
         let bytes = postcard::to_stdvec(&row).unwrap();
         assert_eq!(postcard::from_bytes::<Row>(&bytes).unwrap(), row);
     }
+}
+
+/// The newest row of a table of records.
+fn newest<K: redb::Key + 'static>(
+    state: &State,
+    table: redb::TableDefinition<'static, K, &'static [u8]>,
+) -> Vec<u8> {
+    let transaction = state.0.begin_read().unwrap();
+    let table = transaction.open_table(table).unwrap();
+    table.last().unwrap().expect("a row").1.value().to_vec()
+}
+
+#[test]
+fn rows_lie_in_envelopes_whose_bytes_are_pinned() {
+    let state = State::with_users(&["u1", "u2"]);
+    state.apply(0, follow(1, request(2, 3), "u2"));
+    state.apply(1, publish(2, request(2, 3), "hi"));
+    let hex = |row: Vec<u8>| row.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(hex(newest(&state, tables::USERS)), "210196158aa7050275320000");
+    assert_eq!(hex(newest(&state, tables::FOLLOWING)), "2201f05a2df4020200");
+    assert_eq!(hex(newest(&state, tables::POSTS)), "23010d5766ae050202026869");
+}
+
+#[test]
+fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
+    let state = State::with_users(&["u1", "u2"]);
+    state.apply(0, follow(1, request(2, 3), "u2"));
+    state.apply(1, publish(2, request(2, 3), "hello"));
+    let whole = newest(&state, tables::POSTS);
+    let put = |row: &[u8]| {
+        let transaction = state.0.begin_write().unwrap();
+        transaction.open_table(tables::POSTS).unwrap().insert(1, row).unwrap();
+        transaction.commit().unwrap();
+    };
+    let read = || {
+        let read = state.view().timeline(UserId(1), Cursor::After(0), 9);
+        let error = read.expect_err("refused");
+        Error::within(&error).expect("of the envelope").clone()
+    };
+    for position in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[position] ^= 0x20;
+        put(&damaged);
+        assert!(matches!(read(), Error::Damaged { wanted: Kind::Post, .. }), "byte {position}");
+    }
+    put(&seal_in(Version::new(9), Kind::Post, &"whatever"));
+    assert!(read().is_another_version());
+    put(&newest(&state, tables::USERS));
+    assert_eq!(read(), Error::Misplaced { wanted: Kind::Post, found: Kind::User });
+    put(&whole);
+    assert_eq!(state.view().timeline(UserId(1), Cursor::After(0), 9).unwrap().0.len(), 1);
 }
