@@ -12,6 +12,9 @@ use crate::settings::Secret;
 pub const SECRET_KEY: &str = "tinysns-secret";
 /// Metadata key of the caller's cluster id; absent where the caller belongs to none.
 pub const CLUSTER_KEY: &str = "tinysns-cluster";
+/// Metadata key of the version of the format in which the caller's cluster writes; absent where the
+/// caller does not know.
+pub const FORMAT_KEY: &str = "tinysns-format";
 /// Metadata key of the id of the node that is meant.
 pub const NODE_KEY: &str = "tinysns-node";
 

@@ -28,6 +28,8 @@ pub struct ClusterStatus {
     pub router: RouterStatus,
     /// What is wrong and what to do about it, a sentence each.
     pub problems: Vec<String>,
+    /// The version of the format in which the cluster writes, where the router knows it.
+    pub format: Option<u32>,
 }
 
 /// What a master is doing.
@@ -108,7 +110,7 @@ pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
 
 impl From<v1::ClusterStatus> for ClusterStatus {
     fn from(status: v1::ClusterStatus) -> Self {
-        let v1::ClusterStatus { cluster_id, available, masters, router, problems } = status;
+        let v1::ClusterStatus { cluster_id, available, masters, router, problems, format } = status;
         let present = |text: String| Some(text).filter(|text| !text.is_empty());
         Self {
             cluster_id: present(cluster_id),
@@ -116,6 +118,7 @@ impl From<v1::ClusterStatus> for ClusterStatus {
             masters: masters.into_iter().map(MasterStatus::from).collect(),
             router: router.map(RouterStatus::from).unwrap_or_default(),
             problems,
+            format: Some(format).filter(|format| *format > 0),
         }
     }
 }

@@ -66,6 +66,19 @@ impl Speaks {
         (oldest <= newest).then_some(Self { oldest, newest })
     }
 
+    /// Why `who`, whose program speaks these, cannot be a member of a cluster that writes in
+    /// `version`; none where it can.
+    pub fn refusal(self, who: &str, version: Version) -> Option<String> {
+        let what_to_do = if version > self.newest {
+            "upgrade it"
+        } else if version < self.oldest {
+            "upgrade the others first, or start an older version"
+        } else {
+            return None;
+        };
+        Some(format!("the cluster writes in format {version}, {who} speaks {self}: {what_to_do}"))
+    }
+
     /// Whether `version` is among them.
     pub fn includes(self, version: Version) -> bool {
         (self.oldest..=self.newest).contains(&version)

@@ -38,6 +38,7 @@ use crate::{
     credentials::Guard,
     directory::{AskTheRouter, DirectoryServer},
     domain::NodeId,
+    envelope::Speaks,
     host::net,
     reflection,
     replication::{
@@ -49,6 +50,7 @@ use crate::{
         reads::Reads,
         reconcile::{self, Roster},
         state_store::Applied,
+        upgrade,
         writes::Writes,
     },
     serving::{self, CLIENT_MESSAGE_BYTES, NODE_STREAMS},
@@ -74,12 +76,7 @@ pub async fn run(
     // What cannot be read now would be taken for absent later.
     kinship::recall(&berth)?;
     let Some(host) = address::advertised(&settings, &stop).await else { return Ok(()) };
-    let info = NodeInfo {
-        name: settings.name.clone().unwrap_or_else(|| format!("server-{}", berth.number)),
-        peer_address: format!("{host}:{}", peers.port()),
-        client_address: format!("{host}:{}", clients.port()),
-        witness: false,
-    };
+    let info = introduction(&settings, &berth, &host, (clients.port(), peers.port()));
 
     let delivery = Delivery::new(settings.limits.stream_queue, settings.limits.subscriptions);
     let deliver = delivery.clone();
@@ -100,7 +97,7 @@ pub async fn run(
         reboots = berth.reboots, "master is up"
     );
 
-    let writes = Writes::start(node.raft().clone(), settings.limits.pending_writes, node.clock());
+    let writes = Writes::start(&node, settings.limits.pending_writes, node.clock());
     let reads = Reads::start(node.raft().clone());
     let (roster, roster_seen) = watch::channel(Roster::default());
     let location = location::start(&node, roster_seen.clone());
@@ -114,6 +111,7 @@ pub async fn run(
         ("the reporter", tasks.spawn(reporter.run())),
         ("reconciling", tasks.spawn(reconcile::run(node.clone(), roster_seen, ended.clone()))),
         ("the watch on the leadership", tasks.spawn(demotion)),
+        ("the watch on the format", tasks.spawn(upgrade::run(node.clone(), ended.clone()))),
     ];
     tasks.spawn(founding::run(node.clone(), state.clone(), writes.clone(), ended.clone()));
 
@@ -174,6 +172,22 @@ pub async fn run(
     node.stop().await;
     tracing::info!("drained");
     Ok(())
+}
+
+/// What others are told of this master, which listens on these ports for clients and for nodes.
+fn introduction(
+    settings: &MasterSettings,
+    berth: &Berth,
+    host: &str,
+    (clients, peers): (u16, u16),
+) -> NodeInfo {
+    NodeInfo {
+        name: settings.name.clone().unwrap_or_else(|| format!("server-{}", berth.number)),
+        peer_address: format!("{host}:{peers}"),
+        client_address: format!("{host}:{clients}"),
+        witness: false,
+        speaks: Speaks::BUILD,
+    }
 }
 
 /// Leaves the cluster, while everything is still served: hands leadership over, so that clients see

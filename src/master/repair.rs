@@ -113,6 +113,8 @@ async fn known_to_the_router(
         pid: process::id(),
         reboots: berth.reboots,
         host: net::host_name(),
+        oldest_format: info.speaks.oldest.into(),
+        newest_format: info.speaks.newest.into(),
     };
     let hello = MasterReport { report: Some(Report::Hello(hello)) };
     // The stream stays open until the roster has come.

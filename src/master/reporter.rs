@@ -19,6 +19,7 @@ use crate::{
     credentials::{SECRET_KEY, presented},
     directory::split_address,
     domain::ClusterId,
+    envelope::Speaks,
     host::net,
     replication::{
         NodeInfo,
@@ -295,6 +296,8 @@ impl Reporter {
                 peer_address,
                 client_address: member.client_address,
                 witness: member.witness,
+                speaks: Speaks::received(member.oldest_format, member.newest_format)
+                    .unwrap_or_default(),
             };
             members.insert(
                 member.node_id,
@@ -314,6 +317,8 @@ impl Reporter {
             peer_address: self.info.peer_address.clone(),
             pid: process::id(),
             reboots: self.berth.reboots,
+            oldest_format: self.info.speaks.oldest.into(),
+            newest_format: self.info.speaks.newest.into(),
             host: net::host_name(),
         }
     }
@@ -331,6 +336,7 @@ impl Reporter {
             cluster,
             probe,
             clock,
+            version,
         } = self.node.progress(probe).await;
         Progress {
             term,
@@ -343,6 +349,7 @@ impl Reporter {
             cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
             probe,
             clock_ms: clock,
+            format: version.into(),
         }
     }
 }

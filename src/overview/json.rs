@@ -13,6 +13,7 @@ pub struct Cluster<'a> {
     masters: Vec<Master<'a>>,
     router: Router<'a>,
     problems: &'a [String],
+    format: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -95,6 +96,7 @@ pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
             host: &status.router.host,
         },
         problems: &status.problems,
+        format: status.format,
     }
 }
 
@@ -135,6 +137,7 @@ mod tests {
                 "host": "here",
             },
             "problems": [],
+            "format": 1,
         });
         for text in [pretty(&status), line(&status)] {
             assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), expected);

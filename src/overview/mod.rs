@@ -48,6 +48,7 @@ pub(crate) mod tests {
                 host: "here".to_owned(),
             },
             problems: Vec::new(),
+            format: Some(1),
         }
     }
 }

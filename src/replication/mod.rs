@@ -4,8 +4,8 @@
 //! [`log_store`], [`durability`], [`state_store`], [`witness`]), how it reaches the other nodes
 //! ([`peers`], [`link`], [`passport`], [`peer_service`], [`snapshot`]; `reach` tells when it does
 //! not), how the rest of the program writes ([`writes`]) and reads ([`reads`]) through it, by whose
-//! clock ([`clocks`]), who takes part ([`membership`], [`reconcile`]), and what becomes of damaged
-//! files ([`condition`], [`repair`]).
+//! clock ([`clocks`]), who takes part ([`membership`], [`reconcile`]), in which version of the format
+//! the cluster writes ([`upgrade`]), and what becomes of damaged files ([`condition`], [`repair`]).
 //!
 //! **Architecture invariant:** the social graph changes nowhere but in
 //! [`state_store`], by entries of the log.
@@ -29,6 +29,7 @@ pub mod reconcile;
 pub mod repair;
 pub mod snapshot;
 pub mod state_store;
+pub mod upgrade;
 pub mod witness;
 pub mod writes;
 
@@ -42,7 +43,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::NodeId,
-    envelope::{self, Kind},
+    envelope::{self, Kind, Speaks, Version},
     social::{Reply, Stamped},
 };
 
@@ -80,6 +81,8 @@ pub struct NodeInfo {
     pub client_address: String,
     /// The router's witness: votes and keeps the log, holds no state, serves nobody.
     pub witness: bool,
+    /// The versions of the format that its program speaks.
+    pub speaks: Speaks,
 }
 
 /// Commands that are replicated as one entry, sealed once: the entry is cloned for every follower
@@ -87,15 +90,36 @@ pub struct NodeInfo {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Batch(Bytes);
 
+/// What a [`Batch`] says.
+#[derive(Debug)]
+pub enum Content {
+    /// Commands to the state.
+    Commands(Vec<Stamped>),
+    /// The cluster writes in this version from here on.
+    Upgrade(Version),
+}
+
 impl Batch {
-    /// Seals `commands`.
+    /// Seals `commands`, in the oldest version that has them all: who does not know one of them is
+    /// told so.
     pub fn new(commands: &[Stamped]) -> Self {
-        Self(envelope::seal(Kind::Commands, commands).into())
+        let since = commands.iter().map(|stamped| stamped.command.since()).max();
+        Self(envelope::seal_in(since.unwrap_or_default(), Kind::Commands, commands).into())
     }
 
-    /// The commands again.
-    pub fn commands(&self) -> Result<Vec<Stamped>, envelope::Error> {
-        envelope::open(Kind::Commands, &self.0)
+    /// From here on the cluster writes in `version`.
+    pub fn upgrade(version: Version) -> Self {
+        Self(envelope::seal(Kind::Upgrade, &version).into())
+    }
+
+    /// What is in it, for a program that speaks `speaks`.
+    pub fn content(&self, speaks: Speaks) -> Result<Content, envelope::Error> {
+        match envelope::peek(&self.0) {
+            Some((Kind::Upgrade, _)) => {
+                envelope::open_as(speaks, Kind::Upgrade, &self.0).map(Content::Upgrade)
+            }
+            _ => envelope::open_as(speaks, Kind::Commands, &self.0).map(Content::Commands),
+        }
     }
 
     /// Size in bytes as it is stored and sent.

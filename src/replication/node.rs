@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
+    envelope::{Speaks, Version},
     host::{clock, trouble::Trouble},
     settings::{ConsensusSettings, Secret},
 };
@@ -54,9 +55,18 @@ struct Inner {
     joining: Mutex<()>,
     workshop: Option<PathBuf>,
     stall: Stall,
+    format: Format,
     /// Why this node cannot go on, where the consensus does not know yet.
     failure: watch::Sender<Option<String>>,
     ended: CancellationToken,
+}
+
+/// Versions of the format.
+struct Format {
+    /// Those that this program speaks.
+    speaks: Speaks,
+    /// That in which the cluster writes.
+    version: watch::Receiver<Version>,
 }
 
 /// Where a node stands, as the router hears of it.
@@ -80,6 +90,8 @@ pub struct Progress {
     pub probe: u64,
     /// What its clock says; 0 where it does not say.
     pub clock: UnixMillis,
+    /// In which version of the format the cluster writes, by the log that it has applied.
+    pub version: Version,
 }
 
 /// The node could not be started.
@@ -175,7 +187,19 @@ impl Node {
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
-        let state = StateStore::open(directory, observer)
+        Self::start_master_as(Speaks::BUILD, log, directory, secret, timing, observer).await
+    }
+
+    /// The same for a program that speaks other versions of the format.
+    pub async fn start_master_as(
+        speaks: Speaks,
+        log: LogStore,
+        directory: &Path,
+        secret: &Secret,
+        timing: ConsensusSettings,
+        observer: Observer,
+    ) -> Result<(Self, StateReader), StartError> {
+        let state = StateStore::open_as(speaks, directory, observer)
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
         let failed = |source| StartError::State { directory: directory.to_owned(), source };
         let applied = state.applied().map_err(failed)?;
@@ -186,7 +210,8 @@ impl Node {
         }
         let reader = state.reader();
         let workshop = Some(StateStore::incoming_path(directory));
-        let node = Self::start(log, state, secret, config(timing), workshop).await?;
+        let format = Format { speaks, version: state.version() };
+        let node = Self::start(log, state, format, secret, config(timing), workshop).await?;
         Ok((node, reader))
     }
 
@@ -211,12 +236,16 @@ impl Node {
         let witness = Witness::open(log.clone())
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
         let config = Config { enable_elect: false, ..config(timing) };
-        Self::start(log, witness, secret, config, None).await
+        // It opens no commands, so that it need not know what the cluster has agreed on.
+        let (_, version) = watch::channel(Version::default());
+        let format = Format { speaks: Speaks::BUILD, version };
+        Self::start(log, witness, format, secret, config, None).await
     }
 
     async fn start(
         log: LogStore,
         state: impl RaftStateMachine<Consensus>,
+        format: Format,
         secret: &Secret,
         config: Config,
         workshop: Option<PathBuf>,
@@ -239,6 +268,7 @@ impl Node {
             joining,
             workshop,
             stall: Stall::default(),
+            format,
             failure: watch::Sender::new(None),
             ended: CancellationToken::new(),
         };
@@ -268,6 +298,17 @@ impl Node {
     /// The cluster this node belongs to.
     pub fn cluster(&self) -> Option<ClusterId> {
         *self.inner.cluster.borrow()
+    }
+
+    /// The versions of the format that this node's program speaks.
+    pub fn speaks(&self) -> Speaks {
+        self.inner.format.speaks
+    }
+
+    /// In which version of the format the cluster writes, as far as this node has applied the log.
+    /// Of a witness, which applies none, always the first.
+    pub fn version(&self) -> watch::Receiver<Version> {
+        self.inner.format.version.clone()
     }
 
     /// Whether this node leads, as far as it knows.
@@ -318,6 +359,7 @@ impl Node {
             cluster: self.cluster(),
             probe,
             clock: clock::now(),
+            version: *self.inner.format.version.borrow(),
         }
     }
 

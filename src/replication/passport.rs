@@ -1,7 +1,10 @@
-//! What a node shows to the others with every call: the cluster's secret, the cluster's id, and which
-//! node it means, for an address may have passed to another process since.
+//! What a node shows to the others with every call: the cluster's secret, the cluster's id, in
+//! which version of the format that writes, and which node it means, for an address may have passed to another process since.
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU8, Ordering},
+};
 
 use tonic::{
     Request,
@@ -9,8 +12,9 @@ use tonic::{
 };
 
 use crate::{
-    credentials::{CLUSTER_KEY, NODE_KEY, SECRET_KEY, presented},
+    credentials::{CLUSTER_KEY, FORMAT_KEY, NODE_KEY, SECRET_KEY, presented},
     domain::{ClusterId, NodeId},
+    envelope::Version,
     settings::Secret,
 };
 
@@ -18,18 +22,25 @@ use crate::{
 pub struct Passport {
     secret: MetadataValue<Ascii>,
     cluster: OnceLock<MetadataValue<Ascii>>,
+    /// The version of the format in which the cluster writes; 0 for unknown.
+    version: AtomicU8,
 }
 
 impl Passport {
     /// Of a node that belongs to no cluster yet.
     pub fn new(secret: &Secret) -> Self {
-        Self { secret: presented(secret), cluster: OnceLock::new() }
+        Self { secret: presented(secret), cluster: OnceLock::new(), version: AtomicU8::new(0) }
     }
 
     /// From now on the node belongs to `cluster`; it never belongs to another.
     pub fn join(&self, cluster: ClusterId) {
         self.cluster
             .get_or_init(|| cluster.to_string().parse().expect("hexadecimal digits are ASCII"));
+    }
+
+    /// The cluster writes in `version` of the format.
+    pub fn set_version(&self, version: Version) {
+        self.version.store(version.byte(), Ordering::Relaxed);
     }
 
     /// Whether the node belongs to a cluster: the others admit no stranger.
@@ -45,6 +56,10 @@ impl Passport {
         metadata.insert(NODE_KEY, node.into());
         if let Some(cluster) = self.cluster.get() {
             metadata.insert(CLUSTER_KEY, cluster.clone());
+        }
+        match self.version.load(Ordering::Relaxed) {
+            0 => {}
+            version => _ = metadata.insert(FORMAT_KEY, u32::from(version).into()),
         }
         request
     }

@@ -19,9 +19,9 @@ use super::{
     snapshot::{self, Header, Incoming, SnapshotData},
 };
 use crate::{
-    credentials::{CLUSTER_KEY, NODE_KEY, text},
+    credentials::{CLUSTER_KEY, FORMAT_KEY, NODE_KEY, text},
     domain::NodeId,
-    envelope::{self, Kind, seal},
+    envelope::{self, Kind, Version, seal},
     host::clock,
     wire::internal::{
         FetchStateRequest, PeerAnswer, PeerCall, PeerReply, SnapshotChunk, peer_call::Call,
@@ -55,7 +55,8 @@ impl PeerServer {
     }
 
     /// The node, for a call with `metadata`. Refuses calls that are meant for another node or come
-    /// from another cluster; a node that belongs to no cluster yet joins the caller's.
+    /// from another cluster, or from one that has gone on to a version of the format which this
+    /// program does not speak; a node that belongs to no cluster yet joins the caller's.
     async fn admit(&self, metadata: &MetadataMap) -> Result<Node, Status> {
         let node = self.node.borrow().clone();
         let node = node.ok_or_else(|| Status::unavailable("this node's disk has failed"))?;
@@ -68,6 +69,13 @@ impl PeerServer {
         let cluster = text(metadata, CLUSTER_KEY)
             .and_then(|cluster| cluster.parse().ok())
             .ok_or_else(|| Status::failed_precondition("the caller belongs to no cluster"))?;
+        let version = text(metadata, FORMAT_KEY).and_then(|version| version.parse().ok());
+        if let Some(version) = version.map(Version::new)
+            && let Some(reason) = node.speaks().refusal("this node", version)
+        {
+            tracing::warn!(reason, "the cluster cannot use this node");
+            return Err(Status::failed_precondition(reason));
+        }
         match node.join(cluster).await {
             Ok(()) => Ok(node),
             Err(error) => Err(Status::failed_precondition(error.to_string())),

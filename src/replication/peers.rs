@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
-    envelope::{self, Kind, seal},
+    envelope::{self, Kind, Version, seal},
     settings::Secret,
     wire::internal::{PeerAnswer, peer_call::Call},
 };
@@ -96,6 +96,11 @@ impl Peers {
     /// From now on calls name this cluster.
     pub fn set_cluster(&self, cluster: ClusterId) {
         self.shared.passport.join(cluster);
+    }
+
+    /// From now on calls say that the cluster writes in `version` of the format.
+    pub fn set_version(&self, version: Version) {
+        self.shared.passport.set_version(version);
     }
 
     /// The roster says that `node` lives and listens at `address` (host:port): it is as good as

@@ -22,7 +22,7 @@ use super::{
     node::Node,
     peers::Contact,
 };
-use crate::domain::NodeId;
+use crate::{domain::NodeId, envelope::Version};
 
 /// Between two looks while nothing is heard.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -151,6 +151,7 @@ impl Leading {
         let since = *self.since.get_or_insert(now);
         let heartbeat = Duration::from_millis(node.raft().config().heartbeat_interval);
         let metrics = node.raft().metrics().borrow().clone();
+        let version = *node.version().borrow();
         let membership = metrics.membership_config.membership();
         let parts = membership.get_joint_config().clone();
         let known: BTreeMap<NodeId, &NodeInfo> =
@@ -171,7 +172,7 @@ impl Leading {
             let health = if id == node.id() {
                 Health::CaughtUp
             } else if noted.is_none() {
-                newcomer(listed)
+                newcomer(listed, version)
             } else {
                 let contact = node.peers().contact(id);
                 let sight = Sight { contact, listed, roster, heartbeat, since, now };
@@ -214,8 +215,11 @@ fn replaced(id: NodeId, info: &NodeInfo, roster: &Roster) -> bool {
     info.witness && roster.members.iter().any(other_witness)
 }
 
-fn newcomer(listed: Option<&Listed>) -> Health {
-    if listed.is_some_and(|listed| !listed.down) { Health::Unclear } else { Health::Dead }
+/// Whether a node may join: not as long as it does not speak the `version` in which the cluster writes.
+/// The router tells it why.
+fn newcomer(listed: Option<&Listed>, version: Version) -> Health {
+    let joins = |listed: &Listed| !listed.down && listed.info.speaks.includes(version);
+    if listed.is_some_and(joins) { Health::Unclear } else { Health::Dead }
 }
 
 /// How many entries `id` is behind the leader; none while the leader has not found that out.
@@ -365,6 +369,16 @@ mod tests {
     fn the_routers_word_counts_no_more_when_the_node_has_spoken_later() {
         assert_eq!(health(Some(10), None, Some(20), 0), Health::CaughtUp);
         assert_eq!(health(Some(10), Some(5), Some(20), 0), Health::Unclear);
+    }
+
+    #[test]
+    fn who_does_not_speak_the_clusters_format_does_not_join() {
+        let listed = Listed { info: NodeInfo::default(), down: false, leaving: false };
+        let joins = |version| newcomer(Some(&listed), Version::new(version));
+        assert_eq!(joins(1), Health::Unclear);
+        assert_eq!(joins(2), Health::Dead, "a node that speaks the first version alone");
+        let down = Listed { down: true, ..listed.clone() };
+        assert_eq!(newcomer(Some(&down), Version::FIRST), Health::Dead);
     }
 
     #[test]

@@ -14,10 +14,10 @@ use redb::{Database, ReadTransaction};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, task};
 
-use super::{NodeInfo, Vote, mark};
+use super::{NodeInfo, Vote, mark, state_store};
 use crate::{
     domain::NodeId,
-    envelope::{self, Kind, seal},
+    envelope::{self, Kind, Version, seal},
     host::disk,
     social::{self, Row},
     wire::internal::SnapshotChunk,
@@ -66,10 +66,12 @@ pub struct Header {
 }
 
 /// The last chunk.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct End {
     /// How many rows came before it.
     rows: u64,
+    /// In which version of the format the cluster writes, as of the snapshot.
+    version: Version,
 }
 
 /// Sends `header` and then the rows of `data`, if any, into the returned channel.
@@ -97,7 +99,7 @@ fn send_rows(
     transaction: &ReadTransaction,
     chunks: &mpsc::Sender<SnapshotChunk>,
 ) -> Result<(), redb::Error> {
-    let mut end = End::default();
+    let mut end = End { rows: 0, version: state_store::version(transaction)? };
     let mut rows = Vec::new();
     let mut bytes = 0;
     for row in social::dump(transaction)? {
@@ -172,11 +174,11 @@ fn write_rows(
                 found += rows.len() as u64;
                 Some(rows)
             }
-            Ok(Part::End(End { rows: sent })) if sent == found => {
-                ended = Ok(());
+            Ok(Part::End(End { rows: sent, version })) if sent == found => {
+                ended = Ok(version);
                 None
             }
-            Ok(Part::End(End { rows: sent })) => {
+            Ok(Part::End(End { rows: sent, .. })) => {
                 ended = Err(ReceiveError::Incomplete { found, sent });
                 None
             }
@@ -187,7 +189,7 @@ fn write_rows(
         }
     });
     social::restore(&transaction, rows.flatten())?;
-    ended?;
+    state_store::save_version(&transaction, ended?)?;
     transaction.commit().map_err(redb::Error::from)?;
     Ok(Incoming { database, path })
 }

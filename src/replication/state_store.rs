@@ -17,18 +17,19 @@ use openraft::{
     storage::RaftStateMachine,
 };
 use redb::{
-    Database, Durability, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction,
+    Database, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition,
+    WriteTransaction,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{
-    Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, mark,
+    Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership, mark,
     snapshot::{Incoming, SnapshotData},
-    storage_error,
+    storage_error, upgrade,
 };
 use crate::{
     domain::NodeId,
-    envelope::{self, Kind},
+    envelope::{self, Kind, Speaks, Version},
     host::{disk, trouble::Trouble},
     social::{Event, Graph, Reply},
 };
@@ -36,6 +37,7 @@ use crate::{
 const POSITIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("positions");
 const APPLIED: &str = "applied";
 const MEMBERSHIP: &str = "membership";
+const VERSION: &str = "version";
 /// The state's file in a slot.
 pub const FILE: &str = "state.redb";
 const INCOMING_FILE: &str = "state.incoming.redb";
@@ -88,11 +90,23 @@ pub struct StateStore {
     /// the runtime.
     writing: Arc<Mutex<()>>,
     observer: Observer,
+    speaks: Speaks,
+    /// In which the cluster writes, as far as this master has applied the log.
+    version: watch::Sender<Version>,
 }
 
 impl StateStore {
     /// Opens or makes the state in `directory`.
     pub fn open(directory: &Path, observer: Observer) -> Result<Self, redb::Error> {
+        Self::open_as(Speaks::BUILD, directory, observer)
+    }
+
+    /// The same for a program that speaks other versions of the format.
+    pub fn open_as(
+        speaks: Speaks,
+        directory: &Path,
+        observer: Observer,
+    ) -> Result<Self, redb::Error> {
         let leftover = directory.join(INCOMING_FILE);
         if leftover.exists() {
             std::fs::remove_file(leftover)?;
@@ -100,7 +114,8 @@ impl StateStore {
         let database = disk::open(&directory.join(FILE))?;
         mark::check(&database, Kind::StateFile)?;
         let transaction = database.begin_write()?;
-        transaction.open_table(POSITIONS)?;
+        let version = version_in(&transaction.open_table(POSITIONS)?)?;
+        must_speak(speaks, version)?;
         drop(Graph::open(&transaction)?);
         transaction.commit()?;
         Ok(Self {
@@ -108,6 +123,8 @@ impl StateStore {
             directory: directory.to_owned(),
             writing: Arc::default(),
             observer,
+            speaks,
+            version: watch::Sender::new(version),
         })
     }
 
@@ -119,6 +136,11 @@ impl StateStore {
     /// Reads what is applied here.
     pub fn reader(&self) -> StateReader {
         self.reader.clone()
+    }
+
+    /// In which version of the format the cluster writes.
+    pub fn version(&self) -> watch::Receiver<Version> {
+        self.version.subscribe()
     }
 
     /// Where a snapshot that is being received is put together.
@@ -136,6 +158,7 @@ impl StateStore {
         let mut events = Vec::new();
         let mut applied = None;
         let mut membership = None;
+        let mut version = *self.version.borrow();
         {
             let mut graph = Graph::open(&transaction)?;
             for entry in entries {
@@ -146,20 +169,39 @@ impl StateStore {
                     EntryPayload::Membership(members) => {
                         membership = Some(StoredMembership::new(applied, members));
                     }
-                    EntryPayload::Normal(batch) => {
-                        for command in batch.commands()? {
-                            let (reply, event) = graph.apply(command)?;
-                            answers.push(reply);
-                            events.extend(event);
+                    // What this program does not know ends it: to leave it out would be another
+                    // state than the others'.
+                    EntryPayload::Normal(batch) => match batch.content(self.speaks)? {
+                        Content::Commands(commands) => {
+                            for command in commands {
+                                let since = command.command.since();
+                                debug_assert!(upgrade::may_be_logged(since, version));
+                                let (reply, event) = graph.apply(command)?;
+                                answers.push(reply);
+                                events.extend(event);
+                            }
                         }
-                    }
+                        Content::Upgrade(next) => {
+                            let members = members(&transaction, membership.as_ref())?;
+                            if upgrade::is_due(version, next, &members) {
+                                must_speak(self.speaks, next)?;
+                                save_version(&transaction, next)?;
+                                version = next;
+                            }
+                        }
+                    },
                 }
                 replies.push(answers);
             }
         }
         save_positions(&transaction, applied, membership.as_ref())?;
         transaction.commit()?;
+        self.set_version(version);
         Ok((replies, events))
+    }
+
+    fn set_version(&self, version: Version) {
+        self.version.send_if_modified(|known| std::mem::replace(known, version) != version);
     }
 
     fn take_over(
@@ -167,10 +209,16 @@ impl StateStore {
         meta: &SnapshotMeta<NodeId, NodeInfo>,
         incoming: Incoming,
     ) -> Result<(), redb::Error> {
+        let version = {
+            let transaction = incoming.database.begin_read()?;
+            version(&transaction)?
+        };
+        must_speak(self.speaks, version)?;
         let database = install(&self.directory, meta, incoming)?;
         // Dropping the old database closes it: a reader that is still at work gets an error, never
         // rows of both.
         *self.reader.database.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(database);
+        self.set_version(version);
         Ok(())
     }
 }
@@ -223,11 +271,63 @@ fn positions(
         Some(sealed) => Some(envelope::open(Kind::Position, sealed.value())?),
         None => None,
     };
-    let membership = match table.get(MEMBERSHIP)? {
-        Some(sealed) => envelope::open(Kind::Membership, sealed.value())?,
-        None => StoredMembership::default(),
-    };
-    Ok((applied, membership))
+    Ok((applied, membership_in(&table)?))
+}
+
+fn membership_in(
+    positions: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<StoredMembership, redb::Error> {
+    match positions.get(MEMBERSHIP)? {
+        Some(sealed) => Ok(envelope::open(Kind::Membership, sealed.value())?),
+        None => Ok(StoredMembership::default()),
+    }
+}
+
+/// What the members speak: of `membership`, or of the one that was applied last.
+fn members(
+    transaction: &WriteTransaction,
+    membership: Option<&StoredMembership>,
+) -> Result<Vec<Speaks>, redb::Error> {
+    if let Some(membership) = membership {
+        return Ok(upgrade::spoken(membership));
+    }
+    Ok(upgrade::spoken(&membership_in(&transaction.open_table(POSITIONS)?)?))
+}
+
+fn version_in(
+    positions: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<Version, redb::Error> {
+    match positions.get(VERSION)? {
+        Some(sealed) => Ok(envelope::open(Kind::ClusterVersion, sealed.value())?),
+        None => Ok(Version::default()),
+    }
+}
+
+/// In which version of the format the cluster writes, as the transaction sees it.
+pub(super) fn version(transaction: &ReadTransaction) -> Result<Version, redb::Error> {
+    version_in(&transaction.open_table(POSITIONS)?)
+}
+
+/// Notes in which version of the format the cluster writes.
+pub(super) fn save_version(
+    transaction: &WriteTransaction,
+    version: Version,
+) -> Result<(), redb::Error> {
+    let sealed = envelope::seal(Kind::ClusterVersion, &version);
+    transaction.open_table(POSITIONS)?.insert(VERSION, sealed.as_slice())?;
+    Ok(())
+}
+
+/// Refuses a state of a cluster that has gone on to a version which this program does not speak.
+fn must_speak(speaks: Speaks, version: Version) -> Result<(), envelope::Error> {
+    let what = "the state of the cluster".to_owned();
+    if version > speaks.newest {
+        return Err(envelope::Error::Newer { what, found: version, speaks });
+    }
+    if version < speaks.oldest {
+        return Err(envelope::Error::Older { what, found: version, speaks });
+    }
+    Ok(())
 }
 
 fn save_positions(

@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::{Batch, Raft, clocks::Clock};
-use crate::social::{Command, Reply, Stamped};
+use super::{Batch, Raft, clocks::Clock, node::Node, upgrade};
+use crate::{
+    envelope::Version,
+    social::{Command, Reply, Stamped},
+};
 
 /// Commands in one entry. Prototypes peaked about here.
 const COMMANDS_PER_ENTRY: usize = 256;
@@ -20,6 +23,8 @@ const ENTRIES_UNDER_WAY: usize = 3;
 #[derive(Clone)]
 pub struct Writes {
     queue: mpsc::Sender<Waiting>,
+    /// In which version of the format the cluster writes; never becomes older.
+    version: watch::Receiver<Version>,
 }
 
 /// Why a command got no reply. It may have been applied all the same: repeat it under the same
@@ -32,6 +37,9 @@ pub enum WriteError {
     /// Too much is waiting already.
     #[error("this server is overloaded")]
     Overloaded,
+    /// Nothing was done: not all members of the cluster know such a command yet.
+    #[error("the cluster is being upgraded: ask again when all its nodes run the new version")]
+    Upgrading,
 }
 
 struct Waiting {
@@ -40,17 +48,20 @@ struct Waiting {
 }
 
 impl Writes {
-    /// Starts the task that feeds `raft`; it ends with the last handle. At most `pending` commands
+    /// Starts the task that feeds `node`'s consensus; it ends with the last handle. At most `pending` commands
     /// wait; `now` stamps them.
-    pub fn start(raft: Raft, pending: usize, now: Clock) -> Self {
+    pub fn start(node: &Node, pending: usize, now: Clock) -> Self {
         let (queue, waiting) = mpsc::channel(pending);
-        tokio::spawn(propose_all(raft, waiting, now));
-        Self { queue }
+        tokio::spawn(propose_all(node.raft().clone(), waiting, now));
+        Self { queue, version: node.version() }
     }
 
     /// Replicates `command` and returns its reply once it is applied here, which is after it became
     /// durable on a quorum.
     pub async fn submit(&self, command: Command) -> Result<Reply, WriteError> {
+        if !upgrade::may_be_logged(command.since(), *self.version.borrow()) {
+            return Err(WriteError::Upgrading);
+        }
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Waiting { command, reply }).map_err(|_| WriteError::Overloaded)?;
         answer.await.unwrap_or(Err(WriteError::NotLeading))

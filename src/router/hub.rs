@@ -15,6 +15,7 @@ use super::{
 use crate::{
     directory::{Available, ClusterView, Location},
     domain::{ClusterId, NodeId, UnixMillis},
+    envelope::Speaks,
     host::{clock, net, random},
     replication::node::{Node, Progress},
     wire::{
@@ -327,6 +328,8 @@ impl Hub {
             witness: false,
             down: !master.lives(),
             leaving: master.leaves(),
+            oldest_format: master.hello.speaks.oldest.into(),
+            newest_format: master.hello.speaks.newest.into(),
         };
         let witness = self.registry.witness().map(|(node, works)| Member {
             node_id: node,
@@ -336,6 +339,8 @@ impl Hub {
             witness: true,
             down: !works,
             leaving: false,
+            oldest_format: Speaks::BUILD.oldest.into(),
+            newest_format: Speaks::BUILD.newest.into(),
         });
         let available = self.registry.available();
         Roster {
@@ -371,6 +376,7 @@ impl Hub {
                 }),
             }),
             problems: self.registry.problems(),
+            format: self.registry.version().map_or(0, u32::from),
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::election::{Candidate, Election, Order, Voter};
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
+    envelope::{Speaks, Version},
     replication::{clocks, node::Progress},
 };
 
@@ -45,6 +46,8 @@ pub struct Hello {
     pub reboots: u32,
     /// The name of its machine or container, for people.
     pub host: String,
+    /// The versions of the format that its program speaks.
+    pub speaks: Speaks,
 }
 
 /// What happens to the registry.
@@ -153,6 +156,7 @@ pub struct Registry {
     cluster: Option<ClusterId>,
     spare_cluster: ClusterId,
     founder: Option<SessionId>,
+    version: Option<Version>,
     masters: BTreeMap<NodeId, Master>,
     witness: Option<Witness>,
     available: Option<NodeId>,
@@ -178,6 +182,7 @@ impl Registry {
             cluster,
             spare_cluster: spare,
             founder: None,
+            version: None,
             masters: BTreeMap::new(),
             witness: None,
             available: None,
@@ -192,6 +197,11 @@ impl Registry {
     /// The cluster, once it is known.
     pub fn cluster(&self) -> Option<ClusterId> {
         self.cluster
+    }
+
+    /// In which version of the format the cluster writes, once a leader has said so.
+    pub fn version(&self) -> Option<Version> {
+        self.version
     }
 
     /// Every master that is shown, by id.
@@ -307,6 +317,10 @@ impl Registry {
             (None, Some(cluster)) => self.adopt(cluster, effects),
             _ => {}
         }
+        if let Some(reason) = self.version.and_then(|version| too_old(&hello, version)) {
+            effects.push(Effect::Turn(session, reason));
+            return;
+        }
         self.masters.retain(|node, master| {
             *node == hello.node || master.lives() || master.hello.name != hello.name
         });
@@ -358,6 +372,7 @@ impl Registry {
         if votes {
             self.election.answered(node, probe);
         }
+        self.note_version(node, effects);
         if let (None, Some(cluster)) = (own, reported) {
             self.adopt(cluster, effects);
         }
@@ -377,6 +392,23 @@ impl Registry {
             effects.push(Effect::Publish);
         }
         self.witness = Some(Witness { node, progress, broken: None });
+    }
+
+    /// Learns from a leader in which version of the format the cluster writes, and turns away who came
+    /// before that was known and does not speak it.
+    fn note_version(&mut self, node: NodeId, effects: &mut Vec<Effect>) {
+        let leader = self.masters.get(&node).filter(|master| master.progress.leading);
+        let Some(version) = leader.map(|leader| leader.progress.version) else { return };
+        if self.version.is_some_and(|known| known >= version) {
+            return;
+        }
+        self.version = Some(version);
+        self.masters.retain(|_, master| {
+            let reason = too_old(&master.hello, version);
+            let (Some(reason), Some(session)) = (reason, master.session) else { return true };
+            effects.push(Effect::Turn(session, reason));
+            false
+        });
     }
 
     fn adopt(&mut self, cluster: ClusterId, effects: &mut Vec<Effect>) {
@@ -511,6 +543,11 @@ impl Registry {
             }
         }
     }
+}
+
+/// Why a master is no member of a cluster that writes in `version`.
+fn too_old(hello: &Hello, version: Version) -> Option<String> {
+    hello.speaks.refusal(&hello.name, version)
 }
 
 fn turn(session: SessionId, name: &str, own: ClusterId, other: ClusterId) -> Effect {

@@ -10,6 +10,7 @@ use super::{
     registry::{self, SessionId},
 };
 use crate::{
+    envelope::{Speaks, Version},
     replication::node,
     wire::internal::{
         Directive, Hello, MasterReport, Progress, master_report::Report,
@@ -29,8 +30,10 @@ impl RegistryServer {
     }
 }
 
-fn hello(wire: Hello) -> registry::Hello {
-    registry::Hello {
+fn hello(wire: Hello) -> Result<registry::Hello, Status> {
+    let speaks = Speaks::received(wire.oldest_format, wire.newest_format)
+        .ok_or_else(|| Status::invalid_argument("those are no versions of the format"))?;
+    Ok(registry::Hello {
         node: wire.node_id,
         name: wire.name,
         cluster: wire.cluster_id.parse().ok(),
@@ -39,7 +42,8 @@ fn hello(wire: Hello) -> registry::Hello {
         pid: wire.pid,
         reboots: wire.reboots,
         host: wire.host,
-    }
+        speaks,
+    })
 }
 
 fn progress(wire: Progress) -> node::Progress {
@@ -53,6 +57,7 @@ fn progress(wire: Progress) -> node::Progress {
         cluster: wire.cluster_id.parse().ok(),
         probe: wire.probe,
         clock: wire.clock_ms,
+        version: u8::try_from(wire.format).map_or(Version::FIRST, Version::new),
     }
 }
 
@@ -83,7 +88,7 @@ impl RegistryService for RegistryServer {
         };
         let Session { id, directives } = self
             .hub
-            .open(hello(wire))
+            .open(hello(wire)?)
             .await
             .ok_or_else(|| Status::unavailable("the router is stopping"))?;
         tokio::spawn(follow(self.hub.clone(), id, reports));

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     domain::{ClusterId, NodeId},
+    envelope::{Speaks, Version},
     replication::node::Progress,
 };
 
@@ -42,6 +43,8 @@ struct Story {
     now: Instant,
     masters: BTreeMap<NodeId, Fake>,
     witness: Progress,
+    /// What masters speak that say hello.
+    speaks: Speaks,
     sessions: SessionId,
     effects: Vec<Effect>,
 }
@@ -54,6 +57,7 @@ impl Story {
             now,
             masters: BTreeMap::new(),
             witness: Progress::default(),
+            speaks: Speaks::default(),
             sessions: 0,
             effects: Vec::new(),
         }
@@ -94,6 +98,7 @@ impl Story {
             pid: 1,
             reboots: 0,
             host: String::new(),
+            speaks: self.speaks,
         };
         let progress = Progress { cluster, ..Progress::default() };
         self.masters.insert(node, Fake { session: self.sessions, progress, hung: false });
@@ -282,6 +287,35 @@ fn another_clusters_master_is_turned_away_and_never_available() {
     story.lead(3, 9);
     assert_eq!(story.available(), Some(1));
     assert!(!story.registry.masters().contains_key(&3));
+}
+
+#[test]
+fn a_master_that_does_not_speak_the_clusters_format_is_turned_away_with_what_to_do() {
+    let mut story = Story::settled(2);
+    story.hello(3, None);
+    story.speaks.newest = Version::new(2);
+    story.hello(1, Some(OWN));
+    story.hello(2, Some(OWN));
+    assert_eq!(story.turned(), 0, "as long as the cluster writes in the first");
+    let rises = |progress: &mut Progress| progress.version = Version::new(2);
+    story.change(2, rises);
+    assert_eq!(story.turned(), 0, "no leader has said so");
+    story.change(1, |progress| {
+        rises(progress);
+        progress.leading = true;
+    });
+    assert_eq!(story.registry.version(), Some(Version::new(2)));
+    assert_eq!(story.turned(), 1, "it came before that was known");
+    story.speaks = Speaks::default();
+    story.hello(4, None);
+    assert_eq!(story.turned(), 2);
+    let reason = story.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Turn(_, reason) => Some(reason.as_str()),
+        _ => None,
+    });
+    let expected = "the cluster writes in format 2, server-4 speaks format 1: upgrade it";
+    assert_eq!(reason, Some(expected));
+    assert_eq!(story.registry.masters().keys().copied().collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]

@@ -180,6 +180,7 @@ mod tests {
             pid: 1,
             reboots: 0,
             host: String::new(),
+            speaks: master.info.speaks,
         }
     }
 

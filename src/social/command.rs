@@ -10,7 +10,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::{Post, PostId, PostText, RequestKey, UnixMillis, UserId, UserName};
+use crate::{
+    domain::{Post, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    envelope::Version,
+};
 
 /// A command as it is replicated: the available server stamps it with its time first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +90,26 @@ pub enum Command {
         /// What it says.
         text: PostText,
     },
+    /// Changes nothing. Came with the second version, for tests of upgrades.
+    #[cfg(test)]
+    Novelty,
+}
+
+impl Command {
+    /// The version of the format that this kind of command came with. It is not logged before the
+    /// whole cluster speaks that: an older master could not apply it.
+    pub const fn since(&self) -> Version {
+        match self {
+            Self::FoundCluster { .. }
+            | Self::CreateAccount { .. }
+            | Self::SetPassword { .. }
+            | Self::Follow { .. }
+            | Self::Unfollow { .. }
+            | Self::Publish { .. } => Version::FIRST,
+            #[cfg(test)]
+            Self::Novelty => Version::new(2),
+        }
+    }
 }
 
 impl fmt::Debug for Command {
@@ -102,6 +125,8 @@ impl fmt::Debug for Command {
             Self::Publish { context, text } => {
                 write!(formatter, "Publish({context:?}, {:?})", text.as_str())
             }
+            #[cfg(test)]
+            Self::Novelty => formatter.write_str("Novelty"),
         }
     }
 }
@@ -124,6 +149,8 @@ impl Command {
     pub fn fingerprint(&self) -> Option<u64> {
         let gist = match self {
             Self::FoundCluster { .. } | Self::CreateAccount { .. } => return None,
+            #[cfg(test)]
+            Self::Novelty => return None,
             Self::SetPassword { .. } => Gist::SetPassword,
             Self::Follow { target, .. } => Gist::Follow(target.folded()),
             Self::Unfollow { target, .. } => Gist::Unfollow(target.folded()),

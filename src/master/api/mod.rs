@@ -107,6 +107,9 @@ impl Api {
         match error {
             WriteError::NotLeading => self.elsewhere(),
             WriteError::Overloaded => Refused::Overloaded,
+            WriteError::Upgrading => {
+                Refused::Never(tonic::Code::FailedPrecondition, error.to_string())
+            }
         }
     }
 }

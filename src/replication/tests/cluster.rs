@@ -27,6 +27,7 @@ use super::{
 use crate::{
     credentials::Guard,
     domain::{ClusterId, NodeId},
+    envelope::Speaks,
     host::{clock, net},
     replication::{
         NodeInfo,
@@ -86,6 +87,13 @@ pub async fn start_master(directory: &Path) -> Result<(Node, StateReader), Start
     Node::start_master(directory, &Secret::new(SECRET), TIMING, Arc::new(|_| {})).await
 }
 
+/// The same by a program that speaks other versions of the format.
+pub async fn start_as(speaks: Speaks, directory: &Path) -> Result<(Node, StateReader), StartError> {
+    let log = LogStore::open(&directory.join("raft.redb"))?;
+    let secret = Secret::new(SECRET);
+    Node::start_master_as(speaks, log, directory, &secret, TIMING, Arc::new(|_| {})).await
+}
+
 /// One node with its server.
 pub struct Member {
     pub node: Node,
@@ -97,6 +105,22 @@ pub struct Member {
 }
 
 impl Member {
+    /// A master whose program speaks other versions of the format than this one.
+    pub async fn master_as(speaks: Speaks, name: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::indirectory(speaks, name, directory).await
+    }
+
+    /// The master again, as another program finds its files; this one must have been killed.
+    pub async fn started_as(&self, speaks: Speaks) -> Self {
+        Self::indirectory(speaks, &self.info.name, crash(&self.directory)).await
+    }
+
+    async fn indirectory(speaks: Speaks, name: &str, directory: TempDir) -> Self {
+        let (node, state) = start_as(speaks, directory.path()).await.expect("started");
+        Self::new(name, watch::channel(Some(node)).1, Some(state), directory).await
+    }
+
     pub async fn master(name: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         Self::master_in(directory, name).await
@@ -143,8 +167,12 @@ impl Member {
         directory: TempDir,
     ) -> Self {
         let node = current.borrow().clone().expect("just started");
-        let info =
-            NodeInfo { name: name.to_owned(), witness: state.is_none(), ..NodeInfo::default() };
+        let info = NodeInfo {
+            name: name.to_owned(),
+            witness: state.is_none(),
+            speaks: node.speaks(),
+            ..NodeInfo::default()
+        };
         let serving = CancellationToken::new();
         let mut member = Self { node, current, info, state, serving, directory };
         member.heal().await;
@@ -193,7 +221,7 @@ impl Member {
 
     /// Writes that are stamped by `clock`.
     pub fn writes_by(&self, clock: Clock) -> Writes {
-        Writes::start(self.node.raft().clone(), 1_024, clock)
+        Writes::start(&self.node, 1_024, clock)
     }
 
     pub fn reads(&self) -> Reads {

@@ -1,14 +1,20 @@
 //! Entries, commands and stores for the tests.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+};
 
-use openraft::{CommittedLeaderId, EntryPayload, storage::RaftStateMachine as _};
+use openraft::{CommittedLeaderId, EntryPayload, Membership, storage::RaftStateMachine as _};
 use tempfile::TempDir;
 
 use crate::{
     domain::{ClientId, PostText, RequestKey, UserId, UserName},
+    envelope::{Speaks, Version},
     replication::{
-        Batch, Entry, LogId,
+        Batch, Entry, LogId, NodeInfo,
         log_store::LogStore,
         state_store::{StateReader, StateStore},
     },
@@ -29,6 +35,20 @@ pub fn batch(term: u64, index: u64, commands: impl IntoIterator<Item = Command>)
         commands.into_iter().map(|command| Stamped { at, command }).collect();
     let payload = EntryPayload::Normal(Batch::new(&stamped));
     Entry { log_id: log_id(term, index), payload }
+}
+
+/// A membership of one voter that speaks `speaks`.
+pub fn members(index: u64, speaks: Speaks) -> Entry {
+    let info = NodeInfo { speaks, ..NodeInfo::default() };
+    let nodes = BTreeMap::from([(1, info)]);
+    let membership = Membership::new(vec![BTreeSet::from([1])], nodes);
+    Entry { log_id: log_id(1, index), payload: EntryPayload::Membership(membership) }
+}
+
+/// From here on the cluster writes in the version of this number.
+pub fn upgrade(index: u64, version: u8) -> Entry {
+    let payload = EntryPayload::Normal(Batch::upgrade(Version::new(version)));
+    Entry { log_id: log_id(1, index), payload }
 }
 
 pub fn name(text: &str) -> UserName {

@@ -2,6 +2,7 @@
 //! `snapshots` are about what crashes leave behind, `repair` about damaged files, `log_cache` compares the log with a plain vector,
 //! `own_disk` is about a leader whose disk is slower than the others' (`slow_disk`), `full_disk` is
 //! a disk that takes nothing for a while,
+//! `upgrades` rolls a cluster from one version of the format to the next, and
 //! `admission`, `links`, `elections`, `writing` and `membership` run whole nodes (`cluster`) over
 //! loopback.
 
@@ -19,4 +20,5 @@ mod slow_disk;
 mod snapshots;
 mod stores;
 mod suite;
+mod upgrades;
 mod writing;

@@ -1,12 +1,16 @@
 //! A snapshot's way from one master's disk to another's.
 
+use std::sync::Arc;
+
 use openraft::{Snapshot, Vote, storage::RaftStateMachine as _};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::entries::{account, applied, batch, crash, dump, history, log_id, open_state, view};
+use super::entries::{
+    account, applied, batch, crash, dump, history, log_id, members, open_state, upgrade, view,
+};
 use crate::{
-    envelope::{self, Kind, Version},
+    envelope::{self, Kind, Speaks, Version},
     replication::{
         Consensus,
         snapshot::{self, Header, Incoming, ReceiveError, SnapshotData},
@@ -124,4 +128,27 @@ async fn a_truncated_or_garbled_snapshot_is_refused_and_leaves_the_state_alone()
     }
     assert_eq!(view(&receiver.reader()).newest_post(), 0);
     assert!(receive(&theirs, chunks).await.is_ok(), "a second attempt starts afresh");
+}
+
+#[tokio::test]
+async fn a_snapshot_carries_the_clusters_format_and_is_refused_where_that_is_not_spoken() {
+    let both = Speaks { oldest: Version::FIRST, newest: Version::new(2) };
+    let open = |speaks, directory: &TempDir| {
+        StateStore::open_as(speaks, directory.path(), Arc::new(|_| {})).expect("opens")
+    };
+    let ours = tempfile::tempdir().expect("temp");
+    let mut sender = open(both, &ours);
+    let entries = [members(1, both), upgrade(2, 2), batch(1, 3, [account("ann")])];
+    sender.apply(entries).await.expect("applied");
+    for (speaks, expected) in [(both, Version::new(2)), (Speaks::default(), Version::FIRST)] {
+        let theirs = tempfile::tempdir().expect("temp");
+        let mut receiver = open(speaks, &theirs);
+        let snapshot = taken(&mut sender).await;
+        let meta = snapshot.meta.clone();
+        let incoming = receive(&theirs, chunks(snapshot).await).await.expect("whole");
+        let incoming = Box::new(SnapshotData::Received(incoming));
+        let installed = receiver.install_snapshot(&meta, incoming).await;
+        assert_eq!(installed.is_ok(), speaks == both, "{installed:?}");
+        assert_eq!(*receiver.version().borrow(), expected);
+    }
 }

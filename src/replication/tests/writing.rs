@@ -52,7 +52,7 @@ async fn every_writer_gets_its_own_reply_and_commands_keep_their_order() {
 #[tokio::test]
 async fn a_full_queue_refuses_and_takes_nothing_that_it_cannot_answer() {
     let (masters, _witness) = cluster(1).await;
-    let writes = Writes::start(masters[0].node.raft().clone(), 4, Arc::new(clock::now));
+    let writes = Writes::start(&masters[0].node, 4, Arc::new(clock::now));
     let names: Vec<String> = (0..10).map(|number| format!("user-{number}")).collect();
     let replies = join_all(names.iter().map(|name| writes.submit(account(name)))).await;
     assert!(replies[..4].iter().all(Result::is_ok), "{replies:?}");

@@ -6,8 +6,12 @@ use super::*;
 use crate::envelope::{Error, Kind, Version, seal_in};
 
 fn hex<T: serde::Serialize>(value: &T) -> String {
+    hex_of(&postcard::to_stdvec(value).unwrap())
+}
+
+fn hex_of(bytes: &[u8]) -> String {
     let mut hex = String::new();
-    for byte in postcard::to_stdvec(value).unwrap() {
+    for byte in bytes {
         write!(hex, "{byte:02x}").unwrap();
     }
     hex
@@ -95,10 +99,9 @@ fn rows_lie_in_envelopes_whose_bytes_are_pinned() {
     let state = State::with_users(&["u1", "u2"]);
     state.apply(0, follow(1, request(2, 3), "u2"));
     state.apply(1, publish(2, request(2, 3), "hi"));
-    let hex = |row: Vec<u8>| row.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(hex(newest(&state, tables::USERS)), "210196158aa7050275320000");
-    assert_eq!(hex(newest(&state, tables::FOLLOWING)), "2201f05a2df4020200");
-    assert_eq!(hex(newest(&state, tables::POSTS)), "23010d5766ae050202026869");
+    assert_eq!(hex_of(&newest(&state, tables::USERS)), "210196158aa7050275320000");
+    assert_eq!(hex_of(&newest(&state, tables::FOLLOWING)), "2201f05a2df4020200");
+    assert_eq!(hex_of(&newest(&state, tables::POSTS)), "23010d5766ae050202026869");
 }
 
 #[test]

@@ -85,6 +85,7 @@ impl Model {
     fn dispatch(&mut self, command: Command) -> Outcome {
         let asked = command.clone();
         match command {
+            Command::Novelty => (Reply::Done, None),
             Command::FoundCluster { signing_key } => {
                 self.signing_key = self.signing_key.or(Some(signing_key));
                 (Reply::Done, None)

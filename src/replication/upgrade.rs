@@ -1,0 +1,110 @@
+//! In which version of the format the cluster writes: the newest that all its members speak.
+//!
+//! The leader proposes it when the last member has been upgraded, and the state machine of every
+//! master checks it once more against the membership at that place in the log. It never becomes
+//! older. A command that came with a version is not logged before.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::{Batch, StoredMembership, node::Node};
+use crate::envelope::{Speaks, Version};
+
+/// Between attempts: nobody is in a hurry.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// The version to which a cluster that writes in `current` should change, by what its members speak.
+pub fn next(current: Version, members: &[Speaks]) -> Option<Version> {
+    let newest = members.iter().map(|member| member.newest).min()?;
+    is_due(current, newest, members).then_some(newest)
+}
+
+/// Whether a cluster that writes in `current` may change to `version`, by what its members speak.
+pub fn is_due(current: Version, version: Version, members: &[Speaks]) -> bool {
+    version > current && members.iter().all(|member| member.includes(version))
+}
+
+/// What the members speak, voters and learners.
+pub fn spoken(membership: &StoredMembership) -> Vec<Speaks> {
+    membership.membership().nodes().map(|(_, info)| info.speaks).collect()
+}
+
+/// Whether a command that came with the version `since` may be logged in a cluster that writes in
+/// `cluster`.
+pub fn may_be_logged(since: Version, cluster: Version) -> bool {
+    since <= cluster
+}
+
+/// Tells of changes, and makes them while this node leads; runs until cancelled.
+pub async fn run(node: Node, cancelled: CancellationToken) {
+    let mut metrics = node.raft().server_metrics();
+    let mut version = node.version();
+    let mut told = None;
+    loop {
+        let current = *version.borrow_and_update();
+        if told.replace(current) != Some(current) {
+            node.peers().set_version(current);
+            tracing::info!(version = %current, "format of the cluster");
+        }
+        let due = {
+            let now = metrics.borrow_and_update();
+            next(current, &spoken(&now.membership_config)).filter(|_| node.leads())
+        };
+        let retry = async {
+            match due {
+                Some(_) => sleep(RETRY_AFTER).await,
+                None => std::future::pending().await,
+            }
+        };
+        if let Some(due) = due
+            && let Err(error) = node.raft().client_write(Batch::upgrade(due)).await
+        {
+            tracing::debug!(%error, "the cluster's format is not changed yet");
+        }
+        tokio::select! {
+            () = cancelled.cancelled() => return,
+            changed = metrics.changed() => if changed.is_err() { return },
+            changed = version.changed() => if changed.is_err() { return },
+            () = retry => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_version_that_all_members_speak_comes_next_and_never_an_older_one() {
+        for (current, members, expected) in [
+            (1, &[(1, 1), (1, 1)][..], None),
+            (1, &[(1, 2), (1, 1)], None),
+            (1, &[(1, 2), (1, 2)], Some(2)),
+            (1, &[(1, 3), (2, 2)], Some(2)),
+            (1, &[(1, 3), (1, 4)], Some(3)),
+            (1, &[(1, 2), (3, 4)], None),
+            (2, &[(1, 2), (1, 2)], None),
+            (2, &[(1, 1), (1, 2)], None),
+            (2, &[(1, 1), (1, 1)], None),
+            (1, &[], None),
+        ] {
+            let members: Vec<Speaks> = members.iter().map(|speaks| member(*speaks)).collect();
+            let found = next(Version::new(current), &members);
+            assert_eq!(found, expected.map(Version::new), "{current}: {members:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_waits_for_the_version_that_it_came_with() {
+        for (since, cluster, logged) in [(1, 1, true), (1, 2, true), (2, 1, false), (2, 2, true)] {
+            let found = may_be_logged(Version::new(since), Version::new(cluster));
+            assert_eq!(found, logged, "{since} in {cluster}");
+        }
+    }
+
+    fn member((oldest, newest): (u8, u8)) -> Speaks {
+        Speaks { oldest: Version::new(oldest), newest: Version::new(newest) }
+    }
+}
