@@ -82,7 +82,7 @@ pub struct Progress {
     pub leading: bool,
     /// It votes, by the membership it knows.
     pub voter: bool,
-    /// Who votes, from a leader.
+    /// Who votes, by the membership it knows.
     pub voters: Vec<NodeId>,
     /// The cluster it belongs to by now.
     pub cluster: Option<ClusterId>,
@@ -355,7 +355,7 @@ impl Node {
             applied: metrics.last_applied.map_or(0, |id| id.index),
             leading,
             voter: voters.contains(&self.id()),
-            voters: if leading { voters } else { Vec::new() },
+            voters,
             cluster: self.cluster(),
             probe,
             clock: clock::now(),

@@ -1,7 +1,7 @@
 //! The router: knows all masters, chooses the available server, tells clients where it is, and is
 //! the cluster's witness.
 //!
-//! - [`registry`], with [`election`]: what the router decides (pure)
+//! - [`registry`], with [`election`] and [`electorate`]: what the router decides (pure)
 //! - [`hub`]: the one task that owns the registry
 //! - [`witness`]: the registry's neighbour, which votes; started anew when it breaks
 //! - [`registry_service`]: the masters' streams
@@ -10,6 +10,7 @@
 //! restarted and its disk lost at any time.
 
 pub mod election;
+pub mod electorate;
 pub mod hub;
 pub mod registry;
 pub mod registry_service;

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::election::{Candidate, Election, Order, Voter};
+use super::{
+    election::{Candidate, Election, Order, Voter},
+    electorate::{Electorate, Missing},
+};
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{Speaks, Version},
@@ -162,6 +165,7 @@ pub struct Registry {
     available: Option<NodeId>,
     /// Who votes, by the last leader's word.
     voters: Vec<NodeId>,
+    electorate: Electorate,
     election: Election,
     leaderless_since: Option<Instant>,
     newcomer_at: Instant,
@@ -187,6 +191,7 @@ impl Registry {
             witness: None,
             available: None,
             voters: Vec::new(),
+            electorate: Electorate::default(),
             election: Election::default(),
             leaderless_since: None,
             newcomer_at: now,
@@ -222,7 +227,23 @@ impl Registry {
                 "the router's witness does not work: {reason}; it tries again by itself, once its disk takes data"
             )
         });
-        witness.into_iter().chain(self.wrong_clocks()).collect()
+        let missing = self.missing().map(|Missing { count, nodes }| {
+            let name = |node: &NodeId| match self.masters.get(node) {
+                Some(master) => master.hello.name.clone(),
+                None => format!("node {node}"),
+            };
+            let names: Vec<String> = nodes.iter().map(name).collect();
+            let names = names.join(", ");
+            format!("no quorum: {count} of these must come back, with its data: {names}")
+        });
+        missing.into_iter().chain(witness).chain(self.wrong_clocks()).collect()
+    }
+
+    /// Who has to come back before any master can serve, where none can.
+    pub fn missing(&self) -> Option<Missing> {
+        let lives = |node| self.masters.get(&node).is_some_and(Master::lives);
+        let is_there = |node| lives(node) || self.witness() == Some((node, true));
+        if self.available.is_some() { None } else { self.electorate.missing(is_there) }
     }
 
     fn wrong_clocks(&self) -> impl Iterator<Item = String> {
@@ -369,6 +390,7 @@ impl Registry {
             }
             _ => master.progress = progress,
         }
+        self.electorate.hear(&self.masters[&node].progress);
         if votes {
             self.election.answered(node, probe);
         }
@@ -380,6 +402,7 @@ impl Registry {
 
     fn witness_reports(&mut self, node: NodeId, progress: Progress, effects: &mut Vec<Effect>) {
         self.election.answered(node, progress.probe);
+        self.electorate.hear(&progress);
         if progress.leading && progress.applied == progress.last_log.1 {
             self.election.handed_over();
         }
@@ -522,7 +545,8 @@ impl Registry {
         for (node, master) in &mut self.masters {
             let votes = match &voters {
                 Some(voters) => voters.contains(node),
-                None => master.progress.voter,
+                // One that was away may not have heard that it votes no more.
+                None => self.electorate.votes(*node).unwrap_or(master.progress.voter),
             };
             let state = if !master.lives() {
                 State::Down

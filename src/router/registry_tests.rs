@@ -862,3 +862,37 @@ fn clocks_are_compared_with_the_one_in_the_middle() {
     story.lose(3);
     assert_eq!(story.registry.median_ahead_ms(), 0);
 }
+
+#[test]
+fn masters_that_are_no_quorum_are_told_for_whom_they_wait() {
+    let mut story = Story::settled(3);
+    assert_eq!(story.registry.problems(), [""; 0]);
+    story.lose(1);
+    assert_eq!(story.registry.problems(), [""; 0], "two of three are left");
+    story.lose(2);
+    let told = "no quorum: 1 of these must come back, with its data: server-1, server-2";
+    assert_eq!(story.registry.problems(), [told]);
+    story.hello(1, Some(OWN));
+    assert_eq!(story.registry.problems(), [""; 0]);
+}
+
+#[test]
+fn a_master_that_came_back_to_voters_without_it_is_not_shown_as_one() {
+    let mut story = Story::settled(3);
+    story.lose(3);
+    story.change(1, |progress| {
+        progress.voters = vec![1, 2];
+        progress.last_log = (1, 20);
+    });
+    story.lose(1);
+    story.lose(2);
+    story.hello(3, Some(OWN));
+    story.change(3, |progress| {
+        progress.voter = true;
+        progress.voters = vec![1, 2, 3];
+        progress.last_log = (1, 10);
+    });
+    assert_eq!(story.registry.masters()[&3].state, State::CatchingUp);
+    let told = "no quorum: 2 of these must come back, with its data: server-1, server-2";
+    assert_eq!(story.registry.problems(), [told]);
+}

@@ -1,0 +1,86 @@
+//! Who votes, by the newest word of those who are there, and whom a quorum waits for. Pure.
+//!
+//! A leader knows best. Where there is none, the longest log does: who votes is decided by entries of
+//! the log.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    domain::NodeId,
+    replication::{membership::awaited, node::Progress},
+};
+
+/// Those who vote, as far as anybody has said.
+#[derive(Debug, Default)]
+pub struct Electorate {
+    /// Term and index of the last entry in the log of whoever said so.
+    as_of: (u64, u64),
+    voters: BTreeSet<NodeId>,
+}
+
+/// There is no quorum, and so no available server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// How many have to come back.
+    pub count: usize,
+    /// Of these.
+    pub nodes: BTreeSet<NodeId>,
+}
+
+impl Electorate {
+    /// A node has reported.
+    pub fn hear(&mut self, progress: &Progress) {
+        if !progress.voters.is_empty() && progress.last_log >= self.as_of {
+            self.as_of = progress.last_log;
+            self.voters = progress.voters.iter().copied().collect();
+        }
+    }
+
+    /// Whether `node` votes; none where nobody has said who does.
+    pub fn votes(&self, node: NodeId) -> Option<bool> {
+        (!self.voters.is_empty()).then(|| self.voters.contains(&node))
+    }
+
+    /// Who has to come back, where too few are there.
+    pub fn missing(&self, is_there: impl Fn(NodeId) -> bool) -> Option<Missing> {
+        let there = self.voters.iter().filter(|node| is_there(**node)).count();
+        let nodes = awaited(std::slice::from_ref(&self.voters), is_there);
+        let count = (self.voters.len() / 2 + 1).saturating_sub(there);
+        (!nodes.is_empty()).then_some(Missing { count, nodes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(last_log: (u64, u64), voters: &[NodeId]) -> Progress {
+        Progress { last_log, voters: voters.to_vec(), ..Progress::default() }
+    }
+
+    #[test]
+    fn the_longest_log_tells_who_votes() {
+        let mut electorate = Electorate::default();
+        assert_eq!(electorate.votes(1), None);
+        assert_eq!(electorate.missing(|_| false), None, "nobody has said who votes");
+        electorate.hear(&says((2, 7), &[2, 3]));
+        electorate.hear(&says((1, 90), &[1]));
+        electorate.hear(&says((2, 8), &[]));
+        assert_eq!((electorate.votes(1), electorate.votes(2)), (Some(false), Some(true)));
+        electorate.hear(&says((2, 8), &[1, 2, 3]));
+        assert_eq!(electorate.votes(1), Some(true));
+    }
+
+    #[test]
+    fn those_are_missing_who_are_not_there_where_too_few_are() {
+        let mut electorate = Electorate::default();
+        electorate.hear(&says((1, 1), &[1, 2, 3, 4]));
+        let missing = |there: &'static [NodeId]| {
+            let missing = electorate.missing(|node| there.contains(&node))?;
+            Some((missing.count, missing.nodes.into_iter().collect::<Vec<_>>()))
+        };
+        assert_eq!(missing(&[1, 2, 4]), None);
+        assert_eq!(missing(&[1, 4]), Some((1, vec![2, 3])));
+        assert_eq!(missing(&[5]), Some((3, vec![1, 2, 3, 4])));
+    }
+}
