@@ -256,8 +256,10 @@ impl Member {
         let voters: BTreeSet<NodeId> = voters.iter().map(|member| member.id()).collect();
         let mut metrics = self.node.raft().metrics();
         let settled = metrics.wait_for(|now| {
-            let membership = now.membership_config.membership();
-            *membership.get_joint_config() == [voters.clone()]
+            let membership = &now.membership_config;
+            let is_committed =
+                now.last_applied.map(|id| id.index) >= membership.log_id().map(|id| id.index);
+            is_committed && *membership.membership().get_joint_config() == [voters.clone()]
         });
         timeout(DEADLINE, settled).await.expect("in time").expect("runs");
     }

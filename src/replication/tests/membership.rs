@@ -7,7 +7,7 @@ use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    cluster::{CLUSTER, DEADLINE, Member, introduce, roster},
+    cluster::{CLUSTER, DEADLINE, Member, cluster, introduce, roster},
     entries::{account, view},
 };
 use crate::{
@@ -103,13 +103,12 @@ async fn what_the_last_of_two_masters_acknowledged_survives_the_loss_of_its_disk
 
 #[tokio::test]
 async fn a_change_that_was_half_made_is_finished_and_then_the_leader_may_be_lost() {
-    let (mut masters, witness, sender) = growing(3).await;
-    masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
-    masters[0].writes().submit(account("ann")).await.expect("written, after the last change");
+    let (mut masters, witness) = cluster(3).await;
     masters[1].cut();
     masters[2].cut();
-    masters[0].misses(&masters[1]).await;
-    masters[0].misses(&masters[2]).await;
+    for other in &masters[1..] {
+        masters[0].misses(other).await;
+    }
     // As a leader would that does not know yet that it reaches no majority.
     let (raft, alone) = (masters[0].node.raft().clone(), BTreeSet::from([masters[0].id()]));
     let shrinks = tokio::spawn(async move { raft.change_membership(alone, true).await });
@@ -120,19 +119,25 @@ async fn a_change_that_was_half_made_is_finished_and_then_the_leader_may_be_lost
     half_made.metrics(two_parts, "half made").await.expect("in time");
     shrinks.abort();
 
-    masters[1].heal().await;
-    masters[2].heal().await;
+    for master in &mut masters[1..] {
+        master.heal().await;
+    }
     introduce(&[&masters[0], &masters[1], &masters[2], &witness]);
-    sender.send_replace(roster(masters.iter().chain([&witness])));
+    for other in [&masters[1], &masters[2], &witness] {
+        other.level_with(&masters[0]).await;
+    }
+    // All are there, and all are voters of one part or the other.
+    let (_sender, seen) = watch::channel(roster(masters.iter().chain([&witness])));
+    tokio::spawn(reconcile::run(masters[0].node.clone(), seen, CancellationToken::new()));
     masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
-    masters[0].writes().submit(account("bob")).await.expect("written");
+    masters[0].writes().submit(account("ann")).await.expect("written");
     for other in [&masters[1], &masters[2], &witness] {
         other.level_with(&masters[0]).await;
     }
     masters[0].kill().await;
     masters[1].node.stand().await;
     masters[1].leads().await;
-    masters[1].writes().submit(account("cat")).await.expect("written");
+    masters[1].writes().submit(account("bob")).await.expect("written");
 }
 
 #[tokio::test]
