@@ -17,6 +17,8 @@ pub const CLUSTER_KEY: &str = "tinysns-cluster";
 pub const FORMAT_KEY: &str = "tinysns-format";
 /// Metadata key of the id of the node that is meant.
 pub const NODE_KEY: &str = "tinysns-node";
+/// Metadata key of who calls and where it listens, as a `Caller` of the peer protocol.
+pub const CALLER_KEY: &str = "tinysns-caller-bin";
 
 /// The cluster's secret as calls carry it: kept out of what is logged of them.
 pub fn presented(secret: &Secret) -> AsciiMetadataValue {

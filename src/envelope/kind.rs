@@ -51,6 +51,8 @@ kinds! {
     ClusterId = 7, "cluster id";
     /// How far a witness has counted, and the membership then.
     Checkpoint = 8, "checkpoint of the witness";
+    /// How often a node has started.
+    Starts = 9, "count of starts";
 
     // Databases, and what else is in `state.redb`.
     /// The mark of a `raft.redb`.

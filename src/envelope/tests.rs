@@ -53,6 +53,7 @@ fn kinds_and_their_bytes_never_change() {
         (6, "node id"),
         (7, "cluster id"),
         (8, "checkpoint of the witness"),
+        (9, "count of starts"),
         (16, "log file"),
         (17, "state file"),
         (18, "membership"),

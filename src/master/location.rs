@@ -1,5 +1,5 @@
 //! Where the available server is, as this master sees it: the node that it knows to lead, and the
-//! masters of the membership and of the router's newest roster.
+//! masters of the membership, by the newest word about where each of them is.
 //!
 //! Clients ask here when the router is away.
 
@@ -9,17 +9,20 @@ use tokio::sync::watch;
 use crate::{
     directory::{Available, Location},
     domain::NodeId,
-    replication::{NodeInfo, node::Node, reconcile::Roster},
+    replication::{NodeInfo, node::Node, peers::Peers},
 };
 
 /// Keeps the location up to date for as long as the node runs.
-pub fn start(node: &Node, mut roster: watch::Receiver<Roster>) -> watch::Receiver<Location> {
+pub fn start(node: &Node) -> watch::Receiver<Location> {
     let (location, seen) = watch::channel(Location::default());
     let mut metrics = node.raft().metrics();
     let mut changes = node.raft().server_metrics();
+    let peers = node.peers().clone();
+    let mut addresses = peers.changes();
     tokio::spawn(async move {
         loop {
-            let now = locate(&metrics.borrow_and_update(), &roster.borrow_and_update());
+            addresses.borrow_and_update();
+            let now = locate(&metrics.borrow_and_update(), &peers);
             location.send_if_modified(|published| {
                 let changed = *published != now;
                 *published = now;
@@ -27,7 +30,7 @@ pub fn start(node: &Node, mut roster: watch::Receiver<Roster>) -> watch::Receive
             });
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },
-                changed = roster.changed() => if changed.is_err() { return },
+                changed = addresses.changed() => if changed.is_err() { return },
                 () = location.closed() => return,
             }
         }
@@ -35,23 +38,37 @@ pub fn start(node: &Node, mut roster: watch::Receiver<Roster>) -> watch::Receive
     seen
 }
 
-fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, roster: &Roster) -> Location {
-    let membership = metrics.membership_config.membership();
+/// The address of the available server, for those who are sent away from this one: so it is never
+/// this one, which may lead and find no quorum, or not know yet that it leads no more.
+pub fn elsewhere(node: &Node) -> Option<String> {
+    other_server(&node.raft().metrics().borrow(), node.peers())
+}
+
+fn other_server(metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) -> Option<String> {
+    let leader = metrics.current_leader.filter(|id| *id != metrics.id)?;
+    let address = server(leader, metrics, peers)?.client_address;
+    // What was the leader's address may be this master's by now.
+    let is_own = peers.own().is_some_and(|own| own.client_address == address);
+    (!is_own).then_some(address)
+}
+
+/// What is known of a master.
+fn server(id: NodeId, metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) -> Option<NodeInfo> {
+    let noted = metrics.membership_config.membership().get_node(&id);
+    peers.newest(id, noted, None).filter(|info| !info.witness)
+}
+
+fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) -> Location {
     let leads = metrics.state == ServerState::Leader;
     let leader = metrics.current_leader.filter(|id| leads || *id != metrics.id);
-    let info = |id: NodeId| {
-        let listed = roster.members.get(&id).map(|listed| &listed.info);
-        listed.or_else(|| membership.get_node(&id))
-    };
     let available = leader
-        .and_then(info)
-        .filter(|info| !info.witness)
-        .map(|info| Available { name: info.name.clone(), address: info.client_address.clone() });
+        .and_then(|id| server(id, metrics, peers))
+        .map(|info| Available { name: info.name, address: info.client_address });
+    let membership = metrics.membership_config.membership();
     let masters = membership
         .nodes()
-        .filter_map(|(id, _)| info(*id))
-        .filter(|info| !info.witness)
-        .map(|info| info.client_address.clone())
+        .filter_map(|(id, _)| server(*id, metrics, peers))
+        .map(|info| info.client_address)
         .collect();
     Location { available, term: metrics.current_term, masters }
 }
@@ -66,26 +83,42 @@ mod tests {
     use openraft::Membership;
 
     use super::*;
-    use crate::replication::StoredMembership;
+    use crate::{
+        replication::{StoredMembership, addresses::Source, log_store::LogStore},
+        settings::Secret,
+    };
 
-    /// Where the available server is while `leader` leads, of master 1, which looks, master 2 and
-    /// the witness 3.
-    fn seen(leader: NodeId, state: ServerState) -> Option<String> {
-        let info = |id: NodeId| NodeInfo {
+    fn info(id: NodeId) -> NodeInfo {
+        NodeInfo {
             name: format!("node-{id}"),
+            client_address: format!("host:{id}"),
             witness: id == 3,
             ..NodeInfo::default()
-        };
+        }
+    }
+
+    /// What is known while `leader` leads, of master 1, which looks, master 2 and the witness 3.
+    fn metrics(leader: NodeId, state: ServerState) -> RaftMetrics<NodeId, NodeInfo> {
         let nodes: BTreeMap<_, _> = (1..=3).map(|id| (id, info(id))).collect();
         let membership = Membership::new(vec![BTreeSet::from([1, 2, 3])], nodes);
-        let metrics = RaftMetrics {
+        RaftMetrics {
             current_leader: Some(leader),
             state,
             membership_config: Arc::new(StoredMembership::new(None, membership)),
             ..RaftMetrics::new_initial(1)
-        };
-        let location = locate(&metrics, &Roster::default());
-        assert_eq!(location.masters.len(), 2, "a witness is no master");
+        }
+    }
+
+    /// The peers of a node that has heard nothing.
+    fn peers(directory: &tempfile::TempDir) -> Peers {
+        let log = LogStore::open(&directory.path().join("raft.redb")).expect("opened");
+        Peers::new(log, &Secret::new("a secret of the tests"))
+    }
+
+    fn seen(leader: NodeId, state: ServerState) -> Option<String> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let location = locate(&metrics(leader, state), &peers(&directory));
+        assert_eq!(location.masters, ["host:1", "host:2"], "a witness is no master");
         location.available.map(|server| server.name)
     }
 
@@ -95,5 +128,30 @@ mod tests {
         assert_eq!(seen(1, ServerState::Leader).as_deref(), Some("node-1"));
         assert_eq!(seen(1, ServerState::Follower), None, "it led before");
         assert_eq!(seen(3, ServerState::Follower), None);
+    }
+
+    #[test]
+    fn nobody_is_sent_from_a_server_to_itself() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let peers = peers(&directory);
+        let sent = |leader, state| other_server(&metrics(leader, state), &peers);
+        assert_eq!(sent(2, ServerState::Follower).as_deref(), Some("host:2"));
+        assert_eq!(sent(1, ServerState::Leader), None, "it leads, and finds no quorum");
+        assert_eq!(sent(1, ServerState::Follower), None, "it has just ceased to lead");
+        assert_eq!(sent(3, ServerState::Follower), None);
+        // It was started where the dead leader listened.
+        peers.introduce_as(NodeInfo { client_address: "host:2".to_owned(), ..info(1) });
+        assert_eq!(sent(2, ServerState::Follower), None);
+    }
+
+    #[test]
+    fn clients_are_sent_where_a_master_is_now() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let peers = peers(&directory);
+        let moved = NodeInfo { client_address: "host:22".to_owned(), edition: 1, ..info(2) };
+        peers.learn(2, moved, Source::Itself);
+        let location = locate(&metrics(2, ServerState::Follower), &peers);
+        assert_eq!(location.masters, ["host:1", "host:22"]);
+        assert_eq!(location.available.expect("it leads").address, "host:22");
     }
 }

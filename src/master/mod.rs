@@ -42,14 +42,14 @@ use crate::{
     host::net,
     reflection,
     replication::{
-        NodeInfo,
+        NodeInfo, candidacy, introductions,
         link::MESSAGE_BYTES,
         log_store::LogStore,
         node::{LOG_FILE, Node, StartError},
         peer_service::PeerServer,
         reads::Reads,
         reconcile::{self, Roster},
-        state_store::Applied,
+        state_store::{Applied, Observer},
         upgrade,
         writes::Writes,
     },
@@ -76,14 +76,10 @@ pub async fn run(
     // What cannot be read now would be taken for absent later.
     kinship::recall(&berth)?;
     let Some(host) = address::advertised(&settings, &stop).await else { return Ok(()) };
-    let info = introduction(&settings, &berth, &host, (clients.port(), peers.port()));
+    let mut info = introduction(&settings, &berth, &host, (clients.port(), peers.port()));
 
     let delivery = Delivery::new(settings.limits.stream_queue, settings.limits.subscriptions);
-    let deliver = delivery.clone();
-    let observer = Arc::new(move |applied: Applied<'_>| match applied {
-        Applied::Events(events) => deliver.dispatch(events),
-        Applied::Replaced => deliver.close_all(),
-    });
+    let observer = delivering(delivery.clone());
     let mut log = LogStore::open(&berth.directory.join(LOG_FILE)).map_err(StartError::from)?;
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
@@ -92,6 +88,8 @@ pub async fn run(
     let slot = &berth.directory;
     let (node, state) =
         Node::start_master_over(log, slot, &settings.secret, settings.consensus, observer).await?;
+    info.edition = node.first_edition();
+    node.peers().introduce_as(info.clone());
     tracing::info!(
         name = %info.name, node = node.id(), address = %info.client_address, pid = process::id(),
         reboots = berth.reboots, "master is up"
@@ -100,7 +98,7 @@ pub async fn run(
     let writes = Writes::start(&node, settings.limits.pending_writes, node.clock());
     let reads = Reads::start(node.raft().clone());
     let (roster, roster_seen) = watch::channel(Roster::default());
-    let location = location::start(&node, roster_seen.clone());
+    let location = location::start(&node);
     let roster_left = roster_seen.clone();
     let tasks = TaskTracker::new();
     let ended = CancellationToken::new();
@@ -110,6 +108,8 @@ pub async fn run(
     let lasting = vec![
         ("the reporter", tasks.spawn(reporter.run())),
         ("reconciling", tasks.spawn(reconcile::run(node.clone(), roster_seen, ended.clone()))),
+        ("introductions", tasks.spawn(introductions::run(node.clone(), ended.clone()))),
+        ("candidacy", tasks.spawn(candidacy::run(node.clone(), ended.clone()))),
         ("the watch on the leadership", tasks.spawn(demotion)),
         ("the watch on the format", tasks.spawn(upgrade::run(node.clone(), ended.clone()))),
     ];
@@ -123,7 +123,6 @@ pub async fn run(
         delivery: delivery.clone(),
         sessions: Sessions::new(state, settings.limits.session_lifetime),
         passwords: Passwords::default(),
-        location: location.clone(),
         limits: settings.limits.clone(),
     };
     let (health_reporter, health) = tonic_health::server::health_reporter();
@@ -187,7 +186,16 @@ fn introduction(
         client_address: format!("{host}:{clients}"),
         witness: false,
         speaks: Speaks::BUILD,
+        edition: 0,
     }
+}
+
+/// Hands what is applied to the live timelines.
+fn delivering(delivery: Delivery) -> Observer {
+    Arc::new(move |applied: Applied<'_>| match applied {
+        Applied::Events(events) => delivery.dispatch(events),
+        Applied::Replaced => delivery.close_all(),
+    })
 }
 
 /// Leaves the cluster, while everything is still served: hands leadership over, so that clients see

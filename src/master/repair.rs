@@ -12,9 +12,10 @@ use tonic::{Request, Status};
 use crate::{
     credentials::{SECRET_KEY, presented},
     domain::NodeId,
-    host::net,
+    host::{clock, net, random},
     replication::{
         LogId, NodeInfo,
+        addresses::first_edition,
         condition::{self, Condition},
         log_store::LogStore,
         passport::Passport,
@@ -115,6 +116,9 @@ async fn known_to_the_router(
         host: net::host_name(),
         oldest_format: info.speaks.oldest.into(),
         newest_format: info.speaks.newest.into(),
+        edition: first_edition(log.starts()),
+        process: random::id(),
+        started_ms: clock::now(),
     };
     let hello = MasterReport { report: Some(Report::Hello(hello)) };
     // The stream stays open until the roster has come.

@@ -18,11 +18,12 @@ use super::{address, kinship};
 use crate::{
     credentials::{SECRET_KEY, presented},
     directory::split_address,
-    domain::ClusterId,
+    domain::{ClusterId, UnixMillis},
     envelope::Speaks,
-    host::net,
+    host::{clock, net},
     replication::{
         NodeInfo,
+        addresses::Source,
         node::{self, Node},
         reconcile::{Listed, Roster},
     },
@@ -63,6 +64,10 @@ pub struct Reporter {
     berth: Berth,
     node: Node,
     info: NodeInfo,
+    /// When this process started, by its own clock.
+    started: UnixMillis,
+    /// Why the router last turned this master away: said once.
+    turned: Option<String>,
     /// Whether the settings say by which host others dial this master.
     fixed_host: bool,
     /// Where it listens.
@@ -106,6 +111,8 @@ impl Reporter {
             berth: berth.clone(),
             node,
             info,
+            started: clock::now(),
+            turned: None,
             fixed_host: settings.advertise_host.is_some(),
             listening: address::listening(settings),
             roster,
@@ -175,13 +182,19 @@ impl Reporter {
         let look = net::local_ip_towards(&self.router, &self.listening);
         let Ok(Ok(ip)) = timeout(ANSWER_WITHIN, look).await else { return };
         let host = net::host_of(ip);
+        let mut moved = false;
         for address in [&mut self.info.client_address, &mut self.info.peer_address] {
             let Some((before, port)) = split_address(address) else { continue };
             if before != host {
                 let now = format!("{host}:{port}");
                 tracing::info!(before = %address, %now, "is reached by another address");
                 *address = now;
+                moved = true;
             }
+        }
+        if moved {
+            self.info.edition += 1;
+            self.node.peers().introduce_as(self.info.clone());
         }
     }
 
@@ -260,7 +273,10 @@ impl Reporter {
                 Obeyed::News
             }
             directive::Directive::Turned(turned) => {
-                tracing::error!(reason = %turned.reason, "the router turned this master away");
+                if self.turned.as_ref() != Some(&turned.reason) {
+                    tracing::error!(reason = %turned.reason, "the router turned this master away");
+                    self.turned = Some(turned.reason);
+                }
                 Obeyed::Turned
             }
         }
@@ -288,9 +304,6 @@ impl Reporter {
                 Some(port) => format!("{router_host}:{port}"),
                 None => member.peer_address,
             };
-            if !member.down {
-                self.node.peers().set_address(member.node_id, peer_address.clone());
-            }
             let info = NodeInfo {
                 name: member.name,
                 peer_address,
@@ -298,7 +311,12 @@ impl Reporter {
                 witness: member.witness,
                 speaks: Speaks::received(member.oldest_format, member.newest_format)
                     .unwrap_or_default(),
+                edition: member.edition,
             };
+            self.node.peers().learn(member.node_id, info.clone(), Source::Router);
+            if !member.down {
+                self.node.peers().open(member.node_id);
+            }
             members.insert(
                 member.node_id,
                 Listed { info, down: member.down, leaving: member.leaving },
@@ -320,6 +338,9 @@ impl Reporter {
             oldest_format: self.info.speaks.oldest.into(),
             newest_format: self.info.speaks.newest.into(),
             host: net::host_name(),
+            edition: self.info.edition,
+            process: self.node.peers().process(),
+            started_ms: self.started,
         }
     }
 

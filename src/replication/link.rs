@@ -3,12 +3,16 @@
 //! It is opened when the other node is heard of, not when it is needed: an election has no time to
 //! make connections. And a call on an open stream costs less than one with a stream of its own.
 //!
-//! A stream that breaks is opened again by the next call, or when the node is heard of again. What
+//! A stream that breaks is opened again by the next call, or when the node is heard of again;
+//! `introductions` calls all whose stream is not open, now and then. What
 //! was unanswered then fails, and its caller decides.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -49,6 +53,7 @@ pub struct Link {
     calls: mpsc::Sender<Outstanding>,
     heard_of: Arc<Notify>,
     broken: Broken,
+    condition: Arc<Condition>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -65,6 +70,14 @@ impl Broken {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *since = broken.then(|| since.unwrap_or_else(Instant::now));
     }
+}
+
+/// What the task tells of its stream.
+#[derive(Default)]
+struct Condition {
+    open: AtomicBool,
+    /// The version of what the node was told on this stream; 0 for nothing.
+    told: AtomicU64,
 }
 
 struct Outstanding {
@@ -85,9 +98,17 @@ impl Link {
         let (calls, waiting) = mpsc::channel(CALLS_WAITING);
         let heard_of = Arc::new(Notify::new());
         let broken = Broken::default();
-        let carrier = Carrier { client: client.clone(), passport, node, broken: broken.clone() };
-        let task = tokio::spawn(carrier.run(waiting, Arc::clone(&heard_of)));
-        Ok(Self { address, client, calls, heard_of, broken, _task: AbortOnDropHandle::new(task) })
+        let condition = Arc::new(Condition::default());
+        let carrier = Carrier {
+            client: client.clone(),
+            passport,
+            node,
+            broken: broken.clone(),
+            condition: Arc::clone(&condition),
+        };
+        let task =
+            AbortOnDropHandle::new(tokio::spawn(carrier.run(waiting, Arc::clone(&heard_of))));
+        Ok(Self { address, client, calls, heard_of, broken, condition, _task: task })
     }
 
     /// Where the node listens, host:port.
@@ -111,6 +132,21 @@ impl Link {
         self.heard_of.notify_one();
     }
 
+    /// Whether the stream is open, as far as this end knows.
+    pub fn is_open(&self) -> bool {
+        self.condition.open.load(Ordering::Relaxed)
+    }
+
+    /// The version of what the node was told since the stream was opened; 0 for nothing.
+    pub fn told(&self) -> u64 {
+        self.condition.told.load(Ordering::Relaxed)
+    }
+
+    /// The node was told the `version`.
+    pub fn set_told(&self, version: u64) {
+        self.condition.told.store(version, Ordering::Relaxed);
+    }
+
     /// Makes a call. Waits for as long as the node neither answers nor breaks the connection.
     pub async fn call(&self, call: Call) -> Result<PeerAnswer, Status> {
         let (answer, answered) = oneshot::channel();
@@ -129,6 +165,7 @@ struct Carrier {
     passport: Arc<Passport>,
     node: NodeId,
     broken: Broken,
+    condition: Arc<Condition>,
 }
 
 impl Carrier {
@@ -144,7 +181,10 @@ impl Carrier {
             let status = match open(self.client.clone(), &self.passport, self.node).await {
                 Ok(stream) => {
                     self.broken.note(false);
+                    self.condition.open.store(true, Ordering::Relaxed);
                     let status = stream.carry(first, &mut calls).await;
+                    self.condition.open.store(false, Ordering::Relaxed);
+                    self.condition.told.store(0, Ordering::Relaxed);
                     // What was heard while the stream was open is no reason to dial a node that
                     // died.
                     let _stale = heard_of.notified().now_or_never();

@@ -48,6 +48,7 @@ const FACTS: TableDefinition<&str, &[u8]> = TableDefinition::new("facts");
 const VOTE: &str = "vote";
 const PURGED: &str = "purged";
 const NODE_ID: &str = "node_id";
+const STARTS: &str = "starts";
 const CLUSTER_ID: &str = "cluster_id";
 const CHECKPOINT: &str = "checkpoint";
 /// The newest membership among the entries that were ever appended.
@@ -65,7 +66,14 @@ pub struct LogStore {
     recent: Arc<Mutex<VecDeque<Entry>>>,
     queue: Arc<Mutex<Queue>>,
     durable: Durable,
-    identity: NodeId,
+    identity: Identity,
+}
+
+#[derive(Clone, Copy)]
+struct Identity {
+    node: NodeId,
+    /// How often this file has been opened under this id, this time included.
+    starts: u64,
 }
 
 /// The writer's queue, and what its order depends on.
@@ -124,7 +132,7 @@ impl LogStore {
         let last = last_log_id(&database)?;
         let (written, durable) = durability::track(last);
         let end = last.map_or(0, |last| last.index + 1);
-        let queue = Queue { appending: Appending::new(identity), end, writer };
+        let queue = Queue { appending: Appending::new(identity.node), end, writer };
         let owned = Arc::clone(&database);
         thread::Builder::new()
             .name("log-writer".to_owned())
@@ -136,7 +144,12 @@ impl LogStore {
 
     /// This node's id.
     pub fn node_id(&self) -> NodeId {
-        self.identity
+        self.identity.node
+    }
+
+    /// How often this node has started, this time included.
+    pub fn starts(&self) -> u64 {
+        self.identity.starts
     }
 
     /// The cluster this node belongs to, if it has ever met one.
@@ -333,24 +346,26 @@ fn decode_entry(bytes: &[u8]) -> Result<Entry, redb::Error> {
     Ok(envelope::open(Kind::LogEntry, bytes)?)
 }
 
-/// Reads the node's id, or makes one where the file is new.
-fn identity(database: &Database) -> Result<NodeId, redb::Error> {
+/// Reads the node's id, or makes one where the file is new, and counts this start.
+fn identity(database: &Database) -> Result<Identity, redb::Error> {
     let transaction = database.begin_write()?;
-    let id = {
+    let identity = {
         let mut facts = transaction.open_table(FACTS)?;
         transaction.open_table(LOG)?;
-        let known = facts.get(NODE_ID)?;
-        let known = known.map(|id| envelope::open(Kind::NodeId, id.value())).transpose()?;
-        if let Some(id) = known {
-            id
-        } else {
-            let id = random::id();
-            facts.insert(NODE_ID, envelope::seal(Kind::NodeId, &id).as_slice())?;
-            id
-        }
+        let number = |key, kind| -> Result<Option<u64>, redb::Error> {
+            let number = facts.get(key)?;
+            Ok(number.map(|number| envelope::open(kind, number.value())).transpose()?)
+        };
+        let known = number(NODE_ID, Kind::NodeId)?;
+        let before = number(STARTS, Kind::Starts)?;
+        let identity =
+            Identity { node: known.unwrap_or_else(random::id), starts: before.unwrap_or(0) + 1 };
+        facts.insert(NODE_ID, envelope::seal(Kind::NodeId, &identity.node).as_slice())?;
+        facts.insert(STARTS, envelope::seal(Kind::Starts, &identity.starts).as_slice())?;
+        identity
     };
     transaction.commit()?;
-    Ok(id)
+    Ok(identity)
 }
 
 /// The writer's thread. Ends with the last handle, and after a failure that nobody waits to hear of:
@@ -451,7 +466,7 @@ impl RaftLogStorage<Consensus> for LogStore {
             .fact(VOTE, Kind::Vote)
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))?;
         let Some(mut vote) = vote else { return Ok(None) };
-        vote.committed &= vote.leader_id().node_id != self.identity;
+        vote.committed &= vote.leader_id().node_id != self.node_id();
         Ok(Some(vote))
     }
 

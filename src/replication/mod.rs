@@ -3,16 +3,21 @@
 //! In reading order: the types that the consensus is over, what it keeps on disk ([`mark`],
 //! [`log_store`], [`durability`], [`state_store`], [`witness`]), how it reaches the other nodes
 //! ([`peers`], [`link`], [`passport`], [`peer_service`], [`snapshot`]; `reach` tells when it does
-//! not), how the rest of the program writes ([`writes`]) and reads ([`reads`]) through it, by whose
-//! clock ([`clocks`]), who takes part ([`membership`], [`reconcile`]), in which version of the format
-//! the cluster writes ([`upgrade`]), and what becomes of damaged files ([`condition`], [`repair`]).
+//! not) and learns where they are ([`addresses`], [`introductions`]), how the rest of the program
+//! writes ([`writes`]) and reads ([`reads`]) through it, by whose clock ([`clocks`]), who takes part
+//! ([`membership`], [`reconcile`]), who stands for election without being told ([`candidacy`]), in
+//! which version of the format the cluster writes ([`upgrade`]), and what becomes of damaged files
+//! ([`condition`], [`repair`]).
 //!
 //! **Architecture invariant:** the social graph changes nowhere but in
 //! [`state_store`], by entries of the log.
 
+pub mod addresses;
+pub mod candidacy;
 pub mod clocks;
 pub mod condition;
 pub mod durability;
+pub mod introductions;
 pub mod link;
 pub mod log_store;
 pub mod mark;
@@ -83,6 +88,16 @@ pub struct NodeInfo {
     pub witness: bool,
     /// The versions of the format that its program speaks.
     pub speaks: Speaks,
+    /// Of two words about one node, the one with the greater edition is newer: it grows with every
+    /// start of the node's process, and whenever that process is reached by another address.
+    pub edition: u64,
+}
+
+impl NodeInfo {
+    /// Whether both say the same of a node, whichever is newer.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        Self { edition: other.edition, ..self.clone() } == *other
+    }
 }
 
 /// Commands that are replicated as one entry, sealed once: the entry is cloned for every follower

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use openraft::{Config, ServerState, SnapshotPolicy, storage::RaftStateMachine};
@@ -12,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Consensus, LogId, NodeInfo, Raft,
+    addresses::first_edition,
+    candidacy::Candidacy,
     clocks::Clock,
     condition,
     durability::Stall,
@@ -51,6 +54,7 @@ struct Inner {
     raft: Raft,
     log: LogStore,
     peers: Peers,
+    candidacy: Candidacy,
     cluster: watch::Sender<Option<ClusterId>>,
     joining: Mutex<()>,
     workshop: Option<PathBuf>,
@@ -251,6 +255,7 @@ impl Node {
         workshop: Option<PathBuf>,
     ) -> Result<Self, StartError> {
         let peers = Peers::new(log.clone(), secret);
+        let candidacy = Candidacy::new(Duration::from_millis(config.election_timeout_max));
         let cluster = log.cluster_id().map_err(|error| StartError::Consensus(error.to_string()))?;
         if let Some(cluster) = cluster {
             peers.set_cluster(cluster);
@@ -264,6 +269,7 @@ impl Node {
             raft,
             log,
             peers,
+            candidacy,
             cluster,
             joining,
             workshop,
@@ -288,6 +294,16 @@ impl Node {
     /// The other nodes.
     pub fn peers(&self) -> &Peers {
         &self.inner.peers
+    }
+
+    /// Whether a leader is heard of.
+    pub fn candidacy(&self) -> &Candidacy {
+        &self.inner.candidacy
+    }
+
+    /// The edition of this node's first words about itself since it was started.
+    pub fn first_edition(&self) -> u64 {
+        first_edition(self.inner.log.starts())
     }
 
     /// Where a snapshot is put together; nowhere for a witness.

@@ -1,21 +1,25 @@
 //! What a node shows to the others with every call: the cluster's secret, the cluster's id, in
-//! which version of the format that writes, and which node it means, for an address may have passed to another process since.
+//! which version of the format that writes, which node it means, for an address may have passed to
+//! another process since, and who it is itself, so that whoever is called knows where to call back.
 
 use std::sync::{
-    OnceLock,
+    OnceLock, PoisonError, RwLock,
     atomic::{AtomicU8, Ordering},
 };
 
+use prost::Message as _;
 use tonic::{
     Request,
-    metadata::{Ascii, MetadataValue},
+    metadata::{Ascii, Binary, MetadataMap, MetadataValue},
 };
 
+use super::NodeInfo;
 use crate::{
-    credentials::{CLUSTER_KEY, FORMAT_KEY, NODE_KEY, SECRET_KEY, presented},
+    credentials::{CALLER_KEY, CLUSTER_KEY, FORMAT_KEY, NODE_KEY, SECRET_KEY, presented},
     domain::{ClusterId, NodeId},
-    envelope::Version,
+    envelope::{Speaks, Version},
     settings::Secret,
+    wire::internal,
 };
 
 /// One node's.
@@ -24,12 +28,29 @@ pub struct Passport {
     cluster: OnceLock<MetadataValue<Ascii>>,
     /// The version of the format in which the cluster writes; 0 for unknown.
     version: AtomicU8,
+    caller: RwLock<Option<MetadataValue<Binary>>>,
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Its id.
+    pub node: NodeId,
+    /// Tells the processes of one node apart.
+    pub process: u64,
+    /// Where it can be called back; a witness does not say.
+    pub info: Option<NodeInfo>,
 }
 
 impl Passport {
     /// Of a node that belongs to no cluster yet.
     pub fn new(secret: &Secret) -> Self {
-        Self { secret: presented(secret), cluster: OnceLock::new(), version: AtomicU8::new(0) }
+        Self {
+            secret: presented(secret),
+            cluster: OnceLock::new(),
+            version: AtomicU8::new(0),
+            caller: RwLock::default(),
+        }
     }
 
     /// From now on the node belongs to `cluster`; it never belongs to another.
@@ -41,6 +62,12 @@ impl Passport {
     /// The cluster writes in `version` of the format.
     pub fn set_version(&self, version: Version) {
         self.version.store(version.byte(), Ordering::Relaxed);
+    }
+
+    /// From now on calls say that they come from `caller`.
+    pub fn name_caller(&self, caller: &Caller) {
+        let value = MetadataValue::from_bytes(&caller.to_wire().encode_to_vec());
+        *self.caller.write().unwrap_or_else(PoisonError::into_inner) = Some(value);
     }
 
     /// Whether the node belongs to a cluster: the others admit no stranger.
@@ -61,6 +88,55 @@ impl Passport {
             0 => {}
             version => _ = metadata.insert(FORMAT_KEY, u32::from(version).into()),
         }
+        let caller = self.caller.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(caller) = caller {
+            metadata.insert_bin(CALLER_KEY, caller);
+        }
         request
     }
+}
+
+impl Caller {
+    /// Who made a call with this `metadata`; none where it does not say, or cannot be understood.
+    pub fn of(metadata: &MetadataMap) -> Option<Self> {
+        let bytes = metadata.get_bin(CALLER_KEY)?.to_bytes().ok()?;
+        let internal::Caller { node_id, process, whereabouts } =
+            internal::Caller::decode(bytes).ok()?;
+        let info = whereabouts.map(|wire| from_wire(wire).1);
+        Some(Self { node: node_id, process, info })
+    }
+
+    fn to_wire(&self) -> internal::Caller {
+        internal::Caller {
+            node_id: self.node,
+            process: self.process,
+            whereabouts: self.info.as_ref().map(|info| to_wire(self.node, info)),
+        }
+    }
+}
+
+/// Where `node`, which is a master, listens, as it is sent.
+pub fn to_wire(node: NodeId, info: &NodeInfo) -> internal::Whereabouts {
+    internal::Whereabouts {
+        node_id: node,
+        name: info.name.clone(),
+        client_address: info.client_address.clone(),
+        peer_address: info.peer_address.clone(),
+        edition: info.edition,
+        oldest_format: info.speaks.oldest.into(),
+        newest_format: info.speaks.newest.into(),
+    }
+}
+
+/// Where a master listens, as it was sent.
+pub fn from_wire(wire: internal::Whereabouts) -> (NodeId, NodeInfo) {
+    let info = NodeInfo {
+        name: wire.name,
+        peer_address: wire.peer_address,
+        client_address: wire.client_address,
+        witness: false,
+        speaks: Speaks::received(wire.oldest_format, wire.newest_format).unwrap_or_default(),
+        edition: wire.edition,
+    };
+    (wire.node_id, info)
 }

@@ -5,8 +5,9 @@ use std::{pin::Pin, sync::Arc};
 use futures::StreamExt as _;
 use openraft::{
     CommittedLeaderId, Snapshot,
-    raft::{AppendEntriesRequest, SnapshotResponse, VoteRequest},
+    raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest},
 };
+use prost::Message as _;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
@@ -14,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 use super::{
-    Consensus, LogId, Vote,
+    Consensus, LogId, Vote, candidacy,
     node::Node,
+    passport::Caller,
     snapshot::{self, Header, Incoming, SnapshotData},
 };
 use crate::{
@@ -54,10 +56,11 @@ impl PeerServer {
         Self { node, receiving: Arc::default(), stop }
     }
 
-    /// The node, for a call with `metadata`. Refuses calls that are meant for another node or come
-    /// from another cluster, or from one that has gone on to a version of the format which this
-    /// program does not speak; a node that belongs to no cluster yet joins the caller's.
-    async fn admit(&self, metadata: &MetadataMap) -> Result<Node, Status> {
+    /// The node, for a call with `metadata`, and what is cancelled when its caller is to be heard no
+    /// more. Refuses calls that are meant for another node, come from another cluster, from one that
+    /// has gone on to a version of the format which this program does not speak, or from a second
+    /// process of one node; a node that belongs to no cluster yet joins the caller's.
+    async fn admit(&self, metadata: &MetadataMap) -> Result<(Node, CancellationToken), Status> {
         let node = self.node.borrow().clone();
         let node = node.ok_or_else(|| Status::unavailable("this node's disk has failed"))?;
         let own = node.id().to_string();
@@ -76,9 +79,15 @@ impl PeerServer {
             tracing::warn!(reason, "the cluster cannot use this node");
             return Err(Status::failed_precondition(reason));
         }
-        match node.join(cluster).await {
-            Ok(()) => Ok(node),
-            Err(error) => Err(Status::failed_precondition(error.to_string())),
+        if let Err(error) = node.join(cluster).await {
+            return Err(Status::failed_precondition(error.to_string()));
+        }
+        let Some(caller) = Caller::of(metadata) else {
+            return Ok((node, CancellationToken::new()));
+        };
+        match node.peers().admit(caller).await {
+            Ok(replaced) => Ok((node, replaced)),
+            Err(duplicate) => Err(Status::already_exists(duplicate.to_string())),
         }
     }
 
@@ -134,7 +143,11 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
     let payload = match call.ok_or_else(unknown)? {
         Call::Append(payload) => {
             let message: AppendEntriesRequest<Consensus> = decode(Kind::Append, &payload)?;
-            seal(Kind::Appended, &node.raft().append_entries(message).await.map_err(stopped)?)
+            let answer = node.raft().append_entries(message).await.map_err(stopped)?;
+            if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
+                node.candidacy().heard_leader();
+            }
+            seal(Kind::Appended, &answer)
         }
         Call::Vote(payload) => {
             let message = decode(Kind::Ballot, &payload)?;
@@ -142,9 +155,15 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
         }
         Call::DirectedVote(payload) => {
             let message: VoteRequest<NodeId> = decode(Kind::Ballot, &payload)?;
+            node.candidacy().lost_leader();
             release_lease(node, &message.vote).await;
             seal(Kind::Voted, &node.raft().vote(message).await.map_err(stopped)?)
         }
+        Call::Known(known) => {
+            node.peers().hear(known);
+            node.peers().known().encode_to_vec()
+        }
+        Call::Poll(poll) => candidacy::answer(node, &poll).await.encode_to_vec(),
     };
     Ok(PeerAnswer { number, payload: payload.into(), clock_ms: clock::now() })
 }
@@ -177,12 +196,13 @@ impl PeerService for PeerServer {
         &self,
         request: Request<Streaming<PeerCall>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
-        let node = self.admit(request.metadata()).await?;
+        let (node, replaced) = self.admit(request.metadata()).await?;
         let (stop, ended) = (self.stop.clone(), node.ended());
         let over = async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = ended.cancelled() => {}
+                () = replaced.cancelled() => {}
             }
         };
         let answer = move |call: Result<PeerCall, Status>| {
@@ -198,7 +218,7 @@ impl PeerService for PeerServer {
         &self,
         request: Request<Streaming<SnapshotChunk>>,
     ) -> Result<Response<PeerReply>, Status> {
-        let node = self.admit(request.metadata()).await?;
+        let (node, _replaced) = self.admit(request.metadata()).await?;
         let _receiving = self.receiving.lock().await;
         let reply = self.receive(&node, request.into_inner()).await?;
         Ok(Response::new(PeerReply { payload: seal(Kind::Installed, &reply).into() }))
@@ -210,7 +230,7 @@ impl PeerService for PeerServer {
         &self,
         request: Request<FetchStateRequest>,
     ) -> Result<Response<Self::FetchStateStream>, Status> {
-        let node = self.admit(request.metadata()).await?;
+        let (node, _replaced) = self.admit(request.metadata()).await?;
         let none = || Status::failed_precondition("this node has no state to give");
         if node.workshop().is_none() {
             return Err(none());

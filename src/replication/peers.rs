@@ -1,4 +1,5 @@
-//! The other nodes as this one reaches them: addresses, links, and when each last answered.
+//! The other nodes as this one reaches them: addresses, links, when each last answered, and which
+//! process of each may call.
 //!
 //! openraft makes a new network client for every vote and every linearizable read, so the links are
 //! kept here and shared.
@@ -11,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::join_all;
 use openraft::{
     AnyError, Snapshot,
     error::{
@@ -22,32 +24,41 @@ use openraft::{
         AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
     },
 };
+use prost::Message as _;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::{
     Consensus, NodeInfo, Vote,
+    addresses::{AddressBook, Source},
     clocks::{self, Reading},
     durability::Unanswered,
     link::Link,
     log_store::LogStore,
-    passport::Passport,
+    passport::{self, Caller, Passport},
     reach::{News, Reach},
     snapshot::{self, Header, SnapshotData},
 };
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{self, Kind, Version, seal},
+    host::random,
     settings::Secret,
-    wire::internal::{PeerAnswer, peer_call::Call},
+    wire::internal::{Known, PeerAnswer, peer_call::Call},
 };
 
 /// Between attempts to reach a node that cannot be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// A directed election's votes carry its mark for this long; a later election is nobody's order.
 const DIRECTED_FOR: Duration = Duration::from_secs(1);
+/// A process that has not answered in this time has made room for another of the same node.
+const PROVES_ALIVE_WITHIN: Duration = Duration::from_secs(1);
 /// A snapshot that has not arrived in this time is begun anew.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(10);
 
@@ -60,20 +71,41 @@ pub struct Peers {
 struct Shared {
     log: LogStore,
     passport: Arc<Passport>,
+    /// Tells the processes of this node apart.
+    process: u64,
     state: Mutex<State>,
+    /// Counts the changes of the address book, from 1.
+    version: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct State {
-    /// By the router's roster; newer than what the membership says.
-    addresses: HashMap<NodeId, String>,
+    addresses: AddressBook,
     links: HashMap<NodeId, Arc<Link>>,
     contacts: HashMap<NodeId, Contact>,
     reach: HashMap<NodeId, Reach>,
     clocks: HashMap<NodeId, Reading>,
     /// Whether this node's own clock was last found to be wrong.
     is_out_of_step: bool,
+    admitted: HashMap<NodeId, Admitted>,
     directed_until: Option<Instant>,
+}
+
+/// The process that may call in a node's name.
+struct Admitted {
+    process: u64,
+    /// Cancelled when another process takes its place.
+    replaced: CancellationToken,
+}
+
+/// Two processes live under one identity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "another process with the identity of this node, {node}, is at work{at}: a slot directory must not be copied; remove the copy, and its master joins anew"
+)]
+pub struct Duplicate {
+    node: NodeId,
+    at: String,
 }
 
 /// When a node last answered, and whether it has failed since.
@@ -90,7 +122,11 @@ impl Peers {
     /// For the node that keeps `log`.
     pub fn new(log: LogStore, secret: &Secret) -> Self {
         let passport = Arc::new(Passport::new(secret));
-        Self { shared: Arc::new(Shared { log, passport, state: Mutex::default() }) }
+        let process = random::id();
+        passport.name_caller(&Caller { node: log.node_id(), process, info: None });
+        let version = watch::Sender::new(1);
+        let shared = Shared { log, passport, process, state: Mutex::default(), version };
+        Self { shared: Arc::new(shared) }
     }
 
     /// From now on calls name this cluster.
@@ -103,16 +139,192 @@ impl Peers {
         self.shared.passport.set_version(version);
     }
 
-    /// The roster says that `node` lives and listens at `address` (host:port): it is as good as
-    /// called, so that it can be called without delay.
-    pub fn set_address(&self, node: NodeId, address: String) {
-        let mut state = self.state();
-        let is_callable = node != self.shared.log.node_id() && self.shared.passport.is_complete();
-        // An address that is none is told to whoever calls.
-        if is_callable && let Ok(link) = self.shared.link(&mut state, node, &address) {
-            link.open();
+    /// This node's process: no other has the same number.
+    pub fn process(&self) -> u64 {
+        self.shared.process
+    }
+
+    /// Tells the others that this node, a master, is reached by `info` from now on.
+    pub fn introduce_as(&self, info: NodeInfo) {
+        let node = self.shared.log.node_id();
+        let caller = Caller { node, process: self.shared.process, info: Some(info.clone()) };
+        self.shared.passport.name_caller(&caller);
+        if self.state().addresses.learn(node, info, Source::Router) {
+            self.shared.version.send_modify(|version| *version += 1);
         }
-        state.addresses.insert(node, address);
+    }
+
+    /// By what this node is reached itself, once it has been introduced.
+    pub fn own(&self) -> Option<NodeInfo> {
+        self.state().addresses.get(self.shared.log.node_id()).cloned()
+    }
+
+    /// `source` says by what `node` is reached. Should this be news, the node is called, so that it
+    /// is connected to before it is needed.
+    pub fn learn(&self, node: NodeId, info: NodeInfo, source: Source) {
+        if node == self.shared.log.node_id() {
+            return;
+        }
+        let mut state = self.state();
+        if state.addresses.learn(node, info, source) {
+            self.shared.open(&mut state, node);
+            self.shared.version.send_modify(|version| *version += 1);
+        }
+    }
+
+    /// `node` is said to live: calls it, unless it is connected.
+    pub fn open(&self, node: NodeId) {
+        if node != self.shared.log.node_id() {
+            self.shared.open(&mut self.state(), node);
+        }
+    }
+
+    /// The newest word about `node`: the one `noted` in the membership, the one `listed` on a roster,
+    /// or the one that was heard here.
+    pub fn newest(
+        &self,
+        node: NodeId,
+        noted: Option<&NodeInfo>,
+        listed: Option<&NodeInfo>,
+    ) -> Option<NodeInfo> {
+        self.state().addresses.newest(node, noted, listed)
+    }
+
+    /// Changes whenever an address does.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.version.subscribe()
+    }
+
+    /// The masters that have called this node, and are connected to it.
+    pub fn callers(&self) -> Vec<NodeId> {
+        let state = self.state();
+        let is_connected = |node: &NodeId| {
+            state.addresses.get(*node).is_some()
+                && state.links.get(node).is_some_and(|link| link.is_open())
+        };
+        state.admitted.keys().copied().filter(is_connected).collect()
+    }
+
+    /// Admits `caller`, unless another process of the same node is at work. What this returns is
+    /// cancelled when another one takes its place.
+    pub async fn admit(&self, caller: Caller) -> Result<CancellationToken, Duplicate> {
+        let Caller { node, process, info } = caller;
+        let own = node == self.shared.log.node_id();
+        if own && process != self.shared.process {
+            return Err(Duplicate { node, at: String::new() });
+        }
+        if let Some(link) = self.link_to_another_process(node, process)
+            && self.is_held_by_another_process(node, process, &link).await
+        {
+            return Err(Duplicate { node, at: format!(" at {}", link.address()) });
+        }
+        let replaced = self.note_process(node, process);
+        if let Some(info) = info {
+            self.learn(node, info, Source::Itself);
+        }
+        Ok(replaced)
+    }
+
+    /// The open link to `node`, where that was not to the caller's `process`.
+    fn link_to_another_process(&self, node: NodeId, process: u64) -> Option<Arc<Link>> {
+        let state = self.state();
+        state.admitted.get(&node).filter(|admitted| admitted.process != process)?;
+        state.links.get(&node).filter(|link| link.is_open()).cloned()
+    }
+
+    async fn is_held_by_another_process(&self, node: NodeId, process: u64, link: &Link) -> bool {
+        let ask = link.call(Call::Known(self.known()));
+        let Ok(Ok(answer)) = timeout(PROVES_ALIVE_WITHIN, ask).await else { return false };
+        let answering = Known::decode(answer.payload).map_or(0, |known| known.process);
+        let still_admitted =
+            self.state().admitted.get(&node).is_some_and(|now| now.process == answering);
+        answering != process && still_admitted
+    }
+
+    fn note_process(&self, node: NodeId, process: u64) -> CancellationToken {
+        let mut state = self.state();
+        let new = || Admitted { process, replaced: CancellationToken::new() };
+        let admitted = state.admitted.entry(node).or_insert_with(new);
+        if admitted.process != process {
+            std::mem::replace(admitted, new()).replaced.cancel();
+        }
+        admitted.replaced.clone()
+    }
+
+    /// What this node tells the others of itself and of those it knows. The router tells of its
+    /// witness itself.
+    pub fn known(&self) -> Known {
+        let state = self.state();
+        let masters = state.addresses.all().filter(|(_, info)| !info.witness);
+        let nodes = masters.map(|(node, info)| passport::to_wire(node, info)).collect();
+        Known { process: self.shared.process, nodes }
+    }
+
+    /// Another node says what it `known`s of the others. Those that are connected speak for
+    /// themselves.
+    pub fn hear(&self, known: Known) {
+        for (node, info) in known.nodes.into_iter().map(passport::from_wire) {
+            let connected = self.state().links.get(&node).is_some_and(|link| link.is_open());
+            if !connected {
+                self.learn(node, info, Source::Itself);
+            }
+        }
+    }
+
+    /// Connects to every other node, of the `members` and those that were heard of, and tells it
+    /// where the others are, unless it is connected and was told. Returns why this node was refused.
+    pub async fn tell_everyone(&self, members: Vec<(NodeId, NodeInfo)>) -> Vec<Status> {
+        let version = *self.shared.version.borrow();
+        let known = self.known();
+        let links: Vec<(NodeId, Arc<Link>)> = {
+            let mut state = self.state();
+            let heard_of = state.addresses.all().map(|(node, info)| (node, info.clone()));
+            let mut nodes: HashMap<NodeId, NodeInfo> = heard_of.collect();
+            for (node, info) in members {
+                nodes.entry(node).or_insert(info);
+            }
+            nodes.remove(&self.shared.log.node_id());
+            let mut link = |(node, info): (NodeId, NodeInfo)| {
+                let newest = state.addresses.newest(node, Some(&info), None)?;
+                Some((node, self.shared.link(&mut state, node, &newest.peer_address).ok()?))
+            };
+            nodes.into_iter().filter_map(&mut link).collect()
+        };
+        let tell = |(node, link): (NodeId, Arc<Link>)| {
+            let call = Call::Known(known.clone());
+            async move {
+                if link.is_open() && link.told() == version {
+                    return None;
+                }
+                match timeout(PROVES_ALIVE_WITHIN, link.call(call)).await {
+                    Ok(Ok(answer)) => {
+                        link.set_told(version);
+                        if let Ok(known) = Known::decode(answer.payload) {
+                            self.note_process(node, known.process);
+                            self.hear(known);
+                        }
+                        None
+                    }
+                    Ok(Err(status)) => Some(status),
+                    Err(_late) => None,
+                }
+            }
+        };
+        join_all(links.into_iter().map(tell)).await.into_iter().flatten().collect()
+    }
+
+    /// Asks `node`, which the membership knows by `info`, outside of the consensus.
+    pub async fn ask(
+        &self,
+        node: NodeId,
+        info: &NodeInfo,
+        call: Call,
+        limit: Duration,
+    ) -> Result<Bytes, Status> {
+        let link = self.link(node, info)?;
+        let late = |_| Status::deadline_exceeded("no answer");
+        let answer = timeout(limit, link.call(call)).await.map_err(late)??;
+        Ok(answer.payload)
     }
 
     /// What is known of `node`'s reachability.
@@ -159,7 +371,8 @@ impl Peers {
 
     fn link(&self, node: NodeId, info: &NodeInfo) -> Result<Arc<Link>, Status> {
         let mut state = self.state();
-        let address = state.addresses.get(&node).unwrap_or(&info.peer_address).clone();
+        let newest = state.addresses.newest(node, Some(info), None);
+        let address = newest.map_or_else(String::new, |newest| newest.peer_address);
         self.shared.link(&mut state, node, &address)
     }
 
@@ -192,6 +405,19 @@ fn tell(name: &str, news: Option<News>, why: &str) {
 }
 
 impl Shared {
+    /// Calls `node`, if it is known where that is.
+    fn open(&self, state: &mut State, node: NodeId) {
+        let Some(address) = state.addresses.get(node).map(|info| info.peer_address.clone()) else {
+            return;
+        };
+        // An address that is none is told to whoever calls.
+        if self.passport.is_complete()
+            && let Ok(link) = self.link(state, node, &address)
+        {
+            link.open();
+        }
+    }
+
     fn link(&self, state: &mut State, node: NodeId, address: &str) -> Result<Arc<Link>, Status> {
         if let Some(link) = state.links.get(&node).filter(|link| link.address() == address) {
             return Ok(Arc::clone(link));

@@ -100,6 +100,7 @@ impl Roster {
 pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: CancellationToken) {
     let mut metrics = node.raft().server_metrics();
     let mut log = node.raft().data_metrics();
+    let mut addresses = node.peers().changes();
     let mut leading = Leading::default();
     let mut committed = true;
     let mut ticks = interval(LOOK_EVERY);
@@ -112,6 +113,7 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
             changed = roster.changed() => if changed.is_err() { return },
             changed = metrics.changed() => if changed.is_err() { return },
             changed = log.changed(), if leads && !committed => if changed.is_err() { return },
+            changed = addresses.changed() => if changed.is_err() { return },
             _ = ticks.tick(), if leads => {}
         }
         if !node.leads() {
@@ -156,23 +158,26 @@ impl Leading {
         let parts = membership.get_joint_config().clone();
         let known: BTreeMap<NodeId, &NodeInfo> =
             membership.nodes().map(|(id, info)| (*id, info)).collect();
-        let ids: BTreeSet<NodeId> = known.keys().chain(roster.members.keys()).copied().collect();
+        let callers = node.peers().callers();
+        let ids: BTreeSet<NodeId> =
+            known.keys().chain(roster.members.keys()).chain(&callers).copied().collect();
         let mut nodes = Vec::new();
         for id in ids {
             let listed = roster.members.get(&id);
             let noted = known.get(&id).copied();
-            let Some(info) = listed.map(|listed| &listed.info).or(noted).cloned() else { continue };
+            let word = listed.map(|listed| &listed.info);
+            let Some(info) = node.peers().newest(id, noted, word) else { continue };
             let part = match noted {
                 None => Part::Absent,
                 Some(_) if parts.iter().any(|part| part.contains(&id)) => Part::Voter,
                 Some(_) => Part::Learner,
             };
-            let moved = noted.is_some_and(|noted| *noted != info);
+            let moved = noted.is_some_and(|noted| !noted.says_the_same(&info));
             let leaving = listed.is_some_and(|listed| listed.leaving);
             let health = if id == node.id() {
                 Health::CaughtUp
             } else if noted.is_none() {
-                newcomer(listed, version)
+                newcomer(&info, lives(listed, callers.contains(&id)), version)
             } else {
                 let contact = node.peers().contact(id);
                 let sight = Sight { contact, listed, roster, heartbeat, since, now };
@@ -215,11 +220,16 @@ fn replaced(id: NodeId, info: &NodeInfo, roster: &Roster) -> bool {
     info.witness && roster.members.iter().any(other_witness)
 }
 
+/// Whether a node that is in no membership lives: the router knows so, or it has called. While the
+/// router is away, one that was forgotten may come back.
+fn lives(listed: Option<&Listed>, calls: bool) -> bool {
+    calls || listed.is_some_and(|listed| !listed.down)
+}
+
 /// Whether a node may join: not as long as it does not speak the `version` in which the cluster writes.
 /// The router tells it why.
-fn newcomer(listed: Option<&Listed>, version: Version) -> Health {
-    let joins = |listed: &Listed| !listed.down && listed.info.speaks.includes(version);
-    if listed.is_some_and(joins) { Health::Unclear } else { Health::Dead }
+fn newcomer(info: &NodeInfo, lives: bool, version: Version) -> Health {
+    if lives && info.speaks.includes(version) { Health::Unclear } else { Health::Dead }
 }
 
 /// How many entries `id` is behind the leader; none while the leader has not found that out.
@@ -374,11 +384,14 @@ mod tests {
     #[test]
     fn who_does_not_speak_the_clusters_format_does_not_join() {
         let listed = Listed { info: NodeInfo::default(), down: false, leaving: false };
-        let joins = |version| newcomer(Some(&listed), Version::new(version));
+        let joins =
+            |version| newcomer(&listed.info, lives(Some(&listed), false), Version::new(version));
         assert_eq!(joins(1), Health::Unclear);
         assert_eq!(joins(2), Health::Dead, "a node that speaks the first version alone");
         let down = Listed { down: true, ..listed.clone() };
-        assert_eq!(newcomer(Some(&down), Version::FIRST), Health::Dead);
+        let dead = lives(Some(&down), false);
+        assert_eq!(newcomer(&down.info, dead, Version::FIRST), Health::Dead);
+        assert!(lives(None, true), "it has called");
     }
 
     #[test]

@@ -17,7 +17,11 @@ use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::Speaks,
     host::{clock, net, random},
-    replication::node::{Node, Progress},
+    replication::{
+        NodeInfo,
+        addresses::Source,
+        node::{Node, Progress},
+    },
     wire::{
         internal::{Directive, Found, Member, Probe, Roster, Stand, Turned, directive},
         v1::{ClusterStatus, MasterState, MasterStatus, RouterStatus},
@@ -125,6 +129,8 @@ pub struct Hub {
     since: UnixMillis,
     sessions: HashMap<SessionId, mpsc::Sender<Directive>>,
     next_session: SessionId,
+    /// Why a master was last turned away.
+    turned: Option<String>,
     /// When those that do not lead get the newest roster.
     roster_due: Option<Instant>,
     messages: mpsc::Receiver<Message>,
@@ -152,6 +158,7 @@ impl Hub {
             since: clock::now(),
             sessions: HashMap::new(),
             next_session: 1,
+            turned: None,
             roster_due: None,
             messages,
             location,
@@ -196,7 +203,6 @@ impl Hub {
         self.next_session += 1;
         let (sender, directives) = mpsc::channel(DIRECTIVES_WAITING);
         self.sessions.insert(id, sender);
-        tracing::info!(master = %hello.name, address = %hello.client_address, "reports");
         if opened.send(Session { id, directives }).is_ok() {
             self.step(Input::Hello(id, hello)).await;
         }
@@ -220,7 +226,11 @@ impl Hub {
                     self.tell_voter(*voter, directive::Directive::Stand(Stand {}));
                 }
                 Effect::Turn(session, reason) => {
-                    tracing::warn!(reason, "turned a master away");
+                    if self.turned.as_ref() != Some(reason) {
+                        // It comes again and again, until somebody does something.
+                        tracing::warn!(reason, "turned a master away");
+                        self.turned = Some(reason.clone());
+                    }
                     let turned = Turned { reason: reason.clone() };
                     self.tell(*session, directive::Directive::Turned(turned));
                     self.sessions.remove(session);
@@ -267,7 +277,12 @@ impl Hub {
     fn introduce_to_witness(&self) {
         let Some(witness) = &*self.witness.borrow() else { return };
         for (node, master) in self.registry.masters().iter().filter(|(_, master)| master.lives()) {
-            witness.peers().set_address(*node, master.hello.peer_address.clone());
+            let Hello { name, client_address, peer_address, speaks, edition, .. } =
+                master.hello.clone();
+            let info =
+                NodeInfo { name, peer_address, client_address, witness: false, speaks, edition };
+            witness.peers().learn(*node, info, Source::Router);
+            witness.peers().open(*node);
         }
     }
 
@@ -330,6 +345,7 @@ impl Hub {
             leaving: master.leaves(),
             oldest_format: master.hello.speaks.oldest.into(),
             newest_format: master.hello.speaks.newest.into(),
+            edition: master.hello.edition,
         };
         let witness = self.registry.witness().map(|(node, works)| Member {
             node_id: node,
@@ -341,6 +357,8 @@ impl Hub {
             leaving: false,
             oldest_format: Speaks::BUILD.oldest.into(),
             newest_format: Speaks::BUILD.newest.into(),
+            // There is one router, and what it says of its witness is always news.
+            edition: 0,
         });
         let available = self.registry.available();
         Roster {

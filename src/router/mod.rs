@@ -2,6 +2,7 @@
 //! the cluster's witness.
 //!
 //! - [`registry`], with [`election`] and [`electorate`]: what the router decides (pure)
+//! - [`rivals`]: what becomes of two masters with one identity (pure)
 //! - [`hub`]: the one task that owns the registry
 //! - [`witness`]: the registry's neighbour, which votes; started anew when it breaks
 //! - [`registry_service`]: the masters' streams
@@ -16,6 +17,9 @@ pub mod registry;
 pub mod registry_service;
 #[cfg(test)]
 mod registry_tests;
+pub mod rivals;
+#[cfg(test)]
+mod rivals_tests;
 pub mod witness;
 
 use tokio::sync::mpsc;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::{
     election::{Candidate, Election, Order, Voter},
     electorate::{Electorate, Missing},
+    rivals::{Rivals, Verdict},
 };
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
@@ -51,6 +52,12 @@ pub struct Hello {
     pub host: String,
     /// The versions of the format that its program speaks.
     pub speaks: Speaks,
+    /// Of its addresses: the greater, the newer.
+    pub edition: u64,
+    /// Tells the processes of one node apart.
+    pub process: u64,
+    /// When its process started, by its own clock.
+    pub started: UnixMillis,
 }
 
 /// What happens to the registry.
@@ -161,6 +168,7 @@ pub struct Registry {
     founder: Option<SessionId>,
     version: Option<Version>,
     masters: BTreeMap<NodeId, Master>,
+    rivals: Rivals,
     witness: Option<Witness>,
     available: Option<NodeId>,
     /// Who votes, by the last leader's word.
@@ -188,6 +196,7 @@ impl Registry {
             founder: None,
             version: None,
             masters: BTreeMap::new(),
+            rivals: Rivals::default(),
             witness: None,
             available: None,
             voters: Vec::new(),
@@ -305,6 +314,7 @@ impl Registry {
                     master.session = None;
                     master.progress.leading = false;
                 }
+                self.rivals.lost(session);
                 if self.founder.take_if(|founder| *founder == session).is_some() {
                     // It may have founded, and come back to say so.
                     self.newcomer_at = now;
@@ -312,6 +322,7 @@ impl Registry {
             }
             Input::Tick => self.tick(now),
         }
+        self.make_room(now, wall, &mut effects);
         self.found(now, &mut effects);
         self.choose(now, &mut effects);
         self.show(wall, &mut effects);
@@ -342,6 +353,32 @@ impl Registry {
             effects.push(Effect::Turn(session, reason));
             return;
         }
+        match self.masters.get(&hello.node) {
+            Some(master) if master.lives() && master.hello.process != hello.process => {
+                self.rivals.wait(session, hello, now);
+            }
+            _ => self.admit(session, hello, now, wall, effects),
+        }
+    }
+
+    /// Another process of a known node takes the place of the one before, where that is lost.
+    fn make_room(&mut self, now: Instant, wall: UnixMillis, effects: &mut Vec<Effect>) {
+        let masters = &self.masters;
+        let is_lost = |node| !masters.get(&node).is_some_and(Master::lives);
+        for (session, hello) in self.rivals.take(is_lost) {
+            self.admit(session, hello, now, wall, effects);
+        }
+    }
+
+    fn admit(
+        &mut self,
+        session: SessionId,
+        hello: Hello,
+        now: Instant,
+        wall: UnixMillis,
+        effects: &mut Vec<Effect>,
+    ) {
+        tracing::info!(master = %hello.name, address = %hello.client_address, "reports");
         self.masters.retain(|node, master| {
             *node == hello.node || master.lives() || master.hello.name != hello.name
         });
@@ -374,6 +411,7 @@ impl Registry {
         effects: &mut Vec<Effect>,
     ) {
         let (own, reported) = (self.cluster, progress.cluster);
+        self.judge_rivals(session, now, effects);
         let Some(master) = self.of_session(session) else { return };
         master.heard = now;
         master.silent = false;
@@ -397,6 +435,23 @@ impl Registry {
         self.note_version(node, effects);
         if let (None, Some(cluster)) = (own, reported) {
             self.adopt(cluster, effects);
+        }
+    }
+
+    /// `session` brings a report: a rival of this master waits in vain, or was there before.
+    fn judge_rivals(&mut self, session: SessionId, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(master) = self.masters.values_mut().find(|m| m.session == Some(session)) else {
+            return;
+        };
+        match self.rivals.judge(&master.hello, now, self.down_after / 2) {
+            None => {}
+            Some(Verdict::Turn(rival, reason)) => effects.push(Effect::Turn(rival, reason)),
+            Some(Verdict::Replace(reason)) => {
+                effects.push(Effect::Turn(session, reason));
+                // Makes room for the other.
+                master.session = None;
+                master.progress.leading = false;
+            }
         }
     }
 

@@ -43,6 +43,9 @@ fn hello(wire: Hello) -> Result<registry::Hello, Status> {
         reboots: wire.reboots,
         host: wire.host,
         speaks,
+        edition: wire.edition,
+        process: wire.process,
+        started: wire.started_ms,
     })
 }
 

@@ -99,6 +99,9 @@ impl Story {
             reboots: 0,
             host: String::new(),
             speaks: self.speaks,
+            edition: 0,
+            process: node,
+            started: 0,
         };
         let progress = Progress { cluster, ..Progress::default() };
         self.masters.insert(node, Fake { session: self.sessions, progress, hung: false });

@@ -181,6 +181,9 @@ mod tests {
             reboots: 0,
             host: String::new(),
             speaks: master.info.speaks,
+            edition: master.info.edition,
+            process: 1,
+            started: 0,
         }
     }
 

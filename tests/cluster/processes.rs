@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 /// Generous: reached only when something hangs.
 pub const DEADLINE: Duration = Duration::from_secs(90);
 /// Between two looks at something that has no event to wait for.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 const SECRET: &str = "the secret of a cluster under test";
 
 /// A running cluster.

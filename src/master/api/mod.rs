@@ -15,17 +15,16 @@ pub mod subscription;
 #[cfg(test)]
 mod tests;
 
-use tokio::sync::watch;
 use tonic::metadata::MetadataMap;
 
 use self::refusal::Refused;
 use super::{
     delivery::Delivery,
+    location,
     passwords::Passwords,
     sessions::{Session, SessionError, Sessions},
 };
 use crate::{
-    directory::Location,
     replication::{
         node::Node,
         reads::Reads,
@@ -45,7 +44,6 @@ pub struct Api {
     pub(super) delivery: Delivery,
     pub(super) sessions: Sessions,
     pub(super) passwords: Passwords,
-    pub(super) location: watch::Receiver<Location>,
     pub(super) limits: Limits,
 }
 
@@ -56,9 +54,7 @@ impl Api {
     }
 
     fn elsewhere(&self) -> Refused {
-        let location = self.location.borrow();
-        let address = location.available.as_ref().map(|server| server.address.clone());
-        Refused::Elsewhere(address)
+        Refused::Elsewhere(location::elsewhere(&self.node))
     }
 
     /// The account that the call's session token speaks for, as far as this master knows. That is

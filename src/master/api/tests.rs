@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::sync::watch;
 use tonic::{Code, Request};
 
 use super::Api;
 use crate::{
-    directory::Location,
     master::{delivery::Delivery, passwords::Passwords, sessions::Sessions},
     replication::tests::{
         cluster::{Member, cluster},
@@ -48,7 +46,6 @@ async fn available() -> (Api, Member) {
         delivery: Delivery::new(LIMITS.stream_queue, LIMITS.subscriptions),
         sessions: Sessions::new(state, LIMITS.session_lifetime),
         passwords: Passwords::default(),
-        location: watch::channel(Location::default()).1,
         limits: LIMITS,
     };
     let found = Command::FoundCluster { signing_key: [7; 32] };

@@ -3,7 +3,7 @@
 //! Leases and natural elections last longer than any test, so that whatever changes leaders here is
 //! what the test did.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use openraft::{RaftMetrics, ServerState};
@@ -31,13 +31,16 @@ use crate::{
     host::{clock, net},
     replication::{
         NodeInfo,
+        addresses::Source,
+        candidacy,
         clocks::Clock,
+        introductions,
         log_store::LogStore,
         node::{Node, StartError},
         passport::Passport,
         peer_service::PeerServer,
         reads::Reads,
-        reconcile::{Listed, Roster},
+        reconcile::{self, Listed, Roster},
         state_store::StateReader,
         writes::Writes,
     },
@@ -82,6 +85,13 @@ pub async fn start_witness_over(log: LogStore) -> Result<Node, StartError> {
     Node::start_witness_over(log, Path::new("in memory"), &Secret::new(SECRET), TIMING).await
 }
 
+/// For tests whose nodes elect by themselves.
+pub const QUICK: ConsensusSettings = ConsensusSettings {
+    heartbeat: Duration::from_millis(100),
+    election_min: Duration::from_millis(300),
+    election_max: Duration::from_millis(600),
+};
+
 /// Starts a master's node in `directory`, and no server.
 pub async fn start_master(directory: &Path) -> Result<(Node, StateReader), StartError> {
     Node::start_master(directory, &Secret::new(SECRET), TIMING, Arc::new(|_| {})).await
@@ -101,6 +111,11 @@ pub struct Member {
     pub info: NodeInfo,
     state: Option<StateReader>,
     serving: CancellationToken,
+    /// Cancelled when it is killed.
+    ended: CancellationToken,
+    /// What it hears of the router.
+    pub roster: watch::Sender<Roster>,
+    timing: ConsensusSettings,
     directory: TempDir,
 }
 
@@ -122,14 +137,66 @@ impl Member {
     }
 
     pub async fn master(name: &str) -> Self {
+        Self::master_timed(name, TIMING).await
+    }
+
+    pub async fn master_timed(name: &str, timing: ConsensusSettings) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self::master_in(directory, name).await
+        Self::born(name, directory, timing).await
     }
 
     /// A master that goes on with what is in `directory`.
     pub async fn master_in(directory: TempDir, name: &str) -> Self {
-        let (node, state) = start_master(directory.path()).await.expect("started");
-        Self::new(name, watch::channel(Some(node)).1, Some(state), directory).await
+        Self::born(name, directory, TIMING).await
+    }
+
+    /// A master in `directory`, as soon as that is free.
+    async fn born(name: &str, directory: TempDir, timing: ConsensusSettings) -> Self {
+        let secret = Secret::new(SECRET);
+        let start = || Node::start_master(directory.path(), &secret, timing, Arc::new(|_| {}));
+        let started = async {
+            loop {
+                match start().await {
+                    Ok(started) => return started,
+                    Err(_taken) => sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        let (node, state) = timeout(DEADLINE, started).await.expect("started in time");
+        let current = watch::channel(Some(node)).1;
+        let mut member = Self::new(name, current, Some(state), directory).await;
+        member.timing = timing;
+        member
+    }
+
+    /// Killed, and started again in the same slot at another address.
+    pub async fn reborn(self) -> Self {
+        self.kill().await;
+        let Self { info, timing, directory, node, current, state, .. } = self;
+        drop((node, current, state));
+        Self::born(&info.name, directory, timing).await
+    }
+
+    /// A second master in a copy of this one's slot, which nobody may be using.
+    pub async fn copy_of(directory: &Path, name: &str) -> Self {
+        let copy = tempfile::tempdir().expect("a temporary directory");
+        for file in ["raft.redb", "state.redb"] {
+            fs::copy(directory.join(file), copy.path().join(file)).expect("copied");
+        }
+        Self::born(name, copy, TIMING).await
+    }
+
+    /// Does for the cluster what a master does beside serving.
+    pub fn take_part(&self) {
+        let ended = || self.ended.clone();
+        tokio::spawn(reconcile::run(self.node.clone(), self.roster.subscribe(), ended()));
+        tokio::spawn(introductions::run(self.node.clone(), ended()));
+        tokio::spawn(candidacy::run(self.node.clone(), ended()));
+    }
+
+    /// Its slot.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// A master whose log is on `disk`.
@@ -173,8 +240,17 @@ impl Member {
             speaks: node.speaks(),
             ..NodeInfo::default()
         };
-        let serving = CancellationToken::new();
-        let mut member = Self { node, current, info, state, serving, directory };
+        let mut member = Self {
+            node,
+            current,
+            info,
+            state,
+            serving: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            roster: watch::Sender::new(Roster::default()),
+            timing: TIMING,
+            directory,
+        };
         member.heal().await;
         member
     }
@@ -183,6 +259,10 @@ impl Member {
     pub async fn heal(&mut self) {
         let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("bound");
         self.info.peer_address = format!("127.0.0.1:{}", listener.port());
+        if !self.info.witness {
+            self.info.edition = self.node.first_edition().max(self.info.edition + 1);
+            self.node.peers().introduce_as(self.info.clone());
+        }
         self.serving = CancellationToken::new();
         let server =
             PeerServiceServer::new(PeerServer::of(self.current.clone(), self.serving.clone()));
@@ -204,6 +284,7 @@ impl Member {
     /// As good as killed.
     pub async fn kill(&self) {
         self.cut();
+        self.ended.cancel();
         self.node.stop().await;
     }
 
@@ -300,6 +381,11 @@ pub async fn cluster_with(first: Member, masters: usize, witness: Member) -> (Ve
     for number in 2..=masters {
         members.push(Member::master(&format!("server-{number}")).await);
     }
+    assembled(members, witness).await
+}
+
+/// The same of these.
+pub async fn assembled(members: Vec<Member>, witness: Member) -> (Vec<Member>, Member) {
     let first = &members[0];
     first.node.found(CLUSTER, first.info.clone()).await.expect("founded");
     first.leads().await;
@@ -333,7 +419,7 @@ pub async fn only_the_witness_knows() -> (Member, Member) {
 pub fn introduce(members: &[&Member]) {
     for from in members {
         for to in members.iter().filter(|to| to.id() != from.id()) {
-            from.node.peers().set_address(to.id(), to.info.peer_address.clone());
+            from.node.peers().learn(to.id(), to.info.clone(), Source::Router);
         }
     }
 }

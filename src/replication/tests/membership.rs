@@ -14,6 +14,7 @@ use crate::{
     domain::NodeId,
     replication::{
         NodeInfo,
+        addresses::Source,
         reconcile::{self, Roster},
     },
 };
@@ -60,7 +61,8 @@ async fn a_dead_follower_is_demoted_but_not_the_second_of_two_and_who_returns_vo
     masters[0].votes(&[&masters[0], &masters[1], &witness]).await;
 
     masters[1].heal().await;
-    masters[0].node.peers().set_address(masters[1].id(), masters[1].info.peer_address.clone());
+    let back = &masters[1];
+    masters[0].node.peers().learn(back.id(), back.info.clone(), Source::Router);
     sender.send_replace(roster(masters.iter().chain([&witness])));
     masters[1].level_with(&masters[0]).await;
     assert_eq!(view(masters[1].state()).users(None, 9).expect("read").names.len(), 2);
@@ -75,7 +77,8 @@ async fn a_dead_follower_is_demoted_but_not_the_second_of_two_and_who_returns_vo
     timeout(DEADLINE, moved).await.expect("in time").expect("runs");
 
     masters[2].heal().await;
-    masters[0].node.peers().set_address(masters[2].id(), masters[2].info.peer_address.clone());
+    let back = &masters[2];
+    masters[0].node.peers().learn(back.id(), back.info.clone(), Source::Router);
     sender.send_replace(roster(masters.iter().chain([&witness])));
     masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
 }

@@ -3,9 +3,11 @@
 //! `own_disk` is about a leader whose disk is slower than the others' (`slow_disk`), `full_disk` is
 //! a disk that takes nothing for a while,
 //! `upgrades` rolls a cluster from one version of the format to the next, and
-//! `admission`, `links`, `elections`, `writing` and `membership` run whole nodes (`cluster`) over
+//! `addresses`, `admission`, `links`, `elections`, `writing` and `membership` run whole nodes (`cluster`)
+//! over
 //! loopback.
 
+mod addresses;
 mod admission;
 pub(crate) mod cluster;
 mod elections;

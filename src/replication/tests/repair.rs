@@ -11,6 +11,7 @@ use super::{
 };
 use crate::host::disk;
 use crate::replication::{
+    addresses::Source,
     condition::{Condition, examine},
     log_store::LogStore,
     node::StartError,
@@ -114,7 +115,7 @@ async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves(
         assert!(found.is_some(), "{who}");
     }
     for (from, to) in [(&masters[0], &back), (&back, &witness), (&witness, &back)] {
-        from.node.peers().set_address(to.id(), to.info.peer_address.clone());
+        from.node.peers().learn(to.id(), to.info.clone(), Source::Router);
     }
     masters[0].writes().submit(account("cat")).await.expect("written");
     back.level_with(&masters[0]).await;
@@ -171,7 +172,7 @@ async fn a_damaged_state_whose_log_is_whole_is_made_anew() {
     closed(&slot).await;
     assert!(slot.path().join(ASIDE).exists());
     let back = Member::master_in(slot, "server-2").await;
-    masters[0].node.peers().set_address(back.id(), back.info.peer_address.clone());
+    masters[0].node.peers().learn(back.id(), back.info.clone(), Source::Router);
     back.level_with(&masters[0]).await;
     assert!(view(back.state()).account_by_name(&name("ann")).expect("readable").is_some());
 }

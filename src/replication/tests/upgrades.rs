@@ -20,7 +20,8 @@ use crate::{
     domain::NodeId,
     envelope::{Kind, Speaks, Version, seal, seal_in},
     replication::{
-        Batch, Entry, NodeInfo, StorageError, state_store::StateStore, upgrade, writes::WriteError,
+        Batch, Entry, NodeInfo, StorageError, addresses::Source, state_store::StateStore, upgrade,
+        writes::WriteError,
     },
     social::{Command, Reply},
 };
@@ -70,7 +71,7 @@ async fn no_new_command_is_logged_before_the_last_member_is_upgraded_and_then_it
     old.kill().await;
     let upgraded = old.started_as(BOTH).await;
     assert_eq!(upgraded.id(), old.id());
-    leader.node.peers().set_address(upgraded.id(), upgraded.info.peer_address.clone());
+    leader.node.peers().learn(upgraded.id(), upgraded.info.clone(), Source::Router);
     watch_the_format(&upgraded);
     note(&leader, upgraded.id(), &upgraded.info).await;
     for member in [&leader, &second, &upgraded] {

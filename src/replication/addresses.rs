@@ -1,0 +1,125 @@
+//! Where every node is, by the newest word about it. Pure.
+//!
+//! A word has an edition, which its own node counts, so that it does not matter by which way and in
+//! which order words arrive: from the node itself, from the router, or from other nodes.
+
+use std::collections::HashMap;
+
+use super::NodeInfo;
+use crate::domain::NodeId;
+
+/// Editions between one start of a node's process and the next: more often than this, none moves.
+const EDITIONS_A_START: u64 = 1 << 20;
+
+/// The first edition of the words of a node that has started so often.
+pub fn first_edition(starts: u64) -> u64 {
+    starts.saturating_mul(EDITIONS_A_START)
+}
+
+/// From whom a word comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The node itself.
+    Itself,
+    /// The router, which is in touch with all, and knows its own witness best.
+    Router,
+}
+
+/// All that is known.
+#[derive(Debug, Default)]
+pub struct AddressBook {
+    known: HashMap<NodeId, NodeInfo>,
+}
+
+impl AddressBook {
+    /// Takes a word in; true where it is news.
+    pub fn learn(&mut self, node: NodeId, info: NodeInfo, source: Source) -> bool {
+        let is_news = self.known.get(&node).is_none_or(|known| {
+            info.edition > known.edition
+                || (source == Source::Router && info.edition == known.edition && info != *known)
+        });
+        if is_news {
+            self.known.insert(node, info);
+        }
+        is_news
+    }
+
+    /// What is known of `node`.
+    pub fn get(&self, node: NodeId) -> Option<&NodeInfo> {
+        self.known.get(&node)
+    }
+
+    /// The newest word about `node`: the one `noted` in the membership, the one in this book, or the
+    /// one `listed` on a roster.
+    pub fn newest(
+        &self,
+        node: NodeId,
+        noted: Option<&NodeInfo>,
+        listed: Option<&NodeInfo>,
+    ) -> Option<NodeInfo> {
+        let words = noted.into_iter().chain(self.known.get(&node)).chain(listed);
+        // Of equals the last.
+        words.max_by_key(|info| info.edition).cloned()
+    }
+
+    /// Everyone.
+    pub fn all(&self) -> impl Iterator<Item = (NodeId, &NodeInfo)> {
+        self.known.iter().map(|(node, info)| (*node, info))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(port: u16, edition: u64) -> NodeInfo {
+        NodeInfo { peer_address: format!("host:{port}"), edition, ..NodeInfo::default() }
+    }
+
+    #[test]
+    fn the_newest_word_counts_whoever_says_it_and_whenever_it_comes() {
+        for (known, told, source, counts) in [
+            (None, word(1, 0), Source::Itself, word(1, 0)),
+            (Some(word(1, 4)), word(2, 5), Source::Itself, word(2, 5)),
+            (Some(word(1, 4)), word(2, 5), Source::Router, word(2, 5)),
+            (Some(word(1, 4)), word(2, 3), Source::Itself, word(1, 4)),
+            (Some(word(1, 4)), word(2, 3), Source::Router, word(1, 4)),
+            (Some(word(1, 4)), word(2, 4), Source::Itself, word(1, 4)),
+            (Some(word(1, 4)), word(2, 4), Source::Router, word(2, 4)),
+        ] {
+            let mut book = AddressBook::default();
+            if let Some(known) = known.clone() {
+                book.learn(7, known, Source::Itself);
+            }
+            let before = book.get(7).cloned();
+            let is_news = book.learn(7, told.clone(), source);
+            assert_eq!(book.get(7), Some(&counts), "{known:?}, then {told:?} by {source:?}");
+            assert_eq!(is_news, book.get(7) != before.as_ref());
+            assert!(!book.learn(7, told, source), "only once");
+        }
+    }
+
+    #[test]
+    fn the_membership_and_the_roster_count_where_they_know_better() {
+        let mut book = AddressBook::default();
+        assert_eq!(book.newest(7, None, None), None);
+        assert_eq!(book.newest(7, Some(&word(1, 3)), None), Some(word(1, 3)));
+        book.learn(7, word(2, 3), Source::Itself);
+        for (noted, listed, newest) in [
+            (2, 2, word(2, 3)),
+            (3, 2, word(2, 3)),
+            (4, 2, word(8, 4)),
+            (2, 3, word(9, 3)),
+            (4, 5, word(9, 5)),
+        ] {
+            let found = book.newest(7, Some(&word(8, noted)), Some(&word(9, listed)));
+            assert_eq!(found, Some(newest), "{noted} {listed}");
+        }
+    }
+
+    #[test]
+    fn a_start_is_newer_than_every_move_before_it() {
+        assert!(first_edition(2) > first_edition(1) + 1_000);
+        assert!(first_edition(1) > NodeInfo::default().edition);
+    }
+}

@@ -1,0 +1,245 @@
+//! Who stands for election without being told: only who would win.
+//!
+//! A voter that hears no leader would stand again and again, each time in a new term, also where it
+//! is alone; and when it is found, its term deposes a leader that was well. So it first asks the
+//! others whether they would vote for it, and stands where a majority would (Ongaro, "Consensus:
+//! Bridging Theory and Practice", 9.6: the Pre-Vote phase). Would they: who has heard a leader within
+//! the lease would not, and who has a longer log would not either. openraft has no such phase, but a
+//! switch for its own elections.
+//!
+//! Elections that the router directs do not pass here.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use openraft::ServerState;
+use prost::Message as _;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{NodeInfo, StoredMembership, node::Node};
+use crate::{
+    domain::NodeId,
+    wire::internal::{Leaning, Poll, peer_call::Call},
+};
+
+/// Between two polls while there is no leader.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+/// Who has not answered a poll in this time has not answered.
+const ANSWER_WITHIN: Duration = Duration::from_millis(200);
+/// When so few voters have been reached for this long that none can be elected, the log says so.
+const STRANDED_AFTER: Duration = Duration::from_secs(10);
+
+/// Whether a leader is heard of.
+pub struct Candidacy {
+    lease: Duration,
+    heard: Mutex<Option<Instant>>,
+}
+
+impl Candidacy {
+    /// Of a node that has heard no leader yet; what it hears counts for `lease`.
+    pub fn new(lease: Duration) -> Self {
+        Self { lease, heard: Mutex::default() }
+    }
+
+    /// A leader has called, and was accepted as such.
+    pub fn heard_leader(&self) {
+        self.set(Some(Instant::now()));
+    }
+
+    /// The leader that was heard is gone.
+    pub fn lost_leader(&self) {
+        self.set(None);
+    }
+
+    /// Until when this node counts on the leader that it has heard; none where it does not.
+    fn leased_until(&self) -> Option<Instant> {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.map(|heard| heard + self.lease).filter(|end| *end > Instant::now())
+    }
+
+    fn set(&self, heard: Option<Instant>) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = heard;
+    }
+}
+
+/// What this node answers to a candidate's poll.
+pub async fn answer(node: &Node, poll: &Poll) -> Leaning {
+    if node.leads() || node.candidacy().leased_until().is_some() {
+        return Leaning { yes: false };
+    }
+    let own = position(node).await;
+    Leaning { yes: (poll.last_log_term, poll.last_log_index) >= own }
+}
+
+async fn position(node: &Node) -> (u64, u64) {
+    node.last_log().await.map_or((0, 0), |last| (last.leader_id.term, last.index))
+}
+
+/// Allows a master to stand whenever it would win; runs until cancelled.
+pub async fn run(node: Node, cancelled: CancellationToken) {
+    let mut stranded = Stranded::default();
+    loop {
+        let pause = match node.candidacy().leased_until() {
+            Some(end) => {
+                allow(&node, false);
+                stranded = Stranded::default();
+                end - Instant::now()
+            }
+            None if node.leads() => {
+                allow(&node, false);
+                stranded = Stranded::default();
+                node.candidacy().lease
+            }
+            None => {
+                let polled = poll(&node).await;
+                allow(&node, polled.as_ref().is_some_and(Polled::is_won));
+                if let Some(polled) = polled {
+                    stranded.look(&polled);
+                }
+                POLL_EVERY
+            }
+        };
+        tokio::select! {
+            () = cancelled.cancelled() => return,
+            () = sleep(pause) => {}
+        }
+    }
+}
+
+fn allow(node: &Node, election: bool) {
+    node.raft().runtime_config().elect(election);
+}
+
+/// What came of a poll.
+struct Polled {
+    /// The parts of the membership, each of which must agree.
+    parts: Vec<BTreeSet<NodeId>>,
+    names: BTreeMap<NodeId, String>,
+    /// What each that answered would do; this node itself votes for itself.
+    answers: BTreeMap<NodeId, bool>,
+}
+
+impl Polled {
+    fn is_won(&self) -> bool {
+        self.in_each_part(|node| self.answers.get(&node).copied().unwrap_or(false))
+    }
+
+    fn reaches_a_majority(&self) -> bool {
+        self.in_each_part(|node| self.answers.contains_key(&node))
+    }
+
+    fn in_each_part(&self, counts: impl Fn(NodeId) -> bool) -> bool {
+        self.parts.iter().all(|part| {
+            let counted = part.iter().filter(|node| counts(**node)).count();
+            counted > part.len() / 2
+        })
+    }
+
+    fn silent(&self) -> String {
+        let silent = self.names.iter().filter(|(node, _)| !self.answers.contains_key(node));
+        silent.map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Asks all other voters; none where this node does not vote, or leads.
+async fn poll(node: &Node) -> Option<Polled> {
+    let (membership, state) = {
+        let metrics = node.raft().metrics();
+        let metrics = metrics.borrow();
+        (metrics.membership_config.clone(), metrics.state)
+    };
+    let membership: &StoredMembership = &membership;
+    let parts = membership.membership().get_joint_config().clone();
+    let votes = |id: &NodeId| parts.iter().any(|part| part.contains(id));
+    if state == ServerState::Leader || !votes(&node.id()) {
+        return None;
+    }
+    let (last_log_term, last_log_index) = position(node).await;
+    let asked = Poll { last_log_term, last_log_index };
+    let ask = |(id, info): (NodeId, NodeInfo)| async move {
+        if id == node.id() {
+            return Some((id, true));
+        }
+        let answer = node.peers().ask(id, &info, Call::Poll(asked), ANSWER_WITHIN).await.ok()?;
+        Leaning::decode(answer).ok().map(|leaning| (id, leaning.yes))
+    };
+    let voters: Vec<(NodeId, NodeInfo)> = membership
+        .nodes()
+        .filter(|(id, _)| votes(id))
+        .map(|(id, info)| (*id, info.clone()))
+        .collect();
+    let names = voters.iter().map(|(id, info)| (*id, info.name.clone())).collect();
+    let answers = join_all(voters.into_iter().map(ask)).await.into_iter().flatten().collect();
+    Some(Polled { parts, names, answers })
+}
+
+/// Says once, where it lasts, that too few are reached.
+#[derive(Default)]
+struct Stranded {
+    since: Option<Instant>,
+    said: bool,
+}
+
+impl Stranded {
+    fn look(&mut self, polled: &Polled) {
+        if polled.reaches_a_majority() {
+            *self = Self::default();
+            return;
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if !self.said && since.elapsed() > STRANDED_AFTER {
+            self.said = true;
+            tracing::error!(
+                silent = polled.silent(),
+                "too few of those who vote can be reached to elect a leader; masters that have \
+                 changed their addresses while the router was away find each other through the \
+                 router, or through a master that is where it was"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn polled(parts: &[&[NodeId]], answers: &[(NodeId, bool)]) -> Polled {
+        Polled {
+            parts: parts.iter().map(|part| part.iter().copied().collect()).collect(),
+            names: (1..=5).map(|node| (node, format!("server-{node}"))).collect(),
+            answers: answers.iter().copied().collect(),
+        }
+    }
+
+    #[test]
+    fn a_candidate_stands_where_a_majority_of_each_part_would_vote_for_it() {
+        let three: &[NodeId] = &[1, 2, 3];
+        let five: &[NodeId] = &[1, 2, 3, 4, 5];
+        for (parts, answers, won, reaches) in [
+            (&[&[1_u64][..]][..], &[(1, true)][..], true, true),
+            (&[three], &[(1, true)], false, false),
+            (&[three], &[(1, true), (2, false)], false, true),
+            (&[three], &[(1, true), (2, true)], true, true),
+            (&[&[1, 2, 3, 4]], &[(1, true), (2, true)], false, false),
+            (&[three, five], &[(1, true), (2, true)], false, false),
+            (&[three, five], &[(1, true), (4, true), (5, true)], false, false),
+            (&[three, five], &[(1, true), (2, false), (4, true), (5, true)], false, true),
+            (&[three, five], &[(1, true), (2, true), (4, true)], true, true),
+        ] {
+            let polled = polled(parts, answers);
+            assert_eq!(polled.is_won(), won, "{parts:?} {answers:?}");
+            assert_eq!(polled.reaches_a_majority(), reaches, "{parts:?} {answers:?}");
+        }
+    }
+
+    #[test]
+    fn those_who_do_not_answer_are_named() {
+        let polled = polled(&[&[1, 2, 3, 4, 5]], &[(1, true), (3, false), (5, true)]);
+        assert_eq!(polled.silent(), "server-2, server-4");
+    }
+}

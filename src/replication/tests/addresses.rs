@@ -1,0 +1,180 @@
+//! The router is away, and masters are born again at other addresses; and two of them are one.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tonic::Code;
+
+use super::{
+    cluster::{DEADLINE, Member, QUICK, assembled, cluster},
+    entries::account,
+};
+use crate::{
+    domain::NodeId,
+    replication::NodeInfo,
+    settings::ConsensusSettings,
+    social::{Command, Reply},
+};
+
+async fn masters(count: usize, timing: ConsensusSettings) -> Vec<Member> {
+    let mut masters = Vec::new();
+    for number in 1..=count {
+        masters.push(Member::master_timed(&format!("server-{number}"), timing).await);
+    }
+    masters
+}
+
+/// What the membership, as `member` has it, notes of `node`.
+fn noted(member: &Member, node: NodeId) -> Option<NodeInfo> {
+    let metrics = member.node.raft().metrics();
+    let metrics = metrics.borrow();
+    metrics.membership_config.membership().get_node(&node).cloned()
+}
+
+fn members(member: &Member) -> Vec<(NodeId, NodeInfo)> {
+    let metrics = member.node.raft().metrics();
+    let metrics = metrics.borrow();
+    let membership = metrics.membership_config.membership();
+    membership.nodes().map(|(id, info)| (*id, info.clone())).collect()
+}
+
+fn term(member: &Member) -> u64 {
+    member.node.raft().metrics().borrow().current_term
+}
+
+async fn written(leader: &Member, command: Command) {
+    let reply = timeout(DEADLINE, leader.writes().submit(command)).await.expect("in time");
+    assert!(matches!(reply, Ok(Reply::Account(_))), "{reply:?}");
+}
+
+/// Until `member` has noted in the membership where `other` is now.
+async fn notes(member: &Member, other: &Member) {
+    let mut metrics = member.node.raft().metrics();
+    let moved = metrics.wait_for(|now| {
+        let noted = now.membership_config.membership().get_node(&other.node.id());
+        noted.is_some_and(|noted| noted.peer_address == other.info.peer_address)
+    });
+    timeout(DEADLINE, moved).await.expect("in time").expect("runs");
+}
+
+#[tokio::test]
+async fn masters_born_again_while_the_router_is_away_are_found_by_the_leader_without_an_election() {
+    let (mut all, witness) = cluster(3).await;
+    let before = term(&all[0]);
+    witness.kill().await;
+    let (third, second) = (all.pop().expect("three"), all.pop().expect("three"));
+    all[0].take_part();
+    let (second, third) = (second.reborn().await, third.reborn().await);
+    second.take_part();
+    third.take_part();
+
+    written(&all[0], account("ann")).await;
+    for reborn in [&second, &third] {
+        reborn.level_with(&all[0]).await;
+        notes(&all[0], reborn).await;
+        assert_eq!(
+            noted(&all[0], reborn.id()).map(|noted| noted.name),
+            Some(reborn.info.name.clone())
+        );
+        assert_eq!(term(reborn), before);
+    }
+    assert!(all[0].node.leads());
+    assert_eq!(term(&all[0]), before, "nobody stood");
+}
+
+#[tokio::test]
+async fn masters_born_again_while_the_router_is_away_find_each_other_through_the_one_that_stayed() {
+    let (mut all, witness) = assembled(masters(3, QUICK).await, Member::witness().await).await;
+    for master in &all {
+        master.take_part();
+    }
+    written(&all[0], account("ann")).await;
+    witness.kill().await;
+    let stayed = all.pop().expect("three");
+    stayed.level_with(&all[0]).await;
+    let second = all.pop().expect("two").reborn().await;
+    let first = all.pop().expect("one").reborn().await;
+    first.take_part();
+    second.take_part();
+
+    let all = [first, second, stayed];
+    let leader = async {
+        loop {
+            if let Some(leader) = all.iter().find(|master| master.node.leads()) {
+                return leader;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let leader = timeout(DEADLINE, leader).await.expect("elected in time");
+    written(leader, account("bob")).await;
+    for master in &all {
+        master.level_with(leader).await;
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_win_does_not_stand_and_deposes_nobody_when_it_is_found() {
+    let (mut all, _witness) = assembled(masters(4, QUICK).await, Member::witness().await).await;
+    let (careful, careless) = (2, 3);
+    // All but one stand with care.
+    for master in &all[..careless] {
+        master.take_part();
+    }
+    written(&all[0], account("ann")).await;
+    let before = term(&all[0]);
+    for cut in [careful, careless] {
+        all[cut].level_with(&all[0]).await;
+        all[cut].cut();
+    }
+    let stood = all[careless].node.raft().wait(Some(DEADLINE));
+    stood.metrics(|now| now.current_term > before + 3, "stands").await.expect("in time");
+    assert_eq!(term(&all[careful]), before, "the others hear a leader");
+
+    all[careful].heal().await;
+    written(&all[0], account("bob")).await;
+    all[careful].level_with(&all[0]).await;
+    assert_eq!(term(&all[0]), before);
+    assert!(all[0].node.leads());
+}
+
+#[tokio::test]
+async fn a_copy_of_a_slot_is_refused_by_the_others_while_the_master_lives_and_not_when_it_is_gone()
+{
+    let (mut all, _witness) = cluster(2).await;
+    let original = all.pop().expect("two");
+    let leader = &all[0];
+    leader.take_part();
+    original.kill().await;
+    let slot = original.directory().to_owned();
+    let copy = {
+        // The slot is free for a moment.
+        let original_info = original.info.clone();
+        timeout(DEADLINE, Member::copy_of(&slot, &original_info.name)).await.expect("in time")
+    };
+    let original = original.reborn().await;
+    original.take_part();
+    written(leader, account("ann")).await;
+    original.level_with(leader).await;
+    notes(leader, &original).await;
+
+    assert_eq!(copy.id(), original.id());
+    let refusals = copy.node.peers().tell_everyone(members(&copy)).await;
+    let reasons: Vec<&str> = refusals
+        .iter()
+        .filter(|status| status.code() == Code::AlreadyExists)
+        .map(tonic::Status::message)
+        .collect();
+    assert!(reasons.iter().any(|why| why.contains(&original.info.peer_address)), "{refusals:?}");
+    assert_eq!(leader.node.peers().newest(copy.id(), None, None), Some(original.info.clone()));
+    written(leader, account("bob")).await;
+    original.level_with(leader).await;
+
+    original.kill().await;
+    let admitted = async {
+        while !copy.node.peers().tell_everyone(members(&copy)).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, admitted).await.expect("admitted in time");
+}

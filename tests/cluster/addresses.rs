@@ -1,0 +1,81 @@
+//! Masters whose addresses change, and two that claim to be one.
+
+use std::{fs, process::Stdio};
+
+use nix::sys::signal::Signal;
+use tinysns::client::MasterState;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    BINARY,
+    load::Writer,
+    processes::{Cluster, DEADLINE, LOOK_EVERY, signal},
+};
+
+#[tokio::test]
+async fn masters_killed_while_the_router_is_away_come_back_at_other_addresses_and_nobody_is_deposed()
+ {
+    let mut cluster = Cluster::start(BINARY, 3, "1s").await;
+    let before = cluster.all_vote(3).await;
+    let writer = Writer::start(&cluster, "writer").await;
+    writer.posts_more(10).await;
+    cluster.kill_router();
+    let standbys = || before.masters.iter().filter(|m| m.state == MasterState::Standby);
+    for standby in standbys() {
+        signal(standby.pid, Signal::SIGKILL);
+    }
+    // Of four voters one is left: nothing is acknowledged before the others are found.
+    writer.posts_more(30).await;
+    cluster.start_router();
+    let after = cluster.all_vote(3).await;
+    assert_eq!(after.available, before.available);
+    for (now, then) in after.masters.iter().zip(&before.masters) {
+        assert_eq!((&now.name, now.term), (&then.name, then.term), "nobody stood");
+    }
+    let moved = |now: &&tinysns::client::MasterStatus| {
+        standbys().any(|then| then.name == now.name && then.address != now.address)
+    };
+    assert_eq!(after.masters.iter().filter(moved).count(), 2);
+    writer.finish().await;
+}
+
+#[tokio::test]
+async fn a_copied_slot_is_turned_away_with_a_reason_and_the_cluster_does_not_mind() {
+    let mut cluster = Cluster::start(BINARY, 2, "1s").await;
+    cluster.stop_slaves(1);
+    let left = cluster.all_vote(1).await;
+    let voter = left.masters.iter().find(|master| master.voter).expect("one votes");
+    let stopped = if voter.name == "server-1" { "slot-002" } else { "slot-001" };
+    let (slots, copies) = (cluster.folder().join("masters"), cluster.folder().join("copies"));
+    fs::create_dir_all(copies.join("slot-001")).expect("made");
+    for file in ["raft.redb", "state.redb"] {
+        let copy = copies.join("slot-001").join(file);
+        fs::copy(slots.join(stopped).join(file), copy).expect("copied");
+    }
+    cluster.start_slaves(1);
+    let before = cluster.all_vote(2).await;
+
+    let log = cluster.folder().join("copy.txt");
+    let mut copy = cluster
+        .command("slave")
+        .env("TINYSNS_DATA_DIR", &copies)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).expect("a file"))
+        .spawn()
+        .expect("the program starts");
+    let deadline = Instant::now() + DEADLINE;
+    let told = |what: &str| fs::read_to_string(&log).expect("readable").contains(what);
+    while !(told("another master with this slot's identity") && told("remove the copy")) {
+        assert!(Instant::now() < deadline, "{}", fs::read_to_string(&log).expect("readable"));
+        sleep(LOOK_EVERY).await;
+    }
+    let after = cluster.all_vote(2).await;
+    for (now, then) in after.masters.iter().zip(&before.masters) {
+        assert_eq!((&now.address, now.pid), (&then.address, then.pid));
+    }
+    cluster.client("late").await;
+    // Its master ends with it.
+    copy.kill().expect("ours");
+    copy.wait().expect("ours");
+}
