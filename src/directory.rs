@@ -26,6 +26,8 @@ pub struct Location {
     pub term: u64,
     /// Client addresses, host:port, of every living master.
     pub masters: Vec<String>,
+    /// Who is missing and what to do, where there are too few for an available server.
+    pub waiting: String,
 }
 
 /// The available server.
@@ -57,6 +59,7 @@ impl Location {
             term: self.term,
             name: name.to_owned(),
             masters: self.masters.clone(),
+            waiting: self.waiting.clone(),
         }
     }
 

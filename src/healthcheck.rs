@@ -9,7 +9,12 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::{host::net, serving::WITNESS_HEALTH, settings::HealthcheckSettings};
+use crate::{
+    client,
+    host::net,
+    serving::{QUORUM_HEALTH, WITNESS_HEALTH},
+    settings::HealthcheckSettings,
+};
 
 /// A process that is well answers in milliseconds; container runtimes give a check a few seconds.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -32,6 +37,16 @@ pub async fn run(settings: HealthcheckSettings) -> anyhow::Result<ExitCode> {
             // It is no router.
             Err(status) if status.code() == Code::NotFound && service == WITNESS_HEALTH => {}
             Err(status) => bail!("{address} could not be asked: {}", reason(&status)),
+        }
+    }
+    // A router without enough masters is well: they are to be started after it.
+    let request = HealthCheckRequest { service: QUORUM_HEALTH.to_owned() };
+    if let Ok(Ok(reply)) = tokio::time::timeout(DEADLINE, health.check(request)).await
+        && reply.into_inner().status() == ServingStatus::NotServing
+        && let Ok(cluster) = client::cluster(address).await
+    {
+        for problem in cluster.problems {
+            tracing::warn!("{address}: {problem}");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -15,6 +15,8 @@ pub const NODE_STREAMS: u32 = 1_024;
 pub const CLIENT_MESSAGE_BYTES: usize = 64 << 10;
 /// The name under which a router's health service speaks of its witness.
 pub const WITNESS_HEALTH: &str = "witness";
+/// The name under which it says whether there are enough of those who vote for an available server.
+pub const QUORUM_HEALTH: &str = "quorum";
 /// Streams that are reset before they are served, until the connection is closed as abusive:
 /// hyper's own limit, named so that it is not lifted by accident.
 const PENDING_RESETS: usize = 20;

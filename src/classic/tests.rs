@@ -46,7 +46,7 @@ impl Router {
 fn located(server: &Node, term: u64) -> Location {
     let address = server.address();
     let available = Available { name: "server".to_owned(), address: address.clone() };
-    Location { available: Some(available), term, masters: vec![address] }
+    Location { available: Some(available), term, masters: vec![address], waiting: String::new() }
 }
 
 fn request(argument: &[u8]) -> Request {

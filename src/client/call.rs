@@ -148,8 +148,9 @@ impl Core {
         if let Ok(result) = time::timeout_at(deadline, repeat).await {
             return result;
         }
-        let router = || self.directory.watch().borrow().router_error.clone();
-        let reason = trouble.or_else(router).unwrap_or_else(|| "no server is available".to_owned());
+        let view = self.directory.watch().borrow().clone();
+        let reason = view.waiting.or(trouble).or(view.router_error);
+        let reason = reason.unwrap_or_else(|| "no server is available".to_owned());
         Err(ClientError::Unanswered { patience: self.options.patience, reason })
     }
 

@@ -35,6 +35,8 @@ pub struct View {
     pub masters: Vec<String>,
     /// Why the router cannot be reached.
     pub router_error: Option<String>,
+    /// Who is missing and what to do, where there can be no available server.
+    pub waiting: Option<String>,
 }
 
 /// One answer of a directory.
@@ -44,17 +46,20 @@ pub struct Answer {
     pub server: Option<Server>,
     /// host:port of the masters that live.
     pub masters: Vec<String>,
+    /// Who is missing and what to do; only a router knows.
+    pub waiting: Option<String>,
 }
 
 impl From<v1::Location> for Answer {
     fn from(location: v1::Location) -> Self {
-        let v1::Location { hostname, port, term, name, masters } = location;
+        let v1::Location { hostname, port, term, name, masters, waiting } = location;
+        let waiting = Some(waiting).filter(|waiting| !waiting.is_empty());
         let server = (!hostname.is_empty() && port != 0).then(|| Server {
             name,
             address: join(&hostname, port),
             term,
         });
-        Self { server, masters }
+        Self { server, masters, waiting }
     }
 }
 
@@ -82,8 +87,13 @@ impl View {
             self.masters = answer.masters;
         }
         match answer.server {
-            None => self.certain = false,
+            None => {
+                self.certain = false;
+                // Masters stand in while the router names nobody; they do not contradict it.
+                self.waiting = answer.waiting.or(self.waiting.take());
+            }
             Some(named) => {
+                self.waiting = None;
                 let known = self.server.as_ref().map_or(0, |server| server.term);
                 if self.server.is_none() || named.term >= known {
                     self.server = Some(named);
@@ -104,7 +114,20 @@ mod tests {
     }
 
     fn answer(server: Option<Server>, masters: &[&str]) -> Answer {
-        Answer { server, masters: masters.iter().map(ToString::to_string).collect() }
+        let masters = masters.iter().map(ToString::to_string).collect();
+        Answer { server, masters, waiting: None }
+    }
+
+    #[test]
+    fn who_is_missing_is_known_until_a_server_is_named() {
+        let mut view = View::default();
+        let waiting = Some("waiting for server-2".to_owned());
+        view.learn(Answer { waiting: waiting.clone(), ..answer(None, &[]) });
+        assert_eq!(view.waiting, waiting);
+        view.learn(answer(None, &["h:1"]));
+        assert_eq!(view.waiting, waiting, "a master does not know");
+        view.learn(answer(Some(server(1, 1)), &[]));
+        assert_eq!(view.waiting, None);
     }
 
     #[test]
@@ -140,6 +163,7 @@ mod tests {
     #[test]
     fn reads_locations_from_the_wire() {
         let location = |hostname: &str, port| v1::Location {
+            waiting: String::new(),
             hostname: hostname.into(),
             port,
             term: 3,

@@ -70,7 +70,7 @@ fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) -> Location {
         .filter_map(|(id, _)| server(*id, metrics, peers))
         .map(|info| info.client_address)
         .collect();
-    Location { available, term: metrics.current_term, masters }
+    Location { available, term: metrics.current_term, masters, waiting: String::new() }
 }
 
 #[cfg(test)]

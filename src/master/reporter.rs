@@ -279,6 +279,8 @@ impl Reporter {
                 }
                 Obeyed::Turned
             }
+            // For the router's own witness.
+            directive::Directive::Inherit(_) => Obeyed::Nothing,
         }
     }
 
@@ -356,6 +358,7 @@ impl Reporter {
             voters,
             cluster,
             probe,
+            electorate,
             clock,
             version,
         } = self.node.progress(probe).await;
@@ -369,6 +372,7 @@ impl Reporter {
             voters,
             cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
             probe,
+            electorate: Some(electorate.into()),
             clock_ms: clock,
             format: version.into(),
         }

@@ -26,8 +26,8 @@ use openraft::{
     storage::{LogFlushed, RaftLogStorage},
 };
 use redb::{
-    Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
-    WriteTransaction,
+    Database, Durability, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    TableDefinition, WriteTransaction,
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
@@ -140,6 +140,29 @@ impl LogStore {
             .map_err(redb::Error::Io)?;
         let queue = Arc::new(Mutex::new(queue));
         Ok(Self { database, recent: Arc::default(), queue, durable, identity })
+    }
+
+    /// Makes the log at `path`, which is new, that of the node `id`, which votes in terms after
+    /// `term` only: it may have voted in those before.
+    pub fn inherit(path: &Path, id: NodeId, term: u64) -> Result<(), OpenError> {
+        let failed = |source: redb::Error| OpenError::new(path, source);
+        let database = disk::open(path).map_err(|error| failed(error.into()))?;
+        Self::inherit_in(&database, id, term).map_err(failed)
+    }
+
+    /// The same for an open database.
+    pub fn inherit_in(database: &Database, id: NodeId, term: u64) -> Result<(), redb::Error> {
+        mark::check(database, Kind::LogFile)?;
+        let transaction = database.begin_write()?;
+        assert!(transaction.open_table(LOG)?.is_empty()?, "only a new log may change its node");
+        {
+            // Later than every vote of that term.
+            let vote = Vote::new(term, NodeId::MAX);
+            let mut facts = transaction.open_table(FACTS)?;
+            facts.insert(NODE_ID, envelope::seal(Kind::NodeId, &id).as_slice())?;
+            facts.insert(VOTE, envelope::seal(Kind::Vote, &vote).as_slice())?;
+        }
+        Ok(transaction.commit()?)
     }
 
     /// This node's id.

@@ -17,6 +17,7 @@ pub mod candidacy;
 pub mod clocks;
 pub mod condition;
 pub mod durability;
+pub mod electorate;
 pub mod introductions;
 pub mod link;
 pub mod log_store;

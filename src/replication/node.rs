@@ -18,6 +18,7 @@ use super::{
     clocks::Clock,
     condition,
     durability::Stall,
+    electorate::Electorate,
     log_store::{LogStore, OpenError},
     peers::Peers,
     state_store::{FILE, Observer, StateReader, StateStore},
@@ -92,6 +93,8 @@ pub struct Progress {
     pub cluster: Option<ClusterId>,
     /// The newest probe it has seen.
     pub probe: u64,
+    /// Everyone who votes, by the membership it knows.
+    pub electorate: Electorate,
     /// What its clock says; 0 where it does not say.
     pub clock: UnixMillis,
     /// In which version of the format the cluster writes, by the log that it has applied.
@@ -374,6 +377,7 @@ impl Node {
             voters,
             cluster: self.cluster(),
             probe,
+            electorate: Electorate::of(&metrics.membership_config),
             clock: clock::now(),
             version: *self.inner.format.version.borrow(),
         }

@@ -23,7 +23,7 @@ use crate::{
         node::{Node, Progress},
     },
     wire::{
-        internal::{Directive, Found, Member, Probe, Roster, Stand, Turned, directive},
+        internal::{Directive, Found, Inherit, Member, Probe, Roster, Stand, Turned, directive},
         v1::{ClusterStatus, MasterState, MasterStatus, RouterStatus},
     },
 };
@@ -225,6 +225,11 @@ impl Hub {
                     tracing::info!(?voter, "directing an election");
                     self.tell_voter(*voter, directive::Directive::Stand(Stand {}));
                 }
+                Effect::Inherit(node, term) => {
+                    tracing::info!(node, "the new witness takes the place of the lost one");
+                    let inherit = Inherit { node_id: *node, term: *term };
+                    self.tell_voter(Voter::Witness, directive::Directive::Inherit(inherit));
+                }
                 Effect::Turn(session, reason) => {
                     if self.turned.as_ref() != Some(reason) {
                         // It comes again and again, until somebody does something.
@@ -317,6 +322,7 @@ impl Hub {
                 address: master.hello.client_address.clone(),
             }),
             term: self.newest_term(),
+            waiting: self.registry.waiting().unwrap_or_default().to_owned(),
             masters: self
                 .registry
                 .masters()

@@ -3,6 +3,8 @@
 //!
 //! - [`registry`], with [`election`] and [`electorate`]: what the router decides (pure)
 //! - [`rivals`]: what becomes of two masters with one identity (pure)
+//! - [`waiting`]: who is missing where there can be no leader, and whose place a new witness takes
+//!   (pure)
 //! - [`hub`]: the one task that owns the registry
 //! - [`witness`]: the registry's neighbour, which votes; started anew when it breaks
 //! - [`registry_service`]: the masters' streams
@@ -20,11 +22,13 @@ mod registry_tests;
 pub mod rivals;
 #[cfg(test)]
 mod rivals_tests;
+pub mod waiting;
 pub mod witness;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, interceptor::InterceptedService};
+use tonic_health::{ServingStatus, server::HealthReporter};
 
 use self::{
     hub::Hub,
@@ -34,11 +38,11 @@ use self::{
 use crate::{
     classic,
     credentials::Guard,
-    directory::DirectoryServer,
+    directory::{DirectoryServer, Location},
     host::{disk, net},
     reflection,
     replication::{link::MESSAGE_BYTES, peer_service::PeerServer},
-    serving::{self, NODE_STREAMS},
+    serving::{self, NODE_STREAMS, QUORUM_HEALTH},
     settings::RouterSettings,
     wire::{
         internal::{
@@ -56,6 +60,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     disk::prepare("router_data_dir", directory, "raft.redb")?;
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<DirectoryServiceServer<DirectoryServer<hub::Handle>>>().await;
+    let waiting_health = health_reporter.clone();
     let opener = InDirectory {
         directory: directory.clone(),
         secret: settings.secret.clone(),
@@ -73,6 +78,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     tracing::info!(port = clients.port(), witness_port = peers.port(), "router is up");
     let (directives, obeyed) = mpsc::channel(hub::DIRECTIVES_WAITING);
     let (hub, handle) = Hub::new(witness.clone(), directives, settings.down_after, place);
+    tokio::spawn(tell_health(handle.location(), waiting_health));
     let supervised = tokio::spawn(supervisor.run(handle.clone(), obeyed));
 
     let guard = Guard(settings.secret.clone());
@@ -104,4 +110,16 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
         node.stop().await;
     }
     outcome
+}
+
+/// Says by the health service whether there are enough of the cluster's voters.
+async fn tell_health(mut location: watch::Receiver<Location>, health: HealthReporter) {
+    loop {
+        let waits = !location.borrow_and_update().waiting.is_empty();
+        let status = if waits { ServingStatus::NotServing } else { ServingStatus::Serving };
+        health.set_service_status(QUORUM_HEALTH, status).await;
+        if location.changed().await.is_err() {
+            return;
+        }
+    }
 }

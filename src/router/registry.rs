@@ -4,7 +4,10 @@
 //! leads the consensus; when it is lost, or is about to leave, an election is
 //! [directed](super::election) at the most caught-up of the others.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -12,11 +15,12 @@ use super::{
     election::{Candidate, Election, Order, Voter},
     electorate::{Electorate, Missing},
     rivals::{Rivals, Verdict},
+    waiting,
 };
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{Speaks, Version},
-    replication::{clocks, node::Progress},
+    replication::{clocks, electorate::Electorate as KnownVoters, node::Progress},
 };
 
 /// Fresh masters are given this long to be joined by others that know of a cluster, before the
@@ -27,6 +31,9 @@ const SETTLE: Duration = Duration::from_secs(1);
 const LEADERLESS: Duration = Duration::from_millis(300);
 /// A master that is down for this long is no longer shown.
 const SHOWN_FOR: Duration = Duration::from_mins(10);
+
+/// Masters of other clusters that are remembered, to be named in the status.
+const STRANGERS: usize = 8;
 
 /// One stream from a master.
 pub type SessionId = u64;
@@ -88,6 +95,8 @@ pub enum Effect {
     Probe(Voter, u64),
     /// Tell it to stand for election.
     Stand(Voter),
+    /// Tell the witness to take the place of the lost one, which may have voted in terms up to this.
+    Inherit(NodeId, u64),
     /// Turn the master away, with a reason for people.
     Turn(SessionId, String),
     /// Close a stream that another one of the same master replaced.
@@ -173,11 +182,22 @@ pub struct Registry {
     available: Option<NodeId>,
     /// Who votes, by the last leader's word.
     voters: Vec<NodeId>,
+    /// Who votes, by the longest log.
     electorate: Electorate,
+    /// The newest membership that any master knows.
+    known_voters: KnownVoters,
+    /// What is said of those who are missing, and since when something is.
+    waiting: Option<(Instant, String)>,
+    /// Whether that has lasted long enough to be said.
+    is_waiting: bool,
+    /// The witness that was last told to take a lost one's place.
+    inherited: Option<NodeId>,
     election: Election,
     leaderless_since: Option<Instant>,
     newcomer_at: Instant,
     ticked: Instant,
+    /// The last masters of other clusters that were turned away.
+    strangers: BTreeMap<String, ClusterId>,
 }
 
 impl Registry {
@@ -201,10 +221,15 @@ impl Registry {
             available: None,
             voters: Vec::new(),
             electorate: Electorate::default(),
+            known_voters: KnownVoters::default(),
+            waiting: None,
+            is_waiting: false,
+            inherited: None,
             election: Election::default(),
             leaderless_since: None,
             newcomer_at: now,
             ticked: now,
+            strangers: BTreeMap::new(),
         }
     }
 
@@ -228,6 +253,12 @@ impl Registry {
         self.witness.as_ref().map(|witness| (witness.node, witness.broken.is_none()))
     }
 
+    /// Who is missing and what to do, where too few are here for a leader.
+    pub fn waiting(&self) -> Option<&str> {
+        let (_, missing) = self.waiting.as_ref().filter(|_| self.is_waiting)?;
+        Some(missing)
+    }
+
     /// What is wrong and does not heal by itself, with the way out: for people.
     pub fn problems(&self) -> Vec<String> {
         let broken = self.witness.as_ref().and_then(|witness| witness.broken.as_ref());
@@ -245,7 +276,12 @@ impl Registry {
             let names = names.join(", ");
             format!("no quorum: {count} of these must come back, with its data: {names}")
         });
-        missing.into_iter().chain(witness).chain(self.wrong_clocks()).collect()
+        // Once it has lasted, it is said in more words.
+        let waiting = self.waiting().map(str::to_owned).or(missing);
+        let strangers = self.cluster.into_iter().flat_map(|own| {
+            self.strangers.iter().map(move |(name, other)| other_cluster(name, own, *other))
+        });
+        waiting.into_iter().chain(witness).chain(strangers).chain(self.wrong_clocks()).collect()
     }
 
     /// Who has to come back before any master can serve, where none can.
@@ -325,6 +361,8 @@ impl Registry {
         self.make_room(now, wall, &mut effects);
         self.found(now, &mut effects);
         self.choose(now, &mut effects);
+        self.inherit(now, &mut effects);
+        self.miss(now, &mut effects);
         self.show(wall, &mut effects);
         effects
     }
@@ -344,6 +382,10 @@ impl Registry {
         match (self.cluster, hello.cluster) {
             (Some(own), Some(other)) if own != other => {
                 effects.push(turn(session, &hello.name, own, other));
+                self.strangers.insert(hello.name, other);
+                if self.strangers.len() > STRANGERS {
+                    self.strangers.pop_first();
+                }
                 return;
             }
             (None, Some(cluster)) => self.adopt(cluster, effects),
@@ -385,6 +427,7 @@ impl Registry {
         if let Some(Master { session: Some(replaced), .. }) = self.masters.get(&hello.node) {
             effects.push(Effect::Close(*replaced));
         }
+        self.strangers.remove(&hello.name);
         self.newcomer_at = now;
         self.election.encourage(now);
         let master = Master {
@@ -426,7 +469,15 @@ impl Registry {
                 self.masters.remove(&node);
                 return;
             }
-            _ => master.progress = progress,
+            _ => {
+                if progress.electorate.index >= self.known_voters.index {
+                    self.known_voters.clone_from(&progress.electorate);
+                }
+                // Looked up again, for the borrow ended.
+                if let Some(master) = self.of_session(session) {
+                    master.progress = progress;
+                }
+            }
         }
         self.electorate.hear(&self.masters[&node].progress);
         if votes {
@@ -568,6 +619,49 @@ impl Registry {
         }
     }
 
+    /// Lets a new witness take the place of a lost one, where that is all that is missing.
+    fn inherit(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(Witness { node, progress, broken: None }) = &self.witness else { return };
+        let is_new = progress.last_log == (0, 0) && progress.electorate.index == 0;
+        let lasts = self.leaderless_since.is_some_and(|since| now - since >= LEADERLESS);
+        if !is_new || !lasts || self.inherited == Some(*node) {
+            return;
+        }
+        let living = || self.masters.iter().filter(|(_, master)| master.lives());
+        let reports: Vec<(NodeId, &KnownVoters)> =
+            living().map(|(node, master)| (*node, &master.progress.electorate)).collect();
+        if let Some(lost) = waiting::inherits(*node, &reports) {
+            let term = living().map(|(_, master)| master.progress.term).max().unwrap_or(0);
+            self.inherited = Some(*node);
+            effects.push(Effect::Inherit(lost, term));
+        }
+    }
+
+    /// Says who is missing, once it has lasted: a restart of everything brings them one by one.
+    fn miss(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let masters = self.masters.iter().filter(|(_, master)| master.lives());
+        let witness = self.witness.iter().filter(|witness| witness.broken.is_none());
+        let here: BTreeSet<NodeId> =
+            masters.map(|(node, _)| *node).chain(witness.map(|witness| witness.node)).collect();
+        let missing = match self.available {
+            Some(_) => None,
+            None => waiting::waiting_for(&self.known_voters, &here),
+        };
+        let before = self.waiting().map(str::to_owned);
+        let since = self.waiting.take().map_or(now, |(since, _)| since);
+        self.waiting = missing.map(|missing| (since, missing));
+        self.is_waiting = self.waiting.is_some() && now - since >= SETTLE;
+        let after = self.waiting();
+        if before.as_deref() != after {
+            if let Some(missing) = after {
+                tracing::warn!("{missing}");
+            } else {
+                tracing::info!("a quorum is here again");
+            }
+            effects.push(Effect::Publish);
+        }
+    }
+
     fn witness_as_candidate(&self) -> Option<Candidate> {
         let Witness { node, progress, broken } = self.witness.as_ref()?;
         let eligible = broken.is_none() && progress.voter && !progress.leading;
@@ -630,8 +724,13 @@ fn too_old(hello: &Hello, version: Version) -> Option<String> {
 }
 
 fn turn(session: SessionId, name: &str, own: ClusterId, other: ClusterId) -> Effect {
-    let reason = format!(
-        "{name} belongs to cluster {other}, this router to cluster {own}: give each cluster a router and data directories of its own"
-    );
-    Effect::Turn(session, reason)
+    Effect::Turn(session, other_cluster(name, own, other))
+}
+
+/// What is said of a master of another cluster. It may be an older one of this very network: a new
+/// master that came first to a router without its disk made the younger.
+fn other_cluster(name: &str, own: ClusterId, other: ClusterId) -> String {
+    format!(
+        "{name} belongs to cluster {other}, this router to cluster {own}: give each cluster a router and data directories of its own; or, if {own} was founded by mistake when the router had lost its disk, stop all, remove the router's data directory and the slots of the masters of {own}, and start the others first"
+    )
 }

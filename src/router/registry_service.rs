@@ -59,6 +59,7 @@ fn progress(wire: Progress) -> node::Progress {
         voters: wire.voters,
         cluster: wire.cluster_id.parse().ok(),
         probe: wire.probe,
+        electorate: wire.electorate.map(Into::into).unwrap_or_default(),
         clock: wire.clock_ms,
         version: u8::try_from(wire.format).map_or(Version::FIRST, Version::new),
     }

@@ -2,7 +2,10 @@
 //!
 //! Time is a number that the stories move; a master here reports when the story says so.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 use tokio::time::Instant;
@@ -14,7 +17,10 @@ use super::{
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{Speaks, Version},
-    replication::node::Progress,
+    replication::{
+        electorate::{Electorate, VoterName},
+        node::Progress,
+    },
 };
 
 const DOWN_AFTER: Duration = Duration::from_secs(1);
@@ -898,4 +904,85 @@ fn a_master_that_came_back_to_voters_without_it_is_not_shown_as_one() {
     assert_eq!(story.registry.masters()[&3].state, State::CatchingUp);
     let told = "no quorum: 2 of these must come back, with its data: server-1, server-2";
     assert_eq!(story.registry.problems(), [told]);
+}
+
+/// Who votes, as masters report it: masters 1 to 3 and the witness `witness`.
+fn electorate(witness: NodeId) -> Electorate {
+    let voter =
+        |node: NodeId| VoterName { node, name: format!("server-{node}"), witness: node == witness };
+    Electorate {
+        index: 5,
+        parts: vec![BTreeSet::from([1, 2, 3, witness])],
+        names: [1, 2, 3, witness].map(voter).into(),
+    }
+}
+
+/// A router without a memory; of three masters and its witness `witness`, `here` report.
+fn after_a_restart(witness: NodeId, here: &[NodeId]) -> Story {
+    let mut story = Story::new(Some(OWN));
+    for node in here {
+        story.hello(*node, Some(OWN));
+        story.change(*node, |progress| {
+            progress.term = 7;
+            progress.electorate = electorate(witness);
+        });
+    }
+    story.change_witness(|progress| progress.cluster = Some(OWN));
+    story
+}
+
+#[test]
+fn who_is_missing_is_said_once_it_lasts_and_until_a_quorum_is_here() {
+    let mut story = after_a_restart(WITNESS, &[2]);
+    assert_eq!(story.registry.problems(), Vec::<String>::new(), "the others may be on their way");
+    story.pass(ms(1_200));
+    story.report(2);
+    let said = "waiting for server-1 and server-3: 2 of 4 voters are here, 3 are needed";
+    let waiting = story.registry.waiting().expect("it lasts");
+    assert!(waiting.starts_with(said), "{waiting}");
+    assert_eq!(story.registry.problems(), [waiting]);
+    story.hello(3, Some(OWN));
+    assert_eq!(story.registry.waiting(), None);
+}
+
+#[test]
+fn a_new_witness_takes_the_lost_ones_place_once_and_only_where_there_is_no_leader() {
+    let inherits = |story: &Story| {
+        story.effects.iter().filter(|effect| **effect == Effect::Inherit(99, 7)).count()
+    };
+    let mut story = after_a_restart(99, &[2, 3]);
+    assert_eq!(inherits(&story), 0, "they may elect a leader by themselves");
+    for _ in 0..3 {
+        story.pass(ms(400));
+        story.report(2);
+        story.report(3);
+    }
+    assert_eq!(inherits(&story), 1);
+
+    let mut story = after_a_restart(99, &[2]);
+    story.pass(ms(400));
+    story.report(2);
+    assert_eq!(inherits(&story), 0, "one of three is no majority");
+
+    let mut story = after_a_restart(99, &[2, 3]);
+    story.lead(2, 8);
+    story.pass(ms(400));
+    story.report(3);
+    assert_eq!(inherits(&story), 0, "the leader replaces the witness");
+
+    let mut story = after_a_restart(99, &[2, 3]);
+    story.change_witness(|progress| progress.last_log = (1, 1));
+    story.pass(ms(400));
+    story.report(2);
+    assert_eq!(inherits(&story), 0, "it is not new");
+}
+
+#[test]
+fn a_master_of_another_cluster_is_named_with_the_way_out() {
+    let mut story = Story::settled(1);
+    story.hello(3, Some(OTHER));
+    let said = story.registry.problems().concat();
+    assert!(said.contains("server-3 belongs to cluster") && said.contains("remove"), "{said}");
+    story.hello(3, Some(OWN));
+    assert_eq!(story.registry.problems(), Vec::<String>::new());
 }

@@ -17,10 +17,13 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::hub::Handle;
 use crate::{
-    replication::node::{Node, StartError},
+    replication::{
+        log_store::LogStore,
+        node::{LOG_FILE, Node, StartError},
+    },
     serving::WITNESS_HEALTH,
     settings::{ConsensusSettings, Secret},
-    wire::internal::{Directive, directive},
+    wire::internal::{Directive, Inherit, directive},
 };
 
 /// First and longest wait between attempts to open the log again.
@@ -30,6 +33,9 @@ const REOPEN: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 pub trait Open: Send + Sync + 'static {
     /// Starts one over the log that the last one kept.
     fn open(&self) -> impl Future<Output = Result<Node, StartError>> + Send;
+
+    /// Makes the log, which is new and not in use, that of the lost witness.
+    fn inherit(&self, lost: &Inherit) -> Result<(), StartError>;
 }
 
 /// Opens the witness of a router's data directory.
@@ -45,6 +51,11 @@ pub struct InDirectory {
 impl Open for InDirectory {
     async fn open(&self) -> Result<Node, StartError> {
         Node::start_witness(&self.directory, &self.secret, self.timing).await
+    }
+
+    fn inherit(&self, lost: &Inherit) -> Result<(), StartError> {
+        let path = self.directory.join(LOG_FILE);
+        Ok(LogStore::inherit(&path, lost.node_id, lost.term)?)
     }
 }
 
@@ -72,18 +83,23 @@ impl<O: Open> Supervisor<O> {
         loop {
             let node = self.current.borrow().clone();
             let Some(node) = node else { return };
-            let reason = tokio::select! {
+            let heir = tokio::select! {
                 biased;
-                reason = node.broken() => reason,
-                () = report(&node, &hub, &mut directives) => return,
+                reason = node.broken() => {
+                    tracing::error!(reason, "the witness is broken; the router goes on without it");
+                    self.health.set_service_status(WITNESS_HEALTH, ServingStatus::NotServing).await;
+                    hub.witness_broken(reason).await;
+                    None
+                }
+                ended = report(&node, &hub, &mut directives) => match ended {
+                    Ended::Stopping => return,
+                    Ended::Inherits(lost) => Some(lost),
+                },
             };
-            tracing::error!(reason, "the witness is broken; the router goes on without it");
             self.current.send_replace(None);
-            self.health.set_service_status(WITNESS_HEALTH, ServingStatus::NotServing).await;
-            hub.witness_broken(reason).await;
             node.stop().await;
             drop(node);
-            let node = self.reopen().await;
+            let node = self.reopen(heir).await;
             // Orders to the one that broke.
             while directives.try_recv().is_ok() {}
             tracing::info!(node = node.id(), "the witness is back");
@@ -92,7 +108,7 @@ impl<O: Open> Supervisor<O> {
         }
     }
 
-    async fn reopen(&self) -> Node {
+    async fn reopen(&self, mut heir: Option<Inherit>) -> Node {
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(REOPEN.0)
             .with_max_delay(REOPEN.1)
@@ -101,6 +117,13 @@ impl<O: Open> Supervisor<O> {
         loop {
             // The first attempt waits too: the last holders of the old log are letting go of it.
             sleep(waits.next().unwrap_or(REOPEN.1)).await;
+            if let Some(lost) = &heir {
+                if let Err(error) = self.opener.inherit(lost) {
+                    tracing::debug!(%error, "the witness cannot take its place yet");
+                    continue;
+                }
+                heir = None;
+            }
             match self.opener.open().await {
                 Ok(node) => return node,
                 Err(error) => tracing::debug!(%error, "the witness cannot be started yet"),
@@ -109,8 +132,16 @@ impl<O: Open> Supervisor<O> {
     }
 }
 
-/// Reports and obeys; returns when the router stops.
-async fn report(node: &Node, hub: &Handle, directives: &mut mpsc::Receiver<Directive>) {
+/// Why a witness reports no more.
+enum Ended {
+    /// The router stops.
+    Stopping,
+    /// It goes on in the place of a lost one.
+    Inherits(Inherit),
+}
+
+/// Reports and obeys.
+async fn report(node: &Node, hub: &Handle, directives: &mut mpsc::Receiver<Directive>) -> Ended {
     let mut server = node.raft().server_metrics();
     let mut data = node.raft().data_metrics();
     let mut probe = 0;
@@ -129,11 +160,12 @@ async fn report(node: &Node, hub: &Handle, directives: &mut mpsc::Receiver<Direc
                             tracing::info!("the witness stands for election");
                             node.stand().await;
                         }
+                        Some(directive::Directive::Inherit(lost)) => return Ended::Inherits(lost),
                         _ => {}
                     }
                     true
                 }
-                None => return,
+                None => return Ended::Stopping,
             },
         };
         if !goes_on {
@@ -155,6 +187,7 @@ mod tests {
     use super::*;
     use crate::{
         directory::ClusterView as _,
+        replication::addresses::Source,
         replication::tests::{
             cluster::{
                 CLUSTER, DEADLINE, Member, cluster_with, only_the_witness_knows, start_witness_over,
@@ -245,6 +278,11 @@ mod tests {
                 FullDisk::open(self).map_err(|error| StartError::Consensus(error.to_string()));
             start_witness_over(log?).await
         }
+
+        fn inherit(&self, lost: &Inherit) -> Result<(), StartError> {
+            FullDisk::inherit(self, lost.node_id, lost.term)
+                .map_err(|error| StartError::Consensus(error.to_string()))
+        }
     }
 
     #[tokio::test]
@@ -299,5 +337,49 @@ mod tests {
         available(&handle, "server-2").await;
         masters[1].reads().confirm().await.expect("it leads");
         assert!(serves().await);
+    }
+
+    #[tokio::test]
+    async fn masters_that_lost_the_witness_and_one_of_three_elect_a_leader_with_a_new_witness() {
+        let lost = Member::witness().await;
+        let id = lost.id();
+        let first = Member::master("server-1").await;
+        let (masters, lost) = cluster_with(first, 3, lost).await;
+        masters[0].writes().submit(account("ann")).await.expect("written");
+        masters[1].level_with(&masters[0]).await;
+        masters[2].level_with(&masters[0]).await;
+        // The router's disk is lost together with that of the first master.
+        lost.kill().await;
+        masters[0].kill().await;
+
+        let (health, _service) = tonic_health::server::health_reporter();
+        let (supervisor, current) =
+            Supervisor::start(FullDisk::new(), health).await.expect("started");
+        let (handle, obeyed) = hub(&current);
+        let witness = Member::supervised_witness(current.clone()).await;
+        let info = witness.info.clone();
+        drop(witness);
+        tokio::spawn(supervisor.run(handle.clone(), obeyed));
+        for master in &masters[1..] {
+            for other in &masters[1..] {
+                master.node.peers().learn(other.id(), other.info.clone(), Source::Router);
+            }
+            master.node.peers().learn(id, info.clone(), Source::Router);
+            let session = handle.open(hello(master)).await.expect("the hub runs");
+            tokio::spawn(report_for(master.node.clone(), handle.clone(), session));
+        }
+
+        let mut location = handle.location();
+        let serves = location.wait_for(|now| now.available.is_some());
+        let serves = timeout(DEADLINE, serves).await.expect("in time").expect("the hub runs");
+        let leader = serves.available.as_ref().map(|server| server.name.clone());
+        drop(serves);
+        let leader = masters[1..].iter().find(|master| Some(&master.info.name) == leader.as_ref());
+        let leader = leader.expect("one of the two");
+        leader.reads().confirm().await.expect("it leads");
+        let found = view(leader.state()).account_by_name(&name("ann")).expect("readable");
+        assert!(found.is_some(), "what was acknowledged is there");
+        let node = current.borrow().clone().expect("it works");
+        assert_eq!(node.id(), id, "in the place of the lost one");
     }
 }

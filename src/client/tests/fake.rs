@@ -195,6 +195,7 @@ impl Node {
 
     pub fn name_available(&self, available: &Node, term: u64, masters: &[&Node]) {
         self.location.send_replace(v1::Location {
+            waiting: String::new(),
             hostname: "127.0.0.1".to_owned(),
             port: available.port.into(),
             term,

@@ -10,7 +10,7 @@ use std::{
 
 use redb::{Database, StorageBackend, backends::InMemoryBackend};
 
-use crate::replication::log_store::LogStore;
+use crate::{domain::NodeId, replication::log_store::LogStore};
 
 /// Handle on the disk; clones share it.
 #[derive(Clone, Debug)]
@@ -28,6 +28,11 @@ impl FullDisk {
     /// Opens the log on this disk, making it where there is none.
     pub fn open(&self) -> Result<LogStore, redb::Error> {
         LogStore::over(Database::builder().create_with_backend(self.clone())?)
+    }
+
+    /// Makes the log, which is new, that of another node.
+    pub fn inherit(&self, id: NodeId, term: u64) -> Result<(), redb::Error> {
+        LogStore::inherit_in(&Database::builder().create_with_backend(self.clone())?, id, term)
     }
 
     /// Whether it is full from now on.

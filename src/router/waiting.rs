@@ -1,0 +1,166 @@
+//! Why there is no available server, where too few of those who vote are here; and whether a new
+//! witness may take the place of a lost one. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    domain::NodeId,
+    replication::electorate::{Electorate, VoterName},
+};
+
+/// Who is missing and what to do, where those who are `here` are no quorum of `electorate`.
+pub fn waiting_for(electorate: &Electorate, here: &BTreeSet<NodeId>) -> Option<String> {
+    let lacking = electorate.parts.iter().find(|part| {
+        let present = part.iter().filter(|voter| here.contains(voter)).count();
+        present < quorum(part.len())
+    })?;
+    let missing: Vec<&VoterName> = electorate
+        .names
+        .iter()
+        .filter(|voter| lacking.contains(&voter.node) && !here.contains(&voter.node))
+        .collect();
+    let masters: Vec<&str> =
+        missing.iter().filter(|voter| !voter.witness).map(|voter| voter.name.as_str()).collect();
+    let mut names = masters.clone();
+    if missing.iter().any(|voter| voter.witness) {
+        names.push("the router's witness");
+    }
+    let way_out = if masters.is_empty() {
+        "see the router's log for what is the matter with it".to_owned()
+    } else {
+        format!("start {} again on the data that it had", in_words(&masters))
+    };
+    Some(format!(
+        "waiting for {}: {} of {} voters are here, {} are needed; {way_out}",
+        in_words(&names),
+        lacking.len() - missing.len(),
+        lacking.len(),
+        quorum(lacking.len()),
+    ))
+}
+
+/// Whose place the router's new witness, `own`, may take: that of the witness whose disk was lost.
+/// `reports` are what the living masters know of who votes, each with its node.
+///
+/// It may where the voters are even in number, no change of theirs is under way, and a majority of the
+/// masters among them are here and say the same. Every quorum of an even number of voters of which
+/// one is the witness has a majority of the masters in it, whatever the witness remembers: so nothing
+/// depends on what the lost one knew. With an odd number the masters elect a leader without it.
+pub fn inherits(own: NodeId, reports: &[(NodeId, &Electorate)]) -> Option<NodeId> {
+    let (_, newest) = reports.iter().max_by_key(|(_, electorate)| electorate.index)?;
+    let [voters] = newest.parts.as_slice() else { return None };
+    let witnesses: Vec<NodeId> =
+        newest.names.iter().filter(|voter| voter.witness).map(|voter| voter.node).collect();
+    let [lost] = witnesses.as_slice() else { return None };
+    let agree = |(node, electorate): &&(NodeId, &Electorate)| {
+        voters.contains(node) && node != lost && electorate.parts == newest.parts
+    };
+    let masters = voters.len() - 1;
+    let agreeing = reports.iter().filter(agree).count();
+    let may = voters.contains(lost) && voters.len() % 2 == 0 && agreeing >= quorum(masters);
+    (may && *lost != own && !voters.contains(&own)).then_some(*lost)
+}
+
+fn quorum(voters: usize) -> usize {
+    voters / 2 + 1
+}
+
+fn in_words(names: &[&str]) -> String {
+    match names {
+        [] => "nobody".to_owned(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WITNESS: NodeId = 9;
+    const NEW_WITNESS: NodeId = 10;
+
+    /// Nodes 1, 2, … are server-1, server-2, …
+    fn electorate(parts: &[&[NodeId]]) -> Electorate {
+        let names: BTreeSet<NodeId> = parts.concat().into_iter().collect();
+        Electorate {
+            index: 5,
+            parts: parts.iter().map(|part| part.iter().copied().collect()).collect(),
+            names: names
+                .into_iter()
+                .map(|node| VoterName {
+                    node,
+                    name: format!("server-{node}"),
+                    witness: node == WITNESS,
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn says_who_is_missing_how_many_are_needed_and_what_to_do() {
+        type Case = (&'static [&'static [NodeId]], &'static [NodeId], Option<&'static str>);
+        let table: [Case; 7] = [
+            (&[&[1, 2, 3]], &[1, 2], None),
+            (&[&[1, 2, WITNESS]], &[2, WITNESS], None),
+            (
+                &[&[1, 2, 3, WITNESS]],
+                &[2, WITNESS],
+                Some(
+                    "waiting for server-1 and server-3: 2 of 4 voters are here, 3 are needed; start server-1 and server-3 again on the data that it had",
+                ),
+            ),
+            (
+                &[&[1, 2, WITNESS]],
+                &[2],
+                Some(
+                    "waiting for server-1 and the router's witness: 1 of 3 voters are here, 2 are needed; start server-1 again on the data that it had",
+                ),
+            ),
+            (
+                &[&[1, WITNESS]],
+                &[1],
+                Some(
+                    "waiting for the router's witness: 1 of 2 voters are here, 2 are needed; see the router's log for what is the matter with it",
+                ),
+            ),
+            (
+                &[&[1, 2, 3], &[1]],
+                &[2, 3],
+                Some(
+                    "waiting for server-1: 0 of 1 voters are here, 1 are needed; start server-1 again on the data that it had",
+                ),
+            ),
+            (&[], &[1, 2], None),
+        ];
+        for (parts, here, expected) in table {
+            let said = waiting_for(&electorate(parts), &here.iter().copied().collect());
+            assert_eq!(said.as_deref(), expected, "{parts:?} {here:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_witness_inherits_only_where_nothing_depends_on_what_the_lost_one_knew() {
+        const FOUR: &[&[NodeId]] = &[&[1, 2, 3, WITNESS]];
+        const JOINT: &[&[NodeId]] = &[&[1, 2, 3, WITNESS], &[1, 2, WITNESS]];
+        type Case = (&'static str, &'static [(NodeId, &'static [&'static [NodeId]])], bool);
+        let table: [Case; 8] = [
+            ("a majority of the masters", &[(2, FOUR), (3, FOUR)], true),
+            ("all of them", &[(1, FOUR), (2, FOUR), (3, FOUR)], true),
+            ("one of three", &[(2, FOUR)], false),
+            ("one that has no vote does not count", &[(2, FOUR), (4, FOUR)], false),
+            ("a change is under way", &[(2, JOINT), (3, JOINT)], false),
+            ("they do not agree", &[(2, FOUR), (3, JOINT)], false),
+            ("odd", &[(1, &[&[1, 2, WITNESS]]), (2, &[&[1, 2, WITNESS]])], false),
+            ("it has no vote", &[(1, &[&[1, 2]]), (2, &[&[1, 2]])], false),
+        ];
+        for (case, reports, may) in table {
+            let electorates: Vec<(NodeId, Electorate)> =
+                reports.iter().map(|(node, parts)| (*node, electorate(parts))).collect();
+            let reports: Vec<(NodeId, &Electorate)> =
+                electorates.iter().map(|(node, electorate)| (*node, electorate)).collect();
+            assert_eq!(inherits(NEW_WITNESS, &reports), may.then_some(WITNESS), "{case}");
+            assert_eq!(inherits(WITNESS, &reports), None, "{case}: it is that one");
+        }
+    }
+}
