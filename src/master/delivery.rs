@@ -109,6 +109,7 @@ impl Delivery {
     /// Closes every stream whenever this master ceases to lead, for as long as it runs.
     pub async fn close_on_demotion(self, node: Node, cancelled: CancellationToken) {
         let mut metrics = node.raft().server_metrics();
+        let mut cut_off = node.peers().cut_off();
         loop {
             if !node.leads() {
                 self.close_all();
@@ -116,6 +117,7 @@ impl Delivery {
             tokio::select! {
                 () = cancelled.cancelled() => return,
                 changed = metrics.changed() => if changed.is_err() { return },
+                changed = cut_off.changed() => if changed.is_err() { return },
             }
         }
     }

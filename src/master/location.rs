@@ -19,10 +19,11 @@ pub fn start(node: &Node) -> watch::Receiver<Location> {
     let mut changes = node.raft().server_metrics();
     let peers = node.peers().clone();
     let mut addresses = peers.changes();
+    let mut cut_off = peers.cut_off();
     tokio::spawn(async move {
         loop {
             addresses.borrow_and_update();
-            let now = locate(&metrics.borrow_and_update(), &peers);
+            let now = locate(&metrics.borrow_and_update(), *cut_off.borrow_and_update(), &peers);
             location.send_if_modified(|published| {
                 let changed = *published != now;
                 *published = now;
@@ -31,6 +32,7 @@ pub fn start(node: &Node) -> watch::Receiver<Location> {
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },
                 changed = addresses.changed() => if changed.is_err() { return },
+                changed = cut_off.changed() => if changed.is_err() { return },
                 () = location.closed() => return,
             }
         }
@@ -58,8 +60,9 @@ fn server(id: NodeId, metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) ->
     peers.newest(id, noted, None).filter(|info| !info.witness)
 }
 
-fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) -> Location {
-    let leads = metrics.state == ServerState::Leader;
+/// `cut_off` says that no quorum answers this node, should it be the leader.
+fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, cut_off: bool, peers: &Peers) -> Location {
+    let leads = metrics.state == ServerState::Leader && !cut_off;
     let leader = metrics.current_leader.filter(|id| leads || *id != metrics.id);
     let available = leader
         .and_then(|id| server(id, metrics, peers))
@@ -115,19 +118,20 @@ mod tests {
         Peers::new(log, &Secret::new("a secret of the tests"))
     }
 
-    fn seen(leader: NodeId, state: ServerState) -> Option<String> {
+    fn seen(leader: NodeId, state: ServerState, cut_off: bool) -> Option<String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let location = locate(&metrics(leader, state), &peers(&directory));
+        let location = locate(&metrics(leader, state), cut_off, &peers(&directory));
         assert_eq!(location.masters, ["host:1", "host:2"], "a witness is no master");
         location.available.map(|server| server.name)
     }
 
     #[test]
     fn the_master_that_leads_is_available_and_a_witness_never_is() {
-        assert_eq!(seen(2, ServerState::Follower).as_deref(), Some("node-2"));
-        assert_eq!(seen(1, ServerState::Leader).as_deref(), Some("node-1"));
-        assert_eq!(seen(1, ServerState::Follower), None, "it led before");
-        assert_eq!(seen(3, ServerState::Follower), None);
+        assert_eq!(seen(2, ServerState::Follower, false).as_deref(), Some("node-2"));
+        assert_eq!(seen(1, ServerState::Leader, false).as_deref(), Some("node-1"));
+        assert_eq!(seen(1, ServerState::Leader, true), None, "no quorum answers it");
+        assert_eq!(seen(1, ServerState::Follower, false), None, "it led before");
+        assert_eq!(seen(3, ServerState::Follower, false), None);
     }
 
     #[test]
@@ -150,7 +154,7 @@ mod tests {
         let peers = peers(&directory);
         let moved = NodeInfo { client_address: "host:22".to_owned(), edition: 1, ..info(2) };
         peers.learn(2, moved, Source::Itself);
-        let location = locate(&metrics(2, ServerState::Follower), &peers);
+        let location = locate(&metrics(2, ServerState::Follower), false, &peers);
         assert_eq!(location.masters, ["host:1", "host:22"]);
         assert_eq!(location.available.expect("it leads").address, "host:22");
     }

@@ -24,7 +24,7 @@ use crate::{
     replication::{
         NodeInfo,
         addresses::Source,
-        node::{self, Node},
+        node::{Node, Probed},
         reconcile::{Listed, Roster},
     },
     settings::MasterSettings,
@@ -206,7 +206,8 @@ impl Reporter {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut metrics = self.node.raft().server_metrics();
-        let mut probe = 0;
+        let mut cut_off = self.node.peers().cut_off();
+        let mut probe = Probed::default();
         let mut led = false;
         if *self.leaving.borrow_and_update() {
             let _room = reports.try_send(report(Report::Leaving(Leaving {})));
@@ -223,6 +224,12 @@ impl Reporter {
                     }
                     let leads = metrics.borrow_and_update().state == ServerState::Leader;
                     std::mem::replace(&mut led, leads) || leads
+                }
+                changed = cut_off.changed() => {
+                    if changed.is_err() {
+                        return Ok(Ended::Cancelled);
+                    }
+                    true
                 }
                 _ = self.leaving.changed() => {
                     let _room = reports.try_send(report(Report::Leaving(Leaving {})));
@@ -251,7 +258,7 @@ impl Reporter {
     }
 
     /// Does what the router says.
-    async fn obey(&mut self, directive: directive::Directive, probe: &mut u64) -> Obeyed {
+    async fn obey(&mut self, directive: directive::Directive, probe: &mut Probed) -> Obeyed {
         match directive {
             directive::Directive::Roster(roster) => {
                 self.take_roster(roster).await;
@@ -269,7 +276,8 @@ impl Reporter {
                 Obeyed::Nothing
             }
             directive::Directive::Probe(asked) => {
-                *probe = asked.number;
+                let pre_vote = Duration::from_millis(asked.pre_vote_ms.into());
+                *probe = self.node.probed(asked.number, pre_vote).await;
                 Obeyed::News
             }
             directive::Directive::Turned(turned) => {
@@ -348,33 +356,24 @@ impl Reporter {
 
     /// Where this master stands. A consensus that waits for a hung disk does not answer, and so the
     /// report fails to come, as it should.
-    async fn progress(&self, probe: u64) -> Progress {
-        let node::Progress {
-            term,
-            last_log,
-            applied,
-            leading,
-            voter,
-            voters,
-            cluster,
-            probe,
-            electorate,
-            clock,
-            version,
-        } = self.node.progress(probe).await;
+    async fn progress(&self, Probed { number, electable }: Probed) -> Progress {
+        let now = self.node.progress(number).await;
         Progress {
-            term,
-            last_log_term: last_log.0,
-            last_log_index: last_log.1,
-            applied_index: applied,
-            leading,
-            voter,
-            voters,
-            cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
-            probe,
-            electorate: Some(electorate.into()),
-            clock_ms: clock,
-            format: version.into(),
+            term: now.term,
+            last_log_term: now.last_log.0,
+            last_log_index: now.last_log.1,
+            applied_index: now.applied,
+            leading: now.leading,
+            cut_off: now.cut_off,
+            hears: now.hears.unwrap_or(0),
+            electable,
+            voter: now.voter,
+            voters: now.voters,
+            cluster_id: now.cluster.map_or(String::new(), |id| id.to_string()),
+            probe: now.probe,
+            electorate: Some(now.electorate.into()),
+            clock_ms: now.clock,
+            format: now.version.into(),
         }
     }
 }

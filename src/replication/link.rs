@@ -54,6 +54,7 @@ pub struct Link {
     heard_of: Arc<Notify>,
     broken: Broken,
     condition: Arc<Condition>,
+    answered: Arc<Mutex<Option<Instant>>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -99,16 +100,18 @@ impl Link {
         let heard_of = Arc::new(Notify::new());
         let broken = Broken::default();
         let condition = Arc::new(Condition::default());
+        let answered = Arc::new(Mutex::default());
         let carrier = Carrier {
             client: client.clone(),
             passport,
             node,
             broken: broken.clone(),
             condition: Arc::clone(&condition),
+            answered: Arc::clone(&answered),
         };
         let task =
             AbortOnDropHandle::new(tokio::spawn(carrier.run(waiting, Arc::clone(&heard_of))));
-        Ok(Self { address, client, calls, heard_of, broken, condition, _task: task })
+        Ok(Self { address, client, calls, heard_of, broken, condition, answered, _task: task })
     }
 
     /// Where the node listens, host:port.
@@ -147,6 +150,11 @@ impl Link {
         self.condition.told.store(version, Ordering::Relaxed);
     }
 
+    /// When the node last answered any call, also one for whose answer nobody waited any more.
+    pub fn answered(&self) -> Option<Instant> {
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes a call. Waits for as long as the node neither answers nor breaks the connection.
     pub async fn call(&self, call: Call) -> Result<PeerAnswer, Status> {
         let (answer, answered) = oneshot::channel();
@@ -166,6 +174,7 @@ struct Carrier {
     node: NodeId,
     broken: Broken,
     condition: Arc<Condition>,
+    answered: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Carrier {
@@ -182,7 +191,7 @@ impl Carrier {
                 Ok(stream) => {
                     self.broken.note(false);
                     self.condition.open.store(true, Ordering::Relaxed);
-                    let status = stream.carry(first, &mut calls).await;
+                    let status = stream.carry(first, &mut calls, &self.answered).await;
                     self.condition.open.store(false, Ordering::Relaxed);
                     self.condition.told.store(0, Ordering::Relaxed);
                     // What was heard while the stream was open is no reason to dial a node that
@@ -232,6 +241,7 @@ impl Stream {
         mut self,
         first: Option<Outstanding>,
         calls: &mut mpsc::Receiver<Outstanding>,
+        last_answered: &Mutex<Option<Instant>>,
     ) -> Status {
         if let Some(first) = first {
             self.send(first);
@@ -244,6 +254,8 @@ impl Stream {
                 },
                 answer = self.answers.message() => match answer {
                     Ok(Some(answered)) => {
+                        *last_answered.lock().unwrap_or_else(PoisonError::into_inner) =
+                            Some(Instant::now());
                         if let Some(answer) = self.unanswered.remove(&answered.number) {
                             let _gone = answer.send(Ok(answered));
                         }

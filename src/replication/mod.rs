@@ -5,9 +5,9 @@
 //! ([`peers`], [`link`], [`passport`], [`peer_service`], [`snapshot`]; `reach` tells when it does
 //! not) and learns where they are ([`addresses`], [`introductions`]), how the rest of the program
 //! writes ([`writes`]) and reads ([`reads`]) through it, by whose clock ([`clocks`]), who takes part
-//! ([`membership`], [`reconcile`]), who stands for election without being told ([`candidacy`]), in
-//! which version of the format the cluster writes ([`upgrade`]), and what becomes of damaged files
-//! ([`condition`], [`repair`]).
+//! ([`membership`], [`reconcile`]), who stands for election without being told ([`candidacy`]), whether
+//! a leader still has a quorum ([`quorum`], [`vigil`]), in which version of the format the cluster writes
+//! ([`upgrade`]), and what becomes of damaged files ([`condition`], [`repair`]).
 //!
 //! **Architecture invariant:** the social graph changes nowhere but in
 //! [`state_store`], by entries of the log.
@@ -29,6 +29,7 @@ pub mod node;
 pub mod passport;
 pub mod peer_service;
 pub mod peers;
+pub mod quorum;
 mod reach;
 pub mod reads;
 pub mod reconcile;
@@ -36,6 +37,7 @@ pub mod repair;
 pub mod snapshot;
 pub mod state_store;
 pub mod upgrade;
+pub mod vigil;
 pub mod witness;
 pub mod writes;
 

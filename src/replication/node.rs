@@ -1,14 +1,18 @@
 //! One running node of the consensus, and the cluster it belongs to.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use openraft::{Config, ServerState, SnapshotPolicy, storage::RaftStateMachine};
-use tokio::sync::{Mutex, watch};
+use tokio::{
+    sync::{Mutex, watch},
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -21,7 +25,9 @@ use super::{
     electorate::Electorate,
     log_store::{LogStore, OpenError},
     peers::Peers,
+    quorum,
     state_store::{FILE, Observer, StateReader, StateStore},
+    vigil,
     witness::Witness,
 };
 use crate::{
@@ -64,6 +70,16 @@ struct Inner {
     /// Why this node cannot go on, where the consensus does not know yet.
     failure: watch::Sender<Option<String>>,
     ended: CancellationToken,
+    heard: std::sync::Mutex<Option<Heard>>,
+    /// A leader that is not heard of for so long is not heard any more.
+    patience: Duration,
+}
+
+/// A sign of life of a leader.
+#[derive(Clone, Copy)]
+struct Heard {
+    leader: NodeId,
+    at: Instant,
 }
 
 /// Versions of the format.
@@ -76,6 +92,10 @@ struct Format {
 
 /// Where a node stands, as the router hears of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the report's fields, each of which stands alone"
+)]
 pub struct Progress {
     /// The term it knows.
     pub term: u64,
@@ -83,8 +103,14 @@ pub struct Progress {
     pub last_log: (u64, u64),
     /// Index of the last entry that it applied; 0 for none.
     pub applied: u64,
-    /// It leads the consensus.
+    /// It leads the consensus, and a quorum has answered it lately.
     pub leading: bool,
+    /// It was elected to lead, and no quorum has answered it for a while.
+    pub cut_off: bool,
+    /// Whom it has heard lead of late.
+    pub hears: Option<NodeId>,
+    /// It would win an election, by the [`pre_vote`](Node::pre_vote) that the probe asked for.
+    pub electable: bool,
     /// It votes, by the membership it knows.
     pub voter: bool,
     /// Who votes, by the membership it knows.
@@ -99,6 +125,20 @@ pub struct Progress {
     pub clock: UnixMillis,
     /// In which version of the format the cluster writes, by the log that it has applied.
     pub version: Version,
+}
+
+/// The node cannot go on.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("its consensus has stopped")]
+pub struct Stopped;
+
+/// The newest of the router's probes that a node has seen, and what came of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Probed {
+    /// Its number; 0 before the first.
+    pub number: u64,
+    /// It asked for a pre-vote, and the node would win an election.
+    pub electable: bool,
 }
 
 /// The node could not be started.
@@ -263,9 +303,11 @@ impl Node {
         if let Some(cluster) = cluster {
             peers.set_cluster(cluster);
         }
+        let patience = Duration::from_millis(config.election_timeout_min);
         let raft = Raft::new(log.node_id(), Arc::new(config), peers.clone(), log.clone(), state)
             .await
             .map_err(|error| StartError::Consensus(error.to_string()))?;
+        vigil::start(&raft, peers.clone(), patience);
         let cluster = watch::Sender::new(cluster);
         let joining = Mutex::default();
         let inner = Inner {
@@ -280,6 +322,8 @@ impl Node {
             format,
             failure: watch::Sender::new(None),
             ended: CancellationToken::new(),
+            heard: std::sync::Mutex::default(),
+            patience,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -330,8 +374,19 @@ impl Node {
         self.inner.format.version.clone()
     }
 
-    /// Whether this node leads, as far as it knows.
+    /// Whether this node leads: it was elected, has heard of no later leader, and a quorum has
+    /// answered it lately.
     pub fn leads(&self) -> bool {
+        self.was_elected() && !self.is_cut_off()
+    }
+
+    /// Whether it would lead if a quorum answered. Who waits for a change of this also waits for
+    /// [`cut_off`](Peers::cut_off).
+    fn is_cut_off(&self) -> bool {
+        *self.inner.peers.cut_off().borrow()
+    }
+
+    fn was_elected(&self) -> bool {
         self.inner.raft.server_metrics().borrow().state == ServerState::Leader
     }
 
@@ -346,17 +401,65 @@ impl Node {
         Arc::new(move || node.now())
     }
 
+    /// Notes that `leader` has been heard.
+    pub fn heard(&self, leader: NodeId) {
+        let heard = Heard { leader, at: Instant::now() };
+        *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+    }
+
+    /// Whom this node has heard lead of late, if it does not lead itself.
+    pub fn hears(&self) -> Option<NodeId> {
+        let heard = *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately = |heard: &Heard| heard.at.elapsed() < self.inner.patience;
+        heard.filter(lately).map(|heard| heard.leader).filter(|_| !self.was_elected())
+    }
+
+    /// Whether this node would win an election now, as far as those who vote answer `within` this
+    /// time (the pre-vote of Ongaro, "Consensus: Bridging Theory and Practice", 9.6, but for the
+    /// lease of the last leader, which a directed election ends). It costs nobody anything.
+    pub async fn pre_vote(&self, within: Duration) -> bool {
+        let Ok(Ok(own)) = timeout(within, self.newest_entry()).await else { return false };
+        let metrics = self.inner.raft.metrics().borrow().clone();
+        let membership = metrics.membership_config.membership();
+        let parts = membership.get_joint_config();
+        let mut granted = BTreeSet::from([self.id()]);
+        let ask = |(node, info): (&NodeId, &NodeInfo)| {
+            let (node, info) = (*node, info.clone());
+            async move { (node, self.peers().ping(node, &info, within).await) }
+        };
+        let others = membership.nodes().filter(|(node, _)| **node != self.id());
+        let mut answers: FuturesUnordered<_> = others.map(ask).collect();
+        loop {
+            if quorum::is_majority(parts, |node| granted.contains(&node)) {
+                return true;
+            }
+            match answers.next().await {
+                Some((node, Some(sign))) if sign.last_log <= own => granted.insert(node),
+                Some(_) => continue,
+                None => return false,
+            };
+        }
+    }
+
+    /// Does what the router's probe asks for: a [`pre_vote`](Self::pre_vote) within this time, or
+    /// none where that is zero.
+    pub async fn probed(&self, number: u64, pre_vote: Duration) -> Probed {
+        Probed { number, electable: !pre_vote.is_zero() && self.pre_vote(pre_vote).await }
+    }
+
+    /// Where the log ends, by the consensus that is at work.
+    pub async fn newest_entry(&self) -> Result<Option<LogId>, Stopped> {
+        self.inner.raft.with_raft_state(|_| ()).await.map_err(|_fatal| Stopped)?;
+        self.inner.log.last_log_id().map_err(|error| {
+            self.fail(&error);
+            Stopped
+        })
+    }
+
     /// The position of the last log entry, by the consensus that is at work: while it waits for a
     /// hung disk this does not return. None for an empty log, and when the consensus has stopped.
     pub async fn last_log(&self) -> Option<LogId> {
-        self.inner.raft.with_raft_state(|_| ()).await.ok()?;
-        let last = match self.inner.log.last_log_id() {
-            Ok(last) => last,
-            Err(error) => {
-                self.fail(&error);
-                return None;
-            }
-        };
+        let last = self.newest_entry().await.ok()?;
         self.inner.stall.over(self.inner.log.durable(), last).await;
         last
     }
@@ -366,13 +469,18 @@ impl Node {
     pub async fn progress(&self, probe: u64) -> Progress {
         let last_log = self.last_log().await;
         let metrics = self.inner.raft.metrics().borrow().clone();
-        let leading = metrics.state == ServerState::Leader;
+        let elected = metrics.state == ServerState::Leader;
+        let cut_off = elected && self.is_cut_off();
+        let leading = elected && !cut_off;
         let voters: Vec<NodeId> = metrics.membership_config.membership().voter_ids().collect();
         Progress {
             term: metrics.current_term,
             last_log: last_log.map_or((0, 0), |id| (id.leader_id.term, id.index)),
             applied: metrics.last_applied.map_or(0, |id| id.index),
             leading,
+            cut_off,
+            hears: self.hears(),
+            electable: false,
             voter: voters.contains(&self.id()),
             voters,
             cluster: self.cluster(),
@@ -467,7 +575,7 @@ impl Node {
 }
 
 fn config(timing: ConsensusSettings) -> Config {
-    let millis = |duration: std::time::Duration| {
+    let millis = |duration: Duration| {
         u64::try_from(duration.as_millis()).expect("settings keep durations small")
     };
     Config {

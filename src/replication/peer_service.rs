@@ -26,8 +26,8 @@ use crate::{
     envelope::{self, Kind, Version, seal},
     host::clock,
     wire::internal::{
-        FetchStateRequest, PeerAnswer, PeerCall, PeerReply, SnapshotChunk, peer_call::Call,
-        peer_service_server::PeerService,
+        FetchStateRequest, LogPosition, PeerAnswer, PeerCall, PeerReply, Ping, Pong, SnapshotChunk,
+        peer_call::Call, peer_service_server::PeerService,
     },
 };
 
@@ -143,8 +143,10 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
     let payload = match call.ok_or_else(unknown)? {
         Call::Append(payload) => {
             let message: AppendEntriesRequest<Consensus> = decode(Kind::Append, &payload)?;
+            let leader = message.vote.leader_id().node_id;
             let answer = node.raft().append_entries(message).await.map_err(stopped)?;
             if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
+                node.heard(leader);
                 node.candidacy().heard_leader();
             }
             seal(Kind::Appended, &answer)
@@ -164,6 +166,16 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
             node.peers().known().encode_to_vec()
         }
         Call::Poll(poll) => candidacy::answer(node, &poll).await.encode_to_vec(),
+        // The consensus is asked, so that one that hangs does not seem well.
+        Call::Ping(Ping {}) => {
+            let last_log = node.newest_entry().await.map_err(stopped)?;
+            let last_log = last_log.map(|LogId { leader_id, index }| LogPosition {
+                term: leader_id.term,
+                leader: leader_id.node_id,
+                index,
+            });
+            Pong { last_log, hears: node.hears().unwrap_or(0) }.encode_to_vec()
+        }
     };
     Ok(PeerAnswer { number, payload: payload.into(), clock_ms: clock::now() })
 }

@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use futures::future::join_all;
 use openraft::{
-    AnyError, Snapshot,
+    AnyError, CommittedLeaderId, Snapshot,
     error::{
         Fatal, NetworkError, RPCError, RaftError, ReplicationClosed, StreamingError, Timeout,
         Unreachable,
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::{
-    Consensus, NodeInfo, Vote,
+    Consensus, LogId, NodeInfo, Vote,
     addresses::{AddressBook, Source},
     clocks::{self, Reading},
     durability::Unanswered,
@@ -50,7 +50,7 @@ use crate::{
     envelope::{self, Kind, Version, seal},
     host::random,
     settings::Secret,
-    wire::internal::{Known, PeerAnswer, peer_call::Call},
+    wire::internal::{Known, LogPosition, PeerAnswer, Ping, Pong, peer_call::Call},
 };
 
 /// Between attempts to reach a node that cannot be reached.
@@ -76,6 +76,8 @@ struct Shared {
     state: Mutex<State>,
     /// Counts the changes of the address book, from 1.
     version: watch::Sender<u64>,
+    /// No quorum has answered this leader for a while.
+    cut_off: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -118,6 +120,15 @@ pub struct Contact {
     pub refused_since: Option<Instant>,
 }
 
+/// A sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// Where the node's log ends.
+    pub last_log: Option<LogId>,
+    /// Whom it has heard lead of late.
+    pub hears: Option<NodeId>,
+}
+
 impl Peers {
     /// For the node that keeps `log`.
     pub fn new(log: LogStore, secret: &Secret) -> Self {
@@ -125,7 +136,8 @@ impl Peers {
         let process = random::id();
         passport.name_caller(&Caller { node: log.node_id(), process, info: None });
         let version = watch::Sender::new(1);
-        let shared = Shared { log, passport, process, state: Mutex::default(), version };
+        let (state, cut_off) = (Mutex::default(), watch::Sender::new(false));
+        let shared = Shared { log, passport, process, state, version, cut_off };
         Self { shared: Arc::new(shared) }
     }
 
@@ -330,10 +342,14 @@ impl Peers {
     /// What is known of `node`'s reachability.
     pub fn contact(&self, node: NodeId) -> Contact {
         let state = self.state();
-        let contact = state.contacts.get(&node).copied().unwrap_or_default();
-        let broken_since = state.links.get(&node).and_then(|link| link.broken_since());
-        let failures = [contact.refused_since, broken_since];
-        Contact { refused_since: failures.into_iter().flatten().min(), ..contact }
+        let noted = state.contacts.get(&node).copied().unwrap_or_default();
+        let link = state.links.get(&node);
+        // Also an answer that came too late for its caller is one.
+        let answered = noted.answered.max(link.and_then(|link| link.answered()));
+        let refused = noted.refused_since.filter(|since| Some(*since) >= answered);
+        let broken = link.and_then(|link| link.broken_since());
+        let refused_since = [refused, broken].into_iter().flatten().min();
+        Contact { answered, refused_since }
     }
 
     /// Votes that this node asks for in the next moments are on the router's order.
@@ -363,6 +379,38 @@ impl Peers {
         if let Some(reading) = Reading::of(time, asked, Instant::now()) {
             self.state().clocks.insert(node, reading);
         }
+    }
+
+    /// Whether this node is a leader that no quorum has answered for a while.
+    pub fn cut_off(&self) -> watch::Receiver<bool> {
+        self.shared.cut_off.subscribe()
+    }
+
+    /// See [`cut_off`](Self::cut_off). The lease of a leader that is cut off is not renewed: it only
+    /// pings, until a quorum answers again.
+    pub fn set_cut_off(&self, cut_off: bool) {
+        let news = self.shared.cut_off.send_if_modified(|was| {
+            let changed = *was != cut_off;
+            *was = cut_off;
+            changed
+        });
+        match (news, cut_off) {
+            (true, true) => tracing::warn!("leads, but no quorum answers"),
+            (true, false) => tracing::info!("no longer a leader that no quorum answers"),
+            (false, _) => {}
+        }
+    }
+
+    /// Asks `node` for a sign of life within `limit`.
+    pub async fn ping(&self, node: NodeId, info: &NodeInfo, limit: Duration) -> Option<Sign> {
+        let link = self.link(node, info).ok()?;
+        let answer = timeout(limit, link.call(Call::Ping(Ping {}))).await.ok()?;
+        self.note(node, &info.name, &answer);
+        let Pong { last_log, hears } = Pong::decode(answer.ok()?.payload).ok()?;
+        let last_log = last_log.map(|LogPosition { term, leader, index }| {
+            LogId::new(CommittedLeaderId::new(term, leader), index)
+        });
+        Some(Sign { last_log, hears: Some(hears).filter(|node| *node != 0) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -495,6 +543,10 @@ impl RaftNetwork<Consensus> for Connection {
         mut rpc: AppendEntriesRequest<Consensus>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<NodeId>, CallError> {
+        if *self.peers.shared.cut_off.borrow() {
+            let _noted = self.peers.ping(self.target, &self.info, option.hard_ttl()).await;
+            return Err(unreachable(&Status::unavailable("no quorum answers: only pinged")));
+        }
         let began = Instant::now();
         let (vote, before) = (rpc.vote, rpc.prev_log_id);
         let last = rpc.entries.last().map(|entry| entry.log_id).or(before);
@@ -512,7 +564,10 @@ impl RaftNetwork<Consensus> for Connection {
         match timeout(left, durable.reaches(last)).await {
             Ok(Ok(())) => Ok(answer),
             Ok(Err(gone)) => Err(RPCError::Unreachable(Unreachable::new(&gone))),
-            Err(_slow) if durable.has(before) => Ok(AppendEntriesResponse::PartialSuccess(before)),
+            // The consensus takes no news of an empty log.
+            Err(_slow) if before.is_some() && durable.has(before) => {
+                Ok(AppendEntriesResponse::PartialSuccess(before))
+            }
             Err(_slow) => {
                 Err(RPCError::Timeout(self.timed_out(RPCTypes::AppendEntries, option.soft_ttl())))
             }
@@ -537,6 +592,10 @@ impl RaftNetwork<Consensus> for Connection {
         cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<NodeId>, StreamingError<Consensus, Fatal<NodeId>>> {
+        if *self.peers.shared.cut_off.borrow() {
+            let cut_off = Status::unavailable("no quorum answers: no snapshot is sent");
+            return Err(StreamingError::Unreachable(Unreachable::new(&cut_off)));
+        }
         let header = Header { vote, meta: snapshot.meta };
         let data = if self.info.witness { SnapshotData::Nothing } else { *snapshot.snapshot };
         let chunks = ReceiverStream::new(snapshot::send(&header, data));

@@ -101,6 +101,7 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
     let mut metrics = node.raft().server_metrics();
     let mut log = node.raft().data_metrics();
     let mut addresses = node.peers().changes();
+    let mut cut_off = node.peers().cut_off();
     let mut leading = Leading::default();
     let mut committed = true;
     let mut ticks = interval(LOOK_EVERY);
@@ -114,6 +115,7 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
             changed = metrics.changed() => if changed.is_err() { return },
             changed = log.changed(), if leads && !committed => if changed.is_err() { return },
             changed = addresses.changed() => if changed.is_err() { return },
+            changed = cut_off.changed() => if changed.is_err() { return },
             _ = ticks.tick(), if leads => {}
         }
         if !node.leads() {

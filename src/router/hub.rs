@@ -9,7 +9,7 @@ use tokio::{
 use tonic::Status;
 
 use super::{
-    election::Voter,
+    election::{Question, Voter},
     registry::{Effect, Hello, Input, Master, Registry, SessionId, State},
 };
 use crate::{
@@ -172,7 +172,7 @@ impl Hub {
             let message = tokio::select! {
                 message = self.messages.recv() => message,
                 () = sleep_until(self.registry.next_tick()) => {
-                    Some(Message::Input(Input::Tick))
+                    Some(Message::Input(Input::Tick { witness_hears: self.witness_hears() }))
                 }
                 () = sleep_until(self.roster_due.unwrap_or_else(Instant::now)),
                     if self.roster_due.is_some() =>
@@ -198,6 +198,10 @@ impl Hub {
         }
     }
 
+    fn witness_hears(&self) -> Option<NodeId> {
+        self.witness.borrow().as_ref()?.hears()
+    }
+
     async fn open(&mut self, hello: Hello, opened: oneshot::Sender<Session>) {
         let id = self.next_session;
         self.next_session += 1;
@@ -217,9 +221,10 @@ impl Hub {
                     let found = Found { cluster_id: cluster.to_string() };
                     self.tell(*session, directive::Directive::Found(found));
                 }
-                Effect::Probe(voter, number) => {
-                    let probe = directive::Directive::Probe(Probe { number: *number });
-                    self.tell_voter(*voter, probe);
+                Effect::Probe(voter, Question { number, pre_vote }) => {
+                    let pre_vote_ms = u32::try_from(pre_vote.as_millis()).unwrap_or(u32::MAX);
+                    let probe = Probe { number: *number, pre_vote_ms };
+                    self.tell_voter(*voter, directive::Directive::Probe(probe));
                 }
                 Effect::Stand(voter) => {
                     tracing::info!(?voter, "directing an election");

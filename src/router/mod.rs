@@ -12,9 +12,13 @@
 //! Nothing here is needed by a master or client that is at work: the router's process may be
 //! restarted and its disk lost at any time.
 
+#[cfg(test)]
+mod cut_off_tests;
 pub mod election;
 pub mod electorate;
 pub mod hub;
+#[cfg(test)]
+mod partition_tests;
 pub mod registry;
 pub mod registry_service;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    election::{Candidate, Election, Order, Voter},
+    election::{Candidate, Cause, Election, Order, Question, Voter},
     electorate::{Electorate, Missing},
     rivals::{Rivals, Verdict},
     waiting,
@@ -27,8 +27,13 @@ use crate::{
 /// router founds a new one.
 const SETTLE: Duration = Duration::from_secs(1);
 /// A cluster without a leader is given this long to elect one by itself, where the router did not
-/// see its leader die.
+/// see its leader die. Counts from the first report of one that votes: until then there is nobody to
+/// elect, and after a start of the router all masters come at about the same time.
 const LEADERLESS: Duration = Duration::from_millis(300);
+/// The same where others hear a leader that this router does not know: a master tries to reach the
+/// router once a second, and may take as long as that to succeed. Should it never, clients that only
+/// the router knows of are better served by another.
+const LEADER_ABSENT: Duration = Duration::from_secs(3);
 /// A master that is down for this long is no longer shown.
 const SHOWN_FOR: Duration = Duration::from_mins(10);
 
@@ -83,7 +88,10 @@ pub enum Input {
     /// A stream ended.
     Lost(SessionId),
     /// Time has passed.
-    Tick,
+    Tick {
+        /// Whom the router's own witness has heard lead of late.
+        witness_hears: Option<NodeId>,
+    },
 }
 
 /// What the shell is to do.
@@ -92,7 +100,7 @@ pub enum Effect {
     /// Tell the master to found this cluster.
     Found(SessionId, ClusterId),
     /// Ask where it stands.
-    Probe(Voter, u64),
+    Probe(Voter, Question),
     /// Tell it to stand for election.
     Stand(Voter),
     /// Tell the witness to take the place of the lost one, which may have voted in terms up to this.
@@ -134,6 +142,8 @@ pub struct Master {
     /// How far its clock is ahead of the router's, in milliseconds, give or take a report's way.
     pub ahead_ms: i64,
     session: Option<SessionId>,
+    /// On this stream.
+    reported: bool,
     heard: Instant,
     silent: bool,
     leaving: bool,
@@ -179,6 +189,8 @@ pub struct Registry {
     masters: BTreeMap<NodeId, Master>,
     rivals: Rivals,
     witness: Option<Witness>,
+    /// Whom the witness has heard lead of late.
+    witness_hears: Option<NodeId>,
     available: Option<NodeId>,
     /// Who votes, by the last leader's word.
     voters: Vec<NodeId>,
@@ -218,6 +230,7 @@ impl Registry {
             masters: BTreeMap::new(),
             rivals: Rivals::default(),
             witness: None,
+            witness_hears: None,
             available: None,
             voters: Vec::new(),
             electorate: Electorate::default(),
@@ -349,6 +362,7 @@ impl Registry {
                 if let Some(master) = self.of_session(session) {
                     master.session = None;
                     master.progress.leading = false;
+                    master.progress.cut_off = false;
                 }
                 self.rivals.lost(session);
                 if self.founder.take_if(|founder| *founder == session).is_some() {
@@ -356,7 +370,10 @@ impl Registry {
                     self.newcomer_at = now;
                 }
             }
-            Input::Tick => self.tick(now),
+            Input::Tick { witness_hears } => {
+                self.witness_hears = witness_hears;
+                self.tick(now);
+            }
         }
         self.make_room(now, wall, &mut effects);
         self.found(now, &mut effects);
@@ -436,6 +453,7 @@ impl Registry {
             state: State::CatchingUp,
             ahead_ms: 0,
             session: Some(session),
+            reported: false,
             heard: now,
             silent: false,
             leaving: false,
@@ -461,6 +479,7 @@ impl Registry {
         if progress.clock != 0 {
             master.ahead_ms = progress.clock.saturating_sub(wall);
         }
+        master.reported = true;
         let (node, probe, votes) = (master.hello.node, progress.probe, progress.voter);
         match (own, reported) {
             (Some(own), Some(other)) if own != other => {
@@ -581,8 +600,9 @@ impl Registry {
             .filter(|master| master.leads())
             .max_by_key(|master| master.progress.term)
             .map(|master| (master.hello.node, master.leaving, &master.progress.voters));
-        let lost =
-            self.available.is_some_and(|node| !self.masters.get(&node).is_some_and(Master::lives));
+        let last = self.available.map(|node| self.masters.get(&node));
+        let lost = last.is_some_and(|last| !last.is_some_and(Master::lives));
+        let cut_off = last.flatten().is_some_and(|last| last.progress.cut_off);
         let before = std::mem::replace(&mut self.available, leader.map(|(node, ..)| node));
         if before != self.available {
             effects.push(Effect::Publish);
@@ -590,30 +610,28 @@ impl Registry {
         if let Some((.., voters)) = leader {
             self.voters.clone_from(voters);
         }
-        match leader {
-            Some((_, false, _)) => {
+        let leaves = leader.map(|(_, leaving, _)| leaving);
+        match leaves {
+            Some(false) => {
                 self.leaderless_since = None;
                 self.election.end();
                 return;
             }
-            Some((_, true, _)) => self.election.begin(),
-            None if lost => self.election.begin(),
-            None => {
-                let since = *self.leaderless_since.get_or_insert(now);
-                if now - since >= LEADERLESS {
-                    self.election.begin();
-                }
-            }
+            Some(true) => self.election.begin(Cause::Gone),
+            None if lost => self.election.begin(Cause::Gone),
+            None if cut_off => self.election.begin(Cause::Unclear),
+            None if self.is_leaderless(now) => self.election.begin(Cause::Unclear),
+            None => {}
         }
         let mut candidates = self.candidates();
-        if leader.is_none() {
+        if leaves.is_none() {
             candidates.extend(self.witness_as_candidate());
         }
         // Nobody knows before there was a leader.
         let majority = if self.voters.is_empty() { usize::MAX } else { self.voters.len() / 2 + 1 };
         for order in self.election.advance(now, &candidates, majority) {
             effects.push(match order {
-                Order::Probe(voter, number) => Effect::Probe(voter, number),
+                Order::Probe(voter, question) => Effect::Probe(voter, question),
                 Order::Stand(voter) => Effect::Stand(voter),
             });
         }
@@ -662,26 +680,47 @@ impl Registry {
         }
     }
 
+    /// Whether no leader has been there for so long that none is to be expected.
+    fn is_leaderless(&mut self, now: Instant) -> bool {
+        let has_reported = |master: &Master| master.reported && master.lives();
+        let is_voter = |master: &Master| has_reported(master) && master.progress.voter;
+        if !self.masters.values().any(is_voter) {
+            self.leaderless_since = None;
+            return false;
+        }
+        let since = *self.leaderless_since.get_or_insert(now);
+        let is_absent = |leader: NodeId| {
+            let is_witness = self.witness.as_ref().is_some_and(|witness| witness.node == leader);
+            !is_witness && !self.masters.get(&leader).is_some_and(has_reported)
+        };
+        let masters = self.masters.values().filter(|master| has_reported(master));
+        let mut leaders =
+            masters.filter_map(|master| master.progress.hears).chain(self.witness_hears);
+        now - since >= if leaders.any(is_absent) { LEADER_ABSENT } else { LEADERLESS }
+    }
+
     fn witness_as_candidate(&self) -> Option<Candidate> {
         let Witness { node, progress, broken } = self.witness.as_ref()?;
         let eligible = broken.is_none() && progress.voter && !progress.leading;
-        let last_log = progress.last_log;
-        eligible.then_some(Candidate { node: *node, voter: Voter::Witness, last_log })
+        let Progress { last_log, electable, .. } = *progress;
+        eligible.then_some(Candidate { node: *node, voter: Voter::Witness, last_log, electable })
     }
 
-    /// The masters that may stand. Their own word that they vote may be a tick old, and that of the
+    /// The masters that may stand; one that is cut off still believes that it leads. Their own word that they vote may be a tick old, and that of the
     /// last leader newer; when they are asked, only their own word counts.
     fn candidates(&self) -> Vec<Candidate> {
         let votes =
             |master: &Master| master.progress.voter || self.voters.contains(&master.hello.node);
         let eligible = |master: &&Master| {
-            master.lives() && votes(master) && !master.leaving && !master.progress.leading
+            let leads = master.progress.leading || master.progress.cut_off;
+            master.lives() && votes(master) && !master.leaving && !leads
         };
         let candidate = |master: &Master| {
             Some(Candidate {
                 node: master.hello.node,
                 voter: Voter::Master(master.session?),
                 last_log: master.progress.last_log,
+                electable: master.progress.electable,
             })
         };
         self.masters.values().filter(eligible).filter_map(candidate).collect()

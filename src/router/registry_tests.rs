@@ -23,40 +23,42 @@ use crate::{
     },
 };
 
-const DOWN_AFTER: Duration = Duration::from_secs(1);
-const OWN: ClusterId = ClusterId::new(1);
+pub(super) const DOWN_AFTER: Duration = Duration::from_secs(1);
+pub(super) const OWN: ClusterId = ClusterId::new(1);
 const OTHER: ClusterId = ClusterId::new(2);
 const SPARE: ClusterId = ClusterId::new(7);
 
-const fn ms(millis: u64) -> Duration {
+pub(super) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 /// The masters' side of a story.
 #[derive(Default)]
-struct Fake {
-    session: SessionId,
-    progress: Progress,
+pub(super) struct Fake {
+    pub(super) session: SessionId,
+    pub(super) progress: Progress,
     /// Hung: does not report when time passes.
-    hung: bool,
+    pub(super) hung: bool,
 }
 
 /// The node of the router's own witness.
-const WITNESS: NodeId = 100;
+pub(super) const WITNESS: NodeId = 100;
 
-struct Story {
-    registry: Registry,
-    now: Instant,
-    masters: BTreeMap<NodeId, Fake>,
-    witness: Progress,
+pub(super) struct Story {
+    pub(super) registry: Registry,
+    pub(super) now: Instant,
+    pub(super) masters: BTreeMap<NodeId, Fake>,
+    pub(super) witness: Progress,
+    /// Whom the witness hears lead.
+    pub(super) witness_hears: Option<NodeId>,
     /// What masters speak that say hello.
-    speaks: Speaks,
+    pub(super) speaks: Speaks,
     sessions: SessionId,
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
 }
 
 impl Story {
-    fn new(cluster: Option<ClusterId>) -> Self {
+    pub(super) fn new(cluster: Option<ClusterId>) -> Self {
         let now = Instant::now();
         Self {
             registry: Registry::new(cluster, SPARE, DOWN_AFTER, now),
@@ -64,13 +66,14 @@ impl Story {
             masters: BTreeMap::new(),
             witness: Progress::default(),
             speaks: Speaks::default(),
+            witness_hears: None,
             sessions: 0,
             effects: Vec::new(),
         }
     }
 
     /// Masters 1 to `count` vote, and the first of them leads in term 1.
-    fn settled(count: NodeId) -> Self {
+    pub(super) fn settled(count: NodeId) -> Self {
         let mut story = Self::new(Some(OWN));
         for node in 1..=count {
             story.hello(node, Some(OWN));
@@ -114,35 +117,35 @@ impl Story {
         self.step(Input::Hello(self.sessions, hello));
     }
 
-    fn hello(&mut self, node: NodeId, cluster: Option<ClusterId>) {
+    pub(super) fn hello(&mut self, node: NodeId, cluster: Option<ClusterId>) {
         self.hello_named(node, &format!("server-{node}"), cluster);
     }
 
-    fn report(&mut self, node: NodeId) {
+    pub(super) fn report(&mut self, node: NodeId) {
         let master = &self.masters[&node];
         self.step(Input::Progress(master.session, master.progress.clone()));
     }
 
-    fn change(&mut self, node: NodeId, change: impl FnOnce(&mut Progress)) {
+    pub(super) fn change(&mut self, node: NodeId, change: impl FnOnce(&mut Progress)) {
         change(&mut self.masters.get_mut(&node).expect("introduced").progress);
         self.report(node);
     }
 
-    fn hang(&mut self, node: NodeId) {
+    pub(super) fn hang(&mut self, node: NodeId) {
         self.masters.get_mut(&node).expect("introduced").hung = true;
     }
 
-    fn lose(&mut self, node: NodeId) {
+    pub(super) fn lose(&mut self, node: NodeId) {
         let master = self.masters.remove(&node).expect("introduced");
         self.step(Input::Lost(master.session));
     }
 
-    fn leave(&mut self, node: NodeId) {
+    pub(super) fn leave(&mut self, node: NodeId) {
         self.step(Input::Leaving(self.masters[&node].session));
     }
 
     /// `node` leads from now on, in `term`; who led before reports so.
-    fn lead(&mut self, node: NodeId, term: u64) {
+    pub(super) fn lead(&mut self, node: NodeId, term: u64) {
         let voters: Vec<NodeId> = self.masters.keys().copied().collect();
         self.change(node, |progress| {
             *progress = Progress { term, leading: true, voters, ..progress.clone() };
@@ -150,34 +153,50 @@ impl Story {
     }
 
     /// `node` reports, naming the newest probe it was sent.
-    fn answer(&mut self, node: NodeId) {
+    pub(super) fn answer(&mut self, node: NodeId) {
+        self.answer_pre_vote(node, true);
+    }
+
+    /// The same, and whether it would win an election.
+    pub(super) fn answer_pre_vote(&mut self, node: NodeId, electable: bool) {
         let session = self.masters[&node].session;
         let newest = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Probe(asked, number) if *asked == Voter::Master(session) => Some(*number),
+            Effect::Probe(asked, question) if *asked == Voter::Master(session) => {
+                Some(question.number)
+            }
             _ => None,
         });
         let number = newest.expect("the master was asked");
-        self.change(node, |progress| progress.probe = number);
+        self.change(node, |progress| {
+            *progress = Progress { probe: number, electable, ..progress.clone() };
+        });
     }
 
     /// The witness reports.
-    fn change_witness(&mut self, change: impl FnOnce(&mut Progress)) {
+    pub(super) fn change_witness(&mut self, change: impl FnOnce(&mut Progress)) {
         change(&mut self.witness);
         self.step(Input::Witness(WITNESS, self.witness.clone()));
     }
 
     /// The witness reports, naming the newest probe it was sent.
-    fn answer_as_witness(&mut self) {
+    pub(super) fn answer_as_witness(&mut self) {
+        self.answer_pre_vote_as_witness(true);
+    }
+
+    /// The same, and whether it would win an election.
+    pub(super) fn answer_pre_vote_as_witness(&mut self, electable: bool) {
         let newest = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Probe(Voter::Witness, number) => Some(*number),
+            Effect::Probe(Voter::Witness, question) => Some(question.number),
             _ => None,
         });
         let number = newest.expect("the witness was asked");
-        self.change_witness(|progress| progress.probe = number);
+        self.change_witness(|progress| {
+            *progress = Progress { probe: number, electable, ..progress.clone() };
+        });
     }
 
     /// Time passes, while everyone who is not hung reports as often as the router looks.
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
             self.now = self.registry.next_tick().clamp(self.now + ms(1), end);
@@ -185,11 +204,11 @@ impl Story {
             for node in living.map(|(node, _)| *node).collect::<Vec<_>>() {
                 self.report(node);
             }
-            self.step(Input::Tick);
+            self.step(Input::Tick { witness_hears: self.witness_hears });
         }
     }
 
-    fn available(&self) -> Option<NodeId> {
+    pub(super) fn available(&self) -> Option<NodeId> {
         self.registry.available().map(|master| master.hello.node)
     }
 
@@ -198,7 +217,7 @@ impl Story {
     }
 
     /// Who was asked, and who was told to stand, since the effects were last cleared.
-    fn asked(&self) -> Vec<NodeId> {
+    pub(super) fn asked(&self) -> Vec<NodeId> {
         let asked = self.effects.iter().filter_map(|effect| match effect {
             Effect::Probe(Voter::Master(session), _) => self.node_of(*session),
             _ => None,
@@ -206,7 +225,7 @@ impl Story {
         asked.collect()
     }
 
-    fn stood(&self) -> Vec<NodeId> {
+    pub(super) fn stood(&self) -> Vec<NodeId> {
         let stood = self.effects.iter().filter_map(|effect| match effect {
             Effect::Stand(Voter::Master(session)) => self.node_of(*session),
             _ => None,
@@ -215,7 +234,7 @@ impl Story {
     }
 
     /// How often the witness was told to stand since the effects were last cleared.
-    fn witness_stood(&self) -> usize {
+    pub(super) fn witness_stood(&self) -> usize {
         self.effects.iter().filter(|effect| **effect == Effect::Stand(Voter::Witness)).count()
     }
 
@@ -592,7 +611,7 @@ fn nobody_is_blamed_for_the_routers_own_pause() {
     let mut story = Story::settled(3);
     story.pass(ms(500));
     story.now += ms(60_000);
-    story.step(Input::Tick);
+    story.step(Input::Tick { witness_hears: None });
     assert_eq!((story.available(), story.asked()), (Some(1), vec![]));
     assert_eq!(story.state(2), State::Standby);
     story.hang(2);
@@ -801,7 +820,7 @@ impl Story {
             Happening::Pass(millis) => self.pass(ms(millis)),
             Happening::Pause(millis) => {
                 self.now += ms(millis);
-                self.step(Input::Tick);
+                self.step(Input::Tick { witness_hears: self.witness_hears });
             }
             _ => {}
         }

@@ -63,7 +63,7 @@ impl Story {
                 let progress = Progress { cluster: Some(OWN), ..Progress::default() };
                 self.step(Input::Progress(*session, progress));
             }
-            self.step(Input::Tick);
+            self.step(Input::Tick { witness_hears: None });
         }
     }
 

@@ -19,7 +19,7 @@ use super::hub::Handle;
 use crate::{
     replication::{
         log_store::LogStore,
-        node::{LOG_FILE, Node, StartError},
+        node::{LOG_FILE, Node, Probed, Progress, StartError},
     },
     serving::WITNESS_HEALTH,
     settings::{ConsensusSettings, Secret},
@@ -133,7 +133,7 @@ impl<O: Open> Supervisor<O> {
 }
 
 /// Why a witness reports no more.
-enum Ended {
+pub(super) enum Ended {
     /// The router stops.
     Stopping,
     /// It goes on in the place of a lost one.
@@ -141,12 +141,17 @@ enum Ended {
 }
 
 /// Reports and obeys.
-async fn report(node: &Node, hub: &Handle, directives: &mut mpsc::Receiver<Directive>) -> Ended {
+pub(super) async fn report(
+    node: &Node,
+    hub: &Handle,
+    directives: &mut mpsc::Receiver<Directive>,
+) -> Ended {
     let mut server = node.raft().server_metrics();
     let mut data = node.raft().data_metrics();
-    let mut probe = 0;
+    let mut probe = Probed::default();
     loop {
-        hub.witness(node.id(), node.progress(probe).await).await;
+        let progress = node.progress(probe.number).await;
+        hub.witness(node.id(), Progress { electable: probe.electable, ..progress }).await;
         let leads = server.borrow_and_update().state == ServerState::Leader;
         let goes_on = tokio::select! {
             changed = server.changed() => changed.is_ok(),
@@ -155,7 +160,10 @@ async fn report(node: &Node, hub: &Handle, directives: &mut mpsc::Receiver<Direc
             directive = directives.recv() => match directive {
                 Some(Directive { directive }) => {
                     match directive {
-                        Some(directive::Directive::Probe(asked)) => probe = asked.number,
+                        Some(directive::Directive::Probe(asked)) => {
+                            let pre_vote = Duration::from_millis(asked.pre_vote_ms.into());
+                            probe = node.probed(asked.number, pre_vote).await;
+                        }
                         Some(directive::Directive::Stand(_)) => {
                             tracing::info!("the witness stands for election");
                             node.stand().await;
@@ -176,8 +184,8 @@ async fn report(node: &Node, hub: &Handle, directives: &mut mpsc::Receiver<Direc
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::time::timeout;
+pub(super) mod tests {
+    use tokio::time::{interval, timeout};
     use tonic::Request;
     use tonic_health::{
         pb::{HealthCheckRequest, health_server::Health as _},
@@ -202,8 +210,9 @@ mod tests {
     };
 
     const PATIENT: Duration = Duration::from_mins(1);
+    const REPORT_EVERY: Duration = Duration::from_millis(100);
 
-    fn hello(master: &Member) -> Hello {
+    pub(in crate::router) fn hello(master: &Member) -> Hello {
         Hello {
             node: master.id(),
             name: master.info.name.clone(),
@@ -221,18 +230,30 @@ mod tests {
     }
 
     /// Reports and obeys for a master.
-    async fn report_for(node: Node, hub: Handle, Session { id, mut directives }: Session) {
+    pub(in crate::router) async fn report_for(
+        node: Node,
+        hub: Handle,
+        Session { id, mut directives }: Session,
+    ) {
         let mut server = node.raft().server_metrics();
-        let mut probe = 0;
+        let mut cut_off = node.peers().cut_off();
+        let mut ticks = interval(REPORT_EVERY);
+        let mut probe = Probed::default();
         loop {
-            hub.progress(id, node.progress(probe).await).await;
+            let progress = node.progress(probe.number).await;
+            hub.progress(id, Progress { electable: probe.electable, ..progress }).await;
             server.borrow_and_update();
             tokio::select! {
                 changed = server.changed() => if changed.is_err() {
                     return hub.lost(id).await;
                 },
+                _ = cut_off.changed() => {}
+                _ = ticks.tick() => {}
                 directive = directives.recv() => match directive.and_then(|said| said.directive) {
-                    Some(directive::Directive::Probe(asked)) => probe = asked.number,
+                    Some(directive::Directive::Probe(asked)) => {
+                        let pre_vote = Duration::from_millis(asked.pre_vote_ms.into());
+                        probe = node.probed(asked.number, pre_vote).await;
+                    }
                     Some(directive::Directive::Stand(_)) => node.stand().await,
                     Some(_) => {}
                     None => return,
@@ -242,15 +263,18 @@ mod tests {
     }
 
     /// A hub beside the witness `current`.
-    fn hub(current: &watch::Receiver<Option<Node>>) -> (Handle, mpsc::Receiver<Directive>) {
+    pub(in crate::router) fn hub(
+        current: &watch::Receiver<Option<Node>>,
+        down_after: Duration,
+    ) -> (Handle, mpsc::Receiver<Directive>) {
         let (directives, obeyed) = mpsc::channel(8);
         let place = Place { address: "nowhere:2".to_owned(), witness_port: 0 };
-        let (hub, handle) = Hub::new(current.clone(), directives, PATIENT, place);
+        let (hub, handle) = Hub::new(current.clone(), directives, down_after, place);
         tokio::spawn(hub.run());
         (handle, obeyed)
     }
 
-    async fn available(hub: &Handle, name: &str) {
+    pub(in crate::router) async fn available(hub: &Handle, name: &str) {
         let mut location = hub.location();
         let serves = location
             .wait_for(|now| now.available.as_ref().is_some_and(|server| server.name == name));
@@ -260,7 +284,7 @@ mod tests {
     #[tokio::test]
     async fn a_master_serves_what_only_the_witness_had() {
         let (master, witness) = only_the_witness_knows().await;
-        let (handle, mut obeyed) = hub(&watch::channel(Some(witness.node.clone())).1);
+        let (handle, mut obeyed) = hub(&watch::channel(Some(witness.node.clone())).1, PATIENT);
         let (node, reports_to) = (witness.node.clone(), handle.clone());
         tokio::spawn(async move { report(&node, &reports_to, &mut obeyed).await });
         let session = handle.open(hello(&master)).await.expect("the hub runs");
@@ -291,7 +315,7 @@ mod tests {
         let (health, _service) = tonic_health::server::health_reporter();
         let (supervisor, mut current) =
             Supervisor::start(disk.clone(), health.clone()).await.expect("started");
-        let (handle, obeyed) = hub(&current);
+        let (handle, obeyed) = hub(&current, PATIENT);
         tokio::spawn(supervisor.run(handle.clone(), obeyed));
         let witness = Member::supervised_witness(current.clone()).await;
         let first = Member::master("server-1").await;
@@ -355,7 +379,7 @@ mod tests {
         let (health, _service) = tonic_health::server::health_reporter();
         let (supervisor, current) =
             Supervisor::start(FullDisk::new(), health).await.expect("started");
-        let (handle, obeyed) = hub(&current);
+        let (handle, obeyed) = hub(&current, PATIENT);
         let witness = Member::supervised_witness(current.clone()).await;
         let info = witness.info.clone();
         drop(witness);

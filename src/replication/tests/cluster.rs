@@ -215,9 +215,13 @@ impl Member {
     }
 
     pub async fn witness() -> Self {
+        Self::witness_timed(TIMING).await
+    }
+
+    pub async fn witness_timed(timing: ConsensusSettings) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let secret = Secret::new(SECRET);
-        let node = Node::start_witness(directory.path(), &secret, TIMING).await.expect("started");
+        let node = Node::start_witness(directory.path(), &secret, timing).await.expect("started");
         Self::new("router", watch::channel(Some(node)).1, None, directory).await
     }
 

@@ -4,18 +4,19 @@
 //! a disk that takes nothing for a while,
 //! `upgrades` rolls a cluster from one version of the format to the next, and
 //! `addresses`, `admission`, `links`, `elections`, `writing` and `membership` run whole nodes (`cluster`)
-//! over
-//! loopback.
+//! over loopback, and `cut_off` does so over a network that can be cut (`network`).
 
 mod addresses;
 mod admission;
 pub(crate) mod cluster;
+mod cut_off;
 mod elections;
 pub(crate) mod entries;
 pub(crate) mod full_disk;
 mod links;
 mod log_cache;
 mod membership;
+pub(crate) mod network;
 mod own_disk;
 mod repair;
 mod slow_disk;

@@ -55,15 +55,22 @@ fn membership(leader: NodeId) -> Entry {
     }
 }
 
-/// A log on `disk`, which hangs, whose node leads term 3 and has just appended its first entry.
+/// A log on `disk`, which hangs, whose node leads term 3 and has just appended an entry to another.
 async fn ahead_of(disk: &SlowDisk) -> (LogStore, Entry) {
     let mut log = disk.log();
     let entry = membership(log.node_id());
     log.save_vote(&Vote::new_committed(3, log.node_id())).await.expect("saved");
+    let first = Entry { log_id: first(&entry), payload: EntryPayload::Blank };
+    log.blocking_append([first]).await.expect("appended");
     disk.hang(true);
     let appended = log.blocking_append([entry.clone()]);
     timeout(DEADLINE, appended).await.expect("before the disk has it").expect("appended");
     (log, entry)
+}
+
+/// The entry before `entry`, which is on the disk.
+fn first(entry: &Entry) -> LogId {
+    LogId { index: entry.log_id.index - 1, ..entry.log_id }
 }
 
 #[tokio::test]
@@ -180,7 +187,7 @@ async fn connection(
     peers.set_cluster(CLUSTER);
     let request = AppendEntriesRequest {
         vote: Vote::new_committed(3, log.node_id()),
-        prev_log_id: None,
+        prev_log_id: Some(first(entry)),
         entries: vec![entry.clone()],
         leader_commit: None,
     };
@@ -200,7 +207,7 @@ async fn a_disk_slower_than_a_heartbeat_sends_nothing_again_and_acknowledges_not
                 break answer;
             }
         };
-        let follows = AppendEntriesResponse::PartialSuccess(None);
+        let follows = AppendEntriesResponse::PartialSuccess(Some(first(&entry)));
         assert_eq!(answer, follows, "it follows, and nothing counts yet");
         assert_eq!(sent.recv().await, Some(entries));
     }
