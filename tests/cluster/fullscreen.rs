@@ -1,12 +1,15 @@
 //! The full-screen timeline in a real terminal.
 
 use std::{
+    cell::Cell,
     collections::BTreeSet,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use nix::sys::signal::Signal;
 use tinysns::client::{Client, Cursor};
+use tokio::time::Instant;
 
 use super::{
     BINARY,
@@ -78,14 +81,23 @@ async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
     let mut seen = BTreeSet::new();
     let mut last = String::new();
     while !seen.contains(&1) {
-        // While a page is being painted, posts are missing between those of two pages.
-        let follows = |screen: &str| {
+        let pressed = Cell::new(Instant::now());
+        let screen = terminal.until("other posts, all of them", |screen| {
             let posts = numbers(screen);
+            // While a page is being painted, posts are missing between those of two pages.
             let gapless = posts.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+            if screen == last || !gapless || posts.is_empty() {
+                // At the first post that has been loaded, nothing moves until older ones have come.
+                presses_again(&terminal, "PageUp", &pressed);
+                return false;
+            }
             let joins = seen.first().is_none_or(|first| posts.last() >= Some(&(first - 1)));
-            screen != last && gapless && joins && !posts.is_empty()
-        };
-        let screen = terminal.until("other posts, all of them", follows).await;
+            if !joins {
+                presses_again(&terminal, "PageDown", &pressed);
+            }
+            joins
+        });
+        let screen = screen.await;
         seen.extend(numbers(&screen));
         last = screen;
         terminal.presses(&["PageUp"]);
@@ -103,6 +115,15 @@ async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
             && !screen.contains("below")
     };
     terminal.until("the newest", newest).await;
+}
+
+/// Presses `key`, as people do where nothing has happened for a while since they last `pressed` one.
+fn presses_again(terminal: &Tmux, key: &str, pressed: &Cell<Instant>) {
+    const A_WHILE: Duration = Duration::from_secs(2);
+    if pressed.get().elapsed() > A_WHILE {
+        terminal.presses(&[key]);
+        pressed.set(Instant::now());
+    }
 }
 
 /// The numbers of the posts on a screen, from the top.
