@@ -50,8 +50,9 @@ async fn a_node_without_the_secret_or_of_another_cluster_stays_outside() {
     let mut neighbour = cluster.command("slave");
     neighbour.env("TINYSNS_DATA_DIR", other.folder().join("neighbour"));
     std::fs::create_dir_all(other.folder().join("neighbour")).expect("a folder");
-    let id = other.all_vote(1).await.cluster_id.expect("founded");
-    std::fs::write(other.folder().join("neighbour/cluster-id"), id).expect("written");
+    other.all_vote(1).await;
+    let its_cluster = other.folder().join("masters/cluster-id");
+    std::fs::copy(its_cluster, other.folder().join("neighbour/cluster-id")).expect("copied");
 
     for (mut command, why) in [(stranger, "secret"), (neighbour, "belongs to cluster")] {
         let log = data("outsider.log");
