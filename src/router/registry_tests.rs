@@ -943,6 +943,7 @@ fn after_a_restart(witness: NodeId, here: &[NodeId]) -> Story {
         story.hello(*node, Some(OWN));
         story.change(*node, |progress| {
             progress.term = 7;
+            progress.voter = true;
             progress.electorate = electorate(witness);
         });
     }
