@@ -59,9 +59,9 @@ async fn a_copied_slot_is_turned_away_with_a_reason_and_the_cluster_does_not_min
     let before = cluster.all_vote(2).await;
 
     let log = cluster.folder().join("copy.txt");
-    let mut copy = cluster
-        .command("slave")
+    let mut copy = tokio::process::Command::from(cluster.command("slave"))
         .env("TINYSNS_DATA_DIR", &copies)
+        .kill_on_drop(true)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(fs::File::create(&log).expect("a file"))
@@ -79,6 +79,5 @@ async fn a_copied_slot_is_turned_away_with_a_reason_and_the_cluster_does_not_min
     }
     cluster.client("late").await;
     // Its master ends with it.
-    copy.kill().expect("ours");
-    copy.wait().expect("ours");
+    copy.kill().await.expect("ours");
 }

@@ -54,14 +54,17 @@ async fn a_node_without_the_secret_or_of_another_cluster_stays_outside() {
     let its_cluster = other.folder().join("masters/cluster-id");
     std::fs::copy(its_cluster, other.folder().join("neighbour/cluster-id")).expect("copied");
 
-    for (mut command, why) in [(stranger, "secret"), (neighbour, "belongs to cluster")] {
+    for (command, why) in [(stranger, "secret"), (neighbour, "belongs to cluster")] {
         let log = data("outsider.log");
         let stderr = std::fs::File::create(&log).expect("a log file");
-        let mut child = command.stdin(Stdio::null()).stderr(stderr).spawn().expect("starts");
+        // Killed also where it never says why.
+        let mut command = tokio::process::Command::from(command);
+        let command = command.stdin(Stdio::null()).stderr(stderr).kill_on_drop(true);
+        let mut child = command.spawn().expect("starts");
         let says = async || std::fs::read_to_string(&log).expect("its log");
         eventually("it says why", says, |said| said.contains(why)).await;
-        signal(child.id(), nix::sys::signal::Signal::SIGTERM);
-        child.wait().expect("ours");
+        signal(child.id().expect("it runs"), nix::sys::signal::Signal::SIGTERM);
+        child.wait().await.expect("ours");
     }
     assert_eq!(cluster.all_vote(1).await.masters.len(), 1);
 }
