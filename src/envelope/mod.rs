@@ -7,7 +7,7 @@
 //!
 //! - [`kind`]: what may lie in an envelope
 //! - [`version`]: versions of the format, and which of them a program speaks
-//! - [`line`]: the same for a file that people may read
+//! - [`mod@line`]: the same for a file that people may read
 //!
 //! The envelope itself never changes. What lies inside is encoded by postcard, which is positional:
 //! every change of a layout, even a field that is added at the end, is a new version.

@@ -6,7 +6,7 @@
 //! every follower asks for the same ones.
 //!
 //! When an append is answered, and when others' answers count, is decided in
-//! [`durability`](super::durability).
+//! [`durability`].
 //!
 //! Identity lives in the same file as the votes: who loses the one loses the other, and a node that
 //! forgot its votes must not go on under its old id.
@@ -494,7 +494,7 @@ impl RaftLogStorage<Consensus> for LogStore {
     }
 
     /// The entries can be read at once. They are on the disk when this returns, unless
-    /// [`durability`](super::durability) has others wait instead.
+    /// [`durability`] has others wait instead.
     async fn append<I>(
         &mut self,
         entries: I,

@@ -706,8 +706,9 @@ impl Registry {
         eligible.then_some(Candidate { node: *node, voter: Voter::Witness, last_log, electable })
     }
 
-    /// The masters that may stand; one that is cut off still believes that it leads. Their own word that they vote may be a tick old, and that of the
-    /// last leader newer; when they are asked, only their own word counts.
+    /// The masters that may stand; one that is cut off still believes that it leads. Their own word
+    /// that they vote may be a tick old, and that of the last leader newer; when they are asked, only
+    /// their own word counts.
     fn candidates(&self) -> Vec<Candidate> {
         let votes =
             |master: &Master| master.progress.voter || self.voters.contains(&master.hello.node);
