@@ -5,6 +5,8 @@
 //! `LOAD` (default 4) how many clients post without pause beside the one that is measured,
 //! `TINYSNS_BIN` another build of the program.
 
+#[path = "../tests/cluster/ports.rs"]
+mod ports;
 #[path = "../tests/cluster/processes.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]
 mod processes;

@@ -13,6 +13,7 @@ mod fullscreen;
 mod hostile;
 mod load;
 mod newcomer;
+mod ports;
 mod processes;
 mod recovery;
 mod refusals;

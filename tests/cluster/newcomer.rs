@@ -12,7 +12,8 @@ use tinysns::client;
 
 use super::{
     BINARY,
-    processes::{Cluster, free_port, signal},
+    ports::free_ports,
+    processes::{Cluster, signal},
     tmux::{SHELL, Tmux},
 };
 
@@ -37,7 +38,9 @@ async fn a_password_that_is_needed_is_asked_for_at_a_terminal_and_never_shown() 
     terminal.until("the shell", at_shell).await;
 
     terminal.enters("clear; \"$PROGRAM\" client -u ann -- LIST >/dev/null; echo \"code $?\"");
-    terminal.shows("Password for ann:").await;
+    // The first time it was asked for is on the screen until that is cleared.
+    let anew = |screen: &str| screen.trim_start().starts_with("Password for ann:");
+    terminal.until("the prompt on a clear screen", anew).await;
     terminal.presses(&["C-c"]);
     terminal.shows("code 130").await;
     terminal.enters("clear; \"$PROGRAM\" client -u ann </dev/null; echo \"code $?\"");
@@ -76,18 +79,20 @@ impl Drop for Running {
 async fn a_second_run_on_one_directory_or_port_is_refused_and_does_not_join_the_first() {
     let folder = TempDir::new().expect("a temporary folder");
     let [ours, other] = ["ours", "other"].map(|name| folder.path().join(name));
-    let port = free_port();
+    // The witness takes the next.
+    let port = free_ports(2);
     let mut first = run_sh(&ours, port);
-    let first = first.stdout(Stdio::piped()).stderr(Stdio::null());
+    let first = first.stdout(Stdio::piped());
     let mut first = first.spawn().expect("sh is there");
     let mut lines = BufReader::new(first.stdout.take().expect("piped")).lines();
     let _first = Running(first);
     let serves = lines.by_ref().map_while(Result::ok).any(|line| line.contains("serves at"));
     assert!(serves, "it starts");
 
-    for (data, at, why) in
-        [(&ours, free_port(), "a cluster runs in"), (&other, port, "another cluster has the port")]
-    {
+    for (data, at, why) in [
+        (&ours, free_ports(1), "a cluster runs in"),
+        (&other, port, "another cluster has the port"),
+    ] {
         let output = run_sh(data, at).output().expect("sh is there");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");

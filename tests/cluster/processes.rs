@@ -4,7 +4,6 @@
 use std::{
     fmt::Debug,
     fs,
-    net::TcpListener,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -18,6 +17,8 @@ use nix::{
 use tempfile::TempDir;
 use tinysns::client::{self, Client, ClientOptions, ClusterStatus, MasterState, MasterStatus};
 use tokio::time::{Instant, sleep};
+
+use super::ports::free_ports;
 
 /// Generous: reached only when something hangs.
 pub const DEADLINE: Duration = Duration::from_secs(90);
@@ -55,12 +56,6 @@ pub async fn eventually<T: Debug>(
         assert!(Instant::now() < deadline, "this never came: {what}; there is {seen:#?}");
         sleep(LOOK_EVERY).await;
     }
-}
-
-/// A port that was free a moment ago; the router's must be known beforehand and stay the same.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("bound").port()
 }
 
 impl Cluster {
@@ -105,8 +100,8 @@ impl Cluster {
         Self {
             binary: binary.into(),
             folder: tempfile::tempdir().expect("a temporary folder"),
-            router_port: free_port(),
-            witness_port: free_port(),
+            router_port: free_ports(1),
+            witness_port: free_ports(1),
             reboot_delay: reboot_delay.to_owned(),
             more_settings: more_settings.to_vec(),
             log: None,
@@ -151,6 +146,11 @@ impl Cluster {
     }
 
     fn spawn(&mut self, role: &str) -> Child {
+        self.spawn_in("masters", role)
+    }
+
+    /// With the masters' data in this folder.
+    fn spawn_in(&mut self, masters: &str, role: &str) -> Child {
         self.logs += 1;
         let log = if let Some(log) = &self.log {
             log.try_clone().expect("another handle")
@@ -159,6 +159,7 @@ impl Cluster {
             fs::File::create(log).expect("a log file").into()
         };
         self.command(role)
+            .env("TINYSNS_DATA_DIR", self.folder().join(masters))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -186,8 +187,13 @@ impl Cluster {
 
     /// Starts `count` more slaves.
     pub fn start_slaves(&mut self, count: usize) {
+        self.start_slaves_in("masters", count);
+    }
+
+    /// Starts `count` more slaves, as on another machine: with their data in a folder of their own.
+    pub fn start_slaves_in(&mut self, folder: &str, count: usize) {
         for _ in 0..count {
-            let slave = self.spawn("slave");
+            let slave = self.spawn_in(folder, "slave");
             self.slaves.push(slave);
         }
     }
@@ -226,9 +232,10 @@ impl Cluster {
 
     /// The masters' process ids, as their slaves have noted them.
     pub fn master_pids(&self) -> Vec<u32> {
-        let Ok(slots) = fs::read_dir(self.folder().join("masters")) else { return Vec::new() };
-        slots
-            .filter_map(|slot| fs::read_to_string(slot.ok()?.path().join("master.pid")).ok())
+        let inside = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+        inside(self.folder().to_owned())
+            .flat_map(|folder| inside(folder.path()))
+            .filter_map(|slot| fs::read_to_string(slot.path().join("master.pid")).ok())
             .filter_map(|pid| pid.trim().parse().ok())
             .collect()
     }

@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use super::{
     BINARY,
-    processes::{Cluster, eventually, free_port, signal},
+    ports::free_ports,
+    processes::{Cluster, eventually, signal},
 };
 
 /// Runs a command of the cluster to its end; its exit code and what it said.
@@ -85,7 +86,7 @@ fn a_data_directory_of_the_router_that_cannot_be_used_is_refused_like_any_other_
 
 #[tokio::test]
 async fn status_says_why_it_has_nothing_to_show() {
-    let nobody = format!("127.0.0.1:{}", free_port());
+    let nobody = format!("127.0.0.1:{}", free_ports(1));
     let mut status = std::process::Command::new(BINARY);
     status.args(["status", "--router", &nobody]);
     let (code, words) = refused(status);

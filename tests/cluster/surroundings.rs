@@ -13,7 +13,8 @@ use nix::{sys::signal::Signal, unistd};
 
 use super::{
     BINARY,
-    processes::{Cluster, eventually, free_port, is_alive, signal},
+    ports::free_ports,
+    processes::{Cluster, eventually, is_alive, signal},
 };
 
 /// Takes nothing, as a full disk does.
@@ -121,7 +122,7 @@ async fn exit_codes_hold_where_the_output_is_full_or_its_reader_has_left() {
         assert_eq!((code, said.as_str()), (of_a_pipe, ""), "{arguments:?}");
     }
     // What is told on standard error alone.
-    let nobody = format!("127.0.0.1:{}", free_port());
+    let nobody = format!("127.0.0.1:{}", free_ports(1));
     for (arguments, expected) in [
         (&["status", "--router", &nobody][..], 69),
         (&["slave", "--heartbeat", "1h"], 64),
@@ -197,7 +198,7 @@ async fn ipv6_addresses_are_understood_wherever_an_address_stands() {
         return;
     }
     let cluster = Cluster::prepare(BINARY, "1s", &[]);
-    let port = free_port();
+    let port = free_ports(1);
     let command = |role: &str| {
         let mut command = cluster.command(role);
         command

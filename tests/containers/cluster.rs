@@ -2,7 +2,6 @@
 //! all that belongs to it when it is dropped, also by a test that fails, which prints its logs.
 
 use std::{
-    net::TcpListener,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
@@ -12,7 +11,10 @@ use std::{
 use tinysns::client::{Client, ClientOptions, ClusterStatus, MasterState, MasterStatus};
 use tokio::time::{Instant, interval};
 
-use crate::engine::{self, Engine, docker, docker_lines};
+use crate::{
+    engine::{self, Engine, docker, docker_lines},
+    ports::free_ports,
+};
 
 /// Far beyond what any step takes on a busy machine; containers alone take seconds to start.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -33,7 +35,7 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a cluster and waits until all its servers vote.
     pub async fn up(engine: &'static Engine, servers: usize) -> Self {
-        let cluster = Self { engine, project: project_name(), port: free_port() };
+        let cluster = Self { engine, project: project_name(), port: free_ports(1) };
         cluster.scale(servers).await;
         cluster
     }
@@ -191,10 +193,4 @@ pub fn project_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("tinysns-test-{}-{count}", std::process::id())
-}
-
-/// A port of this host that nobody has now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("the system has a free port");
-    listener.local_addr().expect("it is bound").port()
 }

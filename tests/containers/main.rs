@@ -15,11 +15,14 @@
 //! | `cluster` | a cluster from the shipped files, removed at the end |
 //! | `writer` | a client on the host that posts and accounts for every post |
 //! | `visitor` | a container in a cluster's network |
+//! | `ports` | ports of the host, as the stories of processes get them |
 
 mod cluster;
 mod engine;
 mod faults;
 mod image;
+#[path = "../cluster/ports.rs"]
+mod ports;
 mod scaling;
 mod swarm;
 mod visitor;

@@ -3,8 +3,9 @@
 use std::{io::Write as _, process::Command, thread, time::Duration};
 
 use crate::{
-    cluster::{free_port, project_name},
+    cluster::project_name,
     engine::{docker, docker_lines, outcome, run, turn},
+    ports::free_ports,
     visitor::Visitor,
 };
 use serde_json::Value;
@@ -83,7 +84,7 @@ impl Swarm {
             .arg(&swarm.stack)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("TINYSNS_IMAGE", image)
-            .env("ROUTER_PORT", free_port().to_string())
+            .env("ROUTER_PORT", free_ports(1).to_string())
             .env("SERVERS", SERVERS.to_string())
             .env("SERVERS_PER_MACHINE", SERVERS.to_string())
             .env("TINYSNS_REBOOT_DELAY", "3s"));
