@@ -56,6 +56,16 @@ pub fn recall(berth: &Berth) -> Result<Option<ClusterId>, KinshipError> {
     read().map_err(|source| KinshipError { path: path.clone(), source })
 }
 
+/// Takes the note back, where it is of this cluster, which was given up.
+pub fn forget(berth: &Berth, cluster: ClusterId) -> io::Result<()> {
+    match path(berth) {
+        Some(path) if matches!(recall(berth), Ok(Some(known)) if known == cluster) => {
+            fs::remove_file(path)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Notes the cluster for slots to come.
 pub fn remember(berth: &Berth, cluster: ClusterId) {
     if matches!(recall(berth), Ok(Some(known)) if known == cluster) {

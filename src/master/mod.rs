@@ -8,11 +8,13 @@
 //! - [`delivery`]: live timelines
 //! - [`repair`]: a state that was lost is fetched from the others before anything begins
 //! - [`founding`]: what the first leader writes before anyone can log in
+//! - [`giving_way`]: an empty cluster is given up for an older one
 
 pub mod address;
 pub mod api;
 pub mod delivery;
 pub mod founding;
+pub mod giving_way;
 pub mod kinship;
 pub mod location;
 pub mod passwords;
@@ -25,7 +27,11 @@ use std::{process, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use futures::FutureExt as _;
 use openraft::metrics::RaftServerMetrics;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinHandle},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::{Routes, interceptor::InterceptedService};
 use tonic_health::ServingStatus;
@@ -36,13 +42,13 @@ use self::{
 use crate::{
     classic,
     credentials::Guard,
-    directory::{AskTheRouter, DirectoryServer},
-    domain::NodeId,
+    directory::{AskTheRouter, DirectoryServer, Location},
+    domain::{ClusterId, NodeId},
     envelope::Speaks,
     host::net,
     reflection,
     replication::{
-        NodeInfo, candidacy, introductions,
+        NodeInfo, candidacy, condition, introductions,
         link::MESSAGE_BYTES,
         log_store::LogStore,
         node::{LOG_FILE, Node, StartError},
@@ -65,25 +71,47 @@ use crate::{
     },
 };
 
+/// Why a master has ended.
+enum Ended {
+    /// It was asked to stop, and has handed over and drained.
+    Stopped,
+    /// Its cluster was given up: in its place starts a new node.
+    GaveWay(ClusterId),
+}
+
 /// Runs a master in `berth` until `stop`, and then until it has handed over and drained.
 pub async fn run(
     settings: MasterSettings,
     berth: Berth,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    while let Ended::GaveWay(cluster) = run_node(&settings, &berth, &stop).await? {
+        tracing::warn!(%cluster, "this cluster was given up: beginning anew");
+        kinship::forget(&berth, cluster).context("forgetting the cluster")?;
+        condition::begin_anew(&berth.directory).context("removing the old node")?;
+    }
+    Ok(())
+}
+
+/// Runs one node of the master's.
+async fn run_node(
+    settings: &MasterSettings,
+    berth: &Berth,
+    stop: &CancellationToken,
+) -> anyhow::Result<Ended> {
     let clients = net::listen("client_listen", settings.client_listen).await?;
     let peers = net::listen("peer_listen", settings.peer_listen).await?;
     // What cannot be read now would be taken for absent later.
-    kinship::recall(&berth)?;
-    let Some(host) = address::advertised(&settings, &stop).await else { return Ok(()) };
-    let mut info = introduction(&settings, &berth, &host, (clients.port(), peers.port()));
+    kinship::recall(berth)?;
+    let Some(host) = address::advertised(settings, stop).await else { return Ok(Ended::Stopped) };
+    let mut info = introduction(settings, berth, &host, (clients.port(), peers.port()));
 
     let delivery = Delivery::new(settings.limits.stream_queue, settings.limits.subscriptions);
     let observer = delivering(delivery.clone());
     let mut log = LogStore::open(&berth.directory.join(LOG_FILE)).map_err(StartError::from)?;
     tokio::select! {
-        () = stop.cancelled() => return Ok(()),
-        fit = repair::run(&settings, &berth, &mut log, &info) => fit?,
+        () = stop.cancelled() => return Ok(Ended::Stopped),
+        fit = repair::run(settings, berth, &mut log, &info) => fit?,
     }
     let slot = &berth.directory;
     let (node, state) =
@@ -102,8 +130,10 @@ pub async fn run(
     let roster_left = roster_seen.clone();
     let tasks = TaskTracker::new();
     let ended = CancellationToken::new();
+    let begins_anew = CancellationToken::new();
+    let (giving_way, give_way) = giving_way::Handle::new(state.clone(), begins_anew.clone());
     let (reporter, report) =
-        Reporter::new(&settings, &berth, node.clone(), info, roster, ended.clone());
+        Reporter::new(settings, berth, node.clone(), info, roster, giving_way, ended.clone());
     let demotion = delivery.clone().close_on_demotion(node.clone(), ended.clone());
     let lasting = vec![
         ("the reporter", tasks.spawn(reporter.run())),
@@ -114,6 +144,7 @@ pub async fn run(
         ("the watch on the format", tasks.spawn(upgrade::run(node.clone(), ended.clone()))),
     ];
     tasks.spawn(founding::run(node.clone(), state.clone(), writes.clone(), ended.clone()));
+    tasks.spawn(giving_way::run(give_way, node.clone(), writes.clone(), ended.clone()));
 
     let api = Api {
         node: node.clone(),
@@ -127,22 +158,10 @@ pub async fn run(
     };
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<SocialServiceServer<Api>>().await;
-    let public =
-        Routes::new(SocialServiceServer::new(api).max_decoding_message_size(CLIENT_MESSAGE_BYTES))
-            .add_service(DirectoryServiceServer::new(DirectoryServer::new(
-                location.clone(),
-                AskTheRouter,
-            )))
-            .add_service(reflection::service())
-            .add_service(health);
     let clients_stop = ended.child_token();
-    let public = classic::add(
-        public,
-        classic::Host::Master,
-        settings.classic,
-        location,
-        clients_stop.clone(),
-    );
+    let public = public(api, location.clone()).add_service(health);
+    let host = classic::Host::Master;
+    let public = classic::add(public, host, settings.classic, location, clients_stop.clone());
     let peer_service = PeerServiceServer::new(PeerServer::new(node.clone(), ended.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal =
@@ -151,18 +170,22 @@ pub async fn run(
     let streams = settings.limits.streams_per_connection;
     let peers_done = tasks.spawn(serving::serve(peers, internal, NODE_STREAMS, ended.clone()));
     let clients_done = tasks.spawn(serving::serve(clients, public, streams, clients_stop.clone()));
-    tokio::select! {
+    let outcome = tokio::select! {
         // What breaks first takes others along: the reason is named, not what follows from it.
         biased;
         () = stop.cancelled() => {
             health_reporter.set_service_status("", ServingStatus::NotServing).await;
             leave(&node, &report, roster_left, settings.drain_timeout).await;
+            Ended::Stopped
+        }
+        () = begins_anew.cancelled() => {
+            Ended::GaveWay(node.cluster().context("a cluster that is given up is known")?)
         }
         reason = node.broken() => anyhow::bail!("the consensus stopped: {reason}"),
-        served = peers_done => serving::outcome(served.context("serving")?, &ended)?,
-        served = clients_done => serving::outcome(served.context("serving")?, &clients_stop)?,
+        served = peers_done => stopped(served, &ended)?,
+        served = clients_done => stopped(served, &clients_stop)?,
         task = first_to_end(lasting) => anyhow::bail!("{task} ended by itself"),
-    }
+    };
     clients_stop.cancel();
     delivery.close_all();
     ended.cancel();
@@ -170,7 +193,23 @@ pub async fn run(
     tasks.wait().await;
     node.stop().await;
     tracing::info!("drained");
-    Ok(())
+    Ok(outcome)
+}
+
+/// What everyone may ask for.
+fn public(api: Api, location: watch::Receiver<Location>) -> Routes {
+    let social = SocialServiceServer::new(api).max_decoding_message_size(CLIENT_MESSAGE_BYTES);
+    let directory = DirectoryServiceServer::new(DirectoryServer::new(location, AskTheRouter));
+    Routes::new(social).add_service(directory).add_service(reflection::service())
+}
+
+/// A listener has ended: well, where it was asked to.
+fn stopped(
+    served: Result<Result<(), tonic::transport::Error>, JoinError>,
+    asked: &CancellationToken,
+) -> anyhow::Result<Ended> {
+    serving::outcome(served.context("serving")?, asked)?;
+    Ok(Ended::Stopped)
 }
 
 /// What others are told of this master, which listens on these ports for clients and for nodes.

@@ -119,6 +119,7 @@ async fn known_to_the_router(
         edition: first_edition(log.starts()),
         process: random::id(),
         started_ms: clock::now(),
+        gave_way_to: String::new(),
     };
     let hello = MasterReport { report: Some(Report::Hello(hello)) };
     // The stream stays open until the roster has come.

@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status, Streaming};
 
-use super::{address, kinship};
+use super::{address, giving_way, kinship};
 use crate::{
     credentials::{SECRET_KEY, presented},
     directory::split_address,
@@ -30,8 +30,8 @@ use crate::{
     settings::MasterSettings,
     slot::Berth,
     wire::internal::{
-        self, Directive, Hello, Leaving, MasterReport, Progress, directive, master_report::Report,
-        registry_service_client::RegistryServiceClient,
+        self, Directive, Hello, Leaving, MasterReport, Progress, Turned, directive,
+        master_report::Report, registry_service_client::RegistryServiceClient,
     },
 };
 
@@ -74,6 +74,7 @@ pub struct Reporter {
     listening: [IpAddr; 2],
     roster: watch::Sender<Roster>,
     leaving: watch::Receiver<bool>,
+    giving_way: giving_way::Handle,
     cancelled: CancellationToken,
 }
 
@@ -90,6 +91,8 @@ enum Obeyed {
     News,
     /// The router wants no more of this master.
     Turned,
+    /// This node's cluster was given up.
+    BeginsAnew,
 }
 
 impl Reporter {
@@ -101,6 +104,7 @@ impl Reporter {
         node: Node,
         info: NodeInfo,
         roster: watch::Sender<Roster>,
+        giving_way: giving_way::Handle,
         cancelled: CancellationToken,
     ) -> (Self, Handle) {
         let (leave, leaving) = watch::channel(false);
@@ -117,6 +121,7 @@ impl Reporter {
             listening: address::listening(settings),
             roster,
             leaving,
+            giving_way,
             cancelled,
         };
         (reporter, Handle { leaving: leave })
@@ -239,6 +244,7 @@ impl Reporter {
                     Ok(Some(Directive { directive: Some(directive) })) => {
                         match self.obey(directive, &mut probe).await {
                             Obeyed::Turned => return Ok(Ended::Turned),
+                            Obeyed::BeginsAnew => return Ok(Ended::Cancelled),
                             Obeyed::News => true,
                             Obeyed::Nothing => false,
                         }
@@ -282,13 +288,30 @@ impl Reporter {
             }
             directive::Directive::Turned(turned) => {
                 if self.turned.as_ref() != Some(&turned.reason) {
-                    tracing::error!(reason = %turned.reason, "the router turned this master away");
+                    let Turned { reason, for_now } = &turned;
+                    if *for_now {
+                        tracing::warn!(%reason, "the router lets this master wait");
+                    } else {
+                        tracing::error!(%reason, "the router turned this master away");
+                    }
                     self.turned = Some(turned.reason);
                 }
-                Obeyed::Turned
+                if turned.for_now { Obeyed::Nothing } else { Obeyed::Turned }
             }
-            // For the router's own witness.
-            directive::Directive::Inherit(_) => Obeyed::Nothing,
+            directive::Directive::GiveWay(asked) => {
+                if let Ok(cluster) = asked.cluster_id.parse() {
+                    self.giving_way.give_way(cluster);
+                }
+                Obeyed::Nothing
+            }
+            directive::Directive::BeginAnew(meant) if meant.node_id == self.node.id() => {
+                self.giving_way.begin_anew();
+                Obeyed::BeginsAnew
+            }
+            // For the node that was here before, and for the router's own witness.
+            directive::Directive::BeginAnew(_) | directive::Directive::Inherit(_) => {
+                Obeyed::Nothing
+            }
         }
     }
 
@@ -340,7 +363,7 @@ impl Reporter {
         Hello {
             node_id: self.node.id(),
             name: self.info.name.clone(),
-            cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
+            cluster_id: in_wire(cluster),
             client_address: self.info.client_address.clone(),
             peer_address: self.info.peer_address.clone(),
             pid: process::id(),
@@ -351,12 +374,13 @@ impl Reporter {
             edition: self.info.edition,
             process: self.node.peers().process(),
             started_ms: self.started,
+            gave_way_to: in_wire(self.giving_way.gave_way_to()),
         }
     }
 
     /// Where this master stands. A consensus that waits for a hung disk does not answer, and so the
     /// report fails to come, as it should.
-    async fn progress(&self, Probed { number, electable }: Probed) -> Progress {
+    async fn progress(&mut self, Probed { number, electable }: Probed) -> Progress {
         let now = self.node.progress(number).await;
         Progress {
             term: now.term,
@@ -369,13 +393,20 @@ impl Reporter {
             electable,
             voter: now.voter,
             voters: now.voters,
-            cluster_id: now.cluster.map_or(String::new(), |id| id.to_string()),
+            cluster_id: in_wire(now.cluster),
             probe: now.probe,
             electorate: Some(now.electorate.into()),
             clock_ms: now.clock,
             format: now.version.into(),
+            is_empty: self.giving_way.is_empty(),
+            gave_way_to: in_wire(self.giving_way.gave_way_to()),
         }
     }
+}
+
+/// Empty for none.
+fn in_wire(cluster: Option<ClusterId>) -> String {
+    cluster.map_or_else(String::new, |id| id.to_string())
 }
 
 fn report(report: Report) -> MasterReport {

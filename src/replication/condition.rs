@@ -17,7 +17,7 @@ use std::{
 use super::{
     LogId,
     log_store::LogStore,
-    node::StartError,
+    node::{LOG_FILE, StartError},
     state_store::{self, StateFile},
 };
 use crate::domain::NodeId;
@@ -111,6 +111,19 @@ pub fn others(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, redb::Err
         let masters = members.into_iter().filter(|(id, info)| *id != own && !info.witness);
         masters.map(|(id, info)| (id, info.peer_address)).collect()
     }))
+}
+
+/// Removes what a node has in `directory`, which must have stopped: another node starts there next.
+///
+/// The state goes first, since a state without a log is taken for a loss.
+pub fn begin_anew(directory: &Path) -> io::Result<()> {
+    for file in [state_store::FILE, LOG_FILE] {
+        match fs::remove_file(directory.join(file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    File::open(directory)?.sync_all()
 }
 
 /// Renames the state in `directory`, if there is one, to where nobody looks for it.

@@ -125,6 +125,10 @@ pub struct Progress {
     pub clock: UnixMillis,
     /// In which version of the format the cluster writes, by the log that it has applied.
     pub version: Version,
+    /// Nobody has made anything in its cluster, as far as it has applied the log. Its reporter says.
+    pub is_empty: bool,
+    /// The cluster for which its own was given up. Its reporter says.
+    pub gave_way_to: Option<ClusterId>,
 }
 
 /// The node cannot go on.
@@ -180,7 +184,7 @@ pub enum StartError {
 
 impl StartError {
     /// The log in `directory` cannot be used because of `source`.
-    pub(super) fn log(directory: &Path, source: redb::Error) -> Self {
+    pub fn log(directory: &Path, source: redb::Error) -> Self {
         Self::Log(OpenError::new(&directory.join(LOG_FILE), source))
     }
 
@@ -488,6 +492,8 @@ impl Node {
             electorate: Electorate::of(&metrics.membership_config),
             clock: clock::now(),
             version: *self.inner.format.version.borrow(),
+            is_empty: false,
+            gave_way_to: None,
         }
     }
 

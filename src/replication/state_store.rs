@@ -31,7 +31,7 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind, Speaks, Version},
     host::{disk, trouble::Trouble},
-    social::{Event, Graph, Reply},
+    social::{Command, Event, Graph, Reply},
 };
 
 const POSITIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("positions");
@@ -159,6 +159,7 @@ impl StateStore {
         let mut applied = None;
         let mut membership = None;
         let mut version = *self.version.borrow();
+        let mut gives_way = false;
         {
             let mut graph = Graph::open(&transaction)?;
             for entry in entries {
@@ -176,6 +177,7 @@ impl StateStore {
                             for command in commands {
                                 let since = command.command.since();
                                 debug_assert!(upgrade::may_be_logged(since, version));
+                                gives_way |= matches!(command.command, Command::GiveWay { .. });
                                 let (reply, event) = graph.apply(command)?;
                                 answers.push(reply);
                                 events.extend(event);
@@ -195,6 +197,11 @@ impl StateStore {
             }
         }
         save_positions(&transaction, applied, membership.as_ref())?;
+        if gives_way {
+            // Whoever starts here next must know it, though nobody may be left who says how far the
+            // log is committed.
+            transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
+        }
         transaction.commit()?;
         self.set_version(version);
         Ok((replies, events))

@@ -23,7 +23,10 @@ use crate::{
         node::{Node, Progress},
     },
     wire::{
-        internal::{Directive, Found, Inherit, Member, Probe, Roster, Stand, Turned, directive},
+        internal::{
+            BeginAnew, Directive, Found, GiveWay, Inherit, Member, Probe, Roster, Stand, Turned,
+            directive,
+        },
         v1::{ClusterStatus, MasterState, MasterStatus, RouterStatus},
     },
 };
@@ -241,9 +244,23 @@ impl Hub {
                         tracing::warn!(reason, "turned a master away");
                         self.turned = Some(reason.clone());
                     }
-                    let turned = Turned { reason: reason.clone() };
+                    let turned = Turned { reason: reason.clone(), for_now: false };
                     self.tell(*session, directive::Directive::Turned(turned));
                     self.sessions.remove(session);
+                }
+                Effect::Hold(session, reason) => {
+                    tracing::warn!(reason, "a master waits");
+                    let turned = Turned { reason: reason.clone(), for_now: true };
+                    self.tell(*session, directive::Directive::Turned(turned));
+                }
+                Effect::GiveWay(session, cluster) => {
+                    tracing::info!(%cluster, "asking the empty cluster to give way to an older one");
+                    let give_way = GiveWay { cluster_id: cluster.to_string() };
+                    self.tell(*session, directive::Directive::GiveWay(give_way));
+                }
+                Effect::BeginAnew(voter, node) => {
+                    let begin_anew = BeginAnew { node_id: *node };
+                    self.tell_voter(*voter, directive::Directive::BeginAnew(begin_anew));
                 }
                 Effect::Close(session) => {
                     self.sessions.remove(session);
@@ -298,7 +315,9 @@ impl Hub {
 
     fn send_roster(&self, to: impl Fn(SessionId) -> bool) {
         let roster = self.roster();
-        for session in self.sessions.keys().copied().filter(|session| to(*session)) {
+        // Neither to those who wait until they are taken in, nor to those who are to begin anew.
+        let taken_in = self.registry.masters().values().filter_map(Master::session);
+        for session in taken_in.filter(|session| to(*session)) {
             self.tell(session, directive::Directive::Roster(roster.clone()));
         }
     }

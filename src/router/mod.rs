@@ -3,6 +3,7 @@
 //!
 //! - [`registry`], with [`election`] and [`electorate`]: what the router decides (pure)
 //! - [`rivals`]: what becomes of two masters with one identity (pure)
+//! - [`visitors`]: whether an empty cluster gives way to an older one (pure)
 //! - [`waiting`]: who is missing where there can be no leader, and whose place a new witness takes
 //!   (pure)
 //! - [`hub`]: the one task that owns the registry
@@ -26,6 +27,9 @@ mod registry_tests;
 pub mod rivals;
 #[cfg(test)]
 mod rivals_tests;
+pub mod visitors;
+#[cfg(test)]
+mod visitors_tests;
 pub mod waiting;
 pub mod witness;
 

@@ -15,6 +15,7 @@ use super::{
     election::{Candidate, Cause, Election, Order, Question, Voter},
     electorate::{Electorate, Missing},
     rivals::{Rivals, Verdict},
+    visitors::{Visitor, Visitors},
     waiting,
 };
 use crate::{
@@ -70,6 +71,8 @@ pub struct Hello {
     pub process: u64,
     /// When its process started, by its own clock.
     pub started: UnixMillis,
+    /// The cluster for which its own was given up.
+    pub gave_way_to: Option<ClusterId>,
 }
 
 /// What happens to the registry.
@@ -107,6 +110,12 @@ pub enum Effect {
     Inherit(NodeId, u64),
     /// Turn the master away, with a reason for people.
     Turn(SessionId, String),
+    /// Let the master wait outside, with a reason for people.
+    Hold(SessionId, String),
+    /// Tell the master to give its cluster up for this one.
+    GiveWay(SessionId, ClusterId),
+    /// Tell the node, whose cluster was given up, to become a new one.
+    BeginAnew(Voter, NodeId),
     /// Close a stream that another one of the same master replaced.
     Close(SessionId),
     /// The cluster is known from now on.
@@ -179,6 +188,15 @@ struct Witness {
     broken: Option<String>,
 }
 
+/// The cluster that was given up for the present one.
+struct GivenUp {
+    cluster: ClusterId,
+    /// The witness was its; none where it was broken and had never reported.
+    witness: Option<NodeId>,
+    /// Masters of it that have not been told to begin anew.
+    masters: Vec<(SessionId, NodeId)>,
+}
+
 /// The registry.
 pub struct Registry {
     down_after: Duration,
@@ -188,6 +206,12 @@ pub struct Registry {
     version: Option<Version>,
     masters: BTreeMap<NodeId, Master>,
     rivals: Rivals,
+    visitors: Visitors,
+    /// Whether nobody has made anything in the cluster, by its leader's word.
+    is_empty: Option<bool>,
+    /// Whom the leader was told to give way to, and on which stream.
+    gives_way: Option<(SessionId, ClusterId)>,
+    given_up: Option<GivenUp>,
     witness: Option<Witness>,
     /// Whom the witness has heard lead of late.
     witness_hears: Option<NodeId>,
@@ -229,6 +253,10 @@ impl Registry {
             version: None,
             masters: BTreeMap::new(),
             rivals: Rivals::default(),
+            visitors: Visitors::default(),
+            is_empty: None,
+            gives_way: None,
+            given_up: None,
             witness: None,
             witness_hears: None,
             available: None,
@@ -294,7 +322,11 @@ impl Registry {
         let strangers = self.cluster.into_iter().flat_map(|own| {
             self.strangers.iter().map(move |(name, other)| other_cluster(name, own, *other))
         });
-        waiting.into_iter().chain(witness).chain(strangers).chain(self.wrong_clocks()).collect()
+        let visitors = self.cluster.into_iter().flat_map(|own| {
+            self.visitors.iter().map(move |visitor| may_be_taken_in(&visitor.hello, own))
+        });
+        let others = strangers.chain(visitors);
+        waiting.into_iter().chain(witness).chain(others).chain(self.wrong_clocks()).collect()
     }
 
     /// Who has to come back before any master can serve, where none can.
@@ -365,6 +397,10 @@ impl Registry {
                     master.progress.cut_off = false;
                 }
                 self.rivals.lost(session);
+                self.visitors.lost(session);
+                if let Some(given_up) = &mut self.given_up {
+                    given_up.masters.retain(|(told, _)| *told != session);
+                }
                 if self.founder.take_if(|founder| *founder == session).is_some() {
                     // It may have founded, and come back to say so.
                     self.newcomer_at = now;
@@ -378,6 +414,7 @@ impl Registry {
         self.make_room(now, wall, &mut effects);
         self.found(now, &mut effects);
         self.choose(now, &mut effects);
+        self.give_way(&mut effects);
         self.inherit(now, &mut effects);
         self.miss(now, &mut effects);
         self.show(wall, &mut effects);
@@ -398,14 +435,12 @@ impl Registry {
     ) {
         match (self.cluster, hello.cluster) {
             (Some(own), Some(other)) if own != other => {
-                effects.push(turn(session, &hello.name, own, other));
-                self.strangers.insert(hello.name, other);
-                if self.strangers.len() > STRANGERS {
-                    self.strangers.pop_first();
-                }
+                self.stranger(session, hello, own, other, effects);
                 return;
             }
-            (None, Some(cluster)) => self.adopt(cluster, effects),
+            (None, Some(cluster)) => {
+                self.adopt(hello.gave_way_to.unwrap_or(cluster), effects);
+            }
             _ => {}
         }
         if let Some(reason) = self.version.and_then(|version| too_old(&hello, version)) {
@@ -417,6 +452,103 @@ impl Registry {
                 self.rivals.wait(session, hello, now);
             }
             _ => self.admit(session, hello, now, wall, effects),
+        }
+    }
+
+    /// A master of another cluster came: whether its cluster or this one goes on is not always clear yet.
+    fn stranger(
+        &mut self,
+        session: SessionId,
+        hello: Hello,
+        own: ClusterId,
+        other: ClusterId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let was_given_up = self.given_up.as_ref().is_some_and(|before| before.cluster == other);
+        if was_given_up || hello.gave_way_to == Some(own) {
+            self.begin_anew(session, hello.node, effects);
+        } else if self.is_empty == Some(false) {
+            self.turn_stranger(session, hello.name, own, other, effects);
+        } else {
+            effects.push(Effect::Hold(session, may_be_taken_in(&hello, own)));
+            self.visitors.insert(session, hello);
+        }
+    }
+
+    fn turn_stranger(
+        &mut self,
+        session: SessionId,
+        name: String,
+        own: ClusterId,
+        other: ClusterId,
+        effects: &mut Vec<Effect>,
+    ) {
+        effects.push(turn(session, &name, own, other));
+        self.strangers.insert(name, other);
+        if self.strangers.len() > STRANGERS {
+            self.strangers.pop_first();
+        }
+    }
+
+    /// Tells a master of a cluster that was given up so, once the witness is no member of it any more:
+    /// this router must not go back to it when it starts anew.
+    fn begin_anew(&mut self, session: SessionId, node: NodeId, effects: &mut Vec<Effect>) {
+        match &mut self.given_up {
+            Some(GivenUp { witness: Some(_), masters, .. }) => masters.push((session, node)),
+            _ => effects.push(Effect::BeginAnew(Voter::Master(session), node)),
+        }
+    }
+
+    /// Gives the cluster up for a better one that came, where nobody has made anything in it; turns the
+    /// other away where somebody has.
+    fn give_way(&mut self, effects: &mut Vec<Effect>) {
+        let (Some(own), Some(is_empty)) = (self.cluster, self.is_empty) else { return };
+        if !is_empty {
+            for (session, Visitor { hello, .. }) in self.visitors.take(|_| true) {
+                let other = hello.cluster.expect("a visitor has a cluster");
+                self.turn_stranger(session, hello.name, own, other, effects);
+            }
+            return;
+        }
+        let leader = self.available().and_then(Master::session);
+        let witness = self.witness.as_ref().map_or(0, |witness| witness.node);
+        let (Some(leader), Some(better)) = (leader, self.visitors.better(witness)) else { return };
+        if self.gives_way != Some((leader, better)) {
+            self.gives_way = Some((leader, better));
+            effects.push(Effect::GiveWay(leader, better));
+        }
+    }
+
+    /// The cluster was given up for `better`: all begin anew, and those of `better` are taken in.
+    fn change_cluster(
+        &mut self,
+        better: ClusterId,
+        now: Instant,
+        wall: UnixMillis,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(cluster) = self.cluster else { return };
+        tracing::warn!(%cluster, %better, "the cluster, which is empty, was given up for an older one");
+        let fresh = Self::new(Some(better), self.spare_cluster, self.down_after, now);
+        let before = std::mem::replace(self, fresh);
+        let witness = before.witness.map(|witness| witness.node);
+        let masters = before.masters.into_iter();
+        self.given_up = Some(GivenUp {
+            cluster,
+            witness,
+            masters: masters.filter_map(|(node, master)| Some((master.session?, node))).collect(),
+        });
+        if let Some(witness) = witness {
+            effects.push(Effect::BeginAnew(Voter::Witness, witness));
+        }
+        effects.push(Effect::Publish);
+        self.visitors = before.visitors;
+        let taken_in = self.visitors.take(|visitor| visitor.hello.cluster == Some(better));
+        for (session, Visitor { hello, progress }) in taken_in {
+            self.hello(session, hello, now, wall, effects);
+            if let Some(progress) = progress {
+                self.progress(session, progress, now, wall, effects);
+            }
         }
     }
 
@@ -471,6 +603,7 @@ impl Registry {
         wall: UnixMillis,
         effects: &mut Vec<Effect>,
     ) {
+        let Some(progress) = self.visitors.report(session, progress) else { return };
         let (own, reported) = (self.cluster, progress.cluster);
         self.judge_rivals(session, now, effects);
         let Some(master) = self.of_session(session) else { return };
@@ -482,6 +615,11 @@ impl Registry {
         master.reported = true;
         let (node, probe, votes) = (master.hello.node, progress.probe, progress.voter);
         match (own, reported) {
+            (Some(own), _) if progress.gave_way_to.is_some_and(|better| better != own) => {
+                let better = progress.gave_way_to.expect("asked just now");
+                self.change_cluster(better, now, wall, effects);
+                return;
+            }
             (Some(own), Some(other)) if own != other => {
                 // It founded one when its stream had broken and another master was told to.
                 effects.push(turn(session, &master.hello.name, own, other));
@@ -501,6 +639,9 @@ impl Registry {
         self.electorate.hear(&self.masters[&node].progress);
         if votes {
             self.election.answered(node, probe);
+        }
+        if self.masters[&node].progress.leading {
+            self.is_empty = Some(self.masters[&node].progress.is_empty);
         }
         self.note_version(node, effects);
         if let (None, Some(cluster)) = (own, reported) {
@@ -526,13 +667,26 @@ impl Registry {
     }
 
     fn witness_reports(&mut self, node: NodeId, progress: Progress, effects: &mut Vec<Effect>) {
+        if let Some(given_up) = &mut self.given_up {
+            if given_up.witness == Some(node) {
+                // It was broken when it was told.
+                effects.push(Effect::BeginAnew(Voter::Witness, node));
+                return;
+            }
+            given_up.witness = None;
+            let told = std::mem::take(&mut given_up.masters);
+            effects.extend(
+                told.into_iter()
+                    .map(|(session, node)| Effect::BeginAnew(Voter::Master(session), node)),
+            );
+        }
         self.election.answered(node, progress.probe);
         self.electorate.hear(&progress);
         if progress.leading && progress.applied == progress.last_log.1 {
             self.election.handed_over();
         }
         if let (None, Some(cluster)) = (progress.cluster, self.cluster) {
-            // It was broken when the cluster became known.
+            // It was broken when the cluster became known, or it is new.
             effects.push(Effect::Adopt(cluster));
         }
         let known = self.witness.as_ref();
@@ -765,6 +919,14 @@ fn too_old(hello: &Hello, version: Version) -> Option<String> {
 
 fn turn(session: SessionId, name: &str, own: ClusterId, other: ClusterId) -> Effect {
     Effect::Turn(session, other_cluster(name, own, other))
+}
+
+/// What is said of a master of another cluster that may have to go on instead of this one.
+fn may_be_taken_in(Hello { name, cluster, .. }: &Hello, own: ClusterId) -> String {
+    let other = cluster.map_or_else(String::new, |cluster| cluster.to_string());
+    format!(
+        "{name} belongs to cluster {other}, this router to cluster {own}, which gives way if nobody has posted in it and enough masters of {other} are here to serve: start the others of them too"
+    )
 }
 
 /// What is said of a master of another cluster. It may be an older one of this very network: a new

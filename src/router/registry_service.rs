@@ -46,6 +46,7 @@ fn hello(wire: Hello) -> Result<registry::Hello, Status> {
         edition: wire.edition,
         process: wire.process,
         started: wire.started_ms,
+        gave_way_to: wire.gave_way_to.parse().ok(),
     })
 }
 
@@ -65,6 +66,8 @@ fn progress(wire: Progress) -> node::Progress {
         electorate: wire.electorate.map(Into::into).unwrap_or_default(),
         clock: wire.clock_ms,
         version: u8::try_from(wire.format).map_or(Version::FIRST, Version::new),
+        is_empty: wire.is_empty,
+        gave_way_to: wire.gave_way_to.parse().ok(),
     }
 }
 

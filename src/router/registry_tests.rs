@@ -25,7 +25,7 @@ use crate::{
 
 pub(super) const DOWN_AFTER: Duration = Duration::from_secs(1);
 pub(super) const OWN: ClusterId = ClusterId::new(1);
-const OTHER: ClusterId = ClusterId::new(2);
+pub(super) const OTHER: ClusterId = ClusterId::new(2);
 const SPARE: ClusterId = ClusterId::new(7);
 
 pub(super) const fn ms(millis: u64) -> Duration {
@@ -97,6 +97,26 @@ impl Story {
     }
 
     fn hello_named(&mut self, node: NodeId, name: &str, cluster: Option<ClusterId>) {
+        self.introduce(node, name, cluster, None);
+    }
+
+    /// A master comes whose cluster was given up for another.
+    pub(super) fn hello_after_giving_way(
+        &mut self,
+        node: NodeId,
+        cluster: ClusterId,
+        to: ClusterId,
+    ) {
+        self.introduce(node, &format!("server-{node}"), Some(cluster), Some(to));
+    }
+
+    fn introduce(
+        &mut self,
+        node: NodeId,
+        name: &str,
+        cluster: Option<ClusterId>,
+        gave_way_to: Option<ClusterId>,
+    ) {
         self.sessions += 1;
         let hello = Hello {
             node,
@@ -111,6 +131,7 @@ impl Story {
             edition: 0,
             process: node,
             started: 0,
+            gave_way_to,
         };
         let progress = Progress { cluster, ..Progress::default() };
         self.masters.insert(node, Fake { session: self.sessions, progress, hung: false });
@@ -246,7 +267,7 @@ impl Story {
         founded.collect()
     }
 
-    fn turned(&self) -> usize {
+    pub(super) fn turned(&self) -> usize {
         self.effects.iter().filter(|effect| matches!(effect, Effect::Turn(..))).count()
     }
 

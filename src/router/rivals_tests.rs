@@ -50,6 +50,7 @@ impl Story {
             edition: process,
             process,
             started,
+            gave_way_to: None,
         };
         self.step(Input::Hello(session, hello));
     }

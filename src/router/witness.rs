@@ -5,7 +5,7 @@
 //! while its disk is full. Until the disk takes a log again there is no witness, and everyone who
 //! asks is told so.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use openraft::ServerState;
@@ -18,6 +18,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::hub::Handle;
 use crate::{
     replication::{
+        condition,
         log_store::LogStore,
         node::{LOG_FILE, Node, Probed, Progress, StartError},
     },
@@ -33,6 +34,9 @@ const REOPEN: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 pub trait Open: Send + Sync + 'static {
     /// Starts one over the log that the last one kept.
     fn open(&self) -> impl Future<Output = Result<Node, StartError>> + Send;
+
+    /// Makes away with the log, so that the next witness is a new node.
+    fn begin_anew(&self) -> Result<(), StartError>;
 
     /// Makes the log, which is new and not in use, that of the lost witness.
     fn inherit(&self, lost: &Inherit) -> Result<(), StartError>;
@@ -51,6 +55,11 @@ pub struct InDirectory {
 impl Open for InDirectory {
     async fn open(&self) -> Result<Node, StartError> {
         Node::start_witness(&self.directory, &self.secret, self.timing).await
+    }
+
+    fn begin_anew(&self) -> Result<(), StartError> {
+        let failed = |error: io::Error| StartError::log(&self.directory, error.into());
+        condition::begin_anew(&self.directory).map_err(failed)
     }
 
     fn inherit(&self, lost: &Inherit) -> Result<(), StartError> {
@@ -83,23 +92,23 @@ impl<O: Open> Supervisor<O> {
         loop {
             let node = self.current.borrow().clone();
             let Some(node) = node else { return };
-            let heir = tokio::select! {
+            let change = tokio::select! {
                 biased;
                 reason = node.broken() => {
                     tracing::error!(reason, "the witness is broken; the router goes on without it");
                     self.health.set_service_status(WITNESS_HEALTH, ServingStatus::NotServing).await;
                     hub.witness_broken(reason).await;
-                    None
+                    Change::None
                 }
                 ended = report(&node, &hub, &mut directives) => match ended {
                     Ended::Stopping => return,
-                    Ended::Inherits(lost) => Some(lost),
+                    Ended::Changes(change) => change,
                 },
             };
             self.current.send_replace(None);
             node.stop().await;
             drop(node);
-            let node = self.reopen(heir).await;
+            let node = self.reopen(change).await;
             // Orders to the one that broke.
             while directives.try_recv().is_ok() {}
             tracing::info!(node = node.id(), "the witness is back");
@@ -108,7 +117,7 @@ impl<O: Open> Supervisor<O> {
         }
     }
 
-    async fn reopen(&self, mut heir: Option<Inherit>) -> Node {
+    async fn reopen(&self, mut change: Change) -> Node {
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(REOPEN.0)
             .with_max_delay(REOPEN.1)
@@ -117,13 +126,16 @@ impl<O: Open> Supervisor<O> {
         loop {
             // The first attempt waits too: the last holders of the old log are letting go of it.
             sleep(waits.next().unwrap_or(REOPEN.1)).await;
-            if let Some(lost) = &heir {
-                if let Err(error) = self.opener.inherit(lost) {
-                    tracing::debug!(%error, "the witness cannot take its place yet");
-                    continue;
-                }
-                heir = None;
+            let changed = match &change {
+                Change::None => Ok(()),
+                Change::Inherits(lost) => self.opener.inherit(lost),
+                Change::BeginsAnew => self.opener.begin_anew(),
+            };
+            if let Err(error) = changed {
+                tracing::debug!(%error, "the witness cannot change its log yet");
+                continue;
             }
+            change = Change::None;
             match self.opener.open().await {
                 Ok(node) => return node,
                 Err(error) => tracing::debug!(%error, "the witness cannot be started yet"),
@@ -136,8 +148,17 @@ impl<O: Open> Supervisor<O> {
 pub(super) enum Ended {
     /// The router stops.
     Stopping,
-    /// It goes on in the place of a lost one.
+    /// It goes on over another log.
+    Changes(Change),
+}
+
+/// What is to happen to a witness's log before it is opened again.
+pub(super) enum Change {
+    None,
+    /// It becomes that of a lost witness.
     Inherits(Inherit),
+    /// It becomes a new one, as the cluster was given up.
+    BeginsAnew,
 }
 
 /// Reports and obeys.
@@ -168,7 +189,14 @@ pub(super) async fn report(
                             tracing::info!("the witness stands for election");
                             node.stand().await;
                         }
-                        Some(directive::Directive::Inherit(lost)) => return Ended::Inherits(lost),
+                        Some(directive::Directive::Inherit(lost)) => {
+                            return Ended::Changes(Change::Inherits(lost));
+                        }
+                        Some(directive::Directive::BeginAnew(meant))
+                            if meant.node_id == node.id() =>
+                        {
+                            return Ended::Changes(Change::BeginsAnew);
+                        }
                         _ => {}
                     }
                     true
@@ -226,6 +254,7 @@ pub(super) mod tests {
             edition: master.info.edition,
             process: 1,
             started: 0,
+            gave_way_to: None,
         }
     }
 
@@ -301,6 +330,10 @@ pub(super) mod tests {
             let log =
                 FullDisk::open(self).map_err(|error| StartError::Consensus(error.to_string()));
             start_witness_over(log?).await
+        }
+
+        fn begin_anew(&self) -> Result<(), StartError> {
+            FullDisk::begin_anew(self).map_err(|error| StartError::Consensus(error.to_string()))
         }
 
         fn inherit(&self, lost: &Inherit) -> Result<(), StartError> {

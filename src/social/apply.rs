@@ -10,7 +10,7 @@ use super::{
     requests::{self, Place, Seen, StoredReply},
     tables::{self, Follow, Meta, Tables, UserRecord},
 };
-use crate::domain::{Post, PostText, UnixMillis, UserId, UserName};
+use crate::domain::{ClusterId, Post, PostText, UnixMillis, UserId, UserName};
 
 /// The state within one write transaction, in which any number of commands is applied.
 pub struct Graph<'txn> {
@@ -63,6 +63,9 @@ impl<'txn> Graph<'txn> {
             // to keep its owner from ending it.
             needs_room: !matches!(command, Command::SetPassword { .. }),
         };
+        if self.meta.gave_way_to.is_some() {
+            return Ok(refused(Refusal::GaveWay));
+        }
         match command {
             Command::FoundCluster { signing_key } => {
                 self.meta.signing_key.get_or_insert(signing_key);
@@ -86,6 +89,7 @@ impl<'txn> Graph<'txn> {
             Command::Publish { context, text } => self.once(&context, asked, |graph, record| {
                 graph.publish(at, context.user, record, &text)
             }),
+            Command::GiveWay { to } => self.give_way(to),
             #[cfg(test)]
             Command::Novelty => Ok((Reply::Done, None)),
         }
@@ -209,6 +213,15 @@ impl<'txn> Graph<'txn> {
             text: text.as_str().to_owned(),
         };
         Ok((Reply::Published { post: id, posted_at: at }, Some(Event::Published(post))))
+    }
+
+    fn give_way(&mut self, to: ClusterId) -> Result<Outcome, Error> {
+        let Tables { following, users, .. } = &self.tables;
+        if tables::holds_anything(&self.meta, following, users)? {
+            return Ok(refused(Refusal::NotEmpty));
+        }
+        self.meta.gave_way_to = Some(to);
+        Ok((Reply::Done, None))
     }
 
     /// The edge from a user to a name, which may or may not be in the graph.

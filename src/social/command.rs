@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    domain::{Post, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    domain::{ClusterId, Post, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
     envelope::Version,
 };
 
@@ -90,6 +90,12 @@ pub enum Command {
         /// What it says.
         text: PostText,
     },
+    /// Gives this cluster up for another one, unless people have made something in it. Nothing is
+    /// changed afterwards: whoever comes later is sent elsewhere.
+    GiveWay {
+        /// The one that goes on.
+        to: ClusterId,
+    },
     /// Changes nothing. Came with the second version, for tests of upgrades.
     #[cfg(test)]
     Novelty,
@@ -105,7 +111,8 @@ impl Command {
             | Self::SetPassword { .. }
             | Self::Follow { .. }
             | Self::Unfollow { .. }
-            | Self::Publish { .. } => Version::FIRST,
+            | Self::Publish { .. }
+            | Self::GiveWay { .. } => Version::FIRST,
             #[cfg(test)]
             Self::Novelty => Version::new(2),
         }
@@ -125,6 +132,7 @@ impl fmt::Debug for Command {
             Self::Publish { context, text } => {
                 write!(formatter, "Publish({context:?}, {:?})", text.as_str())
             }
+            Self::GiveWay { to } => write!(formatter, "GiveWay({to})"),
             #[cfg(test)]
             Self::Novelty => formatter.write_str("Novelty"),
         }
@@ -148,7 +156,9 @@ impl Command {
     /// key. Kept beside the reply, so that it must stay what it is for as long as replies are kept.
     pub fn fingerprint(&self) -> Option<u64> {
         let gist = match self {
-            Self::FoundCluster { .. } | Self::CreateAccount { .. } => return None,
+            Self::FoundCluster { .. } | Self::CreateAccount { .. } | Self::GiveWay { .. } => {
+                return None;
+            }
             #[cfg(test)]
             Self::Novelty => return None,
             Self::SetPassword { .. } => Gist::SetPassword,
@@ -244,6 +254,12 @@ pub enum Refusal {
         "this account has made so many requests in a day that their replies fill the memory: ask again later, and let clients say which of their requests were answered"
     )]
     TooManyRequests,
+    /// This cluster was given up for another one.
+    #[error("this server's cluster has given way to an older one: ask again")]
+    GaveWay,
+    /// What is to be given up holds something that people have made.
+    #[error("this cluster holds what people have made, and is not given up")]
+    NotEmpty,
 }
 
 /// What a command made happen. A refused or repeated one makes nothing happen.

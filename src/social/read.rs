@@ -13,7 +13,7 @@ use super::{
     tables::{self, FollowRecord, Meta, Snapshot, decode, known_user},
     timeline::{self, Source},
 };
-use crate::domain::{Post, PostId, UserId, UserName};
+use crate::domain::{ClusterId, Post, PostId, UserId, UserName};
 
 /// The state at one moment.
 pub struct View {
@@ -39,6 +39,19 @@ impl View {
     /// The key of session tokens; none until the cluster is founded.
     pub fn signing_key(&self) -> Option<[u8; 32]> {
         self.meta().signing_key
+    }
+
+    /// Whether people have made something: a post, a follow, or a password.
+    pub fn holds_anything(&self) -> Result<bool, Error> {
+        let Some(Snapshot { meta, following, users, .. }) = &self.snapshot else {
+            return Ok(false);
+        };
+        tables::holds_anything(meta, following, users)
+    }
+
+    /// The cluster for which this one was given up.
+    pub fn gave_way_to(&self) -> Option<ClusterId> {
+        self.meta().gave_way_to
     }
 
     /// The newest post's number; 0 before the first.

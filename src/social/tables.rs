@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Account, requests::Memory};
 use crate::{
-    domain::{PostId, UnixMillis, UserId, UserName},
+    domain::{ClusterId, PostId, UnixMillis, UserId, UserName},
     envelope::{self, Kind},
 };
 
@@ -66,6 +66,8 @@ pub struct Meta {
     pub applied_at: UnixMillis,
     /// How old the memory of replies has grown, in milliseconds.
     pub memory_age_ms: i64,
+    /// The cluster for which this one was given up.
+    pub gave_way_to: Option<ClusterId>,
 }
 
 impl Record for Meta {
@@ -74,7 +76,8 @@ impl Record for Meta {
 
 impl fmt::Debug for Meta {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { signing_key, newest_user, newest_post, applied_at, memory_age_ms } = self;
+        let Self { signing_key, newest_user, newest_post, applied_at, memory_age_ms, gave_way_to } =
+            self;
         formatter
             .debug_struct("Meta")
             .field("founded", &signing_key.is_some())
@@ -82,6 +85,7 @@ impl fmt::Debug for Meta {
             .field("newest_post", newest_post)
             .field("applied_at", applied_at)
             .field("memory_age_ms", memory_age_ms)
+            .field("gave_way_to", gave_way_to)
             .finish()
     }
 }
@@ -277,6 +281,25 @@ pub fn user(
 /// The record of an account that some other row names.
 pub fn known_user(users: &impl ReadableTable<u64, Bytes>, id: u64) -> Result<UserRecord, Error> {
     user(users, id)?.ok_or_else(|| Error::Corrupted(format!("user {id} is named but missing")))
+}
+
+/// Whether people have made something: a post, a follow, or a password. An account without any of
+/// these is made again by the next login of that name.
+pub fn holds_anything(
+    meta: &Meta,
+    following: &impl ReadableTable<(u64, Text), Bytes>,
+    users: &impl ReadableTable<u64, Bytes>,
+) -> Result<bool, Error> {
+    if meta.newest_post > 0 || following.first()?.is_some() {
+        return Ok(true);
+    }
+    for row in users.iter()? {
+        let record: UserRecord = decode(row?.1.value())?;
+        if record.password_hash.is_some() || record.credentials > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A record in its envelope.

@@ -3,11 +3,12 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
+use tinysns::client::{ClusterStatus, Cursor};
 
 use super::{
     BINARY,
     load::{Writer, assert_posts},
-    processes::{Cluster, eventually, is_alive, signal},
+    processes::{Cluster, eventually, is_alive, signal, voters},
 };
 
 #[tokio::test]
@@ -97,4 +98,32 @@ async fn a_wiped_slot_joins_anew_under_its_old_name() {
     let joined = cluster.all_vote(3).await;
     assert_eq!(joined.masters.len(), 3, "{joined:?}");
     writer.finish().await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_a_new_master_founded_beside_an_older_one_gives_way_to_it() {
+    let mut cluster = Cluster::start(BINARY, 2, "1s").await;
+    let older = cluster.all_vote(2).await.cluster_id;
+    let ann = cluster.client("ann").await;
+    ann.publish("from before").await.expect("acknowledged");
+    cluster.kill_everything();
+    cluster.wipe_router();
+
+    cluster.start_router();
+    cluster.start_slaves_in("newcomers", 1);
+    let founded = cluster.until("a second cluster", |status| status.available.is_some()).await;
+    assert_ne!(founded.cluster_id, older);
+    // An account is nothing that his next login would not make again.
+    drop(cluster.client("bob").await);
+
+    cluster.start_slaves(2);
+    let is_healed = |status: &ClusterStatus| voters(status) == 3 && status.problems.is_empty();
+    let healed = cluster.until("one cluster of all", is_healed).await;
+    assert_eq!(healed.cluster_id, older);
+    ann.publish("from after").await.expect("acknowledged");
+    let page = ann.posts("ann", Cursor::Newest, 10).await.expect("readable");
+    let texts: Vec<&str> = page.posts.iter().map(|post| post.text.as_str()).collect();
+    assert_eq!(texts, ["from after", "from before"]);
+    let bob = cluster.client("bob").await;
+    bob.follow("ann").await.expect("whoever came in between goes on, too");
 }

@@ -70,11 +70,13 @@ impl From<Refusal> for Refused {
         let code = match refusal {
             Refusal::NoSuchUser => Code::NotFound,
             Refusal::AlreadyFollowing => Code::AlreadyExists,
-            Refusal::NotFollowing => Code::FailedPrecondition,
+            // No call asks for what the latter refuses.
+            Refusal::NotFollowing | Refusal::NotEmpty => Code::FailedPrecondition,
             Refusal::Oneself | Refusal::KeyReused => Code::InvalidArgument,
             Refusal::StaleRequest => Code::OutOfRange,
             Refusal::NoSuchAccount | Refusal::SessionEnded => Code::Unauthenticated,
             Refusal::TooManyRequests => return Self::Full(refusal.to_string()),
+            Refusal::GaveWay => return Self::Elsewhere(None),
         };
         Self::Never(code, refusal.to_string())
     }

@@ -30,6 +30,11 @@ impl FullDisk {
         LogStore::over(Database::builder().create_with_backend(self.clone())?)
     }
 
+    /// Makes away with what is on it.
+    pub fn begin_anew(&self) -> Result<(), redb::Error> {
+        Ok(self.set_len(0)?)
+    }
+
     /// Makes the log, which is new, that of another node.
     pub fn inherit(&self, id: NodeId, term: u64) -> Result<(), redb::Error> {
         LogStore::inherit_in(&Database::builder().create_with_backend(self.clone())?, id, term)

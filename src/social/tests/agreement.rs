@@ -4,6 +4,7 @@
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 
 use super::{model::Model, *};
+use crate::domain::ClusterId;
 
 /// What the random commands draw from.
 #[derive(Clone, Copy)]
@@ -51,6 +52,7 @@ fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<
     prop_oneof![
         2 => (name, hash).prop_map(|(name, password_hash)| Command::CreateAccount { name, password_hash }),
         1 => any::<[u8; 32]>().prop_map(|signing_key| Command::FoundCluster { signing_key }),
+        1 => any::<u128>().prop_map(|to| Command::GiveWay { to: ClusterId::new(to) }),
         24 => (0..60u8, asked).prop_map(|(kind, (context, target, password_hash, said))| match kind {
             0 => Command::SetPassword { context, password_hash },
             1..=20 => Command::Follow { context, target },

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::envelope::{Error, Kind, Version, seal_in};
+use crate::{
+    domain::ClusterId,
+    envelope::{Error, Kind, Version, seal_in},
+};
 
 fn hex<T: serde::Serialize>(value: &T) -> String {
     hex_of(&postcard::to_stdvec(value).unwrap())
@@ -42,6 +45,7 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&stamp(unfollow(1, request(2, 3), "u1"))), "0204010000020300027531".to_owned()),
         (hex(&stamp(publish(1, request(2, 3), "hi"))), "0205010000020300026869".to_owned()),
         (hex(&stamp(publish(1, opaque("k"), "hi"))), "0205010001016b026869".to_owned()),
+        (hex(&stamp(Command::GiveWay { to: ClusterId::new(1) })), "020601".to_owned()),
         (hex(&Reply::Done), "00".to_owned()),
         (hex(&Reply::Account(account)), "0101027531010002".to_owned()),
         (hex(&Reply::Published { post: 5, posted_at: 1 }), "020502".to_owned()),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{Post, PostId};
+use crate::domain::{ClusterId, Post, PostId};
 
 #[derive(Default)]
 pub struct Model {
     signing_key: Option<[u8; 32]>,
+    gave_way_to: Option<ClusterId>,
     accounts: Vec<Account>,
     /// (follower, followee) → since.
     follows: BTreeMap<(UserId, UserId), PostId>,
@@ -82,9 +83,26 @@ impl Model {
         }
     }
 
+    fn holds_anything(&self) -> bool {
+        let has_password =
+            |account: &Account| account.password_hash.is_some() || account.credentials > 0;
+        let follows = !self.follows.is_empty();
+        follows || !self.posts.is_empty() || self.accounts.iter().any(has_password)
+    }
+
     fn dispatch(&mut self, command: Command) -> Outcome {
         let asked = command.clone();
+        if self.gave_way_to.is_some() {
+            return (Reply::Refused(Refusal::GaveWay), None);
+        }
         match command {
+            Command::GiveWay { .. } if self.holds_anything() => {
+                (Reply::Refused(Refusal::NotEmpty), None)
+            }
+            Command::GiveWay { to } => {
+                self.gave_way_to = Some(to);
+                (Reply::Done, None)
+            }
             Command::Novelty => (Reply::Done, None),
             Command::FoundCluster { signing_key } => {
                 self.signing_key = self.signing_key.or(Some(signing_key));
@@ -234,6 +252,8 @@ impl Model {
     /// Asserts that every read of `view` is as it should be.
     pub fn assert_agrees(&self, view: &View, limit: usize) {
         assert_eq!(view.signing_key(), self.signing_key);
+        assert_eq!(view.gave_way_to(), self.gave_way_to);
+        assert_eq!(view.holds_anything().unwrap(), self.holds_anything());
         assert_eq!(view.newest_post(), self.posts.len() as u64);
         let all = |names| Page { names, next: None };
         assert_eq!(view.users(None, 1_000).unwrap(), all(self.names(|_| true)));

@@ -1,7 +1,7 @@
 //! One story a rule.
 
 use super::*;
-use crate::domain::Post;
+use crate::domain::{ClusterId, Post};
 
 /// Counts requests of one client, for stories in which none is repeated.
 struct Requests(u64);
@@ -51,6 +51,43 @@ fn opening_a_state_does_not_change_its_dump() {
     state.apply_all(&[]);
     assert_eq!(state.dump(), []);
     assert_eq!(State::restored(&[]).every_row(), state.every_row());
+}
+
+#[test]
+fn an_empty_cluster_gives_way_once_and_takes_nothing_afterwards() {
+    let state = State::with_users(&["u1", "u2"]);
+    let [better, another] = [1, 2].map(ClusterId::new);
+    assert_eq!(state.apply(5, Command::GiveWay { to: better }), (Reply::Done, None));
+    assert_eq!(state.view().gave_way_to(), Some(better));
+    for command in [
+        Command::GiveWay { to: another },
+        Command::FoundCluster { signing_key: [1; 32] },
+        Command::CreateAccount { name: name("u3"), password_hash: None },
+        publish(1, request(1, 1), "too late"),
+    ] {
+        assert_eq!(state.apply(5, command), refused(Refusal::GaveWay));
+    }
+    assert_eq!(state.view().gave_way_to(), Some(better));
+}
+
+#[test]
+fn a_cluster_in_which_anybody_has_made_anything_does_not_give_way() {
+    let password_hash = Some("hash".to_owned());
+    for made in [
+        publish(1, request(1, 1), "hello"),
+        follow(1, request(1, 1), "u2"),
+        set_password(context(1, request(1, 1)), Some("hash")),
+        Command::CreateAccount { name: name("u3"), password_hash },
+    ] {
+        let what = format!("{made:?}");
+        let state = State::with_users(&["u1", "u2"]);
+        assert!(!state.view().holds_anything().unwrap());
+        state.apply(5, made);
+        assert!(state.view().holds_anything().unwrap(), "{what}");
+        let give_way = Command::GiveWay { to: ClusterId::new(1) };
+        assert_eq!(state.apply(5, give_way), refused(Refusal::NotEmpty), "{what}");
+        assert_eq!(state.view().gave_way_to(), None, "{what}");
+    }
 }
 
 #[test]

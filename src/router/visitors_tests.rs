@@ -1,0 +1,179 @@
+//! Stories of a second cluster beside an older one: which of them goes on, and who is told when.
+
+use super::{
+    election::Voter,
+    registry::{Effect, Input},
+    registry_tests::{OTHER, OWN, Story, WITNESS, ms},
+};
+use crate::{
+    domain::NodeId,
+    replication::{
+        electorate::{Electorate, VoterName},
+        node::Progress,
+    },
+};
+
+/// What the masters of the other cluster know: they are 11, 12 and 13, and their witness is lost.
+const OTHERS: [NodeId; 3] = [11, 12, 13];
+const LOST_WITNESS: NodeId = 99;
+const NEW_WITNESS: NodeId = 101;
+
+fn electorate(masters: &[NodeId]) -> Electorate {
+    let voters: Vec<NodeId> = masters.iter().copied().chain([LOST_WITNESS]).collect();
+    let name = |node: NodeId| VoterName {
+        node,
+        name: format!("server-{node}"),
+        witness: node == LOST_WITNESS,
+    };
+    Electorate {
+        index: 5,
+        parts: vec![voters.iter().copied().collect()],
+        names: voters.into_iter().map(name).collect(),
+    }
+}
+
+impl Story {
+    /// Master 1 leads a cluster in which nobody has made anything.
+    fn empty() -> Self {
+        let mut story = Self::settled(1);
+        story.change_witness(|progress| progress.cluster = Some(OWN));
+        story.change(1, |progress| progress.is_empty = true);
+        story.effects.clear();
+        story
+    }
+
+    /// `node` of the other cluster comes, which knows of `masters`.
+    fn visit(&mut self, node: NodeId, masters: &[NodeId]) {
+        self.hello(node, Some(OTHER));
+        self.change(node, |progress| progress.electorate = electorate(masters));
+    }
+
+    fn told_to_give_way(&self) -> usize {
+        self.effects.iter().filter(|effect| matches!(effect, Effect::GiveWay(_, OTHER))).count()
+    }
+
+    fn told_to_begin_anew(&self) -> Vec<NodeId> {
+        let told = self.effects.iter().filter_map(|effect| match effect {
+            Effect::BeginAnew(_, node) => Some(*node),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    fn gave_way(&mut self, node: NodeId) {
+        self.change(node, |progress| progress.gave_way_to = Some(OTHER));
+    }
+
+    /// The witness is back as a new node.
+    fn witness_begins_anew(&mut self) {
+        let witness = Input::Witness(NEW_WITNESS, Progress::default());
+        let effects = self.registry.step(witness, self.now, 0);
+        self.effects.extend(effects);
+    }
+}
+
+#[test]
+fn an_empty_cluster_gives_way_when_enough_of_an_older_one_are_here() {
+    // The masters of the older cluster, and how many of them must be here to elect a leader.
+    for (masters, enough) in [(1, 1), (2, 2), (3, 2)] {
+        let mut story = Story::empty();
+        let masters = &OTHERS[..masters];
+        for (here, node) in (1..).zip(masters) {
+            assert_eq!(story.told_to_give_way(), usize::from(here > enough), "{masters:?} {here}");
+            story.visit(*node, masters);
+            story.pass(ms(500));
+        }
+        assert_eq!(story.told_to_give_way(), 1, "{masters:?}: once");
+        assert_eq!(story.turned(), 0);
+        assert_eq!(story.registry.cluster(), Some(OWN), "until it has given way");
+
+        story.gave_way(1);
+        assert_eq!(story.registry.cluster(), Some(OTHER));
+        let known: Vec<NodeId> = story.registry.masters().keys().copied().collect();
+        assert_eq!(known, masters, "the older one's are taken in, with what they reported");
+        story.lead(11, 7);
+        assert_eq!(story.available(), Some(11));
+    }
+}
+
+#[test]
+fn a_cluster_in_which_something_was_made_turns_the_others_away() {
+    let mut story = Story::empty();
+    story.visit(11, &OTHERS);
+    story.change(1, |progress| progress.is_empty = false);
+    assert_eq!(story.turned(), 1);
+    for node in [12, 13] {
+        story.visit(node, &OTHERS);
+    }
+    assert_eq!((story.turned(), story.told_to_give_way()), (3, 0));
+    assert_eq!(story.available(), Some(1));
+}
+
+#[test]
+fn before_the_leader_has_reported_nobody_is_turned_away() {
+    let mut story = Story::new(Some(OWN));
+    story.visit(11, &OTHERS[..1]);
+    story.hello(1, Some(OWN));
+    assert_eq!(story.turned(), 0);
+    assert!(story.registry.problems().iter().any(|problem| problem.contains("gives way if")));
+    story.lead(1, 1);
+    assert_eq!((story.turned(), story.told_to_give_way()), (1, 0), "something was made in it");
+}
+
+#[test]
+fn an_empty_cluster_does_not_give_way_to_another_empty_one() {
+    let mut story = Story::empty();
+    story.hello(11, Some(OTHER));
+    story.change(11, |progress| {
+        progress.electorate = electorate(&OTHERS[..1]);
+        progress.is_empty = true;
+    });
+    story.pass(ms(2_000));
+    assert_eq!(story.told_to_give_way(), 0);
+    // One that has just started does not know what its log comes to.
+    story.change(11, |progress| progress.last_log = (3, 9));
+    assert_eq!(story.told_to_give_way(), 1);
+}
+
+#[test]
+fn a_leader_that_came_after_the_one_that_was_asked_is_asked_again() {
+    let mut story = Story::empty();
+    story.visit(11, &OTHERS[..1]);
+    story.lose(1);
+    story.hello(2, Some(OWN));
+    story.change(2, |progress| progress.is_empty = true);
+    story.lead(2, 3);
+    assert_eq!(story.told_to_give_way(), 2);
+}
+
+#[test]
+fn masters_begin_anew_after_the_witness_has() {
+    let mut story = Story::empty();
+    story.hello(2, Some(OWN));
+    story.visit(11, &OTHERS[..1]);
+    story.gave_way(1);
+    assert_eq!(story.told_to_begin_anew(), [WITNESS]);
+    // It was broken, and did not hear.
+    story.change_witness(|_| {});
+    assert_eq!(story.told_to_begin_anew(), [WITNESS, WITNESS]);
+    assert_eq!(story.registry.witness(), None, "it is no witness of the older cluster");
+    story.hello(3, Some(OWN));
+    story.witness_begins_anew();
+    let mut told = story.told_to_begin_anew().split_off(2);
+    told.sort_unstable();
+    assert_eq!(told, [1, 2, 3]);
+    assert!(story.effects.contains(&Effect::Adopt(OTHER)), "the new one joins the older cluster");
+    story.hello(4, Some(OWN));
+    assert_eq!(story.told_to_begin_anew().last(), Some(&4), "whoever comes later, at once");
+}
+
+#[test]
+fn a_router_that_has_forgotten_everything_hears_of_it_from_the_masters() {
+    let mut story = Story::new(None);
+    story.hello_after_giving_way(1, OWN, OTHER);
+    assert_eq!(story.registry.cluster(), Some(OTHER));
+    let mut story = Story::settled(1);
+    story.hello_after_giving_way(11, OTHER, OWN);
+    let session = story.masters[&11].session;
+    assert!(story.effects.contains(&Effect::BeginAnew(Voter::Master(session), 11)));
+}
