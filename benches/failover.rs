@@ -1,4 +1,5 @@
-//! How long a failover keeps a client waiting, and what an idle cluster costs. Prints a table.
+//! How long a failover keeps a client waiting, what a post costs, and what an idle cluster costs.
+//! Prints a table.
 //!
 //! Real processes on loopback: a router, eight slaves with their masters. `ROUNDS` (default 50)
 //! sets how often the available server is killed, `SERVERS` (default 8) how many masters there are,
@@ -33,6 +34,8 @@ use tokio::{
 
 /// How long an idle cluster is watched.
 const IDLE: Duration = Duration::from_secs(20);
+/// How long clients post while nothing is killed.
+const PUBLISHING: Duration = Duration::from_secs(10);
 /// Before it is watched, what starting it has begun is over.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -53,6 +56,7 @@ fn main() {
         let load = setting("LOAD", 4);
         println!("{servers} masters, {load} other clients posting, {rounds} rounds each");
         idle(servers).await;
+        publishing(servers, load).await;
         failovers("kill -9", Signal::SIGKILL, servers, load, rounds).await;
         failovers("SIGSTOP", Signal::SIGSTOP, servers, load, rounds / 5).await;
     });
@@ -130,6 +134,37 @@ async fn post(client: Client, stop: Arc<AtomicBool>, posted: Arc<AtomicUsize>) {
         client.publish("a post beside the one that is measured").await.expect("acknowledged");
         posted.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Posts a second while nothing is killed, and the processor time of one.
+async fn publishing(servers: usize, load: usize) {
+    if load == 0 {
+        return;
+    }
+    let cluster = Cluster::start(&binary(), servers, "1h").await;
+    let leader = cluster.available().await.pid;
+    let router = cluster.status().await.expect("it is there").router.pid;
+    let masters = cluster.master_pids();
+    let times = || {
+        let of = |pids: &[u32]| pids.iter().map(|pid| processor_seconds(*pid)).sum::<f64>();
+        [of(&[leader]), of(&masters) - of(&[leader]), of(&[router])]
+    };
+    let load = Load::start(&cluster, load).await;
+    let before = times();
+    let began = Instant::now();
+    sleep(PUBLISHING).await;
+    let posted = load.stop().await;
+    let took = began.elapsed();
+    let after = times();
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let posts = posted.max(1) as f64;
+    let [leader, others, router] =
+        std::array::from_fn(|index| (after[index] - before[index]) / posts * 1e6);
+    println!(
+        "posting  {:.0} posts/s; for each {leader:.0} µs of the leader's processor time, \
+         {others:.0} of the other masters' together, {router:.0} of the router's",
+        posts / took.as_secs_f64()
+    );
 }
 
 /// Processor time and memory of a cluster that nobody uses.

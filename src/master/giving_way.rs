@@ -18,11 +18,19 @@ use crate::{
 /// Between attempts.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
+/// What was read from the state, which is read again when more is applied.
+#[derive(Default)]
+struct Known {
+    applied: Option<u64>,
+    /// What people have made does not go away.
+    holds_something: bool,
+    gave_way_to: Option<ClusterId>,
+}
+
 /// What the reporter passes on, and asks.
 pub struct Handle {
     state: StateReader,
-    /// What people have made does not go away.
-    holds_something: bool,
+    known: Known,
     to: watch::Sender<Option<ClusterId>>,
     begins_anew: CancellationToken,
 }
@@ -34,19 +42,21 @@ impl Handle {
         begins_anew: CancellationToken,
     ) -> (Self, watch::Receiver<Option<ClusterId>>) {
         let (to, asked) = watch::channel(None);
-        (Self { state, holds_something: false, to, begins_anew }, asked)
+        (Self { state, known: Known::default(), to, begins_anew }, asked)
     }
 
-    /// Whether nobody has made anything in the cluster yet, as far as is known here.
-    pub fn is_empty(&mut self) -> bool {
-        self.holds_something = self.holds_something
-            || self.view().holds_anything().expect("a state that cannot be read ends this master");
-        !self.holds_something
-    }
-
-    /// The cluster for which this one was given up.
-    pub fn gave_way_to(&self) -> Option<ClusterId> {
-        if self.holds_something { None } else { self.view().gave_way_to() }
+    /// Whether nobody has made anything in the cluster, and for which it was given up, after the log
+    /// entry with the index `applied`.
+    pub fn look(&mut self, applied: u64) -> (bool, Option<ClusterId>) {
+        let known = &mut self.known;
+        if !known.holds_something && known.applied != Some(applied) {
+            let view = self.state.read().and_then(|transaction| View::open(&transaction));
+            let read = view.and_then(|view| Ok((view.holds_anything()?, view.gave_way_to())));
+            let (holds_something, gave_way_to) =
+                read.expect("a state that cannot be read ends this master");
+            *known = Known { applied: Some(applied), holds_something, gave_way_to };
+        }
+        (!known.holds_something, known.gave_way_to)
     }
 
     /// Gives way to `cluster`, if this one is empty.
@@ -57,11 +67,6 @@ impl Handle {
     /// Becomes a new node.
     pub fn begin_anew(&self) {
         self.begins_anew.cancel();
-    }
-
-    fn view(&self) -> View {
-        let view = self.state.read().and_then(|transaction| View::open(&transaction));
-        view.expect("a state that cannot be read ends this master")
     }
 }
 

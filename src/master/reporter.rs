@@ -2,7 +2,7 @@
 //!
 //! A router that is away is asked again and again; nothing else waits for it.
 
-use std::{net::IpAddr, process, time::Duration};
+use std::{net::IpAddr, process, sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use openraft::ServerState;
@@ -24,6 +24,7 @@ use crate::{
     replication::{
         NodeInfo,
         addresses::Source,
+        electorate::Electorate,
         node::{Node, Probed},
         reconcile::{Listed, Roster},
     },
@@ -68,6 +69,8 @@ pub struct Reporter {
     started: UnixMillis,
     /// Why the router last turned this master away: said once.
     turned: Option<String>,
+    /// The electorate that was last reported on this stream.
+    reported: Option<Arc<Electorate>>,
     /// Whether the settings say by which host others dial this master.
     fixed_host: bool,
     /// Where it listens.
@@ -117,6 +120,7 @@ impl Reporter {
             info,
             started: clock::now(),
             turned: None,
+            reported: None,
             fixed_host: settings.advertise_host.is_some(),
             listening: address::listening(settings),
             roster,
@@ -166,6 +170,7 @@ impl Reporter {
         let channel = net::channel(&self.router)
             .map_err(|error| Status::invalid_argument(format!("router: {error}")))?;
         self.look_around().await;
+        self.reported = None;
         let mut client = RegistryServiceClient::new(channel);
         let (reports, outgoing) = mpsc::channel(REPORTS_WAITING);
         let _room = reports.try_send(report(Report::Hello(self.hello())));
@@ -358,7 +363,9 @@ impl Reporter {
         self.roster.send_replace(Roster { members, received: Some(Instant::now()) });
     }
 
-    fn hello(&self) -> Hello {
+    fn hello(&mut self) -> Hello {
+        let applied = self.node.raft().metrics().borrow().last_applied;
+        let (_, gave_way_to) = self.giving_way.look(applied.map_or(0, |at| at.index));
         let cluster = self.node.cluster().or_else(|| kinship::recall(&self.berth).ok().flatten());
         Hello {
             node_id: self.node.id(),
@@ -374,14 +381,24 @@ impl Reporter {
             edition: self.info.edition,
             process: self.node.peers().process(),
             started_ms: self.started,
-            gave_way_to: in_wire(self.giving_way.gave_way_to()),
+            gave_way_to: in_wire(gave_way_to),
         }
+    }
+
+    /// The electorate, unless it was reported on this stream.
+    fn news_of(&mut self, electorate: &Arc<Electorate>) -> Option<internal::Electorate> {
+        let is_known = self.reported.as_ref().is_some_and(|known| Arc::ptr_eq(known, electorate));
+        (!is_known).then(|| {
+            self.reported = Some(Arc::clone(electorate));
+            (**electorate).clone().into()
+        })
     }
 
     /// Where this master stands. A consensus that waits for a hung disk does not answer, and so the
     /// report fails to come, as it should.
     async fn progress(&mut self, Probed { number, electable }: Probed) -> Progress {
         let now = self.node.progress(number).await;
+        let (is_empty, gave_way_to) = self.giving_way.look(now.applied);
         Progress {
             term: now.term,
             last_log_term: now.last_log.0,
@@ -395,11 +412,11 @@ impl Reporter {
             voters: now.voters,
             cluster_id: in_wire(now.cluster),
             probe: now.probe,
-            electorate: Some(now.electorate.into()),
+            electorate: self.news_of(&now.electorate),
             clock_ms: now.clock,
             format: now.version.into(),
-            is_empty: self.giving_way.is_empty(),
-            gave_way_to: in_wire(self.giving_way.gave_way_to()),
+            is_empty,
+            gave_way_to: in_wire(gave_way_to),
         }
     }
 }

@@ -51,15 +51,15 @@ impl AddressBook {
 
     /// The newest word about `node`: the one `noted` in the membership, the one in this book, or the
     /// one `listed` on a roster.
-    pub fn newest(
-        &self,
+    pub fn newest<'a>(
+        &'a self,
         node: NodeId,
-        noted: Option<&NodeInfo>,
-        listed: Option<&NodeInfo>,
-    ) -> Option<NodeInfo> {
+        noted: Option<&'a NodeInfo>,
+        listed: Option<&'a NodeInfo>,
+    ) -> Option<&'a NodeInfo> {
         let words = noted.into_iter().chain(self.known.get(&node)).chain(listed);
         // Of equals the last.
-        words.max_by_key(|info| info.edition).cloned()
+        words.max_by_key(|info| info.edition)
     }
 
     /// Everyone.
@@ -103,7 +103,7 @@ mod tests {
     fn the_membership_and_the_roster_count_where_they_know_better() {
         let mut book = AddressBook::default();
         assert_eq!(book.newest(7, None, None), None);
-        assert_eq!(book.newest(7, Some(&word(1, 3)), None), Some(word(1, 3)));
+        assert_eq!(book.newest(7, Some(&word(1, 3)), None), Some(&word(1, 3)));
         book.learn(7, word(2, 3), Source::Itself);
         for (noted, listed, newest) in [
             (2, 2, word(2, 3)),
@@ -112,8 +112,9 @@ mod tests {
             (2, 3, word(9, 3)),
             (4, 5, word(9, 5)),
         ] {
-            let found = book.newest(7, Some(&word(8, noted)), Some(&word(9, listed)));
-            assert_eq!(found, Some(newest), "{noted} {listed}");
+            let [noted_word, listed_word] = [word(8, noted), word(9, listed)];
+            let found = book.newest(7, Some(&noted_word), Some(&listed_word));
+            assert_eq!(found, Some(&newest), "{noted} {listed}");
         }
     }
 

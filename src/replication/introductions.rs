@@ -30,13 +30,15 @@ pub async fn run(node: Node, cancelled: CancellationToken) {
             // The others admit no stranger.
             continue;
         }
-        let members = {
+        let untold = {
             let metrics = node.raft().metrics();
             let metrics = metrics.borrow();
-            let membership = metrics.membership_config.membership();
-            membership.nodes().map(|(id, info)| (*id, info.clone())).collect()
+            node.peers().untold(metrics.membership_config.membership().nodes())
         };
-        for status in node.peers().tell_everyone(members).await {
+        if untold.is_empty() {
+            continue;
+        }
+        for status in node.peers().tell(untold).await {
             if status.code() == Code::AlreadyExists && refused.insert(status.message().to_owned()) {
                 tracing::error!(reason = status.message(), "another node refuses this one");
             }

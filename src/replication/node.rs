@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Consensus, LogId, NodeInfo, Raft,
+    Consensus, LogId, NodeInfo, Raft, StoredMembership,
     addresses::first_edition,
     candidacy::Candidacy,
     clocks::Clock,
@@ -71,6 +71,8 @@ struct Inner {
     failure: watch::Sender<Option<String>>,
     ended: CancellationToken,
     heard: std::sync::Mutex<Option<Heard>>,
+    /// Of the membership at this place in the log.
+    electorate: std::sync::Mutex<(Option<LogId>, Arc<Electorate>)>,
     /// A leader that is not heard of for so long is not heard any more.
     patience: Duration,
 }
@@ -120,7 +122,7 @@ pub struct Progress {
     /// The newest probe it has seen.
     pub probe: u64,
     /// Everyone who votes, by the membership it knows.
-    pub electorate: Electorate,
+    pub electorate: Arc<Electorate>,
     /// What its clock says; 0 where it does not say.
     pub clock: UnixMillis,
     /// In which version of the format the cluster writes, by the log that it has applied.
@@ -327,6 +329,7 @@ impl Node {
             failure: watch::Sender::new(None),
             ended: CancellationToken::new(),
             heard: std::sync::Mutex::default(),
+            electorate: std::sync::Mutex::default(),
             patience,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -489,12 +492,21 @@ impl Node {
             voters,
             cluster: self.cluster(),
             probe,
-            electorate: Electorate::of(&metrics.membership_config),
+            electorate: self.electorate(&metrics.membership_config),
             clock: clock::now(),
             version: *self.inner.format.version.borrow(),
             is_empty: false,
             gave_way_to: None,
         }
+    }
+
+    /// Everyone who votes; the same one for as long as the membership is the same.
+    fn electorate(&self, membership: &StoredMembership) -> Arc<Electorate> {
+        let mut known = self.inner.electorate.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != *membership.log_id() {
+            *known = (*membership.log_id(), Arc::new(Electorate::of(membership)));
+        }
+        Arc::clone(&known.1)
     }
 
     /// Belongs to `cluster` from now on; refused where the node belongs to another.

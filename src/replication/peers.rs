@@ -5,7 +5,7 @@
 //! kept here and shared.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -199,7 +199,7 @@ impl Peers {
         noted: Option<&NodeInfo>,
         listed: Option<&NodeInfo>,
     ) -> Option<NodeInfo> {
-        self.state().addresses.newest(node, noted, listed)
+        self.state().addresses.newest(node, noted, listed).cloned()
     }
 
     /// Changes whenever an address does.
@@ -283,31 +283,52 @@ impl Peers {
         }
     }
 
-    /// Connects to every other node, of the `members` and those that were heard of, and tells it
-    /// where the others are, unless it is connected and was told. Returns why this node was refused.
-    pub async fn tell_everyone(&self, members: Vec<(NodeId, NodeInfo)>) -> Vec<Status> {
+    /// The links to every other node, of the `members` and those that were heard of, which is not
+    /// connected or was not told where the others are.
+    pub fn untold<'a>(
+        &self,
+        members: impl Iterator<Item = (&'a NodeId, &'a NodeInfo)>,
+    ) -> Vec<(NodeId, Arc<Link>)> {
+        let version = *self.shared.version.borrow();
+        let mut state = self.state();
+        let addresses: Vec<(NodeId, String)> = {
+            let State { addresses, links, .. } = &*state;
+            let mut nodes = BTreeMap::new();
+            for (node, info) in members {
+                nodes.insert(*node, info);
+            }
+            nodes.extend(addresses.all());
+            let newest = nodes
+                .into_iter()
+                .filter_map(|(node, info)| Some((node, addresses.newest(node, Some(info), None)?)));
+            let own = self.shared.log.node_id();
+            let is_untold = |(node, newest): &(NodeId, &NodeInfo)| {
+                *node != own
+                    && !links.get(node).is_some_and(|link| {
+                        link.address() == newest.peer_address
+                            && link.is_open()
+                            && link.told() == version
+                    })
+            };
+            newest
+                .filter(is_untold)
+                .map(|(node, newest)| (node, newest.peer_address.clone()))
+                .collect()
+        };
+        let link = |(node, address): (NodeId, String)| {
+            Some((node, self.shared.link(&mut state, node, &address).ok()?))
+        };
+        addresses.into_iter().filter_map(link).collect()
+    }
+
+    /// Connects to these nodes and tells them where the others are. Returns why this node was
+    /// refused.
+    pub async fn tell(&self, links: Vec<(NodeId, Arc<Link>)>) -> Vec<Status> {
         let version = *self.shared.version.borrow();
         let known = self.known();
-        let links: Vec<(NodeId, Arc<Link>)> = {
-            let mut state = self.state();
-            let heard_of = state.addresses.all().map(|(node, info)| (node, info.clone()));
-            let mut nodes: HashMap<NodeId, NodeInfo> = heard_of.collect();
-            for (node, info) in members {
-                nodes.entry(node).or_insert(info);
-            }
-            nodes.remove(&self.shared.log.node_id());
-            let mut link = |(node, info): (NodeId, NodeInfo)| {
-                let newest = state.addresses.newest(node, Some(&info), None)?;
-                Some((node, self.shared.link(&mut state, node, &newest.peer_address).ok()?))
-            };
-            nodes.into_iter().filter_map(&mut link).collect()
-        };
         let tell = |(node, link): (NodeId, Arc<Link>)| {
             let call = Call::Known(known.clone());
             async move {
-                if link.is_open() && link.told() == version {
-                    return None;
-                }
                 match timeout(PROVES_ALIVE_WITHIN, link.call(call)).await {
                     Ok(Ok(answer)) => {
                         link.set_told(version);
@@ -419,8 +440,12 @@ impl Peers {
 
     fn link(&self, node: NodeId, info: &NodeInfo) -> Result<Arc<Link>, Status> {
         let mut state = self.state();
-        let newest = state.addresses.newest(node, Some(info), None);
-        let address = newest.map_or_else(String::new, |newest| newest.peer_address);
+        let State { addresses, links, .. } = &*state;
+        let newest = addresses.newest(node, Some(info), None).unwrap_or(info);
+        if let Some(link) = links.get(&node).filter(|link| link.address() == newest.peer_address) {
+            return Ok(Arc::clone(link));
+        }
+        let address = newest.peer_address.clone();
         self.shared.link(&mut state, node, &address)
     }
 

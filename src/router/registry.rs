@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -221,7 +222,7 @@ pub struct Registry {
     /// Who votes, by the longest log.
     electorate: Electorate,
     /// The newest membership that any master knows.
-    known_voters: KnownVoters,
+    known_voters: Arc<KnownVoters>,
     /// What is said of those who are missing, and since when something is.
     waiting: Option<(Instant, String)>,
     /// Whether that has lasted long enough to be said.
@@ -262,7 +263,7 @@ impl Registry {
             available: None,
             voters: Vec::new(),
             electorate: Electorate::default(),
-            known_voters: KnownVoters::default(),
+            known_voters: Arc::default(),
             waiting: None,
             is_waiting: false,
             inherited: None,
@@ -801,7 +802,7 @@ impl Registry {
         }
         let living = || self.masters.iter().filter(|(_, master)| master.lives());
         let reports: Vec<(NodeId, &KnownVoters)> =
-            living().map(|(node, master)| (*node, &master.progress.electorate)).collect();
+            living().map(|(node, master)| (*node, &*master.progress.electorate)).collect();
         if let Some(lost) = waiting::inherits(*node, &reports) {
             let term = living().map(|(_, master)| master.progress.term).max().unwrap_or(0);
             self.inherited = Some(*node);

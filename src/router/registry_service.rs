@@ -1,6 +1,6 @@
 //! The masters' streams, from the wire to the hub and back.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     envelope::{Speaks, Version},
-    replication::node,
+    replication::{electorate::Electorate, node},
     wire::internal::{
         Directive, Hello, MasterReport, Progress, master_report::Report,
         registry_service_server::RegistryService,
@@ -50,7 +50,11 @@ fn hello(wire: Hello) -> Result<registry::Hello, Status> {
     })
 }
 
-fn progress(wire: Progress) -> node::Progress {
+/// A report; the electorate is what came last on its stream.
+fn progress(wire: Progress, electorate: &mut Arc<Electorate>) -> node::Progress {
+    if let Some(news) = wire.electorate {
+        *electorate = Arc::new(news.into());
+    }
     node::Progress {
         term: wire.term,
         last_log: (wire.last_log_term, wire.last_log_index),
@@ -63,7 +67,7 @@ fn progress(wire: Progress) -> node::Progress {
         voters: wire.voters,
         cluster: wire.cluster_id.parse().ok(),
         probe: wire.probe,
-        electorate: wire.electorate.map(Into::into).unwrap_or_default(),
+        electorate: Arc::clone(electorate),
         clock: wire.clock_ms,
         version: u8::try_from(wire.format).map_or(Version::FIRST, Version::new),
         is_empty: wire.is_empty,
@@ -73,9 +77,12 @@ fn progress(wire: Progress) -> node::Progress {
 
 /// Hands every report on; returns when the stream ends, however it ends.
 async fn follow(hub: Handle, session: SessionId, mut reports: Streaming<MasterReport>) {
+    let mut electorate = Arc::default();
     while let Ok(Some(MasterReport { report })) = reports.message().await {
         match report {
-            Some(Report::Progress(wire)) => hub.progress(session, progress(wire)).await,
+            Some(Report::Progress(wire)) => {
+                hub.progress(session, progress(wire, &mut electorate)).await;
+            }
             Some(Report::Leaving(_)) => hub.leaving(session).await,
             Some(Report::Hello(_)) | None => {}
         }

@@ -965,7 +965,7 @@ fn after_a_restart(witness: NodeId, here: &[NodeId]) -> Story {
         story.change(*node, |progress| {
             progress.term = 7;
             progress.voter = true;
-            progress.electorate = electorate(witness);
+            progress.electorate = electorate(witness).into();
         });
     }
     story.change_witness(|progress| progress.cluster = Some(OWN));

@@ -84,7 +84,7 @@ fn may_hold_something(progress: &Progress) -> bool {
 
 fn can_elect(reports: &[(NodeId, &Progress)], witness: NodeId) -> bool {
     let known: Vec<(NodeId, &Electorate)> =
-        reports.iter().map(|(node, progress)| (*node, &progress.electorate)).collect();
+        reports.iter().map(|(node, progress)| (*node, &*progress.electorate)).collect();
     let Some((_, newest)) = known.iter().max_by_key(|(_, electorate)| electorate.index) else {
         return false;
     };

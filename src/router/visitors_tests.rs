@@ -45,7 +45,7 @@ impl Story {
     /// `node` of the other cluster comes, which knows of `masters`.
     fn visit(&mut self, node: NodeId, masters: &[NodeId]) {
         self.hello(node, Some(OTHER));
-        self.change(node, |progress| progress.electorate = electorate(masters));
+        self.change(node, |progress| progress.electorate = electorate(masters).into());
     }
 
     fn told_to_give_way(&self) -> usize {
@@ -125,7 +125,7 @@ fn an_empty_cluster_does_not_give_way_to_another_empty_one() {
     let mut story = Story::empty();
     story.hello(11, Some(OTHER));
     story.change(11, |progress| {
-        progress.electorate = electorate(&OTHERS[..1]);
+        progress.electorate = electorate(&OTHERS[..1]).into();
         progress.is_empty = true;
     });
     story.pass(ms(2_000));

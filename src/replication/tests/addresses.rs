@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::{
     cluster::{DEADLINE, Member, QUICK, assembled, cluster},
@@ -31,11 +31,13 @@ fn noted(member: &Member, node: NodeId) -> Option<NodeInfo> {
     metrics.membership_config.membership().get_node(&node).cloned()
 }
 
-fn members(member: &Member) -> Vec<(NodeId, NodeInfo)> {
-    let metrics = member.node.raft().metrics();
-    let metrics = metrics.borrow();
-    let membership = metrics.membership_config.membership();
-    membership.nodes().map(|(id, info)| (*id, info.clone())).collect()
+async fn tell_everyone(member: &Member) -> Vec<Status> {
+    let untold = {
+        let metrics = member.node.raft().metrics();
+        let metrics = metrics.borrow();
+        member.node.peers().untold(metrics.membership_config.membership().nodes())
+    };
+    member.node.peers().tell(untold).await
 }
 
 fn term(member: &Member) -> u64 {
@@ -159,11 +161,11 @@ async fn a_copy_of_a_slot_is_refused_by_the_others_while_the_master_lives_and_no
     notes(leader, &original).await;
 
     assert_eq!(copy.id(), original.id());
-    let refusals = copy.node.peers().tell_everyone(members(&copy)).await;
+    let refusals = tell_everyone(&copy).await;
     let reasons: Vec<&str> = refusals
         .iter()
         .filter(|status| status.code() == Code::AlreadyExists)
-        .map(tonic::Status::message)
+        .map(Status::message)
         .collect();
     assert!(reasons.iter().any(|why| why.contains(&original.info.peer_address)), "{refusals:?}");
     assert_eq!(leader.node.peers().newest(copy.id(), None, None), Some(original.info.clone()));
@@ -172,7 +174,7 @@ async fn a_copy_of_a_slot_is_refused_by_the_others_while_the_master_lives_and_no
 
     original.kill().await;
     let admitted = async {
-        while !copy.node.peers().tell_everyone(members(&copy)).await.is_empty() {
+        while !tell_everyone(&copy).await.is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
