@@ -1,4 +1,4 @@
-//! A snapshot's way from one master's disk to another's.
+//! The transfer of a snapshot from one master's disk to another's.
 
 use std::sync::Arc;
 
