@@ -202,7 +202,9 @@ const CLASSIC_PORT: &str = "3010";
 
 fn command() -> clap::Command {
     clap::Command::new("tinysns")
-        .about("A small social network that keeps running, and loses nothing, when its machines fail")
+        .about(
+            "A small social network that keeps running, and loses nothing, when its machines fail",
+        )
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -216,9 +218,11 @@ fn command() -> clap::Command {
                     .value_parser(documents::shells().collect::<Vec<_>>()),
             ),
         )
-        .subcommand(clap::Command::new(MAN).about("Print the man page of the program or of one role").arg(
-            Arg::new(ROLE).value_name("ROLE").value_parser(ROLES.map(|(role, _)| role.name())),
-        ))
+        .subcommand(
+            clap::Command::new(MAN).about("Print the man page of the program or of one role").arg(
+                Arg::new(ROLE).value_name("ROLE").value_parser(ROLES.map(|(role, _)| role.name())),
+            ),
+        )
 }
 
 fn subcommand(role: Role, about: &'static str) -> clap::Command {
@@ -235,24 +239,24 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
             .arg(switch(JSON, "Print JSON, with stable field names")),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
-            .arg(
-                Arg::new(COMMAND)
-                    .last(true)
-                    .num_args(1..)
-                    .value_name("COMMAND")
-                    .help("One command to carry out; without it, commands are read from standard input"),
-            ),
+            .arg(Arg::new(COMMAND).last(true).num_args(1..).value_name("COMMAND").help(
+                "One command to carry out; without it, commands are read from standard input",
+            )),
     }
 }
 
 /// The flags of the classic client, which takes `-h` for the host.
 fn classic(command: clap::Command) -> clap::Command {
-    let host = Arg::new(HOST).short('h').value_name("HOST").conflicts_with("router").help(format!(
-        "The router's host, as in the classic client [default: {CLASSIC_HOST}]"
-    ));
-    let port = Arg::new(PORT).short('p').value_name("PORT").conflicts_with("router").help(format!(
-        "The router's port, as in the classic client [default: {CLASSIC_PORT}]"
-    ));
+    let host = Arg::new(HOST)
+        .short('h')
+        .value_name("HOST")
+        .conflicts_with("router")
+        .help(format!("The router's host, as in the classic client [default: {CLASSIC_HOST}]"));
+    let port = Arg::new(PORT)
+        .short('p')
+        .value_name("PORT")
+        .conflicts_with("router")
+        .help(format!("The router's port, as in the classic client [default: {CLASSIC_PORT}]"));
     let help = Arg::new("help").long("help").action(ArgAction::HelpLong).help("Print help");
     command.disable_help_flag(true).mut_arg("user", |user| user.short('u')).args([host, port, help])
 }

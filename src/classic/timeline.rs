@@ -70,7 +70,8 @@ async fn converse(
     outgoing: &Outgoing,
 ) -> Result<(), Status> {
     let handshake = timeout(HOLD, incoming.message()).await;
-    let silent = |_| Status::deadline_exceeded("the first message must name the user, and none has come");
+    let silent =
+        |_| Status::deadline_exceeded("the first message must name the user, and none has come");
     let Some(Message { username, .. }) = handshake.map_err(silent)?? else {
         return Ok(());
     };

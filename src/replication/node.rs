@@ -92,10 +92,7 @@ struct Format {
 
 /// The node's progress, as it is reported to the router.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the fields of the report are independent"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields of the report are independent")]
 pub struct Progress {
     /// The newest term it knows.
     pub term: u64,
@@ -158,7 +155,7 @@ pub enum StartError {
     },
     /// The log is new but the state is not.
     #[error(
-        "the log in {directory} was lost, and its votes with it: remove the whole slot directory, and the node joins as a new one"
+        "the log in {directory} was lost, and its votes with it: remove the whole slot directory, and the node joins as a new node"
     )]
     LogLost {
         /// The slot.

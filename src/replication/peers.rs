@@ -369,7 +369,10 @@ impl Peers {
             drop(state);
             let ahead_ms = own.saturating_sub(agreed);
             if is_out_of_step {
-                tracing::warn!(ahead_ms, "this machine's clock is wrong: using the other nodes' time");
+                tracing::warn!(
+                    ahead_ms,
+                    "this machine's clock is wrong: using the other nodes' time"
+                );
             } else {
                 tracing::info!("this machine's clock agrees with the other nodes' again");
             }

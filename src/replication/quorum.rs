@@ -23,8 +23,8 @@ pub fn is_majority(parts: &Parts, counts: impl Fn(NodeId) -> bool) -> bool {
     parts.iter().all(majority)
 }
 
-/// Since when a quorum has not answered: the latest moment at or after which a majority of each of
-/// the `parts` did, where `answered` says when each node last did. None if a quorum never has.
+/// When a quorum last answered: the latest moment at or after which a majority of each of the
+/// `parts` has answered, given when each node last `answered`. None if a quorum never has.
 pub fn answered(parts: &Parts, answered: impl Fn(NodeId) -> Option<Instant>) -> Option<Instant> {
     let of_part = |part: &BTreeSet<NodeId>| {
         let mut moments: Vec<Option<Instant>> = part.iter().map(|node| answered(*node)).collect();

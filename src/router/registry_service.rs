@@ -1,4 +1,4 @@
-//! The masters' streams, from the wire to the hub and back.
+//! The masters' streams, between the wire and the hub.
 
 use std::pin::Pin;
 
@@ -24,7 +24,7 @@ pub struct RegistryServer {
 }
 
 impl RegistryServer {
-    /// Feeds `hub`.
+    /// Passes what it receives to `hub`.
     pub fn new(hub: Handle) -> Self {
         Self { hub }
     }
@@ -68,7 +68,7 @@ fn progress(wire: Progress) -> node::Progress {
     }
 }
 
-/// Hands every report on; returns when the stream ends, however it ends.
+/// Passes every report on; returns when the stream ends, for whatever reason.
 async fn follow(hub: Handle, session: SessionId, mut reports: Streaming<MasterReport>) {
     while let Ok(Some(MasterReport { report })) = reports.message().await {
         match report {

@@ -342,7 +342,10 @@ mod tests {
         assert!(answers[1].ends_with(") >> hello\n"), "{said}");
         assert_eq!(answers[2], done("Following: a, b, c, d, e, \n"));
         assert_eq!(answers[3], done("You are u1, on server-1\n"));
-        assert!(answers[4].starts_with(&done("FOLLOWING: prints the people you follow.")), "{said}");
+        assert!(
+            answers[4].starts_with(&done("FOLLOWING: prints the people you follow.")),
+            "{said}"
+        );
         assert_eq!(answers[5..], ["\n"]);
     }
 

@@ -193,7 +193,7 @@ async fn a_slot_whose_log_is_damaged_or_lost_is_refused_with_the_way_out() {
             let opened = LogStore::open(&path).map_err(StartError::from);
             let refused = opened.and_then(|log| examine(slot.path(), &log)).expect_err("refused");
             assert!(refused.is_refusal(), "{refused}");
-            assert!(refused.to_string().contains("joins anew"), "{refused}");
+            assert!(refused.to_string().contains("joins as a new node"), "{refused}");
             assert!(!slot.path().join(ASIDE).exists(), "nothing was touched");
             refused.to_string()
         })
