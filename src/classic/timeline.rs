@@ -5,7 +5,6 @@
 //! subscription and its server queue a bounded number, and what they drop is read again from the
 //! cursor. A failover is only a pause. The stream ends, with a status that says why, when this
 //! server stops, when the user may not be acted for, or when a post could not be stored in time.
-//! the user may not be spoken for, and when a post could not be stored in time.
 
 use std::pin::Pin;
 

@@ -5,11 +5,10 @@
 //! to stop, before it stops, and one that falls far behind. A node that returns first catches up as
 //! a learner; one that stays away is removed.
 //!
-//! Two rules keep more voters than that ([ADR
-//! 13](../../docs/adr/0013-two-copies-and-an-odd-number.md)): a second master keeps its vote while
-//! it is expected back, so that nothing is acknowledged on only one disk; and an even number is
-//! made odd by keeping one voter that is dead or behind. That never needs more answers than without
-//! it, and may need fewer nodes to return.
+//! Two rules keep more voters than that ([ADR 13](../../docs/adr/0013-two-copies-and-an-odd-number.md)):
+//! a second master keeps its vote while it is expected back, so that nothing is acknowledged on
+//! only one disk; and an even number is made odd by keeping one voter that is dead or behind. That
+//! never needs more answers than without it, and may need fewer nodes to return.
 //!
 //! **Invariants.** No change is proposed unless a majority of every part of the current
 //! configuration, and of the next one, answers: otherwise it would remain in the log and take

@@ -1,11 +1,10 @@
 //! The router: knows all masters, chooses the available server, tells clients where it is, and is
 //! the cluster's witness.
+//!
 //! - [`registry`], with [`election`] and [`electorate`]: the router's decisions (pure)
-//! - [`registry`], with [`election`] and [`electorate`]: what the router decides (pure)
 //! - [`rivals`]: what to do about two masters with one identity (pure)
 //! - [`waiting`]: which nodes are missing if there can be no leader, and which lost witness a new
-//! one
-//!   replaces (pure)
+//!   one replaces (pure)
 //! - [`hub`]: the one task that owns the registry
 //! - [`witness`]: votes, and reports to the registry; restarted when it breaks
 //! - [`registry_service`]: the masters' streams
