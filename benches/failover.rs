@@ -89,7 +89,7 @@ async fn failovers(what: &str, loss: Signal, servers: usize, load: usize, rounds
     };
     println!(
         "{what:8} next acknowledged post: median {:.1?}, 90th {:.1?}, 99th {:.1?}, worst {:.1?} \
-         ({posted} posts beside it)",
+         ({posted} posts by other clients)",
         at(0.5),
         at(0.9),
         at(0.99),

@@ -34,7 +34,7 @@ servers=$(compose ps -q server)
 [ -n "$servers" ] || die "no server runs"
 count=$(printf '%s\n' "$servers" | wc -l)
 expected=$(voters)
-[ "$expected" -eq "$count" ] || die "$count servers run, but $expected vote: mend that first"
+[ "$expected" -eq "$count" ] || die "$count servers run, but $expected vote: fix that first"
 
 for server in $servers; do
     say "stopping $(printf %.12s "$server")"

@@ -91,7 +91,7 @@ pub fn ended(outcome: anyhow::Result<()>) -> u8 {
 }
 
 fn failed(error: &anyhow::Error) -> u8 {
-    error!(error = in_words(error), "ended by an error");
+    error!(error = in_words(error), "ended with an error");
     let refused = error.chain().any(is_a_refusal);
     if refused { REFUSED } else { 1 }
 }

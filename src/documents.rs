@@ -28,7 +28,7 @@ pub fn man_page(mut command: Command, of: Option<&str>) -> Option<String> {
         Some(name) => command.find_subcommand(name)?.clone(),
     };
     let mut page = Vec::new();
-    Man::new(subject).render(&mut page).expect("memory takes everything");
+    Man::new(subject).render(&mut page).expect("writing to memory cannot fail");
     Some(text(page))
 }
 

@@ -34,7 +34,7 @@ pub async fn run(settings: HealthcheckSettings) -> anyhow::Result<ExitCode> {
                 ServingStatus::Serving => {}
                 other => bail!("{address} answers {}{of}", other.as_str_name()),
             },
-            // It is no router.
+            // It is not a router.
             Err(status) if status.code() == Code::NotFound && service == WITNESS_HEALTH => {}
             Err(status) => bail!("{address} could not be asked: {}", reason(&status)),
         }

@@ -129,7 +129,7 @@ impl Case {
     /// Waits until the master is ready that was forked after `reboots` others, and returns its
     /// process id.
     fn born(&self, reboots: u32) -> Pid {
-        wait_until("a master is born", || self.slot(&format!("born-{reboots}")).exists());
+        wait_until("a master is running", || self.slot(&format!("born-{reboots}")).exists());
         wait_until("its pid is recorded", || self.slot("master.pid").exists());
         let pid = fs::read_to_string(self.slot("master.pid")).unwrap();
         Pid::from_raw(pid.trim().parse().unwrap())
@@ -159,7 +159,7 @@ impl Drop for Case {
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for this: {what}");
         thread::sleep(GLANCE);
     }
 }
@@ -226,7 +226,7 @@ fn a_slave_stops_at_once_while_it_counts_down() {
     let mut case = Case::start("obedient", &["--reboot-delay", "1h"]);
     let master = case.born(0);
     kill(master, Signal::SIGKILL).unwrap();
-    wait_until("the master is buried", || !case.slot("master.pid").exists());
+    wait_until("the master's pid file is removed", || !case.slot("master.pid").exists());
     case.signal(Signal::SIGTERM);
     assert_eq!(case.ended().code(), Some(0));
 }

@@ -154,7 +154,10 @@ mod tests {
         assert_eq!(view.server, Some(server(1, 5)));
         assert_eq!(view.masters, ["a", "b"]);
         assert!(!view.certain);
-        assert!(!view.learn(answer(Some(server(2, 4)), &[])), "an old answer is no reassurance");
+        assert!(
+            !view.learn(answer(Some(server(2, 4)), &[])),
+            "an old answer does not make it certain"
+        );
         assert!(view.learn(answer(Some(server(1, 5)), &["b"])));
         assert!(view.certain);
         assert_eq!(view.masters, ["b"]);

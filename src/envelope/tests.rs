@@ -10,7 +10,7 @@ const TWO: Speaks = Speaks { oldest: Version::new(2), newest: Version::new(3) };
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a string grows");
+        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
         hex
     })
 }

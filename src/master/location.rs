@@ -121,7 +121,7 @@ mod tests {
     fn seen(leader: NodeId, state: ServerState, cut_off: bool) -> Option<String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let location = locate(&metrics(leader, state), cut_off, &peers(&directory));
-        assert_eq!(location.masters, ["host:1", "host:2"], "a witness is no master");
+        assert_eq!(location.masters, ["host:1", "host:2"], "a witness is not a master");
         location.available.map(|server| server.name)
     }
 
@@ -140,8 +140,8 @@ mod tests {
         let peers = peers(&directory);
         let sent = |leader, state| other_server(&metrics(leader, state), &peers);
         assert_eq!(sent(2, ServerState::Follower).as_deref(), Some("host:2"));
-        assert_eq!(sent(1, ServerState::Leader), None, "it leads, and finds no quorum");
-        assert_eq!(sent(1, ServerState::Follower), None, "it has just ceased to lead");
+        assert_eq!(sent(1, ServerState::Leader), None, "it leads, but finds no quorum");
+        assert_eq!(sent(1, ServerState::Follower), None, "it has just stopped leading");
         assert_eq!(sent(3, ServerState::Follower), None);
         // It was started at the dead leader's address.
         peers.introduce_as(NodeInfo { client_address: "host:2".to_owned(), ..info(1) });

@@ -166,7 +166,7 @@ impl Link {
 }
 
 fn full() -> Status {
-    Status::resource_exhausted("the node takes no more calls")
+    Status::resource_exhausted("the node accepts no more calls")
 }
 
 /// The task that opens the stream, again and again.

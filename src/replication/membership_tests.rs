@@ -259,7 +259,7 @@ fn nothing_is_proposed_that_a_majority_does_not_answer() {
         committed: false,
         ..seen(&[settled(1), settled(2), voter(3, Health::Dead), settled(WITNESS)])
     };
-    assert_eq!(uncommitted.plan(), None, "one change after the other");
+    assert_eq!(uncommitted.plan(), None, "one change after another");
 }
 
 #[test]

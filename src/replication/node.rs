@@ -522,7 +522,7 @@ impl Node {
         self.join(cluster).await?;
         let members = BTreeMap::from([(self.id(), info)]);
         if let Err(error) = self.inner.raft.initialize(members).await {
-            tracing::debug!(%error, "founded before");
+            tracing::debug!(%error, "already founded");
         }
         Ok(())
     }

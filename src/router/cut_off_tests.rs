@@ -124,7 +124,7 @@ fn after_a_quick_election_that_brought_nobody_the_next_is_a_careful_one() {
     for node in [2, 3, 4, 5] {
         story.answer_pre_vote(node, false);
     }
-    assert_eq!(story.stood(), [2], "the first is for speed");
+    assert_eq!(story.stood(), [2], "the first attempt is the fast one");
     story.effects.clear();
     story.pass(ms(300));
     for node in [2, 3, 5] {
@@ -221,7 +221,7 @@ impl Broken {
     }
 
     fn stand(&mut self, node: NodeId) {
-        assert!(self.wins(node), "{node} was told to stand in vain");
+        assert!(self.wins(node), "{node} was told to stand, but lost");
         self.term += 1;
         let last_log = (self.term, 12);
         if node != WITNESS {

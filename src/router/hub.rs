@@ -316,7 +316,7 @@ impl Hub {
         let directive = Directive { directive: Some(directive) };
         if directives.is_some_and(|directives| directives.try_send(directive).is_err()) {
             // The node is hung or gone: the missing reports will show which.
-            tracing::debug!(?voter, "does not take directives");
+            tracing::debug!(?voter, "the node does not accept directives");
         }
     }
 

@@ -105,5 +105,5 @@ async fn a_router_that_returns_directs_no_election_while_its_witness_hears_a_lea
     assert!(timeout(A_WHILE, named).await.is_err(), "nobody leads that the router knows");
     introduce(leader, &hub).await;
     assert_eq!(another(&hub, "").await, "server-1");
-    assert_eq!(leader.node.progress(0).await.term, term, "there was no election for nothing");
+    assert_eq!(leader.node.progress(0).await.term, term, "there was no needless election");
 }

@@ -675,7 +675,7 @@ impl Registry {
             if let Some(missing) = after {
                 tracing::warn!("{missing}");
             } else {
-                tracing::info!("a quorum is here again");
+                tracing::info!("there is a quorum again");
             }
             effects.push(Effect::Publish);
         }

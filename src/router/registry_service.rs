@@ -32,7 +32,7 @@ impl RegistryServer {
 
 fn hello(wire: Hello) -> Result<registry::Hello, Status> {
     let speaks = Speaks::received(wire.oldest_format, wire.newest_format)
-        .ok_or_else(|| Status::invalid_argument("those are no versions of the format"))?;
+        .ok_or_else(|| Status::invalid_argument("those are not versions of the format"))?;
     Ok(registry::Hello {
         node: wire.node_id,
         name: wire.name,

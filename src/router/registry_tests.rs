@@ -422,7 +422,7 @@ fn the_answers_of_a_majority_are_enough() {
     for node in [2, 3, 4, 5] {
         story.answer(node);
     }
-    assert!(story.stood().is_empty(), "four of eight are no majority");
+    assert!(story.stood().is_empty(), "four of eight are not a majority");
     story.masters.get_mut(&6).expect("introduced").progress.last_log = (1, 99);
     story.answer(6);
     assert_eq!(story.stood(), [6]);
@@ -514,7 +514,7 @@ fn only_the_witness_knows() -> Story {
 fn what_only_the_witness_knows_it_hands_over_as_leader() {
     let mut story = only_the_witness_knows();
     story.answer(2);
-    assert_eq!((story.stood(), story.witness_stood()), (vec![], 0), "its word is waited for");
+    assert_eq!((story.stood(), story.witness_stood()), (vec![], 0), "its answer is awaited");
     story.answer_as_witness();
     assert_eq!((story.stood(), story.witness_stood()), (vec![], 1));
 
@@ -522,7 +522,7 @@ fn what_only_the_witness_knows_it_hands_over_as_leader() {
         *progress =
             Progress { term: 2, last_log: (2, 12), applied: 11, leading: true, ..progress.clone() };
     });
-    assert!(story.stood().is_empty(), "nobody has its entries yet");
+    assert!(story.stood().is_empty(), "no master has its entries yet");
     assert_eq!(story.available(), None);
     story.masters.get_mut(&2).expect("introduced").progress.last_log = (2, 12);
     story.change_witness(|progress| progress.applied = 12);
@@ -646,7 +646,7 @@ fn a_leaving_leader_is_available_until_the_next_one_leads_and_is_no_candidate() 
     story.change(1, |progress| *progress = Progress { leading: false, ..progress.clone() });
     story.effects.clear();
     story.lose(2);
-    assert_eq!(story.asked(), [3], "the leaving one is not asked");
+    assert_eq!(story.asked(), [3], "the master that is leaving is not asked");
 }
 
 #[test]
@@ -753,7 +753,7 @@ fn every_master_is_shown_as_what_it_is() {
     story.change(1, |progress| progress.voters = vec![1, 2, 4]);
     story.report(2);
     let expected = [State::Available, State::Standby, State::CatchingUp, State::Standby];
-    assert_eq!(states(&story), expected, "by the leader's word");
+    assert_eq!(states(&story), expected, "according to the leader");
     story.effects.clear();
     story.lose(2);
     assert_eq!(story.state(2), State::Down);
@@ -839,7 +839,7 @@ impl Story {
         let newest = leaders.map(|master| master.progress.term).max();
         assert_eq!(self.registry.available().map(|master| master.progress.term), newest);
         for node in self.stood() {
-            assert!(masters.contains_key(&node), "a stranger was told to stand");
+            assert!(masters.contains_key(&node), "an unknown node was told to stand");
         }
     }
 }
@@ -982,7 +982,7 @@ fn a_new_witness_takes_the_lost_ones_place_once_and_only_where_there_is_no_leade
     let mut story = after_a_restart(99, &[2]);
     story.pass(ms(400));
     story.report(2);
-    assert_eq!(inherits(&story), 0, "one of three is no majority");
+    assert_eq!(inherits(&story), 0, "one of three is not a majority");
 
     let mut story = after_a_restart(99, &[2, 3]);
     story.lead(2, 8);

@@ -96,7 +96,7 @@ fn the_later_of_two_that_live_is_turned_away_with_a_reason_and_the_first_is_left
         assert_eq!(story.turned(), (2..=attempt).collect::<Vec<_>>());
         assert_eq!(story.master(), 41);
     }
-    assert_eq!(story.closed(), 0, "nobody's stream is closed for another");
+    assert_eq!(story.closed(), 0, "no stream is closed in favour of another");
     let reason = story.effects.iter().find_map(|effect| match effect {
         Effect::Turn(_, reason) => Some(reason.clone()),
         _ => None,
@@ -152,7 +152,7 @@ fn one_that_was_born_again_takes_its_place_when_the_old_stream_is_silent() {
     story.pass(DOWN_AFTER * 2, &[2]);
     assert_eq!(story.master(), 42);
     assert!(story.turned().is_empty());
-    assert_eq!(story.closed(), 1, "the dead one's stream");
+    assert_eq!(story.closed(), 1, "the dead process's stream");
 }
 
 #[test]

@@ -353,7 +353,7 @@ pub(super) mod tests {
         let back = current.wait_for(Option::is_some);
         let node = timeout(DEADLINE, back).await.expect("in time").expect("supervised").clone();
         let node = node.expect("it is there");
-        assert_eq!(node.id(), id, "with all that it had voted for");
+        assert_eq!(node.id(), id, "with everything that it had voted for");
         let written = masters[0].node.raft().metrics().borrow().last_log_index;
         let level = node.raft().wait(Some(DEADLINE));
         level.log_index_at_least(written, "level").await.expect("in time");

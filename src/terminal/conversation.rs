@@ -241,7 +241,9 @@ mod tests {
     impl Paper {
         async fn until_it_says(&self, words: &str) {
             let mut text = self.text.subscribe();
-            soon(text.wait_for(|text| text.contains(words))).await.expect("the paper lies there");
+            soon(text.wait_for(|text| text.contains(words)))
+                .await
+                .expect("the output is still open");
         }
     }
 

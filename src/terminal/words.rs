@@ -116,7 +116,7 @@ where
     let mut words = paint.name(&sanitise::line(&post.author));
     let time = posted_at.with_timezone(zone).format("%a %b %e %H:%M:%S %Y");
     writeln!(words, "({time}) >> {}", sanitise::text(&post.text))
-        .expect("a string takes everything");
+        .expect("writing to a string cannot fail");
     words
 }
 

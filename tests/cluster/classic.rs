@@ -252,7 +252,10 @@ async fn what_a_classic_client_may_not_do_is_told_and_never_kills_a_server() {
     let refusal = at_router.does("../escape", "login", "");
     assert!(refusal.starts_with("INVALID_ARGUMENT: "), "{refusal}");
     let refusal = at_master.does("owner", "login", "");
-    assert!(refusal.starts_with("Login Failed -- "), "an error would make it spin: {refusal}");
+    assert!(
+        refusal.starts_with("Login Failed -- "),
+        "an error would make it retry for ever: {refusal}"
+    );
     for user in ["owner", "ghost", "../escape"] {
         assert_eq!(at_master.does(user, "follow", "owner"), NO_SUCH_USER, "{user}");
         assert_eq!(at_master.does(user, "list", ""), "all= followers=", "{user}");

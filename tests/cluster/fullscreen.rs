@@ -82,7 +82,7 @@ async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
     let mut last = String::new();
     while !seen.contains(&1) {
         let pressed = Cell::new(Instant::now());
-        let screen = terminal.until("other posts, all of them", |screen| {
+        let screen = terminal.until("all of the others' posts", |screen| {
             let posts = numbers(screen);
             // While a page is being drawn, posts between two pages may be missing.
             let gapless = posts.windows(2).all(|pair| pair[0] + 1 == pair[1]);

@@ -52,7 +52,10 @@ pub async fn eventually<T: Debug>(
         if accept(&seen) {
             return seen;
         }
-        assert!(Instant::now() < deadline, "this never came: {what}; there is {seen:#?}");
+        assert!(
+            Instant::now() < deadline,
+            "this never happened: {what}; the last value is {seen:#?}"
+        );
         sleep(LOOK_EVERY).await;
     }
 }
@@ -200,7 +203,7 @@ impl Cluster {
         }
         for mut slave in stopped {
             let status = slave.wait().expect("ours");
-            assert!(status.success(), "a slave that is stopped ends well: {status}");
+            assert!(status.success(), "a stopped slave exits successfully: {status}");
         }
     }
 
@@ -262,7 +265,7 @@ impl Cluster {
             }
             sleep(LOOK_EVERY).await;
         }
-        panic!("the cluster never came to this: {what}; it is {last:#?}");
+        panic!("the cluster never reached this state: {what}; it is {last:#?}");
     }
 
     /// Waits until `count` masters vote (and, if there are several, the witness), and one of them

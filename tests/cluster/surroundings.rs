@@ -186,7 +186,7 @@ async fn whatever_a_parent_hands_down_nodes_begin_in_order_and_outlive_their_ter
     assert_eq!(reborn.router.pid, router, "no node ends with its terminal");
     // In this order, so that the master has a router to tell that it is leaving.
     for node in nodes.iter_mut().rev() {
-        assert_eq!(node.stop(), Some(0), "it heeds the request to stop");
+        assert_eq!(node.stop(), Some(0), "it obeys the request to stop");
     }
 }
 

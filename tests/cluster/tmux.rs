@@ -130,7 +130,7 @@ impl Tmux {
             if accept(&screen) {
                 return screen;
             }
-            assert!(Instant::now() < deadline, "never on the screen: {what}; there is\n{screen}");
+            assert!(Instant::now() < deadline, "never on the screen: {what}; it shows\n{screen}");
             sleep(LOOK_EVERY).await;
         }
     }

@@ -37,7 +37,7 @@ async fn a_master_crashed_by_exec_is_rebooted_in_its_container_while_clients_go_
     let (index, before) = (format!("--index={}", container.number), victim.reboots);
     cluster.compose(&["exec", "-T", &index, "server", "pkill", "-KILL", "-P", "1"]);
     cluster
-        .until("the second crash to be mended", |now| {
+        .until("the recovery from the second crash", |now| {
             let rebooted = now.masters.iter().find(|master| master.name == victim.name);
             rebooted.is_some_and(|master| master.reboots == before + 1 && master.voter)
         })
@@ -80,7 +80,7 @@ async fn a_paused_available_server_is_replaced_and_returns_as_a_standby() {
     docker(&["unpause", &container.id]);
     let healed = cluster.settled(3).await;
     let returned = healed.masters.iter().find(|master| master.name == victim.name).unwrap();
-    assert_eq!(returned.reboots, 0, "a pause is no crash");
+    assert_eq!(returned.reboots, 0, "a pause is not a crash");
     writer.finish().await;
 }
 

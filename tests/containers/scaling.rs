@@ -24,7 +24,7 @@ async fn scaling_up_and_down_under_a_writing_client_loses_nothing() {
     writer.finish().await;
     let status = cluster.settled(5).await;
     let all: Vec<String> = status.masters.iter().map(|master| master.name.clone()).collect();
-    assert!(all.len() <= 8, "no server has got another name by being away: {all:?}");
+    assert!(all.len() <= 8, "no server has a new name after being away: {all:?}");
 }
 
 #[tokio::test]

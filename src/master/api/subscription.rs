@@ -242,7 +242,7 @@ mod tests {
         let events = story.subscribe();
         story.apply(2, publish(2, 1)).await;
         story.delivery.close_all();
-        assert_eq!(end(events, 0).await, Code::Aborted, "its session goes on elsewhere");
+        assert_eq!(end(events, 0).await, Code::Aborted, "its session continues elsewhere");
     }
 
     #[tokio::test]

@@ -99,7 +99,7 @@ async fn a_leader_that_no_quorum_answers_refuses_and_leads_on_in_its_term_when_o
     written.expect("what was asked for meanwhile is done");
     timeout(DEADLINE, serves(leader)).await.expect("a quorum answers in time");
     let after = leader.node.progress(0).await.term;
-    assert_eq!(after, before.term, "there was no election for nothing");
+    assert_eq!(after, before.term, "there was no needless election");
 }
 
 #[tokio::test]

@@ -209,7 +209,7 @@ async fn a_disk_slower_than_a_heartbeat_sends_nothing_again_and_acknowledges_not
             }
         };
         let follows = AppendEntriesResponse::PartialSuccess(Some(first(&entry)));
-        assert_eq!(answer, follows, "it follows, and nothing counts yet");
+        assert_eq!(answer, follows, "it follows, but nothing counts yet");
         assert_eq!(sent.recv().await, Some(entries));
     }
     disk.hang(false);
@@ -259,14 +259,14 @@ async fn what_all_others_have_is_acknowledged_when_the_leaders_own_disk_has_it_t
         let has_it = other.node.raft().wait(Some(DEADLINE));
         has_it.log_index_at_least(Some(before + 1), "sent").await.expect("in time");
     }
-    assert!(timeout(A_MOMENT, &mut written).await.is_err(), "acknowledged on too few disks");
+    assert!(timeout(A_MOMENT, &mut written).await.is_err(), "acknowledged, but on too few disks");
     for other in &masters[1..] {
         let applied = other.node.progress(0).await.applied;
         assert_eq!(applied, before, "applied before it is committed");
     }
     leader.node.progress(0).await;
     let stands = timeout(A_MOMENT, leader.node.progress(0)).await;
-    assert!(stands.is_err(), "a leader with a hung disk must not report as if it were well");
+    assert!(stands.is_err(), "a leader with a hung disk must not report as if it were healthy");
 
     disk.hang(false);
     let written = timeout(DEADLINE, written).await.expect("in time").expect("no panic");

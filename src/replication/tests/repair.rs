@@ -109,7 +109,7 @@ async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves(
     }
 
     let back = Member::master_in(last.expect("some"), "server-2").await;
-    assert_eq!(back.id(), masters[1].id(), "with all that it had voted for");
+    assert_eq!(back.id(), masters[1].id(), "with everything that it had voted for");
     for who in ["ann", "bob"] {
         let found = view(back.state()).account_by_name(&name(who)).expect("readable");
         assert!(found.is_some(), "{who}");

@@ -255,7 +255,7 @@ async fn a_slot_that_a_newer_program_wrote_is_refused_with_what_to_do_and_left_a
         assert!(message.contains("written by a newer tinysns"), "{message}");
         assert!(message.contains("upgrade this node"), "{message}");
         assert!(!message.contains("remove"), "{message}");
-        assert_eq!(cli::ended(Err(error.into())), 64, "as for a setting: a reboot mends nothing");
+        assert_eq!(cli::ended(Err(error.into())), 64, "as for a setting: a reboot does not help");
         assert!(image.path().join(file).exists());
     }
 }

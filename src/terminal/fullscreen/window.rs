@@ -283,7 +283,7 @@ mod tests {
         window.restart(&page([4, 2], 4, true));
         assert_eq!(ids(&window), [2, 3, 4]);
         window.restart(&page([9, 8], 9, true));
-        assert_eq!(ids(&window), [8, 9], "a gap between would be a lie");
+        assert_eq!(ids(&window), [8, 9], "there is no gap between them");
         window.learn_own(&page([10, 3, 1], 10, false), Cut::Older);
         assert_eq!(ids(&window), [8, 9, 10]);
         window.extend_older(&page([4, 2], 10, false));
