@@ -391,7 +391,7 @@ mod tests {
             (vec![("TINYSNS_SECRET_FILE", "/nowhere/secret")], "/nowhere/secret"),
             (vec![("TINYSNS_SECRET", "0123456789\t012345")], "control character U+0009"),
             (vec![("TINYSNS_SECRET_FILE", two.as_str())], "control character U+000A"),
-            (vec![("TINYSNS_SECRET", "0123456789012345\u{e9}")], "not of ASCII"),
+            (vec![("TINYSNS_SECRET", "0123456789012345\u{e9}")], "some of them not ASCII"),
             (vec![("TINYSNS_SECRET_FILE", wide.as_str())], "save it as UTF-8"),
             (vec![SECRET, ("TINYSNS_SECRET_FILE", good.as_str())], "both set"),
         ] {

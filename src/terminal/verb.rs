@@ -126,7 +126,7 @@ impl Verb {
             Self::Follow => "shows you that person's posts from now on",
             Self::Unfollow => "removes that person's posts from your timeline",
             Self::List => "prints everyone who has an account, and your followers",
-            Self::Timeline => "shows the posts of people you follow; lines you type are posts",
+            Self::Timeline => "shows your timeline; each line you type is a post",
             Self::Post => "makes a post",
             Self::Posts => "prints that person's newest posts",
             Self::Following => "prints the people you follow",
