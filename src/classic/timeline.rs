@@ -54,7 +54,7 @@ pub fn open(
             }
         };
         if let Err(status) = ended {
-            // Fails only where the client has left.
+            // Fails only if the client has gone.
             let _left = outgoing.send(Err(status)).await;
         }
     });

@@ -28,7 +28,7 @@ pub struct ClusterStatus {
     pub router: RouterStatus,
     /// What is wrong and what to do about it, a sentence each.
     pub problems: Vec<String>,
-    /// The version of the format in which the cluster writes, where the router knows it.
+    /// The version of the format in which the cluster writes, if the router knows it.
     pub format: Option<u32>,
 }
 
@@ -68,7 +68,7 @@ pub struct MasterStatus {
     pub reboots: u32,
     /// When it entered `state`.
     pub since: UnixMillis,
-    /// True where it takes part in votes.
+    /// True if it takes part in votes.
     pub voter: bool,
     /// The name of its machine or container.
     pub host: String,
