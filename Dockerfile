@@ -1,6 +1,6 @@
 # One image for every role of Tiny SNS: `docker run tinysns router`, `… slave`, `… client`.
 #
-# Builds with BuildKit and with the classic builder. Where no registry can be reached, make the two
+# Builds with BuildKit and with the classic builder. If no registry can be reached, build the two
 # base images first: sh docker/base-images.sh
 
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
@@ -12,8 +12,9 @@ WORKDIR /src
 # `dev` takes half the time to build.
 ARG PROFILE=release
 
-# The dependencies, a layer of their own: it is made anew only when they change. Cargo wants to see
-# every target that the manifest names; tests and benches are not in the context, so they go.
+# The dependencies are a layer of their own, which is rebuilt only when they change. Cargo requires
+# every target in the manifest; tests and benches are not in the context, so they are removed from
+# it.
 COPY Cargo.toml Cargo.lock ./
 RUN sed -i '/^\[\[\(test\|bench\)\]\]/,/^$/d' Cargo.toml \
     && mkdir src \
@@ -22,7 +23,7 @@ RUN sed -i '/^\[\[\(test\|bench\)\]\]/,/^$/d' Cargo.toml \
     && cargo build --profile "$PROFILE" --locked \
     && rm -r build.rs src
 
-# Cargo goes by the time of change, and files keep theirs when copied: the stand-ins are newer.
+# Cargo compares modification times, and copied files keep theirs, so the stand-ins would be newer.
 COPY build.rs ./
 COPY proto proto
 COPY src src
@@ -41,8 +42,8 @@ LABEL org.opencontainers.image.title="Tiny SNS" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
-# `docker exec … kill` needs a program of that name. The directories carry the user's ownership
-# into the volumes that are first mounted there.
+# `docker exec … kill` needs a program of that name. Volumes that are first mounted at these
+# directories inherit the user's ownership.
 RUN if ! [ -x /bin/kill ]; then \
         apt-get update \
         && apt-get install -y --no-install-recommends procps \
@@ -57,8 +58,8 @@ RUN if ! [ -x /bin/kill ]; then \
 COPY docker/make-secret.sh /usr/local/lib/tinysns/make-secret.sh
 COPY --from=build /tinysns /usr/local/bin/tinysns
 
-# Fixed ports, since every container has an address of its own. The healthcheck asks the router's,
-# unless TINYSNS_ADDRESS says otherwise.
+# Fixed ports, since every container has an address of its own. The healthcheck asks the router's
+# port, unless TINYSNS_ADDRESS says otherwise.
 ENV TINYSNS_ROUTER_DATA_DIR=/var/lib/tinysns/router \
     TINYSNS_DATA_DIR=/var/lib/tinysns/servers \
     TINYSNS_SECRET_FILE=/run/tinysns/secret \

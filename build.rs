@@ -14,11 +14,12 @@ const FILES: [&str; 5] = [
 ];
 
 const CLASSIC: &str = "classic/sns.proto";
-/// The classic protocol is spoken under two packages, which differ in nothing but their names.
+/// The classic protocol is spoken under two packages, which differ only in their names.
 const CLASSIC_PACKAGES: [&str; 2] = ["csce662", "csce438"];
 
-/// What classic clients send. They send text in whatever encoding they were typed in, so here it is
-/// bytes, which are the same on the wire: a text that is no UTF-8 would be an error before we see it.
+/// What classic clients send. They send text in whatever encoding it was typed in, so these fields
+/// are bytes here, which look the same on the wire: text that is not UTF-8 would otherwise be an
+/// error before we see it.
 const REQUESTS: [&str; 3] = ["Request", "Message", "Regmessage"];
 
 fn main() -> Result<(), Box<dyn Error>> {

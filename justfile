@@ -12,7 +12,7 @@ run:
 verify:
     sh scripts/test
 
-# Every check but the tests
+# Every check except the tests
 check:
     sh scripts/check
 
@@ -20,7 +20,7 @@ check:
 test *ARGUMENTS:
     cargo nextest run {{ ARGUMENTS }}
 
-# Mend what can be mended by itself: formatting, simple lints, spelling
+# Fix what can be fixed automatically: formatting, simple lints, spelling
 fix:
     cargo clippy --fix --allow-dirty --allow-staged --all-targets --all-features
     cargo fmt --all

@@ -7,9 +7,9 @@
 #   CLIENTS      3          clients, named u1, u2, ...
 #   ROUTER_PORT  3010       the router's port; its witness takes the next one
 #   HOST         127.0.0.1  the address to listen at; 0.0.0.0 lets other machines in
-#   DATA_DIR     ./data     everything that is kept: data, the cluster's secret, logs
-#   TINYSNS_BIN             a binary to run; without it, it is built from this directory
-# TINYSNS_* variables (see `tinysns slave --help`) reach every process.
+#   DATA_DIR     ./data     where data, the cluster's secret and logs are kept
+#   TINYSNS_BIN             a program to run; without it, one is built from this directory
+# TINYSNS_* variables (see `tinysns slave --help`) are passed on to every process.
 
 set -u
 
@@ -38,7 +38,7 @@ CLIENT_PIDS=
 pid_of() { eval "PID=\${pid_$1:-}"; }
 
 # Whether $1 is a living child of this script. A child that ended and was not waited for still has
-# its number, and a number that was given back may be another's by now: neither counts.
+# its process id, and an id that was released may belong to another process: neither counts.
 is_ours() {
     STATE='' PARENT=''
     [ -n "$1" ] && [ -r "/proc/$1/status" ] || return 1
@@ -62,7 +62,8 @@ start() { # index
 
 log_of() { if [ "$1" -eq 0 ]; then LOG=$LOGS/router.log; else LOG=$LOGS/slave-$1.log; fi; }
 
-# Starts again what ended by itself. What refused its settings would only refuse them again.
+# Restarts processes that ended by themselves, except those that refused their settings: they would
+# refuse them again.
 revive() {
     index=0
     while [ "$index" -le "$STARTED" ]; do
@@ -109,7 +110,7 @@ stop() { # exit code
     trap '' INT TERM HUP
     trap - EXIT
     if [ -n "$TMUX_SERVER" ]; then tmux -L "$TMUX_SERVER" kill-server 2>/dev/null; fi
-    # It gives the terminal back as it was.
+    # It restores the terminal.
     if [ -n "$ATTACHED" ]; then wait "$ATTACHED" 2>/dev/null; fi
     for pane in $PANES; do tmux kill-pane -t "$pane" 2>/dev/null; done
     slaves=
@@ -154,9 +155,9 @@ mkdir -p "$DATA_DIR/logs" || die "cannot make DATA_DIR $DATA_DIR"
 DATA_DIR=$(cd "$DATA_DIR" && pwd) || die "cannot enter DATA_DIR $DATA_DIR"
 LOGS=$DATA_DIR/logs
 
-# One cluster a directory. Every process of the cluster inherits this lock: it is free again when
-# the last of them has ended, also where this script was killed before them. A program that stays
-# for other reasons, such as tmux's server, must not have it.
+# One cluster per directory. Every process of the cluster inherits this lock: it is free again when
+# the last of them has ended, even if this script was killed before them. A program that stays for
+# other reasons, such as tmux's server, must not inherit it.
 command -v flock >/dev/null || die "flock is missing: it is in the package util-linux"
 exec 9>>"$DATA_DIR/run.lock" || die "cannot write to DATA_DIR $DATA_DIR"
 if ! flock -n 9; then
@@ -176,7 +177,7 @@ if [ -z "$BIN" ]; then
         *) BIN=$here/$target/release/tinysns ;;
     esac
     [ -x "$BIN" ] || say "run.sh: building Tiny SNS, which takes some minutes the first time"
-    # There, so that the target directory is the same wherever this was called from.
+    # Run there, so that the target directory is the same wherever this script was called from.
     (cd "$here" && cargo build --release --locked 9>&-) || die "the build failed"
 fi
 [ -x "$BIN" ] || die "there is no program $BIN"
@@ -203,7 +204,7 @@ case $HOST in
     *:*) HOST="[$HOST]" ;;
 esac
 case $HOST in
-    # Everywhere: each process finds out by itself how others can dial it.
+    # On all addresses: each process finds out by itself how others can reach it.
     0.0.0.0) DIAL=127.0.0.1 ;;
     '[::]') DIAL='[::1]' ;;
     *)
@@ -218,7 +219,7 @@ export TINYSNS_CLIENT_LISTEN="$HOST:0"
 export TINYSNS_PEER_LISTEN="$HOST:0"
 export TINYSNS_DATA_DIR="$DATA_DIR"
 export TINYSNS_ROUTER_DATA_DIR="$DATA_DIR/router"
-# One name for all servers would be none.
+# The same name for all servers would not identify any.
 unset TINYSNS_NAME
 
 # --- the cluster --------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ start 0
 while [ "$STARTED" -lt "$SERVERS" ]; do
     STARTED=$((STARTED + 1))
     pid_file "$STARTED"
-    # Left by a run that was killed; its slave would remove it, but only in a moment.
+    # Left by a run that was killed; the slave would remove it, but only a moment later.
     rm -f "$PID_FILE"
     start "$STARTED"
     # One after another, so that slave N has slot N unless an earlier run still holds it.
@@ -252,7 +253,7 @@ while [ "$STARTED" -lt "$SERVERS" ]; do
     done
 done
 
-# The status is asked only while our own router lives: another cluster may have its port.
+# The status is asked only while our own router is alive: another cluster may have its port.
 serves() {
     "$BIN" status --json --router "$TINYSNS_ROUTER" 2>/dev/null |
         grep -Eq '"available"[[:space:]]*:[[:space:]]*"'
@@ -271,7 +272,7 @@ while :; do
     done
     [ "$living" -gt 0 ] || { show_log 1; die "no server is left"; }
     if serves; then
-        # A router that could not have its port may have lived until just now.
+        # A router that could not bind its port may have been alive until just now.
         pid_of 0
         is_ours "$PID" && break
     fi
@@ -307,7 +308,8 @@ in_own_tmux() {
         else
             tmux -L "$TMUX_SERVER" split-window -t tinysns \
                 "$BIN" client --router "$TINYSNS_ROUTER" -u "u$number"
-            # Now and not at the end: panes split in halves would soon be too small to split.
+            # Now and not at the end: panes that are split in halves would soon be too small to
+            # split.
             tmux -L "$TMUX_SERVER" select-layout -t tinysns tiled >/dev/null
         fi
         number=$((number + 1))
@@ -347,8 +349,9 @@ how_to_attach() {
     done
 }
 
-# Runs one client on the lines of standard input, in the background, so that a signal to this script
-# is not held up by it. (An explicit redirection, since sh gives background jobs an empty input.)
+# Runs one client in the background, with standard input as its commands, so that it does not delay
+# a signal to this script. (The redirection is explicit because sh gives background jobs an empty
+# input.)
 converse() { # number
     "$BIN" client --router "$TINYSNS_ROUTER" -u "u$1" >>"$LOGS/client-$1.log" 2>&1 <&3 &
     CLIENT_PIDS="$CLIENT_PIDS $!"
@@ -361,8 +364,8 @@ await_clients() {
     CLIENT_PIDS=
 }
 
-# What client $1 says in act $2 of the conversation: first all appear, so that they can be followed,
-# then each follows all others, then each posts, and at last each reads.
+# The lines of client $1 in act $2 of the conversation: first all log in, so that they can be
+# followed, then each follows all others, then each posts, and at last each reads.
 lines() {
     case $2 in
         1) say LIST ;;

@@ -1,9 +1,9 @@
 //! How long a failover keeps a client waiting, what a post costs, and what an idle cluster costs.
 //! Prints a table.
 //!
-//! Real processes on loopback: a router, eight slaves with their masters. `ROUNDS` (default 50)
-//! sets how often the available server is killed, `SERVERS` (default 8) how many masters there are,
-//! `LOAD` (default 4) how many clients post without pause beside the one that is measured,
+//! Real processes on loopback: a router, and eight slaves with their masters. Variables: `ROUNDS`
+//! (default 50) is how often the available server is killed, `SERVERS` (default 8) the number of
+//! masters, `LOAD` (default 4) the number of other clients that post continuously, and
 //! `TINYSNS_BIN` another build of the program.
 
 #[path = "../tests/cluster/ports.rs"]
@@ -36,7 +36,7 @@ use tokio::{
 const IDLE: Duration = Duration::from_secs(20);
 /// How long clients post while nothing is killed.
 const PUBLISHING: Duration = Duration::from_secs(10);
-/// Before it is watched, what starting it has begun is over.
+/// Before it is observed, so that its start is over.
 const SETTLE: Duration = Duration::from_secs(5);
 
 fn setting(name: &str, default: usize) -> usize {
@@ -95,7 +95,7 @@ async fn failovers(what: &str, loss: Signal, servers: usize, load: usize, rounds
     };
     println!(
         "{what:8} next acknowledged post: median {:.1?}, 90th {:.1?}, 99th {:.1?}, worst {:.1?} \
-         ({posted} posts beside it)",
+         ({posted} posts by other clients)",
         at(0.5),
         at(0.9),
         at(0.99),
@@ -103,7 +103,7 @@ async fn failovers(what: &str, loss: Signal, servers: usize, load: usize, rounds
     );
 }
 
-/// Clients that post without pause.
+/// Clients that post continuously.
 struct Load {
     stop: Arc<AtomicBool>,
     posted: Arc<AtomicUsize>,
@@ -167,7 +167,7 @@ async fn publishing(servers: usize, load: usize) {
     );
 }
 
-/// Processor time and memory of a cluster that nobody uses.
+/// Processor time and memory of an unused cluster.
 async fn idle(servers: usize) {
     let cluster = Cluster::start(&binary(), servers, "1h").await;
     sleep(SETTLE).await;
@@ -191,7 +191,7 @@ fn processor_seconds(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> =
         stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    // utime and stime, fields 14 and 15 of proc(5), counted from behind the name.
+    // utime and stime, fields 14 and 15 of proc(5), counted from after the name.
     let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
     let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
     ticks as f64 / per_second as f64

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Makes stand-ins for the two base images of the Dockerfile on a machine that can pull none.
+# Builds stand-ins for the two base images of the Dockerfile on a machine that cannot pull them.
 #
 #   sh docker/base-images.sh
 #
-# An image that is there already, or can be pulled, is left as it is. Otherwise Debian's is made by
-# debootstrap from the packages of the mirror, and Rust's is that one with gcc and the Rust
-# toolchain that is installed here. They carry the official names, so that the same Dockerfile
-# builds on them. Needs root, Debian's packages, a Docker engine and, for the Rust image, cargo.
+# An image that is there already, or can be pulled, is left as it is. Otherwise the Debian image is
+# built by debootstrap from the mirror's packages, and the Rust image from that one, with gcc and
+# the Rust toolchain that is installed here. They get the official names, so that the same
+# Dockerfile builds on them. Needs root, Debian's packages, a Docker engine and, for the Rust image,
+# cargo.
 #
 # From the environment, or their defaults (the same as the Dockerfile's):
 #   DEBIAN_IMAGE  debian:bookworm-slim
@@ -21,7 +22,7 @@ RUST_IMAGE=${RUST_IMAGE:-rust:1.95-slim-bookworm}
 DEBIAN_SUITE=${DEBIAN_SUITE:-bookworm}
 DEBIAN_MIRROR=${DEBIAN_MIRROR:-}
 CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
-# Told apart from the official images by this.
+# Distinguishes them from the official images.
 STAND_IN='LABEL org.opencontainers.image.title=stand-in'
 
 say() { printf 'base-images: %s\n' "$*"; }
@@ -51,7 +52,7 @@ ensure_debootstrap() {
         >/dev/null || die "debootstrap cannot be installed"
 }
 
-# procps is no part of the official image; it is added now, while the packages can be reached.
+# procps is not part of the official image; it is added now, while the packages can be fetched.
 make_debian() {
     say "making $DEBIAN_IMAGE from the packages of $DEBIAN_SUITE"
     [ "$(id -u)" -eq 0 ] || die "debootstrap needs root"
@@ -59,7 +60,7 @@ make_debian() {
     WORK=$(mktemp -d)
     debootstrap --variant=minbase --include=procps "$DEBIAN_SUITE" "$WORK/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
         >"$WORK/log" 2>&1 || { tail -n 20 "$WORK/log" >&2; die "debootstrap failed"; }
-    # What Debian's slim images leave out, too.
+    # Debian's slim images leave this out, too.
     rm -rf "$WORK/root/var/cache/apt/archives" "$WORK/root/var/lib/apt/lists" \
         "$WORK/root/usr/share/doc" "$WORK/root/usr/share/man" "$WORK/root/usr/share/locale" \
         "$WORK/root/var/log/bootstrap.log" "$WORK/root/etc/resolv.conf" "$WORK/root/etc/hostname"
@@ -70,7 +71,7 @@ make_debian() {
     WORK=
 }
 
-# How this machine reaches the crates: cargo's own settings, without its credentials.
+# How this machine reaches crates.io: cargo's own settings, without its credentials.
 cargo_variables() {
     env | grep -E '^CARGO_(HTTP|NET|SOURCE|REGISTRIES)_[A-Z0-9_]+=' | grep -v TOKEN || true
 }
@@ -90,7 +91,7 @@ make_rust() {
         settings=${CARGO_HOME:-$HOME/.cargo}/$file
         if [ -f "$settings" ]; then cp "$settings" "$WORK/context/cargo/config.toml"; break; fi
     done
-    # Whom this machine trusts: there may be a proxy before the registry that signs by itself.
+    # The certificates that this machine trusts: there may be a proxy with a certificate of its own.
     if [ -f "$CA_BUNDLE" ]; then cp "$CA_BUNDLE" "$WORK/context/certs/"; fi
     {
         printf 'FROM %s\n%s\n' "$DEBIAN_IMAGE" "$STAND_IN"

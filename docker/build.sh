@@ -1,10 +1,10 @@
 #!/bin/sh
-# Builds the image: makes the base images where they cannot be had, then follows the Dockerfile, by
-# BuildKit where a docker client here can drive it and by the classic builder elsewhere.
+# Builds the image: first the base images, if they cannot be pulled, then the Dockerfile, with
+# BuildKit if a docker client here supports it, and otherwise with the classic builder.
 #
 #   sh docker/build.sh [TAG]      TAG is tinysns:latest unless said otherwise
 #
-# PROFILE from the environment is the profile that cargo builds with: release unless said otherwise.
+# The environment variable PROFILE is the cargo profile of the build, release by default.
 
 set -eu
 
@@ -14,7 +14,7 @@ PROFILE=${PROFILE:-release}
 
 sh docker/base-images.sh
 
-# Clients before 23 have BuildKit in them; later ones need the buildx plug-in.
+# Clients before version 23 include BuildKit; later ones need the buildx plug-in.
 drives_buildkit() { # client
     "$1" buildx version >/dev/null 2>&1 && return
     case $("$1" --version 2>/dev/null) in

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Creates the servers of a Compose project anew, one after another, from the image as it is now:
-# each is back among the voters before the next one goes, so clients notice nothing.
+# Recreates the servers of a Compose project, one after another, from the current image: each one
+# votes again before the next is stopped, so clients notice nothing.
 #
 #   docker compose build && sh docker/roll.sh
 #
 # Run it in the directory of docker-compose.yml. COMPOSE_PROJECT_NAME and the variables of that file
-# count as always.
+# apply as usual.
 #
-#   WITHIN  60  seconds that one server may take to be back
+#   WITHIN  60  seconds within which a server must vote again
 
 set -eu
 
@@ -34,7 +34,7 @@ servers=$(compose ps -q server)
 [ -n "$servers" ] || die "no server runs"
 count=$(printf '%s\n' "$servers" | wc -l)
 expected=$(voters)
-[ "$expected" -eq "$count" ] || die "$count servers run, but $expected vote: mend that first"
+[ "$expected" -eq "$count" ] || die "$count servers run, but $expected vote: fix that first"
 
 for server in $servers; do
     say "stopping $(printf %.12s "$server")"

@@ -1,15 +1,15 @@
-//! Which escape sequences may be sent to a terminal, by the conventions of `TERM` and `NO_COLOR`.
-//! Pure: `variable` looks up the environment.
+//! Which escape sequences may be sent to a terminal, following the conventions of `TERM` and
+//! `NO_COLOR`. Pure: `variable` looks up the environment.
 
 use std::ffi::OsString;
 
-/// Whether the terminal takes any: whether it can do more than print line after line.
+/// Whether the terminal understands escape sequences at all.
 pub fn is_understood(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     variable("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
 }
 
-/// Whether to print in colour: on a terminal that can, for a person who has not asked for none
-/// (<https://no-color.org>, by which an empty variable does not count).
+/// Whether to print in colour: on a terminal that can, unless the user has turned colours off
+/// (<https://no-color.org>; an empty variable does not count).
 pub fn wants_colour(is_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let no_colour = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
     is_terminal && !no_colour && is_understood(variable)

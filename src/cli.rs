@@ -1,7 +1,8 @@
 //! The command line: which role, and its settings from all layers.
 //!
-//! Made from the table of settings, so that a flag, its help and its default stand in one place.
-//! clap is given no defaults: it could not tell a default from a flag, and layers would not work.
+//! Made from the table of settings, so that a flag, its help and its default are defined in one
+//! place. clap is given no defaults: it could not tell a default from a flag, which the layers
+//! need.
 
 use std::{collections::BTreeMap, error::Error, ffi::OsString, process::ExitCode};
 
@@ -21,16 +22,16 @@ use crate::{
     slot::SlotError,
 };
 
-/// A command line that was understood, with everything it takes to obey it.
+/// A command line that was understood, with everything that is needed to carry it out.
 #[derive(Debug)]
 pub struct Invocation {
-    /// What to log, and how.
+    /// What to log, and in which form.
     pub log: LogSettings,
-    /// What to be.
+    /// Which role to run.
     pub command: Command,
 }
 
-/// What to be.
+/// Which role to run.
 #[derive(Debug)]
 pub enum Command {
     /// `tinysns router`
@@ -47,13 +48,13 @@ pub enum Command {
     Healthcheck(HealthcheckSettings),
 }
 
-/// Why a command line is not obeyed.
+/// Why a command line is not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
-    /// It cannot be read, or only asks for help.
+    /// It cannot be parsed, or only asks for help.
     #[error(transparent)]
     Arguments(#[from] clap::Error),
-    /// It, the file or the environment holds a setting that is refused.
+    /// The command line, the file or the environment holds a setting that is refused.
     #[error(transparent)]
     Settings(#[from] Refusal),
     /// It only asks for this document.
@@ -62,11 +63,11 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// Tells the person who typed it, and says with what code to exit.
+    /// Tells the user, and returns the exit code.
     pub fn report(&self) -> ExitCode {
         match self {
             Self::Arguments(error) if error.use_stderr() => {
-                // Nobody is left to tell if standard error is gone.
+                // If standard error is gone, there is nobody to tell.
                 let _ = error.print();
                 REFUSED.into()
             }
@@ -80,9 +81,9 @@ impl Stop {
     }
 }
 
-/// Logs why a node ended, if it failed, and says with what code to exit: 64 when a setting cannot
-/// be used as things are (a port in use, a data directory that cannot be written, a log that is
-/// damaged), else 1. It is the last that a node does.
+/// Logs why a node ended, if it failed, and returns the exit code: 64 if a setting cannot be used
+/// in the present situation (a port in use, a data directory that cannot be written, a damaged
+/// log), otherwise 1. This is the last thing a node does.
 pub fn ended(outcome: anyhow::Result<()>) -> u8 {
     let code = outcome.map_or_else(|error| failed(&error), |()| 0);
     logging::finish();
@@ -90,12 +91,13 @@ pub fn ended(outcome: anyhow::Result<()>) -> u8 {
 }
 
 fn failed(error: &anyhow::Error) -> u8 {
-    error!(error = in_words(error), "ended by an error");
+    error!(error = in_words(error), "ended with an error");
     let refused = error.chain().any(is_a_refusal);
     if refused { REFUSED } else { 1 }
 }
 
-/// Whether a setting cannot be used as things are, or a file is damaged that nobody else has.
+/// Whether a setting cannot be used in the present situation, or a file is damaged of which there
+/// is no other copy.
 fn is_a_refusal(cause: &(dyn Error + 'static)) -> bool {
     let of_another_version =
         || envelope::Error::within(cause).is_some_and(envelope::Error::is_another_version);
@@ -106,14 +108,15 @@ fn is_a_refusal(cause: &(dyn Error + 'static)) -> bool {
         || of_another_version()
 }
 
-/// Tells the person who started a short-lived role why it failed.
+/// Tells the user of a short-lived role why it failed.
 #[expect(clippy::needless_pass_by_value, reason = "it ends here")]
 pub fn complain(error: anyhow::Error) -> ExitCode {
     streams::complain(&format!("tinysns: {}", in_words(&error)));
     ExitCode::FAILURE
 }
 
-/// The error and its causes. Many errors repeat their cause in their own words; it is said once.
+/// The error and its causes. Many errors repeat the text of their cause, so each text is included
+/// once.
 fn in_words(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |mut words, cause| {
         if !words.contains(&cause) {
@@ -124,7 +127,7 @@ fn in_words(error: &anyhow::Error) -> String {
     })
 }
 
-/// Reads a command line, and with it the settings file and `environment`.
+/// Parses a command line, together with the settings file and `environment`.
 #[expect(clippy::missing_panics_doc, reason = "clap has made sure of what is expected")]
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
@@ -157,7 +160,7 @@ pub fn parse(
     Ok(Invocation { log, command })
 }
 
-/// What was asked for, if `name` stands for no role but for a document.
+/// The requested document, if `name` is not a role but a document.
 fn document(name: &str, matches: &ArgMatches) -> Option<String> {
     match name {
         COMPLETIONS => documents::completions(command(), matches.get_one::<String>(SHELL)?),
@@ -167,22 +170,22 @@ fn document(name: &str, matches: &ArgMatches) -> Option<String> {
 }
 
 const ROLES: [(Role, &str); 6] = [
-    (Role::Router, "Tell clients which server is available, and choose it"),
+    (Role::Router, "Choose the available server, and tell clients where it is"),
     (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
-    (Role::Master, "Be a server, unsupervised"),
+    (Role::Master, "Run a server without a slave that supervises it"),
     (Role::Client, "Follow people, post, and read your timeline"),
     (Role::Status, "Show every server of the cluster"),
-    (Role::Healthcheck, "Ask one process whether it serves; exit 1 and say why if not"),
+    (Role::Healthcheck, "Check whether one process serves; if not, say why and exit with 1"),
 ];
 
 const LAYERS: &str = "\
-Every setting may stand in a TOML file (named by --config or TINYSNS_CONFIG), in a variable \
-TINYSNS_<SETTING> and in a flag; a flag wins over a variable, a variable over the file. One file or \
-environment may serve a whole cluster: a role ignores the settings of the others.
+Every setting can be given in a TOML file (named by --config or TINYSNS_CONFIG), in a variable \
+TINYSNS_<SETTING>, or as a flag. A flag overrides a variable, and a variable overrides the file. One \
+file or environment can serve a whole cluster: a role ignores the settings of the others.
 
-Exit codes: 0 done, 1 failed, 64 a setting was refused; of a client also 65 a command was refused, \
-69 nobody answers (also of status), 77 the login was refused, 130 interrupted, 141 whoever read the \
-answers has left.";
+Exit codes: 0 done; 1 failed; 64 a setting was refused; for client and status also 69 nobody answers; \
+for client also 65 a command was refused, 77 the login was refused, 130 interrupted, 141 the reader \
+of its output has gone.";
 
 const COMPLETIONS: &str = "completions";
 const SHELL: &str = "shell";
@@ -199,7 +202,9 @@ const CLASSIC_PORT: &str = "3010";
 
 fn command() -> clap::Command {
     clap::Command::new("tinysns")
-        .about("A small social network that stays up and loses nothing while its machines die")
+        .about(
+            "A small social network that keeps running, and loses nothing, when its machines fail",
+        )
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -213,9 +218,11 @@ fn command() -> clap::Command {
                     .value_parser(documents::shells().collect::<Vec<_>>()),
             ),
         )
-        .subcommand(clap::Command::new(MAN).about("Print a man page, of all or of one role").arg(
-            Arg::new(ROLE).value_name("ROLE").value_parser(ROLES.map(|(role, _)| role.name())),
-        ))
+        .subcommand(
+            clap::Command::new(MAN).about("Print the man page of the program or of one role").arg(
+                Arg::new(ROLE).value_name("ROLE").value_parser(ROLES.map(|(role, _)| role.name())),
+            ),
+        )
 }
 
 fn subcommand(role: Role, about: &'static str) -> clap::Command {
@@ -228,28 +235,28 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
     match role {
         Role::Router | Role::Slave | Role::Master | Role::Healthcheck => command,
         Role::Status => command
-            .arg(switch(WATCH, "Keep the table on screen"))
+            .arg(switch(WATCH, "Keep showing the status until interrupted"))
             .arg(switch(JSON, "Print JSON, with stable field names")),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
-            .arg(
-                Arg::new(COMMAND)
-                    .last(true)
-                    .num_args(1..)
-                    .value_name("COMMAND")
-                    .help("The only command, after --; else they are read from standard input"),
-            ),
+            .arg(Arg::new(COMMAND).last(true).num_args(1..).value_name("COMMAND").help(
+                "One command to carry out; without it, commands are read from standard input",
+            )),
     }
 }
 
 /// The flags of the classic client, which takes `-h` for the host.
 fn classic(command: clap::Command) -> clap::Command {
-    let host = Arg::new(HOST).short('h').value_name("HOST").conflicts_with("router").help(format!(
-        "The router's host, as the classic client takes it [default: {CLASSIC_HOST}]"
-    ));
-    let port = Arg::new(PORT).short('p').value_name("PORT").conflicts_with("router").help(format!(
-        "The router's port, as the classic client takes it [default: {CLASSIC_PORT}]"
-    ));
+    let host = Arg::new(HOST)
+        .short('h')
+        .value_name("HOST")
+        .conflicts_with("router")
+        .help(format!("The router's host, as in the classic client [default: {CLASSIC_HOST}]"));
+    let port = Arg::new(PORT)
+        .short('p')
+        .value_name("PORT")
+        .conflicts_with("router")
+        .help(format!("The router's port, as in the classic client [default: {CLASSIC_PORT}]"));
     let help = Arg::new("help").long("help").action(ArgAction::HelpLong).help("Print help");
     command.disable_help_flag(true).mut_arg("user", |user| user.short('u')).args([host, port, help])
 }
@@ -258,7 +265,7 @@ fn argument(key: &'static Key) -> Arg {
     Arg::new(key.name)
         .long(key.flag_name())
         .value_name(key.kind.placeholder())
-        // A duration or number below zero is refused by its setting, in its own words.
+        // A negative duration or number is refused by its setting, with its own message.
         .allow_hyphen_values(true)
         .help(help(key, false))
         .long_help(help(key, true))
@@ -279,13 +286,14 @@ fn help(key: &Key, long: bool) -> StyledStr {
     text.into()
 }
 
-/// What follows `--`, as it would have been typed.
+/// What follows `--`, as if it had been typed.
 fn only_command(matches: &ArgMatches) -> Option<String> {
     let words = matches.get_many::<String>(COMMAND)?;
     Some(words.map(String::as_str).collect::<Vec<_>>().join(" "))
 }
 
-/// The variables whose values are text. One of ours that is not would lose something on the way.
+/// The variables whose values are text. One of ours that is not text would be altered, so it is
+/// refused.
 fn as_text(
     variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
 ) -> Result<Vec<(String, String)>, Refusal> {

@@ -1,5 +1,5 @@
-//! What the nodes of one cluster prove to each other on every call: the secret, and which cluster
-//! and node they mean.
+//! What the nodes of one cluster prove to each other on every call: the secret, and the cluster and
+//! node that the call is meant for.
 
 use tonic::{
     Request, Status,
@@ -10,17 +10,17 @@ use crate::settings::Secret;
 
 /// Metadata key of the cluster's secret.
 pub const SECRET_KEY: &str = "tinysns-secret";
-/// Metadata key of the caller's cluster id; absent where the caller belongs to none.
+/// Metadata key of the caller's cluster id; absent if the caller belongs to none.
 pub const CLUSTER_KEY: &str = "tinysns-cluster";
 /// Metadata key of the version of the format in which the caller's cluster writes; absent where the
 /// caller does not know.
 pub const FORMAT_KEY: &str = "tinysns-format";
-/// Metadata key of the id of the node that is meant.
+/// Metadata key of the id of the node that the call is meant for.
 pub const NODE_KEY: &str = "tinysns-node";
 /// Metadata key of who calls and where it listens, as a `Caller` of the peer protocol.
 pub const CALLER_KEY: &str = "tinysns-caller-bin";
 
-/// The cluster's secret as calls carry it: kept out of what is logged of them.
+/// The cluster's secret as calls carry it, marked so that it is not logged with them.
 pub fn presented(secret: &Secret) -> AsciiMetadataValue {
     let mut value: AsciiMetadataValue =
         secret.expose().parse().expect("the settings admit visible ASCII only");

@@ -22,18 +22,18 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 pub struct Location {
     /// The available server.
     pub available: Option<Available>,
-    /// The newest term that is known.
+    /// The newest known term.
     pub term: u64,
     /// Client addresses, host:port, of every living master.
     pub masters: Vec<String>,
-    /// Who is missing and what to do, where there are too few for an available server.
+    /// Which masters are missing and what to do, if too few are up for one to be available.
     pub waiting: String,
 }
 
 /// The available server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Available {
-    /// Its name for people.
+    /// Its display name.
     pub name: String,
     /// host:port of its client API.
     pub address: String,
@@ -46,7 +46,7 @@ pub fn split_address(address: &str) -> Option<(&str, u16)> {
 }
 
 impl Location {
-    /// As it is sent.
+    /// In its wire form.
     pub fn to_wire(&self) -> v1::Location {
         let (name, address) = match &self.available {
             Some(available) => (available.name.as_str(), available.address.as_str()),

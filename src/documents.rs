@@ -1,5 +1,5 @@
-//! What is made from the definition of the command line, and so cannot contradict it: completions
-//! for shells, and man pages. Pure.
+//! Documents made from the definition of the command line, so that they cannot contradict it: shell
+//! completions and man pages. Pure.
 
 use clap::{Command, ValueEnum as _};
 use clap_complete::Shell;
@@ -14,12 +14,12 @@ pub fn completions(mut command: Command, shell: &str) -> Option<String> {
     Some(text(script))
 }
 
-/// The names of the shells that have completions.
+/// The names of the shells for which there are completions.
 pub fn shells() -> impl Iterator<Item = String> {
     Shell::value_variants().iter().map(ToString::to_string)
 }
 
-/// The man page of `command`, or of its subcommand `of`.
+/// The man page of `command`, or of its subcommand named `of`.
 pub fn man_page(mut command: Command, of: Option<&str>) -> Option<String> {
     // Gives subcommands their full names.
     command.build();
@@ -28,7 +28,7 @@ pub fn man_page(mut command: Command, of: Option<&str>) -> Option<String> {
         Some(name) => command.find_subcommand(name)?.clone(),
     };
     let mut page = Vec::new();
-    Man::new(subject).render(&mut page).expect("memory takes everything");
+    Man::new(subject).render(&mut page).expect("writing to memory cannot fail");
     Some(text(page))
 }
 

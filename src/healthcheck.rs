@@ -1,5 +1,5 @@
 //! `tinysns healthcheck`: asks the standard gRPC health service of one process, and says why it is
-//! not well.
+//! not healthy.
 
 use std::{error::Error as _, process::ExitCode, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     settings::HealthcheckSettings,
 };
 
-/// A process that is well answers in milliseconds; container runtimes give a check a few seconds.
+/// A healthy process answers in milliseconds; container runtimes allow a check a few seconds.
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Succeeds if the process says that it serves.
@@ -34,12 +34,12 @@ pub async fn run(settings: HealthcheckSettings) -> anyhow::Result<ExitCode> {
                 ServingStatus::Serving => {}
                 other => bail!("{address} answers {}{of}", other.as_str_name()),
             },
-            // It is no router.
+            // It is not a router.
             Err(status) if status.code() == Code::NotFound && service == WITNESS_HEALTH => {}
             Err(status) => bail!("{address} could not be asked: {}", reason(&status)),
         }
     }
-    // A router without enough masters is well: they are to be started after it.
+    // A router without enough masters is healthy: they are started after it.
     let request = HealthCheckRequest { service: QUORUM_HEALTH.to_owned() };
     if let Ok(Ok(reply)) = tokio::time::timeout(DEADLINE, health.check(request)).await
         && reply.into_inner().status() == ServingStatus::NotServing

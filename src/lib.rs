@@ -1,9 +1,9 @@
-//! Tiny SNS: a small social network that stays up and loses nothing while its machines die.
+//! Tiny SNS: a small social network that keeps running, and loses nothing, when its machines fail.
 //!
-//! `ARCHITECTURE.md` is the map; every folder's `mod.rs` is the map of that folder.
+//! `ARCHITECTURE.md` is the map of the code; every folder's `mod.rs` is the map of that folder.
 
-// Rust's own macros panic where the output is full or nobody reads it: see `host::streams`. Not among
-// the lints of `Cargo.toml`, which hold for tests and benchmarks too.
+// Rust's own macros panic if the output is full or has no reader: see `host::streams`. Not among
+// the lints in `Cargo.toml`, which also apply to tests and benchmarks.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod ansi;

@@ -1,4 +1,4 @@
-//! The program `tinysns`: understands its command line, then becomes the role it names.
+//! The program `tinysns`: parses its command line, then runs the role it names.
 //!
 //! Synchronous, and starts no thread: a slave forks.
 
@@ -45,12 +45,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// A master's whole life, in the process that a slave forked for it; its exit code.
+/// The whole life of a master in the process that a slave forked for it; returns the exit code.
 fn live(settings: MasterSettings, berth: Berth) -> u8 {
     cli::ended(runtime::serve(|stop| master::run(settings, berth, stop)))
 }
 
-/// A master's whole life without a slave.
+/// The whole life of a master without a slave.
 fn live_alone(settings: MasterSettings) -> anyhow::Result<()> {
     let slot = Slot::claim(&settings.data_dir)?;
     slot.record_master(process::id())?;

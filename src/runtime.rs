@@ -1,8 +1,8 @@
 //! The one async runtime of a process that needs one.
 //!
-//! Built after any `fork()`: a runtime does not survive one. Single-threaded: on two cores with the
-//! caller beside it, a bare echo gave 96 k/s that way and 46 k/s with worker threads, at a fifth of
-//! the 99th percentile.
+//! Created after any `fork()`, which a runtime does not survive. Single-threaded: on two cores
+//! shared with the caller, a bare echo served 96 k/s that way and 46 k/s with worker threads, at a
+//! fifth of the 99th-percentile latency.
 
 use std::{io, pin::pin, time::Duration};
 
@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{host::inheritance, logging};
 
-/// Tasks that are still under way when a role has ended get this long to notice. A blocking call
-/// that hangs, such as a look-up of a name, must not keep the process.
+/// Tasks that are still running when a role has ended get this long to notice. A blocking call that
+/// hangs, such as a name lookup, must not keep the process alive.
 const LEAVE_WITHIN: Duration = Duration::from_millis(100);
 
-/// Runs `role` to its end.
+/// Runs `role` until it ends.
 pub fn run<T, E: From<io::Error>>(role: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(role);
@@ -26,8 +26,9 @@ pub fn run<T, E: From<io::Error>>(role: impl Future<Output = Result<T, E>>) -> R
     outcome
 }
 
-/// Runs the role of a node that serves others, until it ends or is asked to: it outlives the terminal
-/// it was started from, waits for nobody who reads its log, and ends when something in it panics.
+/// Runs the role of a node that serves others, until it ends or is asked to stop: it outlives the
+/// terminal it was started from, does not wait for the reader of its log, and ends if anything in
+/// it panics.
 pub fn serve<F>(role: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,

@@ -1,4 +1,4 @@
-//! gRPC servers as every role runs them: bounded, kept alive, and stopped in order.
+//! gRPC servers as every role runs them: with limits, keepalive, and an orderly stop.
 
 use std::time::Duration;
 
@@ -11,23 +11,24 @@ use crate::host::net::Listener;
 
 /// Streams on one connection between nodes; clients' are limited by a setting.
 pub const NODE_STREAMS: u32 = 1_024;
-/// Largest request of a client in bytes: a post of 10,000 characters of four bytes, with room.
+/// The largest request of a client, in bytes: a post of 10,000 characters of four bytes, and some
+/// more.
 pub const CLIENT_MESSAGE_BYTES: usize = 64 << 10;
-/// The name under which a router's health service speaks of its witness.
+/// The name under which a router's health service reports on its witness.
 pub const WITNESS_HEALTH: &str = "witness";
-/// The name under which it says whether there are enough of those who vote for an available server.
+/// The name under which it reports whether enough voters are up for an available server.
 pub const QUORUM_HEALTH: &str = "quorum";
-/// Streams that are reset before they are served, until the connection is closed as abusive:
-/// hyper's own limit, named so that it is not lifted by accident.
+/// Streams that may be reset before they are served, until the connection is closed as abusive:
+/// hyper's own limit, set here so that it is not removed by accident.
 const PENDING_RESETS: usize = 20;
-/// A caller that is gone without a word is noticed after two of these. Callers ping more often: it
-/// is they who have to go elsewhere.
+/// A caller that has silently gone is noticed after two of these. Callers ping more often, because
+/// it is they who have to go elsewhere.
 const CALLER_PING: Duration = Duration::from_secs(10);
 /// How long open calls may take to end once the server stops.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Serves `routes` on `listener` until `stop`; then accepts nothing new, and gives what is under
-/// way a moment to end.
+/// Serves `routes` on `listener` until `stop`; then accepts nothing new, and gives calls in
+/// progress a moment to end.
 pub async fn serve(
     listener: Listener,
     routes: Routes,
@@ -49,7 +50,7 @@ pub async fn serve(
     timeout(LINGER, server).await.unwrap_or(Ok(()))
 }
 
-/// What it means that serving has ended so: unless it was told to by `stop`, something is wrong.
+/// The meaning of this end of serving: unless `stop` asked for it, something is wrong.
 pub fn outcome(
     served: Result<(), tonic::transport::Error>,
     stop: &CancellationToken,

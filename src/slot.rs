@@ -1,9 +1,9 @@
-//! The slots of a data directory: each is the home of one master, whatever its process and its
-//! container are called today.
+//! The slots of a data directory: each is the home of one master, whatever the current name of its
+//! process or container.
 //!
-//! A slot is claimed by a lock on its `lock` file. The lock belongs to the open file, which a forked
-//! master inherits: it is free again only when the slave **and** its master are gone. It is
-//! therefore never unlocked by hand; the kernel does it when the last of the two ends.
+//! A slot is claimed by a lock on its `lock` file. The lock belongs to the open file, which a
+//! forked master inherits: it is free again only when both the slave **and** its master are gone.
+//! So it is never unlocked explicitly; the kernel does that when the last of the two ends.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -13,7 +13,7 @@ use std::{
 
 use crate::host::disk::hint;
 
-/// More masters than this on one data directory are a mistake, such as a loop that starts slaves.
+/// More masters than this in one data directory are a mistake, such as a loop that starts slaves.
 const MOST_SLOTS: u32 = 999;
 const LOCK_FILE: &str = "lock";
 const PID_FILE: &str = "master.pid";
@@ -23,7 +23,7 @@ const PID_FILE: &str = "master.pid";
 pub struct Slot {
     number: u32,
     directory: PathBuf,
-    /// Held, never used: its lock is the claim.
+    /// Held but never used: its lock is the claim.
     _lock: File,
 }
 
@@ -34,7 +34,7 @@ pub struct Berth {
     pub number: u32,
     /// Where the master keeps its data.
     pub directory: PathBuf,
-    /// How often the slave has forked a master anew.
+    /// How often the slave has forked another master.
     pub reboots: u32,
 }
 
@@ -44,12 +44,12 @@ pub enum SlotError {
     /// The data directory, or something in it, cannot be used.
     #[error("cannot use {path} (data_dir): {source}{}", hint(.source))]
     Unusable {
-        /// The file or directory at fault.
+        /// The file or directory that causes the error.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// All are taken.
+    /// All slots are taken.
     #[error("all {MOST_SLOTS} slots of {directory} (data_dir) are taken")]
     AllTaken {
         /// The data directory.
@@ -58,7 +58,7 @@ pub enum SlotError {
 }
 
 impl Slot {
-    /// Claims the lowest free slot of `data_dir`, making the directory if it is not there yet.
+    /// Claims the lowest free slot of `data_dir`, creating the directory if it does not exist.
     pub fn claim(data_dir: &Path) -> Result<Self, SlotError> {
         for number in 1..=MOST_SLOTS {
             let directory = data_dir.join(format!("slot-{number:03}"));
@@ -73,7 +73,7 @@ impl Slot {
             match lock.try_lock() {
                 Ok(()) => {
                     let slot = Self { number, directory, _lock: lock };
-                    // Left by a slave and a master that were killed together.
+                    // Left behind by a slave and a master that were killed together.
                     slot.forget_master().map_err(at(&slot.pid_file()))?;
                     return Ok(slot);
                 }
@@ -89,13 +89,13 @@ impl Slot {
         self.number
     }
 
-    /// What the master should know of it.
+    /// What the master should know about it.
     pub fn berth(&self, reboots: u32) -> Berth {
         Berth { number: self.number, directory: self.directory.clone(), reboots }
     }
 
-    /// Writes the process id of the master to `master.pid`, for people and scripts: all of it or
-    /// nothing.
+    /// Writes the process id of the master to `master.pid`, for people and scripts, either
+    /// completely or not at all.
     pub fn record_master(&self, pid: u32) -> io::Result<()> {
         let unfinished = self.directory.join(format!("{PID_FILE}.new"));
         fs::write(&unfinished, format!("{pid}\n"))?;
@@ -147,7 +147,7 @@ mod tests {
     fn a_slot_is_taken_for_as_long_as_any_holder_of_its_lock_lives() {
         let data = tempfile::tempdir().unwrap();
         let Slot { _lock: lock, .. } = Slot::claim(data.path()).unwrap();
-        // What a forked master inherits is a duplicate of the open file.
+        // A forked master inherits a duplicate of the open file.
         let inherited = lock.try_clone().unwrap();
         drop(lock);
         assert_eq!(Slot::claim(data.path()).unwrap().number(), 2);

@@ -1,5 +1,5 @@
-//! `tinysns status`: the cluster as the router sees it, once or for good. What it looks like is in
-//! `overview`.
+//! `tinysns status`: the cluster as the router sees it, once or continuously. How it is displayed
+//! is in `overview`.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -23,8 +23,8 @@ const UNAVAILABLE: u8 = 69;
 /// Puts the cursor into the corner and clears the screen below it.
 const REDRAW: &str = "\u{1b}[H\u{1b}[J";
 
-/// Shows the cluster. A router that cannot be reached at the start is an error; one that goes away
-/// later is waited for.
+/// Shows the cluster. If the router cannot be reached at the start, that is an error; if it goes
+/// away later, it is waited for.
 pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
     match client::cluster(&settings.client.router).await {
         Ok(status) => {

@@ -1,5 +1,5 @@
-//! The generated wire types and services of `proto/`. They are parsed once, at the border of the
-//! program, and stop there.
+//! The generated wire types and services of `proto/`. They are parsed once, where they enter the
+//! program, and used no further.
 
 #![allow(missing_docs, reason = "generated; the documentation is in proto/")]
 #![allow(clippy::all, clippy::pedantic, reason = "generated")]
@@ -22,8 +22,8 @@ pub mod classic {
 /// The encoded descriptors of every service, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
-/// What a program should do about a refusal: the metadata key whose values are `here`,
-/// `elsewhere` and `never`.
+/// What a program should do about a refusal: the metadata key whose values are `here`, `elsewhere`
+/// and `never`.
 pub const RETRY_KEY: &str = "tinysns-retry";
 /// Metadata key that names the available server, host:port, beside `elsewhere`.
 pub const AVAILABLE_KEY: &str = "tinysns-available";

@@ -1,9 +1,9 @@
-//! The slave as a process: what it does to its master, and what becomes of the one when the other
+//! The slave as a process: what it does to its master, and what happens to each when the other
 //! dies.
 //!
 //! This test has a `main` of its own: started with the argument `slave` it **is** a slave, with a
-//! master that only waits for its end. A fork needs a process without other threads, which the
-//! usual test harness is not.
+//! master that only waits to be stopped. A fork needs a process without other threads, unlike the
+//! usual test harness.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -28,9 +28,9 @@ use tinysns::{
     slot::{Berth, Slot},
 };
 
-/// Far more than a process needs to start or to die on a busy machine.
+/// Far longer than a process needs to start or to end on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Between two looks at a condition.
+/// Between two checks of a condition.
 const GLANCE: Duration = Duration::from_millis(2);
 /// How the fake master behaves: `obedient`, `stubborn` or `refusing`.
 const BEHAVIOUR: &str = "FAKE_MASTER";
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         return be_a_slave();
     }
     if has("--list") {
-        // What test runners ask for; there is nothing to list that is ignored.
+        // Test runners ask for this; no test is ignored.
         let stories = STORIES.iter().filter(|_| !has("--ignored"));
         stories.for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
@@ -78,7 +78,7 @@ fn be_a_slave() -> ExitCode {
     }
 }
 
-/// Notes its birth, then waits for its end.
+/// Records that it was started, then waits to be stopped.
 #[expect(clippy::needless_pass_by_value, reason = "the type of a master's entry")]
 fn be_a_master(_settings: MasterSettings, berth: Berth) -> u8 {
     let behaviour = env::var(BEHAVIOUR).expect("set by the story");
@@ -93,7 +93,7 @@ fn be_a_master(_settings: MasterSettings, berth: Berth) -> u8 {
     let note = berth.directory.join(format!("born-{}", berth.reboots));
     fs::write(note, "").expect("the slot can be written");
     if behaviour == "stubborn" {
-        // Not for ever: a story that fails must not leave a process behind for good.
+        // Not for ever: a story that fails must not leave a process behind.
         thread::sleep(PATIENCE * 3);
         return 1;
     }
@@ -126,9 +126,10 @@ impl Case {
         self.data.path().join("slot-001").join(file)
     }
 
-    /// Waits for the so-manieth master to be ready, and returns its process id.
+    /// Waits until the master is ready that was forked after `reboots` others, and returns its
+    /// process id.
     fn born(&self, reboots: u32) -> Pid {
-        wait_until("a master is born", || self.slot(&format!("born-{reboots}")).exists());
+        wait_until("a master is running", || self.slot(&format!("born-{reboots}")).exists());
         wait_until("its pid is recorded", || self.slot("master.pid").exists());
         let pid = fs::read_to_string(self.slot("master.pid")).unwrap();
         Pid::from_raw(pid.trim().parse().unwrap())
@@ -158,12 +159,12 @@ impl Drop for Case {
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for this: {what}");
         thread::sleep(GLANCE);
     }
 }
 
-/// Whether a process has ended; one that nobody has collected yet has.
+/// Whether a process has ended; a zombie has.
 fn is_gone(pid: Pid) -> bool {
     match fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')),
@@ -225,7 +226,7 @@ fn a_slave_stops_at_once_while_it_counts_down() {
     let mut case = Case::start("obedient", &["--reboot-delay", "1h"]);
     let master = case.born(0);
     kill(master, Signal::SIGKILL).unwrap();
-    wait_until("the master is buried", || !case.slot("master.pid").exists());
+    wait_until("the master's pid file is removed", || !case.slot("master.pid").exists());
     case.signal(Signal::SIGTERM);
     assert_eq!(case.ended().code(), Some(0));
 }

@@ -1,5 +1,5 @@
-//! By which address a caller has reached this server: the one address that is sure to lead that
-//! caller here again, whatever translates addresses in between.
+//! The address by which a caller has reached this server. It is the one address that is sure to
+//! lead the caller here again, whatever translates addresses in between.
 
 use std::task::{Context, Poll};
 
@@ -11,12 +11,12 @@ use tonic::{
 
 use crate::directory::split_address;
 
-/// The address that the caller wrote on its call, host:port.
+/// The address that the caller put on its call, host:port.
 #[derive(Clone)]
 struct Authority(String);
 
-/// Where the caller of `request` has reached this server: as it says itself, else as the connection
-/// does.
+/// The address by which the caller of `request` has reached this server: the one on the call, or
+/// else the connection's local address.
 pub fn reached_at<T>(request: &Request<T>) -> Option<(String, u16)> {
     let says = request.extensions().get::<Authority>().and_then(|Authority(says)| address(says));
     says.or_else(|| address(&request.local_addr()?.to_string()))
@@ -27,14 +27,14 @@ fn address(text: &str) -> Option<(String, u16)> {
     (!host.is_empty() && port > 0).then(|| (host.to_owned(), port))
 }
 
-/// Notes the address that is written on each call to a service.
+/// Records the address that is on each call to a service.
 #[derive(Clone)]
 pub struct Addressed<S> {
     service: S,
 }
 
 impl<S> Addressed<S> {
-    /// Of `service`.
+    /// Wraps `service`.
     pub fn new(service: S) -> Self {
         Self { service }
     }
@@ -58,7 +58,7 @@ where
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         if let Some(authority) = request.uri().authority() {
-            // Without the user that may stand before an `@`: it is no part of the address.
+            // Without a user name before an `@`, which is not part of the address.
             let address = authority.as_str().rsplit('@').next().unwrap_or_default().to_owned();
             request.extensions_mut().insert(Authority(address));
         }

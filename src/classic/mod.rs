@@ -1,18 +1,18 @@
-//! The classic protocol: what the clients of many years speak, on the router and on every master.
+//! The classic protocol, which existing Tiny SNS clients speak, on the router and on every master.
 //!
 //! - [`service`]: the calls
-//! - [`caller`]: by which address a caller has reached this server
-//! - `timeline`: one classic timeline, there and back
-//! - `words`: what a reply says, to the letter
+//! - [`caller`]: the address by which a caller has reached this server
+//! - `timeline`: one classic timeline, in both directions
+//! - `words`: the exact texts of replies
 //! - [`twin`]: the same service under the protocol's second package
 //!
-//! A thin adapter: every call goes on to the available server, which may be this one, through our
-//! own client library, as the user whom the call names. So there is no second copy of any rule, a
-//! server without the role serves as well as the one that has it, and calls and timelines outlive
-//! failovers by the same means as our own clients'.
+//! A thin adapter: every call goes through our own client library to the available server, which
+//! may be this one, on behalf of the user whom the call names. So no rule is implemented twice, a
+//! server that is not available serves as well as the one that is, and calls and timelines survive
+//! failovers in the same way as those of our own clients.
 //!
-//! The protocol knows no passwords: an account that has one refuses these log-ins like any other
-//! without it. And it has no request ids: what a classic client repeats, it may do twice.
+//! The protocol has no passwords, so logins to an account with a password are refused. It has no
+//! request ids either, so a request that a classic client repeats may be carried out twice.
 
 pub mod caller;
 pub mod service;
@@ -33,8 +33,8 @@ use crate::{
     wire::classic::sns_service_server::SnsServiceServer,
 };
 
-/// Adds the classic protocol, under both packages, to what a server serves, unless `mode` is that it
-/// is off. `location` is where it knows the available server to be; timelines end at `stop`.
+/// Adds the classic protocol, under both packages, to what a server serves, unless `mode` turns it
+/// off. `location` says where the available server is; timelines end at `stop`.
 pub fn add(
     routes: Routes,
     host: Host,

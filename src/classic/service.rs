@@ -18,29 +18,29 @@ use crate::{
     },
 };
 
-/// How long a call is held while there is no available server: longer than a reboot of all masters.
+/// How long a call is held while there is no available server: longer than rebooting all masters.
 pub const HOLD: Duration = Duration::from_secs(30);
-/// How long the word of a client that a server has crashed is given to prove true. A hung server is
-/// noticed in half that time. Also what paces a client that goes on saying so.
+/// How long to wait for confirmation when a client says that a server has crashed. A hung server is
+/// noticed in half that time. This also limits how often a client can repeat the claim.
 const CLAIM_PROVES_WITHIN: Duration = Duration::from_secs(1);
 /// Timelines open at a time: each holds a connection to the available server.
 const TIMELINES: usize = 1_000;
-/// Names in one reply of either kind: both fit into the 4 MiB that gRPC clients accept.
+/// Names in one reply, of each kind: both lists fit into the 4 MiB that gRPC clients accept.
 const NAMES: usize = 60_000;
 
-/// Who serves.
+/// Which kind of server serves the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// The router: its clients give up when it refuses a login.
+    /// The router: its clients give up if a login is refused.
     Router,
-    /// A master: its clients take every error for its crash, and would come back for ever.
+    /// A master: its clients take every error for a crash, and would retry for ever.
     Master,
 }
 
 /// Serves the classic protocol.
 pub struct Classic {
     host: Host,
-    /// Clients are told to stay here, and everything is passed on for them.
+    /// Clients are told to stay here, and every call is relayed for them.
     is_relayed: bool,
     client: Client,
     location: watch::Receiver<Location>,
@@ -66,19 +66,19 @@ impl Classic {
         }
     }
 
-    /// A client that speaks for `username`.
+    /// A client that acts for `username`.
     async fn of(&self, username: &[u8]) -> Result<Client, ClientError> {
         let client = self.client.for_another_user();
         client.log_in_existing(&text(username), None).await?;
         Ok(client)
     }
 
-    /// Where a client has reached this server, if it is to stay here.
+    /// The address by which a client has reached this server, if it is to stay here.
     fn here<T>(&self, request: &Request<T>) -> Option<(String, u16)> {
         self.is_relayed.then(|| caller::reached_at(request)).flatten()
     }
 
-    /// Where the available server is, once there is one.
+    /// Where the available server is, as soon as there is one.
     async fn available(&self) -> Option<(String, u16)> {
         let mut location = self.location.clone();
         let known = location.wait_for(|location| location.available.is_some());
@@ -102,7 +102,7 @@ impl Classic {
     }
 }
 
-/// Bounds the time for which a call is held.
+/// Limits how long a call is held.
 pub async fn held<T>(call: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
     let late = |_| ClientError::Unanswered { patience: HOLD, reason: "no answer".to_owned() };
     timeout(HOLD, call).await.map_err(late)?
@@ -116,7 +116,7 @@ pub fn status(error: ClientError) -> Status {
     }
 }
 
-/// An outcome that the protocol may have words for.
+/// An outcome for which the protocol may have a text.
 fn told(outcome: Result<(), ClientError>) -> Result<Result<(), Code>, Status> {
     match outcome {
         Ok(()) => Ok(Ok(())),
@@ -133,7 +133,8 @@ fn target(call: &Call) -> String {
     call.arguments.first().map_or_else(String::new, |name| text(name).trim().to_owned())
 }
 
-/// What a client has sent as a name. No name holds what stands for bytes that are no UTF-8.
+/// What a client has sent as a name. Bytes that are not UTF-8 become a character that no name
+/// contains.
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
@@ -199,7 +200,7 @@ impl SnsService for Classic {
         request: Request<Streaming<Message>>,
     ) -> Result<Response<Self::TimelineStream>, Status> {
         let Ok(permit) = Arc::clone(&self.timelines).try_acquire_owned() else {
-            let why = "this server has as many timelines open as it may: ask another";
+            let why = "this server has reached its limit of open timelines: ask another";
             return Err(Status::resource_exhausted(why));
         };
         let client = self.client.for_another_stream();
@@ -231,7 +232,7 @@ impl SnsService for Classic {
             location.available.as_ref().is_some_and(|available| available.address != claimed)
         });
         let _its_word_is_not_enough = timeout(CLAIM_PROVES_WITHIN, disproved).await.is_ok();
-        // Where there is still nobody, the client had better ask the same one again.
+        // If there is still none, the client had better ask the same server again.
         let (hostname, port) = match self.available().await {
             Some((hostname, port)) => (hostname, port.to_string()),
             None => (hostname, port),
@@ -240,7 +241,7 @@ impl SnsService for Classic {
     }
 }
 
-/// A refusal that no classic client expects.
+/// A refusal for which the classic protocol has no text.
 fn unworded(outcome: Result<(), Code>) -> Status {
     Status::new(outcome.err().unwrap_or(Code::Internal), "the request was refused")
 }

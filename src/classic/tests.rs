@@ -1,4 +1,4 @@
-//! The adapter in front of servers that do what a test tells them.
+//! The adapter in front of servers that behave as a test tells them to.
 
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;

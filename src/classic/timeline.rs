@@ -1,10 +1,10 @@
-//! One classic timeline: what is read from it are posts, what is written to it are others' posts.
+//! One classic timeline: the messages that arrive are posts, the messages sent are others' posts.
 //!
-//! Reading and writing do not wait for each other, so that who does not read can still post. A
-//! reader who is slow holds up its own stream alone: behind the few messages here, the subscription
-//! and its server hold a bounded number, and what they drop is read again from the cursor.
-//! A failover is a pause. The stream ends, with a status that says why, when this server stops, when
-//! the user may not be spoken for, and when a post could not be stored in time.
+//! Reading and writing do not wait for each other, so that a client that does not read can still
+//! post. A slow reader holds up only its own stream: apart from the few messages queued here, the
+//! subscription and its server queue a bounded number, and what they drop is read again from the
+//! cursor. A failover is only a pause. The stream ends, with a status that says why, when this
+//! server stops, when the user may not be acted for, or when a post could not be stored in time.
 
 use std::pin::Pin;
 
@@ -30,11 +30,11 @@ use crate::{
 /// What a classic client receives.
 pub type Messages = Pin<Box<dyn Stream<Item = Result<Message, Status>> + Send>>;
 
-/// As many posts as the classic server begins with.
+/// As many posts as the classic server sends first.
 const FIRST_POSTS: u32 = 20;
 /// Messages between the task and the connection's own buffers.
 const MESSAGES_WAITING: usize = 16;
-/// Who tells that a post was refused: no account can have this name.
+/// The author of a message saying that a post was refused: no account can have this name.
 const SERVER: &str = "*tinysns*";
 
 /// Serves one timeline until its client leaves, or `stop`.
@@ -54,7 +54,7 @@ pub fn open(
             }
         };
         if let Err(status) = ended {
-            // Fails only where the client has left.
+            // Fails only if the client has gone.
             let _left = outgoing.send(Err(status)).await;
         }
     });
@@ -69,7 +69,8 @@ async fn converse(
     outgoing: &Outgoing,
 ) -> Result<(), Status> {
     let handshake = timeout(HOLD, incoming.message()).await;
-    let silent = |_| Status::deadline_exceeded("the first message says who is there: none came");
+    let silent =
+        |_| Status::deadline_exceeded("the first message must name the user, and none has come");
     let Some(Message { username, .. }) = handshake.map_err(silent)?? else {
         return Ok(());
     };
@@ -104,12 +105,12 @@ async fn converse(
             }
         }
     };
-    // A client that says no more still listens; one that has left may have said something last.
+    // A client that sends nothing more still listens; one that has left may have sent a last post.
     tokio::try_join!(delivering, post_all(client, incoming, outgoing))?;
     Ok(())
 }
 
-/// Publishes what comes, in order, each post once it is known what became of the one before.
+/// Publishes what arrives, in order: each post once the outcome of the previous one is known.
 async fn post_all(
     client: &Client,
     mut incoming: Streaming<Message>,

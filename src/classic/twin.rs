@@ -17,7 +17,7 @@ pub struct Twin<S> {
 }
 
 impl<S> Twin<S> {
-    /// Of `service`, which is that of `csce662`.
+    /// Wraps `service`, which is that of `csce662`.
     pub fn new(service: S) -> Self {
         Self { service }
     }
@@ -41,7 +41,7 @@ where
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let path = request.uri().path().replacen(TWIN_PACKAGE, PACKAGE, 1);
-        // What does not parse stays as it is, and is a path that nobody serves.
+        // A path that does not parse stays as it is, and nobody serves it.
         if let Ok(uri) = path.parse() {
             *request.uri_mut() = uri;
         }

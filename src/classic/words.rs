@@ -1,12 +1,12 @@
-//! What a classic reply says: clients compare it letter by letter. Pure.
+//! The texts of classic replies, which clients compare letter by letter. Pure.
 
 use tonic::Code;
 
-/// Why bytes are no post.
-pub const NO_TEXT: &str = "its bytes are no text in UTF-8, which posts are in";
+/// Why a message is not a post.
+pub const NO_TEXT: &str = "it is not valid UTF-8, the encoding of posts";
 pub const LOGGED_IN: &str = "Login Successful!";
 
-/// What a follow came to; none where the protocol has no words for it.
+/// The text for the outcome of a follow; none if the protocol has none.
 pub fn followed(outcome: Result<(), Code>) -> Option<&'static str> {
     match outcome {
         Ok(()) => Some("Join Successful"),
@@ -16,7 +16,7 @@ pub fn followed(outcome: Result<(), Code>) -> Option<&'static str> {
     }
 }
 
-/// What an unfollow came to; none where the protocol has no words for it.
+/// The text for the outcome of an unfollow; none if the protocol has none.
 pub fn unfollowed(outcome: Result<(), Code>) -> Option<&'static str> {
     match outcome {
         Ok(()) => Some("Leave Successful"),
@@ -26,7 +26,7 @@ pub fn unfollowed(outcome: Result<(), Code>) -> Option<&'static str> {
     }
 }
 
-/// A login that is refused for good, to a client that takes anything but success for a crash.
+/// A final refusal of a login, for a client that takes anything but success for a crash.
 pub fn not_logged_in(why: &str) -> String {
     format!("Login Failed -- {why}")
 }
@@ -36,7 +36,7 @@ pub fn not_posted(why: &str) -> String {
     format!("not posted: {why}\n")
 }
 
-/// No user of that name, no valid name, or a name that this protocol may not act for.
+/// No such user, an invalid name, or a name for which this protocol may not act.
 pub fn is_about_a_name(code: Code) -> bool {
     matches!(code, Code::NotFound | Code::InvalidArgument | Code::PermissionDenied)
 }

@@ -23,12 +23,12 @@ use crate::{
     wire::v1,
 };
 
-/// A client of the social network. Cheap to clone; all clones are one client, with one session.
+/// A client of the social network. Cheap to clone; all clones share one session.
 ///
 /// Every call is repeated, on one available server after another, until it is answered or
 /// [`ClientOptions::patience`] has run out. A call that changes something carries the same request
-/// id each time, so it is done once. Dropping a call's future abandons it: it may have been done
-/// or not.
+/// id each time, so it is carried out once. Dropping a call's future abandons it: the call may or
+/// may not have been carried out.
 #[derive(Clone)]
 pub struct Client {
     core: Arc<Core>,
@@ -42,14 +42,14 @@ macro_rules! attempt {
 }
 
 impl Client {
-    /// A client of the cluster behind a router. Starts to look for the available server at once,
-    /// and does not wait for it. Must be called inside a runtime.
+    /// A client of the cluster behind a router. Starts looking for the available server at once,
+    /// without waiting for it. Must be called inside a runtime.
     pub fn connect(options: ClientOptions) -> Result<Self, ClientError> {
         Ok(Self::new(Directory::open(&options)?, options))
     }
 
-    /// A client inside a server of the cluster, which knows by itself where the available server
-    /// is. It has no router to ask, so [`Client::cluster`] is not for it.
+    /// A client inside a server of the cluster, which knows where the available server is. It has
+    /// no router to ask, so [`Client::cluster`] does not work.
     pub fn inside(location: watch::Receiver<Location>, patience: Duration) -> Self {
         let options = ClientOptions { patience, ..ClientOptions::new("") };
         Self::new(Directory::inside(location), options)
@@ -67,7 +67,7 @@ impl Client {
         Self { core: Arc::new(core) }
     }
 
-    /// A client for another user, who is still to log in. The two share what they know of the
+    /// A client for another user, who has not logged in yet. The two share what they know of the
     /// cluster, the connection, and the numbering of requests.
     #[must_use]
     pub fn for_another_user(&self) -> Self {
@@ -75,8 +75,8 @@ impl Client {
         Self { core: Arc::new(core) }
     }
 
-    /// As [`Client::for_another_user`], with a connection of its own: for long streams, of which a
-    /// server allows only so many on one connection.
+    /// Like [`Client::for_another_user`], with a connection of its own: for long streams, of which
+    /// a server allows only a limited number on one connection.
     #[must_use]
     pub fn for_another_stream(&self) -> Self {
         let core = Core {
@@ -88,8 +88,8 @@ impl Client {
         Self { core: Arc::new(core) }
     }
 
-    /// Waits until the router cannot be reached while nobody of the cluster has ever been heard of,
-    /// and says why: the address may be wrong.
+    /// Waits until the router cannot be reached and no other node of the cluster has ever been
+    /// heard of, and says why: the address may be wrong.
     pub async fn out_of_reach(&self) -> String {
         let mut views = self.core.directory.watch();
         let reason = views.wait_for(|view| view.out_of_reach().is_some()).await;
@@ -100,7 +100,7 @@ impl Client {
         }
     }
 
-    /// Waits until the router can be reached again, or somebody else is known.
+    /// Waits until the router can be reached again, or another node is known.
     pub async fn within_reach(&self) {
         let mut views = self.core.directory.watch();
         let _ends_only_with_the_runtime =
@@ -117,7 +117,7 @@ impl Client {
         self.begin_session(username, password, false).await
     }
 
-    /// As [`Client::log_in`], but refused with `NotFound` where there is no such account.
+    /// Like [`Client::log_in`], but refused with `NotFound` if there is no such account.
     pub async fn log_in_existing(
         &self,
         username: &str,
@@ -148,7 +148,7 @@ impl Client {
         Ok(LoggedIn { username, created, expires_at: expires_at_ms })
     }
 
-    /// Who is logged in, as the account was created with.
+    /// Who is logged in, spelled as when the account was created.
     pub fn username(&self) -> Option<String> {
         self.core.session.username()
     }
@@ -158,15 +158,15 @@ impl Client {
         self.core.session.has_password()
     }
 
-    /// Changes the password: from `current`, none where there is none yet, to `new`, or to none.
+    /// Changes the password from `current` (none if there is none yet) to `new` (none removes it).
     /// All sessions of the account end; this client begins a new one.
     ///
-    /// The change may be done and its answer lost. The repetition then comes with a session that
-    /// the change itself has ended, and proves a password that is no longer the current one. So the
-    /// new password is remembered beside the old one before it is asked for, and whoever logs in
-    /// again, this call or another of this client, tries both, the old one first. Where the new one
-    /// opened the account, a refusal of the repetition tells only that it had been done. Where
-    /// nobody answers at all, both stay remembered, and the next call finds out.
+    /// The change may be made and its answer lost. The repeated call then carries a session that
+    /// the change itself has ended, and a password that is no longer the current one. So the new
+    /// password is remembered beside the old one before the call is made, and every later login, by
+    /// this call or another of this client, tries both, the old one first. If the new one is
+    /// accepted, a refusal of the repeated call only means that the change had already been made.
+    /// If nobody answers at all, both stay remembered, and the next call finds out.
     pub async fn set_password(
         &self,
         current: Option<&str>,
@@ -190,7 +190,7 @@ impl Client {
         let outcome = self.core.call(Attempts::default(), request, attempt!(set_password)).await;
         let Err(error) = outcome else {
             session.changed_to(new);
-            // Should this fail, the next call that finds no session begins one.
+            // If this fails, the next call that finds no session begins one.
             let _begun = self.core.renew(&session.bearer()?, deadline).await;
             return Ok(());
         };
@@ -207,7 +207,7 @@ impl Client {
         if was_done { Ok(()) } else { Err(error) }
     }
 
-    /// Follows a user: their posts from now on appear in one's timeline.
+    /// Follows a user: their posts from now on appear in the caller's timeline.
     pub async fn follow(&self, username: &str) -> Result<(), ClientError> {
         let ticket = self.core.window.begin().await;
         let request =
@@ -216,7 +216,7 @@ impl Client {
         Ok(())
     }
 
-    /// Stops following a user: their posts leave one's timeline.
+    /// Stops following a user: their posts leave the caller's timeline.
     pub async fn unfollow(&self, username: &str) -> Result<(), ClientError> {
         let ticket = self.core.window.begin().await;
         let request =
@@ -233,7 +233,7 @@ impl Client {
         Ok(Published { id: reply.post_id, posted_at: reply.posted_at_ms })
     }
 
-    /// Lists users, in the order of their names, through all pages.
+    /// Lists users, sorted by name, through all pages.
     pub async fn list(&self, kind: ListKind) -> Result<Vec<String>, ClientError> {
         let mut page = self.list_page(kind, None, 0).await?;
         let mut names = page.names;
@@ -244,8 +244,8 @@ impl Client {
         Ok(names)
     }
 
-    /// One page of users: the first, or the one that `next` of the page before asks for. A `limit`
-    /// of 0 takes the server's page size.
+    /// One page of users: the first, or the one that `next` of the previous page asks for. A
+    /// `limit` of 0 means the server's page size.
     pub async fn list_page(
         &self,
         kind: ListKind,
@@ -262,7 +262,7 @@ impl Client {
         Ok(NamePage { names: reply.usernames, next })
     }
 
-    /// One page of one's own timeline. A `limit` of 0 takes 20 posts.
+    /// One page of the caller's timeline. A `limit` of 0 means 20 posts.
     pub async fn timeline(&self, cursor: Cursor, limit: u32) -> Result<Page, ClientError> {
         use v1::timeline_request::Cursor as Wire;
         let cursor = match cursor {
@@ -275,7 +275,7 @@ impl Client {
         Ok(reply.into())
     }
 
-    /// One page of what a user has posted. A `limit` of 0 takes 20 posts.
+    /// One page of a user's posts. A `limit` of 0 means 20 posts.
     pub async fn posts(
         &self,
         username: &str,
@@ -293,16 +293,16 @@ impl Client {
         Ok(reply.into())
     }
 
-    /// Receives one's timeline as it grows: the posts after `after`, or those made from now on.
-    /// When this returns, nothing that is posted later will be missed.
+    /// Receives the caller's timeline as it grows: the posts after `after`, or those made from now
+    /// on. Once this returns, no later post will be missed.
     pub async fn subscribe(&self, after: Option<PostId>) -> Result<Subscription, ClientError> {
         let cursor = match after {
             Some(cursor) => cursor,
-            // Pins the position before anything is streamed, so that a stream that breaks before
+            // Fixes the position before anything is streamed, so that a stream that breaks before
             // its first event loses nothing.
             None => self.timeline(Cursor::Newest, 1).await?.as_of,
         };
-        // Fails here, and not in the stream, for want of a session.
+        // Without a session, fail here and not in the stream.
         self.core.session.bearer()?;
         Ok(subscription::open(Arc::clone(&self.core), cursor))
     }

@@ -1,4 +1,4 @@
-//! How long to pause before something is tried again. Pure: randomness comes in as a number.
+//! How long to pause before trying again. Pure: randomness is passed in as a number.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Towards a server that failed, or that asks for patience. The first pause is about what a
-    /// failover takes; the longest keeps a thousand waiting clients from being a load.
+    /// For calls to a server that failed, or that asks for patience. The first pause is about as
+    /// long as a failover; the longest keeps a thousand waiting clients from overloading it.
     pub const CALL: Self =
         Self { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
-    /// Towards a directory that cannot be reached.
+    /// For a directory that cannot be reached.
     pub const DIRECTORY: Self =
         Self { first: Duration::from_millis(20), longest: Duration::from_secs(1) };
 
-    /// The pause after the `failures`-th failure in a row, between half of it and the whole:
-    /// `random` spreads clients that failed together.
+    /// The pause after the `failures`-th failure in a row, between half of the nominal pause and
+    /// all of it: `random` spreads out clients that failed together.
     pub fn pause(self, failures: u32, random: u64) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
         let whole = self.first.saturating_mul(1 << doublings).min(self.longest);

@@ -1,5 +1,5 @@
 //! One call, repeated until it is answered: on the next available server when one fails, at once
-//! when the directory names another, after a pause when there is nothing new to try.
+//! when the directory names another, and after a pause when there is no other to try.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ use crate::{
 /// The generated client.
 pub type Api = SocialServiceClient<Channel>;
 
-/// What all handles of one client share. Clients of several users in one process may share parts
+/// What all handles of one client share. Clients for several users in one process may share parts
 /// of it.
 #[derive(Clone)]
 pub struct Core {
@@ -73,7 +73,8 @@ impl Core {
         let first = self.deliver(attempts, Some(&bearer), &message, &attempt, deadline).await;
         match first {
             Err(ClientError::Refused { code: Code::Unauthenticated, .. }) => {
-                // Boxed: rare, and every call's future would be three times as large.
+                // Boxed, because it is rare and would make every call's future three times as
+                // large.
                 let bearer = Box::pin(self.renew(&bearer, deadline)).await?;
                 let again = Attempts::default();
                 Box::pin(self.deliver(again, Some(&bearer), &message, &attempt, deadline)).await
@@ -94,8 +95,8 @@ impl Core {
         Ok(answered.reply)
     }
 
-    /// Logs in again, unless another call has done so since `ended` was found to have ended. Where
-    /// the password is refused, one that was asked for and not answered may be the right one.
+    /// Logs in again, unless another call has done so since `ended` was found to have ended. If the
+    /// password is refused, tries the one that a change of unknown outcome asked for.
     pub async fn renew(&self, ended: &Bearer, deadline: Instant) -> Result<Bearer, ClientError> {
         let _one_at_a_time = self.session.renewal.lock().await;
         let held = self.session.bearer()?;
@@ -154,7 +155,7 @@ impl Core {
         Err(ClientError::Unanswered { patience: self.options.patience, reason })
     }
 
-    /// Repeats the call until it is answered. `trouble` tells why it is not answered yet.
+    /// Repeats the call until it is answered. `trouble` says why it has not been answered yet.
     async fn repeat<Reply, Answer>(
         &self,
         mut attempts: Attempts,
@@ -215,7 +216,7 @@ impl Core {
 }
 
 impl Core {
-    /// Waits for an answer of `server`, unless another takes over from it or it takes too long.
+    /// Waits for `server` to answer, unless another takes over from it or it takes too long.
     async fn attempt<Reply>(
         &self,
         answer: impl Future<Output = Result<Response<Reply>, Status>>,
@@ -234,7 +235,7 @@ impl Core {
     }
 }
 
-/// Waits until there is a server to try, which is now where one is named that was not tried yet.
+/// Waits until there is a server to try. Returns at once if one is known that was not tried yet.
 async fn next_server(
     views: &mut watch::Receiver<View>,
     attempts: &Attempts,
@@ -260,7 +261,7 @@ async fn next_server(
     }
 }
 
-/// Ends when another server has taken over from `server`.
+/// Returns when another server has taken over from `server`.
 pub async fn superseded(views: &mut watch::Receiver<View>, server: &Server) {
     if views.wait_for(|view| choice::is_superseded(view, server)).await.is_err() {
         std::future::pending::<()>().await;

@@ -2,18 +2,19 @@
 
 use super::view::{Server, View};
 
-/// What one call has been through.
+/// The history of one call.
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
     /// Failures so far.
     pub failures: u32,
-    /// The greatest term in which the call was tried.
+    /// The highest term in which the call was tried.
     term: u64,
     /// Addresses at which it was tried in that term, without success.
     tried: Vec<String>,
-    /// Where the last server that failed sent it, unless that was tried already.
+    /// The server to which the last one that failed referred the call, unless that was tried
+    /// already.
     hint: Option<Server>,
-    /// The last server, where that is alive and asked for patience.
+    /// The last server, if it is alive and asked for patience.
     same: Option<Server>,
 }
 
@@ -22,14 +23,14 @@ pub struct Attempts {
 pub enum Choice {
     /// To this server, now.
     Go(Server),
-    /// To this server, after a pause, unless there is news before.
+    /// To this server, after a pause, or sooner if there is news.
     Pause(Server),
     /// Nowhere, until there is news.
     Wait,
 }
 
 impl Attempts {
-    /// `server` failed the call, and sent it to `available`, if anywhere.
+    /// `server` failed the call, and referred it to `available`, if to anyone.
     pub fn failed(&mut self, server: &Server, available: Option<String>) {
         self.failures = self.failures.saturating_add(1);
         self.same = None;
@@ -40,7 +41,7 @@ impl Attempts {
         if !self.tried.contains(&server.address) {
             self.tried.push(server.address.clone());
         }
-        // Each address once a term: two servers that name each other must not make a call spin.
+        // Each address once a term: two servers that name each other must not make a call loop.
         self.hint = available
             .filter(|address| !self.tried.contains(address))
             .map(|address| Server { name: String::new(), address, term: server.term });
@@ -53,7 +54,7 @@ impl Attempts {
         self.same = Some(server.clone());
     }
 
-    /// `server` was left for a newer one: not a failure of the call's.
+    /// `server` was left for a newer one, which does not count as a failure of the call.
     pub fn superseded(&mut self) {
         self.hint = None;
         self.same = None;
@@ -84,7 +85,7 @@ pub fn choose(view: &View, attempts: &Attempts) -> Choice {
     }
 }
 
-/// True where a call that hangs on `server` had better be repeated on the one that `view` names.
+/// True if a call that hangs on `server` had better be repeated on the one that `view` names.
 pub fn is_superseded(view: &View, server: &Server) -> bool {
     view.server
         .as_ref()

@@ -1,4 +1,4 @@
-//! The connection in use: one at a time, shared by all calls, made anew once it has failed.
+//! The connection in use: one at a time, shared by all calls, and replaced once it has failed.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -19,7 +19,7 @@ pub struct Connections {
 /// A connection to one server.
 #[derive(Clone)]
 pub struct Connection {
-    /// The requests of many callers share it.
+    /// Shared by the requests of many callers.
     pub channel: Channel,
     address: String,
     number: u64,
@@ -40,7 +40,7 @@ impl Connections {
         Ok(current.insert(connection).clone())
     }
 
-    /// Lets go of a connection that failed, unless another has taken its place already.
+    /// Drops a connection that failed, unless another has already replaced it.
     pub fn lost(&self, connection: &Connection) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.take_if(|current| current.number == connection.number);

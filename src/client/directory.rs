@@ -1,8 +1,8 @@
-//! Watches where the available server is: on the network, or inside a server that knows it.
+//! Tracks where the available server is: over the network, or inside a server that knows it.
 //!
-//! One task keeps a stream open to the router. While the router is away, or knows of no available
-//! server for a while, two masters are asked as well: any of them sees who leads. Two, so that one
-//! that hangs does not keep the news.
+//! One task keeps a stream open to the router. If the router is away, or knows of no available
+//! server for a while, two masters are asked as well: any of them knows who leads. Two, so that one
+//! that hangs cannot withhold the news.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{
     wire::v1::{self, directory_service_client::DirectoryServiceClient},
 };
 
-/// A directory that has not given its present answer in this time does not count as reached.
+/// A directory that has not given its current answer within this time does not count as reached.
 const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Knows where the available server is. The task ends when this is dropped.
@@ -50,7 +50,7 @@ impl Directory {
         Ok(Self { views, _task: AbortOnDropHandle::new(task) })
     }
 
-    /// Watches what this server knows by itself; must be called inside a runtime.
+    /// Watches what this server itself knows; must be called inside a runtime.
     pub fn inside(mut location: watch::Receiver<Location>) -> Self {
         let (sender, views) = watch::channel(View::default());
         let task = tokio::spawn(async move {
@@ -94,7 +94,7 @@ async fn follow_router(router: &str, views: &watch::Sender<View>, serves: &watch
     }
 }
 
-/// Asks masters, from the `turn`-th on, while the router does not serve.
+/// Asks masters, beginning with the `turn`-th, while the router does not serve.
 async fn stand_in(
     turn: usize,
     after: Duration,
@@ -112,7 +112,7 @@ async fn stand_in(
     }
 }
 
-/// Keeps a stream open to one master after another; ends only by being dropped.
+/// Keeps a stream open to one master after another; never returns by itself.
 async fn ask_masters(mut turn: usize, views: &watch::Sender<View>) {
     let mut news = views.subscribe();
     let mut failures = 0;
@@ -146,8 +146,8 @@ fn learn(views: &watch::Sender<View>, answer: Answer, from_router: bool) {
     });
 }
 
-/// Hands every answer of the directory at `address` to `heard`, until the stream ends; says why it
-/// did.
+/// Passes every answer of the directory at `address` to `heard`, until the stream ends; returns why
+/// it ended.
 async fn listen(address: &str, mut heard: impl FnMut(Answer)) -> String {
     let channel = match net::channel(address) {
         Ok(channel) => channel,
@@ -178,8 +178,8 @@ async fn listen(address: &str, mut heard: impl FnMut(Answer)) -> String {
     }
 }
 
-/// The innermost cause, which says most: `Connection refused` where the status says `tcp connect
-/// error`.
+/// The innermost cause, which is the most specific: `Connection refused` where the status says `tcp
+/// connect error`.
 pub fn reason(status: &tonic::Status) -> String {
     let mut cause: &dyn std::error::Error = status;
     let mut text = status.message().to_owned();

@@ -1,14 +1,14 @@
-//! What a caller can be told. Failures that another server or a little patience mends do not get
-//! this far.
+//! The errors that a caller can get. Failures that go away by asking another server or by waiting
+//! do not get this far.
 
 use std::time::Duration;
 
 use tonic::Code;
 
-/// Why a call has no answer, or a refusal for one.
+/// Why a call was refused or not answered.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ClientError {
-    /// A server has answered no; repeating the call would not change that.
+    /// A server has refused; repeating the call would not change that.
     #[error("{message}")]
     Refused {
         /// What kind of refusal.
@@ -27,7 +27,7 @@ pub enum ClientError {
     /// The call needs a session, and nobody has logged in.
     #[error("log in first")]
     NotLoggedIn,
-    /// The router cannot be asked.
+    /// The router cannot be reached.
     #[error("the router at {address} cannot be reached: {reason}")]
     Router {
         /// host:port.
@@ -36,7 +36,7 @@ pub enum ClientError {
         reason: String,
     },
     /// Not the address of a router.
-    #[error("{address:?} is not an address: host:port is wanted, like localhost:3010")]
+    #[error("{address:?} is not an address; use host:port, such as localhost:3010")]
     Address {
         /// What was given.
         address: String,

@@ -15,17 +15,17 @@ use super::view::Server;
 pub struct InUse {
     /// Which one.
     pub server: Server,
-    /// From the first failure of the server before to the first answer of this one; absent for
-    /// the first server, and once this one has failed itself.
+    /// From the previous server's first failure to this one's first answer; absent for the first
+    /// server, and after this one has failed itself.
     pub move_took: Option<Duration>,
-    /// False from its first failure until it, or another, answers.
+    /// False from the first failure until this server, or another, answers.
     pub answers: bool,
 }
 
 /// Learns from all calls of one client.
 pub struct Tracker {
     in_use: watch::Sender<Option<InUse>>,
-    /// Since when the server in use does not answer.
+    /// Since when the server in use has not answered.
     trouble_since: Mutex<Option<Instant>>,
 }
 
@@ -51,7 +51,7 @@ impl Tracker {
         });
     }
 
-    /// `server` has answered what it was asked at `asked_at`.
+    /// `server` has answered a request that was sent at `asked_at`.
     pub fn answered(&self, server: &Server, asked_at: Instant, now: Instant) {
         self.in_use.send_if_modified(|in_use| {
             let mut since = self.trouble_since.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +62,7 @@ impl Tracker {
                     before.server.term = before.server.term.max(server.term);
                     return !mem::replace(&mut before.answers, true);
                 }
-                // A late answer of the server that was left.
+                // A late answer from the server that was left.
                 Some(before) if before.server.term > server.term => return false,
                 Some(_) => Some(now - since.take().unwrap_or(asked_at)),
             };

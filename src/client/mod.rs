@@ -1,17 +1,18 @@
-//! The client library: finds the available server, follows it through failovers, and repeats what
-//! was not answered under the same request id, so that nothing is lost and nothing is done twice.
+//! The client library: finds the available server, follows it through failovers, and repeats
+//! unanswered requests under the same request id, so that nothing is lost and nothing is done
+//! twice.
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `options` | what can be set |
-//! | `error` | what a caller can be told |
-//! | `api` | [`Client`]: one method a call |
-//! | `types` | what the calls answer |
+//! | `options` | a client's options |
+//! | `error` | the errors that a caller can get |
+//! | `api` | [`Client`]: one method per call |
+//! | `types` | what the calls return |
 //! | `status` | the cluster as the router sees it |
 //! | `subscription` | [`Subscription`]: a timeline as it grows, across failovers |
 //! | `call` | one call, repeated until it is answered |
 //! | `session` | who is logged in; logs in again when a session has ended |
-//! | `window` | numbers requests, and keeps the unanswered ones within the servers' memory |
+//! | `window` | numbers requests, and keeps unanswered ones within what servers remember |
 //! | `connections` | the connection in use |
 //! | `in_use` | which server is in use, and how long the last move took |
 //! | `directory` | a task that watches the router, or the masters while it is away |

@@ -1,4 +1,4 @@
-//! What can be set about a client.
+//! A client's options.
 
 use std::time::Duration;
 
@@ -7,19 +7,20 @@ use std::time::Duration;
 pub struct ClientOptions {
     /// The router, host:port.
     pub router: String,
-    /// How long one call may go on in all, through every repetition, before it fails.
+    /// How long one call may take in all, including every repetition, before it fails.
     pub patience: Duration,
     /// How long one server may take to answer before the call is repeated elsewhere.
     pub attempt_timeout: Duration,
     /// How long the router may be away, or know of no available server, before the masters are
-    /// asked too. Not at once, so that a failover does not make every client dial every master.
+    /// asked too. Not at once, so that a failover does not make every client call every master.
     pub ask_masters_after: Duration,
 }
 
 impl ClientOptions {
-    /// Long enough for a cluster that was killed whole to be rebooted (25 s) and to elect.
+    /// Long enough for all masters of a cluster to be rebooted after a crash (25 s) and to elect a
+    /// leader.
     pub const PATIENCE: Duration = Duration::from_mins(1);
-    /// Far beyond any healthy answer; hangs are usually noticed sooner, by the router.
+    /// Far longer than any healthy answer takes; the router usually notices hangs sooner.
     pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
     /// Longer than a directed failover (some 10 ms), shorter than a natural election (500 ms).
     pub const ASK_MASTERS_AFTER: Duration = Duration::from_millis(200);

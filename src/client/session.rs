@@ -1,7 +1,7 @@
 //! Who is logged in. Remembers name and password, to log in again when a session has ended.
 //!
-//! While the password is being changed there are two that may be the right one: the old one, and
-//! the one that was asked for. Both are remembered until it is known which.
+//! While the password is being changed, two may be correct: the old one and the requested one. Both
+//! are remembered until it is known which one is.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,14 +9,14 @@ use tonic::metadata::{Ascii, MetadataValue};
 
 use super::ClientError;
 
-/// What a call carries to show who asks.
+/// What a call carries to prove who makes it.
 pub type Bearer = MetadataValue<Ascii>;
 
 /// The session of one client, if it has one.
 #[derive(Default)]
 pub struct Session {
     held: Mutex<Option<Held>>,
-    /// Held while logging in again, so that many calls that find the session ended do it once.
+    /// Held while logging in again, so that many calls that find the session ended do so only once.
     pub renewal: tokio::sync::Mutex<()>,
     /// Held while the password is being changed.
     pub change: tokio::sync::Mutex<()>,
@@ -27,7 +27,7 @@ struct Held {
     credentials: Credentials,
     username: String,
     bearer: Bearer,
-    /// A password that was asked for, where it is not known whether the account has it.
+    /// A requested new password, while it is not known whether the change was made.
     asked_for: Option<String>,
 }
 
@@ -55,7 +55,8 @@ impl Session {
         let asked_for =
             held.take().filter(|held| held.credentials.username == credentials.username);
         let asked_for = asked_for.and_then(|held| held.asked_for);
-        // One that opened the account was given to it. The old one may do so before that, too.
+        // If the requested password has opened the account, the change was made. If the old one
+        // has, the change may still be made.
         let asked_for = asked_for.filter(|password| *password != credentials.password);
         *held = Some(Held { credentials, username, bearer, asked_for });
         Ok(())
@@ -65,7 +66,7 @@ impl Session {
         self.held().as_ref().map(|held| held.bearer.clone()).ok_or(ClientError::NotLoggedIn)
     }
 
-    /// Everything that may open the account, the likeliest first.
+    /// All passwords that may be correct, the likeliest first.
     pub fn credentials(&self) -> Result<Vec<Credentials>, ClientError> {
         let held = self.held();
         let held = held.as_ref().ok_or(ClientError::NotLoggedIn)?;
@@ -75,17 +76,17 @@ impl Session {
         Ok([held.credentials.clone()].into_iter().chain(asked_for).collect())
     }
 
-    /// Whether the account had a password when last it was opened.
+    /// Whether the account had a password at the last login.
     pub fn has_password(&self) -> bool {
         self.held().as_ref().is_some_and(|held| !held.credentials.password.is_empty())
     }
 
-    /// Whether it is not known if the account has what was asked for.
+    /// Whether it is unknown if a requested change of password was made.
     pub fn is_in_doubt(&self) -> bool {
         self.held().as_ref().is_some_and(|held| held.asked_for.is_some())
     }
 
-    /// The account may have `password` from now on.
+    /// From now on, the password may be `password`.
     pub fn ask_for(&self, password: &str) {
         if let Some(held) = self.held().as_mut() {
             let is_another = held.credentials.password != password;
@@ -93,14 +94,14 @@ impl Session {
         }
     }
 
-    /// What was asked for is not going to be done any more.
+    /// The requested change will not be made any more.
     pub fn forget_what_was_asked_for(&self) {
         if let Some(held) = self.held().as_mut() {
             held.asked_for = None;
         }
     }
 
-    /// What was asked for was done.
+    /// The requested change was made.
     pub fn changed_to(&self, password: &str) {
         if let Some(held) = self.held().as_mut() {
             held.asked_for = None;

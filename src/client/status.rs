@@ -1,5 +1,5 @@
-//! The cluster as the router sees it. Not repeated and not asked of anyone else: it is for people
-//! and monitoring, who want to know when the router is away.
+//! The cluster as the router sees it. The call is not repeated, and nobody else is asked: it is for
+//! people and monitoring, who want to know when the router is away.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub struct ClusterStatus {
     pub router: RouterStatus,
     /// What is wrong and what to do about it, a sentence each.
     pub problems: Vec<String>,
-    /// The version of the format in which the cluster writes, where the router knows it.
+    /// The version of the format in which the cluster writes, if the router knows it.
     pub format: Option<u32>,
 }
 
@@ -39,7 +39,7 @@ pub enum MasterState {
     Available,
     /// Ready to take over.
     Standby,
-    /// Lives, and is not up to date yet.
+    /// Alive, but not up to date yet.
     CatchingUp,
     /// Does not report.
     Down,
@@ -66,13 +66,13 @@ pub struct MasterStatus {
     pub applied_index: u64,
     /// How often its slave has rebooted it.
     pub reboots: u32,
-    /// Since when it is in `state`.
+    /// When it entered `state`.
     pub since: UnixMillis,
-    /// True where it takes part in votes.
+    /// True if it takes part in votes.
     pub voter: bool,
     /// The name of its machine or container.
     pub host: String,
-    /// How far its clock is ahead of the one in the middle, in milliseconds.
+    /// How far its clock is ahead of the median clock, in milliseconds.
     pub clock_ahead_ms: i64,
 }
 
@@ -83,13 +83,13 @@ pub struct RouterStatus {
     pub address: String,
     /// Process id, on its own machine.
     pub pid: u32,
-    /// Since when it runs.
+    /// When it was started.
     pub since: UnixMillis,
     /// The term that its witness is in.
     pub term: u64,
     /// The end of its witness's log.
     pub last_log_index: u64,
-    /// Whether its witness takes part in votes, as it does beside two masters or more.
+    /// Whether its witness takes part in votes, which it does beside two or more masters.
     pub voter: bool,
     /// The name of its machine or container.
     pub host: String,

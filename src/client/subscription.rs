@@ -1,5 +1,5 @@
-//! A timeline as it grows, across failovers: each stream goes on after the cursor of the one
-//! before, so nothing is missed and nothing comes twice.
+//! A timeline as it grows, across failovers: each stream continues after the cursor of the previous
+//! one, so nothing is missed and nothing is delivered twice.
 
 use std::{
     pin::Pin,
@@ -21,13 +21,13 @@ use super::{
 };
 use crate::{domain::PostId, wire::v1};
 
-/// Posts that wait for a slow consumer here; behind them HTTP/2's flow control fills, then the
+/// Posts that wait here for a slow consumer; after that HTTP/2's flow control fills up, then the
 /// server's queue, and then the server closes the stream, which is resumed.
 const QUEUE: usize = 64;
 
-/// The posts of one's timeline, in order, each once. Also a [`Stream`].
+/// The posts of the timeline, in order, each exactly once. Also a [`Stream`].
 ///
-/// Outages only make it pause, however long. It ends with an error when a server refuses it.
+/// Outages only pause it, however long they last. It ends with an error if a server refuses it.
 /// Dropping it ends its stream.
 pub struct Subscription {
     posts: mpsc::Receiver<Result<Post, ClientError>>,
@@ -55,7 +55,7 @@ pub fn open(core: Arc<Core>, cursor: PostId) -> Subscription {
     let task = tokio::spawn(async move {
         let mut feed = Feed { core: &core, cursor, attempts: Attempts::default(), posts: &sender };
         if let Some(error) = feed.run().await {
-            // Fails only where nobody listens any more.
+            // Fails only if the receiver has gone.
             let _ = sender.send(Err(error)).await;
         }
     });
@@ -64,7 +64,7 @@ pub fn open(core: Arc<Core>, cursor: PostId) -> Subscription {
 
 struct Feed<'a> {
     core: &'a Core,
-    /// Everything up to here was delivered.
+    /// Everything up to this post was delivered.
     cursor: PostId,
     /// Failures since the last event.
     attempts: Attempts,
@@ -72,7 +72,7 @@ struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    /// One stream after another. Ends with an error, or with none where nobody listens any more.
+    /// Opens one stream after another. Ends with an error, or with none if the receiver has gone.
     async fn run(&mut self) -> Option<ClientError> {
         loop {
             let request = v1::SubscribeRequest { after: Some(self.cursor) };
@@ -83,14 +83,14 @@ impl Feed<'_> {
                         return None;
                     }
                 }
-                // An outage: this is for those who wait.
+                // An outage: subscribers wait until it is over.
                 Err(ClientError::Unanswered { .. }) => {}
                 Err(error) => return Some(error),
             }
         }
     }
 
-    /// Delivers one stream to its end, and notes how it ended.
+    /// Delivers one stream to its end, and records how it ended.
     async fn deliver(
         &mut self,
         mut events: Streaming<v1::SubscribeEvent>,
@@ -124,7 +124,7 @@ impl Feed<'_> {
                     match verdict::judge(&status) {
                         Verdict::Elsewhere { available } => self.attempts.failed(server, available),
                         Verdict::Lost => self.attempts.failed(server, None),
-                        // What is final is refused again when asked again, and then told.
+                        // A final refusal is repeated when asked again, and then reported.
                         Verdict::Here | Verdict::Final => self.attempts.asked_for_patience(server),
                     }
                     self.core.in_use.trouble(server, Instant::now());
@@ -134,7 +134,7 @@ impl Feed<'_> {
         }
     }
 
-    /// Hands an event on; breaks where nobody listens any more.
+    /// Passes an event on; breaks if the receiver has gone.
     async fn take(&mut self, event: v1::SubscribeEvent) -> std::ops::ControlFlow<()> {
         use v1::subscribe_event::Event;
         match event.event {

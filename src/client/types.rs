@@ -1,4 +1,4 @@
-//! What the calls ask and answer: the wire types, parsed.
+//! Requests and replies of the calls: the wire types, parsed.
 
 use crate::{
     domain::{PostId, UnixMillis},
@@ -10,11 +10,11 @@ use crate::{
 pub struct Post {
     /// Grows with every post of the network; also the cursor of this post.
     pub id: PostId,
-    /// Who wrote it. As the server sent it: not fit for a screen before it is sanitised.
+    /// Who wrote it, as the server sent it: must be sanitised before it is shown on a screen.
     pub author: String,
-    /// When the available server took it.
+    /// When the available server accepted it.
     pub posted_at: UnixMillis,
-    /// What it says. As the server sent it, like `author`.
+    /// Its text, as the server sent it, like `author`.
     pub text: String,
 }
 
@@ -25,16 +25,16 @@ impl From<v1::Post> for Post {
     }
 }
 
-/// A post of one's own, durable on a quorum of the cluster.
+/// A post made by the caller, durable on a quorum of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
     /// Its number.
     pub id: PostId,
-    /// When the available server took it.
+    /// When the available server accepted it.
     pub posted_at: UnixMillis,
 }
 
-/// Where a page of posts begins, and which way it goes.
+/// Where a page of posts begins, and in which direction it goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cursor {
     /// The newest posts, newest first.
@@ -53,7 +53,7 @@ pub struct Page {
     pub posts: Vec<Post>,
     /// The network's newest post when the page was read: subscribe after this to miss nothing.
     pub as_of: PostId,
-    /// True where there is more in the direction of reading.
+    /// True if there is more in the direction of reading.
     pub more: bool,
 }
 
@@ -69,9 +69,9 @@ impl From<v1::PostPage> for Page {
 pub enum ListKind {
     /// Everyone who has an account.
     Users,
-    /// Those whom one follows.
+    /// Those whom the caller follows.
     Following,
-    /// Those who follow one.
+    /// Those who follow the caller.
     Followers,
 }
 
@@ -88,7 +88,7 @@ impl From<ListKind> for v1::ListKind {
 /// One page of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePage {
-    /// In the order of the names.
+    /// Sorted by name.
     pub names: Vec<String>,
     /// Asks for the next page; absent on the last one.
     pub next: Option<String>,
@@ -97,9 +97,9 @@ pub struct NamePage {
 /// The answer to a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedIn {
-    /// The name as the account was created with.
+    /// The name, spelled as when the account was created.
     pub username: String,
-    /// True where this login created the account.
+    /// True if this login created the account.
     pub created: bool,
     /// When the session ends. The client then logs in again by itself.
     pub expires_at: UnixMillis,

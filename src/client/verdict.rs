@@ -1,4 +1,4 @@
-//! What a status means for the call that got it. Pure.
+//! What a status means for the call that received it. Pure.
 
 use tonic::{Code, Status};
 
@@ -7,7 +7,7 @@ use crate::wire::{AVAILABLE_KEY, RETRY_KEY};
 /// What to do about a failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Repeat on the same server, which lives and asks for a little patience.
+    /// Repeat on the same server, which is alive and asks for a little patience.
     Here,
     /// Repeat on the available server, which this one is not; it may know which one is.
     Elsewhere {
@@ -16,18 +16,18 @@ pub enum Verdict {
     },
     /// The connection or the server is lost: drop it, and repeat on the available server.
     Lost,
-    /// An answer, if an unwelcome one.
+    /// An answer, though an unwelcome one.
     Final,
 }
 
-/// Judges `status`. A status without our metadata comes from the transport, from a proxy, or from
-/// a server that died in the middle.
+/// Judges `status`. A status without our metadata comes from the transport, from a proxy, or from a
+/// server that died while answering.
 pub fn judge(status: &Status) -> Verdict {
-    // Only a status that was made on this side has a source: the connection has failed.
+    // Only a status created on this side has a source: the connection has failed.
     if std::error::Error::source(status).is_some() {
         return Verdict::Lost;
     }
-    // The session is renewed by whoever owns it, not by asking elsewhere.
+    // The session is renewed by its owner, not by asking elsewhere.
     if status.code() == Code::Unauthenticated {
         return Verdict::Final;
     }
@@ -95,7 +95,7 @@ mod tests {
             (Code::ResourceExhausted, Some("never"), None, Verdict::Final),
             (Code::Internal, Some("a word of the future"), None, Verdict::Final),
             (Code::Unauthenticated, Some("elsewhere"), None, Verdict::Final),
-            // Without a word of the server's:
+            // Without a hint from the server:
             (Code::Unavailable, None, Some("h:1"), Verdict::Lost),
             (Code::Unknown, None, None, Verdict::Lost),
             (Code::Internal, None, None, Verdict::Lost),

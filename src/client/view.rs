@@ -1,7 +1,7 @@
-//! What is known of the cluster, put together from the answers of the router and of the masters.
+//! What is known of the cluster, combined from the answers of the router and of the masters.
 //!
-//! Pure. An answer may be late or come from a server that was cut off, so only terms count: the
-//! available server of the greatest term wins, and an older one never comes back.
+//! Pure. An answer may be late, or come from a server that was cut off, so only terms count: the
+//! available server with the highest term wins, and an older one never returns.
 
 use crate::wire::v1;
 
@@ -17,7 +17,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// What to call it: its name where that is known.
+    /// Its name if known, otherwise its address.
     pub fn label(&self) -> &str {
         if self.name.is_empty() { &self.address } else { &self.name }
     }
@@ -28,14 +28,14 @@ impl Server {
 pub struct View {
     /// The newest available server that was ever named.
     pub server: Option<Server>,
-    /// False while the directory names no available server: `server` may be gone, though where it
-    /// still answers there is no reason to leave it.
+    /// False while the directory names no available server: `server` may be gone, but as long as it
+    /// answers there is no reason to leave it.
     pub certain: bool,
     /// host:port of the masters known to live.
     pub masters: Vec<String>,
     /// Why the router cannot be reached.
     pub router_error: Option<String>,
-    /// Who is missing and what to do, where there can be no available server.
+    /// Which masters are missing and what to do, if there can be no available server.
     pub waiting: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct Answer {
     pub server: Option<Server>,
     /// host:port of the masters that live.
     pub masters: Vec<String>,
-    /// Who is missing and what to do; only a router knows.
+    /// Which masters are missing and what to do; only a router knows.
     pub waiting: Option<String>,
 }
 
@@ -73,23 +73,23 @@ fn join(hostname: &str, port: u32) -> String {
 }
 
 impl View {
-    /// Why the router cannot be reached, where nobody else is known who could be asked.
+    /// Why the router cannot be reached, if there is no other node to ask.
     pub fn out_of_reach(&self) -> Option<&str> {
         let knows_somebody = self.server.is_some() || !self.masters.is_empty();
         self.router_error.as_deref().filter(|_| !knows_somebody)
     }
 
-    /// Takes an answer in; true where it changed anything.
+    /// Takes in an answer; true if it changed anything.
     pub fn learn(&mut self, answer: Answer) -> bool {
         let before = self.clone();
-        // A directory that has just started knows nobody yet; the old list is better than none.
+        // A directory that has just started knows no masters yet; the old list is better than none.
         if !answer.masters.is_empty() {
             self.masters = answer.masters;
         }
         match answer.server {
             None => {
                 self.certain = false;
-                // Masters stand in while the router names nobody; they do not contradict it.
+                // Masters answer while the router names no server; they do not contradict it.
                 self.waiting = answer.waiting.or(self.waiting.take());
             }
             Some(named) => {
@@ -137,7 +137,7 @@ mod tests {
             (None, server(1, 0), server(1, 0)),
             (Some(server(1, 5)), server(2, 6), server(2, 6)),
             (Some(server(1, 5)), server(2, 4), server(1, 5)),
-            // The same leader under a new address: the newest answer of one term counts.
+            // The same leader at a new address: within one term, the newest answer counts.
             (Some(server(1, 5)), server(3, 5), server(3, 5)),
         ] {
             let mut view = View { server: known.clone(), ..View::default() };
@@ -154,7 +154,10 @@ mod tests {
         assert_eq!(view.server, Some(server(1, 5)));
         assert_eq!(view.masters, ["a", "b"]);
         assert!(!view.certain);
-        assert!(!view.learn(answer(Some(server(2, 4)), &[])), "an old answer is no reassurance");
+        assert!(
+            !view.learn(answer(Some(server(2, 4)), &[])),
+            "an old answer does not make it certain"
+        );
         assert!(view.learn(answer(Some(server(1, 5)), &["b"])));
         assert!(view.certain);
         assert_eq!(view.masters, ["b"]);

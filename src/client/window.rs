@@ -1,9 +1,10 @@
 //! Numbers the requests that change something.
 //!
-//! The servers remember the replies to them, so that a repeated one is answered and not done twice.
-//! Every request tells them up to which one this client has its answers, so that they need not keep
-//! those. None is begun more than [`AHEAD`] ahead of one that is still unanswered: its turn has to
-//! wait, and so the servers keep no more than some hundred replies for a client.
+//! The servers remember the replies to them, so that a repeated request is answered without being
+//! carried out again. Every request says up to which number this client has received answers, so
+//! that the servers can forget those. No request begins more than [`AHEAD`] ahead of one that is
+//! still unanswered: it has to wait, and so the servers keep no more than a few hundred replies for
+//! a client.
 
 use std::{
     collections::BTreeSet,
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::{domain::ClientId, wire::v1};
 
-/// How far a request may be ahead of the oldest that is unanswered.
+/// How far a request may be ahead of the oldest unanswered one.
 const AHEAD: u64 = 256;
 /// How many requests may be unanswered.
 const UNANSWERED: usize = 256;
@@ -23,7 +24,7 @@ const _: () = assert!(UNANSWERED as u64 == AHEAD);
 /// Hands out request ids.
 pub struct Window {
     client: ClientId,
-    /// Queues callers fairly, so that only the head of the queue waits for `moved`.
+    /// Queues callers fairly, so that only the first in the queue waits for `moved`.
     permits: Semaphore,
     state: Mutex<State>,
     moved: Notify,
@@ -34,7 +35,7 @@ struct State {
     unanswered: BTreeSet<u64>,
 }
 
-/// The right to one request; given back when dropped.
+/// Permission for one request; returned when dropped.
 pub struct Ticket<'a> {
     window: &'a Window,
     sequence: u64,
@@ -56,7 +57,7 @@ impl Window {
     pub async fn begin(&self) -> Ticket<'_> {
         let permit = self.permits.acquire().await.expect("the semaphore is never closed");
         loop {
-            // Made before the check, so that no answer in between is missed.
+            // Created before the check, so that no answer in between is missed.
             let moved = self.moved.notified();
             if let Some((sequence, answered_below)) = self.state().take() {
                 return Ticket { window: self, sequence, answered_below, _permit: permit };
@@ -71,7 +72,7 @@ impl Window {
 }
 
 impl State {
-    /// The next number, and the oldest that is unanswered: this one, where no other is.
+    /// The next number, and the oldest unanswered one: itself, if there is no other.
     fn take(&mut self) -> Option<(u64, u64)> {
         let oldest = self.unanswered.first().copied().unwrap_or(self.next);
         if self.next - oldest >= AHEAD {
@@ -85,7 +86,7 @@ impl State {
 }
 
 impl Ticket<'_> {
-    /// The request's name: the same in every repetition.
+    /// The request's id: the same in every repetition.
     pub fn id(&self) -> v1::RequestId {
         v1::RequestId {
             client_id: self.window.client.0.to_be_bytes().to_vec(),

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserId(pub u64);
 
-/// A node of the cluster: a master, or the router's witness. Random, made once for each data slot;
-/// a wiped slot gets a new one, since the votes that the old one cast are forgotten.
+/// A node of the cluster: a master, or the router's witness. Random, created once for each data
+/// slot; a wiped slot gets a new one, because the votes cast under the old one are forgotten.
 pub type NodeId = u64;
 
-/// A cluster's name for itself, made when it is founded and kept on every disk.
+/// A cluster's identity, created when it is founded and saved on every disk.
 ///
 /// Sixteen random bytes, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ impl ClusterId {
         Self(random)
     }
 
-    /// Another id, for a second attempt at founding.
+    /// Another id, for a second attempt to found the cluster.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))

@@ -1,7 +1,7 @@
-//! The words of this system as types: every id and name is checked once, in its constructor.
+//! The terms of this system as types: every id and name is checked once, in its constructor.
 //!
-//! Pure: no clock, no randomness, no I/O. What may be typed by people reports what is wrong with it
-//! in words for people.
+//! Pure: no clock, no randomness, no I/O. If something that people type is invalid, the error says
+//! why in words for people.
 
 mod ids;
 mod post;

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{UnixMillis, UserId, UserName};
 
-/// A post's number, counted from 1 in the order in which the cluster applied them: a cursor into
-/// every timeline. 0 stands before the first.
+/// A post's number, counted from 1 in the order in which the cluster applied them; also a cursor
+/// into every timeline. 0 is before the first post.
 pub type PostId = u64;
 
-/// A valid post: something in it can be seen, at most the limit's characters, no control characters
-/// but newline and tab.
+/// A valid post: it has something visible, at most the allowed number of characters, and no control
+/// characters except newline and tab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PostText(String);
@@ -17,7 +17,7 @@ pub struct PostText(String);
 /// Why a text is not a post.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Nothing that can be seen.
+    /// Nothing visible.
     #[error("a post cannot be blank")]
     Blank,
     /// Too many characters.
@@ -57,10 +57,10 @@ impl PostText {
     }
 }
 
-/// Whether a character leaves a mark by itself. Those that do not are white space, and what Unicode
-/// calls ignorable by default (version 16: joiners, directions, variation selectors, tags, fillers),
-/// whether it is assigned yet or not, and the few that are drawn as a blank. All of them may stand
-/// beside others, as emoji and many scripts need them to.
+/// Whether a character is visible by itself. Not visible are white space, what Unicode calls
+/// default ignorable (version 16: joiners, directions, variation selectors, tags, fillers),
+/// assigned or not, and a few characters that are drawn as a blank. All of these may be used beside
+/// others, as emoji and many scripts require.
 fn is_visible(c: char) -> bool {
     let is_ignorable = matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
@@ -68,7 +68,7 @@ fn is_visible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
         | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
-    // Braille without dots, a filler of the Khitan script, two of hieroglyphs, and a musical one.
+    // Blank braille, a filler of the Khitan script, two of hieroglyphs, and a musical one.
     let is_blank = matches!(c, '\u{2800}' | '\u{16fe4}' | '\u{13441}'..='\u{13442}' | '\u{1d159}');
     !(c.is_whitespace() || c.is_control() || is_ignorable || is_blank)
 }
@@ -82,9 +82,9 @@ pub struct Post {
     pub author: UserId,
     /// The author's name.
     pub author_name: UserName,
-    /// When the available server took it.
+    /// When the available server accepted it.
     pub posted_at: UnixMillis,
-    /// What it says.
+    /// Its text.
     pub text: String,
 }
 
@@ -128,7 +128,7 @@ mod tests {
             "\u{1d159}\u{1d173}\u{1bca0}\u{16fe4}\u{13441}",
         ] {
             assert_eq!(PostText::new(invisible, 99), Err(TextError::Blank), "{invisible:?}");
-            // Beside something visible they may mean something.
+            // Beside something visible, they may have a meaning.
             assert!(PostText::new(format!("{invisible}."), 99).is_ok(), "{invisible:?}");
         }
         for visible in

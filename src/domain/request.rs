@@ -1,4 +1,4 @@
-//! The name of a request, by which a retry is told from a new one.
+//! The key of a request, which distinguishes a retry from a new request.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,34 +6,35 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientId(pub u128);
 
-/// What tells a retry from a new request of the same account. Two accounts may use the same key.
+/// Distinguishes a retry from a new request of the same account. Two accounts may use the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RequestKey {
-    /// One of the requests that a client counts.
+    /// One of the numbered requests of a client.
     Counted {
-        /// Who asks.
+        /// The client that makes the request.
         client: ClientId,
-        /// The how-manieth request of that client this is, from 1.
+        /// The number of this request among those of that client, counted from 1.
         sequence: u64,
-        /// The client has the answers to all its requests below this one, and repeats none of them.
+        /// The client has received the answers to all its requests below this one, and repeats none
+        /// of them.
         answered_below: u64,
     },
     /// A key of the caller's own, like HTTP's `Idempotency-Key`.
     Opaque(OpaqueKey),
 }
 
-/// Some bytes that a caller names a request by, at least one and at most [`OpaqueKey::MAX_BYTES`].
+/// Bytes by which a caller identifies a request, at least one and at most [`OpaqueKey::MAX_BYTES`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
 pub struct OpaqueKey(Vec<u8>);
 
-/// Bytes that are no [`OpaqueKey`].
+/// Bytes that are not a valid [`OpaqueKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a request's key has 1 to {} bytes", OpaqueKey::MAX_BYTES)]
 pub struct KeyError;
 
 impl OpaqueKey {
-    /// Room for a UUID or a hash in any notation, and little enough to keep a hundred thousand.
+    /// Enough for a UUID or a hash in any notation, and small enough to keep a hundred thousand.
     pub const MAX_BYTES: usize = 64;
 
     /// Checks `bytes`.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// A valid user name: 1 to 32 of `A-Za-z0-9_.-`, starting with a letter or digit.
 ///
-/// Two names that differ only in case are the same user's; compare their [`UserName::folded`] form.
+/// Two names that differ only in case belong to the same user; compare their [`UserName::folded`]
+/// form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserName(String);
@@ -20,7 +21,7 @@ pub enum NameError {
     /// More than [`UserName::MAX_CHARS`] characters.
     #[error("a user name has at most {} characters", UserName::MAX_CHARS)]
     TooLong,
-    /// Starts with one of `_.-`, or holds a character that no name may hold.
+    /// Starts with one of `_.-`, or contains a character that is not allowed.
     #[error(
         "a user name is made of letters A-Z and a-z, digits, '_', '.' and '-', and starts with a letter or digit"
     )]
@@ -44,12 +45,12 @@ impl UserName {
         }
     }
 
-    /// As its owner wrote it.
+    /// As its owner typed it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form by which names are unique: lower case.
+    /// The form in which names are unique: lower case.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
     }

@@ -1,10 +1,10 @@
-//! What may lie in an envelope. A kind's byte is never used again for another.
+//! What an envelope may contain. The byte of a kind is never reused for another.
 
 use std::fmt;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $byte:literal, $name:literal;)*) => {
-        /// What lies in an envelope.
+        /// What an envelope contains.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Kind {
@@ -12,10 +12,10 @@ macro_rules! kinds {
         }
 
         impl Kind {
-            /// All of them.
+            /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
 
-            /// The kind of a byte; none for those that this program does not know.
+            /// The kind with this byte; none if this program does not know it.
             pub const fn of(byte: u8) -> Option<Self> {
                 match byte {
                     $($byte => Some(Self::$kind),)*
@@ -23,7 +23,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// Its name for people.
+            /// Its display name.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name,)*
@@ -39,7 +39,7 @@ kinds! {
     LogEntry = 1, "log entry";
     /// Commands to the state, as one entry of the log carries them.
     Commands = 2, "batch of commands";
-    /// From here on the cluster writes in a newer version of the format.
+    /// From here on, the cluster writes in a newer version of the format.
     Upgrade = 3, "change of the cluster's format";
     /// The vote of a node.
     Vote = 4, "vote";
@@ -49,12 +49,12 @@ kinds! {
     NodeId = 6, "node id";
     /// The id of a cluster.
     ClusterId = 7, "cluster id";
-    /// How far a witness has counted, and the membership then.
+    /// How far a witness has counted, and the membership at that point.
     Checkpoint = 8, "checkpoint of the witness";
     /// How often a node has started.
     Starts = 9, "count of starts";
 
-    // Databases, and what else is in `state.redb`.
+    // Databases, and other contents of `state.redb`.
     /// The mark of a `raft.redb`.
     LogFile = 16, "log file";
     /// The mark of a `state.redb`.
@@ -65,7 +65,7 @@ kinds! {
     ClusterVersion = 19, "cluster's format";
 
     // Rows of the state.
-    /// What there is one of.
+    /// The single row of general facts.
     Meta = 32, "state record";
     /// An account.
     User = 33, "user record";
@@ -78,8 +78,8 @@ kinds! {
     /// A remembered reply.
     Reply = 37, "reply record";
 
-    // A snapshot on its way.
-    /// What it holds.
+    // A snapshot in transfer.
+    /// Its header.
     SnapshotHeader = 48, "snapshot header";
     /// Some of its rows.
     SnapshotRows = 49, "snapshot chunk";
@@ -98,13 +98,13 @@ kinds! {
     /// The answer to a snapshot.
     Installed = 68, "answer to a snapshot";
 
-    // In the hands of clients.
-    /// What a session token says.
+    // Given to clients.
+    /// The contents of a session token.
     Session = 80, "session token";
 }
 
 impl Kind {
-    /// As it is written.
+    /// Its byte.
     pub const fn byte(self) -> u8 {
         self as u8
     }

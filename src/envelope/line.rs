@@ -1,5 +1,5 @@
-//! The envelope of a file that people may read: one line of words, the last of which is the checksum
-//! of the others.
+//! The envelope of a file that people may read: one line of words, the last of which is the
+//! checksum of the others.
 //!
 //! ```text
 //! tinysns cluster-id 1 0123456789abcdef0123456789abcdef 5a3c0f11
@@ -9,14 +9,14 @@ use super::{Damage, Error, Kind, Speaks, Version, check};
 
 const OURS: &str = "tinysns";
 
-/// Seals `text`, one word, in the first version of the format. Ends with a line feed.
+/// Seals `text`, a single word, in the first version of the format. Ends with a line feed.
 pub fn seal(kind: Kind, text: &str) -> String {
     let words = format!("{OURS} {} {} {text}", slug(kind), Version::FIRST);
     let checksum = crc32fast::hash(words.as_bytes());
     format!("{words} {checksum:08x}\n")
 }
 
-/// Opens what [`seal`] made of a text.
+/// Opens a line that [`seal`] made.
 pub fn open(kind: Kind, line: &str) -> Result<&str, Error> {
     let damaged = |damage| Error::Damaged { wanted: kind, damage };
     let line = line.strip_suffix('\n').ok_or(damaged(Damage::TooShort))?;
@@ -31,7 +31,7 @@ pub fn open(kind: Kind, line: &str) -> Result<&str, Error> {
     let (Some(OURS), Some(found), Some(version), Some(text), None) =
         (words.next(), words.next(), words.next(), words.next(), words.next())
     else {
-        return Err(damaged(Damage::Undecodable("it has too many words, or too few".to_owned())));
+        return Err(damaged(Damage::Undecodable("it has the wrong number of words".to_owned())));
     };
     let version = version.parse().map(Version::new);
     let version =

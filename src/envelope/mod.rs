@@ -1,19 +1,20 @@
-//! The envelope around everything of ours that is stored or sent as bytes: what it is, the version of
-//! the format that it is written in, how long it is, and a checksum over all of it. Pure.
+//! The envelope around everything that we store or send as bytes: its kind, the version of its
+//! format, its length, and a checksum over all of it. Pure.
 //!
 //! ```text
 //! kind (1) | version (1) | checksum (4, little-endian) | length (1 to 5, LEB128) | body
 //! ```
 //!
-//! - [`kind`]: what may lie in an envelope
+//! - [`kind`]: what an envelope may contain
 //! - [`version`]: versions of the format, and which of them a program speaks
 //! - [`mod@line`]: the same for a file that people may read
 //!
-//! The envelope itself never changes. What lies inside is encoded by postcard, which is positional:
-//! every change of a layout, even a field that is added at the end, is a new version.
+//! The envelope itself never changes. Its body is encoded by postcard, which is positional: every
+//! change of a layout, even a field added at the end, is a new version.
 //!
-//! The checksum is looked at before the version, so that a damaged version is told from a newer one.
-//! It finds damage by accident, not by intent: who must not forge anything needs a MAC.
+//! The checksum is checked before the version, so that a damaged version can be distinguished from
+//! a newer one. It detects accidental damage, not tampering: data that must not be forged needs a
+//! MAC.
 
 pub mod kind;
 pub mod line;
@@ -30,27 +31,27 @@ pub use self::{
 };
 
 const CHECKSUM: std::ops::Range<usize> = 2..6;
-/// Kind, version, checksum and the shortest length.
+/// Kind, version, checksum and the shortest length field.
 const SHORTEST: usize = 7;
-/// Room for a post, so that most envelopes are allocated once.
+/// Enough for a post, so that most envelopes are allocated once.
 const USUAL_BYTES: usize = 192;
 
 /// Why an envelope was not opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It is whole, and in a version that this program does not speak yet.
+    /// It is intact, but in a version that this program does not speak yet.
     #[error(
         "{what} in format {found} was written by a newer tinysns; this one speaks {speaks}: upgrade this node"
     )]
     Newer {
-        /// What it is, as far as this program knows.
+        /// Its kind, as far as this program knows.
         what: String,
         /// Its version.
         found: Version,
         /// What this program speaks.
         speaks: Speaks,
     },
-    /// It is whole, and in a version that this program does not speak any more.
+    /// It is intact, but in a version that this program no longer speaks.
     #[error(
         "{what} in format {found} was written by an older tinysns; this one speaks {speaks}: start a version in between first"
     )]
@@ -62,18 +63,18 @@ pub enum Error {
         /// What this program speaks.
         speaks: Speaks,
     },
-    /// It is whole, and something else.
-    #[error("{found} in the place of {wanted}")]
+    /// It is intact, but of another kind.
+    #[error("{found} instead of {wanted}")]
     Misplaced {
-        /// What it was opened as.
+        /// The expected kind.
         wanted: Kind,
-        /// What it is.
+        /// The actual kind.
         found: Kind,
     },
-    /// It is not what was written.
+    /// It is damaged.
     #[error("damaged {wanted}: {damage}")]
     Damaged {
-        /// What it was opened as.
+        /// The expected kind.
         wanted: Kind,
         /// What is wrong with it.
         damage: Damage,
@@ -83,30 +84,31 @@ pub enum Error {
 /// What is wrong with a damaged envelope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// Something is missing at its end.
+    /// Its end is missing.
     #[error("it ends too early")]
     TooShort,
-    /// Something follows its end.
-    #[error("something follows its end")]
+    /// There is something after its end.
+    #[error("there is something after its end")]
     TooLong,
     /// Bytes have changed.
-    #[error("its checksum is another")]
+    #[error("its checksum does not match")]
     Checksum,
-    /// The body is not of the layout that kind and version name. A fault of whoever wrote it.
+    /// The body does not have the layout of its kind and version: an error of the program that
+    /// wrote it.
     #[error("its body does not decode: {0}")]
     Undecodable(String),
-    /// It is no envelope at all.
-    #[error("it is in no format of tinysns")]
+    /// It is not an envelope at all.
+    #[error("it is not in a format of tinysns")]
     Unmarked,
 }
 
 impl Error {
-    /// Whether another version of the program would understand it: nothing is damaged.
+    /// Whether another version of the program would understand it, so that nothing is damaged.
     pub fn is_another_version(&self) -> bool {
         matches!(self, Self::Newer { .. } | Self::Older { .. })
     }
 
-    /// The envelope's error that `error` is, or that it carries out of a database.
+    /// The envelope error that `error` is, or that it carries out of a database.
     pub fn within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
         let in_disk = || match error.downcast_ref()? {
             redb::Error::Io(error) => error.get_ref()?.downcast_ref(),
@@ -116,7 +118,7 @@ impl Error {
     }
 }
 
-/// For what reads databases, whose errors are redb's: [`Error::within`] finds it again.
+/// For code that reads databases, whose errors are redb's: [`Error::within`] extracts it again.
 impl From<Error> for redb::Error {
     fn from(error: Error) -> Self {
         Self::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error))
@@ -140,7 +142,7 @@ pub fn seal_in<T: Serialize + ?Sized>(version: Version, kind: Kind, value: &T) -
     sealed
 }
 
-/// Opens what [`seal`] made of a value, in any version that this program speaks.
+/// Opens what [`seal`] made, in any version that this program speaks.
 pub fn open<'a, T: Deserialize<'a>>(kind: Kind, sealed: &'a [u8]) -> Result<T, Error> {
     open_as(Speaks::BUILD, kind, sealed)
 }
@@ -164,8 +166,8 @@ pub fn open_as<'a, T: Deserialize<'a>>(
     }
 }
 
-/// What is in the envelope, by its first bytes alone; none where that is nothing that this program
-/// knows.
+/// The kind and version of an envelope, read from its first bytes only; none if this program does
+/// not know them.
 pub fn peek(sealed: &[u8]) -> Option<(Kind, Version)> {
     let [kind, version, ..] = *sealed else { return None };
     Some((Kind::of(kind)?, Version::new(version)))
@@ -186,7 +188,7 @@ fn check(wanted: Kind, found: u8, version: Version, speaks: Speaks) -> Result<()
     }
 }
 
-/// Kind, version and body of a whole envelope.
+/// Kind, version and body of an intact envelope.
 fn parts(sealed: &[u8]) -> Result<(u8, Version, &[u8]), Damage> {
     if sealed.len() < SHORTEST {
         return Err(Damage::TooShort);
@@ -205,7 +207,7 @@ fn parts(sealed: &[u8]) -> Result<(u8, Version, &[u8]), Damage> {
     Ok((sealed[0], Version::new(sealed[1]), body))
 }
 
-/// Of everything but itself.
+/// The checksum of everything except itself.
 fn checksum(sealed: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&sealed[..CHECKSUM.start]);
@@ -213,7 +215,7 @@ fn checksum(sealed: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// Puts the length of the body before it, where room for one byte is kept.
+/// Writes the length of the body before it, where room for one byte was kept.
 fn write_length(sealed: &mut Vec<u8>) {
     let end = sealed.len();
     let mut rest = u32::try_from(end - SHORTEST).expect("nothing of ours has 4 GiB");
@@ -233,7 +235,7 @@ fn write_length(sealed: &mut Vec<u8>) {
     sealed[CHECKSUM.end..CHECKSUM.end + count].copy_from_slice(&digits[..count]);
 }
 
-/// The length of the body, and where that begins.
+/// The length of the body, and where the body begins.
 fn read_length(sealed: &[u8]) -> Option<(usize, usize)> {
     let mut length = 0;
     for (place, digit) in sealed[CHECKSUM.end..].iter().take(5).enumerate() {

@@ -1,4 +1,4 @@
-//! The bytes are pinned, and every way to spoil them ends in the error that is meant for it.
+//! The bytes are pinned, and each kind of damage leads to the right error.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ const TWO: Speaks = Speaks { oldest: Version::new(2), newest: Version::new(3) };
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a string grows");
+        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
         hex
     })
 }
@@ -149,7 +149,7 @@ fn newer_older_and_misplaced_ones_are_no_damage() {
             1,
             "vote in format 1 was written by an older tinysns; this one speaks formats 2 to 3: start a version in between first",
         ),
-        (one, 5, 1, "log position in the place of vote"),
+        (one, 5, 1, "log position instead of vote"),
     ] {
         let error = read(speaks, &forged(kind, version, &[1])).expect_err("refused");
         assert_eq!(error.to_string(), message);

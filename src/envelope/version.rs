@@ -12,18 +12,18 @@ impl Version {
     /// The first.
     pub const FIRST: Self = Self(1);
 
-    /// By its number.
+    /// The version with this number.
     pub const fn new(number: u8) -> Self {
         Self(number)
     }
 
-    /// As it is written.
+    /// Its number, as a byte.
     pub const fn byte(self) -> u8 {
         self.0
     }
 }
 
-/// What a cluster writes in before it has agreed on anything.
+/// The version in which a cluster writes before it has agreed on any.
 impl Default for Version {
     fn default() -> Self {
         Self::FIRST
@@ -52,11 +52,12 @@ pub struct Speaks {
 }
 
 impl Speaks {
-    /// Of this program. Whoever changes a layout or adds a kind of command raises `newest`.
+    /// Those of this program. Anyone who changes a layout or adds a kind of command increases
+    /// `newest`.
     pub const BUILD: Self = Self { oldest: Version::FIRST, newest: Version::FIRST };
 
-    /// As numbers that another node has sent; none where they are no versions. Those who say
-    /// nothing, zeros, speak the first alone.
+    /// From numbers that another node has sent; none if they are not valid. A node that sends zeros
+    /// speaks only the first version.
     pub fn received(oldest: u32, newest: u32) -> Option<Self> {
         if (oldest, newest) == (0, 0) {
             return Some(Self::default());
@@ -67,7 +68,7 @@ impl Speaks {
     }
 
     /// Why `who`, whose program speaks these, cannot be a member of a cluster that writes in
-    /// `version`; none where it can.
+    /// `version`; none if it can.
     pub fn refusal(self, who: &str, version: Version) -> Option<String> {
         let what_to_do = if version > self.newest {
             "upgrade it"
@@ -85,7 +86,7 @@ impl Speaks {
     }
 }
 
-/// The first version alone: what is to be assumed of those of whom nothing is known.
+/// Only the first version, which is assumed for nodes of which nothing is known.
 impl Default for Speaks {
     fn default() -> Self {
         Self { oldest: Version::FIRST, newest: Version::FIRST }

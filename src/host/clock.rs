@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::domain::UnixMillis;
 
-/// Now, in milliseconds since the Unix epoch. It may jump, also backwards: only for what people
-/// read, never for measuring how long something takes.
+/// The time of day, in milliseconds since the Unix epoch. It may jump, even backwards: use it only
+/// for times that people read, never to measure how long something takes.
 pub fn now() -> UnixMillis {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis::try_from(since_epoch.as_millis()).unwrap_or(UnixMillis::MAX)

@@ -8,11 +8,11 @@ use std::{
 use nix::unistd::{AccessFlags, access};
 use redb::{Builder, Database, DatabaseError};
 
-/// redb's page cache for one file, in bytes. Its own default is 1 GiB a file; a master keeps two
-/// files and is to stay below 40 MiB resident when idle.
+/// redb's page cache for one file, in bytes. Its default is 1 GiB per file; a master has two files
+/// and should stay below 40 MiB resident when idle.
 const CACHE_BYTES: usize = 8 << 20;
 
-/// Opens the database at `path`, making it where there is none, and repairs it after a crash.
+/// Opens the database at `path`, creating it if there is none, and repairing it after a crash.
 pub fn open(path: &Path) -> Result<Database, DatabaseError> {
     Builder::new().set_cache_size(CACHE_BYTES).create(path)
 }
@@ -23,26 +23,26 @@ pub fn open(path: &Path) -> Result<Database, DatabaseError> {
 pub struct DirectoryError {
     /// The setting that names the directory.
     pub setting: &'static str,
-    /// The directory, or the file in it that is at fault.
+    /// The directory, or the file in it that causes the error.
     pub path: PathBuf,
     source: io::Error,
 }
 
-/// What may help where the system refuses a directory.
+/// What may help if the system refuses a directory.
 pub fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; the process must be allowed to write there"
         }
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            "; it must be a directory, or not be there yet"
+            "; it must be a directory, or not exist yet"
         }
         _ => "",
     }
 }
 
-/// Makes the directory `path`, which `setting` names, if it is not there yet, and sees to it that
-/// this process may write there, and to `file` in it.
+/// Creates the directory `path`, which `setting` names, if it does not exist, and checks that this
+/// process may write to it, and to `file` in it.
 pub fn prepare(setting: &'static str, path: &Path, file: &str) -> Result<(), DirectoryError> {
     let at = |path: &Path| {
         let path = path.to_owned();

@@ -1,5 +1,5 @@
 //! Everything that reaches outside the program: sockets, the wall clock, randomness, the disk; and
-//! what comes in from there: what a parent hands down, standard streams, files that people write.
+//! what comes in from there: what a process inherits, standard streams, files that people write.
 //!
 //! **Architecture invariant:** no other module opens a socket, reads the wall clock, draws a random
 //! number or opens a database file. A simulation replaces this folder and nothing else. (Time that

@@ -9,13 +9,13 @@ use std::{
 use tokio::net::{TcpListener, lookup_host};
 use tonic::transport::{Channel, Endpoint, server::TcpIncoming};
 
-/// A connection that cannot be made in this time is a failed one. Generous on one machine, enough
+/// A connection that is not made within this time has failed. Generous on one machine, and enough
 /// for a lost first packet on a network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// HTTP/2 pings: without them a partitioned connection hangs for good.
+/// HTTP/2 pings: without them a partitioned connection hangs for ever.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
-/// The same between nodes, which have a connection for each pair of them, and miss an answer sooner
-/// than a ping.
+/// The same between nodes, which have a connection for each pair, and notice a missing answer
+/// sooner than a missing ping.
 const NODE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(6);
 /// How long a ping may stay unanswered before the connection counts as lost.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -69,7 +69,7 @@ impl Listener {
     }
 }
 
-/// A channel to `address` (host:port) that connects when first used and reconnects by itself.
+/// A channel to `address` (host:port) that connects when first used, and reconnects by itself.
 pub fn channel(address: &str) -> Result<Channel, tonic::transport::Error> {
     channel_with(address, KEEPALIVE_INTERVAL)
 }
@@ -89,8 +89,8 @@ fn channel_with(address: &str, ping: Duration) -> Result<Channel, tonic::transpo
         .connect_lazy())
 }
 
-/// The address of this machine on the way to `peer` (host:port): what others can dial it by, where it
-/// listens at all of `listening`. Sends nothing but the question for `peer`'s name.
+/// The address of this machine on the way to `peer` (host:port): others can reach it there, if it
+/// listens at all of `listening`. Sends nothing except the name lookup of `peer`.
 pub async fn local_ip_towards(peer: &str, listening: &[IpAddr]) -> io::Result<IpAddr> {
     let mut addresses = lookup_host(peer).await?;
     let peer = addresses.find(|address| is_heard(address.ip(), listening)).ok_or_else(|| {
@@ -106,8 +106,8 @@ pub async fn local_ip_towards(peer: &str, listening: &[IpAddr]) -> io::Result<Ip
     Ok(socket.local_addr()?.ip())
 }
 
-/// Whether who dials a machine by `ip` finds it listening at all of these addresses. A listener at
-/// `::` hears both families, one at `0.0.0.0` only its own.
+/// Whether a machine that is called at `ip` listens there at all of these addresses. A listener at
+/// `::` accepts both families, one at `0.0.0.0` only its own.
 fn is_heard(ip: IpAddr, listening: &[IpAddr]) -> bool {
     let hears = |at: &IpAddr| match at {
         IpAddr::V4(_) => ip.is_ipv4(),
@@ -116,8 +116,8 @@ fn is_heard(ip: IpAddr, listening: &[IpAddr]) -> bool {
     listening.iter().all(hears)
 }
 
-/// The address that this machine's own name stands for, unless only this machine can dial it, and
-/// where it listens at all of `listening`. In a container, that is its address on its first network.
+/// The address to which this machine's own name resolves, unless only this machine can reach it, and
+/// if it listens at all of `listening`. In a container, that is its address on its first network.
 pub async fn own_ip(listening: &[IpAddr]) -> io::Result<IpAddr> {
     let name = nix::unistd::gethostname()?;
     lookup_host((name.to_string_lossy().as_ref(), 0))
@@ -127,12 +127,12 @@ pub async fn own_ip(listening: &[IpAddr]) -> io::Result<IpAddr> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "this machine's name is local"))
 }
 
-/// What this machine or container calls itself; empty where it has no name.
+/// What this machine or container calls itself; empty if it has no name.
 pub fn host_name() -> String {
     nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// `ip` as it stands before a port.
+/// `ip` as it is written before a port.
 pub fn host_of(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),

@@ -4,11 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 use rand::{RngCore as _, SeedableRng as _, rngs::StdRng};
 
-/// Absent until first used: a forked child must not go on with its parent's numbers, so the
-/// supervisor draws none.
+/// Absent until first used: a forked child must not continue its parent's sequence of numbers, so
+/// the supervisor draws none.
 static SOURCE: Mutex<Option<StdRng>> = Mutex::new(None);
 
-/// Makes everything that follows repeatable.
+/// Makes all following numbers repeatable.
 pub fn seed(seed: u64) {
     *SOURCE.lock().unwrap_or_else(PoisonError::into_inner) = Some(StdRng::seed_from_u64(seed));
 }

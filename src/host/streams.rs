@@ -1,7 +1,7 @@
-//! Standard input, output and error, in whatever state they were handed down.
+//! Standard input, output and error, in whatever state they were inherited.
 //!
-//! Whether calls block is a property of an open file, and a parent that shares ours may have set it:
-//! then we wait for it ourselves.
+//! Whether calls block is a property of an open file, and a parent that shares ours may have made
+//! it non-blocking: then we wait ourselves.
 
 use std::{
     io::{self, Read, Write},
@@ -11,7 +11,7 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// A standard stream that is waited for.
+/// A standard stream that waits.
 pub struct Patient<Stream>(Stream);
 
 /// Standard input.
@@ -24,20 +24,20 @@ pub fn output() -> Patient<io::Stdout> {
     Patient(io::stdout())
 }
 
-/// Prints on standard output. (Rust's own `print!` panics where that fails.)
+/// Prints on standard output. (Rust's own `print!` panics if that fails.)
 pub fn print(words: &str) -> io::Result<()> {
     let mut output = output();
     output.write_all(words.as_bytes())?;
     output.flush()
 }
 
-/// Prints a line on standard error. Where that cannot be done, there is nobody to tell.
+/// Prints a line on standard error. If that fails, there is nobody to tell.
 pub fn complain(words: &str) {
     let _ = Patient(io::stderr()).write_all(format!("{words}\n").as_bytes());
 }
 
-/// How a command ends that was only to show something. A reader that has left, like `head`, has seen
-/// as much as it wanted.
+/// The exit code of a command that only prints something. A reader that has gone, like `head`, has
+/// seen as much as it wanted.
 pub fn shown(outcome: io::Result<()>) -> ExitCode {
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -57,7 +57,7 @@ impl<Stream: AsFd> Patient<Stream> {
         loop {
             match call(&mut self.0) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // What is wrong with it, the next call says.
+                    // If something is wrong with it, the next call reports it.
                     let _ = poll(&mut [PollFd::new(self.0.as_fd(), ready)], PollTimeout::NONE);
                 }
                 outcome => return outcome,

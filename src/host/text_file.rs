@@ -1,13 +1,13 @@
-//! Files that people write: settings, secrets, passwords. Editors of every kind save them.
+//! Files that people write: settings, secrets, passwords. They may come from any editor.
 
 use std::{fs::File, io::Read as _, path::Path};
 
-/// More than anybody writes by hand; less than what would fill the memory, as a device can.
+/// More than anybody writes by hand, but not enough to fill the memory, as reading a device could.
 const LARGEST: u64 = 1 << 20;
-/// What some editors begin a text with: "this is UTF-8".
+/// The byte order mark, with which some editors begin a text in UTF-8.
 const MARK: char = '\u{feff}';
 
-/// The text of a file, in UTF-8; the error says in words what is wrong with it.
+/// The text of a file, in UTF-8; the error says what is wrong with it.
 pub fn read(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     let opened = File::open(path).map_err(|error| error.to_string())?;
@@ -18,15 +18,15 @@ pub fn read(path: &Path) -> Result<String, String> {
     text(bytes)
 }
 
-/// What `bytes` say, without the mark that may stand before them.
+/// Decodes `bytes`, without a byte order mark before them.
 fn text(bytes: Vec<u8>) -> Result<String, String> {
-    // Text in UTF-16 begins with such a mark, or has a zero in every other byte.
+    // UTF-16 begins with a byte order mark, or has a zero in every other byte.
     if matches!(bytes.get(..2), Some([0xff, 0xfe] | [0xfe, 0xff])) || bytes.contains(&0) {
-        return Err("it is no text in UTF-8 (UTF-16, perhaps): save it as UTF-8".to_owned());
+        return Err("it is not UTF-8 text (UTF-16, perhaps): save it as UTF-8".to_owned());
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to() + 1;
-        format!("it is no text in UTF-8 (byte {at}): save it as UTF-8")
+        format!("it is not UTF-8 text (byte {at}): save it as UTF-8")
     })?;
     Ok(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text))
 }

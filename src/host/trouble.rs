@@ -1,13 +1,13 @@
-//! What is the matter with a database file that cannot be used, and what a person can do about it.
+//! What is wrong with a database file that cannot be used, and what a person can do about it.
 
 use std::io::ErrorKind;
 
 use crate::envelope;
 
-/// What is the matter with a database file. Only the first is a matter of what the file holds.
+/// What is wrong with a database file. Only the first concerns the contents of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Its contents are not, or no longer, those of a database of ours.
+    /// Its contents are not, or no longer, those of one of our databases.
     Damaged,
     /// Another process has it open.
     InUse,
@@ -17,7 +17,7 @@ pub enum Trouble {
     Full,
     /// It is of another version of this program, or of redb.
     OtherVersion,
-    /// The disk fails, or something unheard of.
+    /// The disk fails, or another kind of error.
     Failing,
 }
 
@@ -51,17 +51,17 @@ impl Trouble {
         }
     }
 
-    /// What a person can do about a log. Its votes are lost with it, and nobody else has them.
+    /// What a person can do about a log. Its votes are lost with it, and no other node has them.
     pub fn way_out_of_a_log(self) -> &'static str {
         match self {
             Self::Damaged => {
-                "its votes are lost: remove the whole directory that it is in, and the node joins anew"
+                "its votes are lost: remove the directory that contains it, and the node joins as a new node"
             }
             other => other.way_out(),
         }
     }
 
-    /// What a person can do about a file that others have too.
+    /// What a person can do about a file that other nodes have too.
     pub fn way_out(self) -> &'static str {
         match self {
             Self::Damaged => "remove it, and start again",
@@ -70,7 +70,7 @@ impl Trouble {
             Self::Full => "make room on the disk",
             Self::OtherVersion => "use the version of tinysns that wrote it",
             Self::Failing => {
-                "if the disk is beyond repair, give the node an empty directory on another one, and it joins anew"
+                "if the disk is beyond repair, give the node an empty directory on another one, and it joins as a new node"
             }
         }
     }
@@ -104,7 +104,7 @@ mod tests {
         for (error, expected) in table {
             let trouble = Trouble::of(&error);
             assert_eq!(trouble, expected, "{error}");
-            let gives_up = trouble.way_out_of_a_log().contains("joins anew");
+            let gives_up = trouble.way_out_of_a_log().contains("joins as a new node");
             let lost = matches!(trouble, Trouble::Damaged | Trouble::Failing);
             assert_eq!(gives_up, lost, "{error}");
         }

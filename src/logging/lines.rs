@@ -1,8 +1,9 @@
-//! The lines of the log on their way out. Whoever logs never waits: lines that cannot be written, or
-//! for which there is no room, are counted and lost.
+//! The lines of the log on their way out. Nobody who logs ever waits: lines that cannot be written,
+//! or for which there is no room, are dropped and counted.
 //!
-//! At first a line is written by whoever logs it, if that can be done at once. A process that is
-//! past its last fork may leave it to a thread, and then up to [`WAITING`] lines may wait.
+//! At first, a line is written by the thread that logs it, if that can be done at once. A process
+//! that will not fork again may leave the writing to a thread, and then up to [`WAITING`] lines may
+//! wait.
 
 use std::{
     collections::VecDeque,
@@ -22,27 +23,27 @@ use tracing_subscriber::fmt::{
 use super::outlet::{Outlet, Patience};
 use crate::settings::LogFormat;
 
-/// Lines that may wait for the thread: some hundred kilobytes, more than any second of a node that
-/// is not at odds with the world.
+/// Lines that may wait for the thread: a few hundred kilobytes, more than a node logs in any second
+/// unless almost everything fails.
 const WAITING: usize = 1_024;
-/// How long a process that ends waits for its last lines to be written.
+/// How long a process that is ending waits for its last lines to be written.
 const FINISH_WITHIN: Duration = Duration::from_millis(250);
 
 /// All lines of a process.
 pub struct Lines {
     format: LogFormat,
     state: Mutex<State>,
-    /// There is a line to be written, or there is none any more.
+    /// Signalled when there is a line to be written, and when there are no more.
     turn: Condvar,
 }
 
 struct State {
-    /// Absent once a thread has it.
+    /// Absent once the thread has taken it.
     outlet: Option<Outlet>,
     waiting: VecDeque<Vec<u8>>,
     /// Whether the thread has a line in hand.
     is_writing: bool,
-    /// Lines that were lost since that was last told.
+    /// Lines lost since the last report of lost lines.
     lost: u64,
 }
 
@@ -53,7 +54,7 @@ impl Lines {
         Self { format, state: Mutex::new(state), turn: Condvar::new() }
     }
 
-    /// Takes a line, with its end.
+    /// Takes a line, including its end.
     fn take(&self, line: &[u8]) {
         let state = &mut *self.state();
         match &mut state.outlet {
@@ -72,7 +73,7 @@ impl Lines {
         }
     }
 
-    /// Logs something without the help of `tracing`, which may be what has failed.
+    /// Logs something without `tracing`, which may be what has failed.
     pub fn tell(&self, level: Level, message: &str, lost: Option<u64>) {
         self.take(&own_line(self.format, level, message, lost));
     }
@@ -81,7 +82,7 @@ impl Lines {
         own_line(self.format, Level::WARN, "log lines were lost", Some(lost))
     }
 
-    /// Starts a thread that writes from now on. Where none can be had, all stays as it is.
+    /// Starts a thread that writes from now on. If none can be started, nothing changes.
     pub fn write_in_background(&'static self) {
         let _thread =
             thread::Builder::new().name("log".to_owned()).spawn(|| self.write_what_comes());
@@ -105,7 +106,7 @@ impl Lines {
         }
     }
 
-    /// The next line for the thread, which has written the one before.
+    /// The next line for the thread, which has written the previous one.
     fn next(&self) -> Vec<u8> {
         let mut state = self.state();
         state.is_writing = false;
@@ -119,13 +120,13 @@ impl Lines {
         }
     }
 
-    /// Waits a moment for the thread to write what there is.
+    /// Gives the thread a moment to write what is waiting.
     pub fn finish(&self) {
         let is_busy = |state: &mut State| state.is_writing || !state.waiting.is_empty();
         let _state = self.turn.wait_timeout_while(self.state(), FINISH_WITHIN, is_busy);
     }
 
-    /// Nothing that is done under the lock can leave it in disorder.
+    /// Nothing that is done under the lock can leave the state inconsistent.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -147,7 +148,7 @@ impl io::Write for &Lines {
 fn own_line(format: LogFormat, level: Level, message: &str, lost: Option<u64>) -> Vec<u8> {
     let target = "tinysns::logging";
     let mut time = String::new();
-    // A string takes everything, and a line without its time is better than none.
+    // Writing to a string cannot fail, and a line without its time is better than none.
     let _ = SystemTime.format_time(&mut Writer::new(&mut time));
     let lost_field = lost.map(|lost| format!(" lost={lost}")).unwrap_or_default();
     let line = match format {
@@ -201,7 +202,7 @@ mod tests {
             let mut read = BufReader::new(reader).lines().map(|line| line.expect("text"));
             let (mut all, mut kept, mut lost) = (LINES, 0, 0);
             if !in_background {
-                // Whoever writes by itself finds out when it has something to say.
+                // Without a thread, the next line to be logged reports the lost ones.
                 kept = LINES - lines.state().lost;
                 assert_eq!(read.by_ref().take(kept.try_into().expect("few")).count() as u64, kept);
                 lines.write_all(b"another\n").expect("no log fails");

@@ -1,14 +1,14 @@
 //! Log lines on standard error: readable on a terminal, one JSON object a line for machines.
 //!
-//! - `lines`: where lines go, and what becomes of those that cannot be written
+//! - `lines`: where lines go, and what happens to those that cannot be written
 //! - `outlet`: standard error, without waiting for it
 //!
-//! **Architecture invariant:** the log costs nobody the service. No line that is logged waits for
-//! whoever reads the log, fails or panics. Lines that could not be written are counted, and the
-//! count is told as soon as something can be written again.
+//! **Architecture invariant:** logging never harms the service. No logged line waits for the reader
+//! of the log, fails or panics. Lines that could not be written are counted, and the count is
+//! logged as soon as something can be written again.
 //!
-//! [`start`] starts no thread, so that a supervisor may log before it forks; a node that serves has
-//! its lines written by a thread of its own ([`write_in_background`]).
+//! [`start`] starts no thread, so that a supervisor may log before it forks; in a node that serves,
+//! a thread of its own writes the lines ([`write_in_background`]).
 
 mod lines;
 mod outlet;
@@ -36,7 +36,7 @@ static LINES: OnceLock<Lines> = OnceLock::new();
 /// Sets up logging for the rest of the process's life.
 pub fn start(settings: &LogSettings) {
     let lines = LINES.get_or_init(|| Lines::new(settings.format, Outlet::standard_error()));
-    // Internal errors would be printed to standard error, with a panic where that fails.
+    // Internal errors would be printed to standard error, which panics if that fails.
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&settings.filter))
         .log_internal_errors(false)
@@ -58,15 +58,15 @@ pub fn start(settings: &LogSettings) {
     }));
 }
 
-/// Has a thread write the lines from now on, so that a disk that hangs under the log holds up
-/// nobody else. A thread does not survive a fork: to be called after the last one.
+/// From now on a thread writes the lines, so that a hanging disk under the log holds up nobody
+/// else. A thread does not survive a fork: call this after the last one.
 pub fn write_in_background() {
     if let Some(lines) = LINES.get() {
         lines.write_in_background();
     }
 }
 
-/// Gives the lines that are not written yet a moment: to be called before the process ends.
+/// Gives unwritten lines a moment: call this before the process ends.
 pub fn finish() {
     if let Some(lines) = LINES.get() {
         lines.finish();

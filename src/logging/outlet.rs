@@ -1,5 +1,5 @@
 //! Where log lines leave the process: standard error, which may be a file, a terminal, a pipe or a
-//! socket, may be full, and may have nobody on its other side.
+//! socket, may be full, and may have no reader.
 
 use std::{
     fs::OpenOptions,
@@ -21,29 +21,29 @@ use nix::{
 /// What a pipe that is ready takes at once, in bytes (`PIPE_BUF` of Linux); a socket takes more.
 const ATOMIC: usize = 4_096;
 
-/// Whether a writer waits for its reader.
+/// Whether a write waits for its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// What cannot be written now is not written.
+    /// What cannot be written now is dropped.
     None,
-    /// Waits until it can be written, or never will be.
+    /// Waits until the line is written, or can never be.
     Endless,
 }
 
-/// A descriptor for log lines, which are written whole and in their order.
+/// A descriptor for log lines, which are written whole and in order.
 pub struct Outlet {
     descriptor: OwnedFd,
     kind: Kind,
-    /// What is left of a line of which only the beginning could be written.
+    /// What is left of a line that was only partly written.
     rest: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Says by itself that it would block. A file also never does.
+    /// Reports by itself that a write would block. A file also never blocks.
     Willing,
-    /// Blocks, unless it is asked before whether it is ready. (Between the question and the writing,
-    /// another process may fill it: a pipe of somebody else's that is nearly full.)
+    /// Blocks, unless asked first whether it is ready. (Between the question and the write, another
+    /// process may fill it, if it is a shared pipe that is nearly full.)
     Blocking,
 }
 
@@ -54,13 +54,13 @@ impl Outlet {
         Self::new(descriptor.expect("a process that starts has room for one more descriptor"))
     }
 
-    /// Whether calls block is a property of an open file, which others may share; so a pipe or a
-    /// terminal is opened anew, if that is allowed. (A socket cannot be.)
+    /// Whether calls block is a property of an open file, which other processes may share; so a
+    /// pipe or a terminal is opened again, if that is allowed. (A socket cannot be.)
     pub fn new(descriptor: OwnedFd) -> Self {
         let mode = fstat(&descriptor).map_or(0, |file| file.st_mode);
         let is_file = SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFREG;
         let (descriptor, kind) = match open_anew(&descriptor) {
-            // Opened anew, it would be written from its beginning.
+            // Opened again, it would be written from its beginning.
             _ if is_file => (descriptor, Kind::Willing),
             Ok(own) => (own, Kind::Willing),
             Err(_) => (descriptor, Kind::Blocking),
@@ -68,7 +68,8 @@ impl Outlet {
         Self { descriptor, kind, rest: Vec::new() }
     }
 
-    /// Writes `line`, or nothing of it. (Of one that was begun, the rest comes before the next.)
+    /// Writes the whole of `line`, or nothing. (If a line was written only in part, its rest is
+    /// written before the next.)
     pub fn write(&mut self, line: &[u8], patience: Patience) -> bool {
         let written = self.write_some(&self.rest, patience);
         self.rest.drain(..written);
@@ -82,7 +83,7 @@ impl Outlet {
         written > 0
     }
 
-    /// Writes what can be written, and says how many bytes that were.
+    /// Writes as much as possible, and returns how many bytes that was.
     fn write_some(&self, bytes: &[u8], patience: Patience) -> usize {
         let mut written = 0;
         while written < bytes.len() {
@@ -112,7 +113,7 @@ impl Outlet {
         }
     }
 
-    /// Whether writing gives an answer at once, which may be that it fails.
+    /// Whether a write returns at once, even if with an error.
     fn is_ready(&self, wait: PollTimeout) -> bool {
         let mut asked = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLOUT)];
         poll(&mut asked, wait).is_ok_and(|ready| ready > 0)
@@ -133,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// Fills an outlet; how many lines it has taken.
+    /// Fills an outlet; returns how many lines it has taken.
     fn fill(outlet: &mut Outlet, line: &[u8]) -> usize {
         let mut taken = 0;
         while outlet.write(line, Patience::None) {

@@ -1,4 +1,4 @@
-//! By which host others dial this master.
+//! The host by which others reach this master.
 
 use std::{fmt::Display, net::IpAddr, time::Duration};
 
@@ -10,12 +10,12 @@ use crate::{host::net, settings::MasterSettings};
 
 /// First and longest wait between attempts to find out.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// Between two lines in the log for as long as it is in vain.
+/// Between two log lines while the address cannot be found.
 const TELL_AGAIN: Duration = Duration::from_mins(1);
 
-/// The host that the settings name, or this machine's address on the way to the router. As long as
-/// that cannot be found, since the router's name says nothing to anybody, it is looked for: the name
-/// may come back any moment. None where `stop` came first.
+/// The host that the settings name, or this machine's address on the way to the router. If that
+/// cannot be found, for example because the router's name does not resolve, it tries again: the
+/// name may come back at any moment. None if `stop` came first.
 pub async fn advertised(settings: &MasterSettings, stop: &CancellationToken) -> Option<String> {
     if let Some(host) = &settings.advertise_host {
         return Some(host.clone());
@@ -28,12 +28,12 @@ async fn look(settings: &MasterSettings) -> std::io::Result<IpAddr> {
     let listening = listening(settings);
     match net::local_ip_towards(&settings.router, &listening).await {
         Ok(ip) => Ok(ip),
-        // The router may be away, and its name with it. The reporter looks again when it is back.
+        // The router may be away, and its name with it. The reporter checks again when it is back.
         Err(error) => net::own_ip(&listening).await.map_err(|_| error),
     }
 }
 
-/// Where this master listens: an address of another family is no way to it.
+/// Where this master listens: an address of the other family would not lead to it.
 pub fn listening(settings: &MasterSettings) -> [IpAddr; 2] {
     [settings.client_listen.ip(), settings.peer_listen.ip()]
 }
@@ -61,7 +61,7 @@ async fn until_found<E: Display>(
             told = Some(Instant::now());
             tracing::warn!(
                 %router, %error,
-                "cannot tell by which address others reach this machine, and looks again until it \
+                "cannot find out by which address others reach this machine, and tries again until it \
                  can; advertise_host may name it"
             );
         }

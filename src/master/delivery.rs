@@ -1,7 +1,7 @@
 //! Live timelines: every applied post goes to the open streams of its author's followers.
 //!
-//! Streams are indexed by author, so that followers who are away cost nothing. A stream whose queue
-//! is full is closed: its reader resumes from its cursor, and nobody else waits for it.
+//! Streams are indexed by author, so that absent followers cost nothing. A stream whose queue is
+//! full is closed: its reader resumes from its cursor, and nobody else waits for it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,7 +19,7 @@ use crate::{
 
 type StreamId = u64;
 
-/// Handle on the streams; clones share them.
+/// Handle for the streams; clones share them.
 #[derive(Clone)]
 pub struct Delivery {
     streams: Arc<Mutex<Streams>>,
@@ -37,7 +37,7 @@ struct Streams {
 
 struct Stream {
     follower: UserId,
-    /// Whom the follower follows, each with the newest post that is no part of the timeline.
+    /// Whom the follower follows, each with the newest post that is not part of the timeline.
     sources: HashMap<UserId, PostId>,
     posts: mpsc::Sender<Arc<Post>>,
 }
@@ -49,18 +49,18 @@ pub struct Inbox {
     posts: mpsc::Receiver<Arc<Post>>,
 }
 
-/// As many streams are open as are allowed.
+/// The limit of open streams is reached.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooMany;
 
 impl Delivery {
-    /// No streams yet; at most `limit`, with `queue` posts waiting in each.
+    /// No streams yet; at most `limit`, each with at most `queue` waiting posts.
     pub fn new(queue: usize, limit: usize) -> Self {
         Self { streams: Arc::default(), queue, limit }
     }
 
     /// Opens a stream for `follower`. `sources` reads whom they follow, while no event is being
-    /// dispatched: what is followed later arrives as an event.
+    /// dispatched: whom they follow later arrives as an event.
     pub fn open<E>(
         &self,
         follower: UserId,
@@ -82,7 +82,7 @@ impl Delivery {
         Ok(Ok(Inbox { id, delivery: self.clone(), posts }))
     }
 
-    /// Hands what was applied to whom it concerns.
+    /// Passes what was applied to the streams it concerns.
     pub fn dispatch(&self, events: &[Event]) {
         let mut streams = self.streams();
         for event in events {
@@ -99,14 +99,14 @@ impl Delivery {
         }
     }
 
-    /// Closes every stream: their readers resume elsewhere, or here.
+    /// Closes every stream: their readers resume at another master, or here.
     pub fn close_all(&self) {
         let mut streams = self.streams();
         let next = streams.next;
         *streams = Streams { next, ..Streams::default() };
     }
 
-    /// Closes every stream whenever this master ceases to lead, for as long as it runs.
+    /// Closes every stream whenever this master stops leading, for as long as it runs.
     pub async fn close_on_demotion(self, node: Node, cancelled: CancellationToken) {
         let mut metrics = node.raft().server_metrics();
         let mut cut_off = node.peers().cut_off();
@@ -190,18 +190,18 @@ fn remove(index: &mut HashMap<UserId, HashSet<StreamId>>, user: UserId, id: Stre
 }
 
 impl Inbox {
-    /// The next post; none when the stream was closed because its queue was full, because its
-    /// session was ended, or because this master ceased to lead.
+    /// The next post; none if the stream was closed because its queue was full, its session has
+    /// ended, or this master no longer leads.
     pub async fn next(&mut self) -> Option<Arc<Post>> {
         self.posts.recv().await
     }
 
-    /// Whether the stream was closed; what waits can still be taken.
+    /// Whether the stream was closed; waiting posts can still be taken.
     pub fn is_closed(&self) -> bool {
         self.posts.is_closed()
     }
 
-    /// Whether nothing waits.
+    /// Whether no post is waiting.
     pub fn is_empty(&self) -> bool {
         self.posts.is_empty()
     }

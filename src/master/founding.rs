@@ -1,4 +1,5 @@
-//! What a cluster's first leader writes before anyone can log in: the key of session tokens.
+//! What a cluster's first leader writes before anyone can log in: the key that signs session
+//! tokens.
 
 use std::time::Duration;
 
@@ -14,15 +15,15 @@ use crate::{
 /// Between attempts.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
-/// Runs until the key is there.
+/// Runs until the key is in the state.
 pub async fn run(node: Node, state: StateReader, writes: Writes, cancelled: CancellationToken) {
     let mut metrics = node.raft().data_metrics();
     while !founded(&state) {
         if node.leads() {
             let signing_key = random::bytes();
-            // The first key wins, so proposing twice does no harm.
+            // The first key wins, so proposing a second one does no harm.
             if let Err(error) = writes.submit(Command::FoundCluster { signing_key }).await {
-                tracing::debug!(%error, "not founded yet");
+                tracing::debug!(%error, "the key is not written yet");
                 sleep(RETRY_AFTER).await;
             }
             continue;

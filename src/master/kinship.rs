@@ -1,8 +1,8 @@
-//! Which cluster the masters of one data directory belong to.
+//! The cluster to which the masters of one data directory belong.
 //!
-//! A new slot beside old ones must not be taken for the first master of a new cluster, should the
-//! router have lost its disk and this master happen to report first. So the cluster's id lies in
-//! the data directory too.
+//! If the router has lost its disk and a master in a new slot happens to report first, it must not
+//! be taken for the first master of a new cluster. So the cluster's id is also kept in the data
+//! directory.
 
 use std::{fs, io, path::PathBuf};
 
@@ -12,8 +12,8 @@ use crate::{
     slot::Berth,
 };
 
-/// What is written there cannot be read. A master that took it for absent might found a second
-/// cluster beside the first.
+/// The file's contents cannot be read. A master that treated the file as absent might found a
+/// second cluster beside the first.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use {path}: {source}{}", way_out(.source))]
 pub struct KinshipError {
@@ -36,7 +36,7 @@ fn way_out(source: &Unreadable) -> &'static str {
         Unreadable::Disk(_) => "",
         Unreadable::Sealed(error) if error.is_another_version() => "",
         Unreadable::Sealed(_) | Unreadable::Id(_) => {
-            "; remove the file, and it is written again when a master has found its cluster"
+            "; remove the file: it is written again when a master has found its cluster"
         }
     }
 }
@@ -45,7 +45,7 @@ fn path(berth: &Berth) -> Option<PathBuf> {
     Some(berth.directory.parent()?.join("cluster-id"))
 }
 
-/// The cluster of the slots beside this one, if they know of one.
+/// The cluster of the other slots in this data directory, if it is known.
 pub fn recall(berth: &Berth) -> Result<Option<ClusterId>, KinshipError> {
     let Some(path) = path(berth) else { return Ok(None) };
     let read = || match fs::read_to_string(&path) {
@@ -56,7 +56,7 @@ pub fn recall(berth: &Berth) -> Result<Option<ClusterId>, KinshipError> {
     read().map_err(|source| KinshipError { path: path.clone(), source })
 }
 
-/// Takes the note back, where it is of this cluster, which was given up.
+/// Removes the saved cluster if it is this one, which was given up.
 pub fn forget(berth: &Berth, cluster: ClusterId) -> io::Result<()> {
     match path(berth) {
         Some(path) if matches!(recall(berth), Ok(Some(known)) if known == cluster) => {
@@ -66,20 +66,20 @@ pub fn forget(berth: &Berth, cluster: ClusterId) -> io::Result<()> {
     }
 }
 
-/// Notes the cluster for slots to come.
+/// Saves the cluster for future slots.
 pub fn remember(berth: &Berth, cluster: ClusterId) {
     if matches!(recall(berth), Ok(Some(known)) if known == cluster) {
         return;
     }
     let sealed = line::seal(Kind::ClusterId, &cluster.to_string());
     let written = path(berth).map_or(Ok(()), |path| {
-        // Whole or not at all: the masters of other slots read it.
+        // Written completely or not at all, because the masters of other slots read it.
         let unfinished = path.with_extension(format!("{}.new", berth.number));
         fs::write(&unfinished, sealed)?;
         fs::rename(unfinished, path)
     });
     if let Err(error) = written {
-        tracing::warn!(%error, "cannot note the cluster's id in the data directory");
+        tracing::warn!(%error, "cannot save the cluster's id in the data directory");
     }
 }
 

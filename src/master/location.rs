@@ -1,5 +1,5 @@
 //! Where the available server is, as this master sees it: the node that it knows to lead, and the
-//! masters of the membership, by the newest word about where each of them is.
+//! masters in the membership, at their newest known addresses.
 //!
 //! Clients ask here when the router is away.
 
@@ -40,8 +40,8 @@ pub fn start(node: &Node) -> watch::Receiver<Location> {
     seen
 }
 
-/// The address of the available server, for those who are sent away from this one: so it is never
-/// this one, which may lead and find no quorum, or not know yet that it leads no more.
+/// The address of the available server, for clients that are sent elsewhere. It is never this
+/// master's own, which may lead without a quorum, or not know yet that it no longer leads.
 pub fn elsewhere(node: &Node) -> Option<String> {
     other_server(&node.raft().metrics().borrow(), node.peers())
 }
@@ -49,18 +49,18 @@ pub fn elsewhere(node: &Node) -> Option<String> {
 fn other_server(metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) -> Option<String> {
     let leader = metrics.current_leader.filter(|id| *id != metrics.id)?;
     let address = server(leader, metrics, peers)?.client_address;
-    // What was the leader's address may be this master's by now.
+    // What was the leader's address may now be this master's.
     let is_own = peers.own().is_some_and(|own| own.client_address == address);
     (!is_own).then_some(address)
 }
 
-/// What is known of a master.
+/// What is known about a master.
 fn server(id: NodeId, metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) -> Option<NodeInfo> {
     let noted = metrics.membership_config.membership().get_node(&id);
     peers.newest(id, noted, None).filter(|info| !info.witness)
 }
 
-/// `cut_off` says that no quorum answers this node, should it be the leader.
+/// `cut_off` says that no quorum answers this node, if it is the leader.
 fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, cut_off: bool, peers: &Peers) -> Location {
     let leads = metrics.state == ServerState::Leader && !cut_off;
     let leader = metrics.current_leader.filter(|id| leads || *id != metrics.id);
@@ -100,7 +100,7 @@ mod tests {
         }
     }
 
-    /// What is known while `leader` leads, of master 1, which looks, master 2 and the witness 3.
+    /// What is known while `leader` leads, for master 1, which observes, master 2 and witness 3.
     fn metrics(leader: NodeId, state: ServerState) -> RaftMetrics<NodeId, NodeInfo> {
         let nodes: BTreeMap<_, _> = (1..=3).map(|id| (id, info(id))).collect();
         let membership = Membership::new(vec![BTreeSet::from([1, 2, 3])], nodes);
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// The peers of a node that has heard nothing.
+    /// The peers of a node that has not heard of anyone.
     fn peers(directory: &tempfile::TempDir) -> Peers {
         let log = LogStore::open(&directory.path().join("raft.redb")).expect("opened");
         Peers::new(log, &Secret::new("a secret of the tests"))
@@ -121,7 +121,7 @@ mod tests {
     fn seen(leader: NodeId, state: ServerState, cut_off: bool) -> Option<String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let location = locate(&metrics(leader, state), cut_off, &peers(&directory));
-        assert_eq!(location.masters, ["host:1", "host:2"], "a witness is no master");
+        assert_eq!(location.masters, ["host:1", "host:2"], "a witness is not a master");
         location.available.map(|server| server.name)
     }
 
@@ -140,10 +140,10 @@ mod tests {
         let peers = peers(&directory);
         let sent = |leader, state| other_server(&metrics(leader, state), &peers);
         assert_eq!(sent(2, ServerState::Follower).as_deref(), Some("host:2"));
-        assert_eq!(sent(1, ServerState::Leader), None, "it leads, and finds no quorum");
-        assert_eq!(sent(1, ServerState::Follower), None, "it has just ceased to lead");
+        assert_eq!(sent(1, ServerState::Leader), None, "it leads, but finds no quorum");
+        assert_eq!(sent(1, ServerState::Follower), None, "it has just stopped leading");
         assert_eq!(sent(3, ServerState::Follower), None);
-        // It was started where the dead leader listened.
+        // It was started at the dead leader's address.
         peers.introduce_as(NodeInfo { client_address: "host:2".to_owned(), ..info(1) });
         assert_eq!(sent(2, ServerState::Follower), None);
     }

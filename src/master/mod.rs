@@ -1,12 +1,12 @@
 //! A master: a full server with its own copy of the state. One of them is the available server.
 //!
-//! - [`address`]: by which host others dial this master
-//! - [`reporter`]: the stream to the router, and what the router says on it
+//! - [`address`]: the host by which others reach this master
+//! - [`reporter`]: the stream to the router, and the router's directives
 //! - [`location`]: where the available server is, as this master sees it
-//! - [`kinship`]: the cluster of the slots beside this one
-//! - [`api`]: the public API; [`sessions`] and [`passwords`] say who calls
+//! - [`kinship`]: the cluster of the other slots in the data directory
+//! - [`api`]: the public API; [`sessions`] and [`passwords`] say who is calling
 //! - [`delivery`]: live timelines
-//! - [`repair`]: a state that was lost is fetched from the others before anything begins
+//! - [`repair`]: fetches a lost state from the others before anything else starts
 //! - [`founding`]: what the first leader writes before anyone can log in
 //! - [`giving_way`]: an empty cluster is given up for an older one
 
@@ -101,7 +101,7 @@ async fn run_node(
 ) -> anyhow::Result<Ended> {
     let clients = net::listen("client_listen", settings.client_listen).await?;
     let peers = net::listen("peer_listen", settings.peer_listen).await?;
-    // What cannot be read now would be taken for absent later.
+    // If it cannot be read now, it would later be treated as absent.
     kinship::recall(berth)?;
     let Some(host) = address::advertised(settings, stop).await else { return Ok(Ended::Stopped) };
     let mut info = introduction(settings, berth, &host, (clients.port(), peers.port()));
@@ -140,8 +140,8 @@ async fn run_node(
         ("reconciling", tasks.spawn(reconcile::run(node.clone(), roster_seen, ended.clone()))),
         ("introductions", tasks.spawn(introductions::run(node.clone(), ended.clone()))),
         ("candidacy", tasks.spawn(candidacy::run(node.clone(), ended.clone()))),
-        ("the watch on the leadership", tasks.spawn(demotion)),
-        ("the watch on the format", tasks.spawn(upgrade::run(node.clone(), ended.clone()))),
+        ("the watch for the loss of leadership", tasks.spawn(demotion)),
+        ("the watch of the format", tasks.spawn(upgrade::run(node.clone(), ended.clone()))),
     ];
     tasks.spawn(founding::run(node.clone(), state.clone(), writes.clone(), ended.clone()));
     tasks.spawn(giving_way::run(give_way, node.clone(), writes.clone(), ended.clone()));
@@ -171,7 +171,7 @@ async fn run_node(
     let peers_done = tasks.spawn(serving::serve(peers, internal, NODE_STREAMS, ended.clone()));
     let clients_done = tasks.spawn(serving::serve(clients, public, streams, clients_stop.clone()));
     let outcome = tokio::select! {
-        // What breaks first takes others along: the reason is named, not what follows from it.
+        // One failure causes others: report the first, not its consequences.
         biased;
         () = stop.cancelled() => {
             health_reporter.set_service_status("", ServingStatus::NotServing).await;
@@ -212,7 +212,7 @@ fn stopped(
     Ok(Ended::Stopped)
 }
 
-/// What others are told of this master, which listens on these ports for clients and for nodes.
+/// What others are told about this master, which listens on these ports for clients and for nodes.
 fn introduction(
     settings: &MasterSettings,
     berth: &Berth,
@@ -229,7 +229,7 @@ fn introduction(
     }
 }
 
-/// Hands what is applied to the live timelines.
+/// Passes what is applied to the live timelines.
 fn delivering(delivery: Delivery) -> Observer {
     Arc::new(move |applied: Applied<'_>| match applied {
         Applied::Events(events) => delivery.dispatch(events),
@@ -237,18 +237,18 @@ fn delivering(delivery: Delivery) -> Observer {
     })
 }
 
-/// Leaves the cluster, while everything is still served: hands leadership over, so that clients see
-/// no gap, and waits until the cluster does without this master's vote, so that many masters may
-/// stop together and the others still find a quorum.
+/// Leaves the cluster, while still serving: hands leadership over, so that clients see no gap, and
+/// waits until the cluster no longer needs this master's vote, so that several masters may stop
+/// together and the others still have a quorum.
 async fn leave(
     node: &Node,
     report: &reporter::Handle,
     mut roster: watch::Receiver<Roster>,
     limit: Duration,
 ) {
-    /// What stays of the time limit for closing connections.
+    /// The part of the time limit that is kept for closing connections.
     const RESERVE: Duration = Duration::from_secs(2);
-    /// The router passes on what it is told within milliseconds, or is away.
+    /// The router passes on what it is told within milliseconds, unless it is away.
     const HEARD_WITHIN: Duration = Duration::from_millis(500);
     let own = node.id();
     let mut metrics = node.raft().server_metrics();
@@ -258,7 +258,8 @@ async fn leave(
     tracing::info!(leads = node.leads(), "leaving");
     report.leaving();
     let left = async {
-        // Also where its vote is not needed: the others would count on the return of one that died.
+        // Even if its vote is not needed: otherwise the others would expect it back, as if it had
+        // died.
         let heard = async { roster.wait_for(|now| now.leaves(own)).await.is_ok() };
         let _router_is_away = timeout(HEARD_WITHIN, heard).await.is_err();
         let mut needed = metrics.clone();
@@ -267,23 +268,24 @@ async fn leave(
                 tracing::info!("left");
             },
             () = nobody_stays(own, &mut roster, &mut metrics) => {
-                tracing::info!("no other master stays");
+                tracing::info!("no other master stays up");
             }
         }
     };
     if timeout(limit.saturating_sub(RESERVE), left).await.is_err() {
-        tracing::warn!("the cluster still counts on this master");
+        tracing::warn!("the cluster still needs this master's vote");
     }
 }
 
-/// Returns when nobody will take over, as all stop together. A master that waits for its reboot will,
-/// later: this one, if it leads, first sees to it that the other will have a vote.
+/// Returns if nobody will take over, because all are stopping together. A master that waits for its
+/// reboot will take over later: if this one leads, it first makes sure that the other has a vote.
 async fn nobody_stays(
     own: NodeId,
     roster: &mut watch::Receiver<Roster>,
     metrics: &mut watch::Receiver<RaftServerMetrics<NodeId, NodeInfo>>,
 ) {
-    /// A leader looks ten times a second; who has been away for long gets no vote any more.
+    /// A leader checks ten times a second; a master that has been away for long gets no vote any
+    /// more.
     const COUNTED_ON_WITHIN: Duration = Duration::from_secs(1);
     let stopping = roster.wait_for(|now| now.received.is_some() && !now.others_stay(own)).await;
     let Ok(expected) = stopping.map(|now| now.expected_back(own)) else { return };
@@ -304,8 +306,8 @@ fn is_single(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
     now.membership_config.membership().voter_ids().eq([own])
 }
 
-/// Whether the others find a quorum, and a leader, when `own` stops: they have a leader, and it does
-/// not vote, or is one of two masters beside the witness.
+/// Whether the others will have a quorum and a leader when `own` stops: they have a leader, and
+/// `own` does not vote, or is one of two masters beside the witness.
 fn needless(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
     let membership = now.membership_config.membership();
     let voters: Vec<NodeId> = membership.voter_ids().collect();
@@ -314,7 +316,7 @@ fn needless(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
     !voters.contains(&own) || (other_leads && masters.count() <= 2)
 }
 
-/// The name of the first of `tasks` to end. They are to last as long as the master does.
+/// The name of the first of `tasks` to end. They should last as long as the master does.
 async fn first_to_end(tasks: Vec<(&'static str, JoinHandle<()>)>) -> &'static str {
     let named = tasks.into_iter().map(|(name, task)| task.map(move |_ended| name).boxed());
     futures::future::select_all(named).await.0

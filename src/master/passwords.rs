@@ -1,4 +1,4 @@
-//! Passwords: argon2id, computed away from the runtime's thread, one at a time.
+//! Passwords: argon2id, computed outside the runtime's thread, one at a time.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::host::random;
 /// Longest password in bytes: hashing a longer one costs time and adds nothing.
 pub const MAX_BYTES: usize = 1_024;
 
-/// Hashes and verifies. One computation takes 19 MiB and some 20 ms of a core (argon2id's default
-/// parameters, which are OWASP's), so they wait for each other.
+/// Hashes and verifies. One computation takes 19 MiB and about 20 ms of a core (argon2id's default
+/// parameters, which are OWASP's), so computations wait for each other.
 #[derive(Clone)]
 pub struct Passwords {
     turn: Arc<Semaphore>,
@@ -26,7 +26,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// The hash of `password` as a PHC string with a fresh salt.
+    /// The hash of `password` as a PHC string with a new salt.
     pub async fn hash(&self, password: String) -> String {
         let salt: [u8; 16] = random::bytes();
         self.compute(move || {

@@ -1,7 +1,7 @@
-//! A master whose state was lost asks the others for theirs before it starts.
+//! A master that has lost its state fetches it from another before it starts.
 //!
-//! It asks those that its log knows, and those that the router knows now, one after the other, until
-//! one gives it what it needs. Until then it takes no part in anything.
+//! It asks the masters that its log knows, and those that the router knows now, one after the
+//! other, until one provides what it needs. Until then it takes no part in anything.
 
 use std::{collections::BTreeMap, process, time::Duration};
 
@@ -34,7 +34,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 /// The router sends its first roster within a moment.
 const ROSTER_WITHIN: Duration = Duration::from_secs(2);
 
-/// Returns when the files in `berth`, of which `log` is one, are fit to start with.
+/// Returns when the files in `berth`, including `log`, are fit to start with.
 pub async fn run(
     settings: &MasterSettings,
     berth: &Berth,
@@ -45,7 +45,7 @@ pub async fn run(
     else {
         return Ok(());
     };
-    tracing::warn!(reason, "this master's state is of no use: asking the others for theirs");
+    tracing::warn!(reason, "this master's state cannot be used: asking the others for theirs");
     let passport = Passport::new(&settings.secret);
     if let Some(cluster) = log.cluster_id()? {
         passport.join(cluster);
@@ -60,14 +60,14 @@ pub async fn run(
         let outcome = ask_all(settings, berth, log, info, &passport, purged).await?;
         let Some(failures) = outcome else { return Ok(()) };
         if failures != said {
-            tracing::warn!(reasons = %failures, "no other master has given its state yet");
+            tracing::warn!(reasons = %failures, "no other master has provided its state yet");
             said = failures;
         }
         sleep(waits.next().unwrap_or(RETRY.1)).await;
     }
 }
 
-/// Asks everyone once; none if one has given its state, else why nobody has.
+/// Asks every master once; none if one has provided its state, otherwise the reasons why none has.
 async fn ask_all(
     settings: &MasterSettings,
     berth: &Berth,
@@ -122,7 +122,7 @@ async fn known_to_the_router(
         gave_way_to: String::new(),
     };
     let hello = MasterReport { report: Some(Report::Hello(hello)) };
-    // The stream stays open until the roster has come.
+    // Keeps the stream open until the roster has arrived.
     let (reports, outgoing) = tokio::sync::mpsc::channel(1);
     let _room = reports.try_send(hello);
     let mut request = Request::new(tokio_stream::wrappers::ReceiverStream::new(outgoing));
@@ -142,5 +142,5 @@ async fn known_to_the_router(
             _ => {}
         }
     }
-    Err(Status::unavailable("it has nothing to say"))
+    Err(Status::unavailable("it sent no roster"))
 }

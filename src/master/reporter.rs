@@ -1,6 +1,6 @@
 //! The stream to the router: this master's reports, and the router's directives.
 //!
-//! A router that is away is asked again and again; nothing else waits for it.
+//! If the router is away, it is tried again and again; nothing else waits for it.
 
 use std::{net::IpAddr, process, sync::Arc, time::Duration};
 
@@ -38,14 +38,14 @@ use crate::{
 
 /// First and longest wait between attempts to reach the router.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// After having been turned away: somebody has to change something first.
+/// After being turned away: somebody has to change something first.
 const TURNED_AWAY: Duration = Duration::from_secs(5);
-/// A router that does not answer the first report in this time is tried anew.
+/// If the router does not answer the first report within this time, it is tried again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Reports that may wait for the router; more means that it hangs.
+/// Reports that may wait for the router; if there are more, it hangs.
 const REPORTS_WAITING: usize = 64;
 
-/// Handle on the reporter.
+/// Handle for the reporter.
 pub struct Handle {
     leaving: watch::Sender<bool>,
 }
@@ -67,11 +67,11 @@ pub struct Reporter {
     info: NodeInfo,
     /// When this process started, by its own clock.
     started: UnixMillis,
-    /// Why the router last turned this master away: said once.
+    /// Why the router last turned this master away; logged once.
     turned: Option<String>,
     /// The electorate that was last reported on this stream.
     reported: Option<Arc<Electorate>>,
-    /// Whether the settings say by which host others dial this master.
+    /// Whether the settings name the host by which others reach this master.
     fixed_host: bool,
     /// Where it listens.
     listening: [IpAddr; 2],
@@ -87,20 +87,20 @@ enum Ended {
     Turned,
 }
 
-/// What came of a directive.
+/// The outcome of a directive.
 enum Obeyed {
     Nothing,
-    /// The router waits to hear of it.
+    /// The router is waiting for a report.
     News,
-    /// The router wants no more of this master.
+    /// The router has turned this master away.
     Turned,
     /// This node's cluster was given up.
     BeginsAnew,
 }
 
 impl Reporter {
-    /// A reporter for `node`, which others know by `info`; what the router says of the other nodes
-    /// goes to `roster`.
+    /// A reporter for `node`, which others know by `info`; the router's information on the other
+    /// nodes goes to `roster`.
     pub fn new(
         settings: &MasterSettings,
         berth: &Berth,
@@ -165,7 +165,7 @@ impl Reporter {
         }
     }
 
-    /// One stream, from its beginning to its end.
+    /// One stream, from beginning to end.
     async fn session(&mut self) -> Result<Ended, Status> {
         let channel = net::channel(&self.router)
             .map_err(|error| Status::invalid_argument(format!("router: {error}")))?;
@@ -183,7 +183,7 @@ impl Reporter {
         self.follow(&reports, &mut directives).await
     }
 
-    /// Notes by which address others dial this master now: a container that was cut off from its
+    /// Updates the address by which others reach this master: a container that was cut off from its
     /// network may come back with another one.
     async fn look_around(&mut self) {
         if self.fixed_host {
@@ -197,7 +197,7 @@ impl Reporter {
             let Some((before, port)) = split_address(address) else { continue };
             if before != host {
                 let now = format!("{host}:{port}");
-                tracing::info!(before = %address, %now, "is reached by another address");
+                tracing::info!(before = %address, %now, "the address of this master has changed");
                 *address = now;
                 moved = true;
             }
@@ -226,8 +226,8 @@ impl Reporter {
             let news = tokio::select! {
                 () = self.cancelled.cancelled() => return Ok(Ended::Cancelled),
                 _ = ticks.tick() => true,
-                // Only a leader's changes cannot wait: those of all the others would come together,
-                // at the moment when clients wait for a new leader.
+                // Only a leader's changes are urgent: those of all the others would arrive
+                // together, just when clients wait for a new leader.
                 changed = metrics.changed() => {
                     if changed.is_err() {
                         return Ok(Ended::Cancelled);
@@ -268,7 +268,7 @@ impl Reporter {
         }
     }
 
-    /// Does what the router says.
+    /// Carries out the router's directive.
     async fn obey(&mut self, directive: directive::Directive, probe: &mut Probed) -> Obeyed {
         match directive {
             directive::Directive::Roster(roster) => {
@@ -385,7 +385,7 @@ impl Reporter {
         }
     }
 
-    /// The electorate, unless it was reported on this stream.
+    /// The electorate, unless it is the last one reported on this stream.
     fn news_of(&mut self, electorate: &Arc<Electorate>) -> Option<internal::Electorate> {
         let is_known = self.reported.as_ref().is_some_and(|known| Arc::ptr_eq(known, electorate));
         (!is_known).then(|| {
@@ -394,8 +394,8 @@ impl Reporter {
         })
     }
 
-    /// Where this master stands. A consensus that waits for a hung disk does not answer, and so the
-    /// report fails to come, as it should.
+    /// This master's progress. If the consensus waits for a hung disk, it does not answer, and the
+    /// report is missing, as it should be.
     async fn progress(&mut self, Probed { number, electable }: Probed) -> Progress {
         let now = self.node.progress(number).await;
         let (is_empty, gave_way_to) = self.giving_way.look(now.applied);

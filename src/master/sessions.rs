@@ -1,5 +1,5 @@
-//! Session tokens: who a caller is, signed with a key that lives in the replicated state, so that a
-//! token is good on every master.
+//! Session tokens: who a caller is, signed with a key in the replicated state, so that a token is
+//! valid on every master.
 //!
 //! A token is `base64url(envelope(user, credentials, expiry)) . base64url(HMAC-SHA-256)`; it is
 //! checked against the account, so that a changed password ends its sessions.
@@ -18,31 +18,31 @@ use crate::{
     social::{Account, View},
 };
 
-/// Makes and checks tokens.
+/// Creates and checks tokens.
 #[derive(Clone)]
 pub struct Sessions {
     state: StateReader,
     lifetime: Duration,
 }
 
-/// A session that was good when it was checked.
+/// A session that was valid when it was checked.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// Whose.
+    /// The account it belongs to.
     pub account: Account,
     /// When it ends at the latest.
     pub expires_at: UnixMillis,
-    /// What shows it.
+    /// Its token.
     pub token: String,
 }
 
-/// What a live stream goes on by: its session, which may end before it.
+/// What allows a live stream to continue: its session, which may end before the stream.
 pub struct Permit {
-    /// Check it again.
+    /// Used to check it again.
     pub sessions: Sessions,
     /// As it was when the stream began.
     pub session: Session,
-    /// The time that it expires by.
+    /// The clock by which it expires.
     pub clock: Clock,
 }
 
@@ -53,7 +53,7 @@ impl Permit {
         Duration::from_millis(u64::try_from(left).unwrap_or(0))
     }
 
-    /// Whether the session is good still.
+    /// Whether the session is still valid.
     pub fn check(&self) -> Result<(), SessionError> {
         self.sessions.check(&self.session.token, (self.clock)()).map(|_| ())
     }
@@ -62,13 +62,13 @@ impl Permit {
 /// Why a token is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// There is none, or it is not one of ours.
+    /// There is none, or it was not issued by us.
     #[error("log in first: this call carries no valid session token")]
     Invalid,
-    /// It was good once.
+    /// It was valid once.
     #[error("the session has expired: log in again")]
     Expired,
-    /// It is one of ours, and from another version of the program.
+    /// It was issued by another version of the program.
     #[error("this server cannot read the session token: {0}; log in again")]
     Version(#[from] envelope::Error),
     /// The cluster has no key yet, or this master has not received it.
@@ -87,7 +87,7 @@ struct Claims {
 }
 
 impl Sessions {
-    /// Tokens that are good for `lifetime`.
+    /// Tokens that are valid for `lifetime`.
     pub fn new(state: StateReader, lifetime: Duration) -> Self {
         Self { state, lifetime }
     }
@@ -108,12 +108,12 @@ impl Sessions {
         Ok((token, expires_at))
     }
 
-    /// Whose session `token` shows, by the state as this master has it.
+    /// The session of `token`, according to the state that this master has.
     pub fn check(&self, token: &str, now: UnixMillis) -> Result<Session, SessionError> {
         self.check_in(&View::open(&self.state.read()?)?, token, now)
     }
 
-    /// Whose session `token` shows, by the state that `view` shows.
+    /// The session of `token`, according to the state in `view`.
     pub fn check_in(
         &self,
         view: &View,
@@ -164,7 +164,7 @@ pub(crate) mod tests {
 
     pub const LIFETIME: Duration = Duration::from_secs(1);
 
-    /// A state in which there are ann and bob.
+    /// A state with the users ann and bob.
     pub struct Fixture {
         pub state: StateStore,
         pub sessions: Sessions,

@@ -1,4 +1,4 @@
-//! The cluster for programs. Pure. These names stay: monitoring depends on them.
+//! The cluster for programs. Pure. The names are stable: monitoring depends on them.
 
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ struct Router<'a> {
     host: &'a str,
 }
 
-/// One object, for eyes too.
+/// One object, readable for people too.
 pub fn pretty(status: &ClusterStatus) -> String {
     let json = serde_json::to_string_pretty(&cluster(status));
     json.expect("strings and numbers have a JSON form") + "\n"
@@ -66,7 +66,7 @@ pub fn state(state: MasterState) -> &'static str {
     }
 }
 
-/// What of the cluster is serialised.
+/// The part of the cluster that is serialised.
 pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
     let masters = status.masters.iter().map(|master| Master {
         name: &master.name,

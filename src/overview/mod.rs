@@ -1,10 +1,10 @@
-//! The whole cluster at a glance, as the router sees it. `tinysns status` and the terminal client
-//! both show it.
+//! The whole cluster at a glance, as the router sees it. Both `tinysns status` and the terminal
+//! client show it.
 //!
 //! | file | what it is |
 //! | --- | --- |
 //! | `table` | pure: for people |
-//! | `json` | pure: for programs, with names that stay |
+//! | `json` | pure: for programs, with stable names |
 //! | `room` | how much room there is for a table |
 
 pub mod json;

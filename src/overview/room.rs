@@ -2,22 +2,22 @@
 
 use std::io::{self, IsTerminal as _};
 
-/// So many lines of so many characters.
+/// A number of lines, and of characters on each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Characters on a line.
     pub columns: usize,
-    /// Lines, where what does not fit would be lost.
+    /// Lines, if what does not fit would be lost.
     pub rows: usize,
 }
 
 impl Room {
-    /// For files and pipes, which have room for everything.
+    /// For files and pipes, which have unlimited room.
     pub const ENDLESS: Self = Self { columns: usize::MAX, rows: usize::MAX };
-    /// A terminal that does not say how large it is.
+    /// For a terminal that does not report its size.
     const USUAL: (u16, u16) = (80, 24);
 
-    /// On standard output, which scrolls.
+    /// On standard output, which may scroll.
     pub fn on_output() -> Self {
         Self { rows: usize::MAX, ..Self::on_one_screen() }
     }
@@ -29,7 +29,7 @@ impl Room {
         }
         let size = crossterm::terminal::size().unwrap_or(Self::USUAL);
         let (columns, rows) = if size.0 == 0 || size.1 == 0 { Self::USUAL } else { size };
-        // Ending the last line of a screen would scroll.
+        // A line end after the last line of the screen would scroll it.
         Self { columns: columns.into(), rows: usize::from(rows).saturating_sub(1) }
     }
 }

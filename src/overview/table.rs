@@ -1,7 +1,7 @@
 //! The cluster for people. Pure.
 //!
-//! The table is as wide as there is room: columns that say least give way first, so that the header
-//! always stands over its column and no row is broken in two.
+//! The table is as wide as there is room: the least important columns are dropped first, so that
+//! headers stay above their columns and no row is wrapped.
 
 use super::{json, room::Room};
 use crate::{
@@ -12,9 +12,9 @@ use crate::{
 /// One column.
 struct Column {
     title: &'static str,
-    /// Columns with the greatest number give way first; those with 0 stay.
+    /// Columns with the highest number are dropped first; those with 0 stay.
     gives_way: u8,
-    /// Numbers stand to the right.
+    /// Numbers are aligned to the right.
     is_number: bool,
     cell: fn(&MasterStatus, UnixMillis) -> String,
 }
@@ -51,13 +51,13 @@ static COLUMNS: [Column; 11] = [
     Column::number("reboots", 7, |master, _| master.reboots.to_string()),
     Column::number("term", 9, |master, _| master.term.to_string()),
 ];
-/// Only where the masters do not all run on one.
+/// Shown only if the masters do not all run on one host.
 const HOST: &str = "host";
-/// Characters of a host's name: a container's id is as long.
+/// Characters of a host's name: as many as a container's id has.
 const HOST_CHARS: usize = 12;
 const GAP: &str = "  ";
 
-/// Some lines on the cluster and its router, and a table with a row for every master.
+/// A few lines about the cluster and its router, and a table with one row for each master.
 pub fn render(status: &ClusterStatus, now: UnixMillis, room: Room) -> String {
     let router = &status.router;
     let is_spread = status.masters.iter().any(|master| master.host != router.host);
@@ -126,18 +126,18 @@ fn table(
     header.into_iter().chain(rows).collect()
 }
 
-/// As many of `lines` as there is room for. That some are missing is said.
+/// As many of `lines` as fit. A last line says how many do not.
 fn cut(mut lines: Vec<String>, room: usize) -> Vec<String> {
     if lines.len() > room {
         let shown = room.saturating_sub(1);
         let missing = lines.len() - shown;
         lines.truncate(shown);
-        lines.push(format!("and {missing} more, for which this screen has no room"));
+        lines.push(format!("and {missing} more that do not fit on this screen"));
     }
     lines
 }
 
-/// `pieces` with `separator` between them, on as many lines as it takes.
+/// `pieces` with `separator` between them, on as many lines as needed.
 fn filled(pieces: &[String], separator: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for piece in pieces {
@@ -157,7 +157,7 @@ fn yes_or_no(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "no" }
 }
 
-/// The name of a host without its domain, and not too long.
+/// The name of a host without its domain, cut to a limited length.
 fn short(host: &str) -> String {
     let name = host.split('.').next().unwrap_or_default();
     match name.char_indices().nth(HOST_CHARS) {
@@ -166,7 +166,7 @@ fn short(host: &str) -> String {
     }
 }
 
-/// How long ago `since` was, in the largest unit of which it is a whole number or more.
+/// How long ago `since` was, in the largest unit of which at least one has passed.
 fn age(since: UnixMillis, now: UnixMillis) -> String {
     let seconds = now.saturating_sub(since).max(0) / 1_000;
     match seconds {
@@ -189,7 +189,7 @@ mod tests {
         render(status, NOW, room).lines().map(str::to_owned).collect()
     }
 
-    /// Eight masters in containers, with figures as long as they get.
+    /// Eight masters in containers, with the longest values that occur.
     fn containers() -> ClusterStatus {
         let mut status = super::super::tests::cluster();
         let one = MasterStatus {
@@ -239,7 +239,7 @@ mod tests {
         let status = containers();
         for columns in [120, 100, 80, 60, 40] {
             let shown = lines(&status, columns);
-            // The first line holds the cluster's id, which is of one piece.
+            // The first line holds the cluster's id, which cannot be wrapped.
             let widest = shown[1..].iter().map(|line| line.chars().count()).max().unwrap_or(0);
             assert!(widest <= columns, "{columns}: {shown:#?}");
             let header = shown.iter().position(|line| line.starts_with("master ")).expect("one");
@@ -259,7 +259,7 @@ mod tests {
         let shown: Vec<&str> = shown.lines().collect();
         assert_eq!(shown.len(), 8, "{shown:#?}");
         assert!(shown[2].starts_with("master ") && shown[6].starts_with("server-3 "), "{shown:#?}");
-        assert_eq!(shown[7], "and 5 more, for which this screen has no room");
+        assert_eq!(shown[7], "and 5 more that do not fit on this screen");
     }
 
     #[test]

@@ -1,38 +1,40 @@
-//! Where every node is, by the newest word about it. Pure.
+//! The address of every node, by the newest information about it. Pure.
 //!
-//! A word has an edition, which its own node counts, so that it does not matter by which way and in
-//! which order words arrive: from the node itself, from the router, or from other nodes.
+//! Each piece of information has an edition, which the node itself counts, so that it does not
+//! matter in which way and order the pieces arrive: from the node itself, from the router, or from
+//! other nodes.
 
 use std::collections::HashMap;
 
 use super::NodeInfo;
 use crate::domain::NodeId;
 
-/// Editions between one start of a node's process and the next: more often than this, none moves.
+/// Editions between one start of a node's process and the next: no node changes its address more
+/// often than this.
 const EDITIONS_A_START: u64 = 1 << 20;
 
-/// The first edition of the words of a node that has started so often.
+/// The first edition for a node that has been started this many times.
 pub fn first_edition(starts: u64) -> u64 {
     starts.saturating_mul(EDITIONS_A_START)
 }
 
-/// From whom a word comes.
+/// Where a piece of information comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The node itself.
     Itself,
-    /// The router, which is in touch with all, and knows its own witness best.
+    /// The router, which is in contact with all nodes, and is the authority on its own witness.
     Router,
 }
 
-/// All that is known.
+/// All known addresses.
 #[derive(Debug, Default)]
 pub struct AddressBook {
     known: HashMap<NodeId, NodeInfo>,
 }
 
 impl AddressBook {
-    /// Takes a word in; true where it is news.
+    /// Adds information; true if it is new.
     pub fn learn(&mut self, node: NodeId, info: NodeInfo, source: Source) -> bool {
         let is_news = self.known.get(&node).is_none_or(|known| {
             info.edition > known.edition
@@ -49,8 +51,8 @@ impl AddressBook {
         self.known.get(&node)
     }
 
-    /// The newest word about `node`: the one `noted` in the membership, the one in this book, or the
-    /// one `listed` on a roster.
+    /// The newest information about `node`: the one `noted` in the membership, the one in this
+    /// book, or the one `listed` on a roster.
     pub fn newest<'a>(
         &'a self,
         node: NodeId,
@@ -58,11 +60,11 @@ impl AddressBook {
         listed: Option<&'a NodeInfo>,
     ) -> Option<&'a NodeInfo> {
         let words = noted.into_iter().chain(self.known.get(&node)).chain(listed);
-        // Of equals the last.
+        // Of equal editions, the last one.
         words.max_by_key(|info| info.edition)
     }
 
-    /// Everyone.
+    /// All known nodes.
     pub fn all(&self) -> impl Iterator<Item = (NodeId, &NodeInfo)> {
         self.known.iter().map(|(node, info)| (*node, info))
     }

@@ -1,13 +1,13 @@
-//! Who stands for election without being told: only who would win.
+//! Which node stands for election without being told to: only one that would win.
 //!
-//! A voter that hears no leader would stand again and again, each time in a new term, also where it
-//! is alone; and when it is found, its term deposes a leader that was well. So it first asks the
-//! others whether they would vote for it, and stands where a majority would (Ongaro, "Consensus:
-//! Bridging Theory and Practice", 9.6: the Pre-Vote phase). Would they: who has heard a leader within
-//! the lease would not, and who has a longer log would not either. openraft has no such phase, but a
-//! switch for its own elections.
+//! A voter that hears no leader would stand again and again, each time in a new term, even if it is
+//! alone; and when it can be reached again, its term would depose a healthy leader. So it first
+//! asks the others whether they would vote for it, and stands only if a majority would (Ongaro,
+//! "Consensus: Bridging Theory and Practice", 9.6: the Pre-Vote phase). A node would not if it has
+//! heard a leader within the lease, or if its log is longer. openraft has no such phase, but can be
+//! told not to hold elections of its own.
 //!
-//! Elections that the router directs do not pass here.
+//! Elections that the router directs do not go through this module.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,34 +29,34 @@ use crate::{
 
 /// Between two polls while there is no leader.
 const POLL_EVERY: Duration = Duration::from_millis(100);
-/// Who has not answered a poll in this time has not answered.
+/// A node that has not answered a poll within this time counts as silent.
 const ANSWER_WITHIN: Duration = Duration::from_millis(200);
-/// When so few voters have been reached for this long that none can be elected, the log says so.
+/// If, for this long, too few voters can be reached to elect anyone, this is logged.
 const STRANDED_AFTER: Duration = Duration::from_secs(10);
 
-/// Whether a leader is heard of.
+/// Whether a leader has been heard recently.
 pub struct Candidacy {
     lease: Duration,
     heard: Mutex<Option<Instant>>,
 }
 
 impl Candidacy {
-    /// Of a node that has heard no leader yet; what it hears counts for `lease`.
+    /// For a node that has not heard a leader yet; a heard leader counts for `lease`.
     pub fn new(lease: Duration) -> Self {
         Self { lease, heard: Mutex::default() }
     }
 
-    /// A leader has called, and was accepted as such.
+    /// A leader has called, and was accepted as leader.
     pub fn heard_leader(&self) {
         self.set(Some(Instant::now()));
     }
 
-    /// The leader that was heard is gone.
+    /// The leader that was heard has gone.
     pub fn lost_leader(&self) {
         self.set(None);
     }
 
-    /// Until when this node counts on the leader that it has heard; none where it does not.
+    /// Until when this node relies on the leader that it has heard; none if it does not.
     fn leased_until(&self) -> Option<Instant> {
         let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.map(|heard| heard + self.lease).filter(|end| *end > Instant::now())
@@ -67,7 +67,7 @@ impl Candidacy {
     }
 }
 
-/// What this node answers to a candidate's poll.
+/// This node's answer to a candidate's poll.
 pub async fn answer(node: &Node, poll: &Poll) -> Leaning {
     if node.leads() || node.candidacy().leased_until().is_some() {
         return Leaning { yes: false };
@@ -80,7 +80,7 @@ async fn position(node: &Node) -> (u64, u64) {
     node.last_log().await.map_or((0, 0), |last| (last.leader_id.term, last.index))
 }
 
-/// Allows a master to stand whenever it would win; runs until cancelled.
+/// Lets a master stand whenever it would win; runs until cancelled.
 pub async fn run(node: Node, cancelled: CancellationToken) {
     let mut stranded = Stranded::default();
     loop {
@@ -115,12 +115,12 @@ fn allow(node: &Node, election: bool) {
     node.raft().runtime_config().elect(election);
 }
 
-/// What came of a poll.
+/// The results of a poll.
 struct Polled {
     /// The parts of the membership, each of which must agree.
     parts: Vec<BTreeSet<NodeId>>,
     names: BTreeMap<NodeId, String>,
-    /// What each that answered would do; this node itself votes for itself.
+    /// How each node that answered would vote; this node votes for itself.
     answers: BTreeMap<NodeId, bool>,
 }
 
@@ -146,7 +146,7 @@ impl Polled {
     }
 }
 
-/// Asks all other voters; none where this node does not vote, or leads.
+/// Asks all other voters; none if this node does not vote, or leads.
 async fn poll(node: &Node) -> Option<Polled> {
     let (membership, state) = {
         let metrics = node.raft().metrics();
@@ -178,7 +178,7 @@ async fn poll(node: &Node) -> Option<Polled> {
     Some(Polled { parts, names, answers })
 }
 
-/// Says once, where it lasts, that too few are reached.
+/// Logs once, if it lasts, that too few voters can be reached.
 #[derive(Default)]
 struct Stranded {
     since: Option<Instant>,
@@ -196,7 +196,7 @@ impl Stranded {
             self.said = true;
             tracing::error!(
                 silent = polled.silent(),
-                "too few of those who vote can be reached to elect a leader; masters that have \
+                "too few voters can be reached to elect a leader; masters that have \
                  changed their addresses while the router was away find each other through the \
                  router, or through a master that is where it was"
             );

@@ -1,9 +1,10 @@
-//! Which time a leader goes by: its own clock's, unless the others' say that it is wrong.
+//! Which time a leader uses: that of its own clock, unless the other nodes' clocks show that it is
+//! wrong.
 //!
-//! Every answer of another node tells that node's time. Whoever leads was voted for by a majority, and
-//! so has heard of a majority's clocks before it stamps its first command. What it stamps is its own
-//! time, kept within [`MAX_SKEW_MS`] of the median. Where two clocks disagree, the earlier one counts:
-//! time that is behind catches up, and time that has run ahead stays there for good.
+//! Every answer of another node includes that node's time. A leader was elected by a majority, and
+//! so knows the clocks of a majority before it stamps its first command. It stamps its own time,
+//! kept within [`MAX_SKEW_MS`] of the median. If two clocks disagree, the earlier one counts: time
+//! that is behind catches up, but time that has run ahead stays ahead for good.
 //!
 //! Pure. The order of posts does not depend on any of this: the state's time never runs backwards.
 
@@ -13,34 +14,35 @@ use tokio::time::Instant;
 
 use crate::domain::UnixMillis;
 
-/// Tells the time that commands are stamped with and sessions expire by.
+/// Returns the time that commands are stamped with and by which sessions expire.
 pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
-/// More than clocks differ that anybody cares for, and than an answer takes; little enough not to be
-/// noticed in the time of a post.
+/// More than clocks in practice differ, plus the time an answer takes; too little to be noticed in
+/// the time of a post.
 pub const MAX_SKEW_MS: i64 = 5_000;
-/// An answer that took longer does not tell what time it is: this process, or the network, stood still.
+/// An answer that took longer does not show the current time: this process, or the network, stood
+/// still.
 const TELLS_WITHIN: Duration = Duration::from_secs(1);
-/// What a node's clock was is known for so long after its last answer: as long as the node is a
-/// member that stays away.
+/// How long a node's clock counts as known after its last answer: as long as the node stays a
+/// member while away.
 const KNOWN_FOR: Duration = Duration::from_mins(10);
 
-/// Another node's clock, when it was last heard of.
+/// Another node's clock, when it was last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// What it said.
+    /// The time it showed.
     pub time: UnixMillis,
-    /// When.
+    /// When it was read.
     pub at: Instant,
 }
 
 impl Reading {
-    /// Of an answer at `at` to what was asked at `asked`; none where that took too long.
+    /// From an answer at `at` to a question at `asked`; none if that took too long.
     pub fn of(time: UnixMillis, asked: Instant, at: Instant) -> Option<Self> {
         (at.saturating_duration_since(asked) <= TELLS_WITHIN).then_some(Self { time, at })
     }
 
-    /// What it says now; none where that is not known any more.
+    /// The time it shows now; none if that is not known any more.
     pub fn now(self, now: Instant) -> Option<UnixMillis> {
         let since = now.saturating_duration_since(self.at);
         let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
@@ -48,13 +50,13 @@ impl Reading {
     }
 }
 
-/// The clock in the middle, the earlier one where there are two; none of none.
+/// The median clock, or the earlier of two in the middle; none if there are none.
 pub fn median(mut clocks: Vec<UnixMillis>) -> Option<UnixMillis> {
     clocks.sort_unstable();
     clocks.get(clocks.len().checked_sub(1)? / 2).copied()
 }
 
-/// The time to go by, where this node's clock says `own`.
+/// The time to use, given that this node's clock shows `own`.
 pub fn agreed(own: UnixMillis, others: impl IntoIterator<Item = UnixMillis>) -> UnixMillis {
     let clocks = others.into_iter().chain([own]).collect();
     let median = median(clocks).expect("this node has a clock");
@@ -70,9 +72,9 @@ mod tests {
     #[test]
     fn a_clock_is_kept_within_the_bound_of_the_median() {
         for (own, others, agreed_on) in [
-            // Alone there is nothing to tell by.
+            // Alone, there is nothing to compare with.
             (YEAR, &[][..], YEAR),
-            // In step, or nearly.
+            // In agreement, or nearly.
             (1_000, &[0, 2_000], 1_000),
             (5_000, &[0, 0], 5_000),
             (5_001, &[0, 0], 5_000),
@@ -80,11 +82,11 @@ mod tests {
             // Years ahead, or behind.
             (YEAR, &[7, 9], 9 + MAX_SKEW_MS),
             (-YEAR, &[7, 9], 7 - MAX_SKEW_MS),
-            // Others that are wrong move nothing.
+            // Wrong clocks of others change nothing.
             (0, &[YEAR, 3], 0),
             (0, &[-YEAR, -3], 0),
             (0, &[-YEAR, YEAR, 4, -4], 0),
-            // Of two, the earlier one.
+            // Of two clocks, the earlier one.
             (YEAR, &[0], MAX_SKEW_MS),
             (0, &[YEAR], 0),
             // At the ends of their range.

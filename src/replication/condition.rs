@@ -1,12 +1,12 @@
-//! In what condition a master's two files are when it starts, and what is to be done about it.
+//! The condition of a master's two files when it starts, and what to do about it.
 //!
-//! `raft.redb` holds what nobody else can give back: the votes, and copies of entries that may be
-//! counted on. `state.redb` only holds what the log made; where the log behind it is gone, another
-//! master has the same. So a state that is damaged or older than the log is replaced, and a log that
-//! is lost is not.
+//! `raft.redb` holds what nobody else can restore: the votes, and copies of entries that others may
+//! rely on. `state.redb` only holds what the log produced; if that part of the log is gone, another
+//! master has the same state. So a state that is damaged or older than the log is replaced, but a
+//! lost log is not.
 //!
 //! **Architecture invariant:** a node never starts with a state that is older than the beginning of
-//! its log ([`meets`]). It could not apply what comes next, and if it led it could not serve.
+//! its log ([`meets`]). It could not apply the next entries, and as a leader it could not serve.
 
 use std::{
     fs::{self, File},
@@ -25,37 +25,38 @@ use crate::domain::NodeId;
 /// What a damaged or outdated state is renamed to.
 const ASIDE: &str = "state.redb.damaged";
 
-/// What a master is to do before it starts.
+/// What a master has to do before it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Nothing.
     Sound,
     /// Get the state from another master: [`repair`](super::repair).
     NeedsState {
-        /// The state that others give must reach this far.
+        /// The fetched state must reach at least this far.
         purged: LogId,
-        /// Why its own is of no use.
+        /// Why its own state cannot be used.
         reason: String,
     },
 }
 
-/// What is to be done. Pure.
+/// What to do. Pure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
     Start,
-    /// Put the state aside; the log makes it anew.
+    /// Put the state aside; the log rebuilds it.
     StartOver,
     Fetch(LogId),
-    /// The log was lost and the state was not.
+    /// The log was lost, but the state was not.
     Refuse,
 }
 
-/// Whether a log whose entries up to `purged` are gone can go on behind a state at `applied`.
+/// Whether a log whose entries up to `purged` are gone can continue a state at `applied`.
 pub fn meets(applied: Option<LogId>, purged: Option<LogId>) -> bool {
     applied >= purged
 }
 
-/// `belongs`: whether the log knows of a cluster, as it does before anything is in it or the state.
+/// `belongs`: whether the log knows a cluster, which it does before anything is in the log or the
+/// state.
 fn judge(belongs: bool, purged: Option<LogId>, state: &StateFile) -> Verdict {
     match (state, purged) {
         (StateFile::Sound(Some(_)), _) if !belongs => Verdict::Refuse,
@@ -66,8 +67,8 @@ fn judge(belongs: bool, purged: Option<LogId>, state: &StateFile) -> Verdict {
     }
 }
 
-/// Looks at the files in `directory`, of which the log is open already, and mends what can be mended
-/// without the others.
+/// Examines the files in `directory`, whose log is open already, and repairs what can be repaired
+/// without the other masters.
 pub fn examine(directory: &Path, log: &LogStore) -> Result<Condition, StartError> {
     let failed = |source| StartError::log(directory, source);
     let belongs = log.cluster_id().map_err(failed)?.is_some();
@@ -75,7 +76,7 @@ pub fn examine(directory: &Path, log: &LogStore) -> Result<Condition, StartError
     let state = state_store::examine(directory)
         .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
     let reason = || match &state {
-        StateFile::Missing => "there is none".to_owned(),
+        StateFile::Missing => "it is missing".to_owned(),
         StateFile::Damaged(reason) => reason.clone(),
         StateFile::Sound(None) => "it is empty".to_owned(),
         StateFile::Sound(Some(applied)) => {
@@ -85,7 +86,7 @@ pub fn examine(directory: &Path, log: &LogStore) -> Result<Condition, StartError
     match judge(belongs, purged, &state) {
         Verdict::Start => Ok(Condition::Sound),
         Verdict::StartOver => {
-            tracing::warn!(reason = reason(), "the state is damaged; the log makes it anew");
+            tracing::warn!(reason = reason(), "the state is damaged; rebuilding it from the log");
             put_aside(directory).map_err(|error| StartError::State {
                 directory: directory.to_owned(),
                 source: error.into(),
@@ -103,8 +104,8 @@ pub fn examine(directory: &Path, log: &LogStore) -> Result<Condition, StartError
     }
 }
 
-/// The other masters and their addresses, by the newest membership that the log has seen; none where
-/// it has seen none.
+/// The other masters and their addresses, by the newest membership in the log; none if it has never
+/// had one.
 pub fn others(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, redb::Error> {
     let own = log.node_id();
     Ok(log.members()?.map(|members| {
@@ -113,9 +114,10 @@ pub fn others(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, redb::Err
     }))
 }
 
-/// Removes what a node has in `directory`, which must have stopped: another node starts there next.
+/// Removes the files of a node in `directory`, which must have stopped, so that a new node starts
+/// there.
 ///
-/// The state goes first, since a state without a log is taken for a loss.
+/// The state goes first: a state without a log would be taken for a lost log.
 pub fn begin_anew(directory: &Path) -> io::Result<()> {
     for file in [state_store::FILE, LOG_FILE] {
         match fs::remove_file(directory.join(file)) {
@@ -126,12 +128,12 @@ pub fn begin_anew(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Renames the state in `directory`, if there is one, to where nobody looks for it.
+/// Renames the state in `directory`, if there is one, so that it is no longer used.
 pub(super) fn put_aside(directory: &Path) -> io::Result<()> {
     let aside: PathBuf = directory.join(ASIDE);
     match fs::rename(directory.join(state_store::FILE), &aside) {
         Ok(()) => {
-            tracing::warn!(kept = %aside.display(), "put the useless state aside");
+            tracing::warn!(kept = %aside.display(), "put the unusable state aside");
             File::open(directory)?.sync_all()
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -151,7 +153,7 @@ mod tests {
         let sound = |index: Option<u64>| StateFile::Sound(index.map(at));
         let damaged = || StateFile::Damaged("its contents are damaged".to_owned());
         let table = [
-            // Whether the log belongs to a cluster, up to where it is purged, the state.
+            // Whether the log belongs to a cluster, up to where it is purged, and the state.
             (false, None, StateFile::Missing, Verdict::Start),
             (false, None, sound(None), Verdict::Start),
             (false, None, damaged(), Verdict::StartOver),

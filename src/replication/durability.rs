@@ -1,29 +1,31 @@
-//! When a copy of a log entry counts: the one rule that lets followers write beside their leader
-//! (Ongaro, "Consensus: Bridging Theory and Practice", 10.2.1).
+//! When a copy of a log entry counts: the rule that lets followers write at the same time as their
+//! leader (Ongaro, "Consensus: Bridging Theory and Practice", 10.2.1).
 //!
 //! The consensus counts a leader's own copy as soon as [`append`](super::log_store) returns, and
-//! [`Appending`] lets it return before the disk has the entry. What makes that safe are three parts,
-//! all of them here:
+//! [`Appending`] lets it return before the entry is on disk. Three parts make this safe, all of
+//! them here:
 //!
-//! 1. [`Appending`] (pure) decides who may return early: a leader, for its own entries, which nobody
-//!    can commit without the answer of another voter.
-//! 2. [`Durable`] says how far the log on this node's disk reaches. A leader holds every answer of
-//!    another node back until its own disk has what that answer tells about
+//! 1. [`Appending`] (pure) decides who may return early: a leader, for its own entries, which
+//!    nobody can commit without the answer of another voter.
+//! 2. [`Durable`] says how far the log on this node's disk reaches. A leader holds back every
+//!    answer of another node until its own disk has the entries that were acknowledged
 //!    ([`peers`](super::peers)), so that nothing is committed that its own disk does not have.
-//! 3. [`Writer`] moves that end, in the order in which the log was told to change.
+//! 3. [`Writer`] advances that position, in the order in which the log was told to change.
 //!
-//! [`Stall`] lets a leader whose disk hangs fall silent, and [`Unanswered`] (pure) keeps a slow disk
-//! from looking like a lost message: what the other node has acknowledged is not sent to it again.
+//! [`Stall`] makes a leader with a hung disk fall silent, and [`Unanswered`] (pure) keeps a slow
+//! disk from looking like a lost message: entries that the other node has acknowledged are not sent
+//! again.
 //!
-//! **Invariant: first in, first out.** Entries reach the disk in the order of their indexes, without
-//! gaps, and after every vote that was saved before them. Asserted where a change is queued and again
-//! where it has been written. A node that led, and follows now, relies on it: it may acknowledge an
-//! entry from memory, but what commits that entry is one of a later term, behind it in the queue.
+//! **Invariant: first in, first out.** Entries reach the disk in the order of their indexes,
+//! without gaps, and after every vote that was saved before them. Asserted where a change is queued
+//! and again where it has been written. A node that led and now follows relies on this: it may
+//! acknowledge an entry from memory, but that entry is committed by one of a later term, which is
+//! behind it in the queue.
 //!
 //! **Invariant: commit behind the disk.** What a leader commits is on its own disk. Asserted in
 //! [`LogStore::save_committed`](super::log_store::LogStore).
 //!
-//! **Fails closed.** When the writer is gone, [`Durable::reaches`] is an error and never an answer.
+//! **Fails closed.** If the writer is gone, [`Durable::reaches`] is an error and never an answer.
 
 use std::{
     collections::BTreeSet,
@@ -40,9 +42,9 @@ use crate::domain::NodeId;
 /// When an append may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
-    /// At once: the answers of others are held back instead.
+    /// Immediately: the answers of other nodes are held back instead.
     Early,
-    /// When it is on the disk.
+    /// Once it is on disk.
     Durable,
 }
 
@@ -51,12 +53,12 @@ pub enum Answered {
 pub struct Appending {
     own: NodeId,
     vote: Option<Vote>,
-    /// How many voters the smallest part of the newest membership has; 0 where it is not known.
+    /// The number of voters in the smallest part of the newest membership; 0 if it is not known.
     fewest_voters: usize,
 }
 
 impl Appending {
-    /// For the node `own`, which has not voted since it started, and does not know who votes.
+    /// For the node `own`, which has not voted since it started, and does not know yet who votes.
     pub fn new(own: NodeId) -> Self {
         Self { own, vote: None, fewest_voters: 0 }
     }
@@ -66,18 +68,18 @@ impl Appending {
         self.vote = Some(vote);
     }
 
-    /// Entries were cut off, the newest membership perhaps among them.
+    /// Entries were cut off, possibly including the newest membership.
     pub fn truncated(&mut self) {
         self.fewest_voters = 0;
     }
 
-    /// Whether this node leads, by the last vote that it saved.
+    /// Whether this node leads, according to the last vote that it saved.
     pub fn leads(&self) -> bool {
         self.vote.is_some_and(|vote| vote.is_committed() && vote.leader_id().node_id == self.own)
     }
 
-    /// `entries` are about to be appended. They may be answered early where they are this node's own
-    /// as leader, and where every part of the newest membership needs another voter as well.
+    /// `entries` are about to be appended. They may be answered early if this node made them as the
+    /// leader, and if every part of the newest membership needs another voter as well.
     pub fn append(&mut self, entries: &[Entry]) -> Answered {
         for entry in entries {
             if let EntryPayload::Membership(membership) = &entry.payload {
@@ -118,15 +120,15 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// The index behind the last entry, after this change to a log that ended before `end`.
+    /// The index after the last entry, after this change to a log that ended before `end`.
     ///
     /// # Panics
-    /// Where entries do not follow those before them: first in, first out is broken.
+    /// If the entries do not follow the existing ones: first in, first out is broken.
     pub fn after(self, end: u64) -> u64 {
         match self {
             Self::Unchanged => end,
             Self::Appended { first, last } => {
-                // An empty log begins anywhere.
+                // An empty log may begin at any index.
                 assert!(
                     end == 0 || first == end,
                     "first in, first out: entries {first} to {last} follow index {end}"
@@ -139,7 +141,7 @@ impl Extent {
     }
 }
 
-/// The thread that writes the log is gone, and with it the knowledge of what is on the disk.
+/// The thread that writes the log is gone, so it is no longer known what is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log cannot be written any more")]
 pub struct WriterGone;
@@ -151,7 +153,7 @@ pub struct Durable {
 }
 
 impl Durable {
-    /// Returns when the entry `last`, and all before it, are on the disk.
+    /// Returns when the entry `last`, and all before it, are on disk.
     pub async fn reaches(&self, last: Option<LogId>) -> Result<(), WriterGone> {
         self.reaches_end(behind(last)).await
     }
@@ -162,7 +164,7 @@ impl Durable {
         Ok(())
     }
 
-    /// Whether the entry `last`, and all before it, are on the disk by now.
+    /// Whether the entry `last`, and all before it, are on disk already.
     pub fn has(&self, last: Option<LogId>) -> bool {
         *self.end.borrow() >= behind(last)
     }
@@ -175,18 +177,18 @@ impl Durable {
     }
 }
 
-/// Tells a disk that hangs from one that is at work. The consensus does not wait for what it leads to
-/// be written, so that it alone would not show a hung disk to whoever asks how this node fares.
+/// Distinguishes a hung disk from a busy one. The consensus does not wait until what a leader
+/// appends is written, so a hung disk would not show when this node is asked how it is.
 #[derive(Debug, Default)]
 pub struct Stall {
-    /// The index behind the log's last entry, when this was last asked.
+    /// The index after the log's last entry when this was last asked.
     end: AtomicU64,
 }
 
 impl Stall {
-    /// Returns when the disk of `durable` has what the log held when this was last asked, which has
-    /// been on its way for long enough; never while the disk hangs, or when the writer is gone. The
-    /// log ends with `last` now.
+    /// Returns when the disk of `durable` has everything that the log held when this was last
+    /// asked, which has had enough time to be written; never while the disk hangs, or if the writer
+    /// is gone. The log now ends with `last`.
     pub async fn over(&self, durable: &Durable, last: Option<LogId>) {
         let end = behind(last);
         let before = self.end.swap(end, Ordering::Relaxed);
@@ -196,25 +198,25 @@ impl Stall {
     }
 }
 
-/// The index behind `last`.
+/// The index after `last`.
 fn behind(last: Option<LogId>) -> u64 {
     last.map_or(0, |last| last.index + 1)
 }
 
-/// Tells every [`Durable`] how far the log on the disk reaches. When it is dropped, they fail.
+/// Tells every [`Durable`] how far the log on disk reaches. When this is dropped, they fail.
 #[derive(Debug)]
 pub struct Writer {
     end: watch::Sender<u64>,
 }
 
-/// The two ends of one log that ends with `last`.
+/// Both ends for one log, which ends with `last`.
 pub fn track(last: Option<LogId>) -> (Writer, Durable) {
     let (sender, end) = watch::channel(behind(last));
     (Writer { end: sender }, Durable { end })
 }
 
 impl Writer {
-    /// A change is on the disk.
+    /// A change is on disk.
     pub fn wrote(&self, extent: Extent) {
         self.end.send_if_modified(|end| {
             let before = std::mem::replace(end, extent.after(*end));
@@ -223,19 +225,19 @@ impl Writer {
     }
 }
 
-/// What another node has acknowledged of the entries that are on their way to it, although the answer
-/// is still held back. Pure.
+/// Which of the entries that are being sent to another node it has acknowledged, although the
+/// answer is still held back. Pure.
 ///
-/// The consensus takes an answer that is held back for longer than a heartbeat for lost, and sends
-/// the same entries again.
+/// If an answer is held back for longer than a heartbeat, the consensus takes it for lost, and
+/// sends the same entries again.
 #[derive(Debug, Default)]
 pub struct Unanswered {
     acknowledged: Option<(Vote, LogId)>,
 }
 
 impl Unanswered {
-    /// Takes out of `request` what the other node has acknowledged under the same vote. What is left
-    /// is a heartbeat at least: its answer tells that the node still follows.
+    /// Removes from `request` what the other node has acknowledged under the same vote. At least a
+    /// heartbeat is left, whose answer shows that the node still follows.
     pub fn trim(&self, request: &mut AppendEntriesRequest<Consensus>) {
         let Some((vote, last)) = self.acknowledged else { return };
         let known = |entry: &Entry| *entry.get_log_id() == last;
@@ -252,7 +254,7 @@ impl Unanswered {
         self.acknowledged = last.map(|last| (vote, last));
     }
 
-    /// The other node has answered something else.
+    /// The other node has given a different answer.
     pub fn forget(&mut self) {
         self.acknowledged = None;
     }
@@ -279,7 +281,7 @@ mod tests {
         Entry { log_id: id(term, leader, index), payload: EntryPayload::Blank }
     }
 
-    /// An entry of `leader` in term 3 that makes all of `parts` the voters.
+    /// An entry of `leader` in term 3 that makes all of `parts` voters.
     fn membership(leader: NodeId, parts: &[&[NodeId]]) -> Entry {
         let parts: Vec<BTreeSet<NodeId>> =
             parts.iter().map(|part| part.iter().copied().collect()).collect();

@@ -1,30 +1,30 @@
-//! Who votes, by the membership that one node knows: what the router hears of it, whether that node
-//! leads or not.
+//! Who votes, according to the membership that one node knows. The router hears this from every
+//! node, whether it leads or not.
 
 use std::collections::BTreeSet;
 
 use super::{NodeInfo, StoredMembership};
 use crate::{domain::NodeId, wire::internal as wire};
 
-/// Everyone who votes.
+/// All voters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Electorate {
     /// Log index of the membership; 0 for none.
     pub index: u64,
-    /// A majority of each part is needed; there are two while a change is under way.
+    /// A majority of each part is needed; there are two parts while a change is in progress.
     pub parts: Vec<BTreeSet<NodeId>>,
     /// Every voter.
     pub names: Vec<VoterName>,
 }
 
-/// What a voter is called.
+/// The name of a voter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoterName {
     /// Its node.
     pub node: NodeId,
-    /// For people.
+    /// Its display name.
     pub name: String,
-    /// It is a router's witness.
+    /// Whether it is a router's witness.
     pub witness: bool,
 }
 

@@ -1,9 +1,9 @@
-//! Every master makes itself known to the others, and they to it, without the router.
+//! How masters learn each other's addresses without the router.
 //!
-//! A master that is born again may be reached by another address, and the others may be too. It
-//! calls all whom it knows: the membership on its disk has addresses of everyone. Who is called learns
-//! from the call where the caller is now, and answers with what it knows of the others. So it is
-//! enough that one of them is still, or again, where it was.
+//! A master that is restarted may have another address, and the others may have too. It calls all
+//! the nodes it knows: the membership on its disk has an address for each. A node that is called
+//! learns the caller's address from the call, and answers with the addresses it knows. So it is
+//! enough that one of them is reached at an address that is still correct.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -13,7 +13,7 @@ use tonic::Code;
 
 use super::node::Node;
 
-/// Between attempts to connect to those that are not connected, and to tell what is new.
+/// Between attempts to connect to nodes that are not connected, and to pass on news.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until cancelled.
@@ -27,7 +27,7 @@ pub async fn run(node: Node, cancelled: CancellationToken) {
             _ = ticks.tick() => {}
         }
         if node.cluster().is_none() {
-            // The others admit no stranger.
+            // The others do not admit a node without a cluster.
             continue;
         }
         let untold = {

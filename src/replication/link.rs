@@ -1,11 +1,12 @@
 //! One stream to another node, which carries all short calls to it.
 //!
-//! It is opened when the other node is heard of, not when it is needed: an election has no time to
-//! make connections. And a call on an open stream costs less than one with a stream of its own.
+//! It is opened as soon as the other node is known, not when it is needed: an election has no time
+//! to set up connections. And a call on an open stream costs less than one with a stream of its
+//! own.
 //!
-//! A stream that breaks is opened again by the next call, or when the node is heard of again;
-//! `introductions` calls all whose stream is not open, now and then. What
-//! was unanswered then fails, and its caller decides.
+//! A broken stream is opened again by the next call, or when there is news of the node;
+//! `introductions` regularly calls all nodes whose stream is not open. Unanswered calls then fail,
+//! and their callers decide what to do.
 
 use std::{
     collections::HashMap,
@@ -34,19 +35,19 @@ use crate::{
     },
 };
 
-/// Largest message between nodes, in bytes: replication is cut into pieces far smaller.
+/// The largest message between nodes, in bytes; replication messages are far smaller.
 pub const MESSAGE_BYTES: usize = 64 << 20;
-/// A node that has not admitted us in this time cannot be reached.
+/// A node that has not admitted us within this time cannot be reached.
 const OPEN_WITHIN: Duration = Duration::from_secs(3);
-/// Calls that may wait to be sent; a node that takes no more is hung.
+/// Calls that may wait to be sent; a node that accepts no more is hung.
 const CALLS_WAITING: usize = 64;
-/// From so many unanswered calls on, those are forgotten for which nobody waits any more.
+/// From this many unanswered calls on, those whose callers have gone are forgotten.
 const UNANSWERED: usize = 256;
 
 /// The generated client.
 pub type Client = PeerServiceClient<Channel>;
 
-/// Handle on the stream to one node, which closes when this is dropped.
+/// Handle for the stream to one node; dropping it closes the stream.
 pub struct Link {
     address: String,
     client: Client,
@@ -58,7 +59,7 @@ pub struct Link {
     _task: AbortOnDropHandle<()>,
 }
 
-/// Since when the stream is broken, or cannot be opened.
+/// Since when the stream has been broken, or could not be opened.
 #[derive(Clone, Default)]
 struct Broken(Arc<Mutex<Option<Instant>>>);
 
@@ -73,11 +74,11 @@ impl Broken {
     }
 }
 
-/// What the task tells of its stream.
+/// What the task reports about its stream.
 #[derive(Default)]
 struct Condition {
     open: AtomicBool,
-    /// The version of what the node was told on this stream; 0 for nothing.
+    /// The version of what the node was told over this stream; 0 for nothing.
     told: AtomicU64,
 }
 
@@ -119,8 +120,9 @@ impl Link {
         &self.address
     }
 
-    /// Since when the stream is broken; none while it is open, and before it was first opened. The
-    /// kernel tells at once when the other process dies, whether or not anybody calls it.
+    /// Since when the stream has been broken; none while it is open, and before it was first
+    /// opened. The kernel reports the death of the other process at once, whether or not a call is
+    /// in progress.
     pub fn broken_since(&self) -> Option<Instant> {
         self.broken.since()
     }
@@ -130,27 +132,27 @@ impl Link {
         self.client.clone()
     }
 
-    /// The node lives: opens the stream, unless it is open.
+    /// The node is alive: opens the stream, unless it is open.
     pub fn open(&self) {
         self.heard_of.notify_one();
     }
 
-    /// Whether the stream is open, as far as this end knows.
+    /// Whether the stream is open, as far as this side knows.
     pub fn is_open(&self) -> bool {
         self.condition.open.load(Ordering::Relaxed)
     }
 
-    /// The version of what the node was told since the stream was opened; 0 for nothing.
+    /// The version of what the node has been told since the stream was opened; 0 for nothing.
     pub fn told(&self) -> u64 {
         self.condition.told.load(Ordering::Relaxed)
     }
 
-    /// The node was told the `version`.
+    /// The node was told version `version`.
     pub fn set_told(&self, version: u64) {
         self.condition.told.store(version, Ordering::Relaxed);
     }
 
-    /// When the node last answered any call, also one for whose answer nobody waited any more.
+    /// When the node last answered any call, even one whose caller had gone.
     pub fn answered(&self) -> Option<Instant> {
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,10 +166,10 @@ impl Link {
 }
 
 fn full() -> Status {
-    Status::resource_exhausted("the node takes no more calls")
+    Status::resource_exhausted("the node accepts no more calls")
 }
 
-/// What opens the stream, again and again.
+/// The task that opens the stream, again and again.
 struct Carrier {
     client: Client,
     passport: Arc<Passport>,
@@ -194,14 +196,14 @@ impl Carrier {
                     let status = stream.carry(first, &mut calls, &self.answered).await;
                     self.condition.open.store(false, Ordering::Relaxed);
                     self.condition.told.store(0, Ordering::Relaxed);
-                    // What was heard while the stream was open is no reason to dial a node that
-                    // died.
+                    // News from the time when the stream was open is no reason to call a node that
+                    // has died.
                     let _stale = heard_of.notified().now_or_never();
                     status
                 }
                 Err(status) => {
                     if let Some(first) = first {
-                        // Whoever does not wait any more has counted it as failed already.
+                        // A caller that has gone has already counted the call as failed.
                         let _gone = first.answer.send(Err(status.clone()));
                     }
                     status
@@ -236,7 +238,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Carries calls there and answers back until the stream breaks; says why it did.
+    /// Carries calls and answers until the stream breaks; returns why it did.
     async fn carry(
         mut self,
         first: Option<Outstanding>,

@@ -1,15 +1,14 @@
 //! The log, the vote and the node's identity, in `raft.redb`.
 //!
-//! One thread of its own writes: every write is one transaction that is on the disk when it is
-//! answered (but for one kind, see [`LogStore::save_vote`](RaftLogStorage::save_vote)), so that the
-//! waiting for the disk never stops the runtime. The newest entries are kept in memory too, since
+//! A thread of its own does the writing: each write is one transaction, which is on disk when it is
+//! answered (with one exception, see [`LogStore::save_vote`](RaftLogStorage::save_vote)), so that
+//! waiting for the disk never stops the runtime. The newest entries are also kept in memory, since
 //! every follower asks for the same ones.
 //!
-//! When an append is answered, and when others' answers count, is decided in
-//! [`durability`].
+//! [`durability`] decides when an append is answered, and when the answers of other nodes count.
 //!
-//! Identity lives in the same file as the votes: who loses the one loses the other, and a node that
-//! forgot its votes must not go on under its old id.
+//! The node's identity is in the same file as its votes: a node that loses one loses the other,
+//! because a node that has forgotten its votes must not continue under its old id.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -51,7 +50,7 @@ const NODE_ID: &str = "node_id";
 const STARTS: &str = "starts";
 const CLUSTER_ID: &str = "cluster_id";
 const CHECKPOINT: &str = "checkpoint";
-/// The newest membership among the entries that were ever appended.
+/// The newest membership among all entries ever appended.
 const MEMBERS: &str = "members";
 
 /// Entries kept in memory: enough for followers that are a few round trips behind.
@@ -72,14 +71,14 @@ pub struct LogStore {
 #[derive(Clone, Copy)]
 struct Identity {
     node: NodeId,
-    /// How often this file has been opened under this id, this time included.
+    /// How often this file has been opened under this id, including now.
     starts: u64,
 }
 
-/// The writer's queue, and what its order depends on.
+/// The writer's queue, and the state on which its order depends.
 struct Queue {
     appending: Appending,
-    /// The index behind the last entry that was queued.
+    /// The index after the last queued entry.
     end: u64,
     writer: mpsc::SyncSender<Job>,
 }
@@ -90,7 +89,7 @@ struct Queue {
 pub struct OpenError {
     path: String,
     source: redb::Error,
-    /// What is the matter with it.
+    /// What is wrong with it.
     pub trouble: Trouble,
 }
 
@@ -102,7 +101,7 @@ impl OpenError {
     }
 }
 
-/// How far a witness has counted, and the membership then.
+/// How far a witness has counted, and the membership at that point.
 pub type Checkpoint = (Option<LogId>, StoredMembership);
 type Done = oneshot::Sender<Result<(), redb::Error>>;
 type Write = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send>;
@@ -111,19 +110,19 @@ struct Job {
     durability: Durability,
     write: Write,
     extent: Extent,
-    /// Where nobody waits, a failure ends the writer.
+    /// If nobody waits for it, a failure ends the writer.
     done: Option<Done>,
 }
 
 impl LogStore {
-    /// Opens or makes the log at `path`; a new one gets a new node id.
+    /// Opens or creates the log at `path`; a new one gets a new node id.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |source: redb::Error| OpenError::new(path, source);
         let database = disk::open(path).map_err(|error| failed(error.into()))?;
         Self::over(database).map_err(failed)
     }
 
-    /// The same over an open database.
+    /// The same for an open database.
     pub fn over(database: Database) -> Result<Self, redb::Error> {
         mark::check(&database, Kind::LogFile)?;
         let identity = identity(&database)?;
@@ -142,8 +141,8 @@ impl LogStore {
         Ok(Self { database, recent: Arc::default(), queue, durable, identity })
     }
 
-    /// Makes the log at `path`, which is new, that of the node `id`, which votes in terms after
-    /// `term` only: it may have voted in those before.
+    /// Creates the log at `path`, for the node `id`, which may vote only in terms after `term`: it
+    /// may already have voted in the earlier ones.
     pub fn inherit(path: &Path, id: NodeId, term: u64) -> Result<(), OpenError> {
         let failed = |source: redb::Error| OpenError::new(path, source);
         let database = disk::open(path).map_err(|error| failed(error.into()))?;
@@ -156,7 +155,7 @@ impl LogStore {
         let transaction = database.begin_write()?;
         assert!(transaction.open_table(LOG)?.is_empty()?, "only a new log may change its node");
         {
-            // Later than every vote of that term.
+            // Higher than every vote of that term.
             let vote = Vote::new(term, NodeId::MAX);
             let mut facts = transaction.open_table(FACTS)?;
             facts.insert(NODE_ID, envelope::seal(Kind::NodeId, &id).as_slice())?;
@@ -170,27 +169,27 @@ impl LogStore {
         self.identity.node
     }
 
-    /// How often this node has started, this time included.
+    /// How often this node has started, including now.
     pub fn starts(&self) -> u64 {
         self.identity.starts
     }
 
-    /// The cluster this node belongs to, if it has ever met one.
+    /// The cluster this node belongs to, if it has ever joined one.
     pub fn cluster_id(&self) -> Result<Option<ClusterId>, redb::Error> {
         self.fact(CLUSTER_ID, Kind::ClusterId)
     }
 
-    /// Keeps the cluster's id.
+    /// Saves the cluster's id.
     pub async fn save_cluster_id(&self, cluster: ClusterId) -> Result<(), redb::Error> {
         self.save_fact(CLUSTER_ID, envelope::seal(Kind::ClusterId, &cluster)).await
     }
 
-    /// The witness's position and the membership then.
+    /// The witness's position, and the membership at that point.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, redb::Error> {
         self.fact(CHECKPOINT, Kind::Checkpoint)
     }
 
-    /// Keeps the witness's position.
+    /// Saves the witness's position.
     pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), redb::Error> {
         self.save_fact(CHECKPOINT, envelope::seal(Kind::Checkpoint, checkpoint)).await
     }
@@ -204,13 +203,13 @@ impl LogStore {
         Ok(membership.map(nodes))
     }
 
-    /// Up to where the entries are gone.
+    /// The last entry that was purged.
     pub fn purged(&self) -> Result<Option<LogId>, redb::Error> {
         purged(&self.database)
     }
 
-    /// Cuts off what contradicts `applied`, which is committed: before this node starts with a state
-    /// that reaches as far.
+    /// Cuts off what contradicts `applied`, which is committed. Called before this node starts with
+    /// a state that reaches that far.
     pub async fn agree_with(&mut self, applied: LogId) -> Result<(), redb::Error> {
         let own = self.read(applied.index, applied.index + 1, usize::MAX)?;
         match own.first().map(|entry| entry.log_id) {
@@ -230,17 +229,17 @@ impl LogStore {
         self.write(Extent::Unchanged, insert_fact(key, value)).await
     }
 
-    /// How far the log on the disk reaches.
+    /// How far the log on disk reaches.
     pub fn durable(&self) -> &Durable {
         &self.durable
     }
 
-    /// Answered when the write is on the disk, with all that was written before it.
+    /// Returns when the write is on disk, together with all earlier ones.
     async fn write(&self, extent: Extent, write: Write) -> Result<(), redb::Error> {
         self.write_with(Durability::Immediate, extent, write).await
     }
 
-    /// Answered when the write can be read, and is as durable as that.
+    /// Returns when the write can be read, and is as durable as requested.
     async fn write_with(
         &self,
         durability: Durability,
@@ -267,7 +266,7 @@ impl LogStore {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The entries of `[start, end)` up to about `bytes` bytes, at least one if there is one.
+    /// The entries in `[start, end)`, up to about `bytes` bytes, but at least one if there is one.
     fn read(&self, start: u64, end: u64, bytes: usize) -> Result<Vec<Entry>, redb::Error> {
         let mut budget = bytes;
         let mut within = |entry: &Entry| {
@@ -308,7 +307,7 @@ impl LogStore {
 }
 
 impl Queue {
-    /// Adds a job. It waits for room where the disk is far behind.
+    /// Adds a job. Waits for room if the disk is far behind.
     fn add(&mut self, job: Job) -> Result<(), redb::Error> {
         self.end = job.extent.after(self.end);
         self.writer.send(job).map_err(|_| writer_gone())
@@ -369,7 +368,7 @@ fn decode_entry(bytes: &[u8]) -> Result<Entry, redb::Error> {
     Ok(envelope::open(Kind::LogEntry, bytes)?)
 }
 
-/// Reads the node's id, or makes one where the file is new, and counts this start.
+/// Reads the node's id, or creates one if the file is new, and counts this start.
 fn identity(database: &Database) -> Result<Identity, redb::Error> {
     let transaction = database.begin_write()?;
     let identity = {
@@ -391,8 +390,8 @@ fn identity(database: &Database) -> Result<Identity, redb::Error> {
     Ok(identity)
 }
 
-/// The writer's thread. Ends with the last handle, and after a failure that nobody waits to hear of:
-/// what is on the disk is not known from then on, and nothing may count on it.
+/// The writer's thread. Ends with the last handle, or after a failure that no caller waits for:
+/// from then on it is unknown what is on disk, and nothing may rely on it.
 fn write_jobs(database: &Database, jobs: &mpsc::Receiver<Job>, written: &durability::Writer) {
     for Job { durability, write, extent, done } in jobs {
         let outcome = write_job(database, durability, write);
@@ -400,7 +399,7 @@ fn write_jobs(database: &Database, jobs: &mpsc::Receiver<Job>, written: &durabil
             written.wrote(extent);
         }
         match (done, outcome) {
-            // Whoever does not wait any more is stopping.
+            // A caller that no longer waits is stopping.
             (Some(done), outcome) => _ = done.send(outcome),
             (None, Ok(())) => {}
             (None, Err(error)) => {
@@ -469,9 +468,10 @@ impl RaftLogStorage<Consensus> for LogStore {
         self.clone()
     }
 
-    /// A vote that is granted is on the disk before anyone is told. That an election was won is news
-    /// which may be forgotten: whoever voted still knows for whom, and each of the leader's entries
-    /// goes to the disk together with it. It would cost every failover two more waits for the disk.
+    /// A granted vote is on disk before anyone is told. A won election need not be, and is not
+    /// waited for: if it is forgotten, the voters still know for whom they voted, and every entry
+    /// that the leader writes makes it durable too. Waiting would cost every failover two more
+    /// writes to disk.
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let durability = if vote.is_committed() { Durability::None } else { Durability::Immediate };
         let fact = insert_fact(VOTE, envelope::seal(Kind::Vote, vote));
@@ -482,8 +482,8 @@ impl RaftLogStorage<Consensus> for LogStore {
         Ok(())
     }
 
-    /// A leader that starts again does not lead on: it may have sent what it had not written, and
-    /// must not write something else in its place in the same term.
+    /// A leader that restarts does not continue to lead: it may have sent entries that it had not
+    /// written, and must not write others in their place in the same term.
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
         let vote: Option<Vote> = self
             .fact(VOTE, Kind::Vote)
@@ -493,8 +493,8 @@ impl RaftLogStorage<Consensus> for LogStore {
         Ok(Some(vote))
     }
 
-    /// The entries can be read at once. They are on the disk when this returns, unless
-    /// [`durability`] has others wait instead.
+    /// The entries can be read at once. They are on disk when this returns, unless [`durability`]
+    /// makes other nodes' answers wait instead.
     async fn append<I>(
         &mut self,
         entries: I,
@@ -543,8 +543,9 @@ impl RaftLogStorage<Consensus> for LogStore {
     }
 
     /// The log is committed up to `committed`, which is about to be applied. A leader has it on its
-    /// disk: it held back all answers until then. One that led before, and follows now, may still be
-    /// writing it, and waits. Nothing is saved: a node learns anew what is committed when it starts.
+    /// disk, since it held back all answers until then. A node that led before and now follows may
+    /// still be writing it, and waits. Nothing is saved: a node that starts learns what is
+    /// committed from others.
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
         if !self.durable.has(committed) {
             assert!(!self.queue().appending.leads(), "commit behind the disk: {committed:?}");

@@ -1,15 +1,15 @@
-//! The mark of a database file: which of ours it is, and the version of the format that its tables
-//! are in. Rows carry their own.
+//! The mark in a database file: which of our files it is, and the format version of its tables.
+//! Rows carry their own version.
 
 use redb::{Database, ReadableDatabase as _, TableDefinition, TableHandle as _};
 
 use crate::envelope::{self, Damage, Kind};
 
-/// One row.
+/// The mark is a single row.
 const MARK: TableDefinition<(), &[u8]> = TableDefinition::new("tinysns");
 
-/// Refuses a database that does not carry the mark of `kind` in a version that this program speaks.
-/// An empty one is new, and gets it.
+/// Refuses a database without the mark of `kind`, or in a version that this program does not speak.
+/// An empty database is new, and gets the mark.
 pub fn check(database: &Database, kind: Kind) -> Result<(), redb::Error> {
     let transaction = database.begin_read()?;
     let tables: Vec<_> = transaction.list_tables()?.collect();
@@ -40,7 +40,7 @@ pub(crate) mod tests {
         host::disk,
     };
 
-    /// What a program of the future would leave.
+    /// What a future program would leave.
     pub fn mark_as_newer(database: &Database, kind: Kind) {
         let transaction = database.begin_write().expect("writable");
         let mark = seal_in(Version::new(200), kind, &());

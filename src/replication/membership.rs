@@ -1,25 +1,25 @@
-//! Who takes part in votes: what the leader should change next. Pure.
+//! Who votes: what the leader should change next. Pure.
 //!
-//! Voters are the living masters that keep up, and the witness beside two masters or more. A dead
-//! node loses its vote, so that the next death finds a majority; so does one that is about to stop,
-//! before it stops, and one that falls far behind. One that returns catches up as a learner first;
-//! one that stays away is forgotten.
+//! Voters are the living masters that keep up and, if there are two or more of them, the witness. A
+//! dead node loses its vote, so that the next death leaves a majority; so does a node that is about
+//! to stop, before it stops, and one that falls far behind. A node that returns first catches up as
+//! a learner; one that stays away is removed.
 //!
-//! Two rules keep more voters than those ([ADR 13](../../docs/adr/0013-two-copies-and-an-odd-number.md)):
-//! a second master stays while it is expected back, so that nothing is acknowledged on one disk
-//! only; and an even number is made odd by one that is dead or behind, since that never needs more
-//! answers than without it, and may need fewer returns.
+//! Two rules keep more voters than that ([ADR 13](../../docs/adr/0013-two-copies-and-an-odd-number.md)):
+//! a second master keeps its vote while it is expected back, so that nothing is acknowledged on
+//! only one disk; and an even number is made odd by keeping one voter that is dead or behind. That
+//! never needs more answers than without it, and may need fewer nodes to return.
 //!
-//! **Invariants.** Nothing is proposed that a majority of every part of the configuration, and of
-//! the next one, does not answer: it would lie in the log and take effect after the heal. No change
-//! drops half of the present voters or more.
+//! **Invariants.** No change is proposed unless a majority of every part of the current
+//! configuration, and of the next one, answers: otherwise it would remain in the log and take
+//! effect after the network heals. No change drops half of the present voters or more.
 
 use std::collections::BTreeSet;
 
 use super::NodeInfo;
 use crate::domain::NodeId;
 
-/// What a node is in the membership.
+/// The role of a node in the membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Not in it.
@@ -30,24 +30,24 @@ pub enum Part {
     Voter,
 }
 
-/// How a node fares, as far as the leader can tell.
+/// The health of a node, as far as the leader can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// Answers, and its log is nearly the leader's.
+    /// Answers, and its log is nearly as long as the leader's.
     CaughtUp,
-    /// Answers, and is behind.
+    /// Answers, but is behind.
     Behind,
-    /// Answers, and is so far behind that it cannot be counted on.
+    /// Answers, but is too far behind to be counted on.
     Lagging,
-    /// Too early to tell: nothing is changed on this account.
+    /// Too early to tell: nothing is changed because of this node.
     Unclear,
     /// Does not answer; it may just be rebooting.
     Dead,
     /// Has not answered for longer than a reboot takes.
     Away,
-    /// Has stopped on purpose, and has not come back as after a restart.
+    /// Has stopped on purpose, and has been away for longer than a restart takes.
     Left,
-    /// Has not answered for so long that nobody waits for it any more, or was replaced.
+    /// Has not answered for so long that it is no longer expected back, or was replaced.
     Gone,
 }
 
@@ -66,11 +66,11 @@ impl Health {
 pub struct Observed {
     /// Its id.
     pub id: NodeId,
-    /// Its names and addresses, by the newest source.
+    /// Its name and addresses, from the newest source.
     pub info: NodeInfo,
-    /// What it is in the membership.
+    /// Its role in the membership.
     pub part: Part,
-    /// How it fares.
+    /// Its health.
     pub health: Health,
     /// Whether `info` differs from what the membership holds.
     pub moved: bool,
@@ -83,29 +83,30 @@ pub struct Observed {
 pub struct Observation {
     /// The leader.
     pub own: NodeId,
-    /// Who votes. More than one set is a change that is half made: a majority of each is needed.
+    /// Who votes. More than one set means that a change is half finished: a majority of each is
+    /// needed.
     pub parts: Vec<BTreeSet<NodeId>>,
-    /// Whether the newest change is committed; no other can begin before.
+    /// Whether the newest change is committed; no other may begin before.
     pub committed: bool,
-    /// All nodes, the leader among them.
+    /// All nodes, including the leader.
     pub nodes: Vec<Observed>,
 }
 
 /// A change of the membership.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// These vote, and no others.
+    /// Exactly these nodes vote.
     Voters(BTreeSet<NodeId>),
     /// Start to send the log to this node.
     Add(NodeId, NodeInfo),
-    /// Note where this node is now.
+    /// Record this node's new address.
     Move(NodeId, NodeInfo),
-    /// Send the log to this node no more.
+    /// Stop sending the log to this node.
     Forget(NodeId),
 }
 
-/// Those without whom there is no quorum: the voters that are not there, of every part of the
-/// configuration that has no majority without some of them. Empty where there is a quorum.
+/// The voters that are missing for a quorum: the absent voters of every part of the configuration
+/// that has no majority without them. Empty if there is a quorum.
 pub fn awaited(parts: &[BTreeSet<NodeId>], is_there: impl Fn(NodeId) -> bool) -> BTreeSet<NodeId> {
     let silent = |part: &&BTreeSet<NodeId>| {
         let there = part.iter().filter(|id| is_there(**id)).count();
@@ -121,7 +122,7 @@ impl Observation {
             return None;
         }
         let voters = self.voters();
-        // More than one part is a change that its leader did not finish, perhaps another leader.
+        // More than one part means a change that its leader, perhaps another one, did not finish.
         let is_settled = matches!(self.parts.as_slice(), [part] if *part == voters);
         if !is_settled && self.is_answered_by(&voters) {
             return Some(Change::Voters(voters));
@@ -138,8 +139,7 @@ impl Observation {
         })
     }
 
-    /// How many of the living voters may die at once and leave a quorum that can go on without
-    /// them.
+    /// How many of the living voters may die at once and still leave a quorum.
     pub fn spare(&self) -> usize {
         let lives = |id: &NodeId| self.node(*id).is_some_and(|node| !node.health.is_dead());
         let spare = |part: &BTreeSet<NodeId>| {
@@ -169,7 +169,7 @@ impl Observation {
             seats.extend(self.best(&seats, |node| self.as_second_master(node)));
         }
         if single(&seats) {
-            // A witness never serves: beside a single master it could only hold that master up.
+            // A witness never serves: beside a single master it could only delay it.
             seats.retain(|node| !node.info.witness);
         } else if seats.len().is_multiple_of(2) {
             seats.extend(self.best(&seats, as_odd_one));
@@ -188,7 +188,7 @@ impl Observation {
         node.id == self.own || (fares_well && !node.leaving)
     }
 
-    /// The node that is not in `seats` and has the lowest rank.
+    /// The node with the lowest rank that is not in `seats`.
     fn best(
         &self,
         seats: &[&Observed],
@@ -202,9 +202,9 @@ impl Observation {
             .map(|(_, node)| node)
     }
 
-    /// How well `node` serves as the second master beside a single one that is well. While a
-    /// master waits for its reboot, others may be stopped for good: then the vote goes to the one
-    /// that will be back.
+    /// How suitable `node` is as the second master beside a single healthy one; lower is better.
+    /// While a master waits for its reboot, others may be stopped for good: then the vote goes to
+    /// the one that will return.
     fn as_second_master(&self, node: &Observed) -> Option<u8> {
         if node.info.witness {
             return None;
@@ -225,11 +225,13 @@ impl Observation {
         }
     }
 
-    /// `voters`, and as many of the present ones more as it takes to drop less than half of them.
+    /// `voters`, plus as many of the present voters as needed so that less than half of them are
+    /// dropped.
     fn without_a_landslide(&self, mut voters: BTreeSet<NodeId>) -> BTreeSet<NodeId> {
         let is_witness = |id: NodeId| self.node(id).is_some_and(|node| node.info.witness);
         loop {
-            // That the witness does not vote beside a single master is nobody's death.
+            // If the witness does not vote because there is a single master, it does not count as
+            // dropped.
             let alone = voters.len() == 1;
             let too_many = self.parts.iter().any(|part| {
                 let dropped = part.difference(&voters).filter(|id| !(alone && is_witness(**id)));
@@ -250,12 +252,12 @@ impl Observation {
     }
 }
 
-/// How well a present voter that is not well makes an even number odd.
+/// How suitable a present voter that is not healthy is to make an even number odd; lower is better.
 fn as_odd_one(node: &Observed) -> Option<u8> {
     match (node.part, node.health) {
         _ if node.leaving => None,
         (Part::Voter, Health::Lagging) => Some(0),
-        // A router is back sooner than a master.
+        // A router returns sooner than a master.
         (Part::Voter, Health::Dead | Health::Away) if node.info.witness => Some(1),
         (Part::Voter, Health::Dead) => Some(2),
         (Part::Voter, Health::Away) => Some(3),

@@ -1,4 +1,4 @@
-//! Tables of what a leader changes next, and of what clusters of every size survive.
+//! Tables of what a leader changes next, and of which failures clusters of every size survive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ fn set(ids: &[NodeId]) -> BTreeSet<NodeId> {
     ids.iter().copied().collect()
 }
 
-/// What the leader sees when no change is half made.
+/// What the leader sees when no change is half finished.
 fn seen(nodes: &[Observed]) -> Observation {
     let votes = nodes.iter().filter(|node| node.part == Part::Voter).map(|node| node.id);
     Observation {
@@ -114,11 +114,11 @@ fn a_voter_that_falls_far_behind_votes_again_when_it_is_nearly_level() {
     assert_eq!(plan(&third(Part::Learner, Health::Lagging)), None);
     assert_eq!(plan(&third(Part::Learner, Health::Behind)), None);
     assert_eq!(planned_voters(&third(Part::Learner, Health::CaughtUp)), Some(vec![1, 2, 3, 9]));
-    // The witness likewise.
+    // The same for the witness.
     let slow = voter(WITNESS, Health::Lagging);
     let three = [settled(1), settled(2), settled(3), slow.clone()];
     assert_eq!(planned_voters(&three), Some(vec![1, 2, 3]));
-    // But not the second copy of everything, nor what makes the number odd.
+    // But the second copy keeps its vote, and so does the node that makes the number odd.
     assert_eq!(plan(&[settled(1), settled(2), slow]), None);
     assert_eq!(plan(&[settled(1), voter(2, Health::Lagging), settled(WITNESS)]), None);
 }
@@ -201,13 +201,13 @@ fn those_about_to_stop_are_demoted_before_they_do_but_never_below_two_masters() 
 #[test]
 fn a_master_that_waits_for_its_reboot_is_counted_on_rather_than_those_that_stop() {
     let crashed = node(3, Part::Learner, Health::Dead);
-    // Both others are stopped for good, among them the leader.
+    // Both others are stopped for good, including the leader.
     let nodes = [leaving(settled(1)), leaving(settled(2)), crashed.clone(), settled(WITNESS)];
     assert_eq!(planned_voters(&nodes), Some(vec![1, 3, WITNESS]));
-    // One of them is.
+    // One of them is stopped.
     let nodes = [settled(1), leaving(settled(2)), crashed, settled(WITNESS)];
     assert_eq!(planned_voters(&nodes), Some(vec![1, 3, WITNESS]));
-    // Not one that has been away for longer, or has stopped on purpose itself.
+    // But not a master that has been away for longer, or that has itself stopped on purpose.
     let long_away = node(3, Part::Learner, Health::Away);
     let stopped = leaving(node(3, Part::Learner, Health::Dead));
     for other in [long_away, stopped] {
@@ -251,7 +251,7 @@ fn nothing_is_proposed_that_a_majority_does_not_answer() {
         let nodes = [settled(1), voter(2, silent), voter(3, silent), settled(WITNESS), stranger()];
         assert_eq!(plan(&nodes), None, "{silent:?}");
     }
-    // Nor what the next voters would not answer: the old ones are there, and they are enough.
+    // Nor a change that the next voters would not answer: the old ones answer, and they are enough.
     let returned = node(3, Part::Learner, Health::CaughtUp);
     let nodes = [settled(1), settled(2), returned, voter(WITNESS, Health::Dead)];
     assert_eq!(planned_voters(&nodes), Some(vec![1, 2, 3]));
@@ -259,7 +259,7 @@ fn nothing_is_proposed_that_a_majority_does_not_answer() {
         committed: false,
         ..seen(&[settled(1), settled(2), voter(3, Health::Dead), settled(WITNESS)])
     };
-    assert_eq!(uncommitted.plan(), None, "one change after the other");
+    assert_eq!(uncommitted.plan(), None, "one change after another");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn less_than_half_of_the_voters_lose_their_vote_at_once() {
         nodes.retain(|node| voters.contains(&node.id));
     }
     assert_eq!(sizes, [9, 5, 3]);
-    // The dead and the slow first.
+    // The dead and the slow ones first.
     let mut nodes: Vec<_> = (1..=5).map(settled).collect();
     nodes[1].health = Health::Lagging;
     nodes[2].leaving = true;
@@ -294,8 +294,8 @@ fn those_whom_a_quorum_waits_for_are_the_missing_of_the_parts_that_have_none() {
     assert_eq!(awaited(&parts[..1], among(&[2, 3, WITNESS])), set(&[]));
 }
 
-/// A cluster of masters that were started together, and a router: who is alive, and who votes. A
-/// leader changes the membership as it plans to, in the moment when it can.
+/// A cluster of masters that were started together, and a router: who is alive, and who votes. Its
+/// leader changes the membership according to plan as soon as it can.
 #[derive(Clone)]
 struct Cluster {
     alive: BTreeMap<NodeId, bool>,
@@ -332,14 +332,14 @@ impl Cluster {
             .collect()
     }
 
-    /// The master that serves: one with a vote, where a quorum lives. That it has what it needs is
-    /// what the votes are for; the witness hands over what it alone has.
+    /// The master that serves: one with a vote, if a quorum is alive. That it has all entries is
+    /// what the votes are for; the witness hands over what only the witness has.
     fn leader(&self) -> Option<NodeId> {
         let quorum = awaited(std::slice::from_ref(&self.voters), |id| self.alive[&id]).is_empty();
         self.masters().into_iter().find(|id| quorum && self.voters.contains(id))
     }
 
-    /// On how many disks an acknowledged post is, at least.
+    /// The minimum number of disks that an acknowledged post is on.
     fn copies(&self) -> usize {
         self.voters.len() / 2 + 1
     }
@@ -360,7 +360,7 @@ impl Cluster {
         }
     }
 
-    /// Whether it goes on, whichever `count` masters die at once.
+    /// Whether it survives, whichever `count` masters die at once.
     fn survives_at_once(&self, count: usize) -> bool {
         let masters = self.masters();
         (0..1_u32 << masters.len()).filter(|dead| dead.count_ones() as usize == count).all(|dead| {
@@ -372,7 +372,8 @@ impl Cluster {
         })
     }
 
-    /// How many masters are left when the last one serves, where the server dies again and again.
+    /// How many masters are left when the last one serves, if the available server is killed again
+    /// and again.
     fn serves_down_to(&self) -> usize {
         let mut cluster = self.clone();
         let mut left = 0;
@@ -384,8 +385,9 @@ impl Cluster {
     }
 }
 
-/// The table of ADR 13: masters, whether the router is there, on how many disks an acknowledged
-/// post is at least, how many masters may die at once, and down to how many one after another.
+/// The table of ADR 13: masters, whether the router is up, the minimum number of disks that an
+/// acknowledged post is on, how many masters may die at once, and down to how many one after
+/// another.
 #[test]
 fn what_clusters_of_every_size_survive() {
     for (masters, router, copies, at_once, down_to) in [

@@ -1,16 +1,17 @@
-//! The replicated log and what hangs on it: consensus by openraft over redb and gRPC.
+//! The replicated log and everything around it: consensus by openraft over redb and gRPC.
 //!
-//! In reading order: the types that the consensus is over, what it keeps on disk ([`mark`],
-//! [`log_store`], [`durability`], [`state_store`], [`witness`]), how it reaches the other nodes
-//! ([`peers`], [`link`], [`passport`], [`peer_service`], [`snapshot`]; `reach` tells when it does
-//! not) and learns where they are ([`addresses`], [`introductions`]), how the rest of the program
-//! writes ([`writes`]) and reads ([`reads`]) through it, by whose clock ([`clocks`]), who takes part
-//! ([`membership`], [`reconcile`]), who stands for election without being told ([`candidacy`]), whether
-//! a leader still has a quorum ([`quorum`], [`vigil`]), in which version of the format the cluster writes
-//! ([`upgrade`]), and what becomes of damaged files ([`condition`], [`repair`]).
+//! In reading order: the types of the consensus, what it keeps on disk ([`mark`], [`log_store`],
+//! [`durability`], [`state_store`], [`witness`]), how it reaches the other nodes ([`peers`],
+//! [`link`], [`passport`], [`peer_service`], [`snapshot`]; `reach` reports when it cannot) and
+//! learns their addresses ([`addresses`], [`introductions`]), how the rest of the program writes
+//! ([`writes`]) and reads ([`reads`]) through it, whose clock counts ([`clocks`]), who votes
+//! ([`membership`], [`reconcile`]), which node stands for election without being told to
+//! ([`candidacy`]), whether a leader still has a quorum ([`quorum`], [`vigil`]), in which version
+//! of the format the cluster writes ([`upgrade`]), and what happens to damaged files
+//! ([`condition`], [`repair`]).
 //!
-//! **Architecture invariant:** the social graph changes nowhere but in
-//! [`state_store`], by entries of the log.
+//! **Architecture invariant:** the social graph is changed only in [`state_store`], by entries of
+//! the log.
 
 pub mod addresses;
 pub mod candidacy;
@@ -56,7 +57,7 @@ use crate::{
 };
 
 openraft::declare_raft_types!(
-    /// What the consensus is over.
+    /// The types of the consensus.
     pub Consensus:
         D = Batch,
         R = Vec<Reply>,
@@ -71,17 +72,17 @@ pub type Raft = openraft::Raft<Consensus>;
 pub type LogId = openraft::LogId<NodeId>;
 /// An entry of the log.
 pub type Entry = openraft::Entry<Consensus>;
-/// A membership with the position at which it was decided.
+/// A membership with the log position at which it was decided.
 pub type StoredMembership = openraft::StoredMembership<NodeId, NodeInfo>;
-/// What the storage traits may fail with.
+/// The error type of the storage traits.
 pub type StorageError = openraft::StorageError<NodeId>;
-/// A term and who leads or wants to lead it.
+/// A term, and the node that leads it or wants to.
 pub type Vote = openraft::Vote<NodeId>;
 
-/// What the membership knows of a node.
+/// What the membership records about a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeInfo {
-    /// The name shown to people.
+    /// The display name.
     pub name: String,
     /// Where other nodes reach it, host:port.
     pub peer_address: String,
@@ -91,24 +92,25 @@ pub struct NodeInfo {
     pub witness: bool,
     /// The versions of the format that its program speaks.
     pub speaks: Speaks,
-    /// Of two words about one node, the one with the greater edition is newer: it grows with every
-    /// start of the node's process, and whenever that process is reached by another address.
+    /// Of two pieces of information about one node, the one with the higher edition is newer: it
+    /// increases with every start of the node's process, and whenever that process changes its
+    /// address.
     pub edition: u64,
 }
 
 impl NodeInfo {
-    /// Whether both say the same of a node, whichever is newer.
+    /// Whether both contain the same information, whichever is newer.
     pub fn says_the_same(&self, other: &Self) -> bool {
         Self { edition: other.edition, ..self.clone() } == *other
     }
 }
 
-/// Commands that are replicated as one entry, sealed once: the entry is cloned for every follower
-/// and cache, its commands are decoded only when it is applied.
+/// Commands that are replicated as one entry. They are encoded once: the entry is cloned for every
+/// follower and cache, and its commands are decoded only when it is applied.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Batch(Bytes);
 
-/// What a [`Batch`] says.
+/// The contents of a [`Batch`].
 #[derive(Debug)]
 pub enum Content {
     /// Commands to the state.
@@ -118,8 +120,8 @@ pub enum Content {
 }
 
 impl Batch {
-    /// Seals `commands`, in the oldest version that has them all: who does not know one of them is
-    /// told so.
+    /// Encodes `commands` in the oldest version that has all of them, so that a program that does
+    /// not know one of them can tell.
     pub fn new(commands: &[Stamped]) -> Self {
         let since = commands.iter().map(|stamped| stamped.command.since()).max();
         Self(envelope::seal_in(since.unwrap_or_default(), Kind::Commands, commands).into())
@@ -130,7 +132,7 @@ impl Batch {
         Self(envelope::seal(Kind::Upgrade, &version).into())
     }
 
-    /// What is in it, for a program that speaks `speaks`.
+    /// The contents, for a program that speaks `speaks`.
     pub fn content(&self, speaks: Speaks) -> Result<Content, envelope::Error> {
         match envelope::peek(&self.0) {
             Some((Kind::Upgrade, _)) => {
@@ -140,12 +142,12 @@ impl Batch {
         }
     }
 
-    /// Size in bytes as it is stored and sent.
+    /// Its size in bytes, as it is stored and sent.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is nothing in it; never, for a batch that was made by [`Batch::new`].
+    /// Whether it is empty; a batch made by [`Batch::new`] never is.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -157,13 +159,13 @@ impl fmt::Debug for Batch {
     }
 }
 
-/// The bytes of what has no equality, for tests that compare.
+/// Encodes values that cannot be compared, for tests that compare them.
 #[cfg(test)]
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("plain data always encodes")
 }
 
-/// Turns whatever a store failed with into what the storage traits want.
+/// Converts any error of a store into that of the storage traits.
 pub(crate) fn storage_error(
     subject: openraft::ErrorSubject<NodeId>,
     verb: openraft::ErrorVerb,

@@ -37,15 +37,15 @@ use crate::{
     settings::{ConsensusSettings, Secret},
 };
 
-/// Log entries between two checkpoints of the state. A restart applies at most about this many
-/// again; an entry holds up to some hundred commands.
+/// Log entries between two checkpoints of the state. A restart applies about this many again at
+/// most; an entry holds up to a few hundred commands.
 const CHECKPOINT_EVERY: u64 = 2_000;
-/// Entries kept behind a checkpoint, so that a node which was away for a while catches up from the
-/// log rather than from a whole snapshot.
+/// Entries kept before a checkpoint, so that a node that was away for a while can catch up from the
+/// log instead of from a whole snapshot.
 const ENTRIES_KEPT: u64 = 5_000;
 /// Entries are purged this many at a time: each purge waits for the disk.
 const PURGE_BATCH: u64 = 500;
-/// Entries in one replication call, beside its limit in bytes.
+/// Entries in one replication call, in addition to its limit in bytes.
 const ENTRIES_PER_CALL: u64 = 128;
 
 /// The log's file in a slot, or in the router's data directory.
@@ -67,17 +67,17 @@ struct Inner {
     workshop: Option<PathBuf>,
     stall: Stall,
     format: Format,
-    /// Why this node cannot go on, where the consensus does not know yet.
+    /// Why this node cannot continue, if the consensus does not know yet.
     failure: watch::Sender<Option<String>>,
     ended: CancellationToken,
     heard: std::sync::Mutex<Option<Heard>>,
-    /// Of the membership at this place in the log.
+    /// The electorate of the membership at this position in the log.
     electorate: std::sync::Mutex<(Option<LogId>, Arc<Electorate>)>,
-    /// A leader that is not heard of for so long is not heard any more.
+    /// A leader that has not been heard for this long no longer counts.
     patience: Duration,
 }
 
-/// A sign of life of a leader.
+/// The last sign of life of a leader.
 #[derive(Clone, Copy)]
 struct Heard {
     leader: NodeId,
@@ -86,46 +86,44 @@ struct Heard {
 
 /// Versions of the format.
 struct Format {
-    /// Those that this program speaks.
+    /// The versions that this program speaks.
     speaks: Speaks,
-    /// That in which the cluster writes.
+    /// The version in which the cluster writes.
     version: watch::Receiver<Version>,
 }
 
-/// Where a node stands, as the router hears of it.
+/// The node's progress, as it is reported to the router.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the report's fields, each of which stands alone"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields of the report are independent")]
 pub struct Progress {
-    /// The term it knows.
+    /// The newest term it knows.
     pub term: u64,
     /// Term and index of its last log entry; zeros for an empty log.
     pub last_log: (u64, u64),
     /// Index of the last entry that it applied; 0 for none.
     pub applied: u64,
-    /// It leads the consensus, and a quorum has answered it lately.
+    /// It leads the consensus, and a quorum has answered it recently.
     pub leading: bool,
-    /// It was elected to lead, and no quorum has answered it for a while.
+    /// It was elected to lead, but no quorum has answered it for a while.
     pub cut_off: bool,
-    /// Whom it has heard lead of late.
+    /// The leader that it has heard recently.
     pub hears: Option<NodeId>,
-    /// It would win an election, by the [`pre_vote`](Node::pre_vote) that the probe asked for.
+    /// It would win an election, according to the [`pre_vote`](Node::pre_vote) that the probe asked
+    /// for.
     pub electable: bool,
-    /// It votes, by the membership it knows.
+    /// It votes, according to the membership it knows.
     pub voter: bool,
-    /// Who votes, by the membership it knows.
+    /// Who votes, according to the membership it knows.
     pub voters: Vec<NodeId>,
-    /// The cluster it belongs to by now.
+    /// The cluster it belongs to now.
     pub cluster: Option<ClusterId>,
     /// The newest probe it has seen.
     pub probe: u64,
-    /// Everyone who votes, by the membership it knows.
+    /// All voters, according to the membership it knows.
     pub electorate: Arc<Electorate>,
-    /// What its clock says; 0 where it does not say.
+    /// The time on its clock; 0 if it does not say.
     pub clock: UnixMillis,
-    /// In which version of the format the cluster writes, by the log that it has applied.
+    /// In which version of the format the cluster writes, according to the log it has applied.
     pub version: Version,
     /// Nobody has made anything in its cluster, as far as it has applied the log. Its reporter says.
     pub is_empty: bool,
@@ -133,17 +131,17 @@ pub struct Progress {
     pub gave_way_to: Option<ClusterId>,
 }
 
-/// The node cannot go on.
+/// The node cannot continue.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("its consensus has stopped")]
 pub struct Stopped;
 
-/// The newest of the router's probes that a node has seen, and what came of it.
+/// The newest of the router's probes that a node has seen, and its result.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Probed {
     /// Its number; 0 before the first.
     pub number: u64,
-    /// It asked for a pre-vote, and the node would win an election.
+    /// The probe asked for a pre-vote, and the node would win an election.
     pub electable: bool,
 }
 
@@ -161,22 +159,22 @@ pub enum StartError {
         /// What redb says.
         source: redb::Error,
     },
-    /// The log is new and the state is not.
+    /// The log is new but the state is not.
     #[error(
-        "the log in {directory} was lost, and its votes with it: remove the whole slot directory, and the node joins anew"
+        "the log in {directory} was lost, and its votes with it: remove the whole slot directory, and the node joins as a new node"
     )]
     LogLost {
         /// The slot.
         directory: PathBuf,
     },
-    /// The state is of no use, and this is the only master.
+    /// The state cannot be used, and this is the only master.
     #[error(
-        "the state in {directory} is of no use, for {reason}; the log that made it is gone, and no other master has it: put a newer copy of {FILE} back, or remove all data of the cluster to begin anew"
+        "the state in {directory} cannot be used: {reason}; the log that produced it is gone, and no other master has it: put a newer copy of {FILE} back, or remove all data of the cluster to start over"
     )]
     StateLost {
         /// The slot.
         directory: PathBuf,
-        /// What is the matter with it.
+        /// What is wrong with it.
         reason: String,
     },
     /// The consensus refused what it found.
@@ -190,7 +188,7 @@ impl StartError {
         Self::Log(OpenError::new(&directory.join(LOG_FILE), source))
     }
 
-    /// Whether nothing helps but that somebody puts it right.
+    /// Whether it can only be repaired by an administrator.
     pub fn is_refusal(&self) -> bool {
         let by_trouble = |trouble| !matches!(trouble, Trouble::Full | Trouble::Failing);
         match self {
@@ -202,20 +200,20 @@ impl StartError {
     }
 }
 
-/// A node cannot belong to a cluster.
+/// Why a node cannot belong to a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
-    /// It belongs to another.
+    /// It belongs to another cluster.
     #[error(
         "this node's data belongs to cluster {own}, not to cluster {other}: give each cluster a data directory of its own, or remove this node's slot directory to let it join the other cluster empty"
     )]
     WrongCluster {
-        /// Its own.
+        /// The node's own cluster.
         own: ClusterId,
-        /// The one it met.
+        /// The cluster that it was to join.
         other: ClusterId,
     },
-    /// It cannot note it down, and is [`broken`](Node::broken).
+    /// It cannot save the id, and is [`broken`](Node::broken).
     #[error("this node's disk failed: {0}")]
     Disk(redb::Error),
 }
@@ -232,7 +230,7 @@ impl Node {
         Self::start_master_over(log, directory, secret, timing, observer).await
     }
 
-    /// The same over a log that is open already.
+    /// The same with a log that is open already.
     pub async fn start_master_over(
         log: LogStore,
         directory: &Path,
@@ -258,7 +256,7 @@ impl Node {
         let applied = state.applied().map_err(failed)?;
         let purged = log.purged().map_err(|source| StartError::log(directory, source))?;
         if !condition::meets(applied, purged) {
-            let reason = "it ends before its log begins".to_owned();
+            let reason = "it ends before the log begins".to_owned();
             return Err(StartError::StateLost { directory: directory.to_owned(), reason });
         }
         let reader = state.reader();
@@ -268,8 +266,8 @@ impl Node {
         Ok((node, reader))
     }
 
-    /// Starts the router's witness in `directory`: it votes, and stands for election only when it is
-    /// told to.
+    /// Starts the router's witness in `directory`: it votes, but stands for election only when told
+    /// to.
     pub async fn start_witness(
         directory: &Path,
         secret: &Secret,
@@ -279,7 +277,7 @@ impl Node {
         Self::start_witness_over(log, directory, secret, timing).await
     }
 
-    /// The same over a log that is open already.
+    /// The same with a log that is open already.
     pub async fn start_witness_over(
         log: LogStore,
         directory: &Path,
@@ -289,7 +287,8 @@ impl Node {
         let witness = Witness::open(log.clone())
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
         let config = Config { enable_elect: false, ..config(timing) };
-        // It opens no commands, so that it need not know what the cluster has agreed on.
+        // A witness does not decode commands, so it need not know which version the cluster has
+        // agreed on.
         let (_, version) = watch::channel(Version::default());
         let format = Format { speaks: Speaks::BUILD, version };
         Self::start(log, witness, format, secret, config, None).await
@@ -350,17 +349,17 @@ impl Node {
         &self.inner.peers
     }
 
-    /// Whether a leader is heard of.
+    /// Whether a leader has been heard recently.
     pub fn candidacy(&self) -> &Candidacy {
         &self.inner.candidacy
     }
 
-    /// The edition of this node's first words about itself since it was started.
+    /// The edition of the first information about itself that this node gives after it was started.
     pub fn first_edition(&self) -> u64 {
         first_edition(self.inner.log.starts())
     }
 
-    /// Where a snapshot is put together; nowhere for a witness.
+    /// Where a snapshot is assembled; nowhere for a witness.
     pub fn workshop(&self) -> Option<&Path> {
         self.inner.workshop.as_deref()
     }
@@ -376,18 +375,18 @@ impl Node {
     }
 
     /// In which version of the format the cluster writes, as far as this node has applied the log.
-    /// Of a witness, which applies none, always the first.
+    /// For a witness, which applies nothing, always the first version.
     pub fn version(&self) -> watch::Receiver<Version> {
         self.inner.format.version.clone()
     }
 
     /// Whether this node leads: it was elected, has heard of no later leader, and a quorum has
-    /// answered it lately.
+    /// answered it recently.
     pub fn leads(&self) -> bool {
         self.was_elected() && !self.is_cut_off()
     }
 
-    /// Whether it would lead if a quorum answered. Who waits for a change of this also waits for
+    /// Whether it would lead if a quorum answered. To wait for a change of this, also wait for
     /// [`cut_off`](Peers::cut_off).
     fn is_cut_off(&self) -> bool {
         *self.inner.peers.cut_off().borrow()
@@ -397,33 +396,33 @@ impl Node {
         self.inner.raft.server_metrics().borrow().state == ServerState::Leader
     }
 
-    /// The time that this node stamps commands with when it leads, and that sessions expire by.
+    /// The time with which this node stamps commands when it leads, and by which sessions expire.
     pub fn now(&self) -> UnixMillis {
         self.peers().agreed_time(clock::now())
     }
 
-    /// [`now`](Self::now), for those who are to tell the time and nothing else.
+    /// [`now`](Self::now), for code that needs only the time.
     pub fn clock(&self) -> Clock {
         let node = self.clone();
         Arc::new(move || node.now())
     }
 
-    /// Notes that `leader` has been heard.
+    /// Records that `leader` has been heard.
     pub fn heard(&self, leader: NodeId) {
         let heard = Heard { leader, at: Instant::now() };
         *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
 
-    /// Whom this node has heard lead of late, if it does not lead itself.
+    /// The leader that this node has heard recently, if it does not lead itself.
     pub fn hears(&self) -> Option<NodeId> {
         let heard = *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let lately = |heard: &Heard| heard.at.elapsed() < self.inner.patience;
         heard.filter(lately).map(|heard| heard.leader).filter(|_| !self.was_elected())
     }
 
-    /// Whether this node would win an election now, as far as those who vote answer `within` this
-    /// time (the pre-vote of Ongaro, "Consensus: Bridging Theory and Practice", 9.6, but for the
-    /// lease of the last leader, which a directed election ends). It costs nobody anything.
+    /// Whether this node would win an election now, as far as voters answer `within` this time (the
+    /// pre-vote of Ongaro, "Consensus: Bridging Theory and Practice", 9.6, but ignoring the lease
+    /// of the last leader, which a directed election ends). It does not disturb the other nodes.
     pub async fn pre_vote(&self, within: Duration) -> bool {
         let Ok(Ok(own)) = timeout(within, self.newest_entry()).await else { return false };
         let metrics = self.inner.raft.metrics().borrow().clone();
@@ -448,13 +447,13 @@ impl Node {
         }
     }
 
-    /// Does what the router's probe asks for: a [`pre_vote`](Self::pre_vote) within this time, or
-    /// none where that is zero.
+    /// Carries out the router's probe: a [`pre_vote`](Self::pre_vote) within this time, or none if
+    /// the time is zero.
     pub async fn probed(&self, number: u64, pre_vote: Duration) -> Probed {
         Probed { number, electable: !pre_vote.is_zero() && self.pre_vote(pre_vote).await }
     }
 
-    /// Where the log ends, by the consensus that is at work.
+    /// Where the log ends, according to the consensus. It answers only while it is working.
     pub async fn newest_entry(&self) -> Result<Option<LogId>, Stopped> {
         self.inner.raft.with_raft_state(|_| ()).await.map_err(|_fatal| Stopped)?;
         self.inner.log.last_log_id().map_err(|error| {
@@ -463,16 +462,16 @@ impl Node {
         })
     }
 
-    /// The position of the last log entry, by the consensus that is at work: while it waits for a
-    /// hung disk this does not return. None for an empty log, and when the consensus has stopped.
+    /// The position of the last log entry, according to the consensus: while that waits for a hung
+    /// disk, this does not return. None for an empty log, and if the consensus has stopped.
     pub async fn last_log(&self) -> Option<LogId> {
         let last = self.newest_entry().await.ok()?;
         self.inner.stall.over(self.inner.log.durable(), last).await;
         last
     }
 
-    /// Where this node stands, having seen the router's `probe`. Like [`last_log`](Self::last_log) it
-    /// does not return while the consensus waits for a hung disk.
+    /// This node's progress, having seen the router's `probe`. Like [`last_log`](Self::last_log),
+    /// it does not return while the consensus waits for a hung disk.
     pub async fn progress(&self, probe: u64) -> Progress {
         let last_log = self.last_log().await;
         let metrics = self.inner.raft.metrics().borrow().clone();
@@ -500,7 +499,7 @@ impl Node {
         }
     }
 
-    /// Everyone who votes; the same one for as long as the membership is the same.
+    /// All voters; the same `Arc` as long as the membership is the same.
     fn electorate(&self, membership: &StoredMembership) -> Arc<Electorate> {
         let mut known = self.inner.electorate.lock().unwrap_or_else(PoisonError::into_inner);
         if known.0 != *membership.log_id() {
@@ -509,7 +508,7 @@ impl Node {
         Arc::clone(&known.1)
     }
 
-    /// Belongs to `cluster` from now on; refused where the node belongs to another.
+    /// Joins `cluster` for good; refused if the node belongs to another cluster.
     pub async fn join(&self, cluster: ClusterId) -> Result<(), JoinError> {
         match self.cluster() {
             Some(own) if own == cluster => return Ok(()),
@@ -535,18 +534,18 @@ impl Node {
         Ok(())
     }
 
-    /// Founds `cluster` with this node, `info`, as its only member. Does nothing where the node has
-    /// a log already.
+    /// Founds `cluster` with this node, `info`, as its only member. Does nothing if the node
+    /// already has a log.
     pub async fn found(&self, cluster: ClusterId, info: NodeInfo) -> Result<(), JoinError> {
         self.join(cluster).await?;
         let members = BTreeMap::from([(self.id(), info)]);
         if let Err(error) = self.inner.raft.initialize(members).await {
-            tracing::debug!(%error, "founded before");
+            tracing::debug!(%error, "already founded");
         }
         Ok(())
     }
 
-    /// Stands for election now, on the router's order.
+    /// Stands for election now, as ordered by the router.
     pub async fn stand(&self) {
         self.inner.peers.direct_votes();
         if let Err(error) = self.inner.raft.trigger().elect().await {
@@ -554,8 +553,9 @@ impl Node {
         }
     }
 
-    /// Waits until this node cannot go on, as after a failed write to its disk, and says why. Also
-    /// returns when it was stopped: ask only while it is to run.
+    /// Waits until this node cannot continue, for example after a failed write to its disk, and
+    /// returns why. Also returns when the node was stopped, so use it only while the node is meant
+    /// to run.
     pub async fn broken(&self) -> String {
         let mut failure = self.inner.failure.subscribe();
         let mut metrics = self.inner.raft.metrics();
@@ -567,14 +567,14 @@ impl Node {
             stopped = metrics.wait_for(|now| now.running_state.is_err()) => {
                 match stopped.as_ref().map(|now| &now.running_state) {
                     Ok(Err(fatal)) => fatal.to_string(),
-                    _ => "the consensus has ended without a word".to_owned(),
+                    _ => "the consensus has ended without giving a reason".to_owned(),
                 }
             }
             gone = self.inner.log.durable().lost() => gone.to_string(),
         }
     }
 
-    /// What goes on for as long as this node is served to others ends with this token.
+    /// Cancelled when this node stops. Tasks that serve this node to others end with it.
     pub fn ended(&self) -> CancellationToken {
         self.inner.ended.clone()
     }
@@ -583,7 +583,7 @@ impl Node {
         self.inner.failure.send_replace(Some(error.to_string()));
     }
 
-    /// Stops the consensus; what was acknowledged is on the disk already.
+    /// Stops the consensus; what was acknowledged is already on disk.
     pub async fn stop(&self) {
         self.inner.ended.cancel();
         if let Err(error) = self.inner.raft.shutdown().await {
@@ -604,7 +604,7 @@ fn config(timing: ConsensusSettings) -> Config {
         max_payload_entries: ENTRIES_PER_CALL,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(CHECKPOINT_EVERY),
         max_in_snapshot_log_to_keep: ENTRIES_KEPT,
-        // Below what is kept: who is further behind cannot catch up from the log anyway.
+        // Below what is kept: a node that is further behind cannot catch up from the log anyway.
         replication_lag_threshold: ENTRIES_KEPT,
         purge_batch_size: PURGE_BATCH,
         ..Config::default()

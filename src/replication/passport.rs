@@ -1,6 +1,6 @@
-//! What a node shows to the others with every call: the cluster's secret, the cluster's id, in
-//! which version of the format that writes, which node it means, for an address may have passed to
-//! another process since, and who it is itself, so that whoever is called knows where to call back.
+//! What a node sends to the others with every call: the cluster's secret and id, the version of the
+//! format in which the cluster writes, the node that the call is meant for (since its address may
+//! meanwhile belong to another process), and who the caller is and where to call it back.
 
 use std::sync::{
     OnceLock, PoisonError, RwLock,
@@ -22,7 +22,7 @@ use crate::{
     wire::internal,
 };
 
-/// One node's.
+/// The passport of one node.
 pub struct Passport {
     secret: MetadataValue<Ascii>,
     cluster: OnceLock<MetadataValue<Ascii>>,
@@ -31,19 +31,19 @@ pub struct Passport {
     caller: RwLock<Option<MetadataValue<Binary>>>,
 }
 
-/// Who calls.
+/// The caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Its id.
     pub node: NodeId,
-    /// Tells the processes of one node apart.
+    /// Distinguishes the processes of one node.
     pub process: u64,
-    /// Where it can be called back; a witness does not say.
+    /// Where it can be called back; absent for a witness.
     pub info: Option<NodeInfo>,
 }
 
 impl Passport {
-    /// Of a node that belongs to no cluster yet.
+    /// For a node that does not belong to a cluster yet.
     pub fn new(secret: &Secret) -> Self {
         Self {
             secret: presented(secret),
@@ -53,7 +53,7 @@ impl Passport {
         }
     }
 
-    /// From now on the node belongs to `cluster`; it never belongs to another.
+    /// From now on the node belongs to `cluster`, for good.
     pub fn join(&self, cluster: ClusterId) {
         self.cluster
             .get_or_init(|| cluster.to_string().parse().expect("hexadecimal digits are ASCII"));
@@ -64,18 +64,18 @@ impl Passport {
         self.version.store(version.byte(), Ordering::Relaxed);
     }
 
-    /// From now on calls say that they come from `caller`.
+    /// From now on calls name `caller` as their sender.
     pub fn name_caller(&self, caller: &Caller) {
         let value = MetadataValue::from_bytes(&caller.to_wire().encode_to_vec());
         *self.caller.write().unwrap_or_else(PoisonError::into_inner) = Some(value);
     }
 
-    /// Whether the node belongs to a cluster: the others admit no stranger.
+    /// Whether the node belongs to a cluster: the others do not admit a node without one.
     pub fn is_complete(&self) -> bool {
         self.cluster.get().is_some()
     }
 
-    /// `message` for `node`.
+    /// Wraps `message` in a request to `node`.
     pub fn request<T>(&self, node: NodeId, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let metadata = request.metadata_mut();
@@ -97,7 +97,7 @@ impl Passport {
 }
 
 impl Caller {
-    /// Who made a call with this `metadata`; none where it does not say, or cannot be understood.
+    /// Who made a call with this `metadata`; none if it does not say, or cannot be decoded.
     pub fn of(metadata: &MetadataMap) -> Option<Self> {
         let bytes = metadata.get_bin(CALLER_KEY)?.to_bytes().ok()?;
         let internal::Caller { node_id, process, whereabouts } =
@@ -115,7 +115,7 @@ impl Caller {
     }
 }
 
-/// Where `node`, which is a master, listens, as it is sent.
+/// The addresses of `node`, a master, in wire form.
 pub fn to_wire(node: NodeId, info: &NodeInfo) -> internal::Whereabouts {
     internal::Whereabouts {
         node_id: node,
@@ -128,7 +128,7 @@ pub fn to_wire(node: NodeId, info: &NodeInfo) -> internal::Whereabouts {
     }
 }
 
-/// Where a master listens, as it was sent.
+/// The addresses of a master, from wire form.
 pub fn from_wire(wire: internal::Whereabouts) -> (NodeId, NodeInfo) {
     let info = NodeInfo {
         name: wire.name,

@@ -1,4 +1,4 @@
-//! The other nodes' calls, handed to the consensus.
+//! Receives the calls of other nodes and passes them to the consensus.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -33,12 +33,12 @@ use crate::{
 
 /// An index that no log ever reaches.
 const BEYOND_EVERY_LOG: u64 = u64::MAX >> 1;
-/// Calls of one node that are answered at a time; it makes one or two.
+/// Calls of one node that are processed at a time; a node makes one or two.
 const CALLS_AT_A_TIME: usize = 64;
 
 /// Serves one node.
 pub struct PeerServer {
-    /// None while it is broken.
+    /// None while the node is broken.
     node: watch::Receiver<Option<Node>>,
     /// One snapshot is received at a time.
     receiving: Arc<tokio::sync::Mutex<()>>,
@@ -46,27 +46,28 @@ pub struct PeerServer {
 }
 
 impl PeerServer {
-    /// Hears calls for `node` until `stop`.
+    /// Accepts calls for `node` until `stop`.
     pub fn new(node: Node, stop: CancellationToken) -> Self {
         Self::of(watch::channel(Some(node)).1, stop)
     }
 
-    /// The same for a node that is started anew when it breaks.
+    /// The same for a node that is restarted when it breaks.
     pub fn of(node: watch::Receiver<Option<Node>>, stop: CancellationToken) -> Self {
         Self { node, receiving: Arc::default(), stop }
     }
 
-    /// The node, for a call with `metadata`, and what is cancelled when its caller is to be heard no
-    /// more. Refuses calls that are meant for another node, come from another cluster, from one that
-    /// has gone on to a version of the format which this program does not speak, or from a second
-    /// process of one node; a node that belongs to no cluster yet joins the caller's.
+    /// Returns the node, for a call with `metadata`, and a token that is cancelled when the caller
+    /// is no longer admitted. Refuses calls that are meant for another node, come from another
+    /// cluster, from a cluster that already writes a version of the format that this program does
+    /// not speak, or from a second process of one node. A node that belongs to no cluster yet joins
+    /// the caller's.
     async fn admit(&self, metadata: &MetadataMap) -> Result<(Node, CancellationToken), Status> {
         let node = self.node.borrow().clone();
         let node = node.ok_or_else(|| Status::unavailable("this node's disk has failed"))?;
         let own = node.id().to_string();
         if text(metadata, NODE_KEY).is_none_or(|meant| meant != own) {
             return Err(Status::failed_precondition(format!(
-                "this is node {own}; the node that was meant listens elsewhere now"
+                "this is node {own}; the node you are calling listens elsewhere now"
             )));
         }
         let cluster = text(metadata, CLUSTER_KEY)
@@ -127,7 +128,7 @@ fn stopped(error: impl std::fmt::Display) -> Status {
     Status::unavailable(format!("this node is stopping: {error}"))
 }
 
-/// Opens what another node has sent: another version's is nothing that asking again would mend.
+/// Decodes what another node has sent. If the version is wrong, asking again would not help.
 fn decode<T: DeserializeOwned>(kind: Kind, payload: &[u8]) -> Result<T, Status> {
     envelope::open(kind, payload).map_err(|error| {
         if error.is_another_version() {
@@ -166,7 +167,7 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
             node.peers().known().encode_to_vec()
         }
         Call::Poll(poll) => candidacy::answer(node, &poll).await.encode_to_vec(),
-        // The consensus is asked, so that one that hangs does not seem well.
+        // The consensus is asked, so that a hung one does not seem healthy.
         Call::Ping(Ping {}) => {
             let last_log = node.newest_entry().await.map_err(stopped)?;
             let last_log = last_log.map(|LogId { leader_id, index }| LogPosition {
@@ -180,13 +181,13 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
     Ok(PeerAnswer { number, payload: payload.into(), clock_ms: clock::now() })
 }
 
-/// Forgets the lease of the last leader, for a candidate that was told to stand because that
-/// leader is gone: as the flag on a vote of a leadership transfer does (Ongaro, "Consensus:
-/// Bridging Theory and Practice", 3.10 and 4.2.3).
+/// Drops the lease of the last leader, for a candidate that was told to stand because that leader
+/// is gone. The flag on a vote during a leadership transfer has the same effect (Ongaro,
+/// "Consensus: Bridging Theory and Practice", 3.10 and 4.2.3).
 ///
-/// To acknowledge a higher vote is always safe; what is acknowledged here is the candidate's,
-/// not yet granted, so that granting it still depends on its log. openraft has no call for
-/// this: the append is one that fails, for its predecessor cannot exist.
+/// Acknowledging a higher vote is always safe. What is acknowledged here is the candidate's vote,
+/// which is not yet granted, so granting it still depends on its log. openraft has no call for
+/// this, so we send an append that must fail, because its predecessor cannot exist.
 async fn release_lease(node: &Node, candidate: &Vote) {
     let leader = candidate.leader_id();
     let nowhere = LogId::new(CommittedLeaderId::new(leader.term, leader.node_id), BEYOND_EVERY_LOG);
@@ -196,7 +197,7 @@ async fn release_lease(node: &Node, candidate: &Vote) {
         entries: Vec::new(),
         leader_commit: None,
     };
-    // A refusal means that a higher vote is known here: then the candidate loses anyway.
+    // A refusal means that this node knows a higher vote: then the candidate loses anyway.
     let _refused = node.raft().append_entries(request).await;
 }
 

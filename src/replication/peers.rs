@@ -1,8 +1,8 @@
-//! The other nodes as this one reaches them: addresses, links, when each last answered, and which
-//! process of each may call.
+//! The other nodes: their addresses, the links to them, when each last answered, and which process
+//! of each may call.
 //!
-//! openraft makes a new network client for every vote and every linearizable read, so the links are
-//! kept here and shared.
+//! openraft creates a new network client for every vote and every linearizable read, so the links
+//! are kept here and shared.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -55,11 +55,12 @@ use crate::{
 
 /// Between attempts to reach a node that cannot be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
-/// A directed election's votes carry its mark for this long; a later election is nobody's order.
+/// How long votes are marked as directed after the router has ordered an election. Votes for a
+/// later election carry no mark, since the router has not ordered it.
 const DIRECTED_FOR: Duration = Duration::from_secs(1);
-/// A process that has not answered in this time has made room for another of the same node.
+/// A process that does not answer within this time loses its place to another of the same node.
 const PROVES_ALIVE_WITHIN: Duration = Duration::from_secs(1);
-/// A snapshot that has not arrived in this time is begun anew.
+/// A snapshot that has not arrived within this time is started again.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Shared by all connections of this node; clones share it.
@@ -71,12 +72,12 @@ pub struct Peers {
 struct Shared {
     log: LogStore,
     passport: Arc<Passport>,
-    /// Tells the processes of this node apart.
+    /// Distinguishes the processes of this node.
     process: u64,
     state: Mutex<State>,
-    /// Counts the changes of the address book, from 1.
+    /// Counts changes of the address book, from 1.
     version: watch::Sender<u64>,
-    /// No quorum has answered this leader for a while.
+    /// Whether no quorum has answered this leader for a while.
     cut_off: watch::Sender<bool>,
 }
 
@@ -87,45 +88,45 @@ struct State {
     contacts: HashMap<NodeId, Contact>,
     reach: HashMap<NodeId, Reach>,
     clocks: HashMap<NodeId, Reading>,
-    /// Whether this node's own clock was last found to be wrong.
+    /// Whether this node's own clock was wrong when last checked.
     is_out_of_step: bool,
     admitted: HashMap<NodeId, Admitted>,
     directed_until: Option<Instant>,
 }
 
-/// The process that may call in a node's name.
+/// The process that may call on behalf of a node.
 struct Admitted {
     process: u64,
     /// Cancelled when another process takes its place.
     replaced: CancellationToken,
 }
 
-/// Two processes live under one identity.
+/// Two running processes have the same identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "another process with the identity of this node, {node}, is at work{at}: a slot directory must not be copied; remove the copy, and its master joins anew"
+    "another process with the identity of this node, {node}, is running{at}: a slot directory must not be copied; remove the copy, and its master joins as a new node"
 )]
 pub struct Duplicate {
     node: NodeId,
     at: String,
 }
 
-/// When a node last answered, and whether it has failed since.
+/// When a node last answered, and since when it has failed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Contact {
-    /// The last answer.
+    /// The time of the last answer.
     pub answered: Option<Instant>,
-    /// Since when its connection is broken, or nothing but connection failures came back; timeouts
+    /// Since when its connection has been broken, or every attempt to connect has failed; timeouts
     /// do not count.
     pub refused_since: Option<Instant>,
 }
 
-/// A sign of life.
+/// The answer to a ping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sign {
     /// Where the node's log ends.
     pub last_log: Option<LogId>,
-    /// Whom it has heard lead of late.
+    /// The leader that it has heard recently.
     pub hears: Option<NodeId>,
 }
 
@@ -141,22 +142,22 @@ impl Peers {
         Self { shared: Arc::new(shared) }
     }
 
-    /// From now on calls name this cluster.
+    /// From now on, calls name this cluster.
     pub fn set_cluster(&self, cluster: ClusterId) {
         self.shared.passport.join(cluster);
     }
 
-    /// From now on calls say that the cluster writes in `version` of the format.
+    /// From now on, calls say that the cluster writes in `version` of the format.
     pub fn set_version(&self, version: Version) {
         self.shared.passport.set_version(version);
     }
 
-    /// This node's process: no other has the same number.
+    /// The number of this node's process: no other process has the same.
     pub fn process(&self) -> u64 {
         self.shared.process
     }
 
-    /// Tells the others that this node, a master, is reached by `info` from now on.
+    /// From now on, tells the others that this node, a master, has the addresses in `info`.
     pub fn introduce_as(&self, info: NodeInfo) {
         let node = self.shared.log.node_id();
         let caller = Caller { node, process: self.shared.process, info: Some(info.clone()) };
@@ -166,13 +167,13 @@ impl Peers {
         }
     }
 
-    /// By what this node is reached itself, once it has been introduced.
+    /// This node's own addresses, once they are known.
     pub fn own(&self) -> Option<NodeInfo> {
         self.state().addresses.get(self.shared.log.node_id()).cloned()
     }
 
-    /// `source` says by what `node` is reached. Should this be news, the node is called, so that it
-    /// is connected to before it is needed.
+    /// `source` reports the addresses of `node`. If they are new, the node is called, so that there
+    /// is a connection before it is needed.
     pub fn learn(&self, node: NodeId, info: NodeInfo, source: Source) {
         if node == self.shared.log.node_id() {
             return;
@@ -184,15 +185,15 @@ impl Peers {
         }
     }
 
-    /// `node` is said to live: calls it, unless it is connected.
+    /// `node` is said to be alive: calls it, unless it is connected.
     pub fn open(&self, node: NodeId) {
         if node != self.shared.log.node_id() {
             self.shared.open(&mut self.state(), node);
         }
     }
 
-    /// The newest word about `node`: the one `noted` in the membership, the one `listed` on a roster,
-    /// or the one that was heard here.
+    /// The newest information about `node`: the one `noted` in the membership, the one `listed` on
+    /// a roster, or the one received here.
     pub fn newest(
         &self,
         node: NodeId,
@@ -207,7 +208,7 @@ impl Peers {
         self.shared.version.subscribe()
     }
 
-    /// The masters that have called this node, and are connected to it.
+    /// The masters that have called this node and are connected to it.
     pub fn callers(&self) -> Vec<NodeId> {
         let state = self.state();
         let is_connected = |node: &NodeId| {
@@ -217,8 +218,8 @@ impl Peers {
         state.admitted.keys().copied().filter(is_connected).collect()
     }
 
-    /// Admits `caller`, unless another process of the same node is at work. What this returns is
-    /// cancelled when another one takes its place.
+    /// Admits `caller`, unless another process of the same node is running. The returned token is
+    /// cancelled when another process takes its place.
     pub async fn admit(&self, caller: Caller) -> Result<CancellationToken, Duplicate> {
         let Caller { node, process, info } = caller;
         let own = node == self.shared.log.node_id();
@@ -237,7 +238,7 @@ impl Peers {
         Ok(replaced)
     }
 
-    /// The open link to `node`, where that was not to the caller's `process`.
+    /// The open link to `node`, unless it leads to the caller's own `process`.
     fn link_to_another_process(&self, node: NodeId, process: u64) -> Option<Arc<Link>> {
         let state = self.state();
         state.admitted.get(&node).filter(|admitted| admitted.process != process)?;
@@ -263,8 +264,8 @@ impl Peers {
         admitted.replaced.clone()
     }
 
-    /// What this node tells the others of itself and of those it knows. The router tells of its
-    /// witness itself.
+    /// What this node tells the others about itself and the nodes it knows. The router itself
+    /// reports its witness.
     pub fn known(&self) -> Known {
         let state = self.state();
         let masters = state.addresses.all().filter(|(_, info)| !info.witness);
@@ -272,7 +273,7 @@ impl Peers {
         Known { process: self.shared.process, nodes }
     }
 
-    /// Another node says what it `known`s of the others. Those that are connected speak for
+    /// Another node reports what it knows of the others. Nodes that are connected report about
     /// themselves.
     pub fn hear(&self, known: Known) {
         for (node, info) in known.nodes.into_iter().map(passport::from_wire) {
@@ -283,8 +284,8 @@ impl Peers {
         }
     }
 
-    /// The links to every other node, of the `members` and those that were heard of, which is not
-    /// connected or was not told where the others are.
+    /// The links to those nodes, of the `members` and those heard of, that are not connected or do
+    /// not know the current addresses of the others.
     pub fn untold<'a>(
         &self,
         members: impl Iterator<Item = (&'a NodeId, &'a NodeInfo)>,
@@ -321,8 +322,8 @@ impl Peers {
         addresses.into_iter().filter_map(link).collect()
     }
 
-    /// Connects to these nodes and tells them where the others are. Returns why this node was
-    /// refused.
+    /// Connects to these nodes and tells them the addresses of the others. Returns the reasons why
+    /// this node was refused.
     pub async fn tell(&self, links: Vec<(NodeId, Arc<Link>)>) -> Vec<Status> {
         let version = *self.shared.version.borrow();
         let known = self.known();
@@ -346,7 +347,7 @@ impl Peers {
         join_all(links.into_iter().map(tell)).await.into_iter().flatten().collect()
     }
 
-    /// Asks `node`, which the membership knows by `info`, outside of the consensus.
+    /// Calls `node`, whose addresses in the membership are `info`, outside of the consensus.
     pub async fn ask(
         &self,
         node: NodeId,
@@ -360,12 +361,12 @@ impl Peers {
         Ok(answer.payload)
     }
 
-    /// What is known of `node`'s reachability.
+    /// When `node` last answered, and since when it has failed.
     pub fn contact(&self, node: NodeId) -> Contact {
         let state = self.state();
         let noted = state.contacts.get(&node).copied().unwrap_or_default();
         let link = state.links.get(&node);
-        // Also an answer that came too late for its caller is one.
+        // An answer that came too late for its caller counts too.
         let answered = noted.answered.max(link.and_then(|link| link.answered()));
         let refused = noted.refused_since.filter(|since| Some(*since) >= answered);
         let broken = link.and_then(|link| link.broken_since());
@@ -373,12 +374,12 @@ impl Peers {
         Contact { answered, refused_since }
     }
 
-    /// Votes that this node asks for in the next moments are on the router's order.
+    /// For the next moment, this node asks for votes on the router's order.
     pub fn direct_votes(&self) {
         self.state().directed_until = Some(Instant::now() + DIRECTED_FOR);
     }
 
-    /// The time to go by, where this node's clock says `own`.
+    /// The time to use, given that this node's clock shows `own`.
     pub fn agreed_time(&self, own: UnixMillis) -> UnixMillis {
         let now = Instant::now();
         let mut state = self.state();
@@ -388,9 +389,12 @@ impl Peers {
             drop(state);
             let ahead_ms = own.saturating_sub(agreed);
             if is_out_of_step {
-                tracing::warn!(ahead_ms, "this machine's clock is wrong: going by the others'");
+                tracing::warn!(
+                    ahead_ms,
+                    "this machine's clock is wrong: using the other nodes' time"
+                );
             } else {
-                tracing::info!("this machine's clock is in step with the others'");
+                tracing::info!("this machine's clock agrees with the other nodes' again");
             }
         }
         agreed
@@ -407,8 +411,8 @@ impl Peers {
         self.shared.cut_off.subscribe()
     }
 
-    /// See [`cut_off`](Self::cut_off). The lease of a leader that is cut off is not renewed: it only
-    /// pings, until a quorum answers again.
+    /// See [`cut_off`](Self::cut_off). A leader that is cut off does not renew its lease: it only
+    /// pings until a quorum answers again.
     pub fn set_cut_off(&self, cut_off: bool) {
         let news = self.shared.cut_off.send_if_modified(|was| {
             let changed = *was != cut_off;
@@ -416,13 +420,13 @@ impl Peers {
             changed
         });
         match (news, cut_off) {
-            (true, true) => tracing::warn!("leads, but no quorum answers"),
-            (true, false) => tracing::info!("no longer a leader that no quorum answers"),
+            (true, true) => tracing::warn!("this node leads, but no quorum answers"),
+            (true, false) => tracing::info!("this node is no longer a leader without a quorum"),
             (false, _) => {}
         }
     }
 
-    /// Asks `node` for a sign of life within `limit`.
+    /// Pings `node`; none if there is no answer within `limit`.
     pub async fn ping(&self, node: NodeId, info: &NodeInfo, limit: Duration) -> Option<Sign> {
         let link = self.link(node, info).ok()?;
         let answer = timeout(limit, link.call(Call::Ping(Ping {}))).await.ok()?;
@@ -466,7 +470,7 @@ impl Peers {
     }
 }
 
-/// openraft's own words on it, ten a second, are no help to anyone.
+/// openraft's own messages, ten a second, help nobody.
 fn tell(name: &str, news: Option<News>, why: &str) {
     match news {
         Some(News::Lost) => tracing::warn!(node = name, why, "cannot reach the node"),
@@ -478,12 +482,12 @@ fn tell(name: &str, news: Option<News>, why: &str) {
 }
 
 impl Shared {
-    /// Calls `node`, if it is known where that is.
+    /// Calls `node`, if its address is known.
     fn open(&self, state: &mut State, node: NodeId) {
         let Some(address) = state.addresses.get(node).map(|info| info.peer_address.clone()) else {
             return;
         };
-        // An address that is none is told to whoever calls.
+        // An invalid address is reported to whoever calls the node.
         if self.passport.is_complete()
             && let Ok(link) = self.link(state, node, &address)
         {
@@ -516,7 +520,7 @@ impl RaftNetworkFactory<Consensus> for Peers {
     }
 }
 
-/// One node, as openraft calls it.
+/// The connection to one node, as openraft uses it.
 pub struct Connection {
     peers: Peers,
     target: NodeId,
@@ -559,10 +563,11 @@ fn unreachable(status: &Status) -> CallError {
 }
 
 impl RaftNetwork<Consensus> for Connection {
-    /// An answer tells that another node has the log up to some entry. It is held back until this
-    /// node has that too, since the consensus counts its own copy from the beginning
-    /// ([`durability`](super::durability)). Where its own disk takes longer than the consensus waits
-    /// for an answer, the answer tells that the other node follows, and nothing of the entries.
+    /// A successful answer says that the other node has the log up to some entry. It is held back
+    /// until this node's disk has that entry too, since the consensus counts this node's own copy
+    /// from the beginning ([`durability`](super::durability)). If this node's disk takes longer
+    /// than the consensus waits for an answer, the answer says only that the other node follows,
+    /// and acknowledges none of the entries.
     async fn append_entries(
         &mut self,
         mut rpc: AppendEntriesRequest<Consensus>,
@@ -589,7 +594,7 @@ impl RaftNetwork<Consensus> for Connection {
         match timeout(left, durable.reaches(last)).await {
             Ok(Ok(())) => Ok(answer),
             Ok(Err(gone)) => Err(RPCError::Unreachable(Unreachable::new(&gone))),
-            // The consensus takes no news of an empty log.
+            // The consensus does not accept an empty log as partial success.
             Err(_slow) if before.is_some() && durable.has(before) => {
                 Ok(AppendEntriesResponse::PartialSuccess(before))
             }

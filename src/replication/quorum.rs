@@ -1,9 +1,9 @@
-//! Who is a majority, and whether a leader still has one. Pure.
+//! What a majority is, and whether a leader still has one. Pure.
 //!
-//! The consensus calls a node leader until it hears of another one. Cut off from the others it would
-//! say so for good, and the heartbeats that still get through, one way, would keep all who hear them
-//! from electing another. So a leader counts for one only while a quorum has answered it lately
-//! (what etcd calls `CheckQuorum`).
+//! The consensus calls a node leader until it hears of another one. If a leader is cut off from the
+//! others, this would last for ever, and any heartbeats that still arrive would keep the others
+//! from electing a new leader. So a leader counts only while a quorum has answered it recently
+//! (which etcd calls `CheckQuorum`).
 
 use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 
 use crate::domain::NodeId;
 
-/// The voters: one set, or two while a change of the membership is under way. What needs a quorum
-/// needs a majority of each.
+/// The voters: one set, or two while a change of the membership is in progress. A quorum is a
+/// majority of each.
 pub type Parts = [BTreeSet<NodeId>];
 
-/// Whether the nodes that `counts` names are a majority of each of the `parts`.
+/// Whether the nodes for which `counts` is true are a majority of each of the `parts`.
 pub fn is_majority(parts: &Parts, counts: impl Fn(NodeId) -> bool) -> bool {
     let majority = |part: &BTreeSet<NodeId>| {
         part.iter().filter(|node| counts(**node)).count() * 2 > part.len()
@@ -23,8 +23,8 @@ pub fn is_majority(parts: &Parts, counts: impl Fn(NodeId) -> bool) -> bool {
     parts.iter().all(majority)
 }
 
-/// Since when a quorum has not answered: the latest moment at or after which a majority of each of
-/// the `parts` did, where `answered` says when each node last did. None if a quorum never has.
+/// When a quorum last answered: the latest moment at or after which a majority of each of the
+/// `parts` has answered, given when each node last `answered`. None if a quorum never has.
 pub fn answered(parts: &Parts, answered: impl Fn(NodeId) -> Option<Instant>) -> Option<Instant> {
     let of_part = |part: &BTreeSet<NodeId>| {
         let mut moments: Vec<Option<Instant>> = part.iter().map(|node| answered(*node)).collect();
@@ -34,7 +34,7 @@ pub fn answered(parts: &Parts, answered: impl Fn(NodeId) -> Option<Instant>) -> 
     parts.iter().map(of_part).min().flatten()
 }
 
-/// What a node is to the others.
+/// The standing of a node in the cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Standing {
     /// It does not lead.
@@ -42,11 +42,11 @@ pub enum Standing {
     Follows,
     /// It leads.
     Leads,
-    /// It was elected to lead, and no quorum has answered it for a while.
+    /// It was elected to lead, but no quorum has answered it for a while.
     CutOff,
 }
 
-/// One look at the consensus.
+/// One observation of the consensus.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// The term in which this node leads, if it does.
@@ -55,7 +55,7 @@ pub struct Look {
     pub answered: Option<Instant>,
 }
 
-/// Tells from look to look what this node is to the others.
+/// Determines the node's standing from one observation to the next.
 #[derive(Debug)]
 pub struct Vigil {
     patience: Duration,
@@ -66,29 +66,29 @@ pub struct Vigil {
 #[derive(Clone, Copy, Debug)]
 struct Elected {
     term: u64,
-    /// From when on silence counts.
+    /// Since when silence counts.
     since: Instant,
 }
 
 impl Vigil {
-    /// A leader is cut off when no quorum has answered for `patience`.
+    /// A leader is cut off if no quorum has answered for `patience`.
     pub fn new(patience: Duration) -> Self {
         Self { patience, elected: None, looked: None }
     }
 
-    /// How long may pass between two looks.
+    /// How long may pass between two observations.
     pub fn interval(&self) -> Duration {
         self.patience / 10
     }
 
-    /// Looks once, at the time `now`.
+    /// Makes one observation, at the time `now`.
     pub fn look(&mut self, look: Look, now: Instant) -> Standing {
         let Some(term) = look.leads else {
             self.elected = None;
             self.looked = None;
             return Standing::Follows;
         };
-        // After a pause of our own (a stopped process, a sleeping machine) the others' answers have
+        // After a pause of this process (stopped, or the machine asleep), the others' answers have
         // not been read yet.
         let paused = self.looked.is_some_and(|looked| now - looked > self.patience / 2);
         self.looked = Some(now);
@@ -134,7 +134,7 @@ mod tests {
     fn a_quorum_has_answered_when_the_last_that_it_needs_did() {
         let start = Instant::now();
         let at = |millis: u64| start + Duration::from_millis(millis);
-        // Node 1 looks, at 100; the others answered at the moments given, or never.
+        // Node 1 observes at time 100; the others answered at the given times, or never.
         for (voters, others, expected) in [
             (&[&[1][..]][..], &[][..], Some(100)),
             (&[&[1, 2]], &[(2, 30)], Some(30)),
@@ -158,7 +158,8 @@ mod tests {
         }
     }
 
-    /// Looks every so many milliseconds, at a leader of `term` whom a quorum answered when given.
+    /// Observes every so many milliseconds, a leader of `term` that a quorum answered at the given
+    /// time.
     fn looks(looks: &[(u64, Option<u64>, Option<u64>)]) -> Vec<Standing> {
         let start = Instant::now();
         let at = |millis: u64| start + Duration::from_millis(millis);
@@ -174,19 +175,19 @@ mod tests {
         use Standing::{CutOff, Follows, Leads};
         let one = Some(1);
         for (seen, expected) in [
-            // It counts from its election, whatever was heard before.
+            // Time counts from its election, whatever was heard before.
             (&[(1_000, None, None), (1_100, one, Some(100)), (1_300, one, Some(100))][..], Leads),
             (&[(0, one, None), (200, one, None), (400, one, None), (499, one, None)], Leads),
             (&[(0, one, None), (200, one, None), (400, one, None), (500, one, None)], CutOff),
             (&[(0, one, None), (200, one, None), (400, one, Some(1)), (500, one, Some(1))], Leads),
             (&[(0, one, None), (250, one, None), (500, one, None), (501, one, Some(501))], Leads),
-            // Another election, another beginning.
+            // A new election starts the time again.
             (
                 &[(0, one, None), (250, one, None), (490, Some(2), None), (700, Some(2), None)],
                 Leads,
             ),
             (&[(0, one, None), (250, one, None), (500, one, None), (550, None, None)], Follows),
-            // What it slept through it has not heard.
+            // It has not yet read what arrived while it was asleep.
             (&[(0, one, Some(0)), (9_000, one, Some(0)), (9_200, one, Some(0))], Leads),
             (
                 &[(0, one, Some(0)), (9_000, one, Some(0)), (9_250, one, None), (9_500, one, None)],

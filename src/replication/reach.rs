@@ -1,26 +1,26 @@
-//! Whether another node can be reached, as people are told: once when it cannot, and once when it
-//! can again. Pure.
+//! Whether another node can be reached, as it is logged: once when it cannot be, and once when it
+//! can be again. Pure.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A node that fails for a moment, as in a failover, is nobody's news.
+/// A node that fails only for a moment, as in a failover, is not reported.
 const NEWS_AFTER: Duration = Duration::from_secs(1);
 
-/// What is known of one node.
+/// What is known about one node.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reach {
     failing_since: Option<Instant>,
     is_told: bool,
 }
 
-/// Something to tell.
+/// Something to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
     /// Nothing has come back from it for a while.
     Lost,
-    /// It answers again, after so long.
+    /// It answers again, after this long.
     Back(Duration),
 }
 
@@ -31,7 +31,7 @@ impl Reach {
         failing_since.filter(|_| is_told).map(|since| News::Back(now - since))
     }
 
-    /// It was called in vain.
+    /// A call to it has failed.
     pub fn failed(&mut self, now: Instant) -> Option<News> {
         let since = *self.failing_since.get_or_insert(now);
         let is_news = !self.is_told && now - since >= NEWS_AFTER;
@@ -49,7 +49,7 @@ mod tests {
         let start = Instant::now();
         let mut reach = Reach::default();
         let mut told = Vec::new();
-        // Calls in vain ten times a second, but for two answers.
+        // Calls fail ten times a second, except for two answers.
         for tenth in 0..100 {
             let now = start + Duration::from_millis(100 * tenth);
             let news = match tenth {

@@ -1,6 +1,6 @@
 //! Linearizable reads: before the state is read, a quorum confirms that this node still leads.
 //!
-//! One confirmation serves everyone who asked before it began; those who ask meanwhile wait for the
+//! One confirmation serves everyone who asked before it began; anyone who asks later waits for the
 //! next.
 
 use std::time::Duration;
@@ -12,12 +12,12 @@ use tokio::{
 
 use super::{Raft, writes::WriteError};
 
-/// A quorum that does not answer in this time is none.
+/// A quorum that does not answer within this time does not exist.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(2);
 /// Readers that may wait for one confirmation.
 const READERS_WAITING: usize = 4_096;
 
-/// Handle for those who read; clones share it.
+/// Handle for readers; clones share it.
 #[derive(Clone)]
 pub struct Reads {
     queue: mpsc::Sender<oneshot::Sender<bool>>,

@@ -1,8 +1,8 @@
-//! Keeps the membership true while this node leads: observes every node, asks
-//! [what to change](Observation::plan), changes it, and looks again.
+//! Keeps the membership up to date while this node leads: observes every node, asks [what to
+//! change](Observation::plan), makes the change, and observes again.
 //!
-//! A node is dead by this node's own evidence: its connection is broken, or it does not answer. What
-//! the router says of a node only makes that evidence count sooner.
+//! A node counts as dead on this node's own evidence: its connection is broken, or it does not
+//! answer. A report from the router only makes that evidence count sooner.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,64 +24,64 @@ use super::{
 };
 use crate::{domain::NodeId, envelope::Version};
 
-/// Between two looks while nothing is heard.
+/// Between two observations while nothing happens.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A node that has not answered for this long is dead: ten heartbeats.
 const SILENT_FOR: Duration = Duration::from_secs(1);
-/// A node that refuses connections for this long is dead, also where the router has not said so.
+/// A node that refuses connections for this long is dead, even if the router has not said so.
 const REFUSED_FOR: Duration = Duration::from_millis(300);
-/// A node that the router has lost, too, is dead after so many heartbeats without an answer.
+/// A node that the router has lost too is dead after this many heartbeats without an answer.
 const UNANSWERED_HEARTBEATS: u32 = 3;
-/// A master is not just rebooting any more: some of its reboots, by the usual delay.
+/// After this long, a master is not just rebooting any more: several times the usual reboot delay.
 const REBORN_WITHIN: Duration = Duration::from_mins(2);
-/// Who has stopped on purpose and is not back by now was not restarted.
+/// A node that has stopped on purpose and is not back within this time was not restarted.
 const RESTARTED_WITHIN: Duration = Duration::from_mins(1);
-/// A node away for this long is forgotten; should it return, it joins as a newcomer.
+/// A node that is away for this long is removed; if it returns, it joins as a new node.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
-/// Entries that a caught-up node may be behind: what is under way.
+/// Entries that a caught-up node may be behind: those in progress.
 const NEARLY: u64 = 64;
-/// A voter that is further behind loses its vote until it is [`NEARLY`] level again. Well below
-/// what the logs keep (`node::ENTRIES_KEPT`), from which the witness must be able to give a master
-/// all that it lacks.
+/// A voter that is further behind loses its vote until it is within [`NEARLY`] again. Well below
+/// what the logs keep (`node::ENTRIES_KEPT`), since the witness must be able to give a master
+/// everything that it lacks.
 const TOO_FAR: u64 = 1_000;
-/// How long a new leader leaves the membership as it is: the clients of the one before are waiting,
-/// and every change costs the nodes, and their disks, two more rounds.
+/// How long a new leader leaves the membership as it is: the clients of the previous one are
+/// waiting, and every change costs the nodes and their disks two more rounds.
 const CLIENTS_FIRST: Duration = Duration::from_millis(50);
-/// It does so only where this many more may die meanwhile without taking the quorum along: the
-/// leader itself, the one after it, and one for good measure.
+/// It does so only if this many more nodes may die meanwhile without breaking the quorum: the
+/// leader itself, the next one, and one to be safe.
 const SPARE: usize = 3;
-/// A change that takes longer has lost its quorum; it stays proposed, and is looked at again.
+/// A change that takes longer has lost its quorum; it stays proposed, and is checked again later.
 const CHANGE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The nodes that the router knows of, as its newest roster says.
+/// The nodes that the router knows, according to its newest roster.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     /// By id.
     pub members: BTreeMap<NodeId, Listed>,
-    /// When it came; none before the first.
+    /// When it arrived; none before the first.
     pub received: Option<Instant>,
 }
 
 /// One node on the roster.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// Names and addresses.
+    /// Its name and addresses.
     pub info: NodeInfo,
-    /// The router lost it.
+    /// The router has lost it.
     pub down: bool,
     /// It is about to stop.
     pub leaving: bool,
 }
 
 impl Roster {
-    /// Whether a master other than `own` is there to stay.
+    /// Whether a master other than `own` is up and is not about to stop.
     pub fn others_stay(&self, own: NodeId) -> bool {
         self.members.iter().any(|(id, listed)| {
             *id != own && !listed.info.witness && !listed.down && !listed.leaving
         })
     }
 
-    /// The masters other than `own` that are lost, and have not left on purpose.
+    /// The masters other than `own` that are lost, and have not stopped on purpose.
     pub fn expected_back(&self, own: NodeId) -> BTreeSet<NodeId> {
         let lost = |(id, listed): (&NodeId, &Listed)| {
             let expected = listed.down && !listed.leaving && !listed.info.witness && *id != own;
@@ -107,7 +107,7 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // A standby sleeps until it is told something: most of the cluster is standbys.
+        // A standby sleeps until something changes: most of the cluster is standbys.
         let leads = node.leads();
         tokio::select! {
             () = cancelled.cancelled() => return,
@@ -138,7 +138,7 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
     }
 }
 
-/// What a leader remembers from look to look.
+/// What a leader remembers between observations.
 #[derive(Default)]
 struct Leading {
     since: Option<Instant>,
@@ -204,8 +204,8 @@ impl Leading {
     }
 }
 
-/// What becomes of a death that has lasted. The router, and with it the witness, is always expected
-/// back.
+/// The health of a node that has been dead for this long. The router, and with it the witness, is
+/// always expected back.
 fn away(lasted: Duration, leaving: bool, witness: bool) -> Health {
     match lasted {
         _ if lasted > FORGOTTEN_AFTER && !witness => Health::Gone,
@@ -215,39 +215,39 @@ fn away(lasted: Duration, leaving: bool, witness: bool) -> Health {
     }
 }
 
-/// Whether `id` is the witness of a router that has lost its disk since: there is one router, so
-/// its newest witness is the only one.
+/// Whether `id` is the witness of a router that has since lost its disk: there is one router, so
+/// only its newest witness counts.
 fn replaced(id: NodeId, info: &NodeInfo, roster: &Roster) -> bool {
     let other_witness = |(other, listed): (&NodeId, &Listed)| listed.info.witness && *other != id;
     info.witness && roster.members.iter().any(other_witness)
 }
 
-/// Whether a node that is in no membership lives: the router knows so, or it has called. While the
-/// router is away, one that was forgotten may come back.
+/// Whether a node outside the membership is alive: the router says so, or it has called. While the
+/// router is away, a node that was removed may return.
 fn lives(listed: Option<&Listed>, calls: bool) -> bool {
     calls || listed.is_some_and(|listed| !listed.down)
 }
 
-/// Whether a node may join: not as long as it does not speak the `version` in which the cluster writes.
-/// The router tells it why.
+/// Whether a node may join: only if it speaks the `version` in which the cluster writes. Otherwise
+/// the router tells it why not.
 fn newcomer(info: &NodeInfo, lives: bool, version: Version) -> Health {
     if lives && info.speaks.includes(version) { Health::Unclear } else { Health::Dead }
 }
 
-/// How many entries `id` is behind the leader; none while the leader has not found that out.
+/// How many entries `id` is behind the leader; none until the leader knows.
 fn lag(metrics: &RaftMetrics<NodeId, NodeInfo>, id: NodeId) -> Option<u64> {
     let replication = metrics.replication.as_ref()?;
     let matched = replication.get(&id).copied().flatten()?;
     Some(metrics.last_log_index.unwrap_or(0).saturating_sub(matched.index))
 }
 
-/// All that the leader knows about one node's health.
+/// Everything that the leader knows about one node's health.
 struct Sight<'a> {
     contact: Contact,
     listed: Option<&'a Listed>,
     roster: &'a Roster,
     heartbeat: Duration,
-    /// Since when this node leads, and so has been sending heartbeats.
+    /// Since when this node leads, and has been sending heartbeats.
     since: Instant,
     now: Instant,
 }
@@ -258,7 +258,7 @@ impl Sight<'_> {
             self.now - self.contact.answered.map_or(self.since, |at| at.max(self.since));
         let is_refused = self.contact.refused_since.is_some();
         let refused_for = self.contact.refused_since.map(|since| self.now - since.max(self.since));
-        // The router's word counts until the node itself has spoken later.
+        // The router's report counts until the node itself has been heard later.
         let reported_down = self.listed.is_some_and(|listed| listed.down)
             && self.contact.answered < self.roster.received;
         let is_missed = is_refused || silent_for > self.heartbeat * UNANSWERED_HEARTBEATS;
@@ -275,14 +275,14 @@ impl Sight<'_> {
         match lag {
             Some(..=NEARLY) => Health::CaughtUp,
             Some(..=TOO_FAR) => Health::Behind,
-            // A new leader first has to find out.
+            // A new leader does not know yet.
             None if self.now - self.since <= SILENT_FOR => Health::Behind,
             _ => Health::Lagging,
         }
     }
 }
 
-/// Makes a change; false where it did not come about and is to be looked at anew.
+/// Makes a change; false if it was not made and has to be considered again.
 async fn make(node: &Node, change: Change) -> bool {
     tracing::info!(?change, "membership");
     let raft = node.raft();
@@ -303,7 +303,7 @@ async fn make(node: &Node, change: Change) -> bool {
     match outcome {
         Ok(Ok(_)) => true,
         Ok(Err(error)) => {
-            tracing::debug!(%error, "membership not changed");
+            tracing::debug!(%error, "the membership was not changed");
             false
         }
         Err(_elapsed) => {
@@ -321,13 +321,13 @@ mod tests {
 
     const HEARTBEAT: Duration = Duration::from_millis(100);
 
-    /// How a node fares that answered, was refused and was reported down so many milliseconds ago,
-    /// and is so many entries behind, at a leader that has led for a minute.
+    /// The health of a node that answered, was refused, and was reported down this many
+    /// milliseconds ago, and is this many entries behind, at a leader that has led for a minute.
     fn health(answered: Option<u64>, refused: Option<u64>, down: Option<u64>, lag: u64) -> Health {
         sight(BEGAN, answered, refused, down, Some(lag))
     }
 
-    /// The same for one that has led for `led`.
+    /// The same at a leader that has led for `led`.
     fn sight(
         led: Duration,
         answered: Option<u64>,

@@ -1,8 +1,8 @@
-//! Getting back, from the other masters, a state that was lost beside a good log.
+//! Fetches from another master a state that was lost while the log was not.
 //!
-//! It happens before the node starts: until its state meets its log it neither votes nor leads, and
-//! openraft never sees a hole. Any master's state will do, whether that leads or not, if it reaches to
-//! the beginning of this log: what is applied anywhere is committed.
+//! This happens before the node starts: until its state meets its log it neither votes nor leads,
+//! so openraft never sees a gap. Any master's state will do, whether that master leads or not, if
+//! it reaches the beginning of this log: what is applied anywhere is committed.
 
 use std::path::Path;
 
@@ -24,16 +24,16 @@ use crate::{
     wire::internal::{FetchStateRequest, SnapshotChunk},
 };
 
-/// Why one master did not give its state.
+/// Why a master did not provide its state.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
-    /// It cannot be reached, or has none.
+    /// It cannot be reached, or has no state.
     #[error("{}", .0.message())]
     Refused(#[from] Status),
     /// Its state does not reach the beginning of this log.
     #[error("its own state is older than this log")]
     Older,
-    /// What came was not whole.
+    /// What arrived is incomplete.
     #[error(transparent)]
     Garbled(#[from] snapshot::ReceiveError),
     /// Our own disk.
@@ -41,8 +41,8 @@ pub enum RepairError {
     Disk(#[from] redb::Error),
 }
 
-/// Puts the state of `other` at `address` (host:port) in place of the one in `directory`, whose `log`
-/// begins after `purged`.
+/// Replaces the state in `directory` with that of `other` at `address` (host:port). `log` begins
+/// after `purged`.
 pub async fn fetch(
     directory: &Path,
     log: &mut LogStore,
@@ -75,10 +75,10 @@ pub async fn fetch(
     let (forwarded, incoming) = tokio::join!(forward, snapshot::receive(&path, chunks));
     forwarded?;
     let incoming = incoming?;
-    // First the log: a state that is ahead of it, beside entries that contradict it, would not do.
+    // The log first: a state must not be ahead of a log whose entries contradict it.
     log.agree_with(applied).await?;
     condition::put_aside(directory).map_err(redb::Error::Io)?;
     drop(state_store::install(directory, &header.meta, incoming)?);
-    tracing::info!(from = other, applied = applied.index, "another master gave the state back");
+    tracing::info!(from = other, applied = applied.index, "fetched the state from another master");
     Ok(())
 }

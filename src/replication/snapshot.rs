@@ -1,8 +1,8 @@
-//! A snapshot of the state on its way from one node to another.
+//! The transfer of a snapshot of the state from one node to another.
 //!
-//! It travels as chunks: first a header, then the rows of the state, then an end that counts them. The sender reads them from a
-//! read transaction, the receiver writes them to a database file beside its own; neither ever
-//! holds the whole state in memory.
+//! It travels in chunks: first a header, then the rows of the state, then an end mark that counts
+//! them. The sender reads the rows in a read transaction, the receiver writes them to a database
+//! file beside its own; neither ever holds the whole state in memory.
 
 use std::{
     fmt,
@@ -28,13 +28,13 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Chunks that may wait between the disk and the network.
 const CHUNKS_WAITING: usize = 8;
 
-/// What openraft carries as a snapshot's data.
+/// The data of a snapshot, as openraft passes it on.
 pub enum SnapshotData {
     /// Of our own state.
     Of(ReadTransaction),
-    /// From another node, ready to take over.
+    /// Received from another node, ready to be installed.
     Received(Incoming),
-    /// A witness's: there is no state.
+    /// A witness's snapshot: there is no state.
     Nothing,
 }
 
@@ -122,21 +122,21 @@ fn send_rows(
     Ok(())
 }
 
-/// A snapshot that did not arrive whole.
+/// A snapshot that did not arrive completely.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
     /// The stream ended before the end mark.
-    #[error("the snapshot ended before its end")]
+    #[error("the snapshot ended too early")]
     Truncated,
-    /// Rows have been lost on the way.
+    /// Rows were lost on the way.
     #[error("the snapshot has {found} rows instead of {sent}")]
     Incomplete {
-        /// As many arrived.
+        /// Rows received.
         found: u64,
-        /// As many were sent.
+        /// Rows sent.
         sent: u64,
     },
-    /// A chunk that is not what was sent, or is of another version.
+    /// A chunk that is damaged, or of another version.
     #[error(transparent)]
     Unreadable(#[from] envelope::Error),
     /// Our own disk.

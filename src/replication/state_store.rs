@@ -1,9 +1,9 @@
-//! The replicated state of a master, in `state.redb`: the social graph, and in the same transaction
-//! how far the log has been applied to it.
+//! The replicated state of a master, in `state.redb`: the social graph, and, in the same
+//! transaction, how far the log has been applied to it.
 //!
-//! Applying does not wait for the disk: what a crash takes away is in the log still and is applied
-//! again. "Building a snapshot" therefore means to make the state durable, after which the log
-//! behind it may go; the snapshot's data is a read transaction, made when a follower needs it.
+//! Applying does not wait for the disk: what a crash takes away is still in the log and is applied
+//! again. "Building a snapshot" therefore means making the state durable, after which the earlier
+//! log may be purged; the snapshot's data is a read transaction, opened when a follower needs it.
 
 use std::{
     fs::File,
@@ -42,7 +42,7 @@ const VERSION: &str = "version";
 pub const FILE: &str = "state.redb";
 const INCOMING_FILE: &str = "state.incoming.redb";
 
-/// What an apply did, for those who deliver posts.
+/// What an apply did, for the delivery of posts.
 #[derive(Debug)]
 pub enum Applied<'a> {
     /// These events happened, in this order.
@@ -51,14 +51,14 @@ pub enum Applied<'a> {
     Replaced,
 }
 
-/// A state's file, as it is found before it is used.
+/// The condition of a state's file before it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateFile {
     /// There is none.
     Missing,
-    /// It opens; the log is applied to it up to here.
+    /// It can be opened; the log is applied to it up to here.
     Sound(Option<LogId>),
-    /// It does not open as a state, for this reason.
+    /// It cannot be opened as a state, for this reason.
     Damaged(String),
 }
 
@@ -86,17 +86,17 @@ impl StateReader {
 pub struct StateStore {
     reader: StateReader,
     directory: PathBuf,
-    /// Held while a transaction is made durable, so that an apply waits for it without stopping
+    /// Held while a transaction is made durable, so that an apply can wait for it without stopping
     /// the runtime.
     writing: Arc<Mutex<()>>,
     observer: Observer,
     speaks: Speaks,
-    /// In which the cluster writes, as far as this master has applied the log.
+    /// The version in which the cluster writes, as far as this master has applied the log.
     version: watch::Sender<Version>,
 }
 
 impl StateStore {
-    /// Opens or makes the state in `directory`.
+    /// Opens or creates the state in `directory`.
     pub fn open(directory: &Path, observer: Observer) -> Result<Self, redb::Error> {
         Self::open_as(Speaks::BUILD, directory, observer)
     }
@@ -133,7 +133,7 @@ impl StateStore {
         Ok(positions(&self.reader.read()?)?.0)
     }
 
-    /// Reads what is applied here.
+    /// Reads what has been applied here.
     pub fn reader(&self) -> StateReader {
         self.reader.clone()
     }
@@ -143,7 +143,7 @@ impl StateStore {
         self.version.subscribe()
     }
 
-    /// Where a snapshot that is being received is put together.
+    /// Where a snapshot is assembled while it is received.
     pub fn incoming_path(directory: &Path) -> PathBuf {
         directory.join(INCOMING_FILE)
     }
@@ -170,8 +170,8 @@ impl StateStore {
                     EntryPayload::Membership(members) => {
                         membership = Some(StoredMembership::new(applied, members));
                     }
-                    // What this program does not know ends it: to leave it out would be another
-                    // state than the others'.
+                    // An entry that this program does not know ends it: skipping the entry would
+                    // make its state differ from the others'.
                     EntryPayload::Normal(batch) => match batch.content(self.speaks)? {
                         Content::Commands(commands) => {
                             for command in commands {
@@ -222,15 +222,16 @@ impl StateStore {
         };
         must_speak(self.speaks, version)?;
         let database = install(&self.directory, meta, incoming)?;
-        // Dropping the old database closes it: a reader that is still at work gets an error, never
-        // rows of both.
+        // Dropping the old database closes it: a reader that is still active gets an error, never a
+        // mixture of both.
         *self.reader.database.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(database);
         self.set_version(version);
         Ok(())
     }
 }
 
-/// Looks at the state in `directory`. What keeps it from being read, and is no damage, is an error.
+/// Examines the state in `directory`. If it cannot be read for a reason other than damage, that is
+/// an error.
 pub fn examine(directory: &Path) -> Result<StateFile, redb::Error> {
     let path = directory.join(FILE);
     match std::fs::metadata(&path) {
@@ -246,7 +247,7 @@ pub fn examine(directory: &Path) -> Result<StateFile, redb::Error> {
     };
     match read() {
         Ok((applied, _)) => Ok(StateFile::Sound(applied)),
-        // Its process was killed before it had made the tables.
+        // Its process was killed before the tables were created.
         Err(redb::Error::TableDoesNotExist(_)) => Ok(StateFile::Sound(None)),
         Err(error) if Trouble::of(&error) == Trouble::Damaged => {
             Ok(StateFile::Damaged(error.to_string()))
@@ -255,7 +256,7 @@ pub fn examine(directory: &Path) -> Result<StateFile, redb::Error> {
     }
 }
 
-/// Makes `incoming`, which is the state that `meta` describes, the one in `directory`.
+/// Replaces the state in `directory` with `incoming`, which `meta` describes.
 pub fn install(
     directory: &Path,
     meta: &SnapshotMeta<NodeId, NodeInfo>,
@@ -269,7 +270,7 @@ pub fn install(
     Ok(database)
 }
 
-/// Reads how far `transaction`'s state is applied, and the membership as of then.
+/// Reads how far `transaction`'s state is applied, and the membership at that point.
 fn positions(
     transaction: &ReadTransaction,
 ) -> Result<(Option<LogId>, StoredMembership), redb::Error> {
@@ -290,7 +291,7 @@ fn membership_in(
     }
 }
 
-/// What the members speak: of `membership`, or of the one that was applied last.
+/// Which versions the members speak: those of `membership`, or of the last applied one.
 fn members(
     transaction: &WriteTransaction,
     membership: Option<&StoredMembership>,
@@ -310,12 +311,12 @@ fn version_in(
     }
 }
 
-/// In which version of the format the cluster writes, as the transaction sees it.
+/// In which version of the format the cluster writes, according to the transaction.
 pub(super) fn version(transaction: &ReadTransaction) -> Result<Version, redb::Error> {
     version_in(&transaction.open_table(POSITIONS)?)
 }
 
-/// Notes in which version of the format the cluster writes.
+/// Saves in which version of the format the cluster writes.
 pub(super) fn save_version(
     transaction: &WriteTransaction,
     version: Version,
@@ -325,7 +326,7 @@ pub(super) fn save_version(
     Ok(())
 }
 
-/// Refuses a state of a cluster that has gone on to a version which this program does not speak.
+/// Refuses the state of a cluster that already writes a version that this program does not speak.
 fn must_speak(speaks: Speaks, version: Version) -> Result<(), envelope::Error> {
     let what = "the state of the cluster".to_owned();
     if version > speaks.newest {
@@ -352,7 +353,7 @@ fn save_positions(
     Ok(())
 }
 
-/// The state as of now, as a snapshot.
+/// The current state, as a snapshot.
 fn snapshot(reader: &StateReader) -> Result<Option<Snapshot<Consensus>>, redb::Error> {
     let transaction = reader.read()?;
     let (last_log_id, last_membership) = positions(&transaction)?;
@@ -417,7 +418,7 @@ impl RaftStateMachine<Consensus> for StateStore {
     }
 }
 
-/// Makes the state durable, so that the log behind it may be purged.
+/// Makes the state durable, so that the earlier log may be purged.
 pub struct Checkpoint {
     reader: StateReader,
     writing: Arc<Mutex<()>>,
@@ -430,7 +431,7 @@ impl Checkpoint {
         let commit = move || {
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
-            // So that opening after a crash need not walk the whole file.
+            // So that opening it after a crash need not check the whole file.
             transaction.set_quick_repair(true);
             Ok::<(), redb::Error>(transaction.commit()?)
         };

@@ -1,8 +1,9 @@
 //! In which version of the format the cluster writes: the newest that all its members speak.
 //!
 //! The leader proposes it when the last member has been upgraded, and the state machine of every
-//! master checks it once more against the membership at that place in the log. It never becomes
-//! older. A command that came with a version is not logged before.
+//! master checks it again against the membership at that place in the log. The version never
+//! decreases. A command that was introduced with a version is not logged before the cluster has
+//! reached it.
 
 use std::time::Duration;
 
@@ -12,32 +13,34 @@ use tokio_util::sync::CancellationToken;
 use super::{Batch, StoredMembership, node::Node};
 use crate::envelope::{Speaks, Version};
 
-/// Between attempts: nobody is in a hurry.
+/// Between attempts: there is no hurry.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// The version to which a cluster that writes in `current` should change, by what its members speak.
+/// The version to which a cluster that writes in `current` should change, given what its members
+/// speak.
 pub fn next(current: Version, members: &[Speaks]) -> Option<Version> {
     let newest = members.iter().map(|member| member.newest).min()?;
     is_due(current, newest, members).then_some(newest)
 }
 
-/// Whether a cluster that writes in `current` may change to `version`, by what its members speak.
+/// Whether a cluster that writes in `current` may change to `version`, given what its members
+/// speak.
 pub fn is_due(current: Version, version: Version, members: &[Speaks]) -> bool {
     version > current && members.iter().all(|member| member.includes(version))
 }
 
-/// What the members speak, voters and learners.
+/// Which versions the members speak, voters and learners.
 pub fn spoken(membership: &StoredMembership) -> Vec<Speaks> {
     membership.membership().nodes().map(|(_, info)| info.speaks).collect()
 }
 
-/// Whether a command that came with the version `since` may be logged in a cluster that writes in
-/// `cluster`.
+/// Whether a command that was introduced with the version `since` may be logged in a cluster that
+/// writes in `cluster`.
 pub fn may_be_logged(since: Version, cluster: Version) -> bool {
     since <= cluster
 }
 
-/// Tells of changes, and makes them while this node leads; runs until cancelled.
+/// Reports changes, and makes them while this node leads; runs until cancelled.
 pub async fn run(node: Node, cancelled: CancellationToken) {
     let mut metrics = node.raft().server_metrics();
     let mut version = node.version();

@@ -1,6 +1,6 @@
-//! Watches whether a quorum still answers this node while it leads, and says so to whom it concerns:
+//! Watches whether a quorum still answers this node while it leads, and reports this to
 //! [`peers`](super::peers), which then stops renewing the others' leases, and through
-//! [`Node`](super::node::Node) everyone who asks whether this node leads.
+//! [`Node`](super::node::Node) to everyone who asks whether this node leads.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::domain::NodeId;
 
-/// Starts to watch, for as long as the consensus runs. A leader that no quorum has answered for
+/// Starts watching, for as long as the consensus runs. A leader that no quorum has answered for
 /// `patience` is cut off.
 pub fn start(raft: &Raft, peers: Peers, patience: Duration) {
     tokio::spawn(watch(raft.metrics(), raft.server_metrics(), peers, patience));

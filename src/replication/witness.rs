@@ -1,8 +1,8 @@
-//! The state machine of the router's witness: it keeps no state but how far the log is committed
-//! and who took part then.
+//! The state machine of the router's witness: it keeps no state except how far the log is
+//! committed, and the membership at that point.
 //!
-//! Both are saved beside the log before the log behind them is purged; what came after is counted
-//! through again when the witness restarts.
+//! Both are saved beside the log before it is purged; entries after that are counted again when the
+//! witness restarts.
 
 use openraft::{
     EntryPayload, ErrorSubject, ErrorVerb, RaftSnapshotBuilder, Snapshot, SnapshotMeta,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{domain::NodeId, social::Reply};
 
-/// Counts what is committed.
+/// Counts committed entries.
 #[derive(Clone)]
 pub struct Witness {
     log: LogStore,
@@ -24,7 +24,7 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Goes on from the checkpoint beside `log`.
+    /// Continues from the checkpoint beside `log`.
     pub fn open(log: LogStore) -> Result<Self, redb::Error> {
         let (applied, membership) = log.checkpoint()?.unwrap_or_default();
         Ok(Self { log, applied, membership })

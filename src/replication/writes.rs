@@ -1,8 +1,8 @@
 //! Writing to the replicated log.
 //!
-//! Commands that wait together travel as one entry, and a few entries are under way at a time: the
-//! consensus waits for the disk once an entry, and 512 writers with an entry each starve its
-//! heartbeats.
+//! Waiting commands are combined into one entry, and only a few entries are in progress at a time:
+//! the consensus waits for the disk once per entry, and 512 writers with an entry each would starve
+//! its heartbeats.
 
 use std::sync::Arc;
 
@@ -14,30 +14,30 @@ use crate::{
     social::{Command, Reply, Stamped},
 };
 
-/// Commands in one entry. Prototypes peaked about here.
+/// Commands in one entry. Throughput of prototypes peaked at about this number.
 const COMMANDS_PER_ENTRY: usize = 256;
 /// Entries proposed and not yet applied.
 const ENTRIES_UNDER_WAY: usize = 3;
 
-/// Handle for those who write; clones share one queue.
+/// Handle for writers; clones share one queue.
 #[derive(Clone)]
 pub struct Writes {
     queue: mpsc::Sender<Waiting>,
-    /// In which version of the format the cluster writes; never becomes older.
+    /// In which version of the format the cluster writes; it never decreases.
     version: watch::Receiver<Version>,
 }
 
-/// Why a command got no reply. It may have been applied all the same: repeat it under the same
+/// Why a command got no reply. It may have been applied nevertheless: repeat it under the same
 /// request id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// This node does not lead, or ceased to.
+    /// This node does not lead, or has ceased to.
     #[error("this server is not the available server")]
     NotLeading,
     /// Too much is waiting already.
     #[error("this server is overloaded")]
     Overloaded,
-    /// Nothing was done: not all members of the cluster know such a command yet.
+    /// Nothing was done: not all members of the cluster know this command yet.
     #[error("the cluster is being upgraded: ask again when all its nodes run the new version")]
     Upgrading,
 }
@@ -48,16 +48,16 @@ struct Waiting {
 }
 
 impl Writes {
-    /// Starts the task that feeds `node`'s consensus; it ends with the last handle. At most `pending` commands
-    /// wait; `now` stamps them.
+    /// Starts the task that feeds `node`'s consensus; it ends with the last handle. At most
+    /// `pending` commands wait; they are stamped with `now`.
     pub fn start(node: &Node, pending: usize, now: Clock) -> Self {
         let (queue, waiting) = mpsc::channel(pending);
         tokio::spawn(propose_all(node.raft().clone(), waiting, now));
         Self { queue, version: node.version() }
     }
 
-    /// Replicates `command` and returns its reply once it is applied here, which is after it became
-    /// durable on a quorum.
+    /// Replicates `command` and returns its reply once it has been applied here, which is after it
+    /// became durable on a quorum.
     pub async fn submit(&self, command: Command) -> Result<Reply, WriteError> {
         if !upgrade::may_be_logged(command.since(), *self.version.borrow()) {
             return Err(WriteError::Upgrading);
@@ -76,7 +76,7 @@ async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<Waiting>, now: Cloc
         if waiting.recv_many(&mut gathered, COMMANDS_PER_ENTRY).await == 0 {
             return;
         }
-        // Whoever has left gets no answer, and may be told elsewhere that nothing was done.
+        // A caller that has gone gets no reply, and may be told elsewhere that nothing was done.
         gathered.retain(|waiting: &Waiting| !waiting.reply.is_closed());
         if gathered.is_empty() {
             continue;
@@ -93,7 +93,7 @@ async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<Waiting>, now: Cloc
                 Err(_stopping) => None,
             };
             drop(place);
-            // Whoever does not wait any more asks again, under the same request id.
+            // A caller that no longer waits asks again, under the same request id.
             if let Some(applied) = outcome {
                 for (reply, answer) in replies.into_iter().zip(applied.data) {
                     let _gone = reply.send(Ok(answer));

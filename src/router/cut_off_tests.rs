@@ -1,5 +1,5 @@
-//! Stories of leaders that live and that no quorum answers, and of those that a router which has just
-//! started does not know yet.
+//! Stories of leaders that are alive but answered by no quorum, and of leaders that a router which
+//! has just started does not know yet.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{domain::NodeId, replication::node::Progress};
 
-/// So long may the router take to replace a leader that has just said that it is cut off: half of
-/// what the whole may take, twice the default of `down_after`.
+/// How long the router may take to replace a leader that has just reported that it is cut off: half
+/// of what the whole may take, which is twice the default of `down_after`.
 const REPLACED_WITHIN: Duration = ms(500);
 
 /// Masters 1 to `count` and the witness vote, and the first leads.
@@ -25,7 +25,7 @@ fn with_witness(count: NodeId) -> Story {
     story
 }
 
-/// The leader is told that no quorum answers it, and says so.
+/// The leader learns that no quorum answers it, and reports it.
 fn cut_off(story: &mut Story, leader: NodeId) {
     story.change(leader, |progress| {
         *progress = Progress { leading: false, cut_off: true, ..progress.clone() };
@@ -124,7 +124,7 @@ fn after_a_quick_election_that_brought_nobody_the_next_is_a_careful_one() {
     for node in [2, 3, 4, 5] {
         story.answer_pre_vote(node, false);
     }
-    assert_eq!(story.stood(), [2], "the first is for speed");
+    assert_eq!(story.stood(), [2], "the first attempt is the fast one");
     story.effects.clear();
     story.pass(ms(300));
     for node in [2, 3, 5] {
@@ -135,20 +135,21 @@ fn after_a_quick_election_that_brought_nobody_the_next_is_a_careful_one() {
     assert_eq!(story.stood(), [4]);
 }
 
-/// Masters of which some are cut off from the others, while the router and its witness reach all.
+/// Masters of which some are cut off from the others, while the router and its witness reach all of
+/// them.
 struct Broken {
     story: Story,
-    /// Whom the leader still reaches, itself included; the others reach each other.
+    /// The nodes that the leader still reaches, itself included; the others reach each other.
     with_leader: BTreeSet<NodeId>,
     count: NodeId,
-    /// Questions and orders, when they are answered or followed.
+    /// Questions and orders, and when they are answered or followed.
     due: Vec<(Duration, Effect)>,
     passed: Duration,
     term: u64,
 }
 
 impl Broken {
-    /// The leader has written one more entry, to those that it reaches and the witness.
+    /// The leader has written one more entry, to the nodes that it reaches and the witness.
     fn new(count: NodeId, with_leader: BTreeSet<NodeId>) -> Self {
         let mut story = with_witness(count);
         for node in &with_leader {
@@ -184,8 +185,8 @@ impl Broken {
         *of.expect("introduced").0
     }
 
-    /// A hundredth of a second passes: who was asked answers after its pre-vote, who was told to
-    /// stand does.
+    /// A hundredth of a second passes: nodes that were asked answer after their pre-vote, and nodes
+    /// that were told to stand do so.
     fn go_on(&mut self) {
         for effect in std::mem::take(&mut self.story.effects) {
             let after = match effect {
@@ -220,7 +221,7 @@ impl Broken {
     }
 
     fn stand(&mut self, node: NodeId) {
-        assert!(self.wins(node), "{node} was told to stand in vain");
+        assert!(self.wins(node), "{node} was told to stand, but lost");
         self.term += 1;
         let last_log = (self.term, 12);
         if node != WITNESS {
@@ -265,8 +266,8 @@ fn a_cut_off_leader_is_replaced_in_time_by_one_of_the_majority_however_many_are_
     assert!(stories > 50, "{stories} stories");
 }
 
-/// A router that has just started, to which the voters 2 and 3 have come; master 1 leads, and is not
-/// there yet.
+/// A router that has just started, to which the voters 2 and 3 have reported; master 1 leads, but
+/// has not reported yet.
 fn started_anew() -> Story {
     let mut story = Story::new(Some(OWN));
     story.pass(ms(5_000));

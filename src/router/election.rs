@@ -1,16 +1,17 @@
-//! A directed election: ask all who may stand where they are, then tell the most caught-up one to
-//! stand. Pure.
+//! A directed election: ask all possible candidates how far their logs reach, then tell the most
+//! up-to-date one to stand. Pure.
 //!
-//! Reports come ten times a second, so under load they are stale when they are needed; a candidate
-//! behind the others would lose. The question costs one round trip.
+//! Reports come ten times a second, so under load they are out of date when they are needed; a
+//! candidate that is behind the others would lose. Asking costs one round trip.
 //!
-//! The witness stands where what it wrote is needed and no living master has it: it leads until a
-//! master has all of it, and then that one stands.
+//! The witness stands if it has entries that are needed and that no living master has: it leads
+//! until a master has all of them, and then that master stands.
 //!
-//! Where the last leader was seen to die, the newest log decides, which is the quickest. Otherwise the
-//! network may be broken anywhere, and the newest log be where no majority can be reached from. Then
-//! the question is also a pre-vote: who may stand asks all who vote, and only one that would win is
-//! told to stand. An election that nobody can win is so not begun, and costs no term.
+//! If the last leader was seen to die, the newest log decides, which is fastest. Otherwise the
+//! network may be broken anywhere, and the node with the newest log may not reach a majority. Then
+//! the question is also a pre-vote: each possible candidate asks all voters, and only one that
+//! would win is told to stand. So an election that nobody can win is not started, and costs no
+//! term.
 
 use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 
@@ -19,76 +20,77 @@ use tokio::time::Instant;
 use super::registry::SessionId;
 use crate::domain::NodeId;
 
-/// How long answers are waited for where no majority gives any; who has not answered by then does
-/// not stand, unless nobody has: then the first to answer does.
+/// How long to wait for answers if no majority answers. A node that has not answered by then does
+/// not stand, unless none has: then the first one to answer does.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(20);
-/// How long the first candidate has; later ones have twice as long each time.
+/// How long the first candidate has; each later one has twice as long.
 const FIRST_PATIENCE: Duration = Duration::from_millis(250);
-/// The longest pre-vote: an answer takes a millisecond or two, and the report waits for the last.
+/// The longest pre-vote: an answer takes a millisecond or two, and the report waits for the last
+/// one.
 const LONGEST_PRE_VOTE: Duration = Duration::from_millis(100);
-/// Where no majority lives, one attempt in this time is enough.
+/// If no majority is alive, one attempt within this time is enough.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Who may be given orders.
+/// A node that can be given orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voter {
-    /// A master, by its stream.
+    /// A master, addressed by its stream.
     Master(SessionId),
     /// The router's own witness.
     Witness,
 }
 
-/// A node that may stand.
+/// A node that may stand for election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// Its node.
     pub node: NodeId,
-    /// How it is told.
+    /// How to address it.
     pub voter: Voter,
     /// Term and index of its last log entry.
     pub last_log: (u64, u64),
-    /// By its pre-vote, it would win.
+    /// According to its pre-vote, it would win.
     pub electable: bool,
 }
 
-/// A question to all who may stand.
+/// A question to all possible candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// To be named in the answer; counts from 1.
+    /// Repeated in the answer; counts from 1.
     pub number: u64,
     /// How long a pre-vote may take; zero for none.
     pub pre_vote: Duration,
 }
 
-/// Why there is to be an election.
+/// Why an election is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The last leader was lost, or is about to stop.
     Gone,
-    /// It lives, or nobody knows.
+    /// It is alive, or nobody knows.
     Unclear,
 }
 
-/// What is to be said to whom.
+/// An order, and the node it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Report, answering this question.
+    /// Report, with an answer to this question.
     Probe(Voter, Question),
     /// Stand for election.
     Stand(Voter),
 }
 
-/// The election under way, if any.
+/// The election in progress, if any.
 #[derive(Debug, Default)]
 pub struct Election {
     phase: Phase,
     /// Number of the newest probe.
     probe: u64,
-    /// Attempts in a row that brought no leader.
+    /// Attempts in a row that produced no leader.
     failures: u32,
-    /// Only who would win is to stand.
+    /// Only a node that would win may stand.
     careful: bool,
-    /// Who stood since the last leader: others that would win are tried first.
+    /// The nodes that have stood since the last leader: others that would win are tried first.
     stood: BTreeSet<NodeId>,
 }
 
@@ -100,13 +102,13 @@ enum Phase {
     Probing {
         /// Masters only.
         asked: BTreeSet<NodeId>,
-        /// The witness may be among them.
+        /// May include the witness.
         answered: BTreeSet<NodeId>,
-        /// Answers tell who would win.
+        /// The answers say which nodes would win.
         careful: bool,
-        /// From then on one answer is enough; none when that time has passed.
+        /// From then on, one answer is enough; none if that time has passed.
         enough: Option<Instant>,
-        /// If there is none by now, all are asked anew.
+        /// If there is no answer by then, all are asked again.
         deadline: Instant,
     },
     Standing {
@@ -122,7 +124,7 @@ impl Candidate {
 }
 
 impl Election {
-    /// Begins, unless one is under way.
+    /// Begins an election, unless one is in progress.
     pub fn begin(&mut self, cause: Cause) {
         if matches!(self.phase, Phase::Idle) {
             self.phase = Phase::Due;
@@ -130,21 +132,21 @@ impl Election {
         }
     }
 
-    /// There is a leader.
+    /// There is a leader: ends the election.
     pub fn end(&mut self) {
         self.phase = Phase::Idle;
         self.failures = 0;
         self.stood.clear();
     }
 
-    /// The witness leads, and a majority has all that it had: a master can take over.
+    /// The witness leads, and a majority has all its entries: a master can take over.
     pub fn handed_over(&mut self) {
         if matches!(&self.phase, Phase::Standing { candidate, .. } if !candidate.is_master()) {
             self.phase = Phase::Due;
         }
     }
 
-    /// Someone joined, whose vote may be the missing one: do not wait long for the next attempt.
+    /// A node joined, whose vote may be the missing one: do not wait long for the next attempt.
     pub fn encourage(&mut self, now: Instant) {
         self.failures = 0;
         if let Phase::Standing { deadline, .. } | Phase::Probing { deadline, .. } = &mut self.phase
@@ -162,7 +164,7 @@ impl Election {
         }
     }
 
-    /// When [`Election::advance`] is due though nothing is heard.
+    /// When [`Election::advance`] is due even if nothing is heard.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Idle | Phase::Due => None,
@@ -175,9 +177,9 @@ impl Election {
         }
     }
 
-    /// Goes as far as it can. The answers of masters that are a `majority` of those who vote are
-    /// enough: they are the votes that the furthest of them needs. Where there are fewer, the
-    /// witness's vote is needed too, and so is all that it knows.
+    /// Advances as far as possible. Answers from masters that are a `majority` of the voters are
+    /// enough: theirs are the votes that the most up-to-date one needs. If there are fewer, the
+    /// witness's vote is needed too, and so are all entries that it has.
     pub fn advance(
         &mut self,
         now: Instant,
@@ -215,7 +217,7 @@ impl Election {
         candidates.iter().map(|who| Order::Probe(who.voter, question)).collect()
     }
 
-    /// Who should stand, by the answers so far.
+    /// Which node should stand, according to the answers so far.
     fn best(
         &mut self,
         now: Instant,
@@ -249,7 +251,7 @@ impl Election {
         master.or_else(|| witness.filter(wins).find(|_| enough)).copied()
     }
 
-    /// Begins anew where nothing is to be hoped for any more.
+    /// Starts over if the current attempt has no chance any more.
     fn give_up(&mut self, now: Instant, candidates: &[Candidate]) {
         let runs = |node: &NodeId| candidates.iter().any(|who| who.node == *node);
         let (hopeless, deadline) = match &self.phase {

@@ -1,7 +1,8 @@
-//! Who votes, by the newest word of those who are there, and whom a quorum waits for. Pure.
+//! Who votes, according to the newest information from the nodes that are up, and which nodes a
+//! quorum lacks. Pure.
 //!
-//! A leader knows best. Where there is none, the longest log does: who votes is decided by entries of
-//! the log.
+//! A leader knows best. If there is none, the node with the longest log does: entries of the log
+//! decide who votes.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +11,10 @@ use crate::{
     replication::{membership::awaited, node::Progress},
 };
 
-/// Those who vote, as far as anybody has said.
+/// The voters, as far as any node has reported.
 #[derive(Debug, Default)]
 pub struct Electorate {
-    /// Term and index of the last entry in the log of whoever said so.
+    /// Term and index of the last entry in the log of the node that reported them.
     as_of: (u64, u64),
     voters: BTreeSet<NodeId>,
 }
@@ -21,9 +22,9 @@ pub struct Electorate {
 /// There is no quorum, and so no available server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// How many have to come back.
+    /// How many nodes have to come back.
     pub count: usize,
-    /// Of these.
+    /// Which nodes are missing.
     pub nodes: BTreeSet<NodeId>,
 }
 
@@ -36,12 +37,12 @@ impl Electorate {
         }
     }
 
-    /// Whether `node` votes; none where nobody has said who does.
+    /// Whether `node` votes; none if no node has reported who does.
     pub fn votes(&self, node: NodeId) -> Option<bool> {
         (!self.voters.is_empty()).then(|| self.voters.contains(&node))
     }
 
-    /// Who has to come back, where too few are there.
+    /// Which nodes have to come back, if too few are up.
     pub fn missing(&self, is_there: impl Fn(NodeId) -> bool) -> Option<Missing> {
         let there = self.voters.iter().filter(|node| is_there(**node)).count();
         let nodes = awaited(std::slice::from_ref(&self.voters), is_there);

@@ -1,4 +1,4 @@
-//! The task that owns the registry: takes inputs, carries out effects, publishes the outcome.
+//! The task that owns the registry: takes inputs, carries out effects, publishes the result.
 
 use std::{collections::HashMap, process, time::Duration};
 
@@ -35,16 +35,16 @@ use crate::{
 const INPUTS_WAITING: usize = 1_024;
 /// Directives that may wait for one node.
 pub const DIRECTIVES_WAITING: usize = 64;
-/// How long a roster waits for those that do not lead. They can do without it, and the clients of a
-/// lost server cannot do without the processors; what changes meanwhile travels with it.
+/// How long a roster is held back from nodes that do not lead. They can do without it, while the
+/// clients of a lost server need the processor time. Later changes go out with the same roster.
 const ROSTER_AFTER: Duration = Duration::from_millis(50);
 
-/// Where the router itself is.
+/// The addresses of the router itself.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// host:port, for people.
+    /// host:port, to be shown to people.
     pub address: String,
-    /// Where the witness listens, on whatever host the masters know the router by.
+    /// The port of the witness, on whatever host the masters know the router by.
     pub witness_port: u16,
 }
 
@@ -58,11 +58,11 @@ enum Message {
 pub struct Session {
     /// Its number.
     pub id: SessionId,
-    /// What the master is to be told; its end closes the stream.
+    /// Directives for the master; their end closes the stream.
     pub directives: mpsc::Receiver<Directive>,
 }
 
-/// Handle on the hub; clones share it.
+/// Handle for the hub; clones share it.
 #[derive(Clone)]
 pub struct Handle {
     messages: mpsc::Sender<Message>,
@@ -75,7 +75,7 @@ impl Handle {
         self.location.clone()
     }
 
-    /// A master has introduced itself; none when the router is stopping.
+    /// A master has introduced itself; none if the router is stopping.
     pub async fn open(&self, hello: Hello) -> Option<Session> {
         let (opened, session) = oneshot::channel();
         self.messages.send(Message::Open(hello, opened)).await.ok()?;
@@ -92,7 +92,7 @@ impl Handle {
         self.input(Input::Witness(node, progress)).await;
     }
 
-    /// The witness cannot go on, for this reason.
+    /// The witness cannot continue, for this reason.
     pub async fn witness_broken(&self, reason: String) {
         self.input(Input::WitnessBroken(reason)).await;
     }
@@ -108,7 +108,7 @@ impl Handle {
     }
 
     async fn input(&self, input: Input) {
-        // A hub that is gone means that the router is stopping.
+        // If the hub is gone, the router is stopping.
         let _stopping = self.messages.send(Message::Input(input)).await;
     }
 }
@@ -125,7 +125,7 @@ impl ClusterView for Handle {
 /// The task's own state.
 pub struct Hub {
     registry: Registry,
-    /// None while it is broken.
+    /// None while the witness is broken.
     witness: watch::Receiver<Option<Node>>,
     witness_directives: mpsc::Sender<Directive>,
     place: Place,
@@ -134,14 +134,14 @@ pub struct Hub {
     next_session: SessionId,
     /// Why a master was last turned away.
     turned: Option<String>,
-    /// When those that do not lead get the newest roster.
+    /// When the nodes that do not lead get the newest roster.
     roster_due: Option<Instant>,
     messages: mpsc::Receiver<Message>,
     location: watch::Sender<Location>,
 }
 
 impl Hub {
-    /// A hub with no masters yet; what `witness` is to do goes to `witness_directives`.
+    /// A hub with no masters yet; directives for the witness go to `witness_directives`.
     pub fn new(
         witness: watch::Receiver<Option<Node>>,
         witness_directives: mpsc::Sender<Directive>,
@@ -234,13 +234,14 @@ impl Hub {
                     self.tell_voter(*voter, directive::Directive::Stand(Stand {}));
                 }
                 Effect::Inherit(node, term) => {
-                    tracing::info!(node, "the new witness takes the place of the lost one");
+                    tracing::info!(node, "the new witness replaces the lost one");
                     let inherit = Inherit { node_id: *node, term: *term };
                     self.tell_voter(Voter::Witness, directive::Directive::Inherit(inherit));
                 }
                 Effect::Turn(session, reason) => {
                     if self.turned.as_ref() != Some(reason) {
-                        // It comes again and again, until somebody does something.
+                        // A master that is turned away comes again and again, until somebody does
+                        // something.
                         tracing::warn!(reason, "turned a master away");
                         self.turned = Some(reason.clone());
                     }
@@ -266,7 +267,7 @@ impl Hub {
                     self.sessions.remove(session);
                 }
                 Effect::Adopt(cluster) => {
-                    // One that is broken is told when it is back.
+                    // A broken one is told when it is back.
                     let witness = self.witness.borrow().clone();
                     if let Some(witness) = witness
                         && let Err(error) = witness.join(*cluster).await
@@ -282,7 +283,7 @@ impl Hub {
         }
     }
 
-    /// Tells clients, and the leader, what the registry says now; the others hear of it soon.
+    /// Tells clients and the leader the registry's news now; the other nodes hear it soon.
     fn publish(&mut self) {
         let leader = self.registry.available().and_then(Master::session);
         self.send_roster(|session| Some(session) == leader);
@@ -300,7 +301,7 @@ impl Hub {
         });
     }
 
-    /// The witness gets no roster, and stands where a master comes back, perhaps at a new address.
+    /// The witness gets no roster, but is told when a master returns, perhaps at a new address.
     fn introduce_to_witness(&self) {
         let Some(witness) = &*self.witness.borrow() else { return };
         for (node, master) in self.registry.masters().iter().filter(|(_, master)| master.lives()) {
@@ -333,8 +334,8 @@ impl Hub {
         };
         let directive = Directive { directive: Some(directive) };
         if directives.is_some_and(|directives| directives.try_send(directive).is_err()) {
-            // It is hung, or gone: the reports that fail to come will tell which.
-            tracing::debug!(?voter, "does not take directives");
+            // The node is hung or gone: the missing reports will show which.
+            tracing::debug!(?voter, "the node does not accept directives");
         }
     }
 
@@ -387,7 +388,7 @@ impl Hub {
             leaving: false,
             oldest_format: Speaks::BUILD.oldest.into(),
             newest_format: Speaks::BUILD.newest.into(),
-            // There is one router, and what it says of its witness is always news.
+            // There is one router, and what it says of its witness is always new.
             edition: 0,
         });
         let available = self.registry.available();
@@ -452,7 +453,7 @@ fn master_status(master: &Master, median_ahead_ms: i64) -> MasterStatus {
     }
 }
 
-/// Sorts server-10 behind server-9.
+/// Sorts server-10 after server-9.
 fn natural_order(name: &str) -> (&str, u64, &str) {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     (stem, name[stem.len()..].parse().unwrap_or(0), name)

@@ -1,17 +1,17 @@
 //! The router: knows all masters, chooses the available server, tells clients where it is, and is
 //! the cluster's witness.
 //!
-//! - [`registry`], with [`election`] and [`electorate`]: what the router decides (pure)
-//! - [`rivals`]: what becomes of two masters with one identity (pure)
+//! - [`registry`], with [`election`] and [`electorate`]: the router's decisions (pure)
+//! - [`rivals`]: what to do about two masters with one identity (pure)
 //! - [`visitors`]: whether an empty cluster gives way to an older one (pure)
-//! - [`waiting`]: who is missing where there can be no leader, and whose place a new witness takes
-//!   (pure)
+//! - [`waiting`]: which nodes are missing if there can be no leader, and which lost witness a new
+//!   one replaces (pure)
 //! - [`hub`]: the one task that owns the registry
-//! - [`witness`]: the registry's neighbour, which votes; started anew when it breaks
+//! - [`witness`]: votes, and reports to the registry; restarted when it breaks
 //! - [`registry_service`]: the masters' streams
 //!
-//! Nothing here is needed by a master or client that is at work: the router's process may be
-//! restarted and its disk lost at any time.
+//! No running master or client depends on this: the router's process may be restarted and its disk
+//! lost at any time.
 
 #[cfg(test)]
 mod cut_off_tests;
@@ -120,7 +120,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     outcome
 }
 
-/// Says by the health service whether there are enough of the cluster's voters.
+/// Reports through the health service whether enough of the cluster's voters are up.
 async fn tell_health(mut location: watch::Receiver<Location>, health: HealthReporter) {
     loop {
         let waits = !location.borrow_and_update().waiting.is_empty();

@@ -1,4 +1,4 @@
-//! The router, with its witness, over a network that is cut: hub and nodes as they are, and relays
+//! The router, with its witness, on a partitioned network: the real hub and nodes, with relays
 //! between them.
 
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::replication::tests::{
 };
 
 const DOWN_AFTER: Duration = Duration::from_secs(2);
-/// Longer than the router waits for a leader that nobody hears.
+/// Longer than the router waits for a leader that no node hears.
 const A_WHILE: Duration = Duration::from_millis(800);
 
-/// A router beside the witness of `network`.
+/// A router with the witness of `network`.
 fn start(network: &Network) -> Handle {
     let witness = network.witness().node.clone();
     let (handle, mut obeyed) = hub(&watch::channel(Some(witness.clone())).1, DOWN_AFTER);
@@ -37,7 +37,7 @@ async fn introduce(master: &Member, hub: &Handle) {
     tokio::spawn(report_for(master.node.clone(), hub.clone(), session));
 }
 
-/// Until the router names another available server than `last`.
+/// Waits until the router names another available server than `last`.
 async fn another(hub: &Handle, last: &str) -> String {
     let mut location = hub.location();
     let named =
@@ -46,7 +46,8 @@ async fn another(hub: &Handle, last: &str) -> String {
     named.available.as_ref().expect("it names one").name.clone()
 }
 
-/// The leader of so many masters loses the others, in these directions, and the router replaces it.
+/// The leader of this many masters is cut off from the others, in these directions, and is
+/// replaced.
 async fn is_replaced(masters: usize, to_leader: bool, from_leader: bool) {
     let network = Network::new(masters).await;
     let leader = &network.members[0];
@@ -61,7 +62,7 @@ async fn is_replaced(masters: usize, to_leader: bool, from_leader: bool) {
         network.connect(other, 0, !to_leader);
         network.connect(0, other, !from_leader);
     }
-    // Of this the witness hears, and whoever still hears the leader.
+    // The witness hears of this, and so does every node that still hears the leader.
     let waiting = leader.writes();
     let unwritten = tokio::spawn(async move { waiting.submit(account("bob")).await });
     is_cut_off(leader).await;
@@ -94,7 +95,7 @@ async fn a_router_that_returns_directs_no_election_while_its_witness_hears_a_lea
     let network = Network::new(3).await;
     let leader = &network.members[0];
     let term = leader.node.progress(0).await.term;
-    // The leader finds the router again after the others.
+    // The leader reaches the router again later than the others.
     let hub = start(&network);
     for master in &network.members[1..3] {
         introduce(master, &hub).await;
@@ -104,5 +105,5 @@ async fn a_router_that_returns_directs_no_election_while_its_witness_hears_a_lea
     assert!(timeout(A_WHILE, named).await.is_err(), "nobody leads that the router knows");
     introduce(leader, &hub).await;
     assert_eq!(another(&hub, "").await, "server-1");
-    assert_eq!(leader.node.progress(0).await.term, term, "there was no election for nothing");
+    assert_eq!(leader.node.progress(0).await.term, term, "there was no needless election");
 }

@@ -1,8 +1,8 @@
 //! The masters that the router knows, and which of them is the available server. Pure.
 //!
 //! Every input returns effects for the shell to carry out. The available server is the master that
-//! leads the consensus; when it is lost, or is about to leave, an election is
-//! [directed](super::election) at the most caught-up of the others.
+//! leads the consensus; when it is lost, or is about to stop, an election is
+//! [directed](super::election) at the most up-to-date of the others.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,21 +25,21 @@ use crate::{
     replication::{clocks, electorate::Electorate as KnownVoters, node::Progress},
 };
 
-/// Fresh masters are given this long to be joined by others that know of a cluster, before the
-/// router founds a new one.
+/// How long new masters are given to be joined by others that already belong to a cluster, before
+/// the router founds a new one.
 const SETTLE: Duration = Duration::from_secs(1);
-/// A cluster without a leader is given this long to elect one by itself, where the router did not
-/// see its leader die. Counts from the first report of one that votes: until then there is nobody to
-/// elect, and after a start of the router all masters come at about the same time.
+/// How long a cluster without a leader is given to elect one by itself, if the router did not see
+/// its leader die. Counts from the first report of a voter: until then there is nobody to elect,
+/// and after a start of the router all masters report at about the same time.
 const LEADERLESS: Duration = Duration::from_millis(300);
-/// The same where others hear a leader that this router does not know: a master tries to reach the
-/// router once a second, and may take as long as that to succeed. Should it never, clients that only
-/// the router knows of are better served by another.
+/// The same if other nodes hear a leader that this router does not know: a master tries to reach
+/// the router once a second, and may need as long again to succeed. If it never does, clients that
+/// only know the router are better served by another master.
 const LEADER_ABSENT: Duration = Duration::from_secs(3);
-/// A master that is down for this long is no longer shown.
+/// A master that has been down for this long is no longer shown.
 const SHOWN_FOR: Duration = Duration::from_mins(10);
 
-/// Masters of other clusters that are remembered, to be named in the status.
+/// Masters of other clusters that are remembered, to be listed in the status.
 const STRANGERS: usize = 8;
 
 /// One stream from a master.
@@ -50,7 +50,7 @@ pub type SessionId = u64;
 pub struct Hello {
     /// Its node's id.
     pub node: NodeId,
-    /// Its name for people.
+    /// Its display name.
     pub name: String,
     /// The cluster that its disk belongs to.
     pub cluster: Option<ClusterId>,
@@ -62,13 +62,13 @@ pub struct Hello {
     pub pid: u32,
     /// How often its slave has rebooted it.
     pub reboots: u32,
-    /// The name of its machine or container, for people.
+    /// The display name of its machine or container.
     pub host: String,
     /// The versions of the format that its program speaks.
     pub speaks: Speaks,
-    /// Of its addresses: the greater, the newer.
+    /// The edition of its addresses: the higher, the newer.
     pub edition: u64,
-    /// Tells the processes of one node apart.
+    /// Distinguishes the processes of one node.
     pub process: u64,
     /// When its process started, by its own clock.
     pub started: UnixMillis,
@@ -76,16 +76,16 @@ pub struct Hello {
     pub gave_way_to: Option<ClusterId>,
 }
 
-/// What happens to the registry.
+/// An event that the registry processes.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A master opened a stream.
     Hello(SessionId, Hello),
     /// A master reported.
     Progress(SessionId, Progress),
-    /// The router's own witness, this node, reported.
+    /// The router's own witness, with this node id, reported.
     Witness(NodeId, Progress),
-    /// The witness cannot go on, for this reason; it is back when it reports again.
+    /// The witness cannot continue, for this reason; it works again when it next reports.
     WitnessBroken(String),
     /// A master is about to stop.
     Leaving(SessionId),
@@ -93,66 +93,66 @@ pub enum Input {
     Lost(SessionId),
     /// Time has passed.
     Tick {
-        /// Whom the router's own witness has heard lead of late.
+        /// The leader that the router's own witness has heard recently.
         witness_hears: Option<NodeId>,
     },
 }
 
-/// What the shell is to do.
+/// What the shell has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Tell the master to found this cluster.
     Found(SessionId, ClusterId),
-    /// Ask where it stands.
+    /// Ask a node for a report.
     Probe(Voter, Question),
-    /// Tell it to stand for election.
+    /// Tell a node to stand for election.
     Stand(Voter),
-    /// Tell the witness to take the place of the lost one, which may have voted in terms up to this.
+    /// Tell the witness to replace the lost one, which may have voted in terms up to this.
     Inherit(NodeId, u64),
     /// Turn the master away, with a reason for people.
     Turn(SessionId, String),
-    /// Let the master wait outside, with a reason for people.
+    /// Let the master wait, with a reason for people.
     Hold(SessionId, String),
     /// Tell the master to give its cluster up for this one.
     GiveWay(SessionId, ClusterId),
     /// Tell the node, whose cluster was given up, to become a new one.
     BeginAnew(Voter, NodeId),
-    /// Close a stream that another one of the same master replaced.
+    /// Close a stream that was replaced by another of the same master.
     Close(SessionId),
     /// The cluster is known from now on.
     Adopt(ClusterId),
-    /// The roster or the available server has changed: tell everyone.
+    /// The roster or the available server has changed: tell every node and client.
     Publish,
 }
 
-/// How a master is shown.
+/// A master's state, as it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It serves all clients.
     Available,
-    /// It lives and votes.
+    /// It is alive and votes.
     Standby,
-    /// It lives and does not vote yet.
+    /// It is alive but does not vote yet.
     CatchingUp,
     /// It does not report.
     Down,
 }
 
-/// One master, as it is known.
+/// What is known about one master.
 #[derive(Clone, Debug)]
 pub struct Master {
     /// As it introduced itself.
     pub hello: Hello,
     /// As it last reported.
     pub progress: Progress,
-    /// Since when it is in its state.
+    /// When it entered its state.
     pub since: UnixMillis,
     /// Its state.
     pub state: State,
-    /// How far its clock is ahead of the router's, in milliseconds, give or take a report's way.
+    /// How far its clock is ahead of the router's, in milliseconds, not counting travel time.
     pub ahead_ms: i64,
     session: Option<SessionId>,
-    /// On this stream.
+    /// Whether it has reported on this stream.
     reported: bool,
     heard: Instant,
     silent: bool,
@@ -160,7 +160,7 @@ pub struct Master {
 }
 
 impl Master {
-    /// Whether it reports.
+    /// Whether it is alive, because it reports.
     pub fn lives(&self) -> bool {
         self.session.is_some() && !self.silent
     }
@@ -180,12 +180,12 @@ impl Master {
     }
 }
 
-/// The router's own witness, as it is known.
+/// What is known about the router's own witness.
 struct Witness {
     node: NodeId,
     /// As it last reported.
     progress: Progress,
-    /// Why it cannot go on.
+    /// Why it cannot continue.
     broken: Option<String>,
 }
 
@@ -214,20 +214,20 @@ pub struct Registry {
     gives_way: Option<(SessionId, ClusterId)>,
     given_up: Option<GivenUp>,
     witness: Option<Witness>,
-    /// Whom the witness has heard lead of late.
+    /// The leader that the witness has heard recently.
     witness_hears: Option<NodeId>,
     available: Option<NodeId>,
-    /// Who votes, by the last leader's word.
+    /// Who votes, according to the last leader.
     voters: Vec<NodeId>,
-    /// Who votes, by the longest log.
+    /// Who votes, according to the longest log.
     electorate: Electorate,
     /// The newest membership that any master knows.
     known_voters: Arc<KnownVoters>,
-    /// What is said of those who are missing, and since when something is.
+    /// Which nodes are missing and what to do, and since when.
     waiting: Option<(Instant, String)>,
-    /// Whether that has lasted long enough to be said.
+    /// Whether that has lasted long enough to be reported.
     is_waiting: bool,
-    /// The witness that was last told to take a lost one's place.
+    /// The witness that was last told to replace a lost one.
     inherited: Option<NodeId>,
     election: Election,
     leaderless_since: Option<Instant>,
@@ -238,8 +238,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// An empty registry of `cluster`, or of none yet; should one have to be founded, it gets the
-    /// random id `spare`.
+    /// An empty registry of `cluster`, or of none yet; if one has to be founded, it gets the random
+    /// id `spare`.
     pub fn new(
         cluster: Option<ClusterId>,
         spare: ClusterId,
@@ -280,7 +280,7 @@ impl Registry {
         self.cluster
     }
 
-    /// In which version of the format the cluster writes, once a leader has said so.
+    /// In which version of the format the cluster writes, once a leader has reported it.
     pub fn version(&self) -> Option<Version> {
         self.version
     }
@@ -295,18 +295,18 @@ impl Registry {
         self.witness.as_ref().map(|witness| (witness.node, witness.broken.is_none()))
     }
 
-    /// Who is missing and what to do, where too few are here for a leader.
+    /// Which nodes are missing and what to do, if too few are up for a leader.
     pub fn waiting(&self) -> Option<&str> {
         let (_, missing) = self.waiting.as_ref().filter(|_| self.is_waiting)?;
         Some(missing)
     }
 
-    /// What is wrong and does not heal by itself, with the way out: for people.
+    /// What is wrong and does not repair itself, and what to do about it, in words for people.
     pub fn problems(&self) -> Vec<String> {
         let broken = self.witness.as_ref().and_then(|witness| witness.broken.as_ref());
         let witness = broken.map(|reason| {
             format!(
-                "the router's witness does not work: {reason}; it tries again by itself, once its disk takes data"
+                "the router's witness does not work: {reason}; it starts again by itself as soon as its disk accepts data"
             )
         });
         let missing = self.missing().map(|Missing { count, nodes }| {
@@ -318,7 +318,7 @@ impl Registry {
             let names = names.join(", ");
             format!("no quorum: {count} of these must come back, with its data: {names}")
         });
-        // Once it has lasted, it is said in more words.
+        // If it has lasted, the longer message is used.
         let waiting = self.waiting().map(str::to_owned).or(missing);
         let strangers = self.cluster.into_iter().flat_map(|own| {
             self.strangers.iter().map(move |(name, other)| other_cluster(name, own, *other))
@@ -330,7 +330,7 @@ impl Registry {
         waiting.into_iter().chain(witness).chain(others).chain(self.wrong_clocks()).collect()
     }
 
-    /// Who has to come back before any master can serve, where none can.
+    /// Which nodes have to come back before any master can serve, if none can.
     pub fn missing(&self) -> Option<Missing> {
         let lives = |node| self.masters.get(&node).is_some_and(Master::lives);
         let is_there = |node| lives(node) || self.witness() == Some((node, true));
@@ -356,7 +356,7 @@ impl Registry {
         self.masters.get(&self.available?)
     }
 
-    /// How far the clock in the middle is ahead of the router's, in milliseconds.
+    /// How far the median clock is ahead of the router's, in milliseconds.
     pub fn median_ahead_ms(&self) -> i64 {
         let living = self.masters.values().filter(|master| master.lives());
         let clocks = living.map(|master| master.ahead_ms).chain([0]).collect();
@@ -369,7 +369,7 @@ impl Registry {
         self.election.deadline().map_or(regular, |deadline| deadline.min(regular))
     }
 
-    /// Takes one input at the time `now`, which is `wall` for people.
+    /// Processes one input at the time `now`; `wall` is the time of day, for people.
     pub fn step(&mut self, input: Input, now: Instant, wall: UnixMillis) -> Vec<Effect> {
         let mut effects = Vec::new();
         match input {
@@ -403,7 +403,7 @@ impl Registry {
                     given_up.masters.retain(|(told, _)| *told != session);
                 }
                 if self.founder.take_if(|founder| *founder == session).is_some() {
-                    // It may have founded, and come back to say so.
+                    // It may have founded the cluster, and come back to say so.
                     self.newcomer_at = now;
                 }
             }
@@ -456,7 +456,7 @@ impl Registry {
         }
     }
 
-    /// A master of another cluster came: whether its cluster or this one goes on is not always clear yet.
+    /// A master of another cluster has come: it may not be clear yet which of the clusters goes on.
     fn stranger(
         &mut self,
         session: SessionId,
@@ -491,8 +491,8 @@ impl Registry {
         }
     }
 
-    /// Tells a master of a cluster that was given up so, once the witness is no member of it any more:
-    /// this router must not go back to it when it starts anew.
+    /// Tells a master whose cluster was given up to become a new node, but not before the witness
+    /// has: a router that restarts must not return to that cluster.
     fn begin_anew(&mut self, session: SessionId, node: NodeId, effects: &mut Vec<Effect>) {
         match &mut self.given_up {
             Some(GivenUp { witness: Some(_), masters, .. }) => masters.push((session, node)),
@@ -500,8 +500,8 @@ impl Registry {
         }
     }
 
-    /// Gives the cluster up for a better one that came, where nobody has made anything in it; turns the
-    /// other away where somebody has.
+    /// Gives the cluster up for an older one if nobody has made anything in it; otherwise turns the
+    /// masters of the older one away.
     fn give_way(&mut self, effects: &mut Vec<Effect>) {
         let (Some(own), Some(is_empty)) = (self.cluster, self.is_empty) else { return };
         if !is_empty {
@@ -520,7 +520,8 @@ impl Registry {
         }
     }
 
-    /// The cluster was given up for `better`: all begin anew, and those of `better` are taken in.
+    /// The cluster was given up for `better`: its nodes begin anew, and the masters of `better` are
+    /// admitted.
     fn change_cluster(
         &mut self,
         better: ClusterId,
@@ -553,7 +554,7 @@ impl Registry {
         }
     }
 
-    /// Another process of a known node takes the place of the one before, where that is lost.
+    /// Another process of a known node replaces the previous one, if that is lost.
     fn make_room(&mut self, now: Instant, wall: UnixMillis, effects: &mut Vec<Effect>) {
         let masters = &self.masters;
         let is_lost = |node| !masters.get(&node).is_some_and(Master::lives);
@@ -622,7 +623,7 @@ impl Registry {
                 return;
             }
             (Some(own), Some(other)) if own != other => {
-                // It founded one when its stream had broken and another master was told to.
+                // It founded one after its stream had broken, when another master had been told to.
                 effects.push(turn(session, &master.hello.name, own, other));
                 self.masters.remove(&node);
                 return;
@@ -631,7 +632,7 @@ impl Registry {
                 if progress.electorate.index >= self.known_voters.index {
                     self.known_voters.clone_from(&progress.electorate);
                 }
-                // Looked up again, for the borrow ended.
+                // Looked up again, because the borrow has ended.
                 if let Some(master) = self.of_session(session) {
                     master.progress = progress;
                 }
@@ -650,7 +651,7 @@ impl Registry {
         }
     }
 
-    /// `session` brings a report: a rival of this master waits in vain, or was there before.
+    /// `session` has reported: either it has a rival that waits, or it is itself the later one.
     fn judge_rivals(&mut self, session: SessionId, now: Instant, effects: &mut Vec<Effect>) {
         let Some(master) = self.masters.values_mut().find(|m| m.session == Some(session)) else {
             return;
@@ -660,7 +661,7 @@ impl Registry {
             Some(Verdict::Turn(rival, reason)) => effects.push(Effect::Turn(rival, reason)),
             Some(Verdict::Replace(reason)) => {
                 effects.push(Effect::Turn(session, reason));
-                // Makes room for the other.
+                // Leaves its place to the other.
                 master.session = None;
                 master.progress.leading = false;
             }
@@ -697,8 +698,8 @@ impl Registry {
         self.witness = Some(Witness { node, progress, broken: None });
     }
 
-    /// Learns from a leader in which version of the format the cluster writes, and turns away who came
-    /// before that was known and does not speak it.
+    /// Learns from a leader in which version of the format the cluster writes, and turns away
+    /// masters that came before this was known and do not speak it.
     fn note_version(&mut self, node: NodeId, effects: &mut Vec<Effect>) {
         let leader = self.masters.get(&node).filter(|master| master.progress.leading);
         let Some(version) = leader.map(|leader| leader.progress.version) else { return };
@@ -721,7 +722,7 @@ impl Registry {
     }
 
     fn tick(&mut self, now: Instant) {
-        // After a pause of our own (a stopped process, a sleeping machine) nobody's silence counts.
+        // After a pause of this process (stopped, or the machine asleep), silence does not count.
         let paused = now - self.ticked > self.down_after / 2;
         self.ticked = now;
         for master in self.masters.values_mut() {
@@ -734,7 +735,7 @@ impl Registry {
         self.masters.retain(|_, master| master.lives() || now - master.heard < SHOWN_FOR);
     }
 
-    /// Founds a cluster where there is none and nobody knows of one.
+    /// Founds a cluster if there is none and no node knows of one.
     fn found(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         if self.cluster.is_some() || self.founder.is_some() || now - self.newcomer_at < SETTLE {
             return;
@@ -747,7 +748,7 @@ impl Registry {
         }
     }
 
-    /// Decides which master is available, and directs an election where none is.
+    /// Decides which master is available, and directs an election if none is.
     fn choose(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let leader = self
             .masters
@@ -782,7 +783,7 @@ impl Registry {
         if leaves.is_none() {
             candidates.extend(self.witness_as_candidate());
         }
-        // Nobody knows before there was a leader.
+        // Before the first leader, the voters are unknown.
         let majority = if self.voters.is_empty() { usize::MAX } else { self.voters.len() / 2 + 1 };
         for order in self.election.advance(now, &candidates, majority) {
             effects.push(match order {
@@ -792,7 +793,7 @@ impl Registry {
         }
     }
 
-    /// Lets a new witness take the place of a lost one, where that is all that is missing.
+    /// Lets a new witness replace a lost one, if that is all that is missing.
     fn inherit(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let Some(Witness { node, progress, broken: None }) = &self.witness else { return };
         let is_new = progress.last_log == (0, 0) && progress.electorate.index == 0;
@@ -810,7 +811,8 @@ impl Registry {
         }
     }
 
-    /// Says who is missing, once it has lasted: a restart of everything brings them one by one.
+    /// Reports which nodes are missing, once this has lasted: in a restart of everything, they come
+    /// back one by one.
     fn miss(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let masters = self.masters.iter().filter(|(_, master)| master.lives());
         let witness = self.witness.iter().filter(|witness| witness.broken.is_none());
@@ -829,13 +831,13 @@ impl Registry {
             if let Some(missing) = after {
                 tracing::warn!("{missing}");
             } else {
-                tracing::info!("a quorum is here again");
+                tracing::info!("there is a quorum again");
             }
             effects.push(Effect::Publish);
         }
     }
 
-    /// Whether no leader has been there for so long that none is to be expected.
+    /// Whether there has been no leader for so long that none is to be expected.
     fn is_leaderless(&mut self, now: Instant) -> bool {
         let has_reported = |master: &Master| master.reported && master.lives();
         let is_voter = |master: &Master| has_reported(master) && master.progress.voter;
@@ -861,9 +863,9 @@ impl Registry {
         eligible.then_some(Candidate { node: *node, voter: Voter::Witness, last_log, electable })
     }
 
-    /// The masters that may stand; one that is cut off still believes that it leads. Their own word
-    /// that they vote may be a tick old, and that of the last leader newer; when they are asked, only
-    /// their own word counts.
+    /// The masters that may stand; one that is cut off still believes that it leads. Whether they
+    /// vote, according to their last report, may be a moment old, and the last leader may know
+    /// better; once they have been asked, only their own answers count.
     fn candidates(&self) -> Vec<Candidate> {
         let votes =
             |master: &Master| master.progress.voter || self.voters.contains(&master.hello.node);
@@ -882,14 +884,14 @@ impl Registry {
         self.masters.values().filter(eligible).filter_map(candidate).collect()
     }
 
-    /// Brings every master's shown state up to date.
+    /// Updates the state in which each master is shown.
     fn show(&mut self, wall: UnixMillis, effects: &mut Vec<Effect>) {
         let available = self.available;
         let voters = self.available().map(|leader| leader.progress.voters.clone());
         for (node, master) in &mut self.masters {
             let votes = match &voters {
                 Some(voters) => voters.contains(node),
-                // One that was away may not have heard that it votes no more.
+                // A master that was away may not know yet that it has lost its vote.
                 None => self.electorate.votes(*node).unwrap_or(master.progress.voter),
             };
             let state = if !master.lives() {
@@ -913,7 +915,7 @@ impl Registry {
     }
 }
 
-/// Why a master is no member of a cluster that writes in `version`.
+/// Why a master cannot be a member of a cluster that writes in `version`.
 fn too_old(hello: &Hello, version: Version) -> Option<String> {
     hello.speaks.refusal(&hello.name, version)
 }
@@ -922,18 +924,19 @@ fn turn(session: SessionId, name: &str, own: ClusterId, other: ClusterId) -> Eff
     Effect::Turn(session, other_cluster(name, own, other))
 }
 
-/// What is said of a master of another cluster that may have to go on instead of this one.
+/// The message about a master of another cluster that may go on instead of this one.
 fn may_be_taken_in(Hello { name, cluster, .. }: &Hello, own: ClusterId) -> String {
     let other = cluster.map_or_else(String::new, |cluster| cluster.to_string());
     format!(
-        "{name} belongs to cluster {other}, this router to cluster {own}, which gives way if nobody has posted in it and enough masters of {other} are here to serve: start the others of them too"
+        "{name} belongs to cluster {other}, this router to cluster {own}, which gives way if nobody has posted in it and enough masters of {other} are here: start the other masters of {other} too"
     )
 }
 
-/// What is said of a master of another cluster. It may be an older one of this very network: a new
-/// master that came first to a router without its disk made the younger.
+/// The message about a master of another cluster. It may be the original cluster of this network:
+/// the younger one was founded if a new master was the first to report to a router without its
+/// disk.
 fn other_cluster(name: &str, own: ClusterId, other: ClusterId) -> String {
     format!(
-        "{name} belongs to cluster {other}, this router to cluster {own}: give each cluster a router and data directories of its own; or, if {own} was founded by mistake when the router had lost its disk, stop all, remove the router's data directory and the slots of the masters of {own}, and start the others first"
+        "{name} belongs to cluster {other}, but this router to cluster {own}: give each cluster a router and data directories of its own; or, if {own} was founded by mistake after the router had lost its disk, stop everything, remove the router's data directory and the slots of the masters of {own}, and start the other masters first"
     )
 }

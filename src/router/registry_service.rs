@@ -1,4 +1,4 @@
-//! The masters' streams, from the wire to the hub and back.
+//! The masters' streams, between the wire and the hub.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -24,7 +24,7 @@ pub struct RegistryServer {
 }
 
 impl RegistryServer {
-    /// Feeds `hub`.
+    /// Passes what it receives to `hub`.
     pub fn new(hub: Handle) -> Self {
         Self { hub }
     }
@@ -32,7 +32,7 @@ impl RegistryServer {
 
 fn hello(wire: Hello) -> Result<registry::Hello, Status> {
     let speaks = Speaks::received(wire.oldest_format, wire.newest_format)
-        .ok_or_else(|| Status::invalid_argument("those are no versions of the format"))?;
+        .ok_or_else(|| Status::invalid_argument("those are not versions of the format"))?;
     Ok(registry::Hello {
         node: wire.node_id,
         name: wire.name,
@@ -75,7 +75,7 @@ fn progress(wire: Progress, electorate: &mut Arc<Electorate>) -> node::Progress 
     }
 }
 
-/// Hands every report on; returns when the stream ends, however it ends.
+/// Passes every report on; returns when the stream ends, for whatever reason.
 async fn follow(hub: Handle, session: SessionId, mut reports: Streaming<MasterReport>) {
     let mut electorate = Arc::default();
     while let Ok(Some(MasterReport { report })) = reports.message().await {

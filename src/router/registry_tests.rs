@@ -1,6 +1,6 @@
-//! Stories of the registry: what the router decides while masters come, lead, hang, leave and die.
+//! Stories of the registry: what the router decides while masters join, lead, hang, leave and die.
 //!
-//! Time is a number that the stories move; a master here reports when the story says so.
+//! Time is a number that the stories advance; a master reports when the story says so.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,12 +32,12 @@ pub(super) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// The masters' side of a story.
+/// The masters in a story.
 #[derive(Default)]
 pub(super) struct Fake {
     pub(super) session: SessionId,
     pub(super) progress: Progress,
-    /// Hung: does not report when time passes.
+    /// Hung: does not report as time passes.
     pub(super) hung: bool,
 }
 
@@ -49,9 +49,9 @@ pub(super) struct Story {
     pub(super) now: Instant,
     pub(super) masters: BTreeMap<NodeId, Fake>,
     pub(super) witness: Progress,
-    /// Whom the witness hears lead.
+    /// The leader that the witness hears.
     pub(super) witness_hears: Option<NodeId>,
-    /// What masters speak that say hello.
+    /// The versions that masters speak when they say hello.
     pub(super) speaks: Speaks,
     sessions: SessionId,
     pub(super) effects: Vec<Effect>,
@@ -165,7 +165,7 @@ impl Story {
         self.step(Input::Leaving(self.masters[&node].session));
     }
 
-    /// `node` leads from now on, in `term`; who led before reports so.
+    /// `node` leads from now on, in `term`; the previous leader reports this too.
     pub(super) fn lead(&mut self, node: NodeId, term: u64) {
         let voters: Vec<NodeId> = self.masters.keys().copied().collect();
         self.change(node, |progress| {
@@ -173,12 +173,12 @@ impl Story {
         });
     }
 
-    /// `node` reports, naming the newest probe it was sent.
+    /// `node` reports, with the number of the newest probe it was sent.
     pub(super) fn answer(&mut self, node: NodeId) {
         self.answer_pre_vote(node, true);
     }
 
-    /// The same, and whether it would win an election.
+    /// The same, with whether it would win an election.
     pub(super) fn answer_pre_vote(&mut self, node: NodeId, electable: bool) {
         let session = self.masters[&node].session;
         let newest = self.effects.iter().rev().find_map(|effect| match effect {
@@ -199,12 +199,12 @@ impl Story {
         self.step(Input::Witness(WITNESS, self.witness.clone()));
     }
 
-    /// The witness reports, naming the newest probe it was sent.
+    /// The witness reports, with the number of the newest probe it was sent.
     pub(super) fn answer_as_witness(&mut self) {
         self.answer_pre_vote_as_witness(true);
     }
 
-    /// The same, and whether it would win an election.
+    /// The same, with whether it would win an election.
     pub(super) fn answer_pre_vote_as_witness(&mut self, electable: bool) {
         let newest = self.effects.iter().rev().find_map(|effect| match effect {
             Effect::Probe(Voter::Witness, question) => Some(question.number),
@@ -216,7 +216,7 @@ impl Story {
         });
     }
 
-    /// Time passes, while everyone who is not hung reports as often as the router looks.
+    /// Time passes, while every node that is not hung reports as often as the router looks.
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
@@ -237,7 +237,7 @@ impl Story {
         self.registry.masters()[&node].state
     }
 
-    /// Who was asked, and who was told to stand, since the effects were last cleared.
+    /// The nodes that were asked, or told to stand, since the effects were last cleared.
     pub(super) fn asked(&self) -> Vec<NodeId> {
         let asked = self.effects.iter().filter_map(|effect| match effect {
             Effect::Probe(Voter::Master(session), _) => self.node_of(*session),
@@ -443,7 +443,7 @@ fn the_answers_of_a_majority_are_enough() {
     for node in [2, 3, 4, 5] {
         story.answer(node);
     }
-    assert!(story.stood().is_empty(), "four of eight are no majority");
+    assert!(story.stood().is_empty(), "four of eight are not a majority");
     story.masters.get_mut(&6).expect("introduced").progress.last_log = (1, 99);
     story.answer(6);
     assert_eq!(story.stood(), [6]);
@@ -520,7 +520,7 @@ fn when_the_chosen_one_dies_the_next_is_asked_at_once() {
     assert_eq!(story.stood(), [3]);
 }
 
-/// Two masters and the witness vote, and the witness alone has what the first master wrote last.
+/// Two masters and the witness vote, and only the witness has what the first master wrote last.
 fn only_the_witness_knows() -> Story {
     let mut story = Story::settled(2);
     story.change(1, |progress| progress.voters = vec![1, 2, WITNESS]);
@@ -535,7 +535,7 @@ fn only_the_witness_knows() -> Story {
 fn what_only_the_witness_knows_it_hands_over_as_leader() {
     let mut story = only_the_witness_knows();
     story.answer(2);
-    assert_eq!((story.stood(), story.witness_stood()), (vec![], 0), "its word is waited for");
+    assert_eq!((story.stood(), story.witness_stood()), (vec![], 0), "its answer is awaited");
     story.answer_as_witness();
     assert_eq!((story.stood(), story.witness_stood()), (vec![], 1));
 
@@ -543,7 +543,7 @@ fn what_only_the_witness_knows_it_hands_over_as_leader() {
         *progress =
             Progress { term: 2, last_log: (2, 12), applied: 11, leading: true, ..progress.clone() };
     });
-    assert!(story.stood().is_empty(), "nobody has its entries yet");
+    assert!(story.stood().is_empty(), "no master has its entries yet");
     assert_eq!(story.available(), None);
     story.masters.get_mut(&2).expect("introduced").progress.last_log = (2, 12);
     story.change_witness(|progress| progress.applied = 12);
@@ -667,7 +667,7 @@ fn a_leaving_leader_is_available_until_the_next_one_leads_and_is_no_candidate() 
     story.change(1, |progress| *progress = Progress { leading: false, ..progress.clone() });
     story.effects.clear();
     story.lose(2);
-    assert_eq!(story.asked(), [3], "the leaving one is not asked");
+    assert_eq!(story.asked(), [3], "the master that is leaving is not asked");
 }
 
 #[test]
@@ -701,7 +701,7 @@ fn a_cluster_found_without_a_leader_gets_a_moment_to_elect_one_itself() {
     assert_eq!(story.asked(), [1]);
 }
 
-/// Lets time pass with everyone answering; returns after how many milliseconds each `Stand` came.
+/// Lets time pass while every node answers; returns after how many milliseconds each `Stand` came.
 fn attempts(story: &mut Story, time: u64) -> Vec<u64> {
     let mut attempts = Vec::new();
     for passed in (0..time).step_by(10) {
@@ -774,7 +774,7 @@ fn every_master_is_shown_as_what_it_is() {
     story.change(1, |progress| progress.voters = vec![1, 2, 4]);
     story.report(2);
     let expected = [State::Available, State::Standby, State::CatchingUp, State::Standby];
-    assert_eq!(states(&story), expected, "by the leader's word");
+    assert_eq!(states(&story), expected, "according to the leader");
     story.effects.clear();
     story.lose(2);
     assert_eq!(story.state(2), State::Down);
@@ -847,7 +847,7 @@ impl Story {
         }
     }
 
-    /// What holds after every step.
+    /// What must hold after every step.
     fn check(&self) {
         let masters = self.registry.masters();
         let shown: Vec<NodeId> = masters
@@ -860,7 +860,7 @@ impl Story {
         let newest = leaders.map(|master| master.progress.term).max();
         assert_eq!(self.registry.available().map(|master| master.progress.term), newest);
         for node in self.stood() {
-            assert!(masters.contains_key(&node), "a stranger was told to stand");
+            assert!(masters.contains_key(&node), "an unknown node was told to stand");
         }
     }
 }
@@ -878,7 +878,7 @@ proptest! {
             story.happen(happening);
             story.check();
         }
-        // In the end one voter at least lives, and nobody leads.
+        // In the end at least one voter is alive, and no node leads.
         let cluster = story.registry.cluster().unwrap_or(OWN);
         story.hello(9, Some(cluster));
         for node in story.masters.keys().copied().collect::<Vec<_>>() {
@@ -896,7 +896,7 @@ fn clocks_are_compared_with_the_one_in_the_middle() {
     const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
     let mut story = Story::settled(3);
     assert_eq!(story.registry.median_ahead_ms(), 0);
-    // The router's own clock says 0, and is wrong.
+    // The router's own clock shows 0, and is wrong.
     for (node, clock) in [(1, 2 * YEAR_MS), (2, YEAR_MS), (3, YEAR_MS + 7)] {
         story.change(node, |progress| progress.clock = clock);
     }
@@ -906,7 +906,7 @@ fn clocks_are_compared_with_the_one_in_the_middle() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].starts_with("the clock of server-1 is 11months"), "{problems:?}");
     assert!(problems[0].contains(" ahead of the others'"), "{problems:?}");
-    // Those of the dead do not count.
+    // The clocks of dead nodes do not count.
     story.lose(2);
     story.lose(3);
     assert_eq!(story.registry.median_ahead_ms(), 0);
@@ -957,7 +957,7 @@ fn electorate(witness: NodeId) -> Electorate {
     }
 }
 
-/// A router without a memory; of three masters and its witness `witness`, `here` report.
+/// A router that has lost its data; of three masters and its witness `witness`, `here` report.
 fn after_a_restart(witness: NodeId, here: &[NodeId]) -> Story {
     let mut story = Story::new(Some(OWN));
     for node in here {
@@ -1003,7 +1003,7 @@ fn a_new_witness_takes_the_lost_ones_place_once_and_only_where_there_is_no_leade
     let mut story = after_a_restart(99, &[2]);
     story.pass(ms(400));
     story.report(2);
-    assert_eq!(inherits(&story), 0, "one of three is no majority");
+    assert_eq!(inherits(&story), 0, "one of three is not a majority");
 
     let mut story = after_a_restart(99, &[2, 3]);
     story.lead(2, 8);

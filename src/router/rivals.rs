@@ -1,9 +1,9 @@
 //! Two processes with one identity: which of them is the master. Pure.
 //!
 //! A slot belongs to one process at a time, so a second one means either that the first is dead and
-//! its stream does not know it yet (its machine has stopped, or its network is cut), or that somebody
-//! has copied the slot. The second waits until it is clear: it takes the first one's place where that
-//! is lost, and where both live, the one that started later is turned away.
+//! its stream has not noticed yet (its machine has stopped, or its network is cut), or that
+//! somebody has copied the slot. The second waits until this is clear: if the first is lost, it
+//! takes its place, and if both are alive, the one that started later is turned away.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::registry::{Hello, SessionId};
 use crate::domain::NodeId;
 
-/// Those who wait for what becomes of another process of theirs.
+/// Processes that wait for the outcome of another process of their node.
 #[derive(Debug, Default)]
 pub struct Rivals {
     waiting: BTreeMap<SessionId, Rival>,
@@ -24,17 +24,17 @@ struct Rival {
     since: Instant,
 }
 
-/// What is to be done about two that live; the text is for people.
+/// What to do about two living processes; the text is for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Turn this one away, who came second.
+    /// Turn away this one, which came second.
     Turn(SessionId, String),
-    /// Turn the one away who came first, and is the later one all the same.
+    /// Turn away the one that came first, because it is nevertheless the one that started later.
     Replace(String),
 }
 
 impl Rivals {
-    /// `hello` came while another process of its node reported.
+    /// `hello` came while another process of its node was reporting.
     pub fn wait(&mut self, session: SessionId, hello: Hello, now: Instant) {
         self.waiting.insert(session, Rival { hello, since: now });
     }
@@ -44,14 +44,14 @@ impl Rivals {
         self.waiting.remove(&session);
     }
 
-    /// Those whose other process `is_lost`, in the order of their coming.
+    /// Those whose other process `is_lost`, in the order in which they came.
     pub fn take(&mut self, is_lost: impl Fn(NodeId) -> bool) -> Vec<(SessionId, Hello)> {
         let free = self.waiting.extract_if(.., |_, rival| is_lost(rival.hello.node));
         free.map(|(session, rival)| (session, rival.hello)).collect()
     }
 
-    /// `reporting` has just reported. Where it does so `patience` after another came, and so not by
-    /// something that was on its way, both live.
+    /// `reporting` has just reported. If that is at least `patience` after another process came, so
+    /// that the report was not simply on its way, both are alive.
     pub fn judge(
         &mut self,
         reporting: &Hello,
@@ -75,6 +75,6 @@ fn reason(other: &Hello) -> String {
     format!(
         "another master with this slot's identity (node {node}) reports from {client_address}: \
          {name}, process {pid}; a slot directory must not be copied: remove the copy, and its \
-         master joins anew"
+         master joins as a new node"
     )
 }

@@ -1,5 +1,5 @@
-//! Stories of two masters with one identity: the router tells a master that was born again from a
-//! copy of its slot.
+//! Stories of two masters with one identity: the router distinguishes a restarted master from one
+//! with a copy of its slot.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 const OWN: ClusterId = ClusterId::new(1);
 const NODE: NodeId = 7;
 
-/// One node, of which there are several processes. A process is known by its number, which is also
-/// that of its stream.
+/// One node with several processes. A process is identified by its number, which is also that of
+/// its stream.
 struct Story {
     registry: Registry,
     now: Instant,
@@ -55,7 +55,7 @@ impl Story {
         self.step(Input::Hello(session, hello));
     }
 
-    /// Time passes, while these streams bring reports.
+    /// Time passes, while these streams report.
     fn pass(&mut self, time: Duration, reporting: &[SessionId]) {
         let end = self.now + time;
         while self.now < end {
@@ -68,7 +68,7 @@ impl Story {
         }
     }
 
-    /// The process that is the master, by the registry.
+    /// The process that is the master, according to the registry.
     fn master(&self) -> u64 {
         self.registry.masters()[&NODE].hello.process
     }
@@ -97,7 +97,7 @@ fn the_later_of_two_that_live_is_turned_away_with_a_reason_and_the_first_is_left
         assert_eq!(story.turned(), (2..=attempt).collect::<Vec<_>>());
         assert_eq!(story.master(), 41);
     }
-    assert_eq!(story.closed(), 0, "nobody's stream is closed for another");
+    assert_eq!(story.closed(), 0, "no stream is closed in favour of another");
     let reason = story.effects.iter().find_map(|effect| match effect {
         Effect::Turn(_, reason) => Some(reason.clone()),
         _ => None,
@@ -130,7 +130,7 @@ fn one_that_was_born_again_takes_its_place_at_once_where_the_old_stream_has_ende
     assert_eq!(story.master(), 42);
     assert!(story.turned().is_empty());
 
-    // The old stream's end may be heard late.
+    // The end of the old stream may be noticed late.
     let mut story = Story::new();
     story.hello(1, 41, 1_000);
     story.hello(2, 42, 2_000);
@@ -147,13 +147,13 @@ fn one_that_was_born_again_takes_its_place_when_the_old_stream_is_silent() {
     let mut story = Story::new();
     story.hello(1, 41, 1_000);
     story.hello(2, 42, 2_000);
-    // What was on its way.
+    // Reports that were on their way.
     story.pass(DOWN_AFTER / 4, &[1, 2]);
     assert_eq!(story.master(), 41);
     story.pass(DOWN_AFTER * 2, &[2]);
     assert_eq!(story.master(), 42);
     assert!(story.turned().is_empty());
-    assert_eq!(story.closed(), 1, "the dead one's stream");
+    assert_eq!(story.closed(), 1, "the dead process's stream");
 }
 
 #[test]

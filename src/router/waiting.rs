@@ -1,5 +1,5 @@
-//! Why there is no available server, where too few of those who vote are here; and whether a new
-//! witness may take the place of a lost one. Pure.
+//! Why there is no available server, if too few of the voters are up; and whether a new witness may
+//! replace a lost one. Pure.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::{
     replication::electorate::{Electorate, VoterName},
 };
 
-/// Who is missing and what to do, where those who are `here` are no quorum of `electorate`.
+/// Which nodes are missing and what to do, if those in `here` are not a quorum of `electorate`.
 pub fn waiting_for(electorate: &Electorate, here: &BTreeSet<NodeId>) -> Option<String> {
     let lacking = electorate.parts.iter().find(|part| {
         let present = part.iter().filter(|voter| here.contains(voter)).count();
@@ -26,9 +26,9 @@ pub fn waiting_for(electorate: &Electorate, here: &BTreeSet<NodeId>) -> Option<S
         names.push("the router's witness");
     }
     let way_out = if masters.is_empty() {
-        "see the router's log for what is the matter with it".to_owned()
+        "the router's log says what is wrong with it".to_owned()
     } else {
-        format!("start {} again on the data that it had", in_words(&masters))
+        format!("start {} again with its old data", in_words(&masters))
     };
     Some(format!(
         "waiting for {}: {} of {} voters are here, {} are needed; {way_out}",
@@ -39,13 +39,14 @@ pub fn waiting_for(electorate: &Electorate, here: &BTreeSet<NodeId>) -> Option<S
     ))
 }
 
-/// Whose place the router's new witness, `own`, may take: that of the witness whose disk was lost.
-/// `reports` are what the living masters know of who votes, each with its node.
+/// Which lost witness the router's new witness, `own`, may replace: the one whose disk was lost.
+/// `reports` are the voters that each living master knows, with its node.
 ///
-/// It may where the voters are even in number, no change of theirs is under way, and a majority of the
-/// masters among them are here and say the same. Every quorum of an even number of voters of which
-/// one is the witness has a majority of the masters in it, whatever the witness remembers: so nothing
-/// depends on what the lost one knew. With an odd number the masters elect a leader without it.
+/// It may do so if the number of voters is even, no change of the voters is in progress, and a
+/// majority of the masters among them are up and agree. If the number of voters is even and one of
+/// them is the witness, every quorum includes a majority of the masters, whatever the witness
+/// remembers: so nothing depends on what the lost one knew. If the number is odd, the masters elect
+/// a leader without it.
 pub fn inherits(own: NodeId, reports: &[(NodeId, &Electorate)]) -> Option<NodeId> {
     let (_, newest) = reports.iter().max_by_key(|(_, electorate)| electorate.index)?;
     let [voters] = newest.parts.as_slice() else { return None };
@@ -107,28 +108,28 @@ mod tests {
                 &[&[1, 2, 3, WITNESS]],
                 &[2, WITNESS],
                 Some(
-                    "waiting for server-1 and server-3: 2 of 4 voters are here, 3 are needed; start server-1 and server-3 again on the data that it had",
+                    "waiting for server-1 and server-3: 2 of 4 voters are here, 3 are needed; start server-1 and server-3 again with its old data",
                 ),
             ),
             (
                 &[&[1, 2, WITNESS]],
                 &[2],
                 Some(
-                    "waiting for server-1 and the router's witness: 1 of 3 voters are here, 2 are needed; start server-1 again on the data that it had",
+                    "waiting for server-1 and the router's witness: 1 of 3 voters are here, 2 are needed; start server-1 again with its old data",
                 ),
             ),
             (
                 &[&[1, WITNESS]],
                 &[1],
                 Some(
-                    "waiting for the router's witness: 1 of 2 voters are here, 2 are needed; see the router's log for what is the matter with it",
+                    "waiting for the router's witness: 1 of 2 voters are here, 2 are needed; the router's log says what is wrong with it",
                 ),
             ),
             (
                 &[&[1, 2, 3], &[1]],
                 &[2, 3],
                 Some(
-                    "waiting for server-1: 0 of 1 voters are here, 1 are needed; start server-1 again on the data that it had",
+                    "waiting for server-1: 0 of 1 voters are here, 1 are needed; start server-1 again with its old data",
                 ),
             ),
             (&[], &[1, 2], None),

@@ -1,9 +1,9 @@
-//! The witness: reports to the registry as a master does, obeys as one, and is started anew when it
-//! breaks.
+//! The witness: reports to the registry and follows its orders as a master does, and is restarted
+//! when it breaks.
 //!
-//! Nothing supervises it but this, for the router's process must go on: clients ask it for the way
-//! while its disk is full. Until the disk takes a log again there is no witness, and everyone who
-//! asks is told so.
+//! It is not supervised by a slave, because the router's process must keep running: clients ask it
+//! for the available server even while its disk is full. Until the disk accepts a log again there
+//! is no witness, and everyone who asks is told so.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -32,13 +32,13 @@ const REOPEN: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 
 /// How a witness is started.
 pub trait Open: Send + Sync + 'static {
-    /// Starts one over the log that the last one kept.
+    /// Starts one with the log that the last one left.
     fn open(&self) -> impl Future<Output = Result<Node, StartError>> + Send;
 
-    /// Makes away with the log, so that the next witness is a new node.
+    /// Removes the log, so that the next witness is a new node.
     fn begin_anew(&self) -> Result<(), StartError>;
 
-    /// Makes the log, which is new and not in use, that of the lost witness.
+    /// Turns the log, which is new and not in use, into that of the lost witness.
     fn inherit(&self, lost: &Inherit) -> Result<(), StartError>;
 }
 
@@ -76,7 +76,7 @@ pub struct Supervisor<O> {
 }
 
 impl<O: Open> Supervisor<O> {
-    /// Starts the first one. The receiver has the present one, or none while it is broken.
+    /// Starts the first one. The receiver has the current one, or none while it is broken.
     pub async fn start(
         opener: O,
         health: HealthReporter,
@@ -87,7 +87,7 @@ impl<O: Open> Supervisor<O> {
         Ok((Self { opener, current, health }, watched))
     }
 
-    /// Reports to `hub`, and starts a witness anew whenever one breaks, until the router stops.
+    /// Reports to `hub`, and restarts the witness whenever it breaks, until the router stops.
     pub async fn run(self, hub: Handle, mut directives: mpsc::Receiver<Directive>) {
         loop {
             let node = self.current.borrow().clone();
@@ -95,7 +95,7 @@ impl<O: Open> Supervisor<O> {
             let change = tokio::select! {
                 biased;
                 reason = node.broken() => {
-                    tracing::error!(reason, "the witness is broken; the router goes on without it");
+                    tracing::error!(reason, "the witness is broken; the router continues without it");
                     self.health.set_service_status(WITNESS_HEALTH, ServingStatus::NotServing).await;
                     hub.witness_broken(reason).await;
                     Change::None
@@ -109,7 +109,7 @@ impl<O: Open> Supervisor<O> {
             node.stop().await;
             drop(node);
             let node = self.reopen(change).await;
-            // Orders to the one that broke.
+            // Orders to the one that broke are discarded.
             while directives.try_recv().is_ok() {}
             tracing::info!(node = node.id(), "the witness is back");
             self.current.send_replace(Some(node));
@@ -124,7 +124,7 @@ impl<O: Open> Supervisor<O> {
             .without_max_times()
             .build();
         loop {
-            // The first attempt waits too: the last holders of the old log are letting go of it.
+            // The first attempt waits too: the previous log is still being closed.
             sleep(waits.next().unwrap_or(REOPEN.1)).await;
             let changed = match &change {
                 Change::None => Ok(()),
@@ -144,15 +144,15 @@ impl<O: Open> Supervisor<O> {
     }
 }
 
-/// Why a witness reports no more.
+/// Why a witness no longer reports.
 pub(super) enum Ended {
-    /// The router stops.
+    /// The router is stopping.
     Stopping,
-    /// It goes on over another log.
+    /// It continues with another log.
     Changes(Change),
 }
 
-/// What is to happen to a witness's log before it is opened again.
+/// What happens to a witness's log before it is opened again.
 pub(super) enum Change {
     None,
     /// It becomes that of a lost witness.
@@ -161,7 +161,7 @@ pub(super) enum Change {
     BeginsAnew,
 }
 
-/// Reports and obeys.
+/// Reports and follows orders.
 pub(super) async fn report(
     node: &Node,
     hub: &Handle,
@@ -176,7 +176,7 @@ pub(super) async fn report(
         let leads = server.borrow_and_update().state == ServerState::Leader;
         let goes_on = tokio::select! {
             changed = server.changed() => changed.is_ok(),
-            // While it leads, the registry waits for its entries to be where they are needed.
+            // While it leads, the registry waits until its entries are where they are needed.
             changed = data.changed(), if leads => changed.is_ok(),
             directive = directives.recv() => match directive {
                 Some(Directive { directive }) => {
@@ -205,7 +205,7 @@ pub(super) async fn report(
             },
         };
         if !goes_on {
-            // It is broken, as its supervisor is about to hear.
+            // It is broken, as its supervisor will soon notice.
             return std::future::pending().await;
         }
     }
@@ -258,7 +258,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Reports and obeys for a master.
+    /// Reports and follows orders for a master.
     pub(in crate::router) async fn report_for(
         node: Node,
         hub: Handle,
@@ -291,7 +291,7 @@ pub(super) mod tests {
         }
     }
 
-    /// A hub beside the witness `current`.
+    /// A hub with `current` as its witness.
     pub(in crate::router) fn hub(
         current: &watch::Receiver<Option<Node>>,
         down_after: Duration,
@@ -354,7 +354,7 @@ pub(super) mod tests {
         let first = Member::master("server-1").await;
         let id = witness.id();
         let (masters, witness) = cluster_with(first, 2, witness).await;
-        // Nothing but the supervisor holds on to a witness that breaks.
+        // Only the supervisor may hold on to a witness that breaks.
         drop(witness);
         for master in &masters {
             let session = handle.open(hello(master)).await.expect("the hub runs");
@@ -386,7 +386,7 @@ pub(super) mod tests {
         let back = current.wait_for(Option::is_some);
         let node = timeout(DEADLINE, back).await.expect("in time").expect("supervised").clone();
         let node = node.expect("it is there");
-        assert_eq!(node.id(), id, "with all that it had voted for");
+        assert_eq!(node.id(), id, "with everything that it had voted for");
         let written = masters[0].node.raft().metrics().borrow().last_log_index;
         let level = node.raft().wait(Some(DEADLINE));
         level.log_index_at_least(written, "level").await.expect("in time");

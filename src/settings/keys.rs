@@ -1,5 +1,5 @@
-//! The one table of every setting. Flags, help texts, defaults, ranges and the search for a
-//! misspelt key are all made from it; only the structs' fields stand elsewhere.
+//! The one table of every setting. Flags, help texts, defaults, ranges and suggestions for misspelt
+//! keys all come from it; only the fields of the structs are elsewhere.
 
 use super::value::Kind;
 
@@ -21,7 +21,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As it is typed.
+    /// Its name, as it is typed.
     pub fn name(self) -> &'static str {
         match self {
             Self::Router => "router",
@@ -37,18 +37,19 @@ impl Role {
 /// One setting.
 #[derive(Debug)]
 pub struct Key {
-    /// As in a file; `TINYSNS_` and this in capitals as a variable, with hyphens as a flag.
+    /// As in a file; as a variable with `TINYSNS_` before it and in capitals, as a flag with
+    /// hyphens.
     pub name: &'static str,
     /// The roles that read it.
     pub roles: &'static [Role],
-    /// What it holds when nothing sets it.
+    /// Its value when nothing sets it.
     pub default: Option<&'static str>,
     /// What it may hold.
     pub kind: Kind,
     /// What it means, for `--help`.
     pub help: &'static str,
-    /// Whether it may be a flag: what must stay secret may not, since everybody on a machine sees
-    /// the flags of its processes.
+    /// Whether it may be a flag: secrets may not, because everyone on a machine can see the flags
+    /// of its processes.
     pub flag: bool,
 }
 
@@ -76,7 +77,7 @@ impl Key {
 
 /// The start of every variable.
 pub const VARIABLE_PREFIX: &str = "TINYSNS_";
-/// Names the settings file, as a variable and a flag; it cannot stand in the file itself.
+/// Names the settings file, as a variable and a flag; it cannot be set in the file itself.
 pub const CONFIG: &str = "config";
 /// Variables with our prefix that are not settings: `TINYSNS_BIN` names the binary to `run.sh`,
 /// `TINYSNS_IMAGE` the image to the compose file.
@@ -87,7 +88,7 @@ const ALL: &[Role] =
 const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
 const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck];
-/// The available range of the settings that bound memory: a million of anything is a mistake.
+/// The allowed range of settings that limit memory: a million of anything is a mistake.
 const MANY: Kind = Kind::Count { min: 1, max: 1_000_000 };
 
 /// Every setting, in the order of `--help`.
@@ -97,21 +98,21 @@ pub static KEYS: &[Key] = &[
         &[Role::Router],
         Some("0.0.0.0:3010"),
         Kind::Address,
-        "Where clients and masters reach the router",
+        "The address at which the router listens for clients and masters",
     ),
     Key::new(
         "witness_listen",
         &[Role::Router],
         Some("0.0.0.0:3011"),
         Kind::Address,
-        "Where masters reach the router's witness",
+        "The address at which the router's witness listens for masters",
     ),
     Key::new(
         "router_data_dir",
         &[Role::Router],
         Some("./data/router"),
         Kind::Path,
-        "Where the router keeps its witness's log",
+        "The directory for the log of the router's witness",
     ),
     Key::new(
         "down_after",
@@ -125,56 +126,56 @@ pub static KEYS: &[Key] = &[
         &[Role::Slave, Role::Master, Role::Client, Role::Status],
         Some("localhost:3010"),
         Kind::HostPort,
-        "The router to report to or to ask",
+        "The address of the router",
     ),
     Key::new(
         "reboot_delay",
         &[Role::Slave],
         Some("25s"),
         Kind::duration_ms(0, 24 * 3_600_000),
-        "From a master's crash to its reboot",
+        "The time from a master's crash to its reboot",
     ),
     Key::new(
         "name",
         MASTERS,
         None,
         Kind::Name,
-        "The master's name, shown to people; by default server- and the number of its slot",
+        "The master's display name; by default server- and the number of its slot",
     ),
     Key::new(
         "client_listen",
         MASTERS,
         Some("0.0.0.0:0"),
         Kind::Address,
-        "Where clients reach the master; port 0 takes a free one",
+        "The address at which the master listens for clients; port 0 takes a free one",
     ),
     Key::new(
         "peer_listen",
         MASTERS,
         Some("0.0.0.0:0"),
         Kind::Address,
-        "Where the other nodes reach the master; port 0 takes a free one",
+        "The address at which the master listens for other nodes; port 0 takes a free one",
     ),
     Key::new(
         "data_dir",
         MASTERS,
         Some("./data"),
         Kind::Path,
-        "Holds a slot for each master of this machine",
+        "The directory that holds a slot for each master of this machine",
     ),
     Key::new(
         "advertise_host",
         NODES,
         None,
         Kind::Host,
-        "The host by which others dial this one; by default found by itself",
+        "The host by which others reach this node; found automatically by default",
     ),
     Key {
         name: "secret",
         roles: NODES,
         default: None,
         kind: Kind::Secret,
-        help: "What the nodes of one cluster share and nobody else knows",
+        help: "The secret that the nodes of one cluster share",
         flag: false,
     },
     Key::new(
@@ -182,7 +183,7 @@ pub static KEYS: &[Key] = &[
         NODES,
         None,
         Kind::Path,
-        "Holds the secret that the nodes of one cluster share; the variable TINYSNS_SECRET may \
+        "The file with the secret that the nodes of one cluster share; the variable TINYSNS_SECRET may \
          hold it instead",
     ),
     Key::new(
@@ -197,35 +198,35 @@ pub static KEYS: &[Key] = &[
         MASTERS,
         Some("10s"),
         Kind::duration_ms(100, 3_600_000),
-        "How long a stopping master may take to hand over and finish what it has begun",
+        "How long a stopping master may take to hand over and to finish what it has begun",
     ),
     Key::new(
         "heartbeat",
         NODES,
         Some("100ms"),
         Kind::duration_ms(20, 10_000),
-        "Between a leader's heartbeats",
+        "The time between a leader's heartbeats",
     ),
     Key::new(
         "election_min",
         NODES,
         Some("500ms"),
         Kind::duration_ms(41, 60_000),
-        "Shortest wait before a master stands for election by itself",
+        "The shortest wait before a master stands for election by itself",
     ),
     Key::new(
         "election_max",
         NODES,
         Some("1s"),
         Kind::duration_ms(42, 60_000),
-        "Longest wait before a master stands for election by itself",
+        "The longest wait before a master stands for election by itself",
     ),
     Key::new(
         "classic",
         NODES,
         Some("relay"),
         Kind::Choice(&["relay", "direct", "off"]),
-        "How classic clients are served: with relay they stay at the server that they log in at, \
+        "How classic clients are served: with relay they stay at the server where they log in, \
          which passes everything on; with direct they are sent to the available server",
     ),
     Key::new(
@@ -233,21 +234,21 @@ pub static KEYS: &[Key] = &[
         MASTERS,
         Some("1000"),
         Kind::Count { min: 1, max: 10_000 },
-        "Longest post, in characters",
+        "The longest post, in characters",
     ),
     Key::new(
         "page_size",
         MASTERS,
         Some("100"),
         Kind::Count { min: 1, max: 10_000 },
-        "Most posts or names on one page",
+        "The most posts or names on one page",
     ),
     Key::new(
         "subscriptions",
         MASTERS,
         Some("10000"),
         MANY,
-        "Most timelines that one master streams at a time",
+        "The most timelines that one master streams at a time",
     ),
     Key::new(
         "stream_queue",
@@ -261,29 +262,35 @@ pub static KEYS: &[Key] = &[
         MASTERS,
         Some("256"),
         MANY,
-        "Calls and streams under way on one connection",
+        "The most calls and streams in progress on one connection",
     ),
     Key::new(
         "pending_writes",
         MASTERS,
         Some("4096"),
         MANY,
-        "Requests that may wait for the log before new ones are turned away",
+        "Requests that may wait for the log before new ones are refused",
     ),
     Key::new(
         "session_lifetime",
         MASTERS,
         Some("30days"),
         Kind::duration_ms(60_000, 3_650 * 24 * 3_600_000),
-        "How long a log-in is good",
+        "How long a login is valid",
     ),
-    Key::new("user", &[Role::Client], Some("default"), Kind::User, "Who logs in"),
+    Key::new(
+        "user",
+        &[Role::Client],
+        Some("default"),
+        Kind::User,
+        "The name of the user who logs in",
+    ),
     Key::new(
         "password_file",
         &[Role::Client],
         None,
         Kind::Path,
-        "Holds the user's password on its first line; without it, one that is needed is asked for at \
+        "The file with the user's password on its first line; without it, a password is asked for at \
          a terminal",
     ),
     Key::new(
@@ -291,7 +298,7 @@ pub static KEYS: &[Key] = &[
         &[Role::Client],
         None,
         Kind::Path,
-        "Keeps the lines typed at a terminal; by default $XDG_STATE_HOME/tinysns/history, or \
+        "The file for lines typed at a terminal; by default $XDG_STATE_HOME/tinysns/history, or \
          ~/.local/state/tinysns/history; none keeps them nowhere",
     ),
     Key::new(
@@ -299,7 +306,7 @@ pub static KEYS: &[Key] = &[
         &[Role::Client],
         Some("on"),
         Kind::Choice(&["on", "off"]),
-        "Whether the timeline has the whole screen, on a terminal that can do that",
+        "Whether the timeline fills the screen, on a terminal that can do that",
     ),
     Key::new(
         "address",
@@ -336,7 +343,7 @@ pub fn exists(name: &str) -> bool {
     KEYS.iter().any(|key| key.name == name)
 }
 
-/// The setting that `name` was probably meant to be.
+/// The setting for which `name` was probably meant.
 pub fn nearest(name: &str) -> Option<&'static str> {
     /// Below this two names have little in common (1 is equality).
     const ALIKE: f64 = 0.75;

@@ -1,8 +1,8 @@
-//! The layers of settings, and where a value came from.
+//! The layers of settings, and where a value was set.
 //!
-//! figment merges the layers and remembers the source of every value. All values travel as texts:
-//! a secret that happens to be all digits must stay what it is. The environment is handed in, so
-//! that tests need not change their own.
+//! figment merges the layers and remembers the source of every value. All values are kept as text:
+//! a secret that happens to be all digits must not become a number. The environment is passed in,
+//! so that tests need not change their own.
 
 use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
@@ -22,17 +22,17 @@ const DEFAULTS: &str = "default";
 const ENVIRONMENT: &str = "environment";
 const FLAGS: &str = "flag";
 
-/// Why settings were refused, in words for the one who set them.
+/// Why settings were refused, in words for the person who set them.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// A key of no role.
+    /// The key is not a setting of any role.
     #[error("unknown setting `{key}` ({origin}){}", Suggestion(*.nearest))]
     Unknown {
-        /// As it was written.
+        /// The key as it was written.
         key: String,
         /// Where it was written.
         origin: String,
-        /// What was probably meant.
+        /// The setting that was probably meant.
         nearest: Option<&'static str>,
     },
     /// A value that is not allowed.
@@ -47,29 +47,29 @@ pub enum Refusal {
         /// What the setting may hold.
         allowed: String,
     },
-    /// A variable of ours that is not in UTF-8.
-    #[error("the variable {name} is no text in UTF-8")]
+    /// One of our variables is not UTF-8.
+    #[error("the variable {name} is not UTF-8 text")]
     NoText {
         /// Its name.
         name: String,
     },
-    /// No secret, though the role needs one.
+    /// The role needs a secret, but there is none.
     #[error(
         "the cluster's secret is missing: set `secret_file` (flag --secret-file, variable \
          TINYSNS_SECRET_FILE) or the variable TINYSNS_SECRET to the same secret on every node, at \
          least {SECRET_MIN_CHARS} characters; `head -c 24 /dev/urandom | base64 > secret` makes one"
     )]
     NoSecret,
-    /// Two secrets.
+    /// Both ways to give the secret were used.
     #[error("`secret` ({secret}) and `secret_file` ({file}) are both set; allowed: one of them")]
     TwoSecrets {
-        /// Where the one was set.
+        /// Where the secret was set.
         secret: String,
-        /// Where the other was set.
+        /// Where the secret's file was set.
         file: String,
     },
-    /// A file that a setting names and that cannot be used.
-    #[error("cannot use the file {path} that `{key}` ({origin}) names: {reason}")]
+    /// A file that a setting names cannot be used.
+    #[error("cannot use the file {path}, which `{key}` ({origin}) names: {reason}")]
     File {
         /// The setting.
         key: &'static str,
@@ -94,7 +94,7 @@ impl fmt::Display for Suggestion {
     }
 }
 
-/// Texts by key, from one source.
+/// Values by key, from one source.
 struct Layer {
     source: String,
     values: Dict,
@@ -164,7 +164,7 @@ impl Layers {
         let key = self.key(name);
         match as_text(&value) {
             Some(text) if key.kind.check(&text) == Ok(()) => Ok(Some(key.kind.normal(&text))),
-            // What is wrong with it, but nothing of what it is.
+            // Describes what is wrong with it without revealing it.
             Some(text) if matches!(key.kind, Kind::Secret) => {
                 Err(self.refuse(name, value::without_secret(&text)))
             }
@@ -179,18 +179,18 @@ impl Layers {
         text.parse().map_err(|_| self.refuse(name, format!("{text:?}")))
     }
 
-    /// The value of a setting that holds a length of time.
+    /// The value of a setting that is a duration.
     pub(super) fn duration(&self, name: &'static str) -> Result<Duration, Refusal> {
         let text = self.text(name)?;
         humantime::parse_duration(&text).map_err(|_| self.refuse(name, format!("{text:?}")))
     }
 
-    /// A refusal of what a setting holds, for the reason of what its kind allows.
+    /// Refuses a setting's value, because its kind does not allow it.
     pub(super) fn refuse(&self, name: &'static str, value: String) -> Refusal {
         self.refuse_because(name, value, self.key(name).kind.to_string())
     }
 
-    /// A refusal of what a setting holds, though its kind allows it.
+    /// Refuses a setting's value although its kind allows it.
     pub(super) fn refuse_because(
         &self,
         name: &'static str,
@@ -200,7 +200,7 @@ impl Layers {
         Refusal::Value { key: name, value, origin: self.origin(name), allowed }
     }
 
-    /// Where a setting's value came from, in words.
+    /// Where a setting's value was set, in words.
     pub(super) fn origin(&self, name: &str) -> String {
         match self.figment.find_metadata(name) {
             Some(metadata) => origin(&metadata.name, name),
@@ -213,8 +213,8 @@ impl Layers {
     }
 }
 
-/// Our variables by key. An empty one counts as not set: that is what compose files and shell
-/// scripts make of a variable they pass on and nobody set.
+/// Our variables by key. An empty one counts as not set: compose files and shell scripts pass on
+/// unset variables that way.
 fn our_variables(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> BTreeMap<String, String> {
@@ -263,7 +263,7 @@ fn origin(source: &str, key: &str) -> String {
     }
 }
 
-/// Numbers and words as they would have been written; nothing else is a value.
+/// Numbers and words as they would have been written; other types are not values.
 fn as_text(value: &Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text.clone()),

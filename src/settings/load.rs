@@ -1,4 +1,5 @@
-//! From the layers to one struct a role: what must be there is there, and what must agree agrees.
+//! From the layers to one struct per role: checks that required values are set, and that related
+//! values agree.
 
 use std::path::{Path, PathBuf};
 
@@ -81,7 +82,7 @@ impl Layers {
         Ok(HealthcheckSettings { address: self.text("address")? })
     }
 
-    /// What any role logs.
+    /// The log settings of any role.
     pub fn log(&self) -> Result<LogSettings, Refusal> {
         let format = match self.text("log_format")?.as_str() {
             "json" => LogFormat::Json,
@@ -362,8 +363,9 @@ mod tests {
         let (_file, broken) = file("router = \n");
         for path in ["/nowhere/tinysns.toml", &broken] {
             let message = slave(&[("TINYSNS_CONFIG", path)], &[]);
-            let start =
-                format!("cannot use the file {path} that `config` (variable TINYSNS_CONFIG) names");
+            let start = format!(
+                "cannot use the file {path}, which `config` (variable TINYSNS_CONFIG) names"
+            );
             assert!(message.starts_with(&start), "{message}");
         }
     }
@@ -389,7 +391,7 @@ mod tests {
             (vec![("TINYSNS_SECRET_FILE", "/nowhere/secret")], "/nowhere/secret"),
             (vec![("TINYSNS_SECRET", "0123456789\t012345")], "control character U+0009"),
             (vec![("TINYSNS_SECRET_FILE", two.as_str())], "control character U+000A"),
-            (vec![("TINYSNS_SECRET", "0123456789012345\u{e9}")], "not of ASCII"),
+            (vec![("TINYSNS_SECRET", "0123456789012345\u{e9}")], "some of them not ASCII"),
             (vec![("TINYSNS_SECRET_FILE", wide.as_str())], "save it as UTF-8"),
             (vec![SECRET, ("TINYSNS_SECRET_FILE", good.as_str())], "both set"),
         ] {

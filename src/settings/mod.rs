@@ -1,12 +1,12 @@
-//! What can be set, one validated struct a role.
+//! All settings, as one validated struct per role.
 //!
-//! Settings come in layers, each stronger than the one before: defaults, a TOML file, `TINYSNS_*`
-//! variables, flags. One file and one environment may serve a whole cluster, so a role ignores the
-//! settings of the others; a setting of no role is refused.
+//! Settings come in layers, each of which overrides the previous one: defaults, a TOML file,
+//! `TINYSNS_*` variables, flags. One file and one environment can serve a whole cluster, so a role
+//! ignores the settings of the others; a setting of no role is refused.
 //!
-//! - `keys`: the one table of every setting: its roles, default, meaning and what it may hold.
+//! - `keys`: the one table of every setting: its roles, default, meaning and allowed values.
 //! - `value`: how a text becomes a value, and what is allowed.
-//! - `layers`: the layers, and where a value came from.
+//! - `layers`: the layers, and where a value was set.
 //! - `load`: from the layers to the structs below.
 //! - `secret`: the cluster's shared secret.
 
@@ -28,13 +28,13 @@ pub use value::Kind;
 /// Settings of `tinysns router`.
 #[derive(Clone, Debug)]
 pub struct RouterSettings {
-    /// Where clients and masters reach the router.
+    /// The address at which the router listens for clients and masters.
     pub router_listen: SocketAddr,
-    /// Where masters reach the witness.
+    /// The address at which the witness listens for masters.
     pub witness_listen: SocketAddr,
-    /// The host by which others dial this one; by default the address they are reached from.
+    /// The host by which others reach this node; by default the address at which it was reached.
     pub advertise_host: Option<String>,
-    /// Where the router keeps its witness's log.
+    /// The directory for the witness's log.
     pub data_dir: PathBuf,
     /// Shared by all nodes of one cluster.
     pub secret: Secret,
@@ -49,15 +49,15 @@ pub struct RouterSettings {
 /// Settings of `tinysns master`, and of the master that a slave forks.
 #[derive(Clone, Debug)]
 pub struct MasterSettings {
-    /// The name shown to people; by default `server-` and the number of the slot.
+    /// The display name; by default `server-` and the number of the slot.
     pub name: Option<String>,
     /// The router, host:port.
     pub router: String,
-    /// Where clients reach this master.
+    /// The address at which the master listens for clients.
     pub client_listen: SocketAddr,
-    /// Where the other nodes reach this master.
+    /// The address at which the master listens for other nodes.
     pub peer_listen: SocketAddr,
-    /// The host by which others dial this one; by default this machine's address on the way to
+    /// The host by which others reach this node; by default this machine's address on the way to
     /// the router.
     pub advertise_host: Option<String>,
     /// Holds one slot for each master of this machine.
@@ -72,14 +72,14 @@ pub struct MasterSettings {
     pub consensus: ConsensusSettings,
     /// How clients of the classic protocol are served.
     pub classic: ClassicMode,
-    /// What one client may ask of a master.
+    /// Limits on what clients may use.
     pub limits: Limits,
 }
 
 /// Settings of `tinysns slave`.
 #[derive(Clone, Debug)]
 pub struct SlaveSettings {
-    /// From a master's crash to its reboot.
+    /// The time from a master's crash to its reboot.
     pub reboot_delay: Duration,
     /// The master to fork.
     pub master: MasterSettings,
@@ -88,7 +88,7 @@ pub struct SlaveSettings {
 /// How clients of the classic protocol are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClassicMode {
-    /// They stay at the server that they asked, which passes everything on to the available one.
+    /// They stay at the server that they called, which passes everything on to the available one.
     Relay,
     /// They are told the available server's address, and go there.
     Direct,
@@ -110,22 +110,22 @@ pub struct TerminalSettings {
     pub client: ClientSettings,
     /// Who logs in.
     pub user: UserName,
-    /// Holds the password, on its first line; without it the account has none.
+    /// The file with the password on its first line; without it, the account has none.
     pub password_file: Option<PathBuf>,
-    /// Keeps the lines typed.
+    /// Where typed lines are kept.
     pub history_file: HistoryFile,
-    /// Whether the timeline may have the whole screen.
+    /// Whether the timeline may fill the screen.
     pub full_screen: bool,
-    /// Print JSON in place of words.
+    /// Print JSON instead of words.
     pub json: bool,
-    /// The only command, where there is one; else they are read from standard input.
+    /// The only command, if one was given; otherwise commands are read from standard input.
     pub command: Option<String>,
 }
 
-/// Where the lines typed are kept.
+/// Where typed lines are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistoryFile {
-    /// Where the state of programs usually is.
+    /// In the usual directory for the state of programs.
     Usual,
     /// In this file.
     At(PathBuf),
@@ -138,9 +138,9 @@ pub enum HistoryFile {
 pub struct StatusSettings {
     /// How to find the cluster.
     pub client: ClientSettings,
-    /// Keep the table on screen.
+    /// Keep showing the table.
     pub watch: bool,
-    /// Print JSON in place of a table.
+    /// Print JSON instead of a table.
     pub json: bool,
 }
 
@@ -154,7 +154,7 @@ pub struct HealthcheckSettings {
 /// What is logged, and how; every role has these.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
-    /// A filter in the words of `tracing_subscriber::EnvFilter`, known to be valid.
+    /// A filter in the syntax of `tracing_subscriber::EnvFilter`, known to be valid.
     pub filter: String,
     /// The form of a line.
     pub format: LogFormat,
@@ -169,32 +169,32 @@ pub enum LogFormat {
     Json,
 }
 
-/// Timing of the consensus; the same on every node.
+/// Timing of the consensus; it must be the same on every node.
 #[derive(Clone, Copy, Debug)]
 pub struct ConsensusSettings {
-    /// Between a leader's heartbeats; also the time limit of one replication call.
+    /// The time between a leader's heartbeats; also the time limit of one replication call.
     pub heartbeat: Duration,
-    /// Shortest wait before a follower stands for election by itself.
+    /// The shortest wait before a follower stands for election by itself.
     pub election_min: Duration,
-    /// Longest wait before a follower stands for election by itself.
+    /// The longest wait before a follower stands for election by itself.
     pub election_max: Duration,
 }
 
-/// What one client may ask of a master.
+/// Limits on what clients may use.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Longest post, in characters.
+    /// The longest post, in characters.
     pub post_chars: usize,
-    /// Most posts or names on one page.
+    /// The most posts or names on one page.
     pub page_size: usize,
-    /// Most timelines that one master streams at a time.
+    /// The most timelines that one master streams at a time.
     pub subscriptions: usize,
     /// Posts that may wait for one slow reader before its stream is closed.
     pub stream_queue: usize,
-    /// Calls and streams under way on one connection.
+    /// The most calls and streams in progress on one connection.
     pub streams_per_connection: u32,
-    /// Requests that may wait for the replicated log before new ones are turned away.
+    /// Requests that may wait for the replicated log before new ones are refused.
     pub pending_writes: usize,
-    /// How long a session token is good.
+    /// How long a session token is valid.
     pub session_lifetime: Duration,
 }

@@ -4,18 +4,17 @@ use std::fmt;
 
 use subtle::ConstantTimeEq as _;
 
-/// What the nodes of one cluster know and nobody else does. Never printed; compared in constant
-/// time.
+/// Known only to the nodes of one cluster. Never printed; compared in constant time.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes the secret as it was configured, without the white space around it.
+    /// Takes the secret as it was configured, without surrounding white space.
     pub fn new(secret: &str) -> Self {
         Self(secret.trim().to_owned())
     }
 
-    /// As it travels between nodes.
+    /// In the form in which nodes send it.
     pub fn expose(&self) -> &str {
         &self.0
     }

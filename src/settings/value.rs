@@ -1,6 +1,6 @@
-//! How a setting's text becomes a value, and the words for what is allowed.
+//! How a setting's text becomes a value, and a description of what is allowed.
 //!
-//! Pure: a path is not looked at, a host is not resolved.
+//! Pure: it does not access a path or resolve a host.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use crate::domain::UserName;
 
 /// A shorter secret could be guessed.
 pub(super) const SECRET_MIN_CHARS: usize = 16;
-/// Names stand in tables and log lines.
+/// Names appear in tables and log lines.
 const NAME_MAX_CHARS: usize = 32;
 
 /// What a setting may hold.
@@ -60,7 +60,7 @@ impl Kind {
         Self::Duration { min: Duration::from_millis(min), max: Duration::from_millis(max) }
     }
 
-    /// The place-holder of the value in `--help`.
+    /// The placeholder of the value in `--help`.
     pub fn placeholder(self) -> &'static str {
         match self {
             Self::Address => "IP:PORT",
@@ -77,8 +77,8 @@ impl Kind {
         }
     }
 
-    /// An allowed text in the form in which it is used: an IPv6 address that is a host stands in
-    /// brackets, as it does before a port.
+    /// An allowed text in the form in which it is used: an IPv6 address given as a host gets
+    /// brackets, as it needs before a port.
     pub fn normal(self, text: &str) -> String {
         match self {
             Self::Host if text.parse::<Ipv6Addr>().is_ok() => format!("[{text}]"),
@@ -86,7 +86,8 @@ impl Kind {
         }
     }
 
-    /// Whether `text` is allowed. (The error says nothing: what is allowed says it all.)
+    /// Whether `text` is allowed. (The error carries nothing: the description of what is allowed
+    /// suffices.)
     pub(super) fn check(self, text: &str) -> Result<(), NotAllowed> {
         match self {
             Self::Address => text.parse::<SocketAddr>().is_ok(),
@@ -96,7 +97,7 @@ impl Kind {
             Self::Name => is_name(text),
             Self::User => UserName::new(text).is_ok(),
             Self::Secret => {
-                // It travels in a header of HTTP.
+                // It is sent in an HTTP header.
                 let secret = text.trim();
                 secret.len() >= SECRET_MIN_CHARS
                     && secret.bytes().all(|byte| matches!(byte, b' '..=b'~'))
@@ -115,7 +116,7 @@ impl Kind {
     }
 }
 
-/// What a text that should be a secret looks like, without a word of it.
+/// A description of a text that should be a secret, without revealing it.
 pub(super) fn without_secret(text: &str) -> String {
     let secret = text.trim();
     let length = secret.chars().count();
@@ -123,12 +124,12 @@ pub(super) fn without_secret(text: &str) -> String {
         Some(c) if c.is_ascii_control() => {
             format!("a text of {length} characters, with the control character U+{:04X}", c as u32)
         }
-        Some(_) => format!("a text of {length} characters, some of them not of ASCII"),
+        Some(_) => format!("a text of {length} characters, some of them not ASCII"),
         None => format!("a text of {length} characters"),
     }
 }
 
-/// A text that a setting may not hold.
+/// A text that is not allowed for a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotAllowed;
 
@@ -213,7 +214,7 @@ mod tests {
         for (secret, told) in [
             ("short", "a text of 5 characters"),
             ("hunter2\u{7}hunter2hunter2", "with the control character U+0007"),
-            ("pa\u{df}wortpa\u{df}wortpa\u{df}wort", "some of them not of ASCII"),
+            ("pa\u{df}wortpa\u{df}wortpa\u{df}wort", "some of them not ASCII"),
         ] {
             let description = without_secret(secret);
             assert!(description.contains(told), "{description}");

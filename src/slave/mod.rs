@@ -1,11 +1,11 @@
 //! The slave: a small supervisor that forks a master, and forks another when that ends.
 //!
-//! - `supervision`: what it decides; pure.
-//! - `fork`: how it makes a child.
-//! - here: the shell that waits for signals and does what was decided.
+//! - `supervision`: its decisions; pure.
+//! - `fork`: how it creates a child.
+//! - here: the shell, which waits for signals and carries out the decisions.
 //!
 //! **Architecture invariant:** single-threaded and without a runtime, so that `fork()` is safe and
-//! little can go wrong. It does not know what a master is: it is handed a function.
+//! little can go wrong. It does not know what a master is: it is given a function.
 
 mod fork;
 mod supervision;
@@ -38,21 +38,21 @@ use supervision::{Effect, Ending, Input, Supervision, Timing};
 
 pub use supervision::REFUSED;
 
-/// A master's whole life: takes its settings and its berth, returns its exit code.
+/// The whole life of a master: takes its settings and its berth, and returns its exit code.
 pub type Master = fn(MasterSettings, Berth) -> u8;
 
-/// Why a slave could not begin, or not go on.
+/// Why a slave could not start, or not continue.
 #[derive(Debug, thiserror::Error)]
 pub enum SlaveError {
-    /// No slot of the data directory.
+    /// No slot of the data directory could be claimed.
     #[error("cannot claim a slot: {0}")]
     Slot(#[from] SlotError),
-    /// The kernel would not let it wait for signals.
+    /// The kernel refuses to let it wait for signals.
     #[error("cannot wait for signals: {0}")]
     Signals(#[from] Errno),
 }
 
-/// Supervises until it is asked to stop. Must run on the main thread, and be the only one.
+/// Supervises until it is asked to stop. Must run on the main thread, which must be the only one.
 pub fn run(settings: SlaveSettings, master: Master) -> Result<ExitCode, SlaveError> {
     prctl::set_name(c"tinysns-slave")?;
     inheritance::outlive_the_terminal();
@@ -72,7 +72,8 @@ struct Slave {
     settings: SlaveSettings,
     master: Master,
     slot: Slot,
-    /// What a master's signal mask should be: the slave's own, before it blocked what it awaits.
+    /// The signal mask for masters: the slave's own, before it blocked the signals that it waits
+    /// for.
     mask: SigSet,
     signals: SignalFd,
 }
@@ -93,7 +94,8 @@ impl Slave {
         Ok(code.unwrap_or_default().into())
     }
 
-    /// Performs effects and whatever follows from them; the exit code, once it is time to leave.
+    /// Carries out effects and whatever follows from them; returns the exit code once it is time to
+    /// exit.
     fn perform_all(&self, supervision: &mut Supervision, effects: Vec<Effect>) -> Option<u8> {
         let mut code = None;
         for effect in effects {
@@ -143,7 +145,7 @@ impl Slave {
                 info!(role = "slave", %after, "a new master will be forked");
             }
             Effect::Boot { .. } | Effect::Leave(_) => {
-                unreachable!("what has consequences is performed by perform_all")
+                unreachable!("perform_all carries out effects that have consequences")
             }
         }
     }
@@ -165,7 +167,7 @@ impl Slave {
         }
     }
 
-    /// Waits for signals until `deadline`, and says what they were about. A request to stop comes
+    /// Waits for signals until `deadline`, and returns what they meant. A request to stop comes
     /// first: a master that ended because of the same Ctrl-C must not count as crashed.
     fn wait(&self, deadline: Option<Instant>) -> Result<Vec<Input>, SlaveError> {
         let mut ready = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
@@ -189,8 +191,8 @@ impl Slave {
     }
 }
 
-/// Collects every child that has ended: our master, and, for the first process of a container, the
-/// orphans of others. One `SIGCHLD` may stand for many of them.
+/// Collects every child that has ended: our master and, in the first process of a container,
+/// orphans. One `SIGCHLD` may stand for several of them.
 fn reap() -> Vec<Input> {
     let mut inputs = vec![];
     loop {
@@ -213,14 +215,14 @@ fn reap() -> Vec<Input> {
     }
 }
 
-/// A master that is gone meanwhile, and not yet collected, takes every signal.
+/// A master that has ended but was not yet collected accepts every signal.
 fn signal(pid: supervision::Pid, signal: Signal) {
     if let Err(error) = kill(Pid::from_raw(pid), signal) {
         error!(role = "slave", pid, %signal, %error, "cannot signal the master");
     }
 }
 
-/// Rounded up: a tick that comes a little early would spin until it is time.
+/// Rounded up: if a tick came a little early, the loop would spin until it is time.
 fn poll_timeout(deadline: Option<Instant>) -> PollTimeout {
     let Some(deadline) = deadline else { return PollTimeout::NONE };
     let left = deadline.saturating_duration_since(Instant::now());

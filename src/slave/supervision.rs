@@ -1,6 +1,6 @@
-//! What the slave decides: `(state, input, now) → (state, effects)`.
+//! The slave's decisions: `(state, input, now) → (state, effects)`.
 //!
-//! Pure: it forks nothing, signals nobody and reads no clock.
+//! Pure: it forks no process, sends no signal and reads no clock.
 
 use std::time::{Duration, Instant};
 
@@ -9,26 +9,26 @@ pub type Pid = i32;
 
 /// The exit code of a process whose settings were refused (`EX_USAGE` of sysexits.h).
 pub const REFUSED: u8 = 64;
-/// The exit code of a slave that had to kill its master, or whose master failed while it stopped.
+/// The exit code of a slave that had to kill its master, or whose master failed while stopping.
 pub const NOT_DRAINED: u8 = 1;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It left with this code.
+    /// It exited with this code.
     Exited(u8),
-    /// A signal of this number ended it.
+    /// A signal with this number killed it.
     Killed(i32),
 }
 
-/// What happened.
+/// An event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A boot worked; this is the master.
+    /// A master was forked; this is its process.
     Booted(Pid),
-    /// A boot did not work: the system would not fork.
+    /// A master could not be forked.
     BootFailed,
-    /// A process that we are the parent of, by birth or by adoption, has ended.
+    /// A child process, by birth or by adoption, has ended.
     Ended(Pid, Ending),
     /// The slave was asked to stop.
     Stop,
@@ -36,30 +36,30 @@ pub enum Input {
     Tick,
 }
 
-/// What is to be done.
+/// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Fork a master, the so-manieth after the first.
+    /// Fork a master.
     Boot {
-        /// 0 for the first.
+        /// How often a master was forked before; 0 for the first.
         reboots: u32,
     },
-    /// Ask the master to drain and end.
+    /// Ask the master to drain and exit.
     Drain(Pid),
-    /// End the master at once.
+    /// Kill the master at once.
     Kill(Pid),
-    /// Tell people that the master is gone, and clear up after it.
+    /// Log that the master has ended, and clean up after it.
     Bury(Pid, Ending),
-    /// Tell people that a reboot follows.
+    /// Log that a reboot will follow.
     AnnounceReboot {
         /// From now.
         after: Duration,
     },
-    /// End the slave with this exit code.
+    /// Exit from the slave with this code.
     Leave(u8),
 }
 
-/// How long things take.
+/// Delays and time limits.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     /// From a master's end to its reboot.
@@ -68,7 +68,7 @@ pub struct Timing {
     pub drain_timeout: Duration,
 }
 
-/// The slave's mind.
+/// The state of the supervision.
 #[derive(Clone, Debug)]
 pub struct Supervision {
     timing: Timing,
@@ -78,21 +78,21 @@ pub struct Supervision {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// A boot was ordered, and its outcome comes next.
+    /// A master was to be forked, and the outcome is expected.
     Booting,
     Running {
         master: Pid,
     },
-    /// The countdown to a reboot.
+    /// Waiting for the time of the reboot.
     Waiting {
         until: Instant,
     },
-    /// The master was asked to end.
+    /// The master was asked to exit.
     Draining {
         master: Pid,
         until: Instant,
     },
-    /// The master did not end in time.
+    /// The master did not exit in time.
     Killing {
         master: Pid,
     },
@@ -100,14 +100,14 @@ enum Phase {
 }
 
 impl Supervision {
-    /// Begins, with the first boot.
+    /// Begins with the first boot.
     pub fn begin(timing: Timing) -> (Self, Vec<Effect>) {
         let mut supervision = Self { timing, boots: 0, phase: Phase::Left };
         let effects = supervision.boot();
         (supervision, effects)
     }
 
-    /// Takes in what happened and says what to do, in this order.
+    /// Processes an event, and returns what to do, in this order.
     pub fn step(&mut self, input: Input, now: Instant) -> Vec<Effect> {
         match (self.phase, input) {
             (Phase::Booting, Input::Booted(master)) => {
@@ -138,7 +138,7 @@ impl Supervision {
                 effects.extend(self.leave(NOT_DRAINED));
                 effects
             }
-            // Orphans that end, a second request to stop, time that passes without a deadline.
+            // Orphans that end, a second request to stop, a tick without a deadline.
             _ => vec![],
         }
     }
@@ -166,9 +166,9 @@ impl Supervision {
 
     fn bury(&mut self, master: Pid, ending: Ending, now: Instant) -> Vec<Effect> {
         let mut effects = vec![Effect::Bury(master, ending)];
-        // At first start a refusal is a mistake of whoever wrote the settings, who should see it
-        // now. Later the same settings have worked before: what was refused (a port that another
-        // process took meanwhile) may work again.
+        // At the first boot, a refusal is a mistake in the settings, and whoever made it should see
+        // it now. Later, the same settings have worked before, so what was refused (such as a port
+        // that another process took meanwhile) may work again.
         effects.extend(if self.boots == 1 && ending == Ending::Exited(REFUSED) {
             self.leave(REFUSED)
         } else {
@@ -183,7 +183,8 @@ impl Supervision {
     }
 }
 
-/// A master that had not yet learnt to drain when it was asked to has lost nothing either.
+/// A master that was asked to drain before it could handle that signal has not lost anything
+/// either.
 fn code_after_drain(ending: Ending) -> u8 {
     /// `SIGTERM` on every architecture of Linux.
     const SIGTERM: i32 = 15;
@@ -201,7 +202,7 @@ mod tests {
     const DRAIN: Duration = Duration::from_secs(10);
     const KILLED: Ending = Ending::Killed(9);
 
-    /// Plays inputs at so many seconds from the start, and checks the effects of each.
+    /// Plays inputs at these seconds after the start, and checks the effects of each.
     fn play(script: &[(u64, Input, &[Effect])]) {
         let start = Instant::now();
         let timing = Timing { reboot_delay: DELAY, drain_timeout: DRAIN };

@@ -1,7 +1,7 @@
 //! The one place where the state changes.
 //!
-//! Total: no command can panic, whatever it says; a refusal is a reply. Errors are those of the
-//! disk alone, after which the transaction must be thrown away.
+//! Total: no command can cause a panic, whatever it contains; a refusal is a reply. Errors come
+//! only from the disk, and after one the transaction must be discarded.
 
 use redb::{Error, ReadableTable, WriteTransaction};
 
@@ -19,29 +19,29 @@ pub struct Graph<'txn> {
     meta: Meta,
 }
 
-/// What of a request matters to the memory beside its key.
+/// What the memory of replies needs to know about a request, besides its key.
 #[derive(Clone, Copy)]
 struct Asked {
     fingerprint: u64,
     needs_room: bool,
 }
 
-/// What a command comes to.
+/// The outcome of a command.
 type Outcome = (Reply, Option<Event>);
 
 impl<'txn> Graph<'txn> {
-    /// Opens the state, making it where there is none. It must be dropped before the transaction
-    /// is committed.
+    /// Opens the state, creating it if there is none. Must be dropped before the transaction is
+    /// committed.
     pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, Error> {
         let tables = Tables::open(transaction)?;
         let meta = tables::meta(&tables.meta)?;
         Ok(Self { tables, meta })
     }
 
-    /// Does what a command says, once.
+    /// Carries out a command, once.
     ///
-    /// A request is looked up before anything is forgotten: a repetition is found however far the
-    /// clock of the server that stamped it is ahead.
+    /// A request is looked up before anything is forgotten, so that a repetition is found however
+    /// far ahead the clock of the server is that stamped it.
     pub fn apply(&mut self, stamped: Stamped) -> Result<Outcome, Error> {
         let before = self.meta;
         let at = stamped.at.max(self.meta.applied_at);
@@ -59,8 +59,8 @@ impl<'txn> Graph<'txn> {
     fn dispatch(&mut self, at: UnixMillis, command: Command) -> Result<Outcome, Error> {
         let asked = Asked {
             fingerprint: command.fingerprint().unwrap_or_default(),
-            // Each takes a proof of the password; and whoever has stolen a session must not be able
-            // to keep its owner from ending it.
+            // Each of them proves the password; and somebody who has stolen a session must not be
+            // able to keep its owner from ending it.
             needs_room: !matches!(command, Command::SetPassword { .. }),
         };
         if self.meta.gave_way_to.is_some() {
@@ -98,9 +98,9 @@ impl<'txn> Graph<'txn> {
     /// Makes a change for an account unless the request was answered before, and remembers the
     /// reply.
     ///
-    /// Three refusals are not remembered, since the same request may come again and be done: those
-    /// of nobody, who must not fill the memory; those of a session that has ended, after whose
-    /// renewal it comes again; and those for which there is no room.
+    /// Three kinds of refusal are not remembered, since the same request may come again and then be
+    /// carried out: those of unknown accounts, which must not fill the memory; those of a session
+    /// that has ended, after whose renewal the request comes again; and those for lack of room.
     fn once(
         &mut self,
         Context { user, credentials, key }: &Context,
@@ -253,7 +253,7 @@ fn refused(refusal: Refusal) -> Outcome {
     (Reply::Refused(refusal), None)
 }
 
-/// The id after the newest. No state counts that far; a corrupt one must not make us panic.
+/// The next id. No valid state counts that far, but a corrupt one must not cause a panic.
 fn next(newest: u64) -> Result<u64, Error> {
     newest.checked_add(1).ok_or_else(|| Error::Corrupted("the ids are used up".to_owned()))
 }

@@ -1,9 +1,9 @@
-//! What may be asked of the state, what it answers, and what it made happen.
+//! What the state can be asked to change, the replies, and the resulting events.
 //!
-//! Commands travel through the log and replies lie in the state, both in postcard encoding, which is
-//! positional: any change of what stands here is a new version of the format (see
-//! [`envelope`](crate::envelope)), in which the cluster writes only when all nodes speak it. Secrets
-//! are left out of `Debug`.
+//! Commands are stored in the log and replies in the state, both in postcard encoding, which is
+//! positional: any change of a type here is a new version of the format (see
+//! [`envelope`](crate::envelope)), in which the cluster writes only when all nodes speak it.
+//! Secrets are left out of `Debug`.
 
 use std::fmt;
 
@@ -18,23 +18,23 @@ use crate::{
 /// A command as it is replicated: the available server stamps it with its time first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamped {
-    /// When the available server took the command. The state's own time never runs backwards,
+    /// When the available server received the command. The state's own time never runs backwards,
     /// whatever this says.
     pub at: UnixMillis,
     /// What to do.
     pub command: Command,
 }
 
-/// Who asks for a change, and what a repetition of it is known by.
+/// Who requests a change, and how a repetition of it is recognised.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     /// Whose session it is.
     pub user: UserId,
-    /// The [`Account::credentials`] that the session was begun with. Where the account has others by
-    /// the time that the change is applied, the session has ended, and the change is refused: so it
-    /// does not matter how much the server that checked the session knew.
+    /// The [`Account::credentials`] with which the session was begun. If the account has others by
+    /// the time the change is applied, the session has ended, and the change is refused: so it does
+    /// not matter how up to date the server was that checked the session.
     pub credentials: u32,
-    /// Tells a retry from a new request.
+    /// Distinguishes a retry from a new request.
     pub key: RequestKey,
 }
 
@@ -45,65 +45,65 @@ impl fmt::Debug for Context {
     }
 }
 
-/// A change that is asked for.
+/// A requested change.
 ///
-/// Those with a context are done once, however often they arrive.
+/// Commands with a context are carried out once, however often they arrive.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Gives the cluster its key for session tokens. The first one wins, later ones change nothing.
+    /// Sets the cluster's key for session tokens. The first one wins; later ones change nothing.
     FoundCluster {
-        /// Random bytes, drawn by whoever proposes them.
+        /// Random bytes, drawn by the proposer.
         signing_key: [u8; 32],
     },
-    /// Makes an account, unless one of that name exists. Harmless to repeat.
+    /// Creates an account, unless one of that name exists. Harmless to repeat.
     CreateAccount {
-        /// As its owner wrote it.
+        /// As its owner typed it.
         name: UserName,
         /// Hashed before it is proposed; none for an account without a password.
         password_hash: Option<String>,
     },
     /// Changes a password, which ends the sessions begun with the old one.
     SetPassword {
-        /// Who asks.
+        /// Who requests it.
         context: Context,
-        /// None takes the password away.
+        /// None removes the password.
         password_hash: Option<String>,
     },
     /// Follows a user.
     Follow {
-        /// Who asks.
+        /// Who requests it.
         context: Context,
-        /// Whom.
+        /// The user to follow.
         target: UserName,
     },
     /// Stops following a user.
     Unfollow {
-        /// Who asks.
+        /// Who requests it.
         context: Context,
-        /// Whom.
+        /// The user to unfollow.
         target: UserName,
     },
     /// Publishes a post.
     Publish {
-        /// Who asks.
+        /// Who requests it.
         context: Context,
-        /// What it says.
+        /// The text of the post.
         text: PostText,
     },
-    /// Gives this cluster up for another one, unless people have made something in it. Nothing is
-    /// changed afterwards: whoever comes later is sent elsewhere.
+    /// Gives this cluster up for another one, unless people have made something in it. After that,
+    /// every command is refused.
     GiveWay {
-        /// The one that goes on.
+        /// The cluster that goes on.
         to: ClusterId,
     },
-    /// Changes nothing. Came with the second version, for tests of upgrades.
+    /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
     Novelty,
 }
 
 impl Command {
-    /// The version of the format that this kind of command came with. It is not logged before the
-    /// whole cluster speaks that: an older master could not apply it.
+    /// The version of the format in which this kind of command was introduced. It is not logged
+    /// before the whole cluster speaks that version: an older master could not apply it.
     pub const fn since(&self) -> Version {
         match self {
             Self::FoundCluster { .. }
@@ -139,10 +139,10 @@ impl fmt::Debug for Command {
     }
 }
 
-/// What two commands have in common when one is a repetition of the other.
+/// What two commands have in common if one is a repetition of the other.
 #[derive(Serialize)]
 enum Gist<'a> {
-    /// Hashed anew, with another salt, each time it is asked for: the hash is no part of it.
+    /// The hash is not included, because it has another salt each time.
     SetPassword,
     /// By the folded name.
     Follow(String),
@@ -152,8 +152,9 @@ enum Gist<'a> {
 }
 
 impl Command {
-    /// Tells a repetition from another request under the same key; none for a command that needs no
-    /// key. Kept beside the reply, so that it must stay what it is for as long as replies are kept.
+    /// Distinguishes a repetition from another request under the same key; none for a command that
+    /// needs no key. Stored beside the reply, so it must not change for as long as replies are
+    /// kept.
     pub fn fingerprint(&self) -> Option<u64> {
         let gist = match self {
             Self::FoundCluster { .. } | Self::CreateAccount { .. } | Self::GiveWay { .. } => {
@@ -176,11 +177,11 @@ impl Command {
 /// The answer to a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
-    /// Done, and there is nothing more to say.
+    /// Done, with nothing more to say.
     Done,
-    /// The account of the name that was asked for, new or not.
+    /// The requested account, new or not.
     Account(Account),
-    /// The post has its place.
+    /// The post was published.
     Published {
         /// Its number.
         post: PostId,
@@ -198,11 +199,12 @@ pub struct Account {
     pub user: UserId,
     /// The name as its owner wrote it.
     pub name: UserName,
-    /// True in the reply to the very command that created it; false wherever else it is read.
+    /// True only in the reply to the command that created it.
     pub created: bool,
-    /// None where it has no password.
+    /// None if it has no password.
     pub password_hash: Option<String>,
-    /// How often the password was changed. Session tokens carry it: those with another are void.
+    /// How often the password was changed. Session tokens carry this number; those with another one
+    /// are invalid.
     pub credentials: u32,
 }
 
@@ -229,13 +231,13 @@ pub enum Refusal {
     /// The edge is there already.
     #[error("you already follow that user")]
     AlreadyFollowing,
-    /// There is no edge to take away.
+    /// There is no edge to remove.
     #[error("you do not follow that user")]
     NotFollowing,
     /// The target is the caller.
     #[error("you cannot follow or unfollow yourself")]
     Oneself,
-    /// Its client has said that it was answered, or its reply was kept for long enough.
+    /// Its client has said that it has the reply, or the reply was kept for long enough.
     #[error(
         "this request was answered before, and its reply is no longer kept: it is not done again"
     )]
@@ -246,12 +248,12 @@ pub enum Refusal {
     /// The account's password was changed since the session began.
     #[error("the session has expired: log in again")]
     SessionEnded,
-    /// The key belongs to a request that asked for something else.
+    /// The key belongs to another request, with other contents.
     #[error("this request id was used before, for something else")]
     KeyReused,
-    /// There are as many replies to remember as an account may have: nothing was done.
+    /// The account has reached its limit of remembered replies: nothing was done.
     #[error(
-        "this account has made so many requests in a day that their replies fill the memory: ask again later, and let clients say which of their requests were answered"
+        "this account has made too many requests in a day: ask again later, and let clients say which of their requests were answered"
     )]
     TooManyRequests,
     /// This cluster was given up for another one.
@@ -262,12 +264,12 @@ pub enum Refusal {
     NotEmpty,
 }
 
-/// What a command made happen. A refused or repeated one makes nothing happen.
+/// What a command caused. A refused or repeated one causes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// There is a new post.
     Published(Post),
-    /// A timeline has gained a source.
+    /// A timeline has gained an author.
     Followed {
         /// Whose timeline.
         follower: UserId,
@@ -276,7 +278,7 @@ pub enum Event {
         /// Only posts with a greater number belong to it.
         since: PostId,
     },
-    /// A timeline has lost a source.
+    /// A timeline has lost an author.
     Unfollowed {
         /// Whose timeline.
         follower: UserId,
@@ -285,7 +287,7 @@ pub enum Event {
     },
     /// All sessions of an account have ended.
     PasswordChanged {
-        /// Whose.
+        /// Whose sessions.
         user: UserId,
     },
 }

@@ -1,8 +1,8 @@
 //! The whole state as a stream of rows, for snapshots: postcard-encodable, ordered by table and
 //! key, so that equal states give equal dumps.
 //!
-//! Indexes are left out and made again when a dump is restored. Neither way is the whole state in
-//! memory.
+//! Indexes are left out, and rebuilt when a dump is restored. In neither direction is the whole
+//! state held in memory.
 
 use redb::{Error, ReadTransaction, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -16,14 +16,14 @@ use super::{
 };
 use crate::domain::{PostId, UnixMillis};
 
-/// One row of the state. Opaque: only [`restore`] looks inside.
+/// One row of the state. Opaque: only [`restore`] reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row(Kind);
 
 impl Row {
-    /// About how many bytes it is on the way.
+    /// About how many bytes it takes when sent.
     pub fn size(&self) -> usize {
-        /// What the numbers of a row come to.
+        /// The bytes that the numbers of a row take.
         const NUMBERS: usize = 24;
         match &self.0 {
             Kind::Post { text, .. } => NUMBERS + text.len(),
@@ -44,7 +44,7 @@ enum Kind {
     Reply { user: u64, series: Vec<u8>, sequence: u64, stored: StoredReply },
 }
 
-/// Streams every row of the state as the transaction sees it; none where there is no state yet.
+/// Streams every row of the state as the transaction sees it; none if there is no state yet.
 pub fn dump(
     transaction: &ReadTransaction,
 ) -> Result<impl Iterator<Item = Result<Row, Error>> + Send + use<>, Error> {
@@ -52,7 +52,7 @@ pub fn dump(
     Ok(rows.into_iter().flatten().map(|kind| kind.map(Row)))
 }
 
-/// Replaces the state by the rows of a dump. No [`Graph`](super::Graph) may be open on the
+/// Replaces the state with the rows of a dump. No [`Graph`](super::Graph) may be open in the
 /// transaction.
 pub fn restore(
     transaction: &WriteTransaction,
@@ -66,7 +66,7 @@ pub fn restore(
     Ok(())
 }
 
-/// Users come before the follows, whose index is by their names.
+/// Users come before follows, which are indexed by the users' names.
 fn rows(
     snapshot: &Snapshot,
 ) -> Result<impl Iterator<Item = Result<Kind, Error>> + Send + use<>, Error> {
@@ -95,7 +95,7 @@ fn rows(
         let (series, stored) = (series.to_owned(), decode(stored.value())?);
         Ok(Kind::Reply { user, series, sequence, stored })
     });
-    // As long as it is all nought it is no row: opening a state must not change what it dumps.
+    // While it is all zeros it is not written: opening a state must not change its dump.
     let meta = (snapshot.meta != Meta::default()).then_some(Ok(Kind::Meta(snapshot.meta)));
     Ok(meta.into_iter().chain(users).chain(follows).chain(posts).chain(series).chain(replies))
 }

@@ -1,8 +1,8 @@
-//! Everything that is read from the state, as one transaction sees it: reads never wait for
-//! commands, nor commands for reads.
+//! All reads of the state, as one transaction sees it: reads never wait for commands, nor commands
+//! for reads.
 //!
-//! How much is read at a time is the caller's to bound. A database that holds no state yet reads
-//! as an empty one.
+//! The caller has to limit how much is read at a time. A database without a state reads as an empty
+//! state.
 
 use std::ops::Bound;
 
@@ -21,12 +21,12 @@ pub struct View {
     snapshot: Option<Snapshot>,
 }
 
-/// Some user names, in the order of their folded forms.
+/// Some user names, sorted by their folded forms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// As their owners wrote them.
     pub names: Vec<UserName>,
-    /// What to pass as `after` for the next page; none where this is the last.
+    /// The value for `after` on the next page; none if this is the last.
     pub next: Option<String>,
 }
 
@@ -59,7 +59,7 @@ impl View {
         self.meta().newest_post
     }
 
-    /// The account of a name, in whatever case it is written.
+    /// The account with a name, in upper or lower case.
     pub fn account_by_name(&self, name: &UserName) -> Result<Option<Account>, Error> {
         let Some(snapshot) = &self.snapshot else { return Ok(None) };
         match snapshot.names.get(name.folded().as_str())? {
@@ -68,14 +68,14 @@ impl View {
         }
     }
 
-    /// The account of a number.
+    /// The account with a number.
     pub fn account(&self, user: UserId) -> Result<Option<Account>, Error> {
         let Some(snapshot) = &self.snapshot else { return Ok(None) };
         let record = tables::user(&snapshot.users, user.0)?;
         Ok(record.map(|record| record.into_account(user.0, false)))
     }
 
-    /// Everyone after the folded name `after`; at least one name a page.
+    /// All users after the folded name `after`; at least one name per page.
     pub fn users(&self, after: Option<&str>, limit: usize) -> Result<Page, Error> {
         let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -83,7 +83,7 @@ impl View {
         page(snapshot, limit, rows.map(|row| Ok(row?.1.value())))
     }
 
-    /// Those whom a user follows, after the folded name `after`; at least one name a page.
+    /// The users whom a user follows, after the folded name `after`; at least one name per page.
     pub fn following(
         &self,
         user: UserId,
@@ -96,7 +96,7 @@ impl View {
         page(snapshot, limit, edges.map(|edge| Ok(edge?.followee)))
     }
 
-    /// Those who follow a user, after the folded name `after`; at least one name a page.
+    /// The followers of a user, after the folded name `after`; at least one name per page.
     pub fn followers(
         &self,
         user: UserId,
@@ -108,8 +108,8 @@ impl View {
         page(snapshot, limit, edges_of(user, rows).map(|row| Ok(row?.value())))
     }
 
-    /// Those whom a user follows, each with the newest post there was when the follow began: only
-    /// later ones belong to the user's timeline. In the order of their names.
+    /// The users whom a user follows, each with the newest post at the time when the follow began:
+    /// only later posts belong to the user's timeline. Sorted by name.
     pub fn following_ids(&self, user: UserId) -> Result<Vec<(UserId, PostId)>, Error> {
         let sources = self.sources(user)?;
         Ok(sources.into_iter().map(|source| (UserId(source.author), source.since)).collect())
@@ -164,7 +164,7 @@ impl View {
 
 type Edge<'a> = (u64, &'a str);
 
-/// The edges of a user from a name on; those of other users come after them.
+/// The edges of a user from a name on; the edges of other users come after them.
 fn edges_after(user: UserId, after: Option<&str>) -> (Bound<Edge<'_>>, Bound<Edge<'_>>) {
     let start = match after {
         Some(name) => Bound::Excluded((user.0, name)),
@@ -173,7 +173,7 @@ fn edges_after(user: UserId, after: Option<&str>) -> (Bound<Edge<'_>>, Bound<Edg
     (start, Bound::Unbounded)
 }
 
-/// The values of the rows that are the user's.
+/// The values of a user's rows.
 fn edges_of<'a, V: Value + 'static>(
     user: UserId,
     rows: Range<'a, Edge<'static>, V>,

@@ -1,20 +1,21 @@
-//! The memory of replies: what makes a retry after a failover harmless.
+//! The memory of replies, which makes a retry after a failover harmless.
 //!
-//! A request is known by its account and a key of at most some 70 bytes. Keys are gathered in
-//! *series*: the requests that one client counts are a series, and a key of the caller's own is a
-//! series of one. A series has a *floor*: below it nothing is new any more.
+//! A request is identified by its account and a key of at most about 70 bytes. Keys are grouped in
+//! *series*: the numbered requests of one client are a series, and a key that the caller chose is a
+//! series of one. A series has a *floor*: no number below it can be new.
 //!
 //! **Invariants**
 //!
-//! 1. A request that is below no floor and has no reply here was not done in the last day of the
-//!    log's time. A reply goes earlier only where its client has said that it has it; the floor is
-//!    raised above it in the same step, so that even then it is not done again.
-//! 2. No reply lies below its series' floor, and a series goes with its last reply. A client's
-//!    newest request is never among those that it calls answered, so that its floor stays for a day.
-//! 3. An account has at most [`REPLIES_PER_ACCOUNT`] replies here, beside those to changes of its
-//!    password. What is beyond is refused, and nothing is forgotten to make room.
-//! 4. Forgetting goes by the memory's own age, which follows the log's time in steps of at most
-//!    [`LONGEST_STEP_MS`]: a clock that is a day or a year ahead costs an hour of the memory.
+//! 1. A request that is not below a floor and has no reply here was not carried out in the last day
+//!    of the log's time. A reply is removed earlier only if its client has said that it has
+//!    received it; the floor is raised above it in the same step, so that even then it is not
+//!    carried out again.
+//! 2. No reply is below its series' floor, and a series is removed with its last reply. A client
+//!    never calls its newest request answered, so its floor stays for a day.
+//! 3. An account has at most [`REPLIES_PER_ACCOUNT`] replies here, besides those to changes of its
+//!    password. Further requests are refused, and nothing is forgotten to make room.
+//! 4. Forgetting depends on the memory's own age, which follows the log's time in steps of at most
+//!    [`LONGEST_STEP_MS`]: a clock that is a day or a year ahead costs only an hour of the memory.
 //!
 //! Each command costs a bounded number of rows, however much is due to be forgotten.
 
@@ -30,24 +31,24 @@ use crate::{
     envelope::Kind,
 };
 
-/// More than one request a second, day and night, each by a client of its own, as a script makes
-/// that starts the program anew for each post. Such a request takes some 250 bytes, a hundred
-/// thousand of them 25 MB on every master, for a day; the posts take as much, for good.
+/// More than one request a second, day and night, each by a client of its own, as from a script
+/// that starts the program for each post. Such a request takes about 250 bytes, a hundred thousand
+/// of them 25 MB on every master, for a day; the posts themselves take as much, for ever.
 pub const REPLIES_PER_ACCOUNT: u32 = 100_000;
-/// How much older one command makes the memory at most. Longer than any pause between two commands
-/// of a network that is in use; where it is not, replies are kept for longer, and nobody needs room.
+/// How much one command can increase the memory's age at most. Longer than any pause between two
+/// commands of a network in use; in an unused one, replies are kept for longer, but there is room.
 pub const LONGEST_STEP_MS: i64 = 60 * 60 * 1_000;
-/// A day, and a step that may have been a clock's mistake.
+/// A day, plus one step that may have been a clock's error.
 pub const KEPT_FOR_MS: i64 = 24 * 60 * 60 * 1_000 + LONGEST_STEP_MS;
-/// A series is visited when its oldest reply is so much older than it need be, so that one with a
-/// steady flow of replies is visited once an hour.
+/// A series is visited when its oldest reply is this old, more than necessary, so that a series
+/// with a steady flow of replies is visited once an hour.
 pub const VISITED_AFTER_MS: i64 = KEPT_FOR_MS + 60 * 60 * 1_000;
-/// A command brings at most one new series, so that two visits for each keep ahead of them.
+/// A command adds at most one series, so two visits per command are enough to keep up.
 pub const VISITS_PER_COMMAND: usize = 2;
-/// Replies that are removed at a time, of one series. A command brings one.
+/// Replies of one series that are removed at a time. A command adds one.
 pub const REMOVED_AT_A_TIME: usize = 128;
-/// Answered requests are forgotten so many at a time: a floor that is raised is one more row to
-/// write.
+/// Answered requests are forgotten in groups of this size, because raising a floor writes one more
+/// row.
 pub const FLOOR_STEP: u64 = 64;
 
 /// The memory's age after `passed` milliseconds of the log's time.
@@ -55,17 +56,17 @@ pub fn grow_older(age_ms: i64, passed: UnixMillis) -> i64 {
     age_ms.saturating_add(passed.clamp(0, LONGEST_STEP_MS))
 }
 
-/// Where a request belongs.
+/// Where a request belongs in the memory.
 pub struct Place {
     series: Vec<u8>,
     sequence: u64,
-    /// All below this may be forgotten; never above the request itself.
+    /// All requests below this may be forgotten; never above the request itself.
     answered_below: u64,
 }
 
 impl Place {
     pub fn of(key: &RequestKey) -> Self {
-        // The first byte keeps the forms apart.
+        // The first byte distinguishes the two forms.
         let series = |form: u8, name: &[u8]| [&[form], name].concat();
         match key {
             RequestKey::Counted { client, sequence, answered_below } => Self {
@@ -80,12 +81,12 @@ impl Place {
     }
 }
 
-/// What is known of a request that has arrived.
+/// What is known about a request that has arrived.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// It is to be done.
+    /// It is new.
     Never,
-    /// It was done, or refused, with this reply.
+    /// It was carried out, or refused, with this reply.
     Before(Reply),
     /// It is below the floor of its series.
     Answered,
@@ -96,9 +97,9 @@ pub enum Seen {
 /// A reply as it is remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredReply {
-    /// The memory's age when it was given.
+    /// The memory's age when the reply was given.
     pub at_ms: i64,
-    /// Of the request.
+    /// The fingerprint of the request.
     pub fingerprint: u64,
     pub reply: Reply,
 }
@@ -107,12 +108,12 @@ impl Record for StoredReply {
     const KIND: Kind = Kind::Reply;
 }
 
-/// What is kept of a series beside its replies.
+/// What is stored about a series besides its replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
     /// The first number that may still be new.
     pub floor: u64,
-    /// No later than its oldest reply.
+    /// At most the age of its oldest reply.
     pub oldest_ms: i64,
 }
 
@@ -128,11 +129,11 @@ pub struct Memory<'txn> {
     kept: Table<'txn, u64, u32>,
 }
 
-/// The low end of a series, as it is to be.
+/// The low end of a series after trimming.
 struct Trimmed {
     gone: Vec<u64>,
     floor: u64,
-    /// Of the first reply that stays; none where none does.
+    /// The age of the first remaining reply; none if none remains.
     oldest_ms: Option<i64>,
 }
 
@@ -167,7 +168,7 @@ impl<'txn> Memory<'txn> {
         Ok(self.kept.get(user)?.is_none_or(|kept| kept.value() < REPLIES_PER_ACCOUNT))
     }
 
-    /// Keeps the reply to a request that was [`Seen::Never`].
+    /// Stores the reply to a request that was [`Seen::Never`].
     pub fn remember(
         &mut self,
         user: u64,
@@ -183,7 +184,7 @@ impl<'txn> Memory<'txn> {
             Some(series) if *answered_below >= series.floor.saturating_add(FLOOR_STEP) => {
                 let trimmed = self.low_end(user, name, series.floor.max(*answered_below), None)?;
                 self.remove(user, name, &trimmed.gone)?;
-                // Its oldest reply is now a later one; that is found out when it is visited.
+                // Its oldest reply is now a later one, which is found out at the next visit.
                 let Series { oldest_ms, .. } = series;
                 let series = encode(&Series { floor: trimmed.floor, oldest_ms });
                 self.series.insert((user, name.as_slice()), series.as_slice())?;
@@ -193,7 +194,7 @@ impl<'txn> Memory<'txn> {
         }
     }
 
-    /// Forgets some of what has been kept for long enough.
+    /// Forgets some of what was kept for long enough.
     pub fn forget_aged(&mut self, age_ms: i64) -> Result<(), Error> {
         for _ in 0..VISITS_PER_COMMAND {
             let first = self.by_age.first()?.map(|(key, _)| {
@@ -212,10 +213,11 @@ impl<'txn> Memory<'txn> {
         Ok(())
     }
 
-    /// Forgets what of a series is older than `before_ms`, and the series itself with its last reply.
+    /// Forgets the replies of a series that are older than `before_ms`, and the series itself with
+    /// its last reply.
     fn visit(&mut self, user: u64, name: &[u8], before_ms: i64) -> Result<(), Error> {
         let Some(Series { floor, oldest_ms }) = self.series(user, name)? else {
-            return Err(Error::Corrupted("a series is listed by its age and missing".to_owned()));
+            return Err(Error::Corrupted("a series is in the index by age but missing".to_owned()));
         };
         let trimmed = self.low_end(user, name, floor, Some(before_ms))?;
         self.remove(user, name, &trimmed.gone)?;
@@ -228,8 +230,8 @@ impl<'txn> Memory<'txn> {
         }
     }
 
-    /// What may go of a series, from its lowest number on: what is below `answered_below`, and where
-    /// it is given what was answered before `before_ms`.
+    /// What can be removed from a series, from its lowest number on: requests below
+    /// `answered_below` and, if given, replies from before `before_ms`.
     fn low_end(
         &self,
         user: u64,

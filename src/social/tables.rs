@@ -1,10 +1,9 @@
-//! How the state lies in redb: the tables, their records, and the writes that keep a table and its
-//! indexes in step.
+//! How the state is stored in redb: the tables, their records, and the writes that keep a table and
+//! its indexes consistent.
 //!
-//! Users, follows, posts, series and replies are the state; names, followers and posts by author are
-//! indexes of it, written here and nowhere else. So are the age of series and the count of replies,
-//! which `requests` keeps. Nothing but what a record says
-//! is decided here.
+//! Users, follows, posts, series and replies are the state; names, followers and posts by author
+//! are indexes of it, written only here. So are the age of series and the count of replies, which
+//! `requests` maintains. This module decides nothing but the contents of records.
 
 use std::fmt;
 
@@ -31,7 +30,7 @@ pub const USERS: Definition<u64, Bytes> = Definition::new("social_users");
 /// Folded name → user.
 pub const NAMES: Definition<Text, u64> = Definition::new("social_names");
 /// Follower, folded name of the followee → [`FollowRecord`]. By name, so that a page of names in
-/// their order costs no more than the page.
+/// order costs no more than the page.
 pub const FOLLOWING: Definition<(u64, Text), Bytes> = Definition::new("social_following");
 /// Followee, folded name of the follower → follower.
 pub const FOLLOWERS: Definition<(u64, Text), u64> = Definition::new("social_followers");
@@ -41,22 +40,22 @@ pub const POSTS: Definition<u64, Bytes> = Definition::new("social_posts");
 pub const POSTS_BY_AUTHOR: Definition<(u64, u64), ()> = Definition::new("social_posts_by_author");
 /// User, series of requests → [`Series`](super::requests::Series).
 pub const SERIES: Definition<(u64, Bytes), Bytes> = Definition::new("social_series");
-/// No later than its oldest reply, user, series.
+/// At most the age of its oldest reply, user, series.
 pub const SERIES_BY_AGE: Definition<(i64, u64, Bytes), ()> =
     Definition::new("social_series_by_age");
 /// User, series, number → the reply to that request.
 pub const REPLIES: Definition<(u64, Bytes, u64), Bytes> = Definition::new("social_replies");
-/// User → how many replies are kept; no row for none.
+/// User → how many replies are kept; no row means none.
 pub const REPLIES_KEPT: Definition<u64, u32> = Definition::new("social_replies_kept");
 
-/// What a row says. It lies in an envelope of its kind; indexes, which are made again from other
-/// rows, do not.
+/// The contents of a row. It is stored in an envelope of its kind; indexes, which can be rebuilt
+/// from other rows, are not.
 pub trait Record {
-    /// The envelope's.
+    /// The kind of the envelope.
     const KIND: Kind;
 }
 
-/// What there is one of.
+/// The single row of general facts.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
     pub signing_key: Option<[u8; 32]>,
@@ -64,7 +63,7 @@ pub struct Meta {
     pub newest_post: PostId,
     /// The time of the last command.
     pub applied_at: UnixMillis,
-    /// How old the memory of replies has grown, in milliseconds.
+    /// The age of the memory of replies, in milliseconds.
     pub memory_age_ms: i64,
     /// The cluster for which this one was given up.
     pub gave_way_to: Option<ClusterId>,
@@ -90,7 +89,7 @@ impl fmt::Debug for Meta {
     }
 }
 
-/// What is kept of an account.
+/// What is stored about an account.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRecord {
     pub name: UserName,
@@ -115,11 +114,11 @@ impl fmt::Debug for UserRecord {
     }
 }
 
-/// What is kept of an edge beside its key.
+/// What is stored about an edge besides its key.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct FollowRecord {
     pub followee: u64,
-    /// The newest post when the follow began.
+    /// The newest post at the time when the follow began.
     pub since: PostId,
 }
 
@@ -127,7 +126,7 @@ impl Record for FollowRecord {
     const KIND: Kind = Kind::Follow;
 }
 
-/// What is kept of a post, read where it lies.
+/// What is stored about a post, read in place.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct PostRecord<'a> {
     pub author: u64,
@@ -139,7 +138,7 @@ impl Record for PostRecord<'_> {
     const KIND: Kind = Kind::Post;
 }
 
-/// Every table, to be written.
+/// Every table, for writing.
 pub struct Tables<'txn> {
     pub meta: Table<'txn, (), Bytes>,
     pub users: Table<'txn, u64, Bytes>,
@@ -184,7 +183,7 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    /// Takes the edge away; false where there was none.
+    /// Removes the edge; false if there was none.
     pub fn remove_follow(&mut self, follow: &Follow) -> Result<bool, Error> {
         let Follow { follower, follower_name, followee, followee_name, .. } = follow;
         let existed = self.following.remove((*follower, followee_name.as_str()))?.is_some();
@@ -205,7 +204,7 @@ impl<'txn> Tables<'txn> {
     }
 }
 
-/// One edge of the graph, with the folded names it is ordered by.
+/// One edge of the graph, with the folded names by which it is sorted.
 pub struct Follow {
     pub follower: u64,
     pub follower_name: String,
@@ -230,7 +229,7 @@ pub fn clear(transaction: &WriteTransaction) -> Result<(), Error> {
     Ok(())
 }
 
-/// The tables that are read, as one transaction sees them.
+/// The tables that can be read, as one transaction sees them.
 pub struct Snapshot {
     pub meta: Meta,
     pub users: ReadOnlyTable<u64, Bytes>,
@@ -244,7 +243,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// None for a database in which no command was ever applied.
+    /// None for a database to which no command was ever applied.
     pub fn open(transaction: &ReadTransaction) -> Result<Option<Self>, Error> {
         let meta = match transaction.open_table(META) {
             Ok(table) => meta(&table)?,
@@ -265,7 +264,7 @@ impl Snapshot {
     }
 }
 
-/// What there is one of; all nought at first.
+/// The single row of general facts; all zeros at first.
 pub fn meta(table: &impl ReadableTable<(), Bytes>) -> Result<Meta, Error> {
     table.get(())?.map_or_else(|| Ok(Meta::default()), |row| decode(row.value()))
 }
@@ -278,9 +277,10 @@ pub fn user(
     users.get(user)?.map(|row| decode(row.value())).transpose()
 }
 
-/// The record of an account that some other row names.
+/// The record of an account that another row refers to.
 pub fn known_user(users: &impl ReadableTable<u64, Bytes>, id: u64) -> Result<UserRecord, Error> {
-    user(users, id)?.ok_or_else(|| Error::Corrupted(format!("user {id} is named but missing")))
+    user(users, id)?
+        .ok_or_else(|| Error::Corrupted(format!("user {id} is referred to but missing")))
 }
 
 /// Whether people have made something: a post, a follow, or a password. An account without any of
@@ -304,8 +304,8 @@ pub fn holds_anything(
 
 /// A record in its envelope.
 ///
-/// Always in the format that the state's own history says, never in what this program would like:
-/// the same commands give the same bytes on every node, whatever it speaks.
+/// Always in the format that the state's own history determines, never in one that this program
+/// would prefer: the same commands give the same bytes on every node, whatever it speaks.
 pub fn encode<T: Record + Serialize>(record: &T) -> Vec<u8> {
     envelope::seal(T::KIND, record)
 }

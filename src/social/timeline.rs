@@ -1,8 +1,8 @@
 //! The merge behind every page of posts.
 //!
-//! A timeline is not stored but merged when it is read: a post is written once, however many
-//! follow its author. The cost is one look into the index for each author followed, and one for
-//! each post of the page; only a heap of numbers is held, not a page of the file for each author.
+//! A timeline is not stored but merged when it is read: a post is written once, however many follow
+//! its author. The cost is one index lookup per followed author, and one per post of the page; only
+//! a heap of numbers is held in memory, not a page of the file per author.
 
 use std::{
     collections::{BTreeMap, BinaryHeap, btree_map::Entry},
@@ -14,7 +14,7 @@ use redb::Error;
 use super::tables::{PostRecord, Snapshot, decode, known_user};
 use crate::domain::{Post, PostId, UserId, UserName};
 
-/// Where a page of posts begins, and which way it reads.
+/// Where a page of posts begins, and in which direction it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cursor {
     /// Posts with a smaller id, newest first; `u64::MAX` begins with the newest.
@@ -24,7 +24,7 @@ pub enum Cursor {
 }
 
 impl Cursor {
-    /// The cursor that goes on after `post`.
+    /// The cursor that continues after `post`.
     const fn past(self, post: PostId) -> Self {
         match self {
             Self::Before(_) => Self::Before(post),
@@ -32,7 +32,7 @@ impl Cursor {
         }
     }
 
-    /// Greater for what is to be read first.
+    /// Higher for posts that are to be read first.
     const fn rank(self, post: PostId) -> u64 {
         match self {
             Self::Before(_) => post,

@@ -1,28 +1,29 @@
-//! Which colours words have. Pure.
+//! The colours of words. Pure.
 
-/// Paints words, or leaves them as they are.
+/// Adds colours to words, or leaves them as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Paint {
     pub is_wanted: bool,
 }
 
 impl Paint {
-    /// The name of somebody.
+    /// The name of a user.
     pub fn name(self, words: &str) -> String {
         self.paint("1;36", words)
     }
 
-    /// Something was done.
+    /// Something succeeded.
     pub fn good(self, words: &str) -> String {
         self.paint("32", words)
     }
 
-    /// Something was not done.
+    /// Something failed.
     pub fn bad(self, words: &str) -> String {
         self.paint("31", words)
     }
 
-    /// In the colours of SGR `code`. An end of line stays outside, lest the next one is painted.
+    /// In the colours of SGR `code`. A final line end stays outside, so that the next line is not
+    /// coloured.
     fn paint(self, code: &str, words: &str) -> String {
         let line = words.trim_end_matches('\n');
         if !self.is_wanted || line.is_empty() {

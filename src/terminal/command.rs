@@ -1,4 +1,4 @@
-//! What a line asks for. Pure.
+//! What a line means. Pure.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub enum Command {
     Whoami,
     Status,
     Password,
-    /// On one command, or on all.
+    /// About one command, or all.
     Help(Option<Verb>),
     /// Ends the conversation.
     Quit,
@@ -26,12 +26,12 @@ pub enum Command {
     Invalid(Mistake),
 }
 
-/// Why a line is no command.
+/// Why a line is not a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mistake {
-    /// No command begins with this word, which may have been meant to be another.
+    /// No command has this name; perhaps another one was meant.
     Unknown { word: String, meant: Option<Verb> },
-    /// This command is written otherwise.
+    /// This command has another form.
     Form(Verb),
 }
 
@@ -45,9 +45,9 @@ impl fmt::Display for Mistake {
                 write!(formatter, "there is no command {word}: HELP lists them all")
             }
             Self::Form(verb) if verb.argument() == Argument::None => {
-                write!(formatter, "nothing stands behind {}", verb.word())
+                write!(formatter, "{} takes no arguments", verb.word())
             }
-            Self::Form(verb) => write!(formatter, "it is written {}", verb.usage()),
+            Self::Form(verb) => write!(formatter, "usage: {}", verb.usage()),
         }
     }
 }
@@ -56,8 +56,7 @@ impl fmt::Display for Mistake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimelineLine {
     Post(String),
-    /// A post that would be a command at the prompt, as it stands: whoever typed it may have meant
-    /// that. A post cannot be taken back.
+    /// A post that is also a command, which may be what the user meant. A post cannot be undone.
     Doubtful(String, Verb),
     /// Leaves the timeline.
     Quit,
@@ -65,11 +64,11 @@ pub enum TimelineLine {
     Nothing,
 }
 
-/// Leaves the timeline, and the conversation.
+/// Leaves the timeline, and ends the conversation.
 pub const QUIT: &str = "/quit";
 
-/// Reads a line at the prompt. Verbs may be written in any case. What follows FOLLOW and its like
-/// is the name: whether it is a valid one is for the server to say.
+/// Parses a line at the prompt. Verbs may be in upper or lower case. What follows FOLLOW and the
+/// like is the name: whether it is valid is for the server to say.
 pub fn parse(line: &str) -> Command {
     let (word, argument) = split(line);
     if word.is_empty() {
@@ -108,7 +107,7 @@ pub fn parse(line: &str) -> Command {
     }
 }
 
-/// Reads a line in the timeline.
+/// Parses a line in the timeline.
 pub fn parse_in_timeline(line: &str) -> TimelineLine {
     let text = line.trim_end();
     if text.trim().is_empty() {
@@ -120,7 +119,8 @@ pub fn parse_in_timeline(line: &str) -> TimelineLine {
     }
 }
 
-/// Reads a line in the timeline that a person has typed there, who may think that this is the prompt.
+/// Parses a line that was typed into the timeline by a person, who may think that this is the
+/// prompt.
 pub fn parse_typed_in_timeline(line: &str) -> TimelineLine {
     let TimelineLine::Post(text) = parse_in_timeline(line) else { return parse_in_timeline(line) };
     let (word, argument) = split(&text);
@@ -128,7 +128,7 @@ pub fn parse_typed_in_timeline(line: &str) -> TimelineLine {
     let is_command = match verb.argument() {
         Argument::None => argument.is_empty(),
         Argument::Name => !argument.is_empty() && !argument.contains(char::is_whitespace),
-        // In small letters it may well begin a sentence.
+        // In lower case it may well be the beginning of a sentence.
         Argument::Text => word == verb.word() && !argument.is_empty(),
         Argument::Verb => argument.is_empty() || Verb::find(argument).is_some(),
     };
@@ -139,7 +139,8 @@ pub fn parse_typed_in_timeline(line: &str) -> TimelineLine {
     }
 }
 
-/// Whether a line at the prompt seems to hold a password, which PASSWORD does not take there.
+/// Whether a line at the prompt seems to hold a password, although PASSWORD does not take one
+/// there.
 pub fn may_hold_a_password(line: &str) -> bool {
     let (word, argument) = split(line);
     let verb = Verb::find(word).or_else(|| Verb::nearest(word));

@@ -15,18 +15,18 @@ use super::{
     verb::{Argument, VERBS, Verb},
 };
 
-/// Names that are remembered: what a person can choose from is far less.
+/// Names that are remembered: far more than a person can choose from.
 const NAMES: usize = 100_000;
 
-/// The names of users that were seen so far.
+/// The names of users seen so far.
 #[derive(Clone, Default)]
 pub struct Names {
-    /// By the form that tells them apart.
+    /// By the form in which names are compared.
     names: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Names {
-    /// Adds to what is known.
+    /// Adds names.
     pub fn learn<Name: AsRef<str>>(&self, seen: impl IntoIterator<Item = Name>) {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         for name in seen {
@@ -46,14 +46,14 @@ impl Names {
     }
 }
 
-/// What the editor asks.
+/// What the editor asks for completions.
 #[derive(Helper, Completer, Hinter, Highlighter, Validator)]
 pub struct Assistant {
     #[rustyline(Completer)]
     pub completion: Completion,
 }
 
-/// Knows what can stand where.
+/// Knows what can be entered where.
 pub struct Completion {
     pub names: Names,
     /// False in the timeline, where a line is a post.
@@ -74,7 +74,7 @@ impl Complete for Completion {
 }
 
 impl Completion {
-    /// Where the word before the cursor starts, and what it may become.
+    /// Where the word before the cursor starts, and how it can be completed.
     fn candidates(&self, before: &str) -> (usize, Vec<String>) {
         let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
         let word = &before[start..];

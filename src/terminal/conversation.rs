@@ -1,4 +1,4 @@
-//! Commands in, answers out.
+//! Reads commands and prints answers.
 
 use std::{io, process::ExitCode};
 
@@ -17,43 +17,43 @@ use crate::{
     overview::room::Room,
 };
 
-/// Ended by Ctrl-C, as shells count it: 128 and the number of SIGINT.
+/// Ended by Ctrl-C: 128 plus the number of SIGINT, as shells count it.
 pub const INTERRUPTED: u8 = 130;
 /// As many posts as the classic server sends.
 const FIRST_POSTS: u32 = 20;
 
-/// One user, talking.
+/// The conversation of one user.
 pub struct Conversation {
     pub client: Client,
     pub input: Input,
     pub screen: Screen,
     pub names: Names,
     pub form: Form,
-    /// True where the input is an editor, which prints prompts itself, and whose end only ends the
-    /// timeline when it comes there.
+    /// True if the input is an editor, which prints prompts itself. Its end, in the timeline, only
+    /// leaves the timeline.
     pub is_edited: bool,
-    /// True where the timeline may have the whole screen.
+    /// True if the timeline may fill the screen.
     pub is_full_screen: bool,
-    /// True where every failure shows in the exit code, also those that have classic words.
+    /// True if every failure affects the exit code, even one that has a classic status line.
     pub is_strict: bool,
-    /// What a script is told in the end: of the last failure.
+    /// The exit code: that of the last failure.
     pub code: ExitCode,
 }
 
-/// What comes after a command.
+/// What happens after a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     Command,
-    /// The conversation ends as it should.
+    /// The conversation ends normally.
     Quit,
-    /// The input has ended in the middle of something.
+    /// The input has ended early.
     End,
     /// By Ctrl-C.
     Interrupted,
 }
 
 impl Conversation {
-    /// Goes on until the input ends. Fails only where the input or output does.
+    /// Runs until the input ends. Fails only if the input or output fails.
     pub async fn hold(mut self) -> io::Result<ExitCode> {
         self.screen.say(self.form.opening())?;
         loop {
@@ -81,7 +81,7 @@ impl Conversation {
         }
     }
 
-    /// Obeys one command, and no more.
+    /// Carries out one command only.
     pub async fn hold_with(mut self, command: &str) -> io::Result<ExitCode> {
         match self.obey(command).await? {
             Next::Command | Next::Quit | Next::End => Ok(self.code),
@@ -126,7 +126,7 @@ impl Conversation {
         self.input.read().await
     }
 
-    /// Tells what came of a command, while no line is being edited.
+    /// Prints the outcome of a command, while no line is being edited.
     pub async fn tell(&mut self, report: &Report) -> io::Result<()> {
         self.note(report);
         let Told { said, notice } = self.form.result(report);
@@ -137,7 +137,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Remembers for the exit code what came of a command.
+    /// Records the outcome of a command for the exit code.
     pub fn note(&mut self, report: &Report) {
         if let Some(code) = form::exit_code(report, self.is_strict) {
             self.code = ExitCode::from(code);
@@ -220,7 +220,7 @@ mod tests {
         },
     };
 
-    /// What was printed, and a bell for each time.
+    /// What was printed, and a notification each time.
     #[derive(Clone, Default)]
     struct Paper {
         text: watch::Sender<String>,
@@ -241,7 +241,9 @@ mod tests {
     impl Paper {
         async fn until_it_says(&self, words: &str) {
             let mut text = self.text.subscribe();
-            soon(text.wait_for(|text| text.contains(words))).await.expect("the paper lies there");
+            soon(text.wait_for(|text| text.contains(words)))
+                .await
+                .expect("the output is still open");
         }
     }
 
@@ -315,7 +317,7 @@ mod tests {
         assert!(said.contains("Cmd> Input username already exists, command failed\nCmd> Command"));
     }
 
-    /// Everything that is said to `script` by a conversation in JSON, and the exit code.
+    /// Everything that `script` is answered in JSON, and the exit code.
     async fn in_json(client: Client, script: &'static str) -> (String, ExitCode) {
         let (mut conversation, paper) = piped(client, script.as_bytes());
         conversation.form = Form::Json;
@@ -342,7 +344,10 @@ mod tests {
         assert!(answers[1].ends_with(") >> hello\n"), "{said}");
         assert_eq!(answers[2], done("Following: a, b, c, d, e, \n"));
         assert_eq!(answers[3], done("You are u1, on server-1\n"));
-        assert!(answers[4].starts_with(&done("FOLLOWING: whom you follow.")), "{said}");
+        assert!(
+            answers[4].starts_with(&done("FOLLOWING: prints the people you follow.")),
+            "{said}"
+        );
         assert_eq!(answers[5..], ["\n"]);
     }
 
@@ -367,7 +372,7 @@ mod tests {
         let (said, code) = in_json(client, script).await;
         let lines: Vec<&str> = said.lines().collect();
         let post = r#"{"type":"post","id":1,"author":"u1","posted_at_ms":0,"text":"hello"}"#;
-        // The fake streams one's own posts too, at once or later.
+        // The fake streams the user's own posts too, sooner or later.
         let lines: Vec<&str> = lines.into_iter().filter(|line| *line != post).collect();
         assert_eq!(
             lines,
@@ -476,7 +481,7 @@ mod tests {
         assert_eq!(network.texts(), Vec::<String>::new());
     }
 
-    /// Output that nobody reads any more.
+    /// Output whose reader has gone.
     struct Closed;
 
     impl Write for Closed {

@@ -1,4 +1,4 @@
-//! The form in which a conversation is shown: words for people, or JSON for scripts. Pure.
+//! The form in which a conversation is printed: words for people, or JSON for scripts. Pure.
 
 use chrono::Local;
 
@@ -11,19 +11,19 @@ use super::{
 };
 use crate::client::{ClientError, InUse, Post};
 
-/// Something that was entered is not acceptable: `EX_DATAERR` of sysexits.h.
+/// The input was not acceptable: `EX_DATAERR` of sysexits.h.
 pub const UNACCEPTABLE: u8 = 65;
 /// Nobody answers: `EX_UNAVAILABLE`.
 pub const UNAVAILABLE: u8 = 69;
 
-/// How things are told.
+/// How answers are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Words(Paint),
     Json,
 }
 
-/// What is said, and what is told beside it.
+/// An answer, and a notice printed beside it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Told {
     pub said: String,
@@ -31,7 +31,7 @@ pub struct Told {
 }
 
 impl Form {
-    /// Before everything else.
+    /// Printed before everything else.
     pub fn opening(self) -> &'static str {
         match self {
             Self::Words(_) => words::BANNER,
@@ -39,7 +39,7 @@ impl Form {
         }
     }
 
-    /// Before every command.
+    /// Printed before every command.
     pub fn prompt(self) -> &'static str {
         match self {
             Self::Words(_) => words::PROMPT,
@@ -47,7 +47,7 @@ impl Form {
         }
     }
 
-    /// After everything else.
+    /// Printed after everything else.
     pub fn closing(self) -> &'static str {
         match self {
             Self::Words(_) => "\n",
@@ -55,7 +55,7 @@ impl Form {
         }
     }
 
-    /// What came of a command.
+    /// The outcome of a command.
     pub fn result(self, report: &Report) -> Told {
         let Self::Words(paint) = self else {
             return Told { said: json::result(report), notice: None };
@@ -68,7 +68,7 @@ impl Form {
         Told { said, notice: words::explanation(report) }
     }
 
-    /// What came of a post that was made in the timeline, where the classic client says nothing.
+    /// The outcome of a post in the timeline, where the classic client prints nothing.
     pub fn result_in_timeline(self, report: &Report) -> Told {
         match (self, &report.outcome) {
             (Self::Json, _) => self.result(report),
@@ -79,7 +79,7 @@ impl Form {
         }
     }
 
-    /// A post, of another or in a list.
+    /// A post, from a timeline or a list.
     pub fn post(self, post: &Post) -> String {
         match self {
             Self::Words(paint) => words::post(post, &Local, paint),
@@ -95,7 +95,7 @@ impl Form {
         }
     }
 
-    /// The timeline shows no more of others' posts.
+    /// No more posts of others will come.
     pub fn live_ended(self, error: &ClientError) -> Told {
         match self {
             Self::Words(_) => Told { said: String::new(), notice: Some(words::live_ended(error)) },
@@ -104,8 +104,8 @@ impl Form {
     }
 }
 
-/// The exit code that tells a script of a failure, if that is to be told. The classic client's own
-/// commands fail without one where there is a status line for it; `strict` counts every failure.
+/// The exit code that reports a failure to a script, if it is to be reported. The classic client's
+/// own commands fail without one if there is a status line for it; `strict` counts every failure.
 pub fn exit_code(report: &Report, strict: bool) -> Option<u8> {
     let failure = report.outcome.as_ref().err()?;
     let is_classic = report.verb.is_none_or(Verb::is_classic);

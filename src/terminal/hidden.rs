@@ -1,8 +1,8 @@
 //! Reads a line from the terminal without showing it.
 //!
-//! The kernel goes on editing the line, as it does for every program that has no editor of its own;
-//! it only shows nothing. Ctrl-C ends the line in place of the program, which would leave the
-//! terminal mute.
+//! The kernel edits the line, as it does for every program without an editor of its own; it only
+//! shows nothing. Ctrl-C ends the line instead of the program, which would leave the terminal
+//! without echo.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -12,11 +12,11 @@ use nix::sys::termios::{
 
 use super::input::Line;
 
-/// What Ctrl-C sends.
+/// The byte that Ctrl-C sends.
 const INTERRUPT: u8 = 3;
 
-/// Asks for a line, on the terminal that standard input is. Whatever is asked stands on standard
-/// error, so that standard output has only answers.
+/// Asks for a line on the terminal that is standard input. The question goes to standard error, so
+/// that standard output has only answers.
 pub fn read(question: &str) -> io::Result<Line> {
     let mut error = io::stderr();
     write!(error, "{question}")?;
@@ -29,7 +29,7 @@ pub fn read(question: &str) -> io::Result<Line> {
     line
 }
 
-/// Keeps what is typed from being shown, until it is dropped.
+/// Hides what is typed, until dropped.
 struct Mute {
     before: Termios,
 }
@@ -48,12 +48,12 @@ impl Mute {
 
 impl Drop for Mute {
     fn drop(&mut self) {
-        // Fails only with the terminal gone.
+        // Fails only if the terminal is gone.
         let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
     }
 }
 
-/// One line: the kernel gives a reader no more at a time, so that nothing of the next is taken.
+/// One line: the kernel returns no more than that at a time, so nothing of the next is read.
 fn read_line() -> io::Result<Line> {
     /// More than the longest line of a terminal.
     const LINE: usize = 8 * 1024;

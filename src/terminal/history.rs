@@ -1,4 +1,4 @@
-//! Where the lines typed are kept from one conversation to the next.
+//! Where typed lines are kept between conversations.
 
 use std::{
     env,
@@ -10,12 +10,12 @@ use std::{
 
 use crate::settings::HistoryFile;
 
-/// What people typed is nobody else's to read.
+/// Nobody else may read what people typed.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
-/// The file to keep them in, made where it is missing. None where they are not to be kept, or
-/// cannot be: one can talk without.
+/// The history file, created if missing. None if the history is not to be kept, or cannot be: the
+/// client works without.
 pub fn file(setting: &HistoryFile) -> Option<PathBuf> {
     let path = match setting {
         HistoryFile::None => return None,
@@ -30,7 +30,7 @@ pub fn file(setting: &HistoryFile) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Where the XDG base directory specification has such a file, by the variables of `variable`.
+/// Where the XDG base directory specification puts such a file, given a lookup of variables.
 fn usual(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let folder = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state =

@@ -1,5 +1,5 @@
-//! Lines from an editor or from a pipe. Reading blocks, so a thread of its own does it: one line
-//! each time it is asked.
+//! Lines from an editor or from a pipe. Reading blocks, so a thread of its own does it, one line
+//! per request.
 
 use std::{
     io::{self, BufRead},
@@ -18,15 +18,15 @@ use super::{
     hidden, words,
 };
 
-/// How many lines are remembered from one conversation to the next.
+/// How many lines of history are kept.
 const HISTORY: usize = 1_000;
 
-/// What a line is asked for.
+/// What a line is requested for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prompt {
     Command,
     Post,
-    /// A secret, by this question: unseen where the input is a terminal.
+    /// A secret, with this question: hidden if the input is a terminal.
     Secret(&'static str),
 }
 
@@ -34,7 +34,7 @@ pub enum Prompt {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
     Text(String),
-    /// A line that is not in UTF-8, so that nobody knows what it says.
+    /// A line that is not UTF-8, so its meaning is unknown.
     NoText,
     /// The end of the input: Ctrl-D on a terminal.
     End,
@@ -43,7 +43,7 @@ pub enum Line {
 }
 
 impl Line {
-    /// What these bytes say.
+    /// Decodes these bytes.
     pub fn of(bytes: Vec<u8>) -> Self {
         String::from_utf8(bytes).map_or(Self::NoText, Self::Text)
     }
@@ -54,17 +54,17 @@ pub struct Input {
     prompts: mpsc::Sender<Prompt>,
     lines: mpsc::Receiver<io::Result<Line>>,
     is_asked: bool,
-    /// Whether somebody types, who cannot see what they type as a secret.
+    /// Whether a person types the input, and cannot see a secret while typing it.
     pub is_typed: bool,
 }
 
 impl Input {
-    /// Lines of a file or pipe. Prompts are for whoever asks to print.
+    /// Lines of a file or pipe. The caller prints prompts.
     pub fn plain(mut source: impl BufRead + Send + 'static) -> Self {
         Self::from_thread(false, move |_| read_plain(&mut source))
     }
 
-    /// Lines of a terminal that are not edited here.
+    /// Lines of a terminal, not edited by this program.
     pub fn typed(mut source: impl BufRead + Send + 'static) -> Self {
         Self::from_thread(true, move |prompt| match prompt {
             Prompt::Secret(question) => hidden::read(question),
@@ -88,15 +88,16 @@ impl Input {
         Self { prompts, lines, is_asked: false, is_typed }
     }
 
-    /// Asks for a line, unless one is asked for already.
+    /// Requests a line, unless one is requested already.
     pub fn ask(&mut self, prompt: Prompt) {
         if !self.is_asked {
-            // One request at a time: there is room, or the thread has ended, as `read` will tell.
+            // One request at a time: there is room, or the thread has ended, which `read` will
+            // report.
             self.is_asked = self.prompts.try_send(prompt).is_ok();
         }
     }
 
-    /// The line asked for. May be abandoned and called again.
+    /// The requested line. May be cancelled and called again.
     pub async fn read(&mut self) -> io::Result<Line> {
         let line = self.lines.recv().await;
         self.is_asked = false;
@@ -108,13 +109,13 @@ fn read_plain(source: &mut impl BufRead) -> io::Result<Line> {
     let mut line = Vec::new();
     Ok(match source.read_until(b'\n', &mut line)? {
         0 => Line::End,
-        // The mark by which some programs begin a text.
+        // The byte order mark, with which some programs begin a text.
         _ if line.starts_with(b"\xef\xbb\xbf") => Line::of(line.split_off(3)),
         _ => Line::of(line),
     })
 }
 
-/// Lines edited on the terminal, and a printer for what comes in between. Fails where the terminal
+/// Lines edited on the terminal, and a printer for what is printed meanwhile. Fails if the terminal
 /// cannot do that.
 pub fn edited(
     names: Names,
@@ -154,7 +155,7 @@ fn read_edited(
     loop {
         match editor.readline(shown) {
             Ok(line) => {
-                // What cannot be remembered can still be said.
+                // A line that cannot be remembered is still carried out.
                 if is_kept(&line)
                     && editor.add_history_entry(line.as_str()).unwrap_or(false)
                     && let Some(history) = history

@@ -1,7 +1,7 @@
-//! What a script is told: one JSON object a line. Pure. These names stay: scripts depend on them.
+//! JSON for scripts: one object a line. Pure. The names are stable: scripts depend on them.
 //!
-//! Texts are as they were written, and every character beyond ASCII is escaped, so that nothing in
-//! them can do harm on a screen, in any encoding.
+//! Texts are exactly as they were written, and every character beyond ASCII is escaped, so that
+//! nothing in them can do harm on a screen, in any encoding.
 
 use std::io;
 
@@ -64,7 +64,7 @@ struct Help {
     summary: &'static str,
 }
 
-/// What came of a command, and the posts that it has to show.
+/// The outcome of a command, and the posts that it returned.
 pub fn result(report: &Report) -> String {
     let (details, posts) = match &report.outcome {
         Ok(answer) => details(answer),
@@ -88,12 +88,12 @@ pub fn moved(in_use: &InUse) -> Option<String> {
     Some(line(&Line::Moved { server: in_use.server.label(), took_ms }))
 }
 
-/// The timeline shows no more of others' posts.
+/// No more posts of others will come.
 pub fn live_ended(error: &ClientError) -> String {
     line(&Line::LiveEnded { code: error_code(error), message: error.to_string() })
 }
 
-/// The verb, or what was typed in its place.
+/// The verb, or what was typed instead.
 fn command(report: &Report) -> &str {
     match (&report.verb, &report.outcome) {
         (Some(verb), _) => verb.word(),
@@ -136,7 +136,7 @@ fn failure_code(failure: &Failure) -> &'static str {
     }
 }
 
-/// A refusal's code is that of gRPC.
+/// The code of a refusal is that of gRPC.
 fn error_code(error: &ClientError) -> &'static str {
     let code = match error {
         ClientError::Refused { code, .. } => code,
@@ -253,7 +253,7 @@ mod tests {
             ),
             (
                 ok(Verb::Help, Answer::Help(Some(Verb::List))),
-                r#"{"type":"result","command":"HELP","ok":true,"commands":[{"usage":"LIST","summary":"everyone who has an account, and your followers"}]}"#,
+                r#"{"type":"result","command":"HELP","ok":true,"commands":[{"usage":"LIST","summary":"prints everyone who has an account, and your followers"}]}"#,
             ),
         ] {
             assert_eq!(result(&report), format!("{json}\n"));

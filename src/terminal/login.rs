@@ -1,4 +1,4 @@
-//! Logging in: what a person is told while it takes its time, and the password where one is needed.
+//! Logging in: what the user is told while it takes long, and the password if one is needed.
 
 use std::{
     future::Future,
@@ -20,23 +20,23 @@ use crate::{
 
 /// The login was refused: `EX_NOPERM` of sysexits.h.
 const REFUSED: u8 = 77;
-/// A login that takes longer than this is explained.
+/// A login that takes longer than this is explained to the user.
 const WAITING_NOTICE_AFTER: Duration = Duration::from_secs(2);
-/// How long a router that has never answered is tried: longer than the restart of one. A client that
-/// has been served before is far more patient.
+/// How long a router that has never answered is tried: longer than it takes to restart. A client
+/// that has been served before is far more patient.
 const FIRST_CONTACT_WITHIN: Duration = Duration::from_secs(5);
-/// How often a password is asked for, as by other programs.
+/// How often a password is asked for, as in other programs.
 const TRIES: usize = 3;
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     LoggedIn,
-    /// With this exit code; the person has been told why.
+    /// With this exit code; the user has been told why.
     Refused(u8),
 }
 
-/// Logs in with `password`; one that is needed and was not given is asked for at a terminal.
+/// Logs in with `password`; if one is needed and was not given, asks for it at a terminal.
 pub async fn log_in(
     client: &Client,
     settings: &TerminalSettings,
@@ -86,8 +86,8 @@ fn is_about_the_password<T>(outcome: &Result<T, ClientError>) -> bool {
     matches!(outcome, Err(ClientError::Refused { code: Code::PermissionDenied, .. }))
 }
 
-/// Waits for `login`, and explains to `tell` why it takes its time. Where nobody at all is there to
-/// be asked it is given up sooner.
+/// Waits for `login`, and explains through `tell` why it takes long. If no node at all can be
+/// reached, gives up sooner.
 async fn explained<T>(
     client: &Client,
     login: impl Future<Output = Result<T, ClientError>>,
@@ -95,7 +95,7 @@ async fn explained<T>(
     patience: Duration,
     tell: impl Fn(&str),
 ) -> Result<(), ClientError> {
-    // It is large, and waited for in two places.
+    // Boxed because it is large, and awaited in two places.
     let mut login = Box::pin(login);
     let mut is_explained = false;
     loop {
@@ -123,7 +123,7 @@ async fn explained<T>(
     }
 }
 
-/// Which exit code tells of `error`.
+/// The exit code for `error`.
 fn exit_code(error: &ClientError) -> u8 {
     match error {
         ClientError::Refused { .. } | ClientError::NotLoggedIn => REFUSED,
@@ -143,7 +143,7 @@ mod tests {
         tests::{fake::Network, soon},
     };
 
-    /// A login through the router at `address`, which tells `said` what a person would be told.
+    /// A login through the router at `address`, which sends to `said` what the user would be told.
     async fn log_in(
         address: &str,
         patience: Duration,
@@ -154,7 +154,7 @@ mod tests {
         soon(explained(&client, client.log_in("u1", None), address, patience, tell)).await
     }
 
-    /// An address at which nobody is.
+    /// An address at which nothing listens.
     fn nowhere(network: &Network) -> String {
         let gone = network.start("router");
         let address = gone.address();

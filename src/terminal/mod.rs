@@ -1,26 +1,26 @@
-//! The terminal client: the words of the classic one, over the client library.
+//! The terminal client: the texts of the classic client, on top of the client library.
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `login` | who is there, and the password where one is needed |
-//! | `conversation` | commands in, answers out |
+//! | `login` | logging in, and the password if one is needed |
+//! | `conversation` | reads commands and prints answers |
 //! | `timeline` | the timeline, line by line |
-//! | `password` | what PASSWORD asks for |
-//! | `fullscreen` | the timeline on a whole screen |
+//! | `password` | the PASSWORD command |
+//! | `fullscreen` | the timeline on the whole screen |
 //! | `verb` | pure: the one table of commands |
-//! | `command` | pure: what a line asks for |
-//! | `report` | pure: what came of it |
-//! | `form` | pure: how that is told, in words or in JSON |
-//! | `words` | pure: every word that is printed |
-//! | `json` | pure: what scripts are told, with names that stay |
+//! | `command` | pure: what a line means |
+//! | `report` | pure: the outcome of a command |
+//! | `form` | pure: how that is printed, in words or in JSON |
+//! | `words` | pure: every text that is printed |
+//! | `json` | pure: JSON for scripts, with stable names |
 //! | `sanitise` | pure: makes other people's text harmless |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
 //! | `hidden` | reads a line without showing it |
-//! | `history` | where the lines typed are kept |
+//! | `history` | where typed lines are kept |
 //! | `completion` | completes commands and names |
-//! | `colour` | pure: which colours words have |
-//! | `screen` | where words go, also while a line is being edited |
-//! | `signals` | those that end the client, once the terminal is as it was |
+//! | `colour` | pure: the colours of words |
+//! | `screen` | where output goes, also while a line is being edited |
+//! | `signals` | those that end the client, after restoring the terminal |
 //!
 //! **Architecture invariant:** whatever other people wrote passes `sanitise` before it is printed.
 
@@ -70,8 +70,8 @@ use screen::{Notices, Screen};
 
 /// A setting cannot be used: `EX_USAGE`.
 const UNUSABLE: u8 = 64;
-/// Whoever read our answers has left, as shells count it: 128 and the number of SIGPIPE. Commands
-/// may be left that nobody has obeyed.
+/// The reader of the output has gone: 128 plus the number of SIGPIPE, as shells count it. Commands
+/// may be left undone.
 const UNREAD: u8 = 141;
 
 /// Holds a conversation on standard input and output, until the input ends.
@@ -118,7 +118,7 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// How things are told, whether lines are edited, where they come from, and where notices go.
+/// The form of output, whether lines are edited, the input, and where notices go.
 fn surroundings(settings: &TerminalSettings, names: &Names) -> (Form, bool, Input, Notices) {
     let [reads, writes] = [io::stdin().is_terminal(), io::stdout().is_terminal()];
     let stdin = || io::BufReader::new(streams::input());
@@ -133,7 +133,7 @@ fn surroundings(settings: &TerminalSettings, names: &Names) -> (Form, bool, Inpu
         .and_then(Result::ok);
     match editor {
         Some((input, printer)) => (form, true, input, Notices::beside_an_editor(printer)),
-        // Not a terminal, or one that cannot be edited on.
+        // Not a terminal, or one that does not support editing.
         None => (form, false, unedited(), Notices::plain()),
     }
 }
@@ -145,7 +145,7 @@ fn password(file: &Path) -> Result<String, String> {
     Ok(content.lines().next().unwrap_or_default().to_owned())
 }
 
-/// One quiet line for every move to another server.
+/// Prints one line for every move to another server.
 async fn tell_moves(client: Client, form: Form, notices: Notices) {
     let mut server = client.server();
     while server.changed().await.is_ok() {
@@ -156,9 +156,9 @@ async fn tell_moves(client: Client, form: Form, notices: Notices) {
     }
 }
 
-/// The first page of names, so that there is something to complete.
+/// Loads the first page of names, for completion.
 async fn learn_names(client: Client, names: Names) {
-    // A convenience only: whoever LISTs will see what is wrong.
+    // Only a convenience: LIST will show what is wrong.
     if let Ok(page) = client.list_page(ListKind::Users, None, 0).await {
         names.learn(page.names);
     }

@@ -1,4 +1,4 @@
-//! PASSWORD: what it asks for, and the change.
+//! PASSWORD: its questions, and the change.
 
 use std::io;
 
@@ -13,8 +13,8 @@ const NEW: &str = "New password (empty for none): ";
 const AGAIN: &str = "New password again: ";
 
 impl Conversation {
-    /// Asks for the current password, if there is one, and for the new one, and changes it. Whoever
-    /// types unseen is asked twice. Ctrl-C and Ctrl-D end the command, and no more.
+    /// Asks for the current password, if there is one, and for the new one, and changes it. A
+    /// hidden new password is asked for twice. Ctrl-C and Ctrl-D end only the command.
     pub async fn change_password(&mut self) -> io::Result<Result<Answer, Failure>> {
         let mut current = None;
         if self.client.has_password() {

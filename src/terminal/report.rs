@@ -1,4 +1,4 @@
-//! What came of a command, before it is put into words for people or into JSON for scripts. Pure.
+//! The outcome of a command, before it becomes words for people or JSON for scripts. Pure.
 
 use super::{command::Mistake, verb::Verb};
 use crate::{
@@ -7,18 +7,18 @@ use crate::{
     overview::room::Room,
 };
 
-/// A command, and what came of it.
+/// A command and its outcome.
 #[derive(Debug)]
 pub struct Report {
-    /// Absent where what was typed is no command.
+    /// Absent if what was typed is not a command.
     pub verb: Option<Verb>,
     pub outcome: Result<Answer, Failure>,
 }
 
-/// What a command has to tell.
+/// The result of a command.
 #[derive(Debug)]
 pub enum Answer {
-    /// That it was done.
+    /// Success, with nothing more to say.
     Done,
     Lists {
         users: Vec<String>,
@@ -26,15 +26,15 @@ pub enum Answer {
     },
     Following(Vec<String>),
     Published(Published),
-    /// What somebody has posted, newest first.
+    /// A user's posts, newest first.
     Posts(Vec<Post>),
-    /// The timeline, of which so many posts follow at once.
+    /// The timeline, followed at once by this many posts.
     Timeline(usize),
     Me {
         user: String,
         server: Option<Server>,
     },
-    /// The cluster, what time it is, and how much room there is to show it.
+    /// The cluster, the current time, and how much room there is to show it.
     Cluster {
         status: ClusterStatus,
         now: UnixMillis,
@@ -43,7 +43,7 @@ pub enum Answer {
     Help(Option<Verb>),
 }
 
-/// Why a command was not done.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     #[error(transparent)]
@@ -54,6 +54,6 @@ pub enum Failure {
     Differ,
     #[error("no new password was given: nothing was changed")]
     NoPassword,
-    #[error("that line is no text in UTF-8")]
+    #[error("that line is not valid UTF-8")]
     NoText,
 }

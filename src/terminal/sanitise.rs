@@ -1,15 +1,15 @@
-//! Makes other people's text harmless on a terminal: nothing they write can move the cursor, change
-//! colours or the title, turn the direction of writing, hide, or pass for somebody else's line.
-//! Pure.
+//! Makes other people's text harmless on a terminal: nothing in it can move the cursor, change
+//! colours or the title, change the direction of writing, be invisible, or look like somebody
+//! else's line. Pure.
 
 use unicode_width::UnicodeWidthChar as _;
 
-/// Marks stacked on one character; more of them only serve to smear over neighbouring lines. Real
+/// Combining marks on one character; more only serve to smear over neighbouring lines. Real
 /// orthographies need up to four.
 const MARKS: usize = 4;
-/// Stands before each further line of a post, so that none can pass for a post of another.
+/// Put before each further line of a post, so that none can look like a post by somebody else.
 const INDENT: &str = "\n    ";
-/// Stands where something dangerous was, so that one sees that something was there.
+/// Replaces something dangerous, so that one sees that something was there.
 const REPLACEMENT: char = '\u{fffd}';
 
 /// Harmless text that may have several lines.
@@ -17,8 +17,8 @@ pub fn text(text: &str) -> String {
     clean(text, INDENT)
 }
 
-/// Harmless text that may have several lines, for a place of its own where no line of it can pass
-/// for another's.
+/// Harmless text that may have several lines, to be shown where no line of it can look like
+/// somebody else's.
 pub fn block(text: &str) -> String {
     clean(text, "\n")
 }
@@ -48,8 +48,7 @@ fn clean(text: &str, newline: &str) -> String {
     cleaned
 }
 
-/// Characters that show nothing, and are there to join, to separate, to fill or to turn the
-/// direction of writing.
+/// Invisible characters, used to join, separate or fill, or to change the direction of writing.
 fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{ad}'                     // soft hyphen
@@ -72,8 +71,7 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
-/// Code points that Unicode keeps free of characters for good: every terminal has its own idea of
-/// them.
+/// Code points that Unicode reserves as noncharacters: terminals disagree about how to show them.
 fn is_no_character(character: char) -> bool {
     matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe
 }

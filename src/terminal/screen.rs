@@ -1,7 +1,7 @@
-//! Where words go.
+//! Where output goes.
 //!
-//! While a line is being edited, only the editor may print, lest the two mix. It does so in its own
-//! time: a thread hands it what is to be shown, and nobody else waits for that.
+//! While a line is being edited, only the editor may print, so that the two do not mix. It prints
+//! in its own time: a thread passes it what is to be shown, and nobody else waits for that.
 
 use std::{
     io::{self, Write},
@@ -17,20 +17,21 @@ use tokio::sync::mpsc;
 
 use crate::host::streams;
 
-/// Words that wait for the editor; whoever has more waits. Live posts then wait in their stream.
+/// Texts that wait for the editor; beyond that, the sender waits. Live posts then wait in their
+/// stream.
 const QUEUE: usize = 64;
 
-/// Where a conversation is seen.
+/// Where a conversation is printed.
 pub struct Screen {
     out: Box<dyn Write + Send + Sync>,
     notices: Notices,
 }
 
-/// Shows things that nobody asked for at this moment.
+/// Prints things that are not answers to a command.
 #[derive(Clone)]
 pub struct Notices {
     place: Place,
-    /// Set while something else has the whole screen, and tells of everything itself.
+    /// Set while something else fills the screen, and shows everything itself.
     is_quiet: Arc<AtomicBool>,
 }
 
@@ -66,7 +67,7 @@ impl Screen {
         self.out.flush()
     }
 
-    /// Prints what comes by itself, also while a line is being edited.
+    /// Prints something that is not an answer, also while a line is being edited.
     pub async fn interject(&mut self, words: String) -> io::Result<()> {
         match &self.notices.place {
             Place::Editor(_) => {
@@ -83,7 +84,7 @@ impl Screen {
         Quiet { is_quiet: Arc::clone(&self.notices.is_quiet) }
     }
 
-    /// Tells of trouble, beside the conversation.
+    /// Reports a problem, beside the conversation.
     pub async fn notice(&self, words: String) {
         self.notices.tell(words).await;
     }
@@ -95,7 +96,7 @@ impl Notices {
         Self { place: Place::Beside, is_quiet: Arc::default() }
     }
 
-    /// On standard output, for scripts: each is a whole line.
+    /// On standard output, for scripts: each notice is a whole line.
     pub fn between_answers() -> Self {
         Self { place: Place::Between, is_quiet: Arc::default() }
     }
@@ -105,7 +106,7 @@ impl Notices {
         let (sender, mut words) = mpsc::channel(QUEUE);
         thread::spawn(move || {
             while let Some(words) = words.blocking_recv() {
-                // Fails only with the terminal gone, which the editor notices too.
+                // Fails only if the terminal is gone, which the editor notices too.
                 let _ = printer.print(words);
             }
         });
@@ -118,7 +119,7 @@ impl Notices {
             // Fails only while the conversation ends.
             Place::Editor(editor) => drop(editor.send(words).await),
             Place::Beside => complain(words.trim_end()),
-            // Whoever has gone is noticed by the answers.
+            // If the reader has gone, the answers will show it.
             Place::Between => drop(streams::print(&words)),
         }
     }

@@ -1,6 +1,6 @@
-//! Signals that end the client: before they do, the terminal is given back as it was.
+//! Signals that end the client: before that, the terminal is restored.
 //!
-//! A thread of its own waits for them, so that they are obeyed also where all else waits for a
+//! A thread of its own waits for them, so that they work even if everything else waits for a
 //! terminal that is gone.
 
 use std::{
@@ -20,14 +20,14 @@ use nix::{
 use super::fullscreen;
 use crate::host::inheritance;
 
-/// Heeds them from now on; where nobody types, there is nothing to heed. To be called before
-/// any thread is started: threads inherit that these signals are left to this one.
+/// Handles them from now on; without a terminal there is nothing to do. Call this before any thread
+/// is started: threads inherit that these signals are blocked.
 pub fn heed() -> io::Result<()> {
     if !io::stdin().is_terminal() {
         return Ok(());
     }
     let before = termios::tcgetattr(io::stdin())?;
-    // What was ignored when we were started (`nohup` and its like) is to go on being ignored.
+    // Signals that were ignored when we were started (`nohup` and the like) stay ignored.
     let ending = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
     let ending: SigSet =
         ending.into_iter().filter(|signal| !inheritance::is_ignored(*signal)).collect();
@@ -36,17 +36,17 @@ pub fn heed() -> io::Result<()> {
         let Ok(signal) = ending.wait() else { return };
         fullscreen::give_back();
         restore(&before);
-        // Ends the process as it would have ended without all this.
+        // Ends the process as the signal would have by default.
         let _ = ending.thread_unblock();
         let _ = raise(signal);
     })?;
     Ok(())
 }
 
-/// Takes back what a line editor has set. In the background the terminal is somebody else's.
+/// Undoes what a line editor has set. In the background, the terminal belongs to another process.
 fn restore(before: &Termios) {
     if tcgetpgrp(io::stdin()) == Ok(getpgrp()) {
-        // Each fails only where the terminal is gone.
+        // Each fails only if the terminal is gone.
         if io::stdout().is_terminal() {
             let _ = execute!(io::stdout(), DisableBracketedPaste);
         }

@@ -17,9 +17,9 @@ use crate::client::{ClientError, Page, Post, Published, Subscription};
 type Publishing = Pin<Box<dyn Future<Output = Result<Published, ClientError>> + Send>>;
 
 impl Conversation {
-    /// One post of ours is under way at a time, so that they keep their order; others' posts are
-    /// shown meanwhile. The next line is taken only then, so at the end of the input everything is
-    /// acknowledged.
+    /// The user's posts are sent one at a time, so that they keep their order; others' posts are
+    /// shown meanwhile. The next line is read only after that, so at the end of the input
+    /// everything is acknowledged.
     pub async fn timeline(&mut self, page: Page, subscription: Subscription) -> io::Result<Next> {
         let opened = Ok(Answer::Timeline(page.posts.len()));
         self.tell(&Report { verb: Some(Verb::Timeline), outcome: opened }).await?;
@@ -34,7 +34,7 @@ impl Conversation {
             self.screen.say(&self.form.post(post))?;
         }
         let mut others = Some(subscription);
-        // A line of which the person was asked whether it is to be a post.
+        // A line about which the user was asked whether it is meant as a post.
         let mut asked = None;
         let mut publishing: Option<Publishing> = None;
         loop {
@@ -84,7 +84,7 @@ impl Conversation {
         }
     }
 
-    /// To scripts, and to those of the classic client, every line in the timeline is a post.
+    /// For scripts, including those of the classic client, every line in the timeline is a post.
     fn read_post(&self, line: &str) -> TimelineLine {
         if self.is_edited {
             command::parse_typed_in_timeline(line)
@@ -104,7 +104,7 @@ impl Conversation {
     }
 }
 
-/// Waits for ever where nothing is under way.
+/// Waits for ever if nothing is in progress.
 async fn poll_some(publishing: &mut Option<Publishing>) -> Result<Published, ClientError> {
     match publishing {
         Some(publishing) => publishing.await,

@@ -1,4 +1,4 @@
-//! The one table of commands: how each is written, and what it does. Pure.
+//! The one table of commands: the form and meaning of each. Pure.
 
 /// A command's first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Verb {
     Quit,
 }
 
-/// What stands behind a verb.
+/// What follows a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument {
     None,
@@ -44,11 +44,11 @@ pub const VERBS: [Verb; 12] = [
     Verb::Help,
     Verb::Quit,
 ];
-/// Another word for [`Verb::Quit`].
+/// Another name for [`Verb::Quit`].
 const EXIT: &str = "EXIT";
 
 impl Verb {
-    /// The verb that is written so, in any case.
+    /// The verb with this name, in upper or lower case.
     pub fn find(word: &str) -> Option<Self> {
         if word.eq_ignore_ascii_case(EXIT) {
             return Some(Self::Quit);
@@ -69,7 +69,7 @@ impl Verb {
             .map(|(_, verb)| verb)
     }
 
-    /// As it is written.
+    /// Its name.
     pub fn word(self) -> &'static str {
         match self {
             Self::Follow => "FOLLOW",
@@ -87,7 +87,7 @@ impl Verb {
         }
     }
 
-    /// What stands behind it.
+    /// What follows it.
     pub fn argument(self) -> Argument {
         match self {
             Self::Follow | Self::Unfollow | Self::Posts => Argument::Name,
@@ -103,12 +103,13 @@ impl Verb {
         }
     }
 
-    /// True for those of the classic client, whose refusals are no failures to its scripts.
+    /// True for commands of the classic client, whose refusals its scripts do not count as
+    /// failures.
     pub fn is_classic(self) -> bool {
         matches!(self, Self::Follow | Self::Unfollow | Self::List | Self::Timeline)
     }
 
-    /// How the whole command is written.
+    /// The form of the whole command.
     pub fn usage(self) -> String {
         let word = self.word();
         match self.argument() {
@@ -123,45 +124,45 @@ impl Verb {
     pub fn summary(self) -> &'static str {
         match self {
             Self::Follow => "shows you that person's posts from now on",
-            Self::Unfollow => "no longer",
-            Self::List => "everyone who has an account, and your followers",
-            Self::Timeline => "what those you follow post; each line you type is a post",
+            Self::Unfollow => "removes that person's posts from your timeline",
+            Self::List => "prints everyone who has an account, and your followers",
+            Self::Timeline => "shows your timeline; each line you type is a post",
             Self::Post => "makes a post",
-            Self::Posts => "that person's newest posts",
-            Self::Following => "whom you follow",
-            Self::Whoami => "your name, and the server in use",
-            Self::Status => "every server of the cluster",
-            Self::Password => "changes, sets or takes away your password",
-            Self::Help => "this list, or more on one command",
+            Self::Posts => "prints that person's newest posts",
+            Self::Following => "prints the people you follow",
+            Self::Whoami => "prints your name, and the server in use",
+            Self::Status => "prints the state of every server",
+            Self::Password => "changes, sets or removes your password",
+            Self::Help => "prints this list, or more about one command",
             Self::Quit => "ends the client",
         }
     }
 
-    /// What else is to be said of it.
+    /// More about it.
     pub fn details(self) -> &'static str {
         match self {
             Self::Follow => "Only posts made after this are shown.",
-            Self::Unfollow => "All posts of that person leave your timeline.",
+            Self::Unfollow => "Their earlier posts disappear from it too.",
             Self::List => "On a terminal, Tab completes the names.",
             Self::Timeline => {
-                "On a whole screen the newest post stands at the bottom, and PageUp leads to\n\
-                 older ones. Printed line by line, it begins with the newest 20 posts, newest\n\
-                 first; then new ones follow as they are made. Ctrl-D, QUIT or /quit leaves it.\n\
-                 A line that would be a command here is posted only when entered twice."
+                "On the full screen, the newest post is at the bottom, and PageUp scrolls back.\n\
+                 Printed line by line, it begins with the newest 20 posts, newest first; then\n\
+                 new ones follow as they are made. Ctrl-D, QUIT or /quit leaves the timeline.\n\
+                 A line that is also a command is posted only if you enter it twice."
             }
-            Self::Post => "It is done once this says so, whatever happens to any server then.",
+            Self::Post => "Once this succeeds, the post is safe, whatever server fails then.",
             Self::Posts => "The newest 20, newest first, whether you follow that person or not.",
-            Self::Following => "In the order of their names.",
-            Self::Whoami => "The server may change at any time; you are told when it does.",
-            Self::Status => "As the router sees them; `tinysns status` shows the same.",
+            Self::Following => "Sorted by name.",
+            Self::Whoami => "The server may change at any time; a message tells you when it does.",
+            Self::Status => "As the router sees them, like `tinysns status`.",
             Self::Password => {
-                "Asks for the current one, if there is one, and twice for the new one, unseen.\n\
-                 An empty new one takes the password away. Your sessions on other devices end:\n\
-                 they have to log in with the new one. From a pipe it takes lines: the current\n\
-                 one, if there is one, and the new one, once."
+                "Asks for the current one, if there is one, and twice for the new one, without\n\
+                 showing them. An empty new one removes the password. Your sessions on other\n\
+                 devices end: they have to log in again. From a pipe, it reads the current one,\n\
+                 if there is one, and the new one, once, on a line each."
             }
-            Self::Help => "Verbs may be written in any case.",
-            Self::Quit => "So do EXIT, /quit and Ctrl-D.",
+            Self::Help => "Commands may be in upper or lower case.",
+            Self::Quit => "EXIT, /quit and Ctrl-D do the same.",
         }
     }
 }

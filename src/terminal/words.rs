@@ -1,5 +1,5 @@
-//! Every word that is printed. Pure. The words are those of the classic client, to the letter,
-//! since scripts wait for them.
+//! Every text that is printed. Pure. The texts of the classic client are kept to the letter, since
+//! scripts wait for them.
 
 use std::fmt::Write as _;
 
@@ -35,7 +35,7 @@ pub const INVALID_USERNAME: &str = "Command failed with invalid username\n";
 pub const INVALID_COMMAND: &str = "Command failed with invalid command\n";
 pub const UNKNOWN_REASON: &str = "Command failed with unknown reason\n";
 
-/// The status line for what came of a command.
+/// The status line for the outcome of a command.
 pub fn status(report: &Report) -> &'static str {
     let is_about_a_name = report.verb.is_some_and(|verb| verb.argument() == Argument::Name);
     match &report.outcome {
@@ -51,14 +51,14 @@ pub fn status(report: &Report) -> &'static str {
     }
 }
 
-/// What the status line leaves untold.
+/// The reason, if the status line does not give it.
 pub fn explanation(report: &Report) -> Option<String> {
     let failure = report.outcome.as_ref().err()?;
     let is_told = ![UNKNOWN_REASON, INVALID_COMMAND].contains(&status(report));
     (!is_told).then(|| sanitise::line(&failure.to_string()) + "\n")
 }
 
-/// What follows the status line.
+/// What is printed after the status line.
 pub fn answer<Zone: TimeZone>(answer: &Answer, zone: &Zone, paint: Paint) -> String
 where
     Zone::Offset: std::fmt::Display,
@@ -107,7 +107,7 @@ fn me(user: &str, server: Option<&Server>) -> String {
     }
 }
 
-/// A post of another, as in `u1(Thu Feb  1 23:47:25 2018) >> hello`, its time in `zone`.
+/// A post by another user, as in `u1(Thu Feb  1 23:47:25 2018) >> hello`, with its time in `zone`.
 pub fn post<Zone: TimeZone>(post: &Post, zone: &Zone, paint: Paint) -> String
 where
     Zone::Offset: std::fmt::Display,
@@ -116,21 +116,21 @@ where
     let mut words = paint.name(&sanitise::line(&post.author));
     let time = posted_at.with_timezone(zone).format("%a %b %e %H:%M:%S %Y");
     writeln!(words, "({time}) >> {}", sanitise::text(&post.text))
-        .expect("a string takes everything");
+        .expect("writing to a string cannot fail");
     words
 }
 
-/// A post of one's own that was not made.
+/// The user's post was not made.
 pub fn not_posted(failure: &Failure) -> String {
     format!("not posted: {}\n", sanitise::line(&failure.to_string()))
 }
 
-/// A line in the timeline that is a command as it stands.
+/// A line in the timeline that is also a command.
 pub fn doubtful(verb: Verb) -> String {
-    format!("not posted: {} is a command. Enter the line once more to post it\n", verb.word())
+    format!("not posted: {} is a command. Enter the line again to post it\n", verb.word())
 }
 
-/// The timeline shows no more of others' posts.
+/// No more posts of others will come.
 pub fn live_ended(error: &ClientError) -> String {
     format!("no more live posts: {}\n", sanitise::line(&error.to_string()))
 }
@@ -202,7 +202,7 @@ mod tests {
             (Answer::Me { user: user(), server: None }, "You are ann\n"),
             (
                 Answer::Help(Some(Verb::Following)),
-                "FOLLOWING: whom you follow.\nIn the order of their names.\n",
+                "FOLLOWING: prints the people you follow.\nSorted by name.\n",
             ),
         ] {
             assert_eq!(answer(&told, &Utc, Paint::default()), words);

@@ -1,4 +1,4 @@
-//! Masters whose addresses change, and two that claim to be one.
+//! Masters whose addresses change, and two with the same identity.
 
 use std::{fs, process::Stdio};
 
@@ -24,12 +24,12 @@ async fn masters_killed_while_the_router_is_away_come_back_at_other_addresses_an
     for standby in standbys() {
         signal(standby.pid, Signal::SIGKILL);
     }
-    // Of four voters one is left: nothing is acknowledged before the others are found.
+    // Only one of four voters is left: nothing is acknowledged before the others are found.
     writer.posts_more(30).await;
     cluster.start_router();
     let after = cluster.all_vote(3).await;
     assert_eq!(after.available, before.available);
-    // Of the others' terms the router hears later.
+    // The router hears of the others' terms later.
     let term = |status: &ClusterStatus| {
         let leads = |master: &&MasterStatus| master.state == MasterState::Available;
         status.masters.iter().find(leads).map(|leader| leader.term)

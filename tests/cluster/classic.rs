@@ -1,5 +1,5 @@
-//! The classic protocol, as a foreign client speaks it: the stories of the classic graders, and what
-//! becomes of classic calls and timelines in a failover.
+//! The classic protocol, as another implementation of the client speaks it: the stories of the
+//! classic graders, and what happens to classic calls and timelines in a failover.
 
 use std::process::Command;
 
@@ -143,7 +143,7 @@ async fn story_3_ten_users_see_the_people_they_follow_live_and_nobody_else() {
             .map(|other| format!("{} by {other}", name(other)))
             .collect();
         let mut got = client.gets(&name(number), followed.len());
-        // Ten streams post at a time, in no order among them.
+        // Ten streams post at the same time, in no particular order.
         got.sort();
         assert_eq!(got, followed);
         client.got_nothing_else(&name(number));
@@ -174,7 +174,7 @@ async fn story_5_the_available_server_dies_and_classic_clients_notice_nothing_bu
     for number in 2..=5 {
         author.does("author", "post", &format!("p{number}"));
     }
-    // The streams were never opened anew: a new one would begin with the newest post.
+    // The streams were not reopened: a new one would begin with the newest post.
     assert_eq!(reader.gets("reader", 4), numbered("author", 2..=5));
     assert_eq!(at_standby.gets("other", 4), numbered("author", 2..=5));
     assert_eq!(reader.does("reader", "list", ""), "all=author,other,reader followers=");
@@ -252,7 +252,10 @@ async fn what_a_classic_client_may_not_do_is_told_and_never_kills_a_server() {
     let refusal = at_router.does("../escape", "login", "");
     assert!(refusal.starts_with("INVALID_ARGUMENT: "), "{refusal}");
     let refusal = at_master.does("owner", "login", "");
-    assert!(refusal.starts_with("Login Failed -- "), "an error would make it spin: {refusal}");
+    assert!(
+        refusal.starts_with("Login Failed -- "),
+        "an error would make it retry for ever: {refusal}"
+    );
     for user in ["owner", "ghost", "../escape"] {
         assert_eq!(at_master.does(user, "follow", "owner"), NO_SUCH_USER, "{user}");
         assert_eq!(at_master.does(user, "list", ""), "all= followers=", "{user}");

@@ -1,4 +1,4 @@
-"""A classic client by another implementation of gRPC, made from nothing but the contract.
+"""A classic client by another implementation of gRPC, written from the contract alone.
 
     classic_client.py PROTO PACKAGE ADDRESS [stay]
 
@@ -24,7 +24,7 @@ STAYS = "stay" in sys.argv[4:]
 
 
 def contract():
-    """Compiles the contract under the package that is to be spoken."""
+    """Compiles the contract under the requested package."""
     folder = pathlib.Path(tempfile.mkdtemp())
     text = pathlib.Path(PROTO).read_text(encoding="utf-8").replace("csce662", PACKAGE)
     (folder / "sns.proto").write_text(text, encoding="utf-8")
@@ -67,7 +67,7 @@ class User:
         return self.settle(reply)
 
     def settle(self, reply):
-        """Goes to the server that the router named, and says so when that one has crashed."""
+        """Calls the server that the router named, and reports it if it has crashed."""
         while True:
             self.address = f"{reply.hostname}:{reply.port}"
             self.server = dial(self.address)
@@ -78,7 +78,7 @@ class User:
                 reply = dial(ADDRESS).ReportCrash(crash)
 
     def call(self, method, arguments=()):
-        """An error of any kind makes a classic client connect anew and ask again."""
+        """On an error of any kind, a classic client reconnects and repeats the call."""
         while True:
             request = MESSAGES.Request(username=self.name, arguments=arguments)
             try:
@@ -128,7 +128,7 @@ class User:
         return text
 
     def done(self, _):
-        """Says no more, and still listens."""
+        """Sends nothing more, but still listens."""
         self.posts.put(None)
         return "done"
 

@@ -1,4 +1,4 @@
-//! The commands beyond the classic ones, and what scripts get, through the real binary.
+//! The commands beyond the classic ones, and the output for scripts, with the real program.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use super::{
     processes::{Cluster, DEADLINE, signal},
 };
 
-/// What a client of `user` prints that is fed `input`.
+/// What a client of `user` prints when given `input`.
 fn client(cluster: &Cluster, user: &str, arguments: &[&str], input: &str) -> Output {
     let mut child = cluster
         .command("client")
@@ -30,7 +30,7 @@ fn client(cluster: &Cluster, user: &str, arguments: &[&str], input: &str) -> Out
         .spawn()
         .expect("the program starts");
     let mut stdin = child.stdin.take().expect("piped");
-    // One that is refused does not read.
+    // A client whose login is refused does not read its input.
     let _written = stdin.write_all(input.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("ours")
@@ -49,7 +49,7 @@ fn words(output: &Output) -> (Vec<String>, Option<i32>) {
     (lines.collect(), output.status.code())
 }
 
-/// The objects of a conversation in JSON, and the exit code.
+/// The JSON objects of a conversation, and the exit code.
 fn objects(output: &Output) -> (Vec<Value>, Option<i32>) {
     let said = text(&output.stdout);
     let objects = said.lines().map(|line| serde_json::from_str(line).expect("JSON"));
@@ -138,7 +138,7 @@ async fn one_command_on_the_command_line_is_the_whole_conversation() {
     let (posts, code) = alone(&["--json", "--", "POSTS", "ann"]);
     assert!(posts.contains("\"text\":\"two\\nlines here\""), "{posts}");
     assert_eq!((posts.lines().count(), code), (2, Some(0)));
-    // The timeline goes on to read.
+    // TIMELINE reads standard input.
     assert_eq!(alone(&["--", "TIMELINE"]).1, Some(0));
     assert_eq!(alone(&["--", "POSTS", "ann"]).0.matches(") >> ").count(), 2);
 }
@@ -152,20 +152,20 @@ async fn a_password_is_set_asked_for_changed_and_taken_away() {
         fs::write(&file, format!("{password}\n")).expect("written");
         client(&cluster, "ann", &["--password-file", &path], script)
     };
-    // New; and the client itself goes on.
+    // A new password; the client itself continues.
     let (lines, code) = words(&client(&cluster, "ann", &[], "PASSWORD\none\nPOST hello\n"));
     assert_eq!((lines, code), (vec![DONE.to_owned(); 2], Some(0)));
     let refused = client(&cluster, "ann", &[], "LIST\n");
     assert_eq!(refused.status.code(), Some(77));
     assert!(text(&refused.stderr).contains("needs its password"));
-    // Current, new.
+    // The current password, then the new one.
     let (lines, code) = words(&with("one", "PASSWORD\nwrong\ntwo\nPASSWORD\none\ntwo\nWHOAMI\n"));
     assert_eq!(lines[..2], ["Command failed with unknown reason", DONE]);
     assert_eq!(code, Some(65));
     assert_eq!(with("one", "").status.code(), Some(77));
     let (told, code) = objects(&client(&cluster, "ann", &["--json", "--password-file", &path], ""));
     assert_eq!((told.len(), code), (0, Some(77)), "the old one");
-    // Current, none.
+    // The current password, then none.
     let (lines, code) = words(&with("two", "PASSWORD\ntwo\n\nLIST\nPASSWORD\n"));
     assert_eq!(lines[..2], [DONE, DONE]);
     assert_eq!(lines.last().map(String::as_str), Some("Command failed with unknown reason"));

@@ -1,4 +1,4 @@
-//! The stories that every grader of the classic assignment runs, through the real binaries.
+//! The stories that every grader of the classic assignment runs, with the real programs.
 
 use std::{
     io::{Read as _, Write as _},
@@ -13,7 +13,7 @@ use super::{
     processes::{Cluster, signal},
 };
 
-/// A person at a terminal client that is fed from a pipe.
+/// A person at a terminal client whose input is a pipe.
 struct Person {
     child: Child,
     input: Option<ChildStdin>,
@@ -66,7 +66,7 @@ impl Drop for Person {
     }
 }
 
-/// One whole conversation; what was printed, line by line, without the prompts.
+/// One whole conversation; returns what was printed, line by line, without the prompts.
 fn conversation(cluster: &Cluster, user: &str, lines: &[&str]) -> Vec<String> {
     let mut person = Person::arrive(cluster, user);
     for line in lines {
@@ -81,7 +81,7 @@ const EXISTS: &str = "Input username already exists, command failed";
 const INVALID_NAME: &str = "Command failed with invalid username";
 const INVALID_COMMAND: &str = "Command failed with invalid command";
 
-/// What the posts of `author` among `lines` say.
+/// The texts of the posts by `author` among `lines`.
 fn posts_of(author: &str, lines: &[String]) -> Vec<String> {
     let post = |line: &String| {
         let (who, said) = line.split_once(" >> ")?;
@@ -122,7 +122,7 @@ async fn story_1_following_and_unfollowing_answers_in_the_classic_words() {
     assert_eq!(followers[2], "Followers: ");
 }
 
-/// Story 2 up to the moment before its timelines are read.
+/// Story 2, up to the moment before its timelines are read.
 fn play_story_2(cluster: &Cluster) {
     conversation(cluster, "u1", &["LIST"]);
     conversation(cluster, "u2", &["FOLLOW u1"]);

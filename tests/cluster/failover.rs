@@ -1,4 +1,4 @@
-//! The available server is lost; people go on.
+//! The available server is lost, and people carry on.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
     processes::{Cluster, parent, signal, voters},
 };
 
-/// No master comes back while a test with this delay runs.
+/// While a test with this delay runs, no master is rebooted.
 const NEVER: &str = "1h";
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn of_two_masters_killed_one_after_the_other_the_first_serves_again_withou
     let writer = Writer::start(&cluster, "writer").await;
     let first = cluster.available().await;
     signal(first.pid, Signal::SIGKILL);
-    // What is acknowledged now is not on the first one's disk.
+    // What is acknowledged now is not on the first master's disk.
     writer.posts_more(10).await;
     let second = cluster.available().await;
     assert_ne!(first.name, second.name);
@@ -159,7 +159,7 @@ async fn the_router_may_be_restarted_and_lose_its_disk_while_people_post() {
         assert_eq!(after.available, before.available, "a restart of the router changes nothing");
     }
     writer.finish().await;
-    // The new witness has taken the old one's place: one of three may die now.
+    // The new witness has replaced the old one: one of three may die now.
     signal(cluster.available().await.pid, Signal::SIGKILL);
     cluster.all_vote(2).await;
     cluster.client("late").await;
@@ -172,7 +172,7 @@ async fn a_master_lost_while_the_router_is_away_is_replaced_all_the_same() {
     writer.posts_more(10).await;
     let lost = cluster.available().await;
     cluster.kill_router();
-    // Two of four voters are left, and they cannot be a majority: the router is the third.
+    // Two of four voters are left, which is not a majority: the router's witness is the third.
     signal(lost.pid, Signal::SIGKILL);
     cluster.start_router();
     cluster.all_vote(2).await;
@@ -194,7 +194,7 @@ async fn a_reborn_master_catches_up_and_leaves_the_role_where_it_is() {
     let reborn = reborn.masters.iter().find(|m| m.name == lost.name).expect("listed");
     assert_eq!(reborn.state, MasterState::Standby);
     let written = writer.finish().await;
-    // What it has is the same: make it serve.
+    // Its data is the same: make it serve.
     let others: Vec<_> = cluster.all_vote(3).await.masters;
     for other in others.iter().filter(|master| master.name != lost.name) {
         signal(other.pid, Signal::SIGKILL);

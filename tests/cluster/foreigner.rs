@@ -1,5 +1,5 @@
-//! Clients of the classic protocol in Python, with the gRPC of its makers, in a virtual environment
-//! that is made once.
+//! Clients of the classic protocol in Python, with the official gRPC library, in a virtual
+//! environment that is created once.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/classic/sns.p
 /// From `PyPI`.
 const PACKAGES: [&str; 2] = ["grpcio==1.74.0", "grpcio-tools==1.74.0"];
 
-/// A Python that has gRPC.
+/// A Python with gRPC.
 fn python() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("classic-client");
     let python = folder.join("bin/python");
@@ -38,22 +38,22 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {said}; {missing}");
 }
 
-/// One Python process, in which any number of users talk to one cluster.
+/// One Python process, in which any number of users use one cluster.
 pub struct Foreigner {
     child: Child,
     input: ChildStdin,
     lines: Receiver<String>,
-    /// What was printed and not yet waited for.
+    /// Printed lines that were not waited for yet.
     unread: Vec<String>,
 }
 
 impl Foreigner {
-    /// Speaks under `package`, and finds the servers by the router.
+    /// Uses `package`, and finds the servers through the router.
     pub fn by_router(package: &str, router: &str) -> Self {
         Self::start(&[package, router])
     }
 
-    /// Speaks under `package` with one server and never leaves it.
+    /// Uses `package` with one server, and never leaves it.
     pub fn staying(package: &str, address: &str) -> Self {
         Self::start(&[package, address, "stay"])
     }
@@ -81,14 +81,15 @@ impl Foreigner {
         foreigner
     }
 
-    /// `user` does something; what came of it.
+    /// `user` does something; returns the outcome.
     pub fn does(&mut self, user: &str, verb: &str, text: &str) -> String {
         writeln!(self.input, "{user} {verb} {text}").expect("the client reads");
         self.input.flush().expect("the client reads");
         self.hear(&format!("{user} {verb} "))
     }
 
-    /// Waits for a line that starts so, and returns the rest of it. Others stay for later.
+    /// Waits for a line that begins like this, and returns the rest of it. Others are kept for
+    /// later.
     pub fn hear(&mut self, start: &str) -> String {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -103,13 +104,13 @@ impl Foreigner {
         }
     }
 
-    /// The next `count` posts on a user's timeline, each as author and text.
+    /// The next `count` posts in a user's timeline, each as author and text.
     pub fn gets(&mut self, user: &str, count: usize) -> Vec<String> {
         (0..count).map(|_| self.hear(&format!("{user} got "))).collect()
     }
 
-    /// Checks that nothing more was printed for `user` than was waited for, up to the answer of a
-    /// call that is made now.
+    /// Checks that nothing was printed for `user` besides what was waited for, up to the answer of
+    /// a call that is made now.
     pub fn got_nothing_else(&mut self, user: &str) {
         self.does(user, "list", "");
         let start = format!("{user} got ");

@@ -39,12 +39,12 @@ pub fn status(screen: &str) -> &str {
     screen.lines().rev().nth(1).unwrap_or_default()
 }
 
-/// The line that is written on.
+/// The line for writing.
 pub fn writing(screen: &str) -> &str {
     screen.lines().next_back().unwrap_or_default()
 }
 
-/// Whether two lines of a screen are a post of `author` with this text, and one that is made.
+/// Whether two lines of a screen show a post of `author` with this text that has been made.
 pub fn stands(screen: &str, author: &str, text: &str) -> bool {
     let lines: Vec<&str> = screen.lines().collect();
     let head = format!("{author}  ");
@@ -82,12 +82,12 @@ async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
     let mut last = String::new();
     while !seen.contains(&1) {
         let pressed = Cell::new(Instant::now());
-        let screen = terminal.until("other posts, all of them", |screen| {
+        let screen = terminal.until("all of the others' posts", |screen| {
             let posts = numbers(screen);
-            // While a page is being painted, posts are missing between those of two pages.
+            // While a page is being drawn, posts between two pages may be missing.
             let gapless = posts.windows(2).all(|pair| pair[0] + 1 == pair[1]);
             if screen == last || !gapless || posts.is_empty() {
-                // At the first post that has been loaded, nothing moves until older ones have come.
+                // At the first post that was loaded, nothing moves until older ones have arrived.
                 presses_again(&terminal, "PageUp", &pressed);
                 return false;
             }
@@ -117,7 +117,7 @@ async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
     terminal.until("the newest", newest).await;
 }
 
-/// Presses `key`, as people do where nothing has happened for a while since they last `pressed` one.
+/// Presses `key`, as people do if nothing has happened for a while since they last `pressed` one.
 fn presses_again(terminal: &Tmux, key: &str, pressed: &Cell<Instant>) {
     const A_WHILE: Duration = Duration::from_secs(2);
     if pressed.get().elapsed() > A_WHILE {
@@ -234,14 +234,14 @@ fn last_line(screen: &str) -> &str {
     screen.trim_end().lines().next_back().unwrap_or_default()
 }
 
-/// How the terminal is set, as its shell sees it. Each answer has a number of its own, since an
-/// earlier one may still be on the screen.
+/// The settings of the terminal, as its shell sees them. Each answer has a number of its own, since
+/// an earlier one may still be on the screen.
 async fn settings(terminal: &Tmux) -> String {
     static ASKED: AtomicU32 = AtomicU32::new(0);
     let number = ASKED.fetch_add(1, Ordering::Relaxed);
     terminal.enters(&format!("clear; stty -a; echo 'set' 'so' {number}."));
     let end = format!("\nset so {number}.\n");
-    // The screen is cleared before, and is whole when the shell waits again.
+    // The screen is cleared first, and is complete when the shell waits again.
     let told = |screen: &str| {
         screen.starts_with("speed ")
             && screen.contains(&end)
@@ -348,7 +348,7 @@ async fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
     }
 }
 
-/// The numbers of all codes for colours and such.
+/// The numbers of all codes for colours and the like.
 fn codes(screen: &str) -> Vec<u8> {
     let codes = screen.split("\u{1b}[").skip(1).filter_map(|rest| Some(rest.split_once('m')?.0));
     codes.flat_map(|codes| codes.split(';')).filter_map(|code| code.parse().ok()).collect()

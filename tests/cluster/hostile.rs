@@ -1,4 +1,4 @@
-//! What hostile people write does no harm to anyone's screen.
+//! What hostile people write does not harm anyone's screen.
 
 use std::{
     io::Write as _,
@@ -29,7 +29,7 @@ fn hostile_posts() -> Vec<String> {
     ]
 }
 
-/// A cluster that takes longer posts than usual; there is but one of it.
+/// A cluster that accepts longer posts than usual.
 async fn generous() -> Cluster {
     Cluster::start_with(BINARY, 1, "1s", &[("TINYSNS_POST_CHARS", "10000")]).await
 }
@@ -41,7 +41,7 @@ async fn a_hostile_neighbour_does_no_harm_to_anyones_screen() {
     let terminal = timeline(&cluster, 60, 22).await;
     let mut harmless = String::new();
     for (number, hostile) in hostile_posts().into_iter().enumerate() {
-        // Control characters are refused; a server of another kind might let them through.
+        // Control characters are refused; another kind of server might let them through.
         let _refused = u2.publish(&hostile).await;
         harmless = format!("harmless {number}");
         post(&u2, &harmless).await;
@@ -62,7 +62,7 @@ async fn a_hostile_neighbour_does_no_harm_to_anyones_screen() {
     terminal.until("the newest", |screen| !screen.contains("scrolled back")).await;
     terminal.pastes(&"million ".repeat(125_000));
     let full = |screen: &str| {
-        screen.contains("too much for one post") && writing(screen).ends_with("million")
+        screen.contains("too long for one post") && writing(screen).ends_with("million")
     };
     terminal.until("as much as there is room for", full).await;
     terminal.presses(&["C-u"]);
@@ -105,7 +105,8 @@ async fn a_hostile_neighbour_does_no_harm_where_post_follows_post() {
     assert_harmless(&screen);
 }
 
-/// Whether nothing is in it that a terminal would obey, or that turns the direction of writing.
+/// Whether it contains nothing that a terminal would obey, or that changes the direction of
+/// writing.
 fn assert_harmless(said: &str) {
     let is_dangerous = |c: char| {
         (c.is_control() && c != '\n')
@@ -146,7 +147,7 @@ async fn a_line_of_a_million_characters_is_refused_and_the_next_one_is_posted() 
     assert_eq!(posts.into_iter().map(|post| post.text).collect::<Vec<_>>(), ["after"]);
 }
 
-/// Runs the program on these lines, to their end.
+/// Runs the program on these lines until it ends.
 fn says(program: &mut Command, lines: &str) -> Output {
     let mut child = program
         .stdin(Stdio::piped())

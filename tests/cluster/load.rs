@@ -1,4 +1,4 @@
-//! A person who posts without pause, and the proof that nothing of it was lost.
+//! A person who posts continuously, and the proof that no post was lost.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::processes::{Cluster, DEADLINE};
 
-/// Posts one after the other, numbered from 1, until it is stopped.
+/// Posts one after another, numbered from 1, until it is stopped.
 pub struct Writer {
     client: Client,
     user: String,
@@ -26,17 +26,17 @@ pub struct Writer {
     task: JoinHandle<Written>,
 }
 
-/// What a writer did.
+/// The result of a writer.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     /// The ids of the acknowledged posts, in the order of writing.
     pub ids: Vec<u64>,
-    /// The longest that a post was on its way to its acknowledgement.
+    /// The longest time from a post to its acknowledgement.
     pub slowest: Duration,
 }
 
 impl Writer {
-    /// Starts to post as `user`.
+    /// Starts posting as `user`.
     pub async fn start(cluster: &Cluster, user: &str) -> Self {
         let client = cluster.client(user).await;
         let stop = Arc::new(AtomicBool::new(false));
@@ -53,8 +53,8 @@ impl Writer {
         *reached.expect("in time").expect("no post failed")
     }
 
-    /// Stops after the post that is under way, and checks that every acknowledged post can be read,
-    /// once, in order, and nothing else.
+    /// Stops after the post in progress, and checks that every acknowledged post can be read once,
+    /// in order, and nothing else.
     pub async fn finish(self) -> Written {
         self.stop.store(true, Ordering::Relaxed);
         let written = self.task.await.expect("no post failed");

@@ -1,4 +1,4 @@
-//! What somebody meets who is new here: `run.sh`, and the prompt for a password.
+//! What a new user meets: `run.sh`, and the prompt for a password.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -50,7 +50,7 @@ async fn a_password_that_is_needed_is_asked_for_at_a_terminal_and_never_shown() 
     terminal.shows("still seen").await;
 }
 
-/// `run.sh` with one server and no client, whose secret is the same everywhere.
+/// `run.sh` with one server and no client, and with the same secret everywhere.
 fn run_sh(data: &Path, port: u16) -> Command {
     let mut command = Command::new("sh");
     command
@@ -65,7 +65,7 @@ fn run_sh(data: &Path, port: u16) -> Command {
     command
 }
 
-/// Ends it, and with it everything that it has started.
+/// Stops it, and with it everything that it has started.
 struct Running(Child);
 
 impl Drop for Running {

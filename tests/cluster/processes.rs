@@ -1,5 +1,5 @@
-//! A cluster of real processes on loopback: the router, slaves with their masters, all data in a
-//! temporary folder. Dropping it ends every process that it started, by its own id.
+//! A cluster of real processes on loopback: the router, slaves with their masters, and all data in
+//! a temporary folder. Dropping it ends every process that it started, by process id.
 
 use std::{
     fmt::Debug,
@@ -20,9 +20,9 @@ use tokio::time::{Instant, sleep};
 
 use super::ports::free_ports;
 
-/// Generous: reached only when something hangs.
+/// Generous: reached only if something hangs.
 pub const DEADLINE: Duration = Duration::from_secs(90);
-/// Between two looks at something that has no event to wait for.
+/// Between two checks of something that sends no event.
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 const SECRET: &str = "the secret of a cluster under test";
 
@@ -34,14 +34,14 @@ pub struct Cluster {
     witness_port: u16,
     reboot_delay: String,
     more_settings: Vec<(&'static str, &'static str)>,
-    /// Where all logs go; without it, each into a file of its own.
+    /// Where all logs go; without it, each goes into a file of its own.
     log: Option<OwnedFd>,
     router: Option<Child>,
     slaves: Vec<Child>,
     logs: usize,
 }
 
-/// Looks until what it sees is as it should be. What stood there last is told where that never comes.
+/// Checks until the value is as it should be. If that never happens, prints the last value.
 pub async fn eventually<T: Debug>(
     what: &str,
     mut look: impl AsyncFnMut() -> T,
@@ -53,7 +53,10 @@ pub async fn eventually<T: Debug>(
         if accept(&seen) {
             return seen;
         }
-        assert!(Instant::now() < deadline, "this never came: {what}; there is {seen:#?}");
+        assert!(
+            Instant::now() < deadline,
+            "this never happened: {what}; the last value is {seen:#?}"
+        );
         sleep(LOOK_EVERY).await;
     }
 }
@@ -65,7 +68,7 @@ impl Cluster {
         Self::start_with(binary, servers, reboot_delay, &[]).await
     }
 
-    /// As [`Cluster::start`], with more variables for every process.
+    /// Like [`Cluster::start`], with additional variables for every process.
     pub async fn start_with(
         binary: &str,
         servers: usize,
@@ -77,7 +80,7 @@ impl Cluster {
         cluster
     }
 
-    /// As [`Cluster::start_with`], with all logs going to `log`.
+    /// Like [`Cluster::start_with`], with all logs going to `log`.
     pub async fn start_logging_to(
         log: OwnedFd,
         binary: &str,
@@ -91,7 +94,7 @@ impl Cluster {
         cluster
     }
 
-    /// A cluster none of whose processes is started yet.
+    /// A cluster of which no process is started yet.
     pub fn prepare(
         binary: &str,
         reboot_delay: &str,
@@ -122,12 +125,12 @@ impl Cluster {
         format!("127.0.0.1:{}", self.router_port)
     }
 
-    /// The folder that holds everything.
+    /// The folder with all its files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A command of the program with the cluster's settings in its environment.
+    /// A command of the program, with the cluster's settings in its environment.
     pub fn command(&self, role: &str) -> Command {
         let mut command = Command::new(&self.binary);
         command
@@ -167,7 +170,7 @@ impl Cluster {
             .expect("the program starts")
     }
 
-    /// Starts the router again, at the same place.
+    /// Starts the router again, at the same address.
     pub fn start_router(&mut self) {
         self.router = Some(self.spawn("router"));
     }
@@ -180,7 +183,7 @@ impl Cluster {
         }
     }
 
-    /// The router forgets everything it has on its disk; while it is not running.
+    /// Deletes everything on the router's disk; call it while the router is not running.
     pub fn wipe_router(&self) {
         fs::remove_dir_all(self.folder().join("router")).expect("the router's own folder");
     }
@@ -206,7 +209,7 @@ impl Cluster {
         }
         for mut slave in stopped {
             let status = slave.wait().expect("ours");
-            assert!(status.success(), "a slave that is stopped ends well: {status}");
+            assert!(status.success(), "a stopped slave exits successfully: {status}");
         }
     }
 
@@ -230,7 +233,7 @@ impl Cluster {
         self.slaves.iter().map(Child::id).collect()
     }
 
-    /// The masters' process ids, as their slaves have noted them.
+    /// The masters' process ids, as their slaves have recorded them.
     pub fn master_pids(&self) -> Vec<u32> {
         let inside = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
         inside(self.folder().to_owned())
@@ -252,7 +255,7 @@ impl Cluster {
         client::cluster(&self.router()).await.ok()
     }
 
-    /// Waits until the cluster is as it should be.
+    /// Waits until the cluster is in the right state.
     pub async fn until(
         &self,
         what: &str,
@@ -269,11 +272,11 @@ impl Cluster {
             }
             sleep(LOOK_EVERY).await;
         }
-        panic!("the cluster never came to this: {what}; it is {last:#?}");
+        panic!("the cluster never reached this state: {what}; it is {last:#?}");
     }
 
-    /// Waits until `count` masters take part, with the witness beside more than one, and one of
-    /// them is available. Whether the witness votes beside a single one depends on whether another is
+    /// Waits until `count` masters vote (and, if there are several, the witness), and one of them
+    /// is available. Whether the witness votes beside a single master depends on whether another is
     /// expected back.
     pub async fn all_vote(&self, count: usize) -> ClusterStatus {
         let what = format!("{count} masters vote, one of them available");
@@ -298,7 +301,7 @@ pub fn voters(status: &ClusterStatus) -> usize {
     status.masters.iter().filter(votes).count()
 }
 
-/// Sends a signal to a process of the cluster; one that is gone already does not mind.
+/// Sends a signal to a process of the cluster, which may have ended already.
 pub fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(pid.try_into().expect("a process id"));
     let _gone = kill(pid, signal);
@@ -311,7 +314,7 @@ pub fn parent(pid: u32) -> Option<u32> {
     stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
-/// Whether a process is there.
+/// Whether a process is alive.
 pub fn is_alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // A zombie has ended.

@@ -1,4 +1,4 @@
-//! More is lost than a quorum; after the reboots everything acknowledged is there.
+//! More than a quorum is lost; after the reboots, everything acknowledged is still there.
 
 use std::fs;
 
@@ -42,7 +42,7 @@ async fn a_power_failure_loses_nothing_that_was_acknowledged() {
     cluster.start_slaves(4);
     let after = cluster.all_vote(4).await;
     assert_eq!(after.cluster_id, before.cluster_id);
-    // The writer itself has lived through it all.
+    // The writer itself has kept running throughout.
     writer.posts_more(10).await;
     let written = writer.finish().await;
     let reader = cluster.client("reader").await;

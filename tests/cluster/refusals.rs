@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! What is refused, and with which messages.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use super::{
     processes::{Cluster, eventually, signal},
 };
 
-/// Runs a command of the cluster to its end; its exit code and what it said.
+/// Runs a command of the cluster until it ends; returns its exit code and output.
 fn refused(mut command: std::process::Command) -> (Option<i32>, String) {
     let output = command.stdin(Stdio::null()).output().expect("the program starts");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -58,7 +58,7 @@ async fn a_node_without_the_secret_or_of_another_cluster_stays_outside() {
     for (command, why) in [(stranger, "secret"), (neighbour, "belongs to cluster")] {
         let log = data("outsider.log");
         let stderr = std::fs::File::create(&log).expect("a log file");
-        // Killed also where it never says why.
+        // Killed even if it never says why.
         let mut command = tokio::process::Command::from(command);
         let command = command.stdin(Stdio::null()).stderr(stderr).kill_on_drop(true);
         let mut child = command.spawn().expect("starts");

@@ -1,4 +1,4 @@
-//! What a parent hands down, and outputs that are full, closed or read by nobody.
+//! What a process inherits, and outputs that are full, closed or not read.
 
 use std::{
     fs::{self, File},
@@ -17,18 +17,18 @@ use super::{
     processes::{Cluster, eventually, is_alive, signal},
 };
 
-/// Takes nothing, as a full disk does.
+/// Accepts nothing, like a full disk.
 fn full() -> File {
     File::options().write(true).open("/dev/full").expect("Linux has it")
 }
 
-/// A pipe that nobody reads.
+/// A pipe that is not read.
 fn unread() -> (File, OwnedFd) {
     let (reader, writer) = unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("a pipe");
     (File::from(reader), writer)
 }
 
-/// A pipe whose reader has left.
+/// A pipe whose reader has gone.
 fn left() -> OwnedFd {
     unread().1
 }
@@ -54,7 +54,7 @@ async fn a_log_that_is_full_or_unread_costs_nobody_the_service() {
         let now = cluster.status().await.expect("it answers").router.pid;
         assert_eq!(now, router, "{what}: the router is the same process");
         if what == "stalled" {
-            // Bounded by what a cluster says in a few seconds.
+            // Limited by what a cluster logs in a few seconds.
             let mut lines = BufReader::new(&reader).lines().take(500_000).map_while(Result::ok);
             assert!(lines.any(|line| line.contains("log lines were lost")), "it is told");
         }
@@ -82,8 +82,8 @@ impl Drop for Node {
     }
 }
 
-/// Runs a command to its end with these outputs; its exit code, and what it said on standard error,
-/// if that was not given.
+/// Runs a command with these outputs until it ends; returns its exit code, and its standard error
+/// unless that was given.
 fn run(command: &mut Command, output: impl Into<Stdio>, error: Option<Stdio>) -> (i32, String) {
     let child = command
         .stdin(Stdio::null())
@@ -121,7 +121,7 @@ async fn exit_codes_hold_where_the_output_is_full_or_its_reader_has_left() {
         let (code, said) = run(&mut command(), left(), None);
         assert_eq!((code, said.as_str()), (of_a_pipe, ""), "{arguments:?}");
     }
-    // What is told on standard error alone.
+    // What is printed on standard error only.
     let nobody = format!("127.0.0.1:{}", free_ports(1));
     for (arguments, expected) in [
         (&["status", "--router", &nobody][..], 69),
@@ -138,8 +138,8 @@ async fn exit_codes_hold_where_the_output_is_full_or_its_reader_has_left() {
     }
 }
 
-/// The same command as it would be started by a parent that hands down the worst: signals blocked
-/// and ignored, standard streams closed, a low limit of open files.
+/// The same command as started by the worst possible parent: signals blocked and ignored, standard
+/// streams closed, a low limit of open files.
 fn by_a_bad_parent(command: &Command) -> Command {
     let mut bad = Command::new("sh");
     bad.args(["-c", "ulimit -S -n 64; exec \"$0\" \"$@\" <&- >&- 2>&-", "env"])
@@ -152,7 +152,7 @@ fn by_a_bad_parent(command: &Command) -> Command {
     bad
 }
 
-/// What a process has in place of its standard streams, and its limits of open files.
+/// What a process has as its standard streams, and its limits of open files.
 fn assert_put_right(pid: u32) {
     let process = Path::new("/proc").join(pid.to_string());
     for stream in 0..3 {
@@ -177,7 +177,7 @@ async fn whatever_a_parent_hands_down_nodes_begin_in_order_and_outlive_their_ter
         assert_put_right(pid);
         signal(pid, Signal::SIGHUP);
     }
-    // The slave hears of its master's end.
+    // The slave is told of its master's end.
     signal(master.pid, Signal::SIGKILL);
     let reborn = cluster
         .until("the slave has brought it back", |status| {
@@ -185,9 +185,9 @@ async fn whatever_a_parent_hands_down_nodes_begin_in_order_and_outlive_their_ter
         })
         .await;
     assert_eq!(reborn.router.pid, router, "no node ends with its terminal");
-    // In this order, so that the master has somebody to take its leave from.
+    // In this order, so that the master has a router to tell that it is leaving.
     for node in nodes.iter_mut().rev() {
-        assert_eq!(node.stop(), Some(0), "it heeds the request to stop");
+        assert_eq!(node.stop(), Some(0), "it obeys the request to stop");
     }
 }
 

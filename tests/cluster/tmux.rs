@@ -1,5 +1,5 @@
-//! A real terminal: a tmux server of its own with one window, in which a shell runs. Ended when
-//! dropped, with everything in it.
+//! A real terminal: a tmux server of its own with one window, in which a shell runs. Dropping it
+//! ends everything in it.
 
 use std::{
     fs,
@@ -16,9 +16,9 @@ use super::{
     processes::{DEADLINE, eventually},
 };
 
-/// Between two looks at the screen.
+/// Between two checks of the screen.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// What the shell says when it waits for a command.
+/// The prompt of the shell.
 pub const SHELL: &str = "shell$ ";
 
 /// A terminal, and a person at it.
@@ -27,8 +27,8 @@ pub struct Tmux {
 }
 
 impl Tmux {
-    /// Opens a terminal of so many columns and rows, whose shell has the environment of `command`,
-    /// and the program under test as `$PROGRAM`.
+    /// Opens a terminal of this size, whose shell has the environment of `command`, and the program
+    /// under test as `$PROGRAM`.
     pub async fn open(command: &Command, columns: u16, rows: u16) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(
@@ -43,7 +43,7 @@ impl Tmux {
         for (name, value) in command.get_envs() {
             tmux.env(name, value.expect("none is taken away"));
         }
-        // What the shell reads when it starts; it does not take its prompt from the environment.
+        // The shell reads this when it starts; it does not take its prompt from the environment.
         let profile = terminal.folder.path().join("profile");
         fs::write(&profile, format!("PS1='{SHELL}'\n")).expect("its own folder");
         tmux.env("PROGRAM", BINARY).env("ENV", profile).env_remove("TMUX");
@@ -76,18 +76,18 @@ impl Tmux {
         run(&mut self.tmux(&["send-keys", "-l", "--", text]));
     }
 
-    /// Presses keys, by tmux's names for them.
+    /// Presses keys, named as in tmux.
     pub fn presses(&self, keys: &[&str]) {
         run(self.tmux(&["send-keys"]).args(keys));
     }
 
-    /// Types a line, and Enter.
+    /// Types a line, and presses Enter.
     pub fn enters(&self, line: &str) {
         self.types(line);
         self.presses(&["Enter"]);
     }
 
-    /// Pastes, as a terminal does that tells pasted text from typed.
+    /// Pastes text, as a terminal does that marks pasted text.
     pub fn pastes(&self, text: &str) {
         let file = self.folder.path().join("pasted");
         fs::write(&file, text).expect("its own folder");
@@ -95,20 +95,20 @@ impl Tmux {
         run(&mut self.tmux(&["paste-buffer", "-p", "-d"]));
     }
 
-    /// Makes the window so large.
+    /// Resizes the window.
     pub fn resizes(&self, columns: u16, rows: u16) {
         let size = [columns.to_string(), rows.to_string()];
         run(&mut self.tmux(&["resize-window", "-x", &size[0], "-y", &size[1]]));
     }
 
-    /// What stands on the screen, each line without the spaces at its end. It may be half painted:
-    /// who asks waits for what is to come (`until`), and never looks once.
+    /// The contents of the screen, without trailing spaces. The screen may be half drawn, so wait
+    /// for what should appear (`until`) instead of checking once.
     fn screen(&self) -> String {
         let screen = run(&mut self.tmux(&["capture-pane", "-p"]));
         screen.lines().map(str::trim_end).flat_map(|line| [line, "\n"]).collect()
     }
 
-    /// The same, with the codes for colours and such.
+    /// The same, with the codes for colours and the like.
     fn screen_with_codes(&self) -> String {
         run(&mut self.tmux(&["capture-pane", "-p", "-e"]))
     }
@@ -130,17 +130,17 @@ impl Tmux {
             if accept(&screen) {
                 return screen;
             }
-            assert!(Instant::now() < deadline, "never on the screen: {what}; there is\n{screen}");
+            assert!(Instant::now() < deadline, "never on the screen: {what}; it shows\n{screen}");
             sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Waits until the screen is as it should be, with the codes for colours and such.
+    /// Waits until the screen, with the codes for colours and the like, is as it should be.
     pub async fn until_with_codes(&self, what: &str, accept: impl Fn(&str) -> bool) -> String {
         eventually(what, async || self.screen_with_codes(), |screen| accept(screen)).await
     }
 
-    /// Waits until these words stand on the screen.
+    /// Waits until this text is on the screen.
     pub async fn shows(&self, words: &str) -> String {
         self.until(words, |screen| screen.contains(words)).await
     }

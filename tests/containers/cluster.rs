@@ -1,5 +1,5 @@
-//! A cluster from the shipped Compose files, under a project name of its own. It is removed with
-//! all that belongs to it when it is dropped, also by a test that fails, which prints its logs.
+//! A cluster from the shipped Compose files, under a project name of its own. Dropping it removes
+//! it completely, even if the test fails, in which case its logs are printed.
 
 use std::{
     process::Command,
@@ -16,19 +16,19 @@ use crate::{
     ports::free_ports,
 };
 
-/// Far beyond what any step takes on a busy machine; containers alone take seconds to start.
+/// Far longer than any step takes on a busy machine; containers alone take seconds to start.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Between two looks at the cluster.
+/// Between two checks of the cluster.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Shorter than the shipped 25 s, so that a story does not take minutes; long enough to see the
-/// others go on without the master.
+/// others carry on without the master.
 const REBOOT_DELAY: &str = "3s";
 
 /// A running cluster.
 pub struct Cluster {
     engine: &'static Engine,
     project: String,
-    /// The router's, on this host.
+    /// The router's port on this host.
     pub port: u16,
 }
 
@@ -40,12 +40,12 @@ impl Cluster {
         cluster
     }
 
-    /// `compose` with these arguments in this project; what it printed.
+    /// Runs `compose` with these arguments in this project; returns its output.
     pub fn compose(&self, arguments: &[&str]) -> String {
         engine::run(self.command().args(arguments))
     }
 
-    /// The environment and the words that every command on this cluster begins with.
+    /// The environment and the first words of every command on this cluster.
     fn command(&self) -> Command {
         let mut command = Command::new(self.engine.compose[0]);
         command
@@ -56,7 +56,7 @@ impl Cluster {
         command
     }
 
-    /// What tells this cluster from others.
+    /// The settings that distinguish this cluster from others.
     pub fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("COMPOSE_PROJECT_NAME", self.project.clone()),
@@ -66,17 +66,17 @@ impl Cluster {
         ]
     }
 
-    /// `up --scale server=…`, and waits until just as many servers live and vote.
+    /// Runs `up --scale server=…`, and waits until exactly that many servers are alive and vote.
     pub async fn scale(&self, servers: usize) -> ClusterStatus {
         let scale = format!("server={servers}");
-        // In a thread of its own: a writer goes on meanwhile.
+        // In a thread of its own, because a writer runs meanwhile.
         let mut command = self.command();
         command.args(["up", "-d", "--no-build", "--no-recreate", "--scale", &scale]);
         away(move || engine::run(&mut command)).await;
         self.settled(servers).await
     }
 
-    /// Waits until exactly `servers` masters live, all vote, and one is available.
+    /// Waits until exactly `servers` masters are alive, all of them vote, and one is available.
     pub async fn settled(&self, servers: usize) -> ClusterStatus {
         self.until(&format!("{servers} servers to settle"), |status| {
             let living = living(status);
@@ -87,7 +87,7 @@ impl Cluster {
         .await
     }
 
-    /// Waits until the cluster is as it should be.
+    /// Waits until the cluster is in the right state.
     pub async fn until(&self, what: &str, check: impl Fn(&ClusterStatus) -> bool) -> ClusterStatus {
         let deadline = Instant::now() + PATIENCE;
         let mut looks = interval(LOOK_EVERY);
@@ -107,7 +107,7 @@ impl Cluster {
             .expect("it is an address")
     }
 
-    /// The containers of a service, by their numbers.
+    /// The containers of a service, sorted by number.
     pub fn containers(&self, service: &str) -> Vec<Container> {
         let project = format!("label=com.docker.compose.project={}", self.project);
         let service = format!("label=com.docker.compose.service={service}");
@@ -143,20 +143,20 @@ impl Cluster {
 /// One container of a service.
 #[derive(Clone, Debug)]
 pub struct Container {
-    /// As `compose exec --index` counts.
+    /// As counted by `compose exec --index`.
     pub number: u32,
-    /// As `docker` calls it.
+    /// As named by `docker`.
     pub id: String,
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
         if thread::panicking() {
-            // Where the engine itself has failed, the test's own failure is the one to tell.
+            // If the engine itself has failed, the test's own failure is the one to report.
             let logs = engine::outcome(self.command().args(["logs", "--no-color", "--tail=100"]));
             eprintln!("--- the logs of {}\n{}", self.project, logs.unwrap_or_else(|error| error));
         }
-        // What is paused takes no signal.
+        // A paused container takes no signal.
         for container in self.containers("server") {
             let _running = engine::outcome(Command::new("docker").args(["unpause", &container.id]));
         }
@@ -167,7 +167,7 @@ impl Drop for Cluster {
     }
 }
 
-/// The masters that live.
+/// The living masters.
 pub fn living(status: &ClusterStatus) -> Vec<&MasterStatus> {
     status.masters.iter().filter(|master| master.state != MasterState::Down).collect()
 }
@@ -178,17 +178,17 @@ pub fn available(status: &ClusterStatus) -> &MasterStatus {
     status.masters.iter().find(|master| master.name == *name).expect("it is on the list")
 }
 
-/// The names of the masters that live.
+/// The names of the living masters.
 pub fn names(status: &ClusterStatus) -> Vec<String> {
     living(status).iter().map(|master| master.name.clone()).collect()
 }
 
-/// Does something slow without holding up what else the test does.
+/// Does something slow without holding up the rest of the test.
 pub async fn away<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.expect("the command ends well")
 }
 
-/// Unlike any other on this engine.
+/// Different from any other on this engine.
 pub fn project_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! The Docker engine of this machine, its Compose, and the image under test. Commands only: the
-//! shipped files are driven as their users drive them.
+//! The Docker engine of this machine, its Compose, and the image under test. Only commands: the
+//! shipped files are used as their users use them.
 
 use std::{
     env,
@@ -9,26 +9,26 @@ use std::{
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Makes a missing engine a failure: continuous integration must not skip what it is there for.
+/// Makes a missing engine a failure: continuous integration must not skip these tests.
 const REQUIRED: &str = "REQUIRE_DOCKER";
-/// An image to test; without it one is built from this directory.
+/// The image to test; without it, one is built from this directory.
 const IMAGE: &str = "TEST_IMAGE";
-/// What is built here is not what users have tagged.
+/// The image that is built here has a tag of its own, so that it does not replace a user's.
 const OWN_IMAGE: &str = "tinysns:test";
 
 /// What a test needs to run containers.
 pub struct Engine {
-    /// `docker compose` or `docker-compose`, whichever is there.
+    /// `docker compose` or `docker-compose`, whichever is installed.
     pub compose: &'static [&'static str],
     /// The image under test.
     pub image: String,
 }
 
-/// Whose turn it is, within this process: eight servers fill a small machine.
+/// One test at a time within this process: eight servers fill a small machine.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// The engine, for as long as the guard is held; none where this machine has none: the test then
-/// says so and ends.
+/// The engine, for as long as the guard is held; none if this machine has none: the test then says
+/// so and ends.
 pub async fn turn() -> Option<(&'static Engine, MutexGuard<'static, ()>)> {
     let turn = TURN.lock().await;
     Some((engine()?, turn))
@@ -66,7 +66,7 @@ fn image() -> String {
     OWN_IMAGE.to_owned()
 }
 
-/// Runs a command to its end; what it printed.
+/// Runs a command until it ends; returns its output.
 pub fn run(command: &mut Command) -> String {
     match outcome(command) {
         Ok(printed) => printed,
@@ -74,7 +74,7 @@ pub fn run(command: &mut Command) -> String {
     }
 }
 
-/// Runs a command to its end; what it printed, or how it failed.
+/// Runs a command until it ends; returns its output, or how it failed.
 pub fn outcome(command: &mut Command) -> Result<String, String> {
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("{command:?}: {error}"))?;
@@ -87,12 +87,12 @@ pub fn outcome(command: &mut Command) -> Result<String, String> {
     }
 }
 
-/// `docker` with these arguments; what it printed.
+/// Runs `docker` with these arguments; returns its output.
 pub fn docker(arguments: &[&str]) -> String {
     run(Command::new("docker").args(arguments))
 }
 
-/// What `docker` prints of these arguments, line by line.
+/// The output of `docker` with these arguments, line by line.
 pub fn docker_lines(arguments: &[&str]) -> Vec<String> {
     docker(arguments).lines().map(str::to_owned).collect()
 }

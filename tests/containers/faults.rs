@@ -1,4 +1,4 @@
-//! Crashes, kills, pauses and cuts, under a client that goes on posting.
+//! Crashes, kills, pauses and cut networks, while a client keeps posting.
 
 use tinysns::client::{MasterState, MasterStatus};
 
@@ -31,13 +31,13 @@ async fn a_master_crashed_by_exec_is_rebooted_in_its_container_while_clients_go_
     assert_eq!(rebooted.reboots, 1);
     assert_eq!(cluster.container_of(rebooted).id, container.id);
 
-    // The one-liner of the documentation, which needs no pid.
+    // The one-line command of the documentation, which needs no pid.
     let victim = available(&healed);
     let container = cluster.container_of(victim);
     let (index, before) = (format!("--index={}", container.number), victim.reboots);
     cluster.compose(&["exec", "-T", &index, "server", "pkill", "-KILL", "-P", "1"]);
     cluster
-        .until("the second crash to be mended", |now| {
+        .until("the recovery from the second crash", |now| {
             let rebooted = now.masters.iter().find(|master| master.name == victim.name);
             rebooted.is_some_and(|master| master.reboots == before + 1 && master.voter)
         })
@@ -54,7 +54,7 @@ async fn a_killed_container_is_survived_and_comes_back_with_its_data() {
     let victim = cluster.container_of(available(&before));
     docker(&["kill", &victim.id]);
     cluster.settled(2).await;
-    // What is killed by hand stays away until it is started by hand.
+    // A container that was killed by hand stays away until it is started by hand.
     let after = cluster.scale(3).await;
     assert_eq!(names(&after), names(&before), "it has found its slot again");
     let router = &cluster.containers("router")[0];
@@ -80,7 +80,7 @@ async fn a_paused_available_server_is_replaced_and_returns_as_a_standby() {
     docker(&["unpause", &container.id]);
     let healed = cluster.settled(3).await;
     let returned = healed.masters.iter().find(|master| master.name == victim.name).unwrap();
-    assert_eq!(returned.reboots, 0, "a pause is no crash");
+    assert_eq!(returned.reboots, 0, "a pause is not a crash");
     writer.finish().await;
 }
 
@@ -94,7 +94,7 @@ async fn a_master_cut_off_from_the_network_is_replaced_and_returns_also_by_anoth
     let container = cluster.container_of(victim);
     docker(&["network", "disconnect", &cluster.network(), &container.id]);
     cluster.settled(2).await;
-    // Takes the address that has become free, so that the master cannot have it back.
+    // Takes the freed address, so that the master cannot have it back.
     let squatter = docker(&[
         "run",
         "-d",
@@ -121,7 +121,7 @@ async fn a_router_cut_off_from_the_network_disturbs_nobody_and_returns() {
     let writer = Writer::start(cluster.port, "severer").await;
     let router = cluster.containers("router")[0].id.clone();
     docker(&["network", "disconnect", &cluster.network(), &router]);
-    // The witness's vote is missing, too: one more may go.
+    // The witness's vote is missing too: one more server may be lost.
     let victim = status
         .masters
         .iter()
@@ -133,7 +133,7 @@ async fn a_router_cut_off_from_the_network_disturbs_nobody_and_returns() {
     writer.finish().await;
 }
 
-/// A container that is there to have an address.
+/// A container that only takes an address.
 struct Squatter(String);
 
 impl Drop for Squatter {

@@ -1,4 +1,4 @@
-//! What is in the image, and what a container of it may do.
+//! What the image contains, and what its containers may do.
 
 use crate::{
     cluster::Cluster,
@@ -6,7 +6,7 @@ use crate::{
     visitor::Visitor,
 };
 
-/// What the image may add to its base, as the engine counts.
+/// How much the image may add to its base, as the engine counts it.
 const MOST_BYTES: u64 = 100_000_000;
 
 #[tokio::test]

@@ -1,19 +1,19 @@
 //! End-to-end stories on the shipped image and Compose files, in containers as users run them.
 //!
-//! Needs a Docker engine with Compose (v2, or 1.29 and later). Where there is none, the tests say
-//! so and end; with `REQUIRE_DOCKER=1` they fail. They build the image from this directory,
-//! unless `TEST_IMAGE` names one. One runs at a time (`.config/nextest.toml`;
-//! [`engine::turn`] where one process runs them all).
+//! Needs a Docker engine with Compose (v2, or 1.29 and later). If there is none, the tests say so
+//! and end; with `REQUIRE_DOCKER=1` they fail. They build the image from this directory, unless
+//! `TEST_IMAGE` names one. One runs at a time (`.config/nextest.toml`; [`engine::turn`] if one
+//! process runs them all).
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `image` | what is in the image, and what a container of it may do |
-//! | `scaling` | more servers and fewer, away and back, others of the same kind |
-//! | `faults` | crashes, kills, pauses and cuts |
+//! | `image` | what the image contains, and what its containers may do |
+//! | `scaling` | more servers and fewer, stopping and restarting, several clusters |
+//! | `faults` | crashes, kills, pauses and cut networks |
 //! | `swarm` | the same files under Docker Swarm |
 //! | `engine` | the engine, its Compose, the image under test |
 //! | `cluster` | a cluster from the shipped files, removed at the end |
-//! | `writer` | a client on the host that posts and accounts for every post |
+//! | `writer` | a client on the host that posts and checks every post |
 //! | `visitor` | a container in a cluster's network |
 //! | `ports` | ports of the host, as the stories of processes get them |
 

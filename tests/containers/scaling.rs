@@ -1,4 +1,5 @@
-//! More servers and fewer, away and back, one after another anew, and two clusters side by side.
+//! More servers and fewer, stopping and restarting, rolling re-creation, and two clusters side by
+//! side.
 
 use std::process::Command;
 
@@ -23,7 +24,7 @@ async fn scaling_up_and_down_under_a_writing_client_loses_nothing() {
     writer.finish().await;
     let status = cluster.settled(5).await;
     let all: Vec<String> = status.masters.iter().map(|master| master.name.clone()).collect();
-    assert!(all.len() <= 8, "no server has got another name by being away: {all:?}");
+    assert!(all.len() <= 8, "no server has a new name after being away: {all:?}");
 }
 
 #[tokio::test]
@@ -83,7 +84,7 @@ async fn clusters_on_one_engine_do_not_mix() {
     };
     assert!(secret(&one).len() >= 32);
     assert_ne!(secret(&one), secret(&other));
-    // Also not where they meet on a network: the other router knows neither cluster nor secret.
+    // Even if they share a network: the other router knows neither the cluster nor the secret.
     let stranger = &other.containers("server")[0];
     docker(&["network", "connect", &one.network(), &stranger.id]);
     assert_eq!(living(&one.settled(2).await).len(), 2);
@@ -105,7 +106,7 @@ async fn a_client_inside_reads_what_one_on_the_host_has_posted_and_the_other_way
     let inside = visitor.run(&format!("printf 'TIMELINE\\nfrom inside\\n' | {talk}")).await;
     assert!(inside.stdout.contains("from the host"), "{inside:?}");
     assert_eq!(posts_of(&host, "guest").await, ["from inside"]);
-    // As users start one.
+    // As users start a client.
     let shipped = cluster.compose(&["run", "--rm", "-T", "client", "-u", "shipped"]);
     assert!(!shipped.contains("cannot"), "{shipped}");
     let users = host.list(ListKind::Users).await.unwrap();

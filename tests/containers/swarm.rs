@@ -13,7 +13,7 @@ use tokio::time::{Instant, interval};
 
 const SECRET: &str = "tinysns_secret";
 const SERVERS: usize = 3;
-/// A swarm makes networks, pulls tasks and reboots masters at its leisure.
+/// A swarm creates networks, pulls tasks and reboots masters at its own pace.
 const PATIENCE: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -40,7 +40,7 @@ async fn a_swarm_runs_the_same_file_and_a_crashed_master_is_rebooted_there() {
     assert_eq!(said.code, 0, "{said:?}");
 }
 
-/// Waits until all servers vote and one is available, after so many reboots in all.
+/// Waits until all servers vote and one is available, after this many reboots in all.
 async fn settled(visitor: &Visitor, reboots: u64) -> Value {
     let deadline = Instant::now() + PATIENCE;
     let mut looks = interval(LOOK_EVERY);
@@ -65,7 +65,7 @@ fn address_of(status: &Value, name: &str) -> String {
     address.rsplit_once(':').expect("it has a port").0.to_owned()
 }
 
-/// A swarm of this engine alone with our stack in it, gone when dropped.
+/// A swarm of only this engine, with our stack in it; removed when dropped.
 struct Swarm {
     stack: String,
 }
@@ -117,8 +117,8 @@ impl Drop for Swarm {
             }
         }
         let _gone = quietly(&["stack", "rm", &self.stack]);
-        // To leave the swarm takes its services, networks and secrets away; it takes a moment until
-        // the containers are gone, and their volumes can be.
+        // Leaving the swarm removes its services, networks and secrets; it takes a moment until the
+        // containers are gone and their volumes can be removed.
         let _left = quietly(&["swarm", "leave", "--force"]);
         for container in self.containers() {
             let _gone = quietly(&["rm", "--force", &container]);

@@ -4,17 +4,17 @@ use testcontainers::{
     ContainerAsync, GenericImage, ImageExt as _, core::ExecCommand, runners::AsyncRunner as _,
 };
 
-/// A container that waits to be told what to run. Removed when dropped.
+/// A container that waits for commands to run. Removed when dropped.
 pub struct Visitor(ContainerAsync<GenericImage>);
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Done {
     /// Its exit code.
     pub code: i64,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// What it complained about.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -32,7 +32,7 @@ impl Visitor {
         Self(container)
     }
 
-    /// Runs a shell's command line to its end.
+    /// Runs a shell command line until it ends.
     pub async fn run(&self, line: &str) -> Done {
         let command = ExecCommand::new(["sh", "-c", line]);
         let mut done = self.0.exec(command).await.expect("the visitor runs a command");

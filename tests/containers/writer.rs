@@ -1,4 +1,4 @@
-//! A client on the host that posts for as long as a story lasts, and then accounts for every post.
+//! A client on the host that posts during a story, and then checks every post.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Between two posts: enough of them to fall into every gap, few enough to leave the machine to
+/// Between two posts: often enough to fall into every gap, rarely enough to leave the machine to
 /// the cluster.
 const PACE: Duration = Duration::from_millis(10);
 
@@ -26,17 +26,17 @@ struct Posted {
     longest: Duration,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub struct Account {
-    /// Posts that were acknowledged, all of them found in their order.
+    /// Acknowledged posts, all of them found in order.
     pub posts: usize,
     /// The longest that one of them took.
     pub longest: Duration,
 }
 
 impl Writer {
-    /// Logs in at the router on this host's `port` and begins to post.
+    /// Logs in at the router on this host's `port`, and starts posting.
     pub async fn start(port: u16, name: &str) -> Self {
         let client = Client::connect(ClientOptions::new(format!("127.0.0.1:{port}")))
             .expect("it is an address");
@@ -46,7 +46,7 @@ impl Writer {
         Self { client, name: name.to_owned(), stop, posting }
     }
 
-    /// Stops, and finds every acknowledged post once, in its order, and nothing else.
+    /// Stops, and checks that every acknowledged post is there once, in order, and nothing else.
     pub async fn finish(self) -> Account {
         self.stop.cancel();
         let posted = self.posting.await.expect("no request of the writer may fail");

@@ -1,4 +1,4 @@
-//! Nodes that do what a test tells them. Each runs on a thread of its own, so that killing it
+//! Nodes that behave as a test tells them to. Each runs on a thread of its own, so that killing it
 //! closes its sockets as the death of a process would. All share one memory, as if replicated.
 
 use std::{
@@ -32,7 +32,7 @@ pub enum Behaviour {
     Serve,
     /// Neither answers nor does anything; streams stay silent.
     Hang,
-    /// Does what it is asked, and never says so.
+    /// Does what it is asked, but never answers.
     ApplyWithoutAnswer,
     /// Streams start one post before the cursor.
     RepeatOnePost,
@@ -244,7 +244,7 @@ impl Service {
         if bearer == Some(&wanted) { Ok(()) } else { Err(Status::unauthenticated("log in again")) }
     }
 
-    /// Notes a request and does with it what the test wants.
+    /// Records a request and handles it as the test wants.
     async fn change(
         &self,
         id: Option<v1::RequestId>,

@@ -1,4 +1,4 @@
-//! The client against servers that die, hang, move and repeat themselves.
+//! The client against servers that die, hang, move, and send things twice.
 
 pub(crate) mod fake;
 
@@ -10,9 +10,9 @@ use tonic::Code;
 use super::{Client, ClientError, ClientOptions, Cursor, ListKind, Subscription};
 use fake::{Behaviour, Network, Node};
 
-/// Far beyond what any step takes; a test that gets here has failed.
+/// Far longer than any step takes; a test that reaches it has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// Proves that a call was not saved by a timeout.
+/// So long that no call can have been rescued by this timeout.
 const NEVER: Duration = Duration::from_hours(1);
 
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -119,7 +119,7 @@ async fn a_router_that_dies_and_returns_disturbs_nobody() {
 
     let third = network.start("server-3");
     let router = network.start_at("router", &address);
-    // It knows nobody at first, then names one who is no longer available, then the right one.
+    // It names no server at first, then one that is no longer available, then the right one.
     router.name_nobody();
     router.name_available(&third, 1, &[&second, &third]);
     soon(client.publish("an old answer counts for nothing")).await.expect("published");
@@ -328,7 +328,7 @@ async fn a_subscription_goes_on_elsewhere_without_a_gap_or_a_duplicate() {
     network.post("5");
     assert_eq!(next_ids(&mut subscription, 2).await, [4, 5]);
 
-    // The next one takes over while the second still streams, and hears nothing new.
+    // The next one takes over while the second still streams, but has nothing new to send.
     let third = network.start("server-3");
     second.behave(Behaviour::Hang);
     router.name_available(&third, 3, &[&third]);

@@ -1,11 +1,11 @@
-//! The public API on a master: who calls, whether this is the server to ask, and what it answers.
+//! The public API of a master: who is calling, whether this is the server to ask, and the answers.
 //!
-//! - [`refusal`]: every way to say no, and what the caller should do then
-//! - [`parse`]: requests from the wire, checked once
+//! - [`refusal`]: every kind of refusal, and what the caller should do then
+//! - [`parse`]: requests from the wire, validated once
 //! - [`service`]: the calls
 //! - [`subscription`]: one live timeline
 //!
-//! The rules themselves are the social graph's.
+//! The rules themselves are in the social graph.
 
 pub mod parse;
 pub mod refusal;
@@ -35,7 +35,7 @@ use crate::{
     social::{Account, Command, Reply, View},
 };
 
-/// What the calls work with.
+/// What the calls need.
 pub struct Api {
     pub(super) node: Node,
     pub(super) state: StateReader,
@@ -48,7 +48,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// Refuses where this master is not the available server.
+    /// Refuses if this master is not the available server.
     fn available(&self) -> Result<(), Refused> {
         if self.node.leads() { Ok(()) } else { Err(self.elsewhere()) }
     }
@@ -57,15 +57,15 @@ impl Api {
         Refused::Elsewhere(location::elsewhere(&self.node))
     }
 
-    /// The account that the call's session token speaks for, as far as this master knows. That is
-    /// enough for a change, which is refused when it is applied and the session has ended by then.
+    /// The account to which the call's session token belongs, as far as this master knows. That is
+    /// enough for a change, which is refused on application if the session has ended by then.
     fn caller(&self, metadata: &MetadataMap) -> Result<Account, Refused> {
         self.available()?;
         Ok(self.session(&self.glance()?, metadata)?.account)
     }
 
-    /// Whose session the call comes with, and everything that was acknowledged before it, such as
-    /// the end of that session.
+    /// The call's session, and a view that includes everything acknowledged before the call, such
+    /// as the end of that session.
     async fn reader(&self, metadata: &MetadataMap) -> Result<(Session, View), Refused> {
         self.available()?;
         let view = self.view().await?;
@@ -83,13 +83,13 @@ impl Api {
             .map_err(|error| Refused::session(&error))
     }
 
-    /// Everything that was acknowledged before this call.
+    /// A view that includes everything acknowledged before this call.
     async fn view(&self) -> Result<View, Refused> {
         self.reads.confirm().await.map_err(|error| self.unwritten(error))?;
         self.glance()
     }
 
-    /// The state as this master has it, which may lag.
+    /// The state as this master has it, which may be behind.
     fn glance(&self) -> Result<View, Refused> {
         let view = self.state.read().and_then(|transaction| View::open(&transaction));
         view.map_err(|error| Refused::broken(&error))

@@ -1,4 +1,4 @@
-//! Requests from the wire, checked once.
+//! Requests from the wire, validated once.
 
 use super::refusal::Refused;
 use crate::{
@@ -7,10 +7,10 @@ use crate::{
     wire::v1,
 };
 
-/// Posts on a page where the caller does not say.
+/// Posts on a page if the caller does not say.
 const DEFAULT_PAGE: usize = 20;
 
-/// Who asks, under which key.
+/// Who makes the request, under which key.
 pub fn context(caller: &Account, request_id: Option<v1::RequestId>) -> Result<Context, Refused> {
     let key = request_key(request_id)?;
     Ok(Context { user: caller.user, credentials: caller.credentials, key })
@@ -23,16 +23,16 @@ fn request_key(wire: Option<v1::RequestId>) -> Result<RequestKey, Refused> {
         .try_into()
         .map_err(|_| Refused::invalid("request_id.client_id must have 16 bytes"))?;
     if sequence == 0 {
-        return Err(Refused::invalid("request_id.sequence counts from 1"));
+        return Err(Refused::invalid("request_id.sequence must be at least 1"));
     }
     if answered_below > sequence {
-        return Err(Refused::invalid("request_id.answered_below is at most sequence"));
+        return Err(Refused::invalid("request_id.answered_below must be at most sequence"));
     }
     let client = ClientId(u128::from_be_bytes(client));
     Ok(RequestKey::Counted { client, sequence, answered_below })
 }
 
-/// How many posts a page is to have.
+/// How many posts a page gets.
 pub fn post_count(wanted: u32, limit: usize) -> usize {
     match usize::try_from(wanted) {
         Ok(0) => DEFAULT_PAGE.min(limit),
@@ -40,7 +40,7 @@ pub fn post_count(wanted: u32, limit: usize) -> usize {
     }
 }
 
-/// How many names a page is to have.
+/// How many names a page gets.
 pub fn name_count(wanted: u32, limit: usize) -> usize {
     match usize::try_from(wanted) {
         Ok(0) | Err(_) => limit,
@@ -48,7 +48,7 @@ pub fn name_count(wanted: u32, limit: usize) -> usize {
     }
 }
 
-/// Where to read from: the newest posts where nothing is said.
+/// Where to read from: the newest posts by default.
 pub fn cursor(before: Option<PostId>, after: Option<PostId>) -> Cursor {
     match (before, after) {
         (_, Some(after)) => Cursor::After(after),

@@ -1,5 +1,5 @@
-//! Every way to say no: a gRPC status, a message for people, and for programs one of *repeat here*,
-//! *go elsewhere*, *give up*.
+//! Every kind of refusal: a gRPC status, a message for people, and, for programs, one of *repeat
+//! here*, *go elsewhere*, *give up*.
 
 use tonic::{Code, Status, metadata::MetadataMap};
 
@@ -10,22 +10,22 @@ use crate::{
     wire::{AVAILABLE_KEY, RETRY_KEY},
 };
 
-/// Why a call is not answered as it was meant.
+/// Why a call is refused.
 #[derive(Debug)]
 pub enum Refused {
-    /// Another master is the available server: at this address, if it is known.
+    /// Another master is the available server: at this address, if known.
     Elsewhere(Option<String>),
     /// Too much at once.
     Overloaded,
-    /// As many live timelines are open as are allowed.
+    /// The limit of open live timelines is reached.
     TooManyStreams,
-    /// A live timeline was closed: its reader was too slow, or this master ceased to lead.
+    /// A live timeline was closed: its reader was too slow, or this master no longer leads.
     Interrupted,
-    /// More than an account may ask for in a while, told with a reason for people.
+    /// More than an account may request at present, with a reason for people.
     Full(String),
     /// A fault of this server.
     Broken(String),
-    /// No answer will ever be different.
+    /// Refused for good: asking again gives the same answer.
     Never(Code, String),
 }
 
@@ -35,7 +35,7 @@ impl Refused {
         Self::Never(Code::InvalidArgument, why.into())
     }
 
-    /// Not logged in, or not any more.
+    /// Not logged in, or no longer.
     pub fn session(error: &SessionError) -> Self {
         match error {
             SessionError::Invalid | SessionError::Expired | SessionError::Version(_) => {
@@ -46,7 +46,7 @@ impl Refused {
         }
     }
 
-    /// Our own disk or state.
+    /// This node's own disk or state failed.
     pub fn broken(error: &redb::Error) -> Self {
         tracing::error!(%error, "cannot read the state");
         Self::Broken(error.to_string())
@@ -87,18 +87,18 @@ impl From<Refused> for Status {
         let (code, message, retry, available) = match refused {
             Refused::Elsewhere(available) => {
                 let message = match &available {
-                    Some(address) => format!("the available server is {address}: ask there"),
+                    Some(address) => format!("the available server is at {address}: ask there"),
                     None => "there is no available server at this moment: ask again".to_owned(),
                 };
                 (Code::Unavailable, message, "elsewhere", available)
             }
             Refused::Overloaded => {
-                let message = "this server has too much to do: ask again in a moment".to_owned();
+                let message = "this server is overloaded: ask again in a moment".to_owned();
                 (Code::ResourceExhausted, message, "here", None)
             }
             Refused::TooManyStreams => {
                 let message =
-                    "this server has as many live timelines open as it may: ask again later";
+                    "this server has reached its limit of live timelines: ask again later";
                 (Code::ResourceExhausted, message.to_owned(), "here", None)
             }
             Refused::Interrupted => {

@@ -57,8 +57,8 @@ impl Api {
         }
     }
 
-    /// The proof is checked against everything that was acknowledged before. Of two changes at the
-    /// same time, each with a good proof, the first ends the session of the other.
+    /// The current password is checked against everything that was acknowledged before. Of two
+    /// concurrent changes that both prove it, the first ends the session of the other.
     async fn do_set_password(
         &self,
         request: Request<SetPasswordRequest>,
@@ -67,8 +67,9 @@ impl Api {
         let SetPasswordRequest { request_id, current_password, new_password } = message;
         check_length(&current_password)?;
         check_length(&new_password)?;
-        // A new leader learns only now what was acknowledged before it led: this very change may be
-        // among that, and have ended the session. Whose session it was has another proof to try.
+        // A new leader learns only now what was acknowledged before it led. That may include this
+        // very change, which ended the session. The owner of the session can then try another
+        // password.
         let (Session { account, .. }, _) = self.reader(&metadata).await?;
         let context = parse::context(&account, request_id)?;
         self.prove(&account, current_password).await?;
@@ -86,7 +87,7 @@ impl Api {
         let wrong = |why: &str| Refused::Never(Code::PermissionDenied, why.to_owned());
         match &account.password_hash {
             None if password.is_empty() => Ok(()),
-            None => Err(wrong("this account has no password: give none")),
+            None => Err(wrong("this account has no password: leave it out")),
             Some(_) if password.is_empty() => Err(wrong("this account needs its password")),
             Some(hash) => {
                 if self.passwords.verify(password, hash.clone()).await {
@@ -168,8 +169,8 @@ impl Api {
             .delivery
             .open(user, || {
                 let view = self.glance()?;
-                // Again, since a session that ends from now on closes the inbox, and one that ended
-                // before does not.
+                // Checked again, because a session that ends from now on closes the inbox, but one
+                // that ended before does not.
                 self.sessions
                     .check_in(&view, &session.token, self.node.now())
                     .map_err(|error| Refused::session(&error))?;
@@ -208,7 +209,7 @@ fn page(as_of: PostId, page: Result<(Vec<Post>, bool), redb::Error>) -> Result<P
     Ok(PostPage { posts: posts.into_iter().map(wire_post).collect(), as_of, more })
 }
 
-/// A post as it is sent.
+/// A post in wire form.
 pub fn wire_post(post: Post) -> v1::Post {
     v1::Post {
         id: post.id,
@@ -241,7 +242,7 @@ impl SocialService for Api {
         let context = parse::context(&caller, request_id)?;
         let reply = self.submit(Command::Follow { context, target }).await?;
         if reply == Reply::Refused(Refusal::Oneself) {
-            let why = "nobody follows themselves: you know your own posts already";
+            let why = "you cannot follow yourself: you know your own posts already";
             return Err(Refused::Never(Code::AlreadyExists, why.to_owned()).into());
         }
         done(&reply)?;

@@ -1,4 +1,5 @@
-//! One live timeline: first what its reader missed, from the state, then posts as they are applied.
+//! One live timeline: first what its reader has missed, from the state, then posts as they are
+//! applied.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -21,11 +22,11 @@ use crate::{
 /// What a subscriber receives.
 pub type Events = Pin<Box<dyn Stream<Item = Result<SubscribeEvent, Status>> + Send>>;
 
-/// Posts that are read at a time while a reader catches up.
+/// Posts read at a time while a reader catches up.
 const CATCH_UP_PAGE: usize = 100;
 /// Events between the task and the connection's own buffers.
 const EVENTS_WAITING: usize = 16;
-/// How often a silent stream tells its position.
+/// How often a silent stream sends its position.
 const POSITION_EVERY: Duration = Duration::from_secs(20);
 
 struct Subscription {
@@ -38,11 +39,11 @@ struct Subscription {
     events: mpsc::Sender<Result<SubscribeEvent, Status>>,
 }
 
-/// The stream or its reader is gone.
+/// The stream has ended, or its reader has gone.
 struct Ended;
 
-/// Streams a user's timeline after `after`, for as long as the session of `permit` lasts. `inbox` was
-/// opened before, so that nothing falls between what is read and what is delivered.
+/// Streams a user's timeline after `after`, for as long as the session of `permit` lasts. `inbox`
+/// was opened before, so that nothing is missed between what is read and what is delivered.
 pub fn start(permit: Permit, after: PostId, inbox: Inbox, state: StateReader) -> Events {
     let (events, receiver) = mpsc::channel(EVENTS_WAITING);
     let expires = Instant::now() + permit.lifetime();
@@ -58,8 +59,8 @@ impl Subscription {
         }
     }
 
-    /// Ends the stream with a reason where it may not go on: the session is over, or the inbox was
-    /// closed.
+    /// Ends the stream with a reason if it may not continue, because the session is over or the
+    /// inbox was closed.
     async fn go_on(&mut self) -> Result<(), Ended> {
         let has_expired = Instant::now() >= self.expires;
         if !has_expired && !self.inbox.is_closed() {
@@ -69,7 +70,7 @@ impl Subscription {
             Err(error) => self.end(Refused::session(&error)).await,
             Ok(()) if self.inbox.is_closed() => self.end(Refused::Interrupted).await,
             Ok(()) => {
-                // The clock was put back.
+                // The clock was set back.
                 self.expires = Instant::now() + self.permit.lifetime();
                 Ok(())
             }
@@ -115,7 +116,7 @@ impl Subscription {
 
     async fn follow(&mut self) -> Result<(), Ended> {
         loop {
-            // A busy stream is never silent, and must end all the same.
+            // A busy stream is never silent, but must end all the same.
             if Instant::now() >= self.expires {
                 self.go_on().await?;
             }
@@ -135,7 +136,7 @@ impl Subscription {
     }
 
     async fn deliver(&mut self, post: Arc<Post>) -> Result<(), Ended> {
-        // What was read while catching up is in the queue as well.
+        // What was read while catching up may also be in the queue.
         if post.id <= self.cursor {
             return Ok(());
         }
@@ -144,8 +145,8 @@ impl Subscription {
     }
 
     async fn tell_position(&mut self) -> Result<(), Ended> {
-        // A post is in the queue before its transaction is left by the thread that applied it; so
-        // what the state counts and the queue does not hold is no part of this timeline.
+        // A post is in the queue before its transaction is committed by the applying thread; so
+        // anything that the state has and the queue does not is not part of this timeline.
         if let (Ok(view), true) = (self.view(), self.inbox.is_empty()) {
             self.cursor = self.cursor.max(view.newest_post());
         }
@@ -177,7 +178,7 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_mins(1);
 
-    /// A timeline of ann's, who follows bob, with a clock of its own.
+    /// A timeline of ann, who follows bob, with a clock of its own.
     struct Story {
         fixture: Fixture,
         delivery: Delivery,
@@ -218,7 +219,7 @@ mod tests {
         }
     }
 
-    /// The code of the status that a stream ends with, after so many events.
+    /// The code of the status with which a stream ends, after this many events.
     async fn end(mut events: Events, after: usize) -> Code {
         for _ in 0..after {
             let event = tokio::time::timeout(DEADLINE, events.next()).await.expect("in time");
@@ -241,13 +242,13 @@ mod tests {
         let events = story.subscribe();
         story.apply(2, publish(2, 1)).await;
         story.delivery.close_all();
-        assert_eq!(end(events, 0).await, Code::Aborted, "its session goes on elsewhere");
+        assert_eq!(end(events, 0).await, Code::Aborted, "its session continues elsewhere");
     }
 
     #[tokio::test]
     async fn a_stream_ends_when_its_session_expires_even_if_it_is_never_silent() {
         let story = Story::new().await;
-        // The session lasts a second, of which hardly anything is left.
+        // The session lasts a second, almost all of which is over.
         story.clock.store(990, Ordering::Relaxed);
         let events = story.subscribe();
         story.clock.store(1_000, Ordering::Relaxed);

@@ -33,7 +33,7 @@ const LIMITS: Limits = Limits {
     session_lifetime: Duration::from_hours(1),
 };
 
-/// The available server of a cluster that is founded.
+/// The available server of a founded cluster.
 async fn available() -> (Api, Member) {
     let (mut masters, _witness) = cluster(1).await;
     let master = masters.remove(0);
@@ -53,7 +53,7 @@ async fn available() -> (Api, Member) {
     (api, master)
 }
 
-/// Logs in, and makes requests of that session.
+/// Logs in, and makes requests with that session.
 async fn log_in<T>(api: &Api, username: &str) -> impl Fn(T) -> Request<T> {
     let request = LogInRequest { username: username.to_owned(), ..LogInRequest::default() };
     let reply = api.log_in(Request::new(request)).await.expect("logged in").into_inner();
@@ -72,7 +72,7 @@ async fn a_session_that_has_ended_before_a_read_is_confirmed_reads_nothing() {
     let names = || ListRequest { kind: ListKind::Users.into(), ..ListRequest::default() };
     assert_eq!(api.list(by_ann(names())).await.expect("read").into_inner().usernames, ["ann"]);
 
-    // As on a new leader, which does not know yet what ended the session.
+    // As on a new leader, which does not know yet that the session has ended.
     let mut read = api.list(by_ann(names()));
     assert!(read.as_mut().now_or_never().is_none(), "it waits for the quorum");
     let change = Command::SetPassword { context: context(1, 1), password_hash: None };

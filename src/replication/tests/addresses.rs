@@ -1,4 +1,5 @@
-//! The router is away, and masters are born again at other addresses; and two of them are one.
+//! The router is away, and masters restart at other addresses; and two of them have the same
+//! identity.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ async fn masters(count: usize, timing: ConsensusSettings) -> Vec<Member> {
     masters
 }
 
-/// What the membership, as `member` has it, notes of `node`.
+/// What the membership that `member` knows says about `node`.
 fn noted(member: &Member, node: NodeId) -> Option<NodeInfo> {
     let metrics = member.node.raft().metrics();
     let metrics = metrics.borrow();
@@ -49,7 +50,7 @@ async fn written(leader: &Member, command: Command) {
     assert!(matches!(reply, Ok(Reply::Account(_))), "{reply:?}");
 }
 
-/// Until `member` has noted in the membership where `other` is now.
+/// Waits until the membership of `member` has the current address of `other`.
 async fn notes(member: &Member, other: &Member) {
     let mut metrics = member.node.raft().metrics();
     let moved = metrics.wait_for(|now| {
@@ -119,7 +120,7 @@ async fn masters_born_again_while_the_router_is_away_find_each_other_through_the
 async fn who_cannot_win_does_not_stand_and_deposes_nobody_when_it_is_found() {
     let (mut all, _witness) = assembled(masters(4, QUICK).await, Member::witness().await).await;
     let (careful, careless) = (2, 3);
-    // All but one stand with care.
+    // All but one stand only if they would win.
     for master in &all[..careless] {
         master.take_part();
     }

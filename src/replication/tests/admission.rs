@@ -1,4 +1,4 @@
-//! Who is let in by the port for nodes.
+//! Who is admitted on the port for nodes.
 
 use openraft::{
     Vote,

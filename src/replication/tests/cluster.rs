@@ -1,7 +1,7 @@
 //! Whole nodes in this process: masters and a witness that serve each other over loopback.
 //!
-//! Leases and natural elections last longer than any test, so that whatever changes leaders here is
-//! what the test did.
+//! Leases and natural elections last longer than any test, so leaders change only when the test
+//! makes them.
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 
@@ -54,7 +54,7 @@ use crate::{
 
 pub const CLUSTER: ClusterId = ClusterId::new(77);
 const SECRET: &str = "a secret of the tests";
-/// Generous: the machine may be busy.
+/// Generous, because the machine may be busy.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
 const TIMING: ConsensusSettings = ConsensusSettings {
@@ -63,14 +63,14 @@ const TIMING: ConsensusSettings = ConsensusSettings {
     election_max: Duration::from_mins(6),
 };
 
-/// What a node of the cluster shows to the others.
+/// The passport of a node of the cluster.
 pub fn passport() -> Arc<Passport> {
     let passport = Passport::new(&Secret::new(SECRET));
     passport.join(CLUSTER);
     Arc::new(passport)
 }
 
-/// Until the metrics of `member` are `so`.
+/// Waits until `so` is true of the metrics of `member`.
 pub async fn until(
     member: &Member,
     what: &str,
@@ -80,24 +80,24 @@ pub async fn until(
     timeout(DEADLINE, metrics.wait_for(so)).await.expect(what).expect("runs");
 }
 
-/// Starts a witness over `log`, and no server.
+/// Starts a witness with `log`, without a server.
 pub async fn start_witness_over(log: LogStore) -> Result<Node, StartError> {
     Node::start_witness_over(log, Path::new("in memory"), &Secret::new(SECRET), TIMING).await
 }
 
-/// For tests whose nodes elect by themselves.
+/// For tests in which nodes hold elections by themselves.
 pub const QUICK: ConsensusSettings = ConsensusSettings {
     heartbeat: Duration::from_millis(100),
     election_min: Duration::from_millis(300),
     election_max: Duration::from_millis(600),
 };
 
-/// Starts a master's node in `directory`, and no server.
+/// Starts a master's node in `directory`, without a server.
 pub async fn start_master(directory: &Path) -> Result<(Node, StateReader), StartError> {
     Node::start_master(directory, &Secret::new(SECRET), TIMING, Arc::new(|_| {})).await
 }
 
-/// The same by a program that speaks other versions of the format.
+/// The same with a program that speaks other versions of the format.
 pub async fn start_as(speaks: Speaks, directory: &Path) -> Result<(Node, StateReader), StartError> {
     let log = LogStore::open(&directory.join("raft.redb"))?;
     let secret = Secret::new(SECRET);
@@ -113,7 +113,7 @@ pub struct Member {
     serving: CancellationToken,
     /// Cancelled when it is killed.
     ended: CancellationToken,
-    /// What it hears of the router.
+    /// What it is told by the router.
     pub roster: watch::Sender<Roster>,
     timing: ConsensusSettings,
     directory: TempDir,
@@ -126,7 +126,7 @@ impl Member {
         Self::indirectory(speaks, name, directory).await
     }
 
-    /// The master again, as another program finds its files; this one must have been killed.
+    /// The same master with another program, on the same files; this one must have been killed.
     pub async fn started_as(&self, speaks: Speaks) -> Self {
         Self::indirectory(speaks, &self.info.name, crash(&self.directory)).await
     }
@@ -145,12 +145,12 @@ impl Member {
         Self::born(name, directory, timing).await
     }
 
-    /// A master that goes on with what is in `directory`.
+    /// A master that continues with what is in `directory`.
     pub async fn master_in(directory: TempDir, name: &str) -> Self {
         Self::born(name, directory, TIMING).await
     }
 
-    /// A master in `directory`, as soon as that is free.
+    /// A master in `directory`, started as soon as that is free.
     async fn born(name: &str, directory: TempDir, timing: ConsensusSettings) -> Self {
         let secret = Secret::new(SECRET);
         let start = || Node::start_master(directory.path(), &secret, timing, Arc::new(|_| {}));
@@ -177,7 +177,7 @@ impl Member {
         Self::born(&info.name, directory, timing).await
     }
 
-    /// A second master in a copy of this one's slot, which nobody may be using.
+    /// A second master in a copy of this one's slot, which must not be in use.
     pub async fn copy_of(directory: &Path, name: &str) -> Self {
         let copy = tempfile::tempdir().expect("a temporary directory");
         for file in ["raft.redb", "state.redb"] {
@@ -186,7 +186,7 @@ impl Member {
         Self::born(name, copy, TIMING).await
     }
 
-    /// Does for the cluster what a master does beside serving.
+    /// Starts the background tasks of a master, except serving.
     pub fn take_part(&self) {
         let ended = || self.ended.clone();
         tokio::spawn(reconcile::run(self.node.clone(), self.roster.subscribe(), ended()));
@@ -225,7 +225,7 @@ impl Member {
         Self::new("router", watch::channel(Some(node)).1, None, directory).await
     }
 
-    /// The witness that is started anew when it breaks, as it is now.
+    /// A witness that is restarted when it breaks; `current` is the present one.
     pub async fn supervised_witness(current: watch::Receiver<Option<Node>>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         Self::new("router", current, None, directory).await
@@ -275,17 +275,17 @@ impl Member {
         tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, self.serving.clone()));
     }
 
-    /// What is on its disk.
+    /// A copy of its disk.
     pub fn image(&self) -> TempDir {
         crash(&self.directory)
     }
 
-    /// Nobody reaches this node any more.
+    /// No other node can reach this node any more.
     pub fn cut(&self) {
         self.serving.cancel();
     }
 
-    /// As good as killed.
+    /// Has the same effect as killing it.
     pub async fn kill(&self) {
         self.cut();
         self.ended.cancel();
@@ -304,7 +304,7 @@ impl Member {
         self.writes_by(Arc::new(clock::now))
     }
 
-    /// Writes that are stamped by `clock`.
+    /// Writes stamped by `clock`.
     pub fn writes_by(&self, clock: Clock) -> Writes {
         Writes::start(&self.node, 1_024, clock)
     }
@@ -324,7 +324,7 @@ impl Member {
         passport().request(self.id(), calls)
     }
 
-    /// What the node answers to one call.
+    /// The node's answer to one call.
     pub async fn ask(&self, request: Request<Once<PeerCall>>) -> Result<Bytes, Status> {
         let mut answers = self.client().exchange(request).await?.into_inner();
         let answer = answers.message().await?.expect("every call is answered");
@@ -336,7 +336,8 @@ impl Member {
         leading.state(ServerState::Leader, "leads").await.expect("leads in time");
     }
 
-    /// Until the membership that this node knows has exactly these voters, and no change under way.
+    /// Waits until the membership that this node knows has exactly these voters, and no change is
+    /// in progress.
     pub async fn votes(&self, voters: &[&Self]) {
         let voters: BTreeSet<NodeId> = voters.iter().map(|member| member.id()).collect();
         let mut metrics = self.node.raft().metrics();
@@ -349,7 +350,8 @@ impl Member {
         timeout(DEADLINE, settled).await.expect("in time").expect("runs");
     }
 
-    /// Until this node, which leads, has found `other` out of reach for long enough to act on it.
+    /// Waits until this node, which leads, has been unable to reach `other` for long enough to act
+    /// on it.
     pub async fn misses(&self, other: &Self) {
         const LONG_ENOUGH: Duration = Duration::from_secs(1);
         let missed = async {
@@ -361,7 +363,7 @@ impl Member {
         timeout(DEADLINE, missed).await.expect("in time");
     }
 
-    /// Until this node has applied as much as `other`.
+    /// Waits until this node has applied as much as `other`.
     pub async fn level_with(&self, other: &Self) {
         let index = other.node.raft().metrics().borrow().last_log_index;
         let applied = self.node.raft().wait(Some(DEADLINE));
@@ -369,12 +371,12 @@ impl Member {
     }
 }
 
-/// A cluster of so many masters and a witness, of which the first master leads and all vote.
+/// A cluster of this many masters and a witness; the first master leads and all vote.
 pub async fn cluster(masters: usize) -> (Vec<Member>, Member) {
     cluster_led_by(Member::master("server-1").await, masters).await
 }
 
-/// The same, of which `first` is the first.
+/// The same, with `first` as the first master.
 pub async fn cluster_led_by(first: Member, masters: usize) -> (Vec<Member>, Member) {
     cluster_with(first, masters, Member::witness().await).await
 }
@@ -388,7 +390,7 @@ pub async fn cluster_with(first: Member, masters: usize, witness: Member) -> (Ve
     assembled(members, witness).await
 }
 
-/// The same of these.
+/// The same with these nodes.
 pub async fn assembled(members: Vec<Member>, witness: Member) -> (Vec<Member>, Member) {
     let first = &members[0];
     first.node.found(CLUSTER, first.info.clone()).await.expect("founded");
@@ -406,8 +408,8 @@ pub async fn assembled(members: Vec<Member>, witness: Member) -> (Vec<Member>, M
     (members, witness)
 }
 
-/// What is left of two masters and a witness: the leader is dead, and of the account "ann", which
-/// it made and acknowledged, only the witness knows. The master is at a new address.
+/// What is left of two masters and a witness: the leader is dead, and only the witness knows the
+/// account "ann", which the leader created and acknowledged. The other master is at a new address.
 pub async fn only_the_witness_knows() -> (Member, Member) {
     let (mut masters, witness) = cluster(2).await;
     masters[1].cut();
@@ -419,7 +421,7 @@ pub async fn only_the_witness_knows() -> (Member, Member) {
     (master, witness)
 }
 
-/// Tells each of `members` where the others are now, as a roster would.
+/// Tells each of `members` the current addresses of the others, as a roster would.
 pub fn introduce(members: &[&Member]) {
     for from in members {
         for to in members.iter().filter(|to| to.id() != from.id()) {

@@ -1,5 +1,5 @@
-//! A leader that is cut off from a majority of the others says so, lets them elect another, and comes
-//! back. No router is there; what it does is in its own tests.
+//! A leader that is cut off from a majority of the others reports it, lets them elect another, and
+//! returns. There is no router; what the router does is in its own tests.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use super::{
 };
 use crate::replication::writes::WriteError;
 
-/// What is cut, between the leader and each of the other masters.
+/// Which direction is cut, between the leader and each of the other masters.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
     Both,
-    /// Its heartbeats arrive, and no answer comes back.
+    /// Its heartbeats arrive, but no answer comes back.
     ToLeader,
     FromLeader,
 }
@@ -99,7 +99,7 @@ async fn a_leader_that_no_quorum_answers_refuses_and_leads_on_in_its_term_when_o
     written.expect("what was asked for meanwhile is done");
     timeout(DEADLINE, serves(leader)).await.expect("a quorum answers in time");
     let after = leader.node.progress(0).await.term;
-    assert_eq!(after, before.term, "there was no election for nothing");
+    assert_eq!(after, before.term, "there was no needless election");
 }
 
 #[tokio::test]

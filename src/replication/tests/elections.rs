@@ -1,4 +1,4 @@
-//! Directed elections: quick, and as safe as any.
+//! Directed elections: fast, and as safe as any other.
 
 use openraft::{
     Vote,

@@ -45,7 +45,7 @@ pub fn members(index: u64, speaks: Speaks) -> Entry {
     Entry { log_id: log_id(1, index), payload: EntryPayload::Membership(membership) }
 }
 
-/// From here on the cluster writes in the version of this number.
+/// From here on, the cluster writes in the version with this number.
 pub fn upgrade(index: u64, version: u8) -> Entry {
     let payload = EntryPayload::Normal(Batch::upgrade(Version::new(version)));
     Entry { log_id: log_id(1, index), payload }
@@ -72,7 +72,7 @@ pub fn publish(user: u64, sequence: u64) -> Command {
     }
 }
 
-/// Entry 1 makes two accounts, each later one up to `last` publishes two posts.
+/// Entry 1 creates two accounts; each later one, up to `last`, publishes two posts.
 pub fn history(last: u64) -> Vec<Entry> {
     let first = batch(1, 1, [account("ann"), account("bob")]);
     let posts = (2..=last).map(|index| batch(1, index, [publish(1, index), publish(2, index)]));
@@ -87,7 +87,7 @@ pub fn open_log(directory: &Path) -> LogStore {
     LogStore::open(&directory.join("raft.redb")).expect("the log opens")
 }
 
-/// What the disk would hold if the process were killed now.
+/// What would be on disk if the process were killed now.
 pub fn crash(directory: &TempDir) -> TempDir {
     let image = tempfile::tempdir().expect("a temporary directory");
     for file in fs::read_dir(directory.path()).expect("readable") {

@@ -1,4 +1,4 @@
-//! A disk that refuses every write while it is full, and keeps what it has.
+//! A disk that refuses every write while it is full, but keeps its contents.
 
 use std::{
     io,
@@ -25,22 +25,22 @@ impl FullDisk {
         Self { memory: Arc::new(InMemoryBackend::new()), full: Arc::default() }
     }
 
-    /// Opens the log on this disk, making it where there is none.
+    /// Opens the log on this disk, creating it if there is none.
     pub fn open(&self) -> Result<LogStore, redb::Error> {
         LogStore::over(Database::builder().create_with_backend(self.clone())?)
     }
 
-    /// Makes away with what is on it.
+    /// Removes everything on it.
     pub fn begin_anew(&self) -> Result<(), redb::Error> {
         Ok(self.set_len(0)?)
     }
 
-    /// Makes the log, which is new, that of another node.
+    /// Creates the log, which is new, for another node.
     pub fn inherit(&self, id: NodeId, term: u64) -> Result<(), redb::Error> {
         LogStore::inherit_in(&Database::builder().create_with_backend(self.clone())?, id, term)
     }
 
-    /// Whether it is full from now on.
+    /// Makes the disk full, or not full.
     pub fn fill(&self, full: bool) {
         self.full.store(full, Ordering::SeqCst);
     }

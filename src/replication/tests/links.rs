@@ -1,4 +1,4 @@
-//! The stream from one node to another, through breaks and hangs.
+//! The stream from one node to another, when it breaks or hangs.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn a_node_that_was_heard_of_is_connected_to_before_it_is_called() {
     let member = Member::master("server-1").await;
     let link = link(&member);
     link.open();
-    // The node joins the cluster of the first that it admits.
+    // The node joins the cluster of the first one that it admits.
     let joined = async {
         while member.node.cluster() != Some(CLUSTER) {
             sleep(Duration::from_millis(1)).await;

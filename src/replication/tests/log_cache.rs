@@ -1,5 +1,5 @@
 //! The log compared with a plain vector: whatever was appended, truncated and purged, reading gives
-//! the same from memory and from the disk.
+//! the same from memory and from disk.
 
 use futures::FutureExt as _;
 use openraft::{
@@ -16,13 +16,13 @@ use crate::{
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many entries.
+    /// This many entries.
     Append(u64),
-    /// From this share of the log on, in thousandths.
+    /// From this fraction of the log on, in thousandths.
     Truncate(u64),
-    /// Up to this share of the log.
+    /// Up to this fraction of the log.
     Purge(u64),
-    /// From this share on, so many.
+    /// From this fraction on, this many.
     Read(u64, u64),
 }
 
@@ -35,11 +35,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Entries as they should be; each next append is of a later term.
+/// The expected entries; each append is of a later term.
 #[derive(Default)]
 struct Model {
     entries: Vec<Entry>,
-    /// Index of the last entry there ever was before the first one here.
+    /// Index of the last entry before the first one that is left.
     purged: u64,
     term: u64,
 }

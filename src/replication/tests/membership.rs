@@ -1,4 +1,4 @@
-//! The leader keeps the membership true.
+//! The leader keeps the membership up to date.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -19,8 +19,8 @@ use crate::{
     },
 };
 
-/// Masters of no cluster yet but for the first, which leads and keeps the membership by the
-/// returned roster.
+/// Masters that belong to no cluster yet, except the first, which leads and keeps the membership
+/// according to the returned roster.
 async fn growing(masters: usize) -> (Vec<Member>, Member, watch::Sender<Roster>) {
     let mut members = Vec::new();
     for number in 1..=masters {
@@ -112,7 +112,7 @@ async fn a_change_that_was_half_made_is_finished_and_then_the_leader_may_be_lost
     for other in &masters[1..] {
         masters[0].misses(other).await;
     }
-    // As a leader would that does not know yet that it reaches no majority.
+    // As a leader would that does not know yet that it cannot reach a majority.
     let (raft, alone) = (masters[0].node.raft().clone(), BTreeSet::from([masters[0].id()]));
     let shrinks = tokio::spawn(async move { raft.change_membership(alone, true).await });
     let half_made = masters[0].node.raft().wait(Some(DEADLINE));
@@ -129,7 +129,7 @@ async fn a_change_that_was_half_made_is_finished_and_then_the_leader_may_be_lost
     for other in [&masters[1], &masters[2], &witness] {
         other.level_with(&masters[0]).await;
     }
-    // All are there, and all are voters of one part or the other.
+    // All are up, and all are voters of one part or the other.
     let (_sender, seen) = watch::channel(roster(masters.iter().chain([&witness])));
     tokio::spawn(reconcile::run(masters[0].node.clone(), seen, CancellationToken::new()));
     masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
@@ -181,7 +181,7 @@ async fn a_roster_that_calls_healthy_nodes_down_takes_no_vote_away() {
         wrong.members.get_mut(&other.id()).expect("listed").down = true;
     }
     sender.send_replace(wrong);
-    // It comes after all that is done about the others.
+    // It is added after all changes to the others.
     masters[0].votes(&[all[0], all[1], all[2], all[3], &newcomer]).await;
     assert!(!demoted.is_finished(), "{:?}", demoted.await);
 }

@@ -1,10 +1,10 @@
-//! Tests of the replication: `suite` is the consensus library's own for stores, `stores` and
-//! `snapshots` are about what crashes leave behind, `repair` about damaged files, `log_cache` compares the log with a plain vector,
-//! `own_disk` is about a leader whose disk is slower than the others' (`slow_disk`), `full_disk` is
-//! a disk that takes nothing for a while,
-//! `upgrades` rolls a cluster from one version of the format to the next, and
-//! `addresses`, `admission`, `links`, `elections`, `writing` and `membership` run whole nodes (`cluster`)
-//! over loopback, and `cut_off` does so over a network that can be cut (`network`).
+//! Tests of the replication: `suite` is the consensus library's own tests of stores, `stores` and
+//! `snapshots` are about what crashes leave behind, `repair` is about damaged files, `log_cache`
+//! compares the log with a plain vector, `own_disk` is about a leader whose disk is slower than the
+//! others' (`slow_disk`), `full_disk` is a disk that accepts nothing for a while, `upgrades` takes
+//! a cluster from one version of the format to the next, `addresses`, `admission`, `links`,
+//! `elections`, `writing` and `membership` run whole nodes (`cluster`) over loopback, and `cut_off`
+//! does so over a network that can be cut (`network`).
 
 mod addresses;
 mod admission;

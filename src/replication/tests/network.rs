@@ -1,5 +1,5 @@
-//! A cluster whose nodes reach each other through relays, each of which can be told to let nothing
-//! through, in either direction. What is sent meanwhile waits, as on a network that drops packets.
+//! A cluster whose nodes reach each other through relays, each of which can be told to block either
+//! direction. What is sent meanwhile waits, as on a network that drops packets.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -26,24 +26,24 @@ use crate::{
     settings::ConsensusSettings,
 };
 
-/// As in a cluster with the default settings.
+/// As in a cluster with default settings.
 pub const TIMING: ConsensusSettings = ConsensusSettings {
     heartbeat: Duration::from_millis(100),
     election_min: Duration::from_millis(500),
     election_max: Duration::from_secs(1),
 };
 
-/// What the first of two nodes sends to the second gets through.
+/// Whether what the first of two nodes sends to the second arrives.
 type Wires = HashMap<(usize, usize), watch::Sender<bool>>;
 
-/// Masters, of which the first leads, and the witness, which is the last; they all vote.
+/// Masters, of which the first leads, and the witness, which is the last; all of them vote.
 pub struct Network {
     pub members: Vec<Member>,
     wires: Arc<Wires>,
 }
 
 impl Network {
-    /// Of so many masters. None of them stands for election by itself yet.
+    /// With this many masters. None of them stands for election by itself yet.
     pub async fn new(masters: usize) -> Self {
         let mut members = Vec::new();
         for number in 1..=masters {
@@ -63,7 +63,7 @@ impl Network {
         for (from, to) in pairs(network.members.len()).filter(|(from, to)| from != to) {
             let address = network.relay(from, to).await;
             let to = &network.members[to];
-            // Newer than what the node itself tells of its address.
+            // Newer than what the node itself reports about its address.
             let edition = to.info.edition + 1_000;
             let info = NodeInfo { peer_address: address, edition, ..to.info.clone() };
             network.members[from].node.peers().learn(to.id(), info, Source::Router);
@@ -81,7 +81,7 @@ impl Network {
         network
     }
 
-    /// The masters stand for election from now on, as they do where there is no router.
+    /// From now on the masters stand for election, as they do without a router.
     pub fn elect_by_themselves(&self) {
         for master in &self.members[..self.members.len() - 1] {
             master.node.raft().runtime_config().elect(true);
@@ -97,7 +97,7 @@ impl Network {
         self.wires[&(from, to)].send_replace(gets_through);
     }
 
-    /// Listens for `from`, which calls `to`.
+    /// Listens on behalf of `from`, which calls `to`.
     async fn relay(&self, from: usize, to: usize) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("bound").to_string();
@@ -127,7 +127,8 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut wire: watch:
     }
 }
 
-/// Until `member` leads and has written; on a machine that is busy it may seem cut off again meanwhile.
+/// Waits until `member` leads and has written; on a busy machine it may seem cut off again
+/// meanwhile.
 pub async fn serves(member: &Member) {
     let writes = member.writes();
     let named = format!("by-{}", member.info.name);
@@ -139,7 +140,7 @@ pub async fn serves(member: &Member) {
     }
 }
 
-/// Until `member` has been told that no quorum answers it.
+/// Waits until `member` knows that no quorum answers it.
 pub async fn is_cut_off(member: &Member) {
     let mut cut_off = member.node.peers().cut_off();
     let told = cut_off.wait_for(|cut_off| *cut_off);

@@ -1,4 +1,4 @@
-//! A leader's own disk: the followers do not wait for it, and everyone else does.
+//! A leader's own disk: the followers do not wait for it, but everyone else does.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,11 +40,11 @@ use crate::{
     },
 };
 
-/// For what does not happen, however long one waits.
+/// To check that something does not happen, however long one waits.
 const A_MOMENT: Duration = Duration::from_millis(100);
 const OTHER: NodeId = 2;
 
-/// The first entry of `leader`, in term 3, which makes the two nodes the voters.
+/// The first entry of `leader`, in term 3, which makes the two nodes voters.
 fn membership(leader: NodeId) -> Entry {
     let voters = BTreeSet::from([leader, OTHER]);
     let nodes = voters.iter().map(|id| (*id, NodeInfo::default()));
@@ -55,7 +55,7 @@ fn membership(leader: NodeId) -> Entry {
     }
 }
 
-/// A log on `disk`, which hangs, whose node leads term 3 and has just appended an entry to another.
+/// A log on a hung `disk`, whose node leads term 3 and has just appended an entry after the first.
 async fn ahead_of(disk: &SlowDisk) -> (LogStore, Entry) {
     let mut log = disk.log();
     let entry = membership(log.node_id());
@@ -68,7 +68,7 @@ async fn ahead_of(disk: &SlowDisk) -> (LogStore, Entry) {
     (log, entry)
 }
 
-/// The entry before `entry`, which is on the disk.
+/// The entry before `entry`, which is on disk.
 fn first(entry: &Entry) -> LogId {
     LogId { index: entry.log_id.index - 1, ..entry.log_id }
 }
@@ -123,7 +123,8 @@ async fn one_that_led_before_waits_for_its_disk_with_what_another_commits() {
     log.save_committed(Some(entry.log_id)).await.expect("written");
 }
 
-/// A node that acknowledges all that is appended to its log, and notes how many entries each call had.
+/// A node that acknowledges everything that is appended to its log, and records how many entries
+/// each call had.
 struct Recorder(mpsc::Sender<usize>);
 
 #[tonic::async_trait]
@@ -167,7 +168,7 @@ impl PeerService for Recorder {
     }
 }
 
-/// Where a [`Recorder`] listens, and what it notes.
+/// Where a [`Recorder`] listens, and what it records.
 async fn recorder() -> (NodeInfo, mpsc::Receiver<usize>) {
     let (noted, entries) = mpsc::channel(64);
     let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("bound");
@@ -202,13 +203,13 @@ async fn a_disk_slower_than_a_heartbeat_sends_nothing_again_and_acknowledges_not
     let brief = RPCOption::new(Duration::from_millis(200));
     for entries in [1, 0, 0] {
         let answer = loop {
-            // The first call may find the connection still being made.
+            // The first call may find that the connection is still being set up.
             if let Ok(answer) = other.append_entries(request.clone(), brief.clone()).await {
                 break answer;
             }
         };
         let follows = AppendEntriesResponse::PartialSuccess(Some(first(&entry)));
-        assert_eq!(answer, follows, "it follows, and nothing counts yet");
+        assert_eq!(answer, follows, "it follows, but nothing counts yet");
         assert_eq!(sent.recv().await, Some(entries));
     }
     disk.hang(false);
@@ -258,14 +259,14 @@ async fn what_all_others_have_is_acknowledged_when_the_leaders_own_disk_has_it_t
         let has_it = other.node.raft().wait(Some(DEADLINE));
         has_it.log_index_at_least(Some(before + 1), "sent").await.expect("in time");
     }
-    assert!(timeout(A_MOMENT, &mut written).await.is_err(), "acknowledged on too few disks");
+    assert!(timeout(A_MOMENT, &mut written).await.is_err(), "acknowledged, but on too few disks");
     for other in &masters[1..] {
         let applied = other.node.progress(0).await.applied;
         assert_eq!(applied, before, "applied before it is committed");
     }
     leader.node.progress(0).await;
     let stands = timeout(A_MOMENT, leader.node.progress(0)).await;
-    assert!(stands.is_err(), "a leader with a hung disk must not report as if it were well");
+    assert!(stands.is_err(), "a leader with a hung disk must not report as if it were healthy");
 
     disk.hang(false);
     let written = timeout(DEADLINE, written).await.expect("in time").expect("no panic");

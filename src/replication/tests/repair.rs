@@ -1,4 +1,4 @@
-//! Damaged files of a stopped master: what the others can give back, and what they cannot.
+//! Damaged files of a stopped master: what the others can restore, and what they cannot.
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
@@ -31,14 +31,14 @@ async fn checkpoint(member: &Member) -> u64 {
     applied
 }
 
-/// Makes it durable, and forgets the log behind it.
+/// Makes it durable, and purges the earlier log.
 async fn purge(member: &Member) {
     let applied = checkpoint(member).await;
     member.node.raft().trigger().purge_log(applied).await.expect("runs");
     until(member, "a purge", |now| now.purged.is_some_and(|at| at.index >= applied)).await;
 }
 
-/// Until nobody has the log in `slot` open: its writer's thread lets go of it last.
+/// Waits until the log in `slot` is closed: its writer thread closes it last.
 async fn closed(slot: &TempDir) {
     let path = slot.path().join("raft.redb");
     let lets_go = async {
@@ -49,8 +49,8 @@ async fn closed(slot: &TempDir) {
     timeout(DEADLINE, lets_go).await.expect("in time");
 }
 
-/// Two masters and a witness; the slot of the second, which was stopped when its log began behind
-/// "bob"; and an older copy of that, of when there was only "ann".
+/// Two masters and a witness; the slot of the second, which was stopped when its log began after
+/// "bob"; and an older copy of that, from when there was only "ann".
 async fn stopped() -> (Vec<Member>, Member, TempDir, TempDir) {
     let (masters, witness) = cluster(2).await;
     masters[0].writes().submit(account("ann")).await.expect("written");
@@ -109,7 +109,7 @@ async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves(
     }
 
     let back = Member::master_in(last.expect("some"), "server-2").await;
-    assert_eq!(back.id(), masters[1].id(), "with all that it had voted for");
+    assert_eq!(back.id(), masters[1].id(), "with everything that it had voted for");
     for who in ["ann", "bob"] {
         let found = view(back.state()).account_by_name(&name(who)).expect("readable");
         assert!(found.is_some(), "{who}");
@@ -193,7 +193,7 @@ async fn a_slot_whose_log_is_damaged_or_lost_is_refused_with_the_way_out() {
             let opened = LogStore::open(&path).map_err(StartError::from);
             let refused = opened.and_then(|log| examine(slot.path(), &log)).expect_err("refused");
             assert!(refused.is_refusal(), "{refused}");
-            assert!(refused.to_string().contains("joins anew"), "{refused}");
+            assert!(refused.to_string().contains("joins as a new node"), "{refused}");
             assert!(!slot.path().join(ASIDE).exists(), "nothing was touched");
             refused.to_string()
         })

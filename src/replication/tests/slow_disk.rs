@@ -1,4 +1,5 @@
-//! A log on a disk that takes nothing while it is told to hang, and refuses when it is broken.
+//! A log on a disk that accepts nothing while it is told to hang, and refuses writes when it is
+//! broken.
 
 use std::{
     io,
@@ -27,14 +28,14 @@ impl SlowDisk {
         LogStore::over(database).expect("the log opens")
     }
 
-    /// Whether writes wait from now on.
+    /// Makes writes wait, or lets them continue.
     pub fn hang(&self, hangs: bool) {
         let (state, changed) = &*self.hangs;
         *state.lock().expect("no panic") = hangs;
         changed.notify_all();
     }
 
-    /// From now on every write fails.
+    /// From now on, every write fails.
     pub fn break_down(&self) {
         self.broken.store(true, Ordering::Relaxed);
     }

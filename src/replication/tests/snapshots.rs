@@ -1,4 +1,4 @@
-//! A snapshot's way from one master's disk to another's.
+//! The transfer of a snapshot from one master's disk to another's.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ async fn a_received_snapshot_replaces_the_state_and_survives_a_crash() {
 
     assert_eq!(dump(&reader), dump(&sender.reader()));
     assert_eq!(applied(&mut receiver).await, Some(log_id(1, 2_000)));
-    assert!(crate::social::dump(&before).is_err(), "old readers get an error, no mixture");
+    assert!(crate::social::dump(&before).is_err(), "old readers get an error, not a mixture");
     let image = crash(&theirs);
     let mut again = open_state(image.path());
     assert_eq!(applied(&mut again).await, Some(log_id(1, 2_000)));

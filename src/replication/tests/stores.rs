@@ -1,4 +1,4 @@
-//! What a crash leaves on the disk, and what a node makes of it.
+//! What a crash leaves on disk, and what a node does with it.
 
 use std::path::Path;
 
@@ -186,7 +186,7 @@ async fn a_log_is_cut_off_where_it_contradicts_a_state_and_kept_where_it_does_no
 
 type Spoiler = fn(Vec<u8>) -> Vec<u8>;
 
-/// Rewrites one fact in the log of `directory`, in place.
+/// Rewrites one value in the log of `directory`, in place.
 fn spoil(directory: &Path, key: &str, spoilt: Spoiler) {
     let database = disk::open(&directory.join("raft.redb")).expect("opens");
     let facts: TableDefinition<&str, &[u8]> = TableDefinition::new("facts");
@@ -229,7 +229,7 @@ async fn a_damaged_or_newer_fact_stops_a_node_before_it_votes_and_is_told_apart(
     }
 }
 
-/// What a node says of `directory`, whatever it trips over first.
+/// The error that a node gives for `directory`, whatever fails first.
 async fn refusal(directory: &Path) -> String {
     let mut log = match LogStore::open(&directory.join("raft.redb")) {
         Ok(log) => log,
@@ -255,7 +255,7 @@ async fn a_slot_that_a_newer_program_wrote_is_refused_with_what_to_do_and_left_a
         assert!(message.contains("written by a newer tinysns"), "{message}");
         assert!(message.contains("upgrade this node"), "{message}");
         assert!(!message.contains("remove"), "{message}");
-        assert_eq!(cli::ended(Err(error.into())), 64, "as for a setting: a reboot mends nothing");
+        assert_eq!(cli::ended(Err(error.into())), 64, "as for a setting: a reboot does not help");
         assert!(image.path().join(file).exists());
     }
 }

@@ -1,7 +1,7 @@
 //! The consensus library's own tests of stores.
 //!
-//! Its `transfer_snapshot` is left out: it moves a snapshot's data as it is from one store to the
-//! other, where ours travels as rows and arrives as a database of its own (see `snapshots`). And
+//! Its `transfer_snapshot` is left out: it moves a snapshot's data unchanged from one store to the
+//! other, while ours travels as rows and arrives as a database of its own (see `snapshots`). And
 //! `get_initial_state_log_ids` purges a log beside an empty state, which a master must refuse: only
 //! the witness runs it.
 
@@ -50,8 +50,8 @@ where
     S: RaftStateMachine<Consensus>,
     B: StoreBuilder<Consensus, LogStore, S, TempDir>,
 {
-    // All but `get_initial_state_membership_from_log_and_sm`: it leaves an index out, which our log
-    // refuses (`durability`), and is about the consensus's own reading of both.
+    // All but `get_initial_state_membership_from_log_and_sm`: it skips an index, which our log
+    // refuses (`durability`), and tests only how the consensus reads both stores.
     run!(
         builder,
         last_membership_in_log_initial,

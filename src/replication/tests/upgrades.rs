@@ -1,4 +1,5 @@
-//! A cluster goes from one version of the format to the next, by programs that pretend to speak two.
+//! A cluster goes from one version of the format to the next, with programs that pretend to speak
+//! two.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,7 +30,7 @@ use crate::{
 const ONE: Speaks = Speaks { oldest: Version::FIRST, newest: Version::FIRST };
 const BOTH: Speaks = Speaks { oldest: Version::FIRST, newest: Version::new(2) };
 
-/// Until this master knows that the cluster writes in `version`.
+/// Waits until this master knows that the cluster writes in `version`.
 async fn writes_in(member: &Member, version: u8) {
     let mut known = member.node.version();
     let reached = known.wait_for(|known| *known == Version::new(version));
@@ -83,7 +84,7 @@ async fn no_new_command_is_logged_before_the_last_member_is_upgraded_and_then_it
         assert_eq!(dump(member.state()), dump(leader.state()));
     }
 
-    // Whoever says afterwards that it speaks the first alone changes nothing for the others.
+    // A node that later says that it speaks only the first version changes nothing for the others.
     note(&leader, old.id(), &old.info).await;
     assert_eq!(writes.submit(Command::Novelty).await, Ok(Reply::Done));
     assert_eq!(*leader.node.version().borrow(), Version::new(2));
@@ -93,14 +94,14 @@ fn open_as(speaks: Speaks, directory: &std::path::Path) -> Result<StateStore, re
     StateStore::open_as(speaks, directory, Arc::new(|_| {}))
 }
 
-/// An entry whose body is not of this program's making.
+/// An entry whose body this program did not make.
 fn forged(index: u64, sealed: Vec<u8>) -> Entry {
     Entry { log_id: log_id(1, index), payload: EntryPayload::Normal(Batch(sealed.into())) }
 }
 
 #[tokio::test]
 async fn what_a_program_does_not_know_in_the_log_ends_it_with_a_reason_and_is_never_left_out() {
-    /// As postcard numbers variants: one that no program has.
+    /// Encoded as postcard numbers variants: one that no program has.
     #[derive(Serialize)]
     struct Unknown(i64, u32);
     let unknown = [Unknown(1, 200)];

@@ -61,7 +61,7 @@ async fn a_full_queue_refuses_and_takes_nothing_that_it_cannot_answer() {
     assert_eq!(written.len(), 4);
 }
 
-/// Kills the first master and has another succeed it.
+/// Kills the first master and makes another its successor.
 async fn succeed(masters: &[Member], successor: usize) {
     masters[successor].level_with(&masters[0]).await;
     masters[0].kill().await;
@@ -95,14 +95,14 @@ async fn a_writer_at_a_stopped_leader_is_told_that_it_does_not_lead() {
 async fn a_command_whose_caller_has_left_before_its_turn_is_not_proposed() {
     let (masters, _witness) = cluster(1).await;
     let writes = masters[0].writes();
-    // On this one thread nothing is proposed before the test waits.
+    // On this single thread, nothing is proposed before the test waits.
     assert!(writes.submit(account("gone")).now_or_never().is_none(), "it waits");
     writes.submit(account("here")).await.expect("written");
     let users = view(masters[0].state()).users(None, 99).expect("read").names;
     assert_eq!(users, [name("here")]);
 }
 
-/// The clock of this machine, so many milliseconds ahead.
+/// The clock of this machine, this many milliseconds ahead.
 fn ahead(by_ms: i64) -> Clock {
     Arc::new(move || clock::now() + by_ms)
 }
@@ -116,7 +116,7 @@ async fn a_successor_whose_clock_is_days_ahead_does_nothing_twice() {
     succeed(&masters, 2).await;
     let writes = masters[2].writes_by(ahead(5 * DAY_MS));
     for (user, reply) in (1..=4).zip(replies) {
-        // Others come between the repetitions, and bring the new time with them.
+        // Other commands come between the repetitions, and bring the new time with them.
         assert_eq!(writes.submit(publish(user, 1)).await, reply);
         writes.submit(publish(user, 2)).await.expect("written");
     }
@@ -134,7 +134,7 @@ async fn a_leader_whose_clock_jumps_goes_by_the_clocks_of_the_others() {
         let posted = masters[0].writes_by(clock).submit(publish(1, sequence)).await;
         let Ok(Reply::Published { posted_at, .. }) = posted else { panic!("{posted:?}") };
         let wrong_ms = (clock::now() - posted_at).abs();
-        // A busy machine may take as long again to get here.
+        // A busy machine may take the same time again to get here.
         assert!(wrong_ms <= 2 * MAX_SKEW_MS, "a clock {jump_ms} ms ahead: {wrong_ms} ms");
     }
 }

@@ -1,28 +1,28 @@
-//! Random histories: the state agrees with the model, with itself however it is batched, and with
-//! what is restored from its dump.
+//! Random histories: the state agrees with the model, with itself however commands are batched, and
+//! with what is restored from its dump.
 
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 
 use super::{model::Model, *};
 use crate::domain::ClusterId;
 
-/// What the random commands draw from.
+/// What random commands are made of.
 #[derive(Clone, Copy)]
 struct Variety {
     users: u64,
     clients: u128,
     sequences: u64,
-    /// Of 40 steps in time, how many are of an hour or so.
+    /// Of 40 steps in time, how many are of about an hour.
     long_silences: u32,
 }
 
-/// A few people, each with a few clients that repeat themselves and fall behind.
+/// A few people, each with a few clients that repeat requests and fall behind.
 const CONVERSATION: Variety = Variety { users: 5, clients: 3, sequences: 40, long_silences: 8 };
-/// One person with many clients, each of which is soon gone.
+/// One person with many clients, each of which soon leaves.
 const CROWD: Variety = Variety { users: 1, clients: 200, sequences: 3, long_silences: 12 };
 
 fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<Value = Command> {
-    // One user too many, who comes to be at some time or never. Names in both cases.
+    // One user more, who is created at some time or never. Names in both cases.
     let user = prop_oneof![9 => 1..=users, 1 => Just(users + 1)].prop_map(UserId);
     let name = (1..=users + 1, any::<bool>())
         .prop_map(|(number, upper)| name(&format!("{}{number}", if upper { 'U' } else { 'u' })));
@@ -33,7 +33,7 @@ fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<
     let counted = (0..clients, sequence, 0..4u64).prop_map(|(client, sequence, behind)| {
         let answered_below = match behind {
             0 => 0,
-            // More than can be.
+            // More than is possible.
             1 => sequence + 1,
             2 => sequence.saturating_sub(5),
             _ => sequence.saturating_sub(90),
@@ -62,8 +62,8 @@ fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<
     ]
 }
 
-/// Users are there from the start. Commands come at times that mostly creep, sometimes run backwards,
-/// and sometimes jump by hours or by days.
+/// Users exist from the start. The times of commands mostly creep forward, sometimes run backwards,
+/// and sometimes jump by hours or days.
 fn history(variety: Variety) -> impl Strategy<Value = Vec<Stamped>> {
     let step = prop_oneof![
         30 => -5..50i64,
@@ -84,7 +84,7 @@ fn history(variety: Variety) -> impl Strategy<Value = Vec<Stamped>> {
     })
 }
 
-/// Cuts a history into batches whose sizes repeat.
+/// Splits a history into batches whose sizes repeat.
 fn batches<'a>(history: &'a [Stamped], sizes: &'a [usize]) -> Vec<&'a [Stamped]> {
     let mut rest = history;
     let mut sizes = sizes.iter().cycle();

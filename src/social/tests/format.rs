@@ -1,4 +1,4 @@
-//! What lies in logs and snapshots is pinned: whoever changes it makes a new version of the format.
+//! The contents of logs and snapshots are pinned: to change them, make a new version of the format.
 
 use std::fmt::Write as _;
 

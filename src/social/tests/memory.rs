@@ -1,4 +1,4 @@
-//! Repeated requests: done once, answered alike, kept for a day and bounded.
+//! Repeated requests: carried out once, answered alike, kept for a day and limited.
 
 use super::*;
 use crate::social::requests::{REPLIES_PER_ACCOUNT, VISITS_PER_COMMAND};
@@ -9,7 +9,7 @@ fn refused(refusal: Refusal) -> (Reply, Option<Event>) {
     (Reply::Refused(refusal), None)
 }
 
-/// Changes nothing, but time passes.
+/// Changes nothing, except that time passes.
 fn nothing() -> Command {
     Command::FoundCluster { signing_key: [0; 32] }
 }
@@ -48,7 +48,7 @@ fn a_repeated_request_gets_the_same_reply_and_changes_nothing() {
         assert_eq!(state.apply(1, command.clone()), (reply, None), "{command:?}");
     }
     assert_eq!(state.every_row(), before);
-    // The account has come to be; the refusal stands all the same.
+    // The account has been created meanwhile, but the refusal is still repeated.
     state.apply(1, Command::CreateAccount { name: name("nobody"), password_hash: None });
     let again = state.apply(1, follow(1, request(7, 5), "nobody"));
     assert_eq!(again, refused(Refusal::NoSuchUser));
@@ -107,7 +107,7 @@ fn what_its_client_calls_answered_is_forgotten_and_never_done_again() {
         state.apply(0, publish(1, answered(1, sequence, answered_below), "hello")).0
     };
     for sequence in 1..=300 {
-        // Of the last ten it has no answers yet.
+        // The client does not have the answers to the last ten yet.
         publish(sequence, sequence.saturating_sub(9));
     }
     let kept = state.count("REPLIES");
@@ -171,7 +171,7 @@ fn a_client_at_work_loses_what_is_a_day_old_and_nothing_else() {
     for hours in 72 - 25..72 {
         assert_eq!(publish(hours), first[usize::try_from(hours).unwrap()]);
     }
-    // Its client is at work still, so that they are not done again either.
+    // Its client is still active, so that they are not carried out again either.
     for hours in [0, 1, 40] {
         assert_eq!(publish(hours), Reply::Refused(Refusal::StaleRequest));
     }
@@ -181,12 +181,12 @@ fn a_client_at_work_loses_what_is_a_day_old_and_nothing_else() {
 fn a_clock_that_is_a_day_ahead_repeats_nothing() {
     let key = || opaque("k");
     for jump in [26 * HOUR_MS, 400 * DAY_MS] {
-        // The command that brings the new time is the repetition.
+        // The repetition itself brings the new time.
         let state = State::with_users(&["u1"]);
         let first = state.apply(5, publish(1, key(), "hello")).0;
         assert_eq!(state.apply(5 + jump, publish(1, key(), "hello")), (first.clone(), None));
 
-        // Others come before it.
+        // Other commands come before it.
         let state = State::with_users(&["u1"]);
         assert_eq!(state.apply(5, publish(1, key(), "hello")).0, first);
         for number in 0..10 {
@@ -206,18 +206,18 @@ fn an_account_with_a_full_memory_is_refused_and_forgets_nothing() {
     assert_eq!(state.apply(0, publish(1, key.clone(), post)), refused(Refusal::TooManyRequests));
     assert_eq!(state.every_row(), before);
     assert_eq!(state.apply(0, publish(1, opaque("first"), "hello")).0, first);
-    // Nobody else is concerned, nor is a new password.
+    // Nobody else is affected, nor is a new password.
     assert!(matches!(state.apply(0, publish(2, key.clone(), post)).0, Reply::Published { .. }));
     let change = set_password(context(1, request(1, 1)), Some("hash"));
     assert_eq!(state.apply(0, change).0, Reply::Done);
-    // When there is room again, what was refused is done.
+    // When there is room again, the refused request is carried out.
     state.pass(0, 26 * HOUR_MS + 1);
     let context = Context { credentials: 1, ..context(1, key) };
     let again = Command::Publish { context, text: text(post) };
     assert!(matches!(state.apply(0, again).0, Reply::Published { .. }));
 }
 
-/// As if so many replies were kept as an account may have.
+/// As if the account had its maximum of kept replies.
 fn fill(state: &State, user: u64) {
     let transaction = state.0.begin_write().unwrap();
     let mut kept = transaction.open_table(tables::REPLIES_KEPT).unwrap();

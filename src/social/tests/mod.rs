@@ -1,6 +1,6 @@
-//! Tests of the state machine: `rules` tells one story a rule, `memory` those of repeated requests,
-//! `agreement` compares random histories
-//! with the naive `model`, with each other and with restored dumps, `format` pins what is stored.
+//! Tests of the state machine: `rules` tells one story per rule, `memory` those of repeated
+//! requests, `agreement` compares random histories with the naive `model`, with each other and with
+//! restored dumps, and `format` pins what is stored.
 
 mod agreement;
 mod format;
@@ -30,7 +30,7 @@ const fn request(client: u128, sequence: u64) -> RequestKey {
     answered(client, sequence, 0)
 }
 
-/// A request of a client that has its answers to all below `answered_below`.
+/// A request of a client that has received all answers below `answered_below`.
 const fn answered(client: u128, sequence: u64, answered_below: u64) -> RequestKey {
     RequestKey::Counted { client: ClientId(client), sequence, answered_below }
 }

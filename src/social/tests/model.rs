@@ -1,4 +1,4 @@
-//! The same rules as naively as they can be written down, on plain maps and by full scans.
+//! The same rules, written as naively as possible, on plain maps and with full scans.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct Model {
     posts: Vec<Post>,
     series: BTreeMap<SeriesKey, Series>,
     now: UnixMillis,
-    /// The memory's.
+    /// The memory's age.
     age: i64,
 }
 
@@ -37,7 +37,7 @@ struct Answered {
 
 type Outcome = (Reply, Option<Event>);
 
-/// Whether one command asks for what another has asked for.
+/// Whether one command requests the same as the other.
 fn is_repetition(one: &Command, other: &Command) -> bool {
     match (one, other) {
         (Command::SetPassword { .. }, Command::SetPassword { .. }) => true,
@@ -249,7 +249,7 @@ impl Model {
         names.into_iter().map(|account| account.name.clone()).collect()
     }
 
-    /// Asserts that every read of `view` is as it should be.
+    /// Asserts that every read of `view` gives what the model gives.
     pub fn assert_agrees(&self, view: &View, limit: usize) {
         assert_eq!(view.signing_key(), self.signing_key);
         assert_eq!(view.gave_way_to(), self.gave_way_to);

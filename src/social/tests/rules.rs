@@ -1,9 +1,9 @@
-//! One story a rule.
+//! One story per rule.
 
 use super::*;
 use crate::domain::{ClusterId, Post};
 
-/// Counts requests of one client, for stories in which none is repeated.
+/// Numbers the requests of one client, for stories in which none is repeated.
 struct Requests(u64);
 
 impl Requests {

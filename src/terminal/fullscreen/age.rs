@@ -1,4 +1,4 @@
-//! How long ago something was, in as few characters as tell it. Pure.
+//! How long ago something was, as briefly as possible. Pure.
 
 use chrono::{DateTime, Datelike as _, TimeZone, Utc};
 
@@ -8,10 +8,11 @@ const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-/// Less than this is not worth a number; also where the server's clock is a little ahead.
+/// Anything more recent is shown as "now"; so is a time slightly in the future, when the server's
+/// clock is ahead.
 const NOW: i64 = 5 * SECOND;
 
-/// The age of something at `then`, or its date in `zone` where it is older than a week.
+/// The age of something at `then`, or its date in `zone` if it is a week old or more.
 pub fn of<Zone: TimeZone>(then: UnixMillis, now: UnixMillis, zone: &Zone) -> String
 where
     Zone::Offset: std::fmt::Display,

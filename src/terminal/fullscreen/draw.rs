@@ -1,4 +1,4 @@
-//! The full-screen timeline as it looks. Pure: a model becomes a frame.
+//! Draws the full-screen timeline. Pure: a model becomes a frame.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ use super::{
 const STATUS: Style = Style::new().add_modifier(Modifier::REVERSED);
 const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 const EMPTY: &str = "Nothing here yet: the posts of the people whom you FOLLOW appear here.";
-/// On an empty line: the first that there is room for.
+/// Shown on an empty line: the first that fits.
 const HINTS: [&str; 3] = [
     "Write a post. Enter posts it, PageUp scrolls back, Ctrl-D leaves",
     "Write a post. Ctrl-D leaves",
@@ -36,7 +36,7 @@ pub fn draw<Zone: TimeZone>(model: &Model, zone: &Zone, frame: &mut Frame<'_>)
 where
     Zone::Offset: std::fmt::Display,
 {
-    // The writing line is the last to go on a screen that has no room for everything.
+    // If there is not enough room, the writing line stays longest.
     let [posts, status, writing] =
         Layout::vertical([Constraint::Fill(1), Constraint::Max(1), Constraint::Length(1)])
             .areas(frame.area());
@@ -45,7 +45,7 @@ where
     draw_writing(model, writing, frame);
 }
 
-/// From the lowest line in sight upwards.
+/// From the lowest visible line upwards.
 fn draw_posts<Zone: TimeZone>(model: &Model, zone: &Zone, area: Rect, frame: &mut Frame<'_>)
 where
     Zone::Offset: std::fmt::Display,
@@ -77,8 +77,8 @@ where
     }
 }
 
-/// Draws a post at the bottom of the free area, without its last `hidden` lines; returns what is
-/// free then.
+/// Draws a post at the bottom of the free area, without its last `hidden` lines; returns the area
+/// that is still free.
 fn draw_block(block: &Block<'_>, hidden: usize, free: Rect, frame: &mut Frame<'_>) -> Rect {
     let height = block.height.saturating_sub(hidden).max(1);
     let room = usize::from(free.height);
@@ -108,14 +108,14 @@ fn draw_status(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let mut right = whereabouts(model);
     let mut left = format!(" {} · {} ", model.user(), model.connection());
     let written = written(model.written());
-    // Whoever is told that a post is too long needs to see how long it is.
+    // Whoever is told that a post is too long needs to see its length.
     if right.is_empty() && left.width() + written.width() <= width {
         right = written;
     }
     if let Some(notice) = model.notice() {
         let both = format!("{left}· {notice} ");
         let fits = both.width() + right.width() <= width;
-        // Alone, it is what the person does not know yet.
+        // Without room for both, the notice matters more.
         left = if fits { both } else { format!(" {notice} ") };
     }
     let left = fitted(&left, width.saturating_sub(right.width()));
@@ -127,7 +127,7 @@ fn draw_status(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     frame.render_widget(Line::styled(right, STATUS), right_area);
 }
 
-/// Where the reader is, unless that is where the newest posts are.
+/// Where the reader is, unless at the newest posts.
 fn whereabouts(model: &Model) -> String {
     match (model.position(), model.unseen()) {
         (Position::Newest, _) => String::new(),
@@ -151,7 +151,7 @@ fn draw_writing(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let shown = model.writing();
     let prompt = PROMPT.width();
     let columns = usize::from(area.width).saturating_sub(prompt).max(1);
-    // The cursor stays in sight; so much of the line's beginning does not.
+    // The cursor stays visible, even if the beginning of the line does not.
     let scrolled = (shown.cursor + 1).saturating_sub(columns);
     let [before, after] = shown.parts;
     let line = if before.is_empty() && after.is_empty() {
@@ -165,7 +165,7 @@ fn draw_writing(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     frame.set_cursor_position((area.x + u16::try_from(column).unwrap_or(0), area.y));
 }
 
-/// As much of `words` as there is room for. That something is missing is seen.
+/// As much of `words` as fits, with a mark if something was cut off.
 fn fitted(words: &str, columns: usize) -> Cow<'_, str> {
     if words.width() <= columns {
         return words.into();
@@ -182,14 +182,14 @@ fn fitted(words: &str, columns: usize) -> Cow<'_, str> {
     format!("{start}…").into()
 }
 
-/// Takes the colours out; brightness and such remain.
+/// Removes colours; brightness and the like remain.
 pub fn without_colours(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         cell.set_fg(Color::Reset).set_bg(Color::Reset);
     }
 }
 
-/// What stands from a column on. Of a wide character that is cut in half, a space is left.
+/// The text from a column on. If that cuts a wide character in half, a space takes its place.
 fn from_column(text: &str, column: usize) -> String {
     let mut at = 0;
     let mut rest = text.graphemes(true);

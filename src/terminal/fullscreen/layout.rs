@@ -10,7 +10,7 @@ use ratatui::{
 use super::{age, outbox::Unsent, window::Entry};
 use crate::{domain::UnixMillis, terminal::sanitise};
 
-/// Columns before the text of a post, so that no line of it can pass for another post's head.
+/// Columns before the text of a post, so that no line of it can look like the head of another post.
 pub const INDENT: u16 = 2;
 /// The line with author and age.
 const HEAD: usize = 1;
@@ -52,7 +52,7 @@ impl<'a> Block<'a> {
     pub fn of_unsent(unsent: &Unsent, width: u16, user: &'a str) -> Self {
         let (how, style) = match &unsent.refused {
             None => ("  sending…".to_owned(), FAINT),
-            Some(why) => (format!("  not posted: {why}  (Ctrl-R takes it back)"), REFUSED),
+            Some(why) => (format!("  not posted: {why}  (Ctrl-R: edit it)"), REFUSED),
         };
         let head = Line::from(vec![Span::styled(user, OWN), Span::styled(how, style)]);
         let text = paragraph(sanitise::block(&unsent.text)).style(FAINT);

@@ -2,18 +2,18 @@
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `model` | pure: what is known, and what every event changes |
-//! | `window` | pure: the stretch of the timeline that is held |
+//! | `model` | pure: what is known, and how each event changes it |
+//! | `window` | pure: the part of the timeline that is held in memory |
 //! | `position` | pure: where in it the reader is |
-//! | `outbox` | pure: own posts on their way |
+//! | `outbox` | pure: the user's posts that are not made yet |
 //! | `writing` | pure: the line that is being written |
-//! | `draw` | pure: what it looks like |
+//! | `draw` | pure: draws it |
 //! | `layout` | pure: how posts become lines |
 //! | `age` | pure: how long ago something was |
-//! | `rows` | pure: which rows a terminal may show otherwise than meant |
-//! | `tty` | the terminal, taken and given back |
+//! | `rows` | pure: which rows a terminal may display at unexpected widths |
+//! | `tty` | takes over the terminal and restores it |
 //!
-//! Data goes round: events → `Model::update` → effects → the client → events.
+//! The data flow is a cycle: events → `Model::update` → effects → the client → events.
 
 mod age;
 mod draw;
@@ -53,26 +53,26 @@ use model::{Effect, Event, Load, Model};
 use tty::Tty;
 pub use tty::give_back;
 
-/// Ages are told in seconds.
+/// Ages are shown in seconds.
 const TICK: Duration = Duration::from_secs(1);
-/// Posts on a page that is loaded while scrolling back: some screens.
+/// Posts on a page that is loaded while scrolling back: a few screens.
 const PAGE: u32 = 100;
-/// Events that are taken in before they are shown, where they come faster than a screen is drawn.
+/// Events that are processed before drawing, if they come faster than the screen can be drawn.
 const BATCH: usize = 256;
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The person has left the timeline.
+    /// The user has left the timeline.
     Left,
-    /// The person has ended the program.
+    /// The user has ended the program.
     Interrupted,
 }
 
-/// Something under way, whose outcome is an event.
+/// An operation in progress, whose outcome is an event.
 type UnderWay = Pin<Box<dyn Future<Output = Event> + Send>>;
 
-/// Shows the timeline until the person leaves it. Fails where the terminal does.
+/// Shows the timeline until the user leaves it. Fails if the terminal fails.
 pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io::Result<End> {
     let mut tty = Tty::take()?;
     let colours = ansi::wants_colour(true, |name| env::var_os(name));
@@ -82,7 +82,7 @@ pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io
     let mut unshown = BATCH;
     loop {
         if unshown >= BATCH {
-            // It may have changed without a word, while the process was stopped.
+            // The size may have changed without notice while the process was stopped.
             model.fit(tty.size()?);
             tty.draw(|frame| {
                 draw::draw(&model, &Local, frame);
@@ -91,13 +91,13 @@ pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io
                 }
             })?;
             unshown = 0;
-            // The client's own tasks have their turn, however fast events come.
+            // Let the client's own tasks run, however fast events come.
             task::yield_now().await;
         }
         let event = tokio::select! {
             biased;
             event = sources.next() => event?,
-            // Nothing else is there to be taken in.
+            // There are no more events to process.
             () = future::ready(()), if unshown > 0 => {
                 unshown = BATCH;
                 continue;
@@ -136,7 +136,7 @@ fn fetch(client: Client, load: Load) -> UnderWay {
     })
 }
 
-/// One's own posts of earlier; without them the timeline is still one. Waits for ever then.
+/// The user's own earlier posts; the timeline works without them. If that fails, waits for ever.
 fn fetch_own(client: Client) -> UnderWay {
     Box::pin(async move {
         let user = client.username().unwrap_or_default();
@@ -150,12 +150,12 @@ fn fetch_own(client: Client) -> UnderWay {
 fn why(error: &ClientError) -> String {
     let why = sanitise::line(&error.to_string());
     match error {
-        ClientError::Unanswered { .. } => format!("{why}; it may have been done all the same"),
+        ClientError::Unanswered { .. } => format!("{why}; it may have been done nevertheless"),
         _ => why,
     }
 }
 
-/// Everything that events come from.
+/// All sources of events.
 struct Sources {
     inputs: EventStream,
     live: Fuse<Subscription>,
@@ -183,7 +183,7 @@ impl Sources {
         }
     }
 
-    /// The next event. No source can hold up another. May be abandoned and called again.
+    /// The next event. No source can hold up another. May be cancelled and called again.
     async fn next(&mut self) -> io::Result<Event> {
         loop {
             tokio::select! {
@@ -219,7 +219,7 @@ impl Sources {
     }
 }
 
-/// Waits for ever where nothing is under way.
+/// Waits for ever if nothing is in progress.
 async fn some(under_way: &mut Option<UnderWay>) -> Event {
     match under_way {
         Some(under_way) => under_way.await,

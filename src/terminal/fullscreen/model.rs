@@ -1,5 +1,5 @@
-//! The full-screen timeline: what is known, and what every event changes about it. Pure: it asks
-//! for what is to be done, and is told what came of it.
+//! The full-screen timeline: what is known, and how each event changes it. Pure: it returns what is
+//! to be done, and gets the outcomes as events.
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -19,28 +19,28 @@ use crate::{
     },
 };
 
-/// How long a notice is shown, in milliseconds: long enough to be read by someone who types.
+/// How long a notice is shown, in milliseconds: long enough to be read while typing.
 const NOTICE_MS: i64 = 10_000;
-/// Before a page is asked for again that could not be had, in milliseconds.
+/// How long to wait before requesting a page again after a failure, in milliseconds.
 const LOAD_AGAIN_MS: i64 = 2_000;
-/// Lines below the posts: the status line and the one that is written on.
+/// Lines below the posts: the status line and the writing line.
 pub const FOOT: u16 = 2;
 
 /// Something that happened.
 pub enum Event {
-    /// A second has passed, or so.
+    /// About a second has passed.
     Tick(UnixMillis),
-    /// The person did something, or their window changed.
+    /// The user pressed a key or pasted text, or the window changed.
     Input(Input),
-    /// Somebody posted.
+    /// A post arrived.
     Arrived(Post),
     /// No more live posts will come, for this reason.
     LiveEnded(String),
-    /// A page that was asked for, or why there is none.
+    /// A page that was requested, or why it could not be loaded.
     Loaded(Load, Result<Page, String>),
-    /// One's own newest posts.
+    /// The user's own newest posts.
     Own(Page),
-    /// What came of the post under way.
+    /// The outcome of the post in progress.
     Published(Result<Published, String>),
     /// What is known of the server in use.
     Server(InUse),
@@ -49,13 +49,13 @@ pub enum Event {
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Make a post, and tell what came of it.
+    /// Make a post, and report the outcome.
     Publish(String),
     /// Fetch a page, and deliver it.
     Load(Load),
-    /// Draw everything anew: something else has written on the screen.
+    /// Redraw everything: something else has written on the screen.
     Redraw,
-    /// Let the person's shell have the terminal, and come back.
+    /// Suspend the program, giving the terminal back to the shell.
     Suspend,
     /// Leave the timeline.
     Leave,
@@ -76,10 +76,10 @@ pub struct Model {
     user: String,
     window: Window,
     position: Position,
-    /// Posts that arrived below what is in sight.
+    /// Posts that arrived below the visible part.
     unseen: usize,
     loading: Option<Load>,
-    /// Nothing is loaded before this: the last time it failed.
+    /// Nothing is loaded before this time, because loading has failed.
     load_after: UnixMillis,
     outbox: Outbox,
     writing: Writing,
@@ -88,9 +88,9 @@ pub struct Model {
     /// Why there are no more live posts.
     live_ended: Option<String>,
     notice: Option<(String, UnixMillis)>,
-    /// The person has asked to leave though something would be lost.
+    /// The user has asked to leave although something would be lost.
     leave_asked: bool,
-    /// The person has been asked whether the line is to be a post, which is a command as it stands.
+    /// The user has been asked whether a line that is also a command is meant as a post.
     post_asked: bool,
     columns: u16,
     rows: u16,
@@ -98,7 +98,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Begins with a page of the newest posts, on a screen of so many columns and rows.
+    /// Begins with a page of the newest posts, on a screen of this size.
     pub fn new(user: String, page: &Page, (columns, rows): (u16, u16), now: UnixMillis) -> Self {
         Self {
             user,
@@ -120,7 +120,7 @@ impl Model {
         }
     }
 
-    /// Takes an event in.
+    /// Processes an event.
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
@@ -133,7 +133,7 @@ impl Model {
             }
             Event::Input(Input::Paste(pasted)) => {
                 if !self.writing.paste(&pasted) {
-                    self.tell("too much for one post: the end is missing");
+                    self.tell("too long for one post: the end was cut off");
                 }
             }
             Event::Input(Input::Resize(columns, rows)) => self.fit((columns, rows)),
@@ -148,7 +148,7 @@ impl Model {
             Event::Own(page) => self.window.learn_own(&page, self.cut()),
             Event::Published(outcome) => self.published(outcome),
             Event::Server(in_use) => {
-                // What was known on entering is no news.
+                // What was already known on entering is not news.
                 let old = self.now - NOTICE_MS;
                 let since = self.server.as_ref().map_or(old, |_| self.now);
                 self.server = Some((in_use, since));
@@ -162,7 +162,7 @@ impl Model {
         effects
     }
 
-    /// Fits a screen of so many columns and rows.
+    /// Adapts to a screen of this size.
     pub fn fit(&mut self, (columns, rows): (u16, u16)) {
         (self.columns, self.rows) = (columns, rows);
     }
@@ -193,7 +193,7 @@ impl Model {
     }
 
     fn enter(&mut self, is_meant: bool, effects: &mut Vec<Effect>) {
-        // What was told of the line before is old.
+        // What was said about the previous line is outdated.
         self.notice = None;
         if self.outbox.is_full() {
             return self.tell("too many posts are waiting for a server: press Enter again later");
@@ -204,7 +204,7 @@ impl Model {
             TimelineLine::Doubtful(text, verb) if !is_meant => {
                 self.writing.put(text);
                 self.post_asked = true;
-                self.tell(&format!("{} is a command: Enter once more posts it", verb.word()));
+                self.tell(&format!("{} is a command: press Enter again to post it", verb.word()));
             }
             TimelineLine::Post(text) | TimelineLine::Doubtful(text, _) => {
                 self.outbox.push(text);
@@ -213,17 +213,17 @@ impl Model {
         }
     }
 
-    /// Leaves: at once where nothing would be lost or the person insists, else as soon as what is
-    /// under way is done, unless the person goes on.
+    /// Leaves: at once if nothing would be lost or the user insists, otherwise as soon as the posts
+    /// in progress are done, unless the user does something else.
     fn leave(&mut self, asked_before: bool, effects: &mut Vec<Effect>) {
         if asked_before {
             return effects.push(Effect::Leave);
         }
         self.leave_asked = true;
         if !self.writing.is_empty() {
-            self.tell("this line is not posted yet: Esc once more leaves");
+            self.tell("this line is not posted yet: press Esc again to leave");
         } else if !self.is_done() {
-            self.tell("waiting for your posts to be made: Ctrl-D leaves at once");
+            self.tell("waiting for your posts to be made: press Ctrl-D again to leave at once");
         }
     }
 
@@ -232,7 +232,7 @@ impl Model {
         self.writing.is_empty() && self.outbox.unsent().is_empty()
     }
 
-    /// Gives a refused post back to be mended.
+    /// Puts a refused post back into the line, to be corrected.
     fn take_back(&mut self) {
         if !self.writing.is_empty() {
             return self.tell("post this line first, or clear it with Ctrl-U");
@@ -269,12 +269,12 @@ impl Model {
             (Load::Newest, Ok(page)) => self.window.restart(&page),
             (_, Err(why)) => {
                 self.load_after = self.now + LOAD_AGAIN_MS;
-                self.tell(&format!("cannot read on: {why}"));
+                self.tell(&format!("cannot load more posts: {why}"));
             }
         }
     }
 
-    /// What to load, judging by what is in sight.
+    /// What to load, judging by what is visible.
     fn load_what_is_missing(&mut self) -> Option<Load> {
         if self.loading.is_some() || self.now < self.load_after {
             return None;
@@ -306,7 +306,8 @@ impl Model {
 
     fn scroll_on(&mut self, lines: usize) {
         let on = self.sheet().on(self.position, lines);
-        // There is more below than is held: it comes when the last post held is in sight.
+        // There are more posts below than are held: they are loaded when the last one held is
+        // visible.
         let held = (on == Position::Newest).then(|| self.window.newer()).flatten();
         match held {
             Some(lowest) => self.position = Position::Back { lowest, hidden: 0 },
@@ -320,12 +321,12 @@ impl Model {
         self.unseen = 0;
     }
 
-    /// Lines of one page, less one, so that the eye finds its place.
+    /// A page, less one line, so that the eye finds its place.
     fn page(&self) -> usize {
         usize::from(self.screen()).saturating_sub(1).max(1)
     }
 
-    /// What the reader does not see may go.
+    /// Posts that the reader does not see may be dropped.
     fn cut(&self) -> Cut {
         if self.position == Position::Newest { Cut::Older } else { Cut::Newer }
     }
@@ -377,7 +378,7 @@ impl Model {
         self.writing.shown()
     }
 
-    /// Characters written so far.
+    /// The length of the line, in characters.
     pub fn written(&self) -> usize {
         self.writing.len()
     }
@@ -386,7 +387,7 @@ impl Model {
         self.notice.as_ref().map(|(words, _)| words.as_str())
     }
 
-    /// The server in use, and how it fares.
+    /// The server in use, and its condition.
     pub fn connection(&self) -> String {
         let Some((in_use, since)) = &self.server else {
             return "looking for a server…".to_owned();
@@ -415,7 +416,7 @@ mod tests {
         Post { id, author: "u2".to_owned(), posted_at: 0, text: format!("p{id}") }
     }
 
-    /// The timeline of u1 on a small screen, with as many posts as it takes to fill it.
+    /// The timeline of u1 on a small screen, with just enough posts to fill it.
     fn model(more: bool) -> Model {
         let page = Page { posts: (101..=120).rev().map(post).collect(), as_of: 120, more };
         Model::new("u1".to_owned(), &page, (40, 8), NOW)
@@ -459,7 +460,7 @@ mod tests {
         write(&mut model, "draft");
         let escape = |model: &mut Model| press(model, KeyCode::Esc, KeyModifiers::NONE);
         assert_eq!(escape(&mut model), []);
-        assert_eq!(model.notice(), Some("this line is not posted yet: Esc once more leaves"));
+        assert_eq!(model.notice(), Some("this line is not posted yet: press Esc again to leave"));
         write(&mut model, "s");
         assert_eq!(escape(&mut model), [], "the person went on writing");
         assert_eq!(escape(&mut model), [Effect::Leave]);
@@ -517,7 +518,7 @@ mod tests {
         write(&mut model, "list");
         assert_eq!(enter(&mut model), []);
         assert_eq!(model.writing().parts, ["list", ""], "it stays");
-        assert_eq!(model.notice(), Some("LIST is a command: Enter once more posts it"));
+        assert_eq!(model.notice(), Some("LIST is a command: press Enter again to post it"));
         press(&mut model, KeyCode::Left, KeyModifiers::NONE);
         assert_eq!(enter(&mut model), [], "asked again after any other key");
         assert_eq!(enter(&mut model), [Effect::Publish("list".to_owned())]);
@@ -548,7 +549,7 @@ mod tests {
         assert_eq!(home(&mut model), [Effect::Load(older)]);
         assert_eq!(home(&mut model), [], "it is under way");
         assert_eq!(model.update(Event::Loaded(older, Err("no".to_owned()))), []);
-        assert_eq!(model.notice(), Some("cannot read on: no"));
+        assert_eq!(model.notice(), Some("cannot load more posts: no"));
         assert_eq!(tick(&mut model, NOW + LOAD_AGAIN_MS - 1), []);
         assert_eq!(tick(&mut model, NOW + LOAD_AGAIN_MS), [Effect::Load(older)]);
         let page = Page { posts: (91..=100).rev().map(post).collect(), as_of: 120, more: false };

@@ -1,9 +1,9 @@
-//! One's own posts on their way: they are sent one at a time, so that they keep their order, and
-//! whatever is not accepted is given back. Pure.
+//! The user's own posts before they are made: they are sent one at a time, so that they keep their
+//! order, and a refused one is given back. Pure.
 
 use std::collections::VecDeque;
 
-/// Posts that may wait; a person who types that much ahead of an outage is asked to wait.
+/// Posts that may wait; a user who types further ahead during an outage is asked to wait.
 const MOST: usize = 32;
 
 /// One post that is not made yet.
@@ -11,7 +11,7 @@ const MOST: usize = 32;
 pub struct Unsent {
     /// As it was typed.
     pub text: String,
-    /// Why it was not made; absent while it waits or is under way.
+    /// Why it was refused; absent while it waits or is in progress.
     pub refused: Option<String>,
 }
 
@@ -23,7 +23,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// What is shown of it, oldest first.
+    /// The posts to show, oldest first.
     pub fn unsent(&self) -> &VecDeque<Unsent> {
         &self.unsent
     }
@@ -33,12 +33,12 @@ impl Outbox {
         self.unsent.len() >= MOST
     }
 
-    /// Takes a post; it is sent when its turn comes.
+    /// Adds a post; it is sent when its turn comes.
     pub fn push(&mut self, text: String) {
         self.unsent.push_back(Unsent { text, refused: None });
     }
 
-    /// The post to send now, if it is the turn of one.
+    /// The post to send now, if any.
     pub fn send(&mut self) -> Option<String> {
         if self.is_sending {
             return None;
@@ -48,14 +48,14 @@ impl Outbox {
         Some(next.text.clone())
     }
 
-    /// The post under way was made; returns its text.
+    /// The post in progress was made; returns its text.
     pub fn sent(&mut self) -> Option<String> {
         let at = self.under_way()?;
         self.is_sending = false;
         self.unsent.remove(at).map(|unsent| unsent.text)
     }
 
-    /// The post under way was not made, for this reason.
+    /// The post in progress was refused, for this reason.
     pub fn refused(&mut self, reason: String) {
         if let Some(at) = self.under_way() {
             self.is_sending = false;
@@ -63,7 +63,7 @@ impl Outbox {
         }
     }
 
-    /// Gives the oldest post back that was not accepted, and why.
+    /// Gives back the oldest refused post, and why it was refused.
     pub fn take_back(&mut self) -> Option<(String, String)> {
         let at = self.unsent.iter().position(|unsent| unsent.refused.is_some())?;
         let Unsent { text, refused } = self.unsent.remove(at)?;

@@ -3,17 +3,17 @@
 use super::window::{Entry, Window};
 use crate::domain::PostId;
 
-/// What the last line above the status line is.
+/// Which line is the last above the status line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Position {
-    /// The newest there is, also when more arrives.
+    /// The newest there is, even when more arrive.
     #[default]
     Newest,
-    /// The reader has scrolled back, and what is read stays where it is.
+    /// The reader has scrolled back, and the visible posts stay where they are.
     Back {
-        /// The lowest post in sight.
+        /// The lowest visible post.
         lowest: PostId,
-        /// How many of its last lines are out of sight.
+        /// How many of its last lines are hidden.
         hidden: usize,
     },
 }
@@ -28,8 +28,8 @@ pub struct Sheet<'a, Height: Fn(&Entry) -> usize> {
 }
 
 impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
-    /// The place in the window: an index, and how many last lines of that post are out of sight.
-    /// `None` where there are no posts.
+    /// The place in the window: an index, and how many of that post's last lines are hidden. `None`
+    /// if there are no posts.
     pub fn place(&self, position: Position) -> Option<(usize, usize)> {
         let last = self.window.entries().len().checked_sub(1)?;
         Some(match position {
@@ -41,7 +41,7 @@ impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
         })
     }
 
-    /// `lines` further back, at most to the oldest post at the top of the screen.
+    /// `lines` further back, at most until the oldest post is at the top of the screen.
     pub fn back(&self, position: Position, lines: usize) -> Position {
         let Some((mut index, hidden)) = self.place(position) else { return position };
         let mut hidden = hidden + lines;
@@ -58,7 +58,7 @@ impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
         self.at(index, hidden)
     }
 
-    /// `lines` further on, at most to the newest post.
+    /// `lines` forward, at most to the newest post.
     pub fn on(&self, position: Position, lines: usize) -> Position {
         let Some((mut index, hidden)) = self.place(position) else { return position };
         let mut left = lines;
@@ -100,7 +100,7 @@ impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
         Position::Newest
     }
 
-    /// How many lines there are up to the place, counted no further than `enough`.
+    /// How many lines there are above the place, counting no further than `enough`.
     fn above(&self, index: usize, hidden: usize, enough: usize) -> usize {
         let mut lines = 0;
         for index in (0..=index).rev() {

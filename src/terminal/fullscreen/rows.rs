@@ -1,11 +1,11 @@
-//! Rows of which a terminal may have another idea than we do: terminals differ in how wide they take
-//! emoji, marks and new characters to be, so what they show of a row that has such characters may
-//! be shifted, and leave remains. Pure.
+//! Rows that a terminal may display differently than expected: terminals disagree about the width
+//! of emoji, combining marks and new characters, so a row with such characters may be shifted, and
+//! leave remnants. Pure.
 
 use ratatui::buffer::{Buffer, Cell};
 use unicode_width::UnicodeWidthStr as _;
 
-/// Rows that were drawn anew, and have or had uncertain characters.
+/// Rows that were redrawn, and that have or had characters of uncertain width.
 pub fn uncertain(before: &Buffer, now: &Buffer) -> Vec<u16> {
     let area = now.area;
     let is_certain = |row: &[Cell]| row.iter().all(|cell| cell.symbol().is_ascii());
@@ -21,7 +21,7 @@ pub fn uncertain(before: &Buffer, now: &Buffer) -> Vec<u16> {
         .collect()
 }
 
-/// The cells of a row, in runs that end with each uncertain character.
+/// The cells of a row, in runs that each end with an uncertain character.
 pub fn runs(buffer: &Buffer, y: u16) -> Vec<Vec<(u16, u16, &Cell)>> {
     let mut runs = vec![vec![]];
     let mut next = 0;

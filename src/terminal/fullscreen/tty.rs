@@ -1,4 +1,4 @@
-//! The terminal, taken over for a while and given back as it was: also after a panic.
+//! The terminal, taken over for a while and then restored, even after a panic.
 
 use std::{
     io::{self, BufWriter, Stdout, stdout},
@@ -28,17 +28,17 @@ use ratatui::{
 
 use super::rows;
 
-/// Bytes that are sent at once: more than most frames have.
+/// Bytes sent at once: more than most frames have.
 const FRAME: usize = 64 << 10;
 
-/// The thread that has read keys until now is awake and about to end.
+/// The thread that has read keys so far is awake and about to end.
 const READER_ENDS_WITHIN: Duration = Duration::from_millis(10);
 
-/// Whether the terminal is taken.
+/// Whether the terminal is taken over.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static PANIC_HOOK: Once = Once::new();
 
-/// The terminal, taken. Gives it back when dropped.
+/// The terminal, taken over. Restores it when dropped.
 pub struct Tty {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     /// What is on the screen.
@@ -46,12 +46,12 @@ pub struct Tty {
 }
 
 impl Tty {
-    /// Takes the terminal.
+    /// Takes over the terminal.
     pub fn take() -> io::Result<Self> {
         PANIC_HOOK.call_once(|| {
             let report = panic::take_hook();
             panic::set_hook(Box::new(move |panic| {
-                // Before the report, which would go down with the taken screen.
+                // Before the panic is reported: the report would vanish with the alternate screen.
                 give_back();
                 report(panic);
             }));
@@ -72,13 +72,13 @@ impl Tty {
         self.terminal.size().map(|size| (size.width, size.height))
     }
 
-    /// Draws a frame; what has not changed is not sent again. Fails where the terminal was given
-    /// back meanwhile, by a panic.
+    /// Draws a frame; what has not changed is not sent again. Fails if a panic has restored the
+    /// terminal meanwhile.
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        // No frame is being drawn while another thread gives the terminal back.
+        // No frame is being drawn while another thread restores the terminal.
         let _whole = stdout().lock();
         if !TAKEN.load(Ordering::SeqCst) {
-            return Err(io::Error::other("the screen is no longer ours"));
+            return Err(io::Error::other("the terminal has been restored"));
         }
         let drawn = self.terminal.draw(draw)?.buffer.clone();
         let uncertain = rows::uncertain(&self.shown, &drawn);
@@ -89,8 +89,8 @@ impl Tty {
         Ok(())
     }
 
-    /// Paints rows from an empty line on. The cursor is moved behind each character of which the
-    /// terminal may think that it is wider or narrower than we do.
+    /// Draws rows from scratch. After each character whose width the terminal may see differently,
+    /// the cursor is positioned explicitly.
     fn repaint(&mut self, drawn: &Buffer, uncertain: &[u16]) -> io::Result<()> {
         let backend = self.terminal.backend_mut();
         queue!(backend, SavePosition, Hide)?;
@@ -103,14 +103,14 @@ impl Tty {
         execute!(backend, RestorePosition, Show)
     }
 
-    /// Has the next frame drawn whole.
+    /// Makes the next frame be drawn completely.
     pub fn redraw(&mut self) -> io::Result<()> {
         self.shown = Buffer::default();
         self.terminal.clear()
     }
 
-    /// Gives the terminal back, stops this process as Ctrl-Z does, and takes it again when the
-    /// process is continued.
+    /// Restores the terminal, stops this process as Ctrl-Z does, and takes the terminal over again
+    /// when the process is continued.
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back();
         raise(Signal::SIGTSTP)?;
@@ -128,13 +128,13 @@ impl Drop for Tty {
 fn take() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    // A line that is wider than it seems must end at the edge, and never move the lines below.
+    // A line that is wider than expected must end at the edge, and never move the lines below.
     execute!(stdout(), EnterAlternateScreen, DisableLineWrap, EnableBracketedPaste)
         .inspect_err(|_| give_back())
 }
 
-/// Forgets keys that were read and not yet looked at: they would come up when the screen is next
-/// taken, and be posted then. To be called when nobody reads any more.
+/// Discards keys that were read but not processed: otherwise they would be processed, and perhaps
+/// posted, when the terminal is next taken over. Call this once nobody reads any more.
 pub fn forget_keys() -> io::Result<()> {
     while event::poll(READER_ENDS_WITHIN)? {
         event::read()?;
@@ -142,11 +142,11 @@ pub fn forget_keys() -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the terminal back, if it is taken.
+/// Restores the terminal, if it was taken over.
 pub fn give_back() {
     let _alone = stdout().lock();
     if TAKEN.swap(false, Ordering::SeqCst) {
-        // Each fails only where the terminal is gone.
+        // Each fails only if the terminal is gone.
         let _ =
             execute!(stdout(), DisableBracketedPaste, EnableLineWrap, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
@@ -170,10 +170,10 @@ mod tests {
 
     use super::*;
 
-    /// Tells the test program to panic on the terminal that it runs on.
+    /// Tells the test program to panic after taking over its terminal.
     const PANIC: &str = "TEST_PANIC_ON_A_TAKEN_TERMINAL";
 
-    /// Takes part in the test below, which runs it in a process and on a terminal of its own.
+    /// Part of the test below, which runs it in a process and on a terminal of its own.
     #[test]
     fn panics_on_a_taken_terminal() {
         if env::var_os(PANIC).is_some() {

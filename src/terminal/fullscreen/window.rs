@@ -1,5 +1,5 @@
-//! The stretch of a timeline that is held in memory: it grows at both ends, never has a gap, and
-//! never grows beyond [`MOST`]. Pure.
+//! The part of a timeline that is held in memory: it grows at both ends, never has a gap, and never
+//! grows beyond [`MOST`]. Pure.
 
 use std::{cell::Cell, collections::VecDeque};
 
@@ -9,12 +9,12 @@ use crate::{
     terminal::sanitise,
 };
 
-/// Posts held at most: some thousand screens, and a few megabytes at worst.
+/// Posts held at most: about a thousand screens, and a few megabytes at worst.
 pub const MOST: usize = 1_000;
-/// One's own posts that are known at most, the newest: as many as are on a page.
+/// How many of the user's own posts are known at most, the newest ones: as many as fit on a page.
 const MOST_OWN: usize = 100;
 
-/// A post as it is shown: harmless.
+/// A post as it is shown: sanitised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub id: PostId,
@@ -22,7 +22,7 @@ pub struct Entry {
     pub posted_at: UnixMillis,
     pub text: String,
     /// The width at which it was last laid out, and its height then: a long post takes a
-    /// millisecond to lay out, and every key asks how high it is.
+    /// millisecond to lay out, and every key needs its height.
     pub layout: Cell<Option<(u16, usize)>>,
 }
 
@@ -38,7 +38,7 @@ impl Entry {
     }
 }
 
-/// Which end may be cut off when there are too many posts.
+/// Which end may be dropped when there are too many posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     Older,
@@ -53,9 +53,9 @@ pub struct Window {
     older_exist: bool,
     /// Whether the timeline has posts after the last entry.
     newer_exist: bool,
-    /// The newest post that was heard of, held or not.
+    /// The newest known post, held or not.
     newest: PostId,
-    /// One's own posts, oldest first: they are on no page of one's timeline.
+    /// The user's own posts, oldest first: they are on no page of the user's own timeline.
     own: VecDeque<Entry>,
 }
 
@@ -76,22 +76,22 @@ impl Window {
         &self.entries
     }
 
-    /// Where the entry is, or would be.
+    /// The index of the post, or where it would be.
     pub fn index_of(&self, id: PostId) -> usize {
         self.entries.partition_point(|entry| entry.id < id)
     }
 
-    /// Asks for the posts before the first entry, if there are any.
+    /// The cursor for the posts before the first entry, if there are any.
     pub fn older(&self) -> Option<PostId> {
         self.entries.front().map(|entry| entry.id).filter(|_| self.older_exist)
     }
 
-    /// Asks for the posts after the last entry, if there are any.
+    /// The cursor for the posts after the last entry, if there are any.
     pub fn newer(&self) -> Option<PostId> {
         self.entries.back().map(|entry| entry.id).filter(|_| self.newer_exist)
     }
 
-    /// Takes a live post in; false for one that came before.
+    /// Adds a live post; false if it was known already.
     pub fn arrive(&mut self, post: &Post, cut: Cut) -> bool {
         if post.id <= self.newest && self.holds(post.id) {
             return false;
@@ -101,14 +101,14 @@ impl Window {
         true
     }
 
-    /// Takes a post of one's own in.
+    /// Adds a post by the user.
     pub fn add_own(&mut self, post: &Post, cut: Cut) {
         let entry = Entry::new(post);
         self.remember_own(entry.clone());
         self.insert(entry, cut);
     }
 
-    /// Takes in a page of one's own newest posts, newest first.
+    /// Adds a page of the user's own newest posts, newest first.
     pub fn learn_own(&mut self, page: &Page, cut: Cut) {
         for post in page.posts.iter().rev() {
             self.remember_own(Entry::new(post));
@@ -117,7 +117,7 @@ impl Window {
         self.trim(cut);
     }
 
-    /// Takes in a page of posts before the first entry, newest first.
+    /// Adds a page of posts before the first entry, newest first.
     pub fn extend_older(&mut self, page: &Page) {
         for post in &page.posts {
             if self.entries.front().is_none_or(|first| post.id < first.id) {
@@ -129,21 +129,21 @@ impl Window {
         self.trim(Cut::Newer);
     }
 
-    /// Takes in a page of posts after the last entry, oldest first.
+    /// Adds a page of posts after the last entry, oldest first.
     pub fn extend_newer(&mut self, page: &Page) {
         for post in &page.posts {
             if self.entries.back().is_none_or(|last| post.id > last.id) {
                 self.entries.push_back(Entry::new(post));
             }
         }
-        // What came live since the page was read was not held.
+        // Posts that arrived live since the page was read were not held.
         self.newer_exist = page.more || self.newest > page.as_of;
         self.newest = self.newest.max(page.as_of);
         self.restore_own();
         self.trim(Cut::Older);
     }
 
-    /// Begins anew with a page of the newest posts.
+    /// Starts over with a page of the newest posts.
     pub fn restart(&mut self, page: &Page) {
         let before = std::mem::replace(self, Self::new(page));
         self.newer_exist = before.newest > page.as_of;
@@ -177,7 +177,7 @@ impl Window {
         }
     }
 
-    /// Puts own posts where they belong in the stretch.
+    /// Inserts the user's own posts where they belong.
     fn restore_own(&mut self) {
         let first = self.entries.front().map_or(0, |entry| entry.id);
         let last = self.entries.back().map_or(0, |entry| entry.id);
@@ -283,7 +283,7 @@ mod tests {
         window.restart(&page([4, 2], 4, true));
         assert_eq!(ids(&window), [2, 3, 4]);
         window.restart(&page([9, 8], 9, true));
-        assert_eq!(ids(&window), [8, 9], "a gap between would be a lie");
+        assert_eq!(ids(&window), [8, 9], "there is no gap between them");
         window.learn_own(&page([10, 3, 1], 10, false), Cut::Older);
         assert_eq!(ids(&window), [8, 9, 10]);
         window.extend_older(&page([4, 2], 10, false));

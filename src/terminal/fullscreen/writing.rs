@@ -7,9 +7,9 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::terminal::sanitise;
 
-/// Characters that a line may have: as many as a server can be set to accept.
+/// Characters that a line may have: as many as the longest post that a server can be set to accept.
 const MOST: usize = 10_000;
-/// Stands for the end of a line within the text, which is written on a single line.
+/// Represents a line end within the text, which is shown on a single line.
 const NEWLINE: &str = "⏎";
 
 /// The line.
@@ -37,22 +37,22 @@ impl Writing {
         self.input.value().chars().count()
     }
 
-    /// The text, which it no longer holds.
+    /// Takes the text out, leaving the line empty.
     pub fn take(&mut self) -> String {
         self.input.value_and_reset()
     }
 
-    /// Holds `text` in place of what it held.
+    /// Replaces the text.
     pub fn put(&mut self, text: String) {
         self.input = Input::new(text);
     }
 
-    /// Edits the line as the key says. Keys that mean nothing to an editor are ignored.
+    /// Edits the line according to the key. Other keys are ignored.
     pub fn press(&mut self, key: KeyEvent) {
         let opens_line = key.code == KeyCode::Enter && key.modifiers == KeyModifiers::ALT;
         let request = match to_input_request(&Event::Key(key)) {
             _ if opens_line => InputRequest::InsertChar('\n'),
-            // What another keyboard layout needs the right Alt key for.
+            // AltGr, which some keyboard layouts need for characters, also sends these modifiers.
             Some(request) => request,
             None => return,
         };
@@ -62,7 +62,7 @@ impl Writing {
         }
     }
 
-    /// Inserts what was pasted, at the cursor; false where it was cut short.
+    /// Inserts pasted text at the cursor; false if it was cut off.
     pub fn paste(&mut self, pasted: &str) -> bool {
         let room = MOST.saturating_sub(self.len());
         let pasted = pasted.replace("\r\n", "\n").replace('\r', "\n");
@@ -79,7 +79,7 @@ impl Writing {
     pub fn shown(&self) -> Shown {
         let (before, after) = self.halves();
         let parts = [before, after].map(|part| sanitise::line(&part.replace('\n', NEWLINE)));
-        // As it is drawn: one character after another, joined by nothing.
+        // As it is drawn: grapheme by grapheme, without joining any.
         let cursor = parts[0].graphemes(true).map(UnicodeWidthStr::width).sum();
         Shown { parts, cursor }
     }
