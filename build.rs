@@ -25,16 +25,16 @@ const REQUESTS: [&str; 3] = ["Request", "Message", "Regmessage"];
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let [package, twin] = CLASSIC_PACKAGES;
-    let twin_file = format!("{twin}.proto");
+    let [package, alias] = CLASSIC_PACKAGES;
+    let alias_file = format!("{alias}.proto");
     let classic = fs::read_to_string(PathBuf::from("proto").join(CLASSIC))?;
-    fs::write(out.join(&twin_file), classic.replace(package, twin))?;
+    fs::write(out.join(&alias_file), classic.replace(package, alias))?;
 
-    let files = FILES.into_iter().chain([twin_file.as_str()]);
+    let files = FILES.into_iter().chain([alias_file.as_str()]);
     let mut descriptors = protox::compile(files, [PathBuf::from("proto"), out.clone()])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     // One set of types serves both packages.
-    descriptors.file.retain(|file| file.package() != twin);
+    descriptors.file.retain(|file| file.package() != alias);
     for file in descriptors.file.iter_mut().filter(|file| file.package() == package) {
         let requests = file.message_type.iter_mut().filter(|it| REQUESTS.contains(&it.name()));
         for field in requests.flat_map(|request| &mut request.field) {

@@ -7,6 +7,6 @@ umask 077
 file=${TINYSNS_SECRET_FILE:?}
 [ -s "$file" ] && exit 0
 od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$file.new"
-# Written completely or not at all: a node that read half of a secret would be turned away.
+# Written completely or not at all: a node that read half of a secret would be rejected.
 mv "$file.new" "$file"
 echo "made a new secret"

@@ -11,12 +11,12 @@ use tracing::error;
 
 use crate::{
     documents, envelope,
-    host::{disk::DirectoryError, net::ListenError, streams},
+    host::{disk::DirectoryError, net::ListenError, stdio},
     logging,
     replication::node::StartError,
     settings::{
-        HealthcheckSettings, Key, Kind, Layers, LogSettings, MasterSettings, Refusal, Role,
-        RouterSettings, SlaveSettings, StatusSettings, TerminalSettings, VARIABLE_PREFIX,
+        HealthcheckSettings, Key, Layers, LogSettings, MasterSettings, Role, RouterSettings,
+        SettingsError, SlaveSettings, StatusSettings, TerminalSettings, VARIABLE_PREFIX, ValueKind,
     },
     slave::REFUSED,
     slot::SlotError,
@@ -28,12 +28,12 @@ pub struct Invocation {
     /// What to log, and in which form.
     pub log: LogSettings,
     /// Which role to run.
-    pub command: Command,
+    pub command: Subcommand,
 }
 
 /// Which role to run.
 #[derive(Debug)]
-pub enum Command {
+pub enum Subcommand {
     /// `tinysns router`
     Router(RouterSettings),
     /// `tinysns slave`
@@ -50,19 +50,19 @@ pub enum Command {
 
 /// Why a command line is not carried out.
 #[derive(Debug, thiserror::Error)]
-pub enum Stop {
+pub enum EarlyExit {
     /// It cannot be parsed, or only asks for help.
     #[error(transparent)]
     Arguments(#[from] clap::Error),
     /// The command line, the file or the environment holds a setting that is refused.
     #[error(transparent)]
-    Settings(#[from] Refusal),
+    Settings(#[from] SettingsError),
     /// It only asks for this document.
     #[error("{0}")]
     Document(String),
 }
 
-impl Stop {
+impl EarlyExit {
     /// Tells the user, and returns the exit code.
     pub fn report(&self) -> ExitCode {
         match self {
@@ -71,12 +71,12 @@ impl Stop {
                 let _ = error.print();
                 REFUSED.into()
             }
-            Self::Arguments(help) => streams::shown(help.print()),
+            Self::Arguments(help) => stdio::exit_code(help.print()),
             Self::Settings(refusal) => {
-                streams::complain(&format!("tinysns: {refusal}"));
+                stdio::print_error(&format!("tinysns: {refusal}"));
                 REFUSED.into()
             }
-            Self::Document(text) => streams::shown(streams::print(text)),
+            Self::Document(text) => stdio::exit_code(stdio::print(text)),
         }
     }
 }
@@ -84,23 +84,23 @@ impl Stop {
 /// Logs why a node ended, if it failed, and returns the exit code: 64 if a setting cannot be used
 /// in the present situation (a port in use, a data directory that cannot be written, a damaged
 /// log), otherwise 1. This is the last thing a node does.
-pub fn ended(outcome: anyhow::Result<()>) -> u8 {
+pub fn exit_code(outcome: anyhow::Result<()>) -> u8 {
     let code = outcome.map_or_else(|error| failed(&error), |()| 0);
     logging::finish();
     code
 }
 
 fn failed(error: &anyhow::Error) -> u8 {
-    error!(error = in_words(error), "ended with an error");
-    let refused = error.chain().any(is_a_refusal);
+    error!(error = error_text(error), "ended with an error");
+    let refused = error.chain().any(is_configuration_error);
     if refused { REFUSED } else { 1 }
 }
 
 /// Whether a setting cannot be used in the present situation, or a file is damaged of which there
 /// is no other copy.
-fn is_a_refusal(cause: &(dyn Error + 'static)) -> bool {
+fn is_configuration_error(cause: &(dyn Error + 'static)) -> bool {
     let of_another_version =
-        || envelope::Error::within(cause).is_some_and(envelope::Error::is_another_version);
+        || envelope::Error::find_in(cause).is_some_and(envelope::Error::is_another_version);
     cause.is::<ListenError>()
         || cause.is::<SlotError>()
         || cause.is::<DirectoryError>()
@@ -110,14 +110,14 @@ fn is_a_refusal(cause: &(dyn Error + 'static)) -> bool {
 
 /// Tells the user of a short-lived role why it failed.
 #[expect(clippy::needless_pass_by_value, reason = "it ends here")]
-pub fn complain(error: anyhow::Error) -> ExitCode {
-    streams::complain(&format!("tinysns: {}", in_words(&error)));
+pub fn report_failure(error: anyhow::Error) -> ExitCode {
+    stdio::print_error(&format!("tinysns: {}", error_text(&error)));
     ExitCode::FAILURE
 }
 
 /// The error and its causes. Many errors repeat the text of their cause, so each text is included
 /// once.
-fn in_words(error: &anyhow::Error) -> String {
+fn error_text(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |mut words, cause| {
         if !words.contains(&cause) {
             words.push_str(if words.is_empty() { "" } else { ": " });
@@ -132,11 +132,11 @@ fn in_words(error: &anyhow::Error) -> String {
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
-) -> Result<Invocation, Stop> {
+) -> Result<Invocation, EarlyExit> {
     let mut matches = command().try_get_matches_from(arguments)?;
     let (name, matches) = matches.remove_subcommand().expect("clap insists on a subcommand");
     if let Some(text) = document(&name, &matches) {
-        return Err(Stop::Document(text));
+        return Err(EarlyExit::Document(text));
     }
     let role = ROLES
         .into_iter()
@@ -146,16 +146,16 @@ pub fn parse(
     let layers = Layers::gather(role, as_text(environment)?, flags(role, &matches))?;
     let log = layers.log()?;
     let command = match role {
-        Role::Router => Command::Router(layers.router()?),
-        Role::Slave => Command::Slave(layers.slave()?),
-        Role::Master => Command::Master(layers.master()?),
+        Role::Router => Subcommand::Router(layers.router()?),
+        Role::Slave => Subcommand::Slave(layers.slave()?),
+        Role::Master => Subcommand::Master(layers.master()?),
         Role::Client => {
-            Command::Client(layers.terminal(matches.get_flag(JSON), only_command(&matches))?)
+            Subcommand::Client(layers.terminal(matches.get_flag(JSON), only_command(&matches))?)
         }
         Role::Status => {
-            Command::Status(layers.status(matches.get_flag(WATCH), matches.get_flag(JSON))?)
+            Subcommand::Status(layers.status(matches.get_flag(WATCH), matches.get_flag(JSON))?)
         }
-        Role::Healthcheck => Command::Healthcheck(layers.healthcheck()?),
+        Role::Healthcheck => Subcommand::Healthcheck(layers.healthcheck()?),
     };
     Ok(Invocation { log, command })
 }
@@ -277,7 +277,7 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
 
 fn help(key: &Key, long: bool) -> StyledStr {
     let mut text = key.help.to_owned();
-    if long && !matches!(key.kind, Kind::Path | Kind::LogFilter) {
+    if long && !matches!(key.kind, ValueKind::Path | ValueKind::LogFilter) {
         text = format!("{text}: {}", key.kind);
     }
     if let Some(default) = key.default {
@@ -296,13 +296,15 @@ fn only_command(matches: &ArgMatches) -> Option<String> {
 /// refused.
 fn as_text(
     variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
-) -> Result<Vec<(String, String)>, Refusal> {
+) -> Result<Vec<(String, String)>, SettingsError> {
     let mut texts = Vec::new();
     for (name, value) in variables {
         let Ok(name) = name.into().into_string() else { continue };
         match value.into().into_string() {
             Ok(value) => texts.push((name, value)),
-            Err(_) if name.starts_with(VARIABLE_PREFIX) => return Err(Refusal::NoText { name }),
+            Err(_) if name.starts_with(VARIABLE_PREFIX) => {
+                return Err(SettingsError::NoText { name });
+            }
             Err(_) => {}
         }
     }
@@ -320,7 +322,7 @@ fn flags(role: Role, matches: &ArgMatches) -> BTreeMap<&'static str, String> {
     if role == Role::Client {
         let (host, port) = (given(HOST), given(PORT));
         if host.is_some() || port.is_some() {
-            let host = Kind::Host.normal(host.as_deref().unwrap_or(CLASSIC_HOST));
+            let host = ValueKind::Host.normal(host.as_deref().unwrap_or(CLASSIC_HOST));
             let port = port.as_deref().unwrap_or(CLASSIC_PORT);
             flags.insert("router", format!("{host}:{port}"));
         }
@@ -337,7 +339,7 @@ mod tests {
 
     const SECRET: [(&str, &str); 1] = [("TINYSNS_SECRET", "0123456789012345")];
 
-    fn parse_words(line: &str, variables: &[(&str, &str)]) -> Result<Command, Stop> {
+    fn parse_words(line: &str, variables: &[(&str, &str)]) -> Result<Subcommand, EarlyExit> {
         let variables =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         parse(line.split_whitespace(), variables).map(|invocation| invocation.command)
@@ -345,8 +347,8 @@ mod tests {
 
     fn router_of(line: &str) -> String {
         match parse_words(line, &[("TINYSNS_ROUTER", "variable:1")]).unwrap() {
-            Command::Client(settings) => settings.client.router,
-            Command::Status(settings) => settings.client.router,
+            Subcommand::Client(settings) => settings.client.router,
+            Subcommand::Status(settings) => settings.client.router,
             other => panic!("not a visitor: {other:?}"),
         }
     }
@@ -376,7 +378,7 @@ mod tests {
     #[test]
     fn a_client_is_the_classic_default_user_unless_told_otherwise() {
         for (line, expected) in [("tinysns client", "default"), ("tinysns client -u ann", "ann")] {
-            let Command::Client(settings) = parse_words(line, &[]).unwrap() else {
+            let Subcommand::Client(settings) = parse_words(line, &[]).unwrap() else {
                 panic!("not a client")
             };
             assert_eq!(settings.user.as_str(), expected);
@@ -386,7 +388,7 @@ mod tests {
     #[test]
     fn flags_reach_the_settings_of_the_role() {
         let line = "tinysns slave --reboot-delay 1s --page-size 5 --name one";
-        let Command::Slave(settings) = parse_words(line, &SECRET).unwrap() else {
+        let Subcommand::Slave(settings) = parse_words(line, &SECRET).unwrap() else {
             panic!("not a slave")
         };
         assert_eq!(settings.reboot_delay.as_secs(), 1);
@@ -429,7 +431,7 @@ mod tests {
 
     fn document_of(line: &str) -> String {
         match parse_words(line, &[]) {
-            Err(Stop::Document(text)) => text,
+            Err(EarlyExit::Document(text)) => text,
             other => panic!("no document: {other:?}"),
         }
     }
@@ -483,7 +485,7 @@ mod tests {
             ("tinysns client -u ann -- POST hello world", Some("POST hello world")),
             ("tinysns client --json -- POST -h", Some("POST -h")),
         ] {
-            let Command::Client(settings) = parse_words(line, &[]).unwrap() else {
+            let Subcommand::Client(settings) = parse_words(line, &[]).unwrap() else {
                 panic!("not a client")
             };
             assert_eq!(settings.command.as_deref(), expected, "{line}");
@@ -496,16 +498,16 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = Slot::claim(file.path()).unwrap_err();
         let error = anyhow::Error::new(SlaveError::from(error)).context("the slave cannot begin");
-        let words = in_words(&error);
+        let words = error_text(&error);
         assert_eq!(words.matches("os error").count(), 1, "{words}");
-        assert_eq!(ended(Err(error)), REFUSED);
+        assert_eq!(exit_code(Err(error)), REFUSED);
         let error = disk::prepare("router_data_dir", file.path(), "raft.redb").unwrap_err();
         let error = anyhow::Error::new(error);
-        let words = in_words(&error);
+        let words = error_text(&error);
         assert!(words.contains("(router_data_dir)") && words.contains("a directory"), "{words}");
-        assert_eq!(ended(Err(error)), REFUSED);
-        assert_eq!(ended(Err(anyhow::anyhow!("something else"))), 1);
-        assert_eq!(ended(Ok(())), 0);
+        assert_eq!(exit_code(Err(error)), REFUSED);
+        assert_eq!(exit_code(Err(anyhow::anyhow!("something else"))), 1);
+        assert_eq!(exit_code(Ok(())), 0);
     }
 
     #[test]

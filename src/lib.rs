@@ -2,7 +2,7 @@
 //!
 //! `ARCHITECTURE.md` is the map of the code; every folder's `mod.rs` is the map of that folder.
 
-// Rust's own macros panic if the output is full or has no reader: see `host::streams`. Not among
+// Rust's own macros panic if the output is full or has no reader: see `host::stdio`. Not among
 // the lints in `Cargo.toml`, which also apply to tests and benchmarks.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
@@ -10,7 +10,6 @@ pub mod ansi;
 pub mod classic;
 pub mod cli;
 pub mod client;
-pub mod credentials;
 pub mod directory;
 pub mod documents;
 pub mod domain;
@@ -19,6 +18,7 @@ pub mod healthcheck;
 pub mod host;
 pub mod logging;
 pub mod master;
+pub mod node_auth;
 pub mod overview;
 pub mod reflection;
 pub mod replication;

@@ -8,53 +8,52 @@ use std::{
 };
 
 use tinysns::{
-    cli::{self, Command},
+    cli::{self, Subcommand},
     healthcheck,
-    host::inheritance,
+    host::process_setup,
     logging, master, router, runtime,
     settings::MasterSettings,
     slave,
-    slot::{Berth, Slot},
+    slot::{Slot, SlotInfo},
     status, terminal,
 };
 
 fn main() -> ExitCode {
-    inheritance::put_right();
+    process_setup::reset_inherited();
     let invocation = match cli::parse(env::args_os(), env::vars_os()) {
         Ok(invocation) => invocation,
         Err(stop) => return stop.report(),
     };
     logging::start(&invocation.log);
     match invocation.command {
-        Command::Router(settings) => {
-            cli::ended(runtime::serve(|stop| router::run(settings, stop))).into()
+        Subcommand::Router(settings) => {
+            cli::exit_code(runtime::serve(|stop| router::run(settings, stop))).into()
         }
-        Command::Slave(settings) => {
-            slave::run(settings, live).unwrap_or_else(|error| cli::ended(Err(error.into())).into())
+        Subcommand::Slave(settings) => slave::run(settings, run_master)
+            .unwrap_or_else(|error| cli::exit_code(Err(error.into())).into()),
+        Subcommand::Master(settings) => cli::exit_code(run_master_without_slave(settings)).into(),
+        Subcommand::Client(settings) => {
+            runtime::run(terminal::run(settings)).unwrap_or_else(cli::report_failure)
         }
-        Command::Master(settings) => cli::ended(live_alone(settings)).into(),
-        Command::Client(settings) => {
-            runtime::run(terminal::run(settings)).unwrap_or_else(cli::complain)
+        Subcommand::Status(settings) => {
+            runtime::run(status::run(settings)).unwrap_or_else(cli::report_failure)
         }
-        Command::Status(settings) => {
-            runtime::run(status::run(settings)).unwrap_or_else(cli::complain)
-        }
-        Command::Healthcheck(settings) => {
-            runtime::run(healthcheck::run(settings)).unwrap_or_else(cli::complain)
+        Subcommand::Healthcheck(settings) => {
+            runtime::run(healthcheck::run(settings)).unwrap_or_else(cli::report_failure)
         }
     }
 }
 
 /// The whole life of a master in the process that a slave forked for it; returns the exit code.
-fn live(settings: MasterSettings, berth: Berth) -> u8 {
-    cli::ended(runtime::serve(|stop| master::run(settings, berth, stop)))
+fn run_master(settings: MasterSettings, slot: SlotInfo) -> u8 {
+    cli::exit_code(runtime::serve(|stop| master::run(settings, slot, stop)))
 }
 
 /// The whole life of a master without a slave.
-fn live_alone(settings: MasterSettings) -> anyhow::Result<()> {
+fn run_master_without_slave(settings: MasterSettings) -> anyhow::Result<()> {
     let slot = Slot::claim(&settings.data_dir)?;
     slot.record_master(process::id())?;
-    let outcome = runtime::serve(|stop| master::run(settings, slot.berth(0), stop));
+    let outcome = runtime::serve(|stop| master::run(settings, slot.info(0), stop));
     slot.forget_master()?;
     outcome
 }

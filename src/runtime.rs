@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{host::inheritance, logging};
+use crate::{host::process_setup, logging};
 
 /// Tasks that are still running when a role has ended get this long to notice. A blocking call that
 /// hangs, such as a name lookup, must not keep the process alive.
@@ -33,7 +33,7 @@ pub fn serve<F>(role: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    inheritance::outlive_the_terminal();
+    process_setup::detach_from_terminal();
     logging::write_in_background();
     logging::end_the_process_on_panic();
     run(stoppable(role))

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::host::disk::hint;
+use crate::host::disk::remedy;
 
 /// More masters than this in one data directory are a mistake, such as a loop that starts slaves.
 const MOST_SLOTS: u32 = 999;
@@ -29,7 +29,7 @@ pub struct Slot {
 
 /// What a master knows of its slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Berth {
+pub struct SlotInfo {
     /// The number of the slot, from 1.
     pub number: u32,
     /// Where the master keeps its data.
@@ -42,7 +42,7 @@ pub struct Berth {
 #[derive(Debug, thiserror::Error)]
 pub enum SlotError {
     /// The data directory, or something in it, cannot be used.
-    #[error("cannot use {path} (data_dir): {source}{}", hint(.source))]
+    #[error("cannot use {path} (data_dir): {source}{}", remedy(.source))]
     Unusable {
         /// The file or directory that causes the error.
         path: PathBuf,
@@ -90,8 +90,8 @@ impl Slot {
     }
 
     /// What the master should know about it.
-    pub fn berth(&self, reboots: u32) -> Berth {
-        Berth { number: self.number, directory: self.directory.clone(), reboots }
+    pub fn info(&self, reboots: u32) -> SlotInfo {
+        SlotInfo { number: self.number, directory: self.directory.clone(), reboots }
     }
 
     /// Writes the process id of the master to `master.pid`, for people and scripts, either

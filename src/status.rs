@@ -11,8 +11,8 @@ use tokio::{signal, time};
 
 use crate::{
     client::{self, ClientError, ClusterStatus},
-    host::{clock, streams},
-    overview::{json, room::Room, table},
+    host::{clock, stdio},
+    overview::{json, output_size::OutputSize, table},
     settings::StatusSettings,
 };
 
@@ -28,17 +28,17 @@ const REDRAW: &str = "\u{1b}[H\u{1b}[J";
 pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
     match client::cluster(&settings.client.router).await {
         Ok(status) => {
-            let first = streams::print(&render(&settings, &Ok(status)));
+            let first = stdio::print(&render(&settings, &Ok(status)));
             if first.is_err() || !settings.watch {
-                return Ok(streams::shown(first));
+                return Ok(stdio::exit_code(first));
             }
         }
         Err(error) => {
-            streams::complain(&error.to_string());
+            stdio::print_error(&error.to_string());
             return Ok(ExitCode::from(UNAVAILABLE));
         }
     }
-    Ok(streams::shown(tokio::select! {
+    Ok(stdio::exit_code(tokio::select! {
         ended = keep_showing(&settings) => ended,
         interrupted = signal::ctrl_c() => interrupted,
     }))
@@ -52,8 +52,8 @@ async fn keep_showing(settings: &StatusSettings) -> io::Result<()> {
         ticks.tick().await;
         let status = client::cluster(&settings.client.router).await;
         match &status {
-            Err(error) if settings.json => streams::complain(&error.to_string()),
-            _ => streams::print(&render(settings, &status))?,
+            Err(error) if settings.json => stdio::print_error(&error.to_string()),
+            _ => stdio::print(&render(settings, &status))?,
         }
     }
 }
@@ -62,7 +62,7 @@ fn render(settings: &StatusSettings, status: &Result<ClusterStatus, ClientError>
     let words = match status {
         Ok(status) if settings.json && settings.watch => return json::line(status),
         Ok(status) if settings.json => return json::pretty(status),
-        Ok(status) => table::render(status, clock::now(), room(settings.watch)),
+        Ok(status) => table::render(status, clock::now(), output_size(settings.watch)),
         Err(error) => format!("{error}\n"),
     };
     match (settings.watch, io::stdout().is_terminal()) {
@@ -72,8 +72,8 @@ fn render(settings: &StatusSettings, status: &Result<ClusterStatus, ClientError>
     }
 }
 
-fn room(is_watched: bool) -> Room {
-    if is_watched { Room::on_one_screen() } else { Room::on_output() }
+fn output_size(is_watched: bool) -> OutputSize {
+    if is_watched { OutputSize::on_one_screen() } else { OutputSize::on_output() }
 }
 
 #[cfg(test)]

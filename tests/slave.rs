@@ -25,13 +25,13 @@ use tinysns::{
     cli,
     settings::MasterSettings,
     slave,
-    slot::{Berth, Slot},
+    slot::{Slot, SlotInfo},
 };
 
 /// Far longer than a process needs to start or to end on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Between two checks of a condition.
-const GLANCE: Duration = Duration::from_millis(2);
+const POLL_EVERY: Duration = Duration::from_millis(2);
 /// How the fake master behaves: `obedient`, `stubborn` or `refusing`.
 const BEHAVIOUR: &str = "FAKE_MASTER";
 
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 
 fn be_a_slave() -> ExitCode {
     match cli::parse(env::args_os(), env::vars_os()).expect("the test's flags are valid") {
-        cli::Invocation { command: cli::Command::Slave(settings), .. } => {
+        cli::Invocation { command: cli::Subcommand::Slave(settings), .. } => {
             slave::run(settings, be_a_master).expect("the slave begins")
         }
         other => panic!("not a slave: {other:?}"),
@@ -80,7 +80,7 @@ fn be_a_slave() -> ExitCode {
 
 /// Records that it was started, then waits to be stopped.
 #[expect(clippy::needless_pass_by_value, reason = "the type of a master's entry")]
-fn be_a_master(_settings: MasterSettings, berth: Berth) -> u8 {
+fn be_a_master(_settings: MasterSettings, slot: SlotInfo) -> u8 {
     let behaviour = env::var(BEHAVIOUR).expect("set by the story");
     if behaviour == "refusing" {
         return slave::REFUSED;
@@ -90,11 +90,11 @@ fn be_a_master(_settings: MasterSettings, berth: Berth) -> u8 {
     let mut end = SigSet::empty();
     end.add(Signal::SIGTERM);
     end.thread_block().expect("SIGTERM can be blocked");
-    let note = berth.directory.join(format!("born-{}", berth.reboots));
+    let note = slot.directory.join(format!("booted-{}", slot.reboots));
     fs::write(note, "").expect("the slot can be written");
     if behaviour == "stubborn" {
         // Not for ever: a story that fails must not leave a process behind.
-        thread::sleep(PATIENCE * 3);
+        thread::sleep(CALL_TIMEOUT * 3);
         return 1;
     }
     end.wait().expect("SIGTERM can be awaited");
@@ -128,8 +128,8 @@ impl Case {
 
     /// Waits until the master is ready that was forked after `reboots` others, and returns its
     /// process id.
-    fn born(&self, reboots: u32) -> Pid {
-        wait_until("a master is running", || self.slot(&format!("born-{reboots}")).exists());
+    fn booted(&self, reboots: u32) -> Pid {
+        wait_until("a master is running", || self.slot(&format!("booted-{reboots}")).exists());
         wait_until("its pid is recorded", || self.slot("master.pid").exists());
         let pid = fs::read_to_string(self.slot("master.pid")).unwrap();
         Pid::from_raw(pid.trim().parse().unwrap())
@@ -157,10 +157,10 @@ impl Drop for Case {
 }
 
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + CALL_TIMEOUT;
     while !condition() {
         assert!(Instant::now() < deadline, "timed out waiting for this: {what}");
-        thread::sleep(GLANCE);
+        thread::sleep(POLL_EVERY);
     }
 }
 
@@ -178,12 +178,12 @@ fn name_of(pid: Pid) -> String {
 
 fn a_killed_master_is_forked_again_in_its_slot() {
     let case = Case::start("obedient", &["--reboot-delay", "10ms"]);
-    let mut last = case.born(0);
+    let mut last = case.booted(0);
     assert_eq!(name_of(last), "tinysns-master");
     assert_eq!(name_of(Pid::from_raw(case.slave.id().cast_signed())), "tinysns-slave");
     for (reboots, signal) in [(1, Signal::SIGKILL), (2, Signal::SIGTERM), (3, Signal::SIGABRT)] {
         kill(last, signal).unwrap();
-        let next = case.born(reboots);
+        let next = case.booted(reboots);
         assert_ne!(next, last);
         assert!(is_gone(last));
         last = next;
@@ -193,7 +193,7 @@ fn a_killed_master_is_forked_again_in_its_slot() {
 fn a_stopping_slave_drains_its_master() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let mut case = Case::start("obedient", &[]);
-        let master = case.born(0);
+        let master = case.booted(0);
         case.signal(signal);
         assert_eq!(case.ended().code(), Some(0));
         assert!(is_gone(master));
@@ -203,7 +203,7 @@ fn a_stopping_slave_drains_its_master() {
 
 fn a_master_ends_with_its_slave() {
     let mut case = Case::start("obedient", &[]);
-    let master = case.born(0);
+    let master = case.booted(0);
     case.signal(Signal::SIGKILL);
     assert_eq!(case.ended().signal(), Some(9));
     wait_until("the master ends", || is_gone(master));
@@ -211,7 +211,7 @@ fn a_master_ends_with_its_slave() {
 
 fn a_stubborn_master_is_killed_in_the_end() {
     let mut case = Case::start("stubborn", &["--drain-timeout", "100ms"]);
-    let master = case.born(0);
+    let master = case.booted(0);
     case.signal(Signal::SIGTERM);
     assert_eq!(case.ended().code(), Some(1));
     assert!(is_gone(master));
@@ -224,7 +224,7 @@ fn a_slave_whose_first_master_is_refused_ends() {
 
 fn a_slave_stops_at_once_while_it_counts_down() {
     let mut case = Case::start("obedient", &["--reboot-delay", "1h"]);
-    let master = case.born(0);
+    let master = case.booted(0);
     kill(master, Signal::SIGKILL).unwrap();
     wait_until("the master's pid file is removed", || !case.slot("master.pid").exists());
     case.signal(Signal::SIGTERM);
@@ -233,7 +233,7 @@ fn a_slave_stops_at_once_while_it_counts_down() {
 
 fn a_slot_is_held_until_both_are_gone() {
     let mut case = Case::start("stubborn", &[]);
-    let master = case.born(0);
+    let master = case.booted(0);
     assert_eq!(Slot::claim(case.data.path()).unwrap().number(), 2);
     case.signal(Signal::SIGKILL);
     case.ended();

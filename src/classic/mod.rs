@@ -2,9 +2,9 @@
 //!
 //! - [`service`]: the calls
 //! - [`caller`]: the address by which a caller has reached this server
-//! - `timeline`: one classic timeline, in both directions
-//! - `words`: the exact texts of replies
-//! - [`twin`]: the same service under the protocol's second package
+//! - `timeline_stream`: one classic timeline, in both directions
+//! - `reply_text`: the exact texts of replies
+//! - [`alias`]: the same service under the protocol's second package
 //!
 //! A thin adapter: every call goes through our own client library to the available server, which
 //! may be this one, on behalf of the user whom the call names. So no rule is implemented twice, a
@@ -14,20 +14,20 @@
 //! The protocol has no passwords, so logins to an account with a password are refused. It has no
 //! request ids either, so a request that a classic client repeats may be carried out twice.
 
+pub mod alias;
 pub mod caller;
+mod reply_text;
 pub mod service;
 #[cfg(test)]
 mod tests;
-mod timeline;
-pub mod twin;
-mod words;
+mod timeline_stream;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use self::service::Host;
-use self::{caller::Addressed, service::Classic, twin::Twin};
+use self::{alias::Alias, caller::Addressed, service::Classic};
 use crate::{
     directory::Location, serving::CLIENT_MESSAGE_BYTES, settings::ClassicMode,
     wire::classic::sns_service_server::SnsServiceServer,
@@ -50,6 +50,6 @@ pub fn add(
     let service = SnsServiceServer::new(Classic::new(host, is_relayed, location, stop))
         .max_decoding_message_size(CLIENT_MESSAGE_BYTES);
     routes
-        .add_service(Addressed::new(Twin::new(service.clone())))
+        .add_service(Addressed::new(Alias::new(service.clone())))
         .add_service(Addressed::new(service))
 }

@@ -9,7 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::{caller, timeline, words};
+use super::{caller, reply_text, timeline_stream};
 use crate::{
     client::{Client, ClientError, ListKind},
     directory::{Location, split_address},
@@ -22,7 +22,7 @@ use crate::{
 pub const HOLD: Duration = Duration::from_secs(30);
 /// How long to wait for confirmation when a client says that a server has crashed. A hung server is
 /// noticed in half that time. This also limits how often a client can repeat the claim.
-const CLAIM_PROVES_WITHIN: Duration = Duration::from_secs(1);
+const CRASH_REPORT_GRACE: Duration = Duration::from_secs(1);
 /// Timelines open at a time: each holds a connection to the available server.
 const TIMELINES: usize = 1_000;
 /// Names in one reply, of each kind: both lists fit into the 4 MiB that gRPC clients accept.
@@ -103,8 +103,10 @@ impl Classic {
 }
 
 /// Limits how long a call is held.
-pub async fn held<T>(call: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
-    let late = |_| ClientError::Unanswered { patience: HOLD, reason: "no answer".to_owned() };
+pub async fn bounded<T>(
+    call: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, ClientError> {
+    let late = |_| ClientError::Unanswered { call_timeout: HOLD, reason: "no answer".to_owned() };
     timeout(HOLD, call).await.map_err(late)?
 }
 
@@ -145,10 +147,10 @@ impl SnsService for Classic {
         let here = self.here(&request);
         let Call { username, .. } = request.into_inner();
         let client = self.client.for_another_user();
-        let msg = match held(client.log_in(&text(&username), None)).await {
-            Ok(_) => words::LOGGED_IN.to_owned(),
+        let msg = match bounded(client.log_in(&text(&username), None)).await {
+            Ok(_) => reply_text::LOGGED_IN.to_owned(),
             Err(ClientError::Refused { message, .. }) if self.host == Host::Master => {
-                words::not_logged_in(&message)
+                reply_text::not_logged_in(&message)
             }
             Err(error) => return Err(status(error)),
         };
@@ -164,7 +166,7 @@ impl SnsService for Classic {
 
     async fn list(&self, request: Request<Call>) -> Result<Response<ListReply>, Status> {
         let Call { username, .. } = request.into_inner();
-        let lists = held(async {
+        let lists = bounded(async {
             let client = self.of(&username).await?;
             let all_users = Self::names(&client, ListKind::Users).await?;
             let followers = Self::names(&client, ListKind::Followers).await?;
@@ -172,7 +174,7 @@ impl SnsService for Classic {
         });
         match lists.await {
             Ok(lists) => Ok(Response::new(lists)),
-            Err(ClientError::Refused { code, .. }) if words::is_about_a_name(code) => {
+            Err(ClientError::Refused { code, .. }) if reply_text::is_about_a_name(code) => {
                 Ok(Response::new(ListReply::default()))
             }
             Err(error) => Err(status(error)),
@@ -181,19 +183,19 @@ impl SnsService for Classic {
 
     async fn follow(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
         let call = request.into_inner();
-        let done = held(async { self.of(&call.username).await?.follow(&target(&call)).await });
+        let done = bounded(async { self.of(&call.username).await?.follow(&target(&call)).await });
         let outcome = told(done.await)?;
-        words::followed(outcome).map(reply).ok_or_else(|| unworded(outcome))
+        reply_text::followed(outcome).map(reply).ok_or_else(|| unexpected_refusal(outcome))
     }
 
     async fn un_follow(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
         let call = request.into_inner();
-        let done = held(async { self.of(&call.username).await?.unfollow(&target(&call)).await });
+        let done = bounded(async { self.of(&call.username).await?.unfollow(&target(&call)).await });
         let outcome = told(done.await)?;
-        words::unfollowed(outcome).map(reply).ok_or_else(|| unworded(outcome))
+        reply_text::unfollowed(outcome).map(reply).ok_or_else(|| unexpected_refusal(outcome))
     }
 
-    type TimelineStream = timeline::Messages;
+    type TimelineStream = timeline_stream::Messages;
 
     async fn timeline(
         &self,
@@ -204,7 +206,8 @@ impl SnsService for Classic {
             return Err(Status::resource_exhausted(why));
         };
         let client = self.client.for_another_stream();
-        let messages = timeline::open(client, request.into_inner(), self.stop.clone(), permit);
+        let messages =
+            timeline_stream::open(client, request.into_inner(), self.stop.clone(), permit);
         Ok(Response::new(messages))
     }
 
@@ -219,7 +222,7 @@ impl SnsService for Classic {
         let claimed = format!("{hostname}:{port}");
         if let Some((hostname, port)) = here {
             if claimed == format!("{hostname}:{port}") {
-                sleep(CLAIM_PROVES_WITHIN).await;
+                sleep(CRASH_REPORT_GRACE).await;
             }
             return Ok(Response::new(Reply {
                 msg: String::new(),
@@ -231,7 +234,7 @@ impl SnsService for Classic {
         let disproved = location.wait_for(|location| {
             location.available.as_ref().is_some_and(|available| available.address != claimed)
         });
-        let _its_word_is_not_enough = timeout(CLAIM_PROVES_WITHIN, disproved).await.is_ok();
+        let _its_word_is_not_enough = timeout(CRASH_REPORT_GRACE, disproved).await.is_ok();
         // If there is still none, the client had better ask the same server again.
         let (hostname, port) = match self.available().await {
             Some((hostname, port)) => (hostname, port.to_string()),
@@ -242,6 +245,6 @@ impl SnsService for Classic {
 }
 
 /// A refusal for which the classic protocol has no text.
-fn unworded(outcome: Result<(), Code>) -> Status {
+fn unexpected_refusal(outcome: Result<(), Code>) -> Status {
     Status::new(outcome.err().unwrap_or(Code::Internal), "the request was refused")
 }

@@ -6,15 +6,15 @@ use tokio::{sync::watch, time::Instant};
 use tonic::Code;
 
 use super::{
-    ClientError, ClientOptions, ClusterStatus, Cursor, InUse, ListKind, LoggedIn, NamePage, Page,
-    Published, Subscription,
+    ActiveServer, ClientError, ClientOptions, ClusterStatus, Cursor, ListKind, LoggedIn, NamePage,
+    Page, Published, Subscription,
+    active_server::ActiveServerMonitor,
     call::{Api, Core},
     choice::Attempts,
     directory::Directory,
-    in_use::Tracker,
-    session::Credentials,
+    request_window::RequestWindow,
+    session::LoginCredentials,
     status, subscription,
-    window::Window,
 };
 use crate::{
     directory::Location,
@@ -26,9 +26,9 @@ use crate::{
 /// A client of the social network. Cheap to clone; all clones share one session.
 ///
 /// Every call is repeated, on one available server after another, until it is answered or
-/// [`ClientOptions::patience`] has run out. A call that changes something carries the same request
-/// id each time, so it is carried out once. Dropping a call's future abandons it: the call may or
-/// may not have been carried out.
+/// [`ClientOptions::call_timeout`] has run out. A call that changes something carries the same
+/// request id each time, so it is carried out once. Dropping a call's future abandons it: the call
+/// may or may not have been carried out.
 #[derive(Clone)]
 pub struct Client {
     core: Arc<Core>,
@@ -50,8 +50,8 @@ impl Client {
 
     /// A client inside a server of the cluster, which knows where the available server is. It has
     /// no router to ask, so [`Client::cluster`] does not work.
-    pub fn inside(location: watch::Receiver<Location>, patience: Duration) -> Self {
-        let options = ClientOptions { patience, ..ClientOptions::new("") };
+    pub fn inside(location: watch::Receiver<Location>, call_timeout: Duration) -> Self {
+        let options = ClientOptions { call_timeout, ..ClientOptions::new("") };
         Self::new(Directory::inside(location), options)
     }
 
@@ -61,8 +61,8 @@ impl Client {
             directory: Arc::new(directory),
             connections: Arc::default(),
             session: Arc::default(),
-            window: Arc::new(Window::new(ClientId(random::wide_id()))),
-            in_use: Arc::new(Tracker::new()),
+            window: Arc::new(RequestWindow::new(ClientId(random::wide_id()))),
+            active_server: Arc::new(ActiveServerMonitor::new()),
         };
         Self { core: Arc::new(core) }
     }
@@ -81,7 +81,7 @@ impl Client {
     pub fn for_another_stream(&self) -> Self {
         let core = Core {
             connections: Arc::default(),
-            in_use: Arc::new(Tracker::new()),
+            active_server: Arc::new(ActiveServerMonitor::new()),
             session: Arc::default(),
             ..Core::clone(&self.core)
         };
@@ -132,7 +132,7 @@ impl Client {
         password: Option<&str>,
         must_exist: bool,
     ) -> Result<LoggedIn, ClientError> {
-        let credentials = Credentials {
+        let credentials = LoginCredentials {
             username: username.to_owned(),
             password: password.unwrap_or_default().to_owned(),
         };
@@ -141,7 +141,7 @@ impl Client {
             password: credentials.password.clone(),
             must_exist,
         };
-        let deadline = Instant::now() + self.core.options.patience;
+        let deadline = Instant::now() + self.core.options.call_timeout;
         let reply = self.core.log_in(request, deadline).await?;
         let v1::LogInReply { session_token, username, created, expires_at_ms } = reply;
         self.core.session.begin(credentials, username.clone(), &session_token)?;
@@ -173,7 +173,7 @@ impl Client {
         new: Option<&str>,
     ) -> Result<(), ClientError> {
         let Core { session, options, .. } = &*self.core;
-        let deadline = Instant::now() + options.patience;
+        let deadline = Instant::now() + options.call_timeout;
         let _one_at_a_time = session.change.lock().await;
         if session.is_in_doubt() {
             self.core.renew(&session.bearer()?, deadline).await?;
@@ -312,8 +312,8 @@ impl Client {
         status::cluster(&self.core.options.router).await
     }
 
-    /// The server in use and every move to another.
-    pub fn server(&self) -> watch::Receiver<Option<InUse>> {
-        self.core.in_use.watch()
+    /// The active server and every move to another.
+    pub fn active_server(&self) -> watch::Receiver<Option<ActiveServer>> {
+        self.core.active_server.watch()
     }
 }

@@ -11,15 +11,15 @@ use tonic::{Code, Request, Response, Status, transport::Channel};
 
 use super::{
     ClientError, ClientOptions,
+    active_server::ActiveServerMonitor,
     backoff::Backoff,
     choice::{self, Attempts, Choice},
     connections::Connections,
     directory::{self, Directory},
-    in_use::Tracker,
-    session::{Bearer, Session},
-    verdict::{self, Verdict},
-    view::{Server, View},
-    window::Window,
+    known_cluster::{KnownCluster, Server},
+    request_window::RequestWindow,
+    retry_policy::{self, RetryDecision},
+    session::{Bearer, ClientSession},
 };
 use crate::{
     host::random,
@@ -36,9 +36,9 @@ pub struct Core {
     pub options: ClientOptions,
     pub directory: Arc<Directory>,
     pub connections: Arc<Connections>,
-    pub session: Arc<Session>,
-    pub window: Arc<Window>,
-    pub in_use: Arc<Tracker>,
+    pub session: Arc<ClientSession>,
+    pub window: Arc<RequestWindow>,
+    pub active_server: Arc<ActiveServerMonitor>,
 }
 
 /// An answer, and who gave it.
@@ -68,7 +68,7 @@ impl Core {
         Attempt: Fn(Api, Request<Message>) -> Answer,
         Answer: Future<Output = Result<Response<Reply>, Status>>,
     {
-        let deadline = Instant::now() + self.options.patience;
+        let deadline = Instant::now() + self.options.call_timeout;
         let bearer = self.session.bearer()?;
         let first = self.deliver(attempts, Some(&bearer), &message, &attempt, deadline).await;
         match first {
@@ -137,7 +137,7 @@ impl Core {
         Attempt: Fn(Api, Request<Message>) -> Answer,
         Answer: Future<Output = Result<Response<Reply>, Status>>,
     {
-        let mut trouble = None;
+        let mut last_failure = None;
         let request = || {
             let mut request = Request::new(message.clone());
             if let Some(bearer) = bearer {
@@ -145,21 +145,21 @@ impl Core {
             }
             request
         };
-        let repeat = self.repeat(attempts, &mut trouble, |api| attempt(api, request()));
+        let repeat = self.repeat(attempts, &mut last_failure, |api| attempt(api, request()));
         if let Ok(result) = time::timeout_at(deadline, repeat).await {
             return result;
         }
         let view = self.directory.watch().borrow().clone();
-        let reason = view.waiting.or(trouble).or(view.router_error);
+        let reason = view.waiting.or(last_failure).or(view.router_error);
         let reason = reason.unwrap_or_else(|| "no server is available".to_owned());
-        Err(ClientError::Unanswered { patience: self.options.patience, reason })
+        Err(ClientError::Unanswered { call_timeout: self.options.call_timeout, reason })
     }
 
-    /// Repeats the call until it is answered. `trouble` says why it has not been answered yet.
+    /// Repeats the call until it is answered. `last_failure` says why it has not been answered yet.
     async fn repeat<Reply, Answer>(
         &self,
         mut attempts: Attempts,
-        trouble: &mut Option<String>,
+        last_failure: &mut Option<String>,
         attempt: impl Fn(Api) -> Answer,
     ) -> Result<Answered<Reply>, ClientError>
     where
@@ -173,7 +173,7 @@ impl Core {
             let connection = match self.connections.to(&server.address) {
                 Ok(connection) => connection,
                 Err(error) => {
-                    *trouble = Some(format!("{}: {error}", server.address));
+                    *last_failure = Some(format!("{}: {error}", server.address));
                     attempts.failed(&server, None);
                     continue;
                 }
@@ -182,35 +182,35 @@ impl Core {
             let outcome = self.attempt(answer, &mut views, &server).await;
             let status = match outcome {
                 Outcome::Answer(reply) => {
-                    self.in_use.answered(&server, asked_at, Instant::now());
+                    self.active_server.answered(&server, asked_at, Instant::now());
                     return Ok(Answered { reply, server });
                 }
                 Outcome::Superseded => {
-                    self.in_use.trouble(&server, Instant::now());
+                    self.active_server.failed(&server, Instant::now());
                     attempts.superseded();
                     continue;
                 }
                 Outcome::Silence => Status::unavailable("it does not answer"),
                 Outcome::Refusal(status) => status,
             };
-            let verdict = verdict::judge(&status);
-            match verdict {
-                Verdict::Final => {
-                    self.in_use.answered(&server, asked_at, Instant::now());
+            let decision = retry_policy::decide(&status);
+            match decision {
+                RetryDecision::Never => {
+                    self.active_server.answered(&server, asked_at, Instant::now());
                     return Err(ClientError::Refused {
                         code: status.code(),
                         message: status.message().to_owned(),
                     });
                 }
-                Verdict::Here => attempts.asked_for_patience(&server),
-                Verdict::Elsewhere { available } => attempts.failed(&server, available),
-                Verdict::Lost => {
+                RetryDecision::Here => attempts.asked_to_wait(&server),
+                RetryDecision::Elsewhere { available } => attempts.failed(&server, available),
+                RetryDecision::Lost => {
                     self.connections.lost(&connection);
                     attempts.failed(&server, None);
                 }
             }
-            self.in_use.trouble(&server, Instant::now());
-            *trouble = Some(format!("{}: {}", server.address, directory::reason(&status)));
+            self.active_server.failed(&server, Instant::now());
+            *last_failure = Some(format!("{}: {}", server.address, directory::reason(&status)));
         }
     }
 }
@@ -220,7 +220,7 @@ impl Core {
     async fn attempt<Reply>(
         &self,
         answer: impl Future<Output = Result<Response<Reply>, Status>>,
-        views: &mut watch::Receiver<View>,
+        views: &mut watch::Receiver<KnownCluster>,
         server: &Server,
     ) -> Outcome<Reply> {
         tokio::select! {
@@ -237,7 +237,7 @@ impl Core {
 
 /// Waits until there is a server to try. Returns at once if one is known that was not tried yet.
 async fn next_server(
-    views: &mut watch::Receiver<View>,
+    views: &mut watch::Receiver<KnownCluster>,
     attempts: &Attempts,
     pause: Duration,
 ) -> Server {
@@ -262,7 +262,7 @@ async fn next_server(
 }
 
 /// Returns when another server has taken over from `server`.
-pub async fn superseded(views: &mut watch::Receiver<View>, server: &Server) {
+pub async fn superseded(views: &mut watch::Receiver<KnownCluster>, server: &Server) {
     if views.wait_for(|view| choice::is_superseded(view, server)).await.is_err() {
         std::future::pending::<()>().await;
     }

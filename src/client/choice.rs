@@ -1,6 +1,6 @@
 //! Where a call goes next, and when. Pure.
 
-use super::view::{Server, View};
+use super::known_cluster::{KnownCluster, Server};
 
 /// The history of one call.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ impl Attempts {
     }
 
     /// `server` is alive and asked for patience.
-    pub fn asked_for_patience(&mut self, server: &Server) {
+    pub fn asked_to_wait(&mut self, server: &Server) {
         self.failures = self.failures.saturating_add(1);
         self.hint = None;
         self.same = Some(server.clone());
@@ -62,7 +62,7 @@ impl Attempts {
 }
 
 /// Chooses from what is known.
-pub fn choose(view: &View, attempts: &Attempts) -> Choice {
+pub fn choose(view: &KnownCluster, attempts: &Attempts) -> Choice {
     let named = view.server.as_ref();
     let untried = named.filter(|server| {
         server.term > attempts.term
@@ -86,7 +86,7 @@ pub fn choose(view: &View, attempts: &Attempts) -> Choice {
 }
 
 /// True if a call that hangs on `server` had better be repeated on the one that `view` names.
-pub fn is_superseded(view: &View, server: &Server) -> bool {
+pub fn is_superseded(view: &KnownCluster, server: &Server) -> bool {
     view.server
         .as_ref()
         .is_some_and(|named| named.term > server.term && named.address != server.address)
@@ -100,8 +100,8 @@ mod tests {
         Server { name: String::new(), address: format!("h:{port}"), term }
     }
 
-    fn view(server: Option<Server>) -> View {
-        View { certain: server.is_some(), server, ..View::default() }
+    fn view(server: Option<Server>) -> KnownCluster {
+        KnownCluster { certain: server.is_some(), server, ..KnownCluster::default() }
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
         let attempts = Attempts::default();
         assert_eq!(choose(&view(None), &attempts), Choice::Wait);
         assert_eq!(choose(&view(Some(server(1, 5))), &attempts), Choice::Go(server(1, 5)));
-        let doubted = View { certain: false, ..view(Some(server(1, 5))) };
+        let doubted = KnownCluster { certain: false, ..view(Some(server(1, 5))) };
         assert_eq!(choose(&doubted, &attempts), Choice::Go(server(1, 5)));
     }
 
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_server_that_asks_for_patience_is_asked_again_unless_another_takes_over() {
         let mut attempts = Attempts::default();
-        attempts.asked_for_patience(&server(1, 5));
+        attempts.asked_to_wait(&server(1, 5));
         for (named, choice) in [
             (Some(server(1, 5)), Choice::Pause(server(1, 5))),
             (None, Choice::Pause(server(1, 5))),

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     ClientError, ClientOptions,
     backoff::Backoff,
-    view::{Answer, View},
+    known_cluster::{DirectoryAnswer, KnownCluster},
 };
 use crate::{
     directory::Location,
@@ -25,7 +25,7 @@ const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Knows where the available server is. The task ends when this is dropped.
 pub struct Directory {
-    views: watch::Receiver<View>,
+    views: watch::Receiver<KnownCluster>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -37,14 +37,14 @@ impl Directory {
             return Err(ClientError::Address { address: router });
         }
         let after = options.ask_masters_after;
-        let (sender, views) = watch::channel(View::default());
+        let (sender, views) = watch::channel(KnownCluster::default());
         let task = tokio::spawn(async move {
             let serves = watch::Sender::new(false);
             let turn = usize::try_from(random::id() >> 32).unwrap_or_default();
             tokio::join!(
                 follow_router(&router, &sender, &serves),
-                stand_in(turn, after, &sender, serves.subscribe()),
-                stand_in(turn.wrapping_add(1), after, &sender, serves.subscribe()),
+                fall_back_to_masters(turn, after, &sender, serves.subscribe()),
+                fall_back_to_masters(turn.wrapping_add(1), after, &sender, serves.subscribe()),
             );
         });
         Ok(Self { views, _task: AbortOnDropHandle::new(task) })
@@ -52,11 +52,11 @@ impl Directory {
 
     /// Watches what this server itself knows; must be called inside a runtime.
     pub fn inside(mut location: watch::Receiver<Location>) -> Self {
-        let (sender, views) = watch::channel(View::default());
+        let (sender, views) = watch::channel(KnownCluster::default());
         let task = tokio::spawn(async move {
             loop {
                 let known = location.borrow_and_update().to_wire();
-                learn(&sender, Answer::from(known), true);
+                learn(&sender, DirectoryAnswer::from(known), true);
                 if location.changed().await.is_err() {
                     return;
                 }
@@ -66,13 +66,17 @@ impl Directory {
     }
 
     /// What is known now, and every change.
-    pub fn watch(&self) -> watch::Receiver<View> {
+    pub fn watch(&self) -> watch::Receiver<KnownCluster> {
         self.views.clone()
     }
 }
 
 /// Keeps a stream open to the router. `serves` says whether it names an available server.
-async fn follow_router(router: &str, views: &watch::Sender<View>, serves: &watch::Sender<bool>) {
+async fn follow_router(
+    router: &str,
+    views: &watch::Sender<KnownCluster>,
+    serves: &watch::Sender<bool>,
+) {
     let mut failures = 0;
     loop {
         let error = listen(router, |answer| {
@@ -95,10 +99,10 @@ async fn follow_router(router: &str, views: &watch::Sender<View>, serves: &watch
 }
 
 /// Asks masters, beginning with the `turn`-th, while the router does not serve.
-async fn stand_in(
+async fn fall_back_to_masters(
     turn: usize,
     after: Duration,
-    views: &watch::Sender<View>,
+    views: &watch::Sender<KnownCluster>,
     mut serves: watch::Receiver<bool>,
 ) {
     while serves.wait_for(|serves| !serves).await.is_ok() {
@@ -113,7 +117,7 @@ async fn stand_in(
 }
 
 /// Keeps a stream open to one master after another; never returns by itself.
-async fn ask_masters(mut turn: usize, views: &watch::Sender<View>) {
+async fn ask_masters(mut turn: usize, views: &watch::Sender<KnownCluster>) {
     let mut news = views.subscribe();
     let mut failures = 0;
     loop {
@@ -139,7 +143,7 @@ async fn ask_masters(mut turn: usize, views: &watch::Sender<View>) {
     }
 }
 
-fn learn(views: &watch::Sender<View>, answer: Answer, from_router: bool) {
+fn learn(views: &watch::Sender<KnownCluster>, answer: DirectoryAnswer, from_router: bool) {
     views.send_if_modified(|view| {
         let recovered = from_router && view.router_error.take().is_some();
         view.learn(answer) || recovered
@@ -148,7 +152,7 @@ fn learn(views: &watch::Sender<View>, answer: Answer, from_router: bool) {
 
 /// Passes every answer of the directory at `address` to `heard`, until the stream ends; returns why
 /// it ended.
-async fn listen(address: &str, mut heard: impl FnMut(Answer)) -> String {
+async fn listen(address: &str, mut heard: impl FnMut(DirectoryAnswer)) -> String {
     let channel = match net::channel(address) {
         Ok(channel) => channel,
         Err(error) => return error.to_string(),
@@ -169,7 +173,7 @@ async fn listen(address: &str, mut heard: impl FnMut(Answer)) -> String {
     loop {
         match next {
             None => return "it closed the connection".to_owned(),
-            Some(location) => heard(Answer::from(location)),
+            Some(location) => heard(DirectoryAnswer::from(location)),
         }
         next = match answers.message().await {
             Ok(next) => next,

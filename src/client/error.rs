@@ -17,10 +17,10 @@ pub enum ClientError {
         message: String,
     },
     /// No server has answered within the client's patience. A change may have been made or not.
-    #[error("no server has answered within {}: {reason}", humantime::format_duration(*.patience))]
+    #[error("no server has answered within {}: {reason}", humantime::format_duration(*.call_timeout))]
     Unanswered {
         /// How long the call was repeated.
-        patience: Duration,
+        call_timeout: Duration,
         /// What went wrong last.
         reason: String,
     },

@@ -12,18 +12,19 @@
 //! | `subscription` | [`Subscription`]: a timeline as it grows, across failovers |
 //! | `call` | one call, repeated until it is answered |
 //! | `session` | who is logged in; logs in again when a session has ended |
-//! | `window` | numbers requests, and keeps unanswered ones within what servers remember |
+//! | `request_window` | numbers requests, and keeps unanswered ones within what servers remember |
 //! | `connections` | the connection in use |
-//! | `in_use` | which server is in use, and how long the last move took |
+//! | `active_server` | which server is in use, and how long the last move took |
 //! | `directory` | a task that watches the router, or the masters while it is away |
-//! | `view` | pure: what is known of the cluster |
+//! | `known_cluster` | pure: what is known of the cluster |
 //! | `choice` | pure: where a call goes next, and when |
-//! | `verdict` | pure: what a status means for the call |
+//! | `retry_policy` | pure: what a status means for the call |
 //! | `backoff` | pure: how long to pause |
 //!
 //! **Architecture invariant:** nothing here prints, and no other module of this program speaks the
 //! public API as a client.
 
+mod active_server;
 mod api;
 mod backoff;
 mod call;
@@ -31,24 +32,23 @@ mod choice;
 mod connections;
 mod directory;
 mod error;
-mod in_use;
+mod known_cluster;
 mod options;
+mod request_window;
+mod retry_policy;
 mod session;
 mod status;
 mod subscription;
 mod types;
-mod verdict;
-mod view;
-mod window;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use active_server::ActiveServer;
 pub use api::Client;
 pub use error::ClientError;
-pub use in_use::InUse;
+pub use known_cluster::Server;
 pub use options::ClientOptions;
 pub use status::{ClusterStatus, MasterState, MasterStatus, RouterStatus, cluster};
 pub use subscription::Subscription;
 pub use types::{Cursor, ListKind, LoggedIn, NamePage, Page, Post, Published};
-pub use view::Server;

@@ -8,7 +8,7 @@ pub struct ClientOptions {
     /// The router, host:port.
     pub router: String,
     /// How long one call may take in all, including every repetition, before it fails.
-    pub patience: Duration,
+    pub call_timeout: Duration,
     /// How long one server may take to answer before the call is repeated elsewhere.
     pub attempt_timeout: Duration,
     /// How long the router may be away, or know of no available server, before the masters are
@@ -19,7 +19,7 @@ pub struct ClientOptions {
 impl ClientOptions {
     /// Long enough for all masters of a cluster to be rebooted after a crash (25 s) and to elect a
     /// leader.
-    pub const PATIENCE: Duration = Duration::from_mins(1);
+    pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
     /// Far longer than any healthy answer takes; the router usually notices hangs sooner.
     pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
     /// Longer than a directed failover (some 10 ms), shorter than a natural election (500 ms).
@@ -29,7 +29,7 @@ impl ClientOptions {
     pub fn new(router: impl Into<String>) -> Self {
         Self {
             router: router.into(),
-            patience: Self::PATIENCE,
+            call_timeout: Self::CALL_TIMEOUT,
             attempt_timeout: Self::ATTEMPT_TIMEOUT,
             ask_masters_after: Self::ASK_MASTERS_AFTER,
         }

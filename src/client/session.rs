@@ -14,7 +14,7 @@ pub type Bearer = MetadataValue<Ascii>;
 
 /// The session of one client, if it has one.
 #[derive(Default)]
-pub struct Session {
+pub struct ClientSession {
     held: Mutex<Option<Held>>,
     /// Held while logging in again, so that many calls that find the session ended do so only once.
     pub renewal: tokio::sync::Mutex<()>,
@@ -24,7 +24,7 @@ pub struct Session {
 
 #[derive(Clone)]
 struct Held {
-    credentials: Credentials,
+    credentials: LoginCredentials,
     username: String,
     bearer: Bearer,
     /// A requested new password, while it is not known whether the change was made.
@@ -33,17 +33,17 @@ struct Held {
 
 /// What a login takes.
 #[derive(Clone)]
-pub struct Credentials {
+pub struct LoginCredentials {
     pub username: String,
     /// Empty for an account without one.
     pub password: String,
 }
 
-impl Session {
+impl ClientSession {
     /// Begins a session with a token that was granted to `credentials`.
     pub fn begin(
         &self,
-        credentials: Credentials,
+        credentials: LoginCredentials,
         username: String,
         token: &str,
     ) -> Result<(), ClientError> {
@@ -67,12 +67,12 @@ impl Session {
     }
 
     /// All passwords that may be correct, the likeliest first.
-    pub fn credentials(&self) -> Result<Vec<Credentials>, ClientError> {
+    pub fn credentials(&self) -> Result<Vec<LoginCredentials>, ClientError> {
         let held = self.held();
         let held = held.as_ref().ok_or(ClientError::NotLoggedIn)?;
         let asked_for = held.asked_for.clone();
         let asked_for =
-            asked_for.map(|password| Credentials { password, ..held.credentials.clone() });
+            asked_for.map(|password| LoginCredentials { password, ..held.credentials.clone() });
         Ok([held.credentials.clone()].into_iter().chain(asked_for).collect())
     }
 

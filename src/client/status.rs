@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// The whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterStatus {
-    /// Absent until the cluster is founded.
+    /// Absent until the cluster is bootstrapped.
     pub cluster_id: Option<String>,
     /// Name of the available server, if there is one.
     pub available: Option<String>,

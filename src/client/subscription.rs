@@ -16,8 +16,8 @@ use super::{
     ClientError, Post,
     call::{Api, Core, superseded},
     choice::Attempts,
-    verdict::{self, Verdict},
-    view::Server,
+    known_cluster::Server,
+    retry_policy::{self, RetryDecision},
 };
 use crate::{domain::PostId, wire::v1};
 
@@ -103,7 +103,7 @@ impl Feed<'_> {
                 biased;
                 event = events.message() => event,
                 () = superseded(&mut views, server) => {
-                    self.core.in_use.trouble(server, Instant::now());
+                    self.core.active_server.failed(server, Instant::now());
                     self.attempts = Attempts::default();
                     return Continue(());
                 }
@@ -117,17 +117,21 @@ impl Feed<'_> {
                 }
                 // We were too slow, or the server is stopping.
                 Ok(None) => {
-                    self.attempts.asked_for_patience(server);
+                    self.attempts.asked_to_wait(server);
                     return Continue(());
                 }
                 Err(status) => {
-                    match verdict::judge(&status) {
-                        Verdict::Elsewhere { available } => self.attempts.failed(server, available),
-                        Verdict::Lost => self.attempts.failed(server, None),
+                    match retry_policy::decide(&status) {
+                        RetryDecision::Elsewhere { available } => {
+                            self.attempts.failed(server, available);
+                        }
+                        RetryDecision::Lost => self.attempts.failed(server, None),
                         // A final refusal is repeated when asked again, and then reported.
-                        Verdict::Here | Verdict::Final => self.attempts.asked_for_patience(server),
+                        RetryDecision::Here | RetryDecision::Never => {
+                            self.attempts.asked_to_wait(server);
+                        }
                     }
-                    self.core.in_use.trouble(server, Instant::now());
+                    self.core.active_server.failed(server, Instant::now());
                     return Continue(());
                 }
             }

@@ -12,7 +12,7 @@ pub struct UserId(pub u64);
 /// slot; a wiped slot gets a new one, because the votes cast under the old one are forgotten.
 pub type NodeId = u64;
 
-/// A cluster's identity, created when it is founded and saved on every disk.
+/// A cluster's identity, created when it is bootstrapped and saved on every disk.
 ///
 /// Sixteen random bytes, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ impl ClusterId {
         Self(random)
     }
 
-    /// Another id, for a second attempt to found the cluster.
+    /// Another id, for a second attempt to bootstrap the cluster.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))

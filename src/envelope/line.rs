@@ -5,7 +5,7 @@
 //! tinysns cluster-id 1 0123456789abcdef0123456789abcdef 5a3c0f11
 //! ```
 
-use super::{Damage, Error, Kind, Speaks, Version, check};
+use super::{Damage, Error, Kind, SupportedVersions, Version, check};
 
 const OURS: &str = "tinysns";
 
@@ -21,7 +21,7 @@ pub fn open(kind: Kind, line: &str) -> Result<&str, Error> {
     let damaged = |damage| Error::Damaged { wanted: kind, damage };
     let line = line.strip_suffix('\n').ok_or(damaged(Damage::TooShort))?;
     if !line.starts_with(OURS) {
-        return Err(damaged(Damage::Unmarked));
+        return Err(damaged(Damage::NoEnvelope));
     }
     let (words, checksum) = line.rsplit_once(' ').ok_or(damaged(Damage::TooShort))?;
     if format!("{:08x}", crc32fast::hash(words.as_bytes())) != checksum {
@@ -37,7 +37,7 @@ pub fn open(kind: Kind, line: &str) -> Result<&str, Error> {
     let version =
         version.map_err(|error| damaged(Damage::Undecodable(format!("version: {error}"))))?;
     let found = Kind::ALL.iter().find(|kind| slug(**kind) == found);
-    check(kind, found.map_or(0, |kind| kind.byte()), version, Speaks::BUILD)?;
+    check(kind, found.map_or(0, |kind| kind.byte()), version, SupportedVersions::BUILD)?;
     Ok(text)
 }
 

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     kind::Kind,
-    version::{Speaks, Version},
+    version::{SupportedVersions, Version},
 };
 
 const CHECKSUM: std::ops::Range<usize> = 2..6;
@@ -41,7 +41,7 @@ const USUAL_BYTES: usize = 192;
 pub enum Error {
     /// It is intact, but in a version that this program does not speak yet.
     #[error(
-        "{what} in format {found} was written by a newer tinysns; this one speaks {speaks}: upgrade this node"
+        "{what} in format {found} was written by a newer tinysns; this one speaks {supported_versions}: upgrade this node"
     )]
     Newer {
         /// Its kind, as far as this program knows.
@@ -49,11 +49,11 @@ pub enum Error {
         /// Its version.
         found: Version,
         /// What this program speaks.
-        speaks: Speaks,
+        supported_versions: SupportedVersions,
     },
     /// It is intact, but in a version that this program no longer speaks.
     #[error(
-        "{what} in format {found} was written by an older tinysns; this one speaks {speaks}: start a version in between first"
+        "{what} in format {found} was written by an older tinysns; this one speaks {supported_versions}: start a version in between first"
     )]
     Older {
         /// What it is.
@@ -61,11 +61,11 @@ pub enum Error {
         /// Its version.
         found: Version,
         /// What this program speaks.
-        speaks: Speaks,
+        supported_versions: SupportedVersions,
     },
     /// It is intact, but of another kind.
     #[error("{found} instead of {wanted}")]
-    Misplaced {
+    WrongKind {
         /// The expected kind.
         wanted: Kind,
         /// The actual kind.
@@ -99,7 +99,7 @@ pub enum Damage {
     Undecodable(String),
     /// It is not an envelope at all.
     #[error("it is not in a format of tinysns")]
-    Unmarked,
+    NoEnvelope,
 }
 
 impl Error {
@@ -109,7 +109,7 @@ impl Error {
     }
 
     /// The envelope error that `error` is, or that it carries out of a database.
-    pub fn within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+    pub fn find_in<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
         let in_disk = || match error.downcast_ref()? {
             redb::Error::Io(error) => error.get_ref()?.downcast_ref(),
             _ => None,
@@ -118,7 +118,7 @@ impl Error {
     }
 }
 
-/// For code that reads databases, whose errors are redb's: [`Error::within`] extracts it again.
+/// For code that reads databases, whose errors are redb's: [`Error::find_in`] extracts it again.
 impl From<Error> for redb::Error {
     fn from(error: Error) -> Self {
         Self::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error))
@@ -144,18 +144,18 @@ pub fn seal_in<T: Serialize + ?Sized>(version: Version, kind: Kind, value: &T) -
 
 /// Opens what [`seal`] made, in any version that this program speaks.
 pub fn open<'a, T: Deserialize<'a>>(kind: Kind, sealed: &'a [u8]) -> Result<T, Error> {
-    open_as(Speaks::BUILD, kind, sealed)
+    open_as(SupportedVersions::BUILD, kind, sealed)
 }
 
 /// The same for a program that speaks other versions.
 pub fn open_as<'a, T: Deserialize<'a>>(
-    speaks: Speaks,
+    supported_versions: SupportedVersions,
     kind: Kind,
     sealed: &'a [u8],
 ) -> Result<T, Error> {
     let damaged = |damage| Error::Damaged { wanted: kind, damage };
     let (found, version, body) = parts(sealed).map_err(damaged)?;
-    check(kind, found, version, speaks)?;
+    check(kind, found, version, supported_versions)?;
     match postcard::take_from_bytes(body) {
         Ok((value, [])) => Ok(value),
         Ok((_, rest)) => {
@@ -173,17 +173,22 @@ pub fn peek(sealed: &[u8]) -> Option<(Kind, Version)> {
     Some((Kind::of(kind)?, Version::new(version)))
 }
 
-fn check(wanted: Kind, found: u8, version: Version, speaks: Speaks) -> Result<(), Error> {
+fn check(
+    wanted: Kind,
+    found: u8,
+    version: Version,
+    supported_versions: SupportedVersions,
+) -> Result<(), Error> {
     let known = Kind::of(found);
     let what = || known.map_or_else(|| format!("kind {found}"), |kind| kind.to_string());
-    if known.is_none() || version > speaks.newest {
-        return Err(Error::Newer { what: what(), found: version, speaks });
+    if known.is_none() || version > supported_versions.newest {
+        return Err(Error::Newer { what: what(), found: version, supported_versions });
     }
-    if version < speaks.oldest {
-        return Err(Error::Older { what: what(), found: version, speaks });
+    if version < supported_versions.oldest {
+        return Err(Error::Older { what: what(), found: version, supported_versions });
     }
     match known {
-        Some(found) if found != wanted => Err(Error::Misplaced { wanted, found }),
+        Some(found) if found != wanted => Err(Error::WrongKind { wanted, found }),
         _ => Ok(()),
     }
 }

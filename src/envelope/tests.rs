@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const TWO: Speaks = Speaks { oldest: Version::new(2), newest: Version::new(3) };
+const TWO: SupportedVersions =
+    SupportedVersions { oldest: Version::new(2), newest: Version::new(3) };
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
@@ -122,9 +123,10 @@ fn a_body_of_another_layout_does_not_decode_also_where_it_is_longer() {
 
 #[test]
 fn newer_older_and_misplaced_ones_are_no_damage() {
-    let read = |speaks, sealed: &[u8]| open_as::<u8>(speaks, Kind::Vote, sealed);
-    let one = Speaks::default();
-    for (speaks, kind, version, message) in [
+    let read =
+        |supported_versions, sealed: &[u8]| open_as::<u8>(supported_versions, Kind::Vote, sealed);
+    let one = SupportedVersions::default();
+    for (supported_versions, kind, version, message) in [
         (
             one,
             4,
@@ -151,7 +153,7 @@ fn newer_older_and_misplaced_ones_are_no_damage() {
         ),
         (one, 5, 1, "log position instead of vote"),
     ] {
-        let error = read(speaks, &forged(kind, version, &[1])).expect_err("refused");
+        let error = read(supported_versions, &forged(kind, version, &[1])).expect_err("refused");
         assert_eq!(error.to_string(), message);
         assert_eq!(error.is_another_version(), kind != 5);
     }
@@ -162,9 +164,9 @@ fn newer_older_and_misplaced_ones_are_no_damage() {
 fn an_error_is_found_again_in_what_a_database_failed_with() {
     let newer = open::<u8>(Kind::Vote, &forged(4, 9, &[1])).expect_err("newer");
     let carried = redb::Error::from(newer.clone());
-    assert_eq!(Error::within(&carried), Some(&newer));
-    assert_eq!(Error::within(&newer), Some(&newer));
-    assert_eq!(Error::within(&redb::Error::Corrupted(String::new())), None);
+    assert_eq!(Error::find_in(&carried), Some(&newer));
+    assert_eq!(Error::find_in(&newer), Some(&newer));
+    assert_eq!(Error::find_in(&redb::Error::Corrupted(String::new())), None);
 }
 
 #[test]
@@ -188,12 +190,12 @@ fn a_line_for_people_is_refused_in_the_same_ways() {
     assert!(matches!(error, Error::Newer { .. }), "{error}");
     let other = with_checksum("tinysns vote 1 0abc");
     let error = line::open(Kind::ClusterId, &other).expect_err("misplaced");
-    assert!(matches!(error, Error::Misplaced { found: Kind::Vote, .. }), "{error}");
+    assert!(matches!(error, Error::WrongKind { found: Kind::Vote, .. }), "{error}");
 }
 
 #[test]
 fn versions_that_are_none_are_not_taken_from_the_wire() {
-    let first = Some(Speaks::default());
+    let first = Some(SupportedVersions::default());
     for (oldest, newest, received) in [
         (0, 0, first),
         (1, 1, first),
@@ -202,7 +204,7 @@ fn versions_that_are_none_are_not_taken_from_the_wire() {
         (1, 256, None),
         (300, 300, None),
     ] {
-        assert_eq!(Speaks::received(oldest, newest), received, "{oldest} to {newest}");
+        assert_eq!(SupportedVersions::from_wire(oldest, newest), received, "{oldest} to {newest}");
     }
 }
 

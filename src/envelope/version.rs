@@ -44,21 +44,21 @@ impl fmt::Display for Version {
 
 /// The versions that a program reads and, once all agree, writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Speaks {
+pub struct SupportedVersions {
     /// The oldest.
     pub oldest: Version,
     /// The newest; not before `oldest`.
     pub newest: Version,
 }
 
-impl Speaks {
+impl SupportedVersions {
     /// Those of this program. Anyone who changes a layout or adds a kind of command increases
     /// `newest`.
     pub const BUILD: Self = Self { oldest: Version::FIRST, newest: Version::FIRST };
 
     /// From numbers that another node has sent; none if they are not valid. A node that sends zeros
     /// speaks only the first version.
-    pub fn received(oldest: u32, newest: u32) -> Option<Self> {
+    pub fn from_wire(oldest: u32, newest: u32) -> Option<Self> {
         if (oldest, newest) == (0, 0) {
             return Some(Self::default());
         }
@@ -87,13 +87,13 @@ impl Speaks {
 }
 
 /// Only the first version, which is assumed for nodes of which nothing is known.
-impl Default for Speaks {
+impl Default for SupportedVersions {
     fn default() -> Self {
         Self { oldest: Version::FIRST, newest: Version::FIRST }
     }
 }
 
-impl fmt::Display for Speaks {
+impl fmt::Display for SupportedVersions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { oldest, newest } = self;
         if oldest == newest {

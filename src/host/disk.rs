@@ -19,7 +19,7 @@ pub fn open(path: &Path) -> Result<Database, DatabaseError> {
 
 /// A directory that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use {path} ({setting}): {source}{}", hint(.source))]
+#[error("cannot use {path} ({setting}): {source}{}", remedy(.source))]
 pub struct DirectoryError {
     /// The setting that names the directory.
     pub setting: &'static str,
@@ -29,7 +29,7 @@ pub struct DirectoryError {
 }
 
 /// What may help if the system refuses a directory.
-pub fn hint(source: &io::Error) -> &'static str {
+pub fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; the process must be allowed to write there"

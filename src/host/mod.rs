@@ -6,10 +6,10 @@
 //! only passes comes from `tokio::time`, which a simulation controls already.)
 
 pub mod clock;
+pub mod database_fault;
 pub mod disk;
-pub mod inheritance;
 pub mod net;
+pub mod process_setup;
 pub mod random;
-pub mod streams;
+pub mod stdio;
 pub mod text_file;
-pub mod trouble;

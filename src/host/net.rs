@@ -27,7 +27,7 @@ pub struct Listener {
 
 /// A port that could not be bound.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} ({setting}): {source}{}", hint(.source))]
+#[error("cannot listen on {address} ({setting}): {source}{}", remedy(.source))]
 pub struct ListenError {
     /// The setting that names the address.
     pub setting: &'static str,
@@ -36,7 +36,7 @@ pub struct ListenError {
     source: io::Error,
 }
 
-fn hint(source: &io::Error) -> &'static str {
+fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::AddrInUse => {
             "; another process has this port: stop it, or choose another port"
@@ -93,10 +93,11 @@ fn channel_with(address: &str, ping: Duration) -> Result<Channel, tonic::transpo
 /// listens at all of `listening`. Sends nothing except the name lookup of `peer`.
 pub async fn local_ip_towards(peer: &str, listening: &[IpAddr]) -> io::Result<IpAddr> {
     let mut addresses = lookup_host(peer).await?;
-    let peer = addresses.find(|address| is_heard(address.ip(), listening)).ok_or_else(|| {
-        let why = format!("{peer} has no address of the kind that this machine listens at");
-        io::Error::new(io::ErrorKind::NotFound, why)
-    })?;
+    let peer =
+        addresses.find(|address| is_reachable_at(address.ip(), listening)).ok_or_else(|| {
+            let why = format!("{peer} has no address of the kind that this machine listens at");
+            io::Error::new(io::ErrorKind::NotFound, why)
+        })?;
     let unspecified: SocketAddr = match peer {
         SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
         SocketAddr::V6(_) => ([0u16; 8], 0).into(),
@@ -108,7 +109,7 @@ pub async fn local_ip_towards(peer: &str, listening: &[IpAddr]) -> io::Result<Ip
 
 /// Whether a machine that is called at `ip` listens there at all of these addresses. A listener at
 /// `::` accepts both families, one at `0.0.0.0` only its own.
-fn is_heard(ip: IpAddr, listening: &[IpAddr]) -> bool {
+fn is_reachable_at(ip: IpAddr, listening: &[IpAddr]) -> bool {
     let hears = |at: &IpAddr| match at {
         IpAddr::V4(_) => ip.is_ipv4(),
         IpAddr::V6(at) => at.is_unspecified() || ip.is_ipv6(),
@@ -123,7 +124,7 @@ pub async fn own_ip(listening: &[IpAddr]) -> io::Result<IpAddr> {
     lookup_host((name.to_string_lossy().as_ref(), 0))
         .await?
         .map(|address| address.ip())
-        .find(|ip| !ip.is_loopback() && !ip.is_unspecified() && is_heard(*ip, listening))
+        .find(|ip| !ip.is_loopback() && !ip.is_unspecified() && is_reachable_at(*ip, listening))
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "this machine's name is local"))
 }
 
@@ -156,7 +157,7 @@ mod tests {
             ("::1", ["::", "::1"], true),
         ] {
             let listening = listening.map(ip);
-            assert_eq!(is_heard(ip(dialled), &listening), heard, "{dialled} {listening:?}");
+            assert_eq!(is_reachable_at(ip(dialled), &listening), heard, "{dialled} {listening:?}");
         }
     }
 

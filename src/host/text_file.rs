@@ -5,7 +5,7 @@ use std::{fs::File, io::Read as _, path::Path};
 /// More than anybody writes by hand, but not enough to fill the memory, as reading a device could.
 const LARGEST: u64 = 1 << 20;
 /// The byte order mark, with which some editors begin a text in UTF-8.
-const MARK: char = '\u{feff}';
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The text of a file, in UTF-8; the error says what is wrong with it.
 pub fn read(path: &Path) -> Result<String, String> {
@@ -28,7 +28,7 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
         let at = error.utf8_error().valid_up_to() + 1;
         format!("it is not UTF-8 text (byte {at}): save it as UTF-8")
     })?;
-    Ok(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text))
+    Ok(text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use tracing_subscriber::fmt::{
     time::{FormatTime as _, SystemTime},
 };
 
-use super::outlet::{Outlet, Patience};
+use super::log_writer::{LogWriter, WriteMode};
 use crate::settings::LogFormat;
 
 /// Lines that may wait for the thread: a few hundred kilobytes, more than a node logs in any second
@@ -39,7 +39,7 @@ pub struct Lines {
 
 struct State {
     /// Absent once the thread has taken it.
-    outlet: Option<Outlet>,
+    writer: Option<LogWriter>,
     waiting: VecDeque<Vec<u8>>,
     /// Whether the thread has a line in hand.
     is_writing: bool,
@@ -48,20 +48,22 @@ struct State {
 }
 
 impl Lines {
-    pub fn new(format: LogFormat, outlet: Outlet) -> Self {
-        let outlet = Some(outlet);
-        let state = State { outlet, waiting: VecDeque::new(), is_writing: false, lost: 0 };
+    pub fn new(format: LogFormat, writer: LogWriter) -> Self {
+        let writer = Some(writer);
+        let state = State { writer, waiting: VecDeque::new(), is_writing: false, lost: 0 };
         Self { format, state: Mutex::new(state), turn: Condvar::new() }
     }
 
     /// Takes a line, including its end.
     fn take(&self, line: &[u8]) {
         let state = &mut *self.state();
-        match &mut state.outlet {
-            Some(outlet) => {
-                if !outlet.write(line, Patience::None) {
+        match &mut state.writer {
+            Some(writer) => {
+                if !writer.write(line, WriteMode::NonBlocking) {
                     state.lost += 1;
-                } else if state.lost > 0 && outlet.write(&self.loss(state.lost), Patience::None) {
+                } else if state.lost > 0
+                    && writer.write(&self.loss(state.lost), WriteMode::NonBlocking)
+                {
                     state.lost = 0;
                 }
             }
@@ -89,17 +91,17 @@ impl Lines {
     }
 
     fn write_what_comes(&self) {
-        let Some(mut outlet) = self.state().outlet.take() else { return };
+        let Some(mut writer) = self.state().writer.take() else { return };
         loop {
             let line = self.next();
-            let is_written = outlet.write(&line, Patience::Endless);
+            let is_written = writer.write(&line, WriteMode::Blocking);
             let mut state = self.state();
             if !is_written {
                 state.lost += 1;
             } else if state.lost > 0 && state.waiting.is_empty() {
                 let lost = std::mem::take(&mut state.lost);
                 drop(state);
-                if !outlet.write(&self.loss(lost), Patience::Endless) {
+                if !writer.write(&self.loss(lost), WriteMode::Blocking) {
                     self.state().lost += lost;
                 }
             }
@@ -184,7 +186,7 @@ mod tests {
     }
 
     fn to(format: LogFormat, descriptor: OwnedFd) -> &'static Lines {
-        Box::leak(Box::new(Lines::new(format, Outlet::new(descriptor))))
+        Box::leak(Box::new(Lines::new(format, LogWriter::new(descriptor))))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Log lines on standard error: readable on a terminal, one JSON object a line for machines.
 //!
 //! - `lines`: where lines go, and what happens to those that cannot be written
-//! - `outlet`: standard error, without waiting for it
+//! - `log_writer`: standard error, without waiting for it
 //!
 //! **Architecture invariant:** logging never harms the service. No logged line waits for the reader
 //! of the log, fails or panics. Lines that could not be written are counted, and the count is
@@ -11,7 +11,7 @@
 //! a thread of its own writes the lines ([`write_in_background`]).
 
 mod lines;
-mod outlet;
+mod log_writer;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -29,13 +29,13 @@ use crate::{
     settings::{LogFormat, LogSettings},
 };
 use lines::Lines;
-use outlet::Outlet;
+use log_writer::LogWriter;
 
 static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// Sets up logging for the rest of the process's life.
 pub fn start(settings: &LogSettings) {
-    let lines = LINES.get_or_init(|| Lines::new(settings.format, Outlet::standard_error()));
+    let lines = LINES.get_or_init(|| Lines::new(settings.format, LogWriter::standard_error()));
     // Internal errors would be printed to standard error, which panics if that fails.
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&settings.filter))

@@ -20,11 +20,11 @@ pub async fn advertised(settings: &MasterSettings, stop: &CancellationToken) -> 
     if let Some(host) = &settings.advertise_host {
         return Some(host.clone());
     }
-    let found = until_found(&settings.router, async || look(settings).await, stop);
+    let found = until_found(&settings.router, async || find_address(settings).await, stop);
     found.await.map(net::host_of)
 }
 
-async fn look(settings: &MasterSettings) -> std::io::Result<IpAddr> {
+async fn find_address(settings: &MasterSettings) -> std::io::Result<IpAddr> {
     let listening = listening(settings);
     match net::local_ip_towards(&settings.router, &listening).await {
         Ok(ip) => Ok(ip),

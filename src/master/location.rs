@@ -40,13 +40,13 @@ pub fn start(node: &Node) -> watch::Receiver<Location> {
     seen
 }
 
-/// The address of the available server, for clients that are sent elsewhere. It is never this
-/// master's own, which may lead without a quorum, or not know yet that it no longer leads.
-pub fn elsewhere(node: &Node) -> Option<String> {
-    other_server(&node.raft().metrics().borrow(), node.peers())
+/// The address of the available server, for clients that are sent elsewhere. It is never
+/// this master's own, which may lead without a quorum, or not know yet that it no longer leads.
+pub fn redirect_address(node: &Node) -> Option<String> {
+    known_leader_address(&node.raft().metrics().borrow(), node.peers())
 }
 
-fn other_server(metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) -> Option<String> {
+fn known_leader_address(metrics: &RaftMetrics<NodeId, NodeInfo>, peers: &Peers) -> Option<String> {
     let leader = metrics.current_leader.filter(|id| *id != metrics.id)?;
     let address = server(leader, metrics, peers)?.client_address;
     // What was the leader's address may now be this master's.
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        replication::{StoredMembership, addresses::Source, log_store::LogStore},
+        replication::{StoredMembership, addresses::AddressSource, log_store::LogStore},
         settings::Secret,
     };
 
@@ -138,13 +138,13 @@ mod tests {
     fn nobody_is_sent_from_a_server_to_itself() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let peers = peers(&directory);
-        let sent = |leader, state| other_server(&metrics(leader, state), &peers);
+        let sent = |leader, state| known_leader_address(&metrics(leader, state), &peers);
         assert_eq!(sent(2, ServerState::Follower).as_deref(), Some("host:2"));
         assert_eq!(sent(1, ServerState::Leader), None, "it leads, but finds no quorum");
         assert_eq!(sent(1, ServerState::Follower), None, "it has just stopped leading");
         assert_eq!(sent(3, ServerState::Follower), None);
         // It was started at the dead leader's address.
-        peers.introduce_as(NodeInfo { client_address: "host:2".to_owned(), ..info(1) });
+        peers.set_own_address(NodeInfo { client_address: "host:2".to_owned(), ..info(1) });
         assert_eq!(sent(2, ServerState::Follower), None);
     }
 
@@ -152,8 +152,9 @@ mod tests {
     fn clients_are_sent_where_a_master_is_now() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let peers = peers(&directory);
-        let moved = NodeInfo { client_address: "host:22".to_owned(), edition: 1, ..info(2) };
-        peers.learn(2, moved, Source::Itself);
+        let moved =
+            NodeInfo { client_address: "host:22".to_owned(), address_version: 1, ..info(2) };
+        peers.learn(2, moved, AddressSource::Itself);
         let location = locate(&metrics(2, ServerState::Follower), false, &peers);
         assert_eq!(location.masters, ["host:1", "host:22"]);
         assert_eq!(location.available.expect("it leads").address, "host:22");

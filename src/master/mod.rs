@@ -3,24 +3,24 @@
 //! - [`address`]: the host by which others reach this master
 //! - [`reporter`]: the stream to the router, and the router's directives
 //! - [`location`]: where the available server is, as this master sees it
-//! - [`kinship`]: the cluster of the other slots in the data directory
+//! - [`cluster_id_file`]: the cluster of the other slots in the data directory
 //! - [`api`]: the public API; [`sessions`] and [`passwords`] say who is calling
 //! - [`delivery`]: live timelines
-//! - [`repair`]: fetches a lost state from the others before anything else starts
-//! - [`founding`]: what the first leader writes before anyone can log in
-//! - [`giving_way`]: an empty cluster is given up for an older one
+//! - [`state_recovery`]: fetches a lost state from the others before anything else starts
+//! - [`bootstrap`]: what the first leader writes before anyone can log in
+//! - [`abandonment`]: an empty cluster is abandoned for an older one
 
+pub mod abandonment;
 pub mod address;
 pub mod api;
+pub mod bootstrap;
+pub mod cluster_id_file;
 pub mod delivery;
-pub mod founding;
-pub mod giving_way;
-pub mod kinship;
 pub mod location;
 pub mod passwords;
-pub mod repair;
 pub mod reporter;
 pub mod sessions;
+pub mod state_recovery;
 
 use std::{process, sync::Arc, time::Duration};
 
@@ -41,27 +41,29 @@ use self::{
 };
 use crate::{
     classic,
-    credentials::Guard,
     directory::{AskTheRouter, DirectoryServer, Location},
     domain::{ClusterId, NodeId},
-    envelope::Speaks,
+    envelope::SupportedVersions,
     host::net,
+    node_auth::SecretInterceptor,
     reflection,
     replication::{
-        NodeInfo, candidacy, condition, introductions,
+        NodeInfo, address_gossip,
         link::MESSAGE_BYTES,
         log_store::LogStore,
         node::{LOG_FILE, Node, StartError},
         peer_service::PeerServer,
+        pre_vote,
         reads::Reads,
         reconcile::{self, Roster},
+        startup_check,
         state_store::{Applied, Observer},
         upgrade,
         writes::Writes,
     },
     serving::{self, CLIENT_MESSAGE_BYTES, NODE_STREAMS},
     settings::MasterSettings,
-    slot::Berth,
+    slot::SlotInfo,
     wire::{
         internal::peer_service_server::PeerServiceServer,
         v1::{
@@ -72,23 +74,23 @@ use crate::{
 };
 
 /// Why a master has ended.
-enum Ended {
+enum NodeEnd {
     /// It was asked to stop, and has handed over and drained.
     Stopped,
-    /// Its cluster was given up: in its place starts a new node.
-    GaveWay(ClusterId),
+    /// Its cluster was abandoned: in its place starts a new node.
+    ClusterAbandoned(ClusterId),
 }
 
-/// Runs a master in `berth` until `stop`, and then until it has handed over and drained.
+/// Runs a master in `slot` until `stop`, and then until it has handed over and drained.
 pub async fn run(
     settings: MasterSettings,
-    berth: Berth,
+    slot: SlotInfo,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    while let Ended::GaveWay(cluster) = run_node(&settings, &berth, &stop).await? {
-        tracing::warn!(%cluster, "this cluster was given up: beginning anew");
-        kinship::forget(&berth, cluster).context("forgetting the cluster")?;
-        condition::begin_anew(&berth.directory).context("removing the old node")?;
+    while let NodeEnd::ClusterAbandoned(cluster) = run_node(&settings, &slot, &stop).await? {
+        tracing::warn!(%cluster, "this cluster was abandoned: beginning anew");
+        cluster_id_file::forget(&slot, cluster).context("forgetting the cluster")?;
+        startup_check::reset_node(&slot.directory).context("removing the old node")?;
     }
     Ok(())
 }
@@ -96,31 +98,32 @@ pub async fn run(
 /// Runs one node of the master's.
 async fn run_node(
     settings: &MasterSettings,
-    berth: &Berth,
+    slot: &SlotInfo,
     stop: &CancellationToken,
-) -> anyhow::Result<Ended> {
+) -> anyhow::Result<NodeEnd> {
     let clients = net::listen("client_listen", settings.client_listen).await?;
     let peers = net::listen("peer_listen", settings.peer_listen).await?;
     // If it cannot be read now, it would later be treated as absent.
-    kinship::recall(berth)?;
-    let Some(host) = address::advertised(settings, stop).await else { return Ok(Ended::Stopped) };
-    let mut info = introduction(settings, berth, &host, (clients.port(), peers.port()));
+    cluster_id_file::load(slot)?;
+    let Some(host) = address::advertised(settings, stop).await else { return Ok(NodeEnd::Stopped) };
+    let mut info = own_node_info(settings, slot, &host, (clients.port(), peers.port()));
 
     let delivery = Delivery::new(settings.limits.stream_queue, settings.limits.subscriptions);
-    let observer = delivering(delivery.clone());
-    let mut log = LogStore::open(&berth.directory.join(LOG_FILE)).map_err(StartError::from)?;
+    let observer = delivery_observer(delivery.clone());
+    let mut log = LogStore::open(&slot.directory.join(LOG_FILE)).map_err(StartError::from)?;
     tokio::select! {
-        () = stop.cancelled() => return Ok(Ended::Stopped),
-        fit = repair::run(settings, berth, &mut log, &info) => fit?,
+        () = stop.cancelled() => return Ok(NodeEnd::Stopped),
+        fit = state_recovery::run(settings, slot, &mut log, &info) => fit?,
     }
-    let slot = &berth.directory;
+    let directory = &slot.directory;
     let (node, state) =
-        Node::start_master_over(log, slot, &settings.secret, settings.consensus, observer).await?;
-    info.edition = node.first_edition();
-    node.peers().introduce_as(info.clone());
+        Node::start_master_with_log(log, directory, &settings.secret, settings.consensus, observer)
+            .await?;
+    info.address_version = node.first_address_version();
+    node.peers().set_own_address(info.clone());
     tracing::info!(
         name = %info.name, node = node.id(), address = %info.client_address, pid = process::id(),
-        reboots = berth.reboots, "master is up"
+        reboots = slot.reboots, "master is up"
     );
 
     let writes = Writes::start(&node, settings.limits.pending_writes, node.clock());
@@ -130,21 +133,22 @@ async fn run_node(
     let roster_left = roster_seen.clone();
     let tasks = TaskTracker::new();
     let ended = CancellationToken::new();
-    let begins_anew = CancellationToken::new();
-    let (giving_way, give_way) = giving_way::Handle::new(state.clone(), begins_anew.clone());
+    let node_reset = CancellationToken::new();
+    let (abandonment, abandon_cluster) =
+        abandonment::AbandonmentHandle::new(state.clone(), node_reset.clone());
     let (reporter, report) =
-        Reporter::new(settings, berth, node.clone(), info, roster, giving_way, ended.clone());
+        Reporter::new(settings, slot, node.clone(), info, roster, abandonment, ended.clone());
     let demotion = delivery.clone().close_on_demotion(node.clone(), ended.clone());
     let lasting = vec![
         ("the reporter", tasks.spawn(reporter.run())),
         ("reconciling", tasks.spawn(reconcile::run(node.clone(), roster_seen, ended.clone()))),
-        ("introductions", tasks.spawn(introductions::run(node.clone(), ended.clone()))),
-        ("candidacy", tasks.spawn(candidacy::run(node.clone(), ended.clone()))),
+        ("the address gossip", tasks.spawn(address_gossip::run(node.clone(), ended.clone()))),
+        ("the pre-votes", tasks.spawn(pre_vote::run(node.clone(), ended.clone()))),
         ("the watch for the loss of leadership", tasks.spawn(demotion)),
         ("the watch of the format", tasks.spawn(upgrade::run(node.clone(), ended.clone()))),
     ];
-    tasks.spawn(founding::run(node.clone(), state.clone(), writes.clone(), ended.clone()));
-    tasks.spawn(giving_way::run(give_way, node.clone(), writes.clone(), ended.clone()));
+    tasks.spawn(bootstrap::run(node.clone(), state.clone(), writes.clone(), ended.clone()));
+    tasks.spawn(abandonment::run(abandon_cluster, node.clone(), writes.clone(), ended.clone()));
 
     let api = Api {
         node: node.clone(),
@@ -164,8 +168,10 @@ async fn run_node(
     let public = classic::add(public, host, settings.classic, location, clients_stop.clone());
     let peer_service = PeerServiceServer::new(PeerServer::new(node.clone(), ended.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
-    let internal =
-        Routes::new(InterceptedService::new(peer_service, Guard(settings.secret.clone())));
+    let internal = Routes::new(InterceptedService::new(
+        peer_service,
+        SecretInterceptor(settings.secret.clone()),
+    ));
 
     let streams = settings.limits.streams_per_connection;
     let peers_done = tasks.spawn(serving::serve(peers, internal, NODE_STREAMS, ended.clone()));
@@ -176,15 +182,15 @@ async fn run_node(
         () = stop.cancelled() => {
             health_reporter.set_service_status("", ServingStatus::NotServing).await;
             leave(&node, &report, roster_left, settings.drain_timeout).await;
-            Ended::Stopped
+            NodeEnd::Stopped
         }
-        () = begins_anew.cancelled() => {
-            Ended::GaveWay(node.cluster().context("a cluster that is given up is known")?)
+        () = node_reset.cancelled() => {
+            NodeEnd::ClusterAbandoned(node.cluster().context("a cluster that is abandoned is known")?)
         }
         reason = node.broken() => anyhow::bail!("the consensus stopped: {reason}"),
         served = peers_done => stopped(served, &ended)?,
         served = clients_done => stopped(served, &clients_stop)?,
-        task = first_to_end(lasting) => anyhow::bail!("{task} ended by itself"),
+        task = first_task_to_end(lasting) => anyhow::bail!("{task} ended by itself"),
     };
     clients_stop.cancel();
     delivery.close_all();
@@ -207,30 +213,30 @@ fn public(api: Api, location: watch::Receiver<Location>) -> Routes {
 fn stopped(
     served: Result<Result<(), tonic::transport::Error>, JoinError>,
     asked: &CancellationToken,
-) -> anyhow::Result<Ended> {
+) -> anyhow::Result<NodeEnd> {
     serving::outcome(served.context("serving")?, asked)?;
-    Ok(Ended::Stopped)
+    Ok(NodeEnd::Stopped)
 }
 
 /// What others are told about this master, which listens on these ports for clients and for nodes.
-fn introduction(
+fn own_node_info(
     settings: &MasterSettings,
-    berth: &Berth,
+    slot: &SlotInfo,
     host: &str,
     (clients, peers): (u16, u16),
 ) -> NodeInfo {
     NodeInfo {
-        name: settings.name.clone().unwrap_or_else(|| format!("server-{}", berth.number)),
+        name: settings.name.clone().unwrap_or_else(|| format!("server-{}", slot.number)),
         peer_address: format!("{host}:{peers}"),
         client_address: format!("{host}:{clients}"),
         witness: false,
-        speaks: Speaks::BUILD,
-        edition: 0,
+        supported_versions: SupportedVersions::BUILD,
+        address_version: 0,
     }
 }
 
 /// Passes what is applied to the live timelines.
-fn delivering(delivery: Delivery) -> Observer {
+fn delivery_observer(delivery: Delivery) -> Observer {
     Arc::new(move |applied: Applied<'_>| match applied {
         Applied::Events(events) => delivery.dispatch(events),
         Applied::Replaced => delivery.close_all(),
@@ -242,7 +248,7 @@ fn delivering(delivery: Delivery) -> Observer {
 /// together and the others still have a quorum.
 async fn leave(
     node: &Node,
-    report: &reporter::Handle,
+    report: &reporter::ReporterHandle,
     mut roster: watch::Receiver<Roster>,
     limit: Duration,
 ) {
@@ -264,10 +270,10 @@ async fn leave(
         let _router_is_away = timeout(HEARD_WITHIN, heard).await.is_err();
         let mut needed = metrics.clone();
         tokio::select! {
-            left = needed.wait_for(|now| needless(now, own)) => if left.is_ok() {
+            left = needed.wait_for(|now| is_dispensable(now, own)) => if left.is_ok() {
                 tracing::info!("left");
             },
-            () = nobody_stays(own, &mut roster, &mut metrics) => {
+            () = until_nobody_stays(own, &mut roster, &mut metrics) => {
                 tracing::info!("no other master stays up");
             }
         }
@@ -279,7 +285,7 @@ async fn leave(
 
 /// Returns if nobody will take over, because all are stopping together. A master that waits for its
 /// reboot will take over later: if this one leads, it first makes sure that the other has a vote.
-async fn nobody_stays(
+async fn until_nobody_stays(
     own: NodeId,
     roster: &mut watch::Receiver<Roster>,
     metrics: &mut watch::Receiver<RaftServerMetrics<NodeId, NodeInfo>>,
@@ -308,7 +314,7 @@ fn is_single(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
 
 /// Whether the others will have a quorum and a leader when `own` stops: they have a leader, and
 /// `own` does not vote, or is one of two masters beside the witness.
-fn needless(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
+fn is_dispensable(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
     let membership = now.membership_config.membership();
     let voters: Vec<NodeId> = membership.voter_ids().collect();
     let masters = membership.nodes().filter(|(id, info)| !info.witness && voters.contains(id));
@@ -317,7 +323,7 @@ fn needless(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
 }
 
 /// The name of the first of `tasks` to end. They should last as long as the master does.
-async fn first_to_end(tasks: Vec<(&'static str, JoinHandle<()>)>) -> &'static str {
+async fn first_task_to_end(tasks: Vec<(&'static str, JoinHandle<()>)>) -> &'static str {
     let named = tasks.into_iter().map(|(name, task)| task.map(move |_ended| name).boxed());
     futures::future::select_all(named).await.0
 }
@@ -330,6 +336,6 @@ mod tests {
     async fn a_lasting_task_that_ends_is_named() {
         let lasting = tokio::spawn(std::future::pending());
         let tasks = vec![("one", lasting), ("another", tokio::spawn(async {}))];
-        assert_eq!(first_to_end(tasks).await, "another");
+        assert_eq!(first_task_to_end(tasks).await, "another");
     }
 }

@@ -14,43 +14,43 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status, Streaming};
 
-use super::{address, giving_way, kinship};
+use super::{abandonment, address, cluster_id_file};
 use crate::{
-    credentials::{SECRET_KEY, presented},
     directory::split_address,
     domain::{ClusterId, UnixMillis},
-    envelope::Speaks,
+    envelope::SupportedVersions,
     host::{clock, net},
+    node_auth::{SECRET_KEY, secret_metadata},
     replication::{
         NodeInfo,
-        addresses::Source,
-        electorate::Electorate,
-        node::{Node, Probed},
-        reconcile::{Listed, Roster},
+        addresses::AddressSource,
+        node::{Node, ProbeAnswer},
+        reconcile::{Roster, RosterEntry},
+        voter_config::VoterConfig,
     },
     settings::MasterSettings,
-    slot::Berth,
+    slot::SlotInfo,
     wire::internal::{
-        self, Directive, Hello, Leaving, MasterReport, Progress, Turned, directive,
+        self, Directive, Hello, Leaving, MasterReport, Progress, Reject, directive,
         master_report::Report, registry_service_client::RegistryServiceClient,
     },
 };
 
 /// First and longest wait between attempts to reach the router.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// After being turned away: somebody has to change something first.
-const TURNED_AWAY: Duration = Duration::from_secs(5);
+/// After being rejected: somebody has to change something first.
+const AFTER_REJECTION: Duration = Duration::from_secs(5);
 /// If the router does not answer the first report within this time, it is tried again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Reports that may wait for the router; if there are more, it hangs.
 const REPORTS_WAITING: usize = 64;
 
-/// Handle for the reporter.
-pub struct Handle {
+/// A handle for the reporter.
+pub struct ReporterHandle {
     leaving: watch::Sender<bool>,
 }
 
-impl Handle {
+impl ReporterHandle {
     /// Asks the router to have another master elected, because this one is about to stop.
     pub fn leaving(&self) {
         self.leaving.send_replace(true);
@@ -62,40 +62,40 @@ pub struct Reporter {
     router: String,
     secret: tonic::metadata::AsciiMetadataValue,
     interval: Duration,
-    berth: Berth,
+    slot: SlotInfo,
     node: Node,
     info: NodeInfo,
     /// When this process started, by its own clock.
     started: UnixMillis,
-    /// Why the router last turned this master away; logged once.
-    turned: Option<String>,
-    /// The electorate that was last reported on this stream.
-    reported: Option<Arc<Electorate>>,
+    /// Why the router last rejected this master; logged once.
+    last_rejection: Option<String>,
+    /// The voter configuration that was last reported on this stream.
+    reported: Option<Arc<VoterConfig>>,
     /// Whether the settings name the host by which others reach this master.
     fixed_host: bool,
     /// Where it listens.
     listening: [IpAddr; 2],
     roster: watch::Sender<Roster>,
     leaving: watch::Receiver<bool>,
-    giving_way: giving_way::Handle,
+    abandonment: abandonment::AbandonmentHandle,
     cancelled: CancellationToken,
 }
 
-enum Ended {
+enum StreamEnd {
     Cancelled,
     Lost,
-    Turned,
+    Rejected,
 }
 
 /// The outcome of a directive.
-enum Obeyed {
+enum DirectiveOutcome {
     Nothing,
     /// The router is waiting for a report.
-    News,
-    /// The router has turned this master away.
-    Turned,
-    /// This node's cluster was given up.
-    BeginsAnew,
+    ReportNow,
+    /// The router has rejected this master.
+    Rejected,
+    /// This node's cluster was abandoned.
+    NodeReset,
 }
 
 impl Reporter {
@@ -103,32 +103,32 @@ impl Reporter {
     /// nodes goes to `roster`.
     pub fn new(
         settings: &MasterSettings,
-        berth: &Berth,
+        slot: &SlotInfo,
         node: Node,
         info: NodeInfo,
         roster: watch::Sender<Roster>,
-        giving_way: giving_way::Handle,
+        abandonment: abandonment::AbandonmentHandle,
         cancelled: CancellationToken,
-    ) -> (Self, Handle) {
+    ) -> (Self, ReporterHandle) {
         let (leave, leaving) = watch::channel(false);
         let reporter = Self {
             router: settings.router.clone(),
-            secret: presented(&settings.secret),
+            secret: secret_metadata(&settings.secret),
             interval: settings.report_interval,
-            berth: berth.clone(),
+            slot: slot.clone(),
             node,
             info,
             started: clock::now(),
-            turned: None,
+            last_rejection: None,
             reported: None,
             fixed_host: settings.advertise_host.is_some(),
             listening: address::listening(settings),
             roster,
             leaving,
-            giving_way,
+            abandonment,
             cancelled,
         };
-        (reporter, Handle { leaving: leave })
+        (reporter, ReporterHandle { leaving: leave })
     }
 
     /// Reports until cancelled.
@@ -141,17 +141,17 @@ impl Reporter {
         let mut reachable = true;
         loop {
             let began = Instant::now();
-            let wait = match self.session().await {
-                Ok(Ended::Cancelled) => return,
-                Ok(Ended::Turned) => TURNED_AWAY,
-                Ok(Ended::Lost) => {
+            let wait = match self.run_stream().await {
+                Ok(StreamEnd::Cancelled) => return,
+                Ok(StreamEnd::Rejected) => AFTER_REJECTION,
+                Ok(StreamEnd::Lost) => {
                     tracing::warn!(router = %self.router, "lost the router");
                     reachable = false;
                     waits = backoff.build();
                     RETRY.0
                 }
                 Err(status) => {
-                    if reachable || began.elapsed() > TURNED_AWAY {
+                    if reachable || began.elapsed() > AFTER_REJECTION {
                         tracing::warn!(router = %self.router, %status, "cannot reach the router");
                         reachable = false;
                     }
@@ -166,14 +166,14 @@ impl Reporter {
     }
 
     /// One stream, from beginning to end.
-    async fn session(&mut self) -> Result<Ended, Status> {
+    async fn run_stream(&mut self) -> Result<StreamEnd, Status> {
         let channel = net::channel(&self.router)
             .map_err(|error| Status::invalid_argument(format!("router: {error}")))?;
-        self.look_around().await;
+        self.refresh_address().await;
         self.reported = None;
         let mut client = RegistryServiceClient::new(channel);
         let (reports, outgoing) = mpsc::channel(REPORTS_WAITING);
-        let _room = reports.try_send(report(Report::Hello(self.hello())));
+        let _room = reports.try_send(report(Report::Hello(self.hello_message())));
         let mut request = Request::new(ReceiverStream::new(outgoing));
         request.metadata_mut().insert(SECRET_KEY, self.secret.clone());
         let mut directives = timeout(ANSWER_WITHIN, client.report(request))
@@ -185,7 +185,7 @@ impl Reporter {
 
     /// Updates the address by which others reach this master: a container that was cut off from its
     /// network may come back with another one.
-    async fn look_around(&mut self) {
+    async fn refresh_address(&mut self) {
         if self.fixed_host {
             return;
         }
@@ -203,8 +203,8 @@ impl Reporter {
             }
         }
         if moved {
-            self.info.edition += 1;
-            self.node.peers().introduce_as(self.info.clone());
+            self.info.address_version += 1;
+            self.node.peers().set_own_address(self.info.clone());
         }
     }
 
@@ -212,32 +212,32 @@ impl Reporter {
         &mut self,
         reports: &mpsc::Sender<MasterReport>,
         directives: &mut Streaming<Directive>,
-    ) -> Result<Ended, Status> {
+    ) -> Result<StreamEnd, Status> {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut metrics = self.node.raft().server_metrics();
         let mut cut_off = self.node.peers().cut_off();
-        let mut probe = Probed::default();
+        let mut probe = ProbeAnswer::default();
         let mut led = false;
         if *self.leaving.borrow_and_update() {
             let _room = reports.try_send(report(Report::Leaving(Leaving {})));
         }
         loop {
             let news = tokio::select! {
-                () = self.cancelled.cancelled() => return Ok(Ended::Cancelled),
+                () = self.cancelled.cancelled() => return Ok(StreamEnd::Cancelled),
                 _ = ticks.tick() => true,
                 // Only a leader's changes are urgent: those of all the others would arrive
                 // together, just when clients wait for a new leader.
                 changed = metrics.changed() => {
                     if changed.is_err() {
-                        return Ok(Ended::Cancelled);
+                        return Ok(StreamEnd::Cancelled);
                     }
                     let leads = metrics.borrow_and_update().state == ServerState::Leader;
                     std::mem::replace(&mut led, leads) || leads
                 }
                 changed = cut_off.changed() => {
                     if changed.is_err() {
-                        return Ok(Ended::Cancelled);
+                        return Ok(StreamEnd::Cancelled);
                     }
                     true
                 }
@@ -247,15 +247,15 @@ impl Reporter {
                 }
                 directive = directives.message() => match directive {
                     Ok(Some(Directive { directive: Some(directive) })) => {
-                        match self.obey(directive, &mut probe).await {
-                            Obeyed::Turned => return Ok(Ended::Turned),
-                            Obeyed::BeginsAnew => return Ok(Ended::Cancelled),
-                            Obeyed::News => true,
-                            Obeyed::Nothing => false,
+                        match self.apply_directive(directive, &mut probe).await {
+                            DirectiveOutcome::Rejected => return Ok(StreamEnd::Rejected),
+                            DirectiveOutcome::NodeReset => return Ok(StreamEnd::Cancelled),
+                            DirectiveOutcome::ReportNow => true,
+                            DirectiveOutcome::Nothing => false,
                         }
                     }
                     Ok(Some(Directive { directive: None })) => false,
-                    Ok(None) | Err(_) => return Ok(Ended::Lost),
+                    Ok(None) | Err(_) => return Ok(StreamEnd::Lost),
                 }
             };
             if !news {
@@ -263,75 +263,83 @@ impl Reporter {
             }
             let progress = self.progress(probe).await;
             if reports.try_send(report(Report::Progress(progress))).is_err() {
-                return Ok(Ended::Lost);
+                return Ok(StreamEnd::Lost);
             }
         }
     }
 
     /// Carries out the router's directive.
-    async fn obey(&mut self, directive: directive::Directive, probe: &mut Probed) -> Obeyed {
+    async fn apply_directive(
+        &mut self,
+        directive: directive::Directive,
+        probe: &mut ProbeAnswer,
+    ) -> DirectiveOutcome {
         match directive {
             directive::Directive::Roster(roster) => {
-                self.take_roster(roster).await;
-                Obeyed::Nothing
+                self.apply_roster(roster).await;
+                DirectiveOutcome::Nothing
             }
-            directive::Directive::Found(found) => {
-                if let Ok(cluster) = found.cluster_id.parse() {
-                    self.found(cluster).await;
+            directive::Directive::Bootstrap(bootstrap) => {
+                if let Ok(cluster) = bootstrap.cluster_id.parse() {
+                    self.bootstrap(cluster).await;
                 }
-                Obeyed::News
+                DirectiveOutcome::ReportNow
             }
-            directive::Directive::Stand(_) => {
-                tracing::info!("standing for election");
-                self.node.stand().await;
-                Obeyed::Nothing
+            directive::Directive::Campaign(_) => {
+                tracing::info!("campaigning");
+                self.node.campaign().await;
+                DirectiveOutcome::Nothing
             }
             directive::Directive::Probe(asked) => {
                 let pre_vote = Duration::from_millis(asked.pre_vote_ms.into());
-                *probe = self.node.probed(asked.number, pre_vote).await;
-                Obeyed::News
+                *probe = self.node.answer_probe(asked.number, pre_vote).await;
+                DirectiveOutcome::ReportNow
             }
-            directive::Directive::Turned(turned) => {
-                if self.turned.as_ref() != Some(&turned.reason) {
-                    let Turned { reason, for_now } = &turned;
-                    if *for_now {
+            directive::Directive::Reject(reject) => {
+                if self.last_rejection.as_ref() != Some(&reject.reason) {
+                    let Reject { reason, temporary } = &reject;
+                    if *temporary {
                         tracing::warn!(%reason, "the router lets this master wait");
                     } else {
-                        tracing::error!(%reason, "the router turned this master away");
+                        tracing::error!(%reason, "the router rejected this master");
                     }
-                    self.turned = Some(turned.reason);
+                    self.last_rejection = Some(reject.reason);
                 }
-                if turned.for_now { Obeyed::Nothing } else { Obeyed::Turned }
+                if reject.temporary {
+                    DirectiveOutcome::Nothing
+                } else {
+                    DirectiveOutcome::Rejected
+                }
             }
-            directive::Directive::GiveWay(asked) => {
+            directive::Directive::AbandonCluster(asked) => {
                 if let Ok(cluster) = asked.cluster_id.parse() {
-                    self.giving_way.give_way(cluster);
+                    self.abandonment.abandon_cluster(cluster);
                 }
-                Obeyed::Nothing
+                DirectiveOutcome::Nothing
             }
-            directive::Directive::BeginAnew(meant) if meant.node_id == self.node.id() => {
-                self.giving_way.begin_anew();
-                Obeyed::BeginsAnew
+            directive::Directive::ResetNode(meant) if meant.node_id == self.node.id() => {
+                self.abandonment.reset_node();
+                DirectiveOutcome::NodeReset
             }
             // For the node that was here before, and for the router's own witness.
-            directive::Directive::BeginAnew(_) | directive::Directive::Inherit(_) => {
-                Obeyed::Nothing
+            directive::Directive::ResetNode(_) | directive::Directive::ReplaceWitness(_) => {
+                DirectiveOutcome::Nothing
             }
         }
     }
 
-    async fn found(&self, cluster: ClusterId) {
-        tracing::info!(%cluster, "founding the cluster");
-        match self.node.found(cluster, self.info.clone()).await {
-            Ok(()) => kinship::remember(&self.berth, cluster),
-            Err(error) => tracing::error!(%error, "cannot found the cluster"),
+    async fn bootstrap(&self, cluster: ClusterId) {
+        tracing::info!(%cluster, "bootstrapping the cluster");
+        match self.node.bootstrap(cluster, self.info.clone()).await {
+            Ok(()) => cluster_id_file::save(&self.slot, cluster),
+            Err(error) => tracing::error!(%error, "cannot bootstrap the cluster"),
         }
     }
 
-    async fn take_roster(&self, wire: internal::Roster) {
+    async fn apply_roster(&self, wire: internal::Roster) {
         if let Ok(cluster) = wire.cluster_id.parse() {
             match self.node.join(cluster).await {
-                Ok(()) => kinship::remember(&self.berth, cluster),
+                Ok(()) => cluster_id_file::save(&self.slot, cluster),
                 Err(error) => tracing::error!(%error, "cannot join the cluster"),
             }
         }
@@ -347,58 +355,62 @@ impl Reporter {
                 peer_address,
                 client_address: member.client_address,
                 witness: member.witness,
-                speaks: Speaks::received(member.oldest_format, member.newest_format)
-                    .unwrap_or_default(),
-                edition: member.edition,
+                supported_versions: SupportedVersions::from_wire(
+                    member.oldest_format,
+                    member.newest_format,
+                )
+                .unwrap_or_default(),
+                address_version: member.address_version,
             };
-            self.node.peers().learn(member.node_id, info.clone(), Source::Router);
+            self.node.peers().learn(member.node_id, info.clone(), AddressSource::Router);
             if !member.down {
                 self.node.peers().open(member.node_id);
             }
             members.insert(
                 member.node_id,
-                Listed { info, down: member.down, leaving: member.leaving },
+                RosterEntry { info, down: member.down, leaving: member.leaving },
             );
         }
         self.roster.send_replace(Roster { members, received: Some(Instant::now()) });
     }
 
-    fn hello(&mut self) -> Hello {
+    fn hello_message(&mut self) -> Hello {
         let applied = self.node.raft().metrics().borrow().last_applied;
-        let (_, gave_way_to) = self.giving_way.look(applied.map_or(0, |at| at.index));
-        let cluster = self.node.cluster().or_else(|| kinship::recall(&self.berth).ok().flatten());
+        let (_, abandoned_for) = self.abandonment.look(applied.map_or(0, |at| at.index));
+        let cluster =
+            self.node.cluster().or_else(|| cluster_id_file::load(&self.slot).ok().flatten());
         Hello {
             node_id: self.node.id(),
             name: self.info.name.clone(),
-            cluster_id: in_wire(cluster),
+            cluster_id: id_or_empty(cluster),
             client_address: self.info.client_address.clone(),
             peer_address: self.info.peer_address.clone(),
             pid: process::id(),
-            reboots: self.berth.reboots,
-            oldest_format: self.info.speaks.oldest.into(),
-            newest_format: self.info.speaks.newest.into(),
+            reboots: self.slot.reboots,
+            oldest_format: self.info.supported_versions.oldest.into(),
+            newest_format: self.info.supported_versions.newest.into(),
             host: net::host_name(),
-            edition: self.info.edition,
+            address_version: self.info.address_version,
             process: self.node.peers().process(),
             started_ms: self.started,
-            gave_way_to: in_wire(gave_way_to),
+            abandoned_for: id_or_empty(abandoned_for),
         }
     }
 
-    /// The electorate, unless it is the last one reported on this stream.
-    fn news_of(&mut self, electorate: &Arc<Electorate>) -> Option<internal::Electorate> {
-        let is_known = self.reported.as_ref().is_some_and(|known| Arc::ptr_eq(known, electorate));
+    /// The voter configuration, unless it is the last one reported on this stream.
+    fn news_of(&mut self, voter_config: &Arc<VoterConfig>) -> Option<internal::VoterConfig> {
+        let is_known = self.reported.as_ref().is_some_and(|known| Arc::ptr_eq(known, voter_config));
         (!is_known).then(|| {
-            self.reported = Some(Arc::clone(electorate));
-            (**electorate).clone().into()
+            self.reported = Some(Arc::clone(voter_config));
+            (**voter_config).clone().into()
         })
     }
 
     /// This master's progress. If the consensus waits for a hung disk, it does not answer, and the
     /// report is missing, as it should be.
-    async fn progress(&mut self, Probed { number, electable }: Probed) -> Progress {
+    async fn progress(&mut self, ProbeAnswer { number, electable }: ProbeAnswer) -> Progress {
         let now = self.node.progress(number).await;
-        let (is_empty, gave_way_to) = self.giving_way.look(now.applied);
+        let (is_empty, abandoned_for) = self.abandonment.look(now.applied);
         Progress {
             term: now.term,
             last_log_term: now.last_log.0,
@@ -406,23 +418,23 @@ impl Reporter {
             applied_index: now.applied,
             leading: now.leading,
             cut_off: now.cut_off,
-            hears: now.hears.unwrap_or(0),
+            known_leader: now.known_leader.unwrap_or(0),
             electable,
             voter: now.voter,
             voters: now.voters,
-            cluster_id: in_wire(now.cluster),
+            cluster_id: id_or_empty(now.cluster),
             probe: now.probe,
-            electorate: self.news_of(&now.electorate),
+            voter_config: self.news_of(&now.voter_config),
             clock_ms: now.clock,
             format: now.version.into(),
             is_empty,
-            gave_way_to: in_wire(gave_way_to),
+            abandoned_for: id_or_empty(abandoned_for),
         }
     }
 }
 
 /// Empty for none.
-fn in_wire(cluster: Option<ClusterId>) -> String {
+fn id_or_empty(cluster: Option<ClusterId>) -> String {
     cluster.map_or_else(String::new, |id| id.to_string())
 }
 

@@ -1,8 +1,8 @@
 //! Session tokens: who a caller is, signed with a key in the replicated state, so that a token is
 //! valid on every master.
 //!
-//! A token is `base64url(envelope(user, credentials, expiry)) . base64url(HMAC-SHA-256)`; it is
-//! checked against the account, so that a changed password ends its sessions.
+//! A token is `base64url(envelope(user, password_version, expiry)) . base64url(HMAC-SHA-256)`; it
+//! is checked against the account, so that a changed password ends its sessions.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use sha2::Sha256;
 use crate::{
     domain::{UnixMillis, UserId},
     envelope::{self, Kind},
-    replication::{clocks::Clock, state_store::StateReader},
+    replication::{cluster_clock::Clock, state_store::StateReader},
     social::{Account, View},
 };
 
@@ -37,7 +37,7 @@ pub struct Session {
 }
 
 /// What allows a live stream to continue: its session, which may end before the stream.
-pub struct Permit {
+pub struct StreamSession {
     /// Used to check it again.
     pub sessions: Sessions,
     /// As it was when the stream began.
@@ -46,7 +46,7 @@ pub struct Permit {
     pub clock: Clock,
 }
 
-impl Permit {
+impl StreamSession {
     /// How long the session lasts from now on, unless it is ended.
     pub fn lifetime(&self) -> Duration {
         let left = self.session.expires_at.saturating_sub((self.clock)());
@@ -82,7 +82,7 @@ pub enum SessionError {
 #[derive(Serialize, Deserialize)]
 struct Claims {
     user: UserId,
-    credentials: u32,
+    password_version: u32,
     expires_at: UnixMillis,
 }
 
@@ -100,7 +100,8 @@ impl Sessions {
     ) -> Result<(String, UnixMillis), SessionError> {
         let lifetime = UnixMillis::try_from(self.lifetime.as_millis()).unwrap_or(UnixMillis::MAX);
         let expires_at = now.saturating_add(lifetime);
-        let claims = Claims { user: account.user, credentials: account.credentials, expires_at };
+        let claims =
+            Claims { user: account.user, password_version: account.password_version, expires_at };
         let claims = envelope::seal(Kind::Session, &claims);
         let view = View::open(&self.state.read()?)?;
         let seal = seal(&view, &claims)?.finalize().into_bytes();
@@ -131,7 +132,7 @@ impl Sessions {
             return Err(SessionError::Expired);
         }
         let account = view.account(claims.user)?.ok_or(SessionError::Invalid)?;
-        if account.credentials == claims.credentials {
+        if account.password_version == claims.password_version {
             Ok(Session { account, expires_at: claims.expires_at, token: token.to_owned() })
         } else {
             Err(SessionError::Expired)
@@ -179,8 +180,8 @@ pub(crate) mod tests {
         pub async fn observed(observer: Observer) -> Self {
             let directory = tempfile::tempdir().expect("a temporary directory");
             let mut state = StateStore::open(directory.path(), observer).expect("opens");
-            let found = Command::FoundCluster { signing_key: [7; 32] };
-            let commands = [found, account("ann"), account("bob")];
+            let bootstrap = Command::BootstrapCluster { signing_key: [7; 32] };
+            let commands = [bootstrap, account("ann"), account("bob")];
             state.apply([batch(1, 1, commands)]).await.expect("applied");
             let sessions = Sessions::new(state.reader(), LIFETIME);
             Self { state, sessions, _directory: directory }
@@ -243,8 +244,8 @@ pub(crate) mod tests {
     async fn a_token_of_another_clusters_key_is_none_of_ours() {
         let (ours, theirs) = (Fixture::new().await, tempfile::tempdir().expect("temp"));
         let mut state = open_state(theirs.path());
-        let found = Command::FoundCluster { signing_key: [8; 32] };
-        state.apply([batch(1, 1, [found, account("ann")])]).await.expect("applied");
+        let bootstrap = Command::BootstrapCluster { signing_key: [8; 32] };
+        state.apply([batch(1, 1, [bootstrap, account("ann")])]).await.expect("applied");
         let sessions = Sessions::new(state.reader(), LIFETIME);
         let outcome = sessions.check(&ours.token("ann"), 0);
         assert!(matches!(outcome, Err(SessionError::Invalid)));

@@ -5,10 +5,10 @@
 //! | --- | --- |
 //! | `table` | pure: for people |
 //! | `json` | pure: for programs, with stable names |
-//! | `room` | how much room there is for a table |
+//! | `output_size` | how much room there is for a table |
 
 pub mod json;
-pub mod room;
+pub mod output_size;
 pub mod table;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! The table is as wide as there is room: the least important columns are dropped first, so that
 //! headers stay above their columns and no row is wrapped.
 
-use super::{json, room::Room};
+use super::{json, output_size::OutputSize};
 use crate::{
     client::{ClusterStatus, MasterStatus},
     domain::UnixMillis,
@@ -20,7 +20,7 @@ struct Column {
 }
 
 impl Column {
-    const fn words(
+    const fn text(
         title: &'static str,
         gives_way: u8,
         cell: fn(&MasterStatus, UnixMillis) -> String,
@@ -39,13 +39,13 @@ impl Column {
 
 /// From left to right.
 static COLUMNS: [Column; 11] = [
-    Column::words("master", 0, |master, _| master.name.clone()),
-    Column::words(HOST, 3, |master, _| short(&master.host)),
-    Column::words("address", 2, |master, _| master.address.clone()),
+    Column::text("master", 0, |master, _| master.name.clone()),
+    Column::text(HOST, 3, |master, _| short(&master.host)),
+    Column::text("address", 2, |master, _| master.address.clone()),
     Column::number("pid", 4, |master, _| master.pid.to_string()),
-    Column::words("state", 0, |master, _| json::state(master.state).to_owned()),
+    Column::text("state", 0, |master, _| json::state(master.state).to_owned()),
     Column::number("since", 1, |master, now| age(master.since, now)),
-    Column::words("vote", 5, |master, _| yes_or_no(master.voter).to_owned()),
+    Column::text("vote", 5, |master, _| yes_or_no(master.voter).to_owned()),
     Column::number("log", 6, |master, _| master.last_log_index.to_string()),
     Column::number("applied", 8, |master, _| master.applied_index.to_string()),
     Column::number("reboots", 7, |master, _| master.reboots.to_string()),
@@ -58,7 +58,7 @@ const HOST_CHARS: usize = 12;
 const GAP: &str = "  ";
 
 /// A few lines about the cluster and its router, and a table with one row for each master.
-pub fn render(status: &ClusterStatus, now: UnixMillis, room: Room) -> String {
+pub fn render(status: &ClusterStatus, now: UnixMillis, room: OutputSize) -> String {
     let router = &status.router;
     let is_spread = status.masters.iter().any(|master| master.host != router.host);
     let place = if is_spread { format!(" on {}", short(&router.host)) } else { String::new() };
@@ -72,7 +72,7 @@ pub fn render(status: &ClusterStatus, now: UnixMillis, room: Room) -> String {
     ];
     let mut lines = vec![format!(
         "cluster {}, available: {}",
-        status.cluster_id.as_deref().unwrap_or("not founded yet"),
+        status.cluster_id.as_deref().unwrap_or("not bootstrapped yet"),
         status.available.as_deref().unwrap_or("none"),
     )];
     lines.extend(filled(&facts, ", ", room.columns));
@@ -185,7 +185,7 @@ mod tests {
     const NOW: UnixMillis = 62_500;
 
     fn lines(status: &ClusterStatus, columns: usize) -> Vec<String> {
-        let room = Room { columns, ..Room::ENDLESS };
+        let room = OutputSize { columns, ..OutputSize::ENDLESS };
         render(status, NOW, room).lines().map(str::to_owned).collect()
     }
 
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_screen_without_room_for_all_keeps_the_header_and_says_what_is_missing() {
-        let shown = render(&containers(), NOW, Room { columns: 80, rows: 8 });
+        let shown = render(&containers(), NOW, OutputSize { columns: 80, rows: 8 });
         let shown: Vec<&str> = shown.lines().collect();
         assert_eq!(shown.len(), 8, "{shown:#?}");
         assert!(shown[2].starts_with("master ") && shown[6].starts_with("server-3 "), "{shown:#?}");

@@ -1,26 +1,26 @@
 //! The address of every node, by the newest information about it. Pure.
 //!
-//! Each piece of information has an edition, which the node itself counts, so that it does not
-//! matter in which way and order the pieces arrive: from the node itself, from the router, or from
-//! other nodes.
+//! Each piece of information has a version, which the node itself counts, so that it does
+//! not matter in which way and order the pieces arrive: from the node itself, from the router, or
+//! from other nodes.
 
 use std::collections::HashMap;
 
 use super::NodeInfo;
 use crate::domain::NodeId;
 
-/// Editions between one start of a node's process and the next: no node changes its address more
+/// Versions between one start of a node's process and the next: no node changes its address more
 /// often than this.
-const EDITIONS_A_START: u64 = 1 << 20;
+const ADDRESS_VERSIONS_PER_START: u64 = 1 << 20;
 
-/// The first edition for a node that has been started this many times.
-pub fn first_edition(starts: u64) -> u64 {
-    starts.saturating_mul(EDITIONS_A_START)
+/// The first version for a node that has been started this many times.
+pub fn first_address_version(starts: u64) -> u64 {
+    starts.saturating_mul(ADDRESS_VERSIONS_PER_START)
 }
 
 /// Where a piece of information comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum AddressSource {
     /// The node itself.
     Itself,
     /// The router, which is in contact with all nodes, and is the authority on its own witness.
@@ -35,10 +35,12 @@ pub struct AddressBook {
 
 impl AddressBook {
     /// Adds information; true if it is new.
-    pub fn learn(&mut self, node: NodeId, info: NodeInfo, source: Source) -> bool {
+    pub fn learn(&mut self, node: NodeId, info: NodeInfo, source: AddressSource) -> bool {
         let is_news = self.known.get(&node).is_none_or(|known| {
-            info.edition > known.edition
-                || (source == Source::Router && info.edition == known.edition && info != *known)
+            info.address_version > known.address_version
+                || (source == AddressSource::Router
+                    && info.address_version == known.address_version
+                    && info != *known)
         });
         if is_news {
             self.known.insert(node, info);
@@ -59,9 +61,9 @@ impl AddressBook {
         noted: Option<&'a NodeInfo>,
         listed: Option<&'a NodeInfo>,
     ) -> Option<&'a NodeInfo> {
-        let words = noted.into_iter().chain(self.known.get(&node)).chain(listed);
+        let addresses = noted.into_iter().chain(self.known.get(&node)).chain(listed);
         // Of equal editions, the last one.
-        words.max_by_key(|info| info.edition)
+        addresses.max_by_key(|info| info.address_version)
     }
 
     /// All known nodes.
@@ -74,24 +76,24 @@ impl AddressBook {
 mod tests {
     use super::*;
 
-    fn word(port: u16, edition: u64) -> NodeInfo {
-        NodeInfo { peer_address: format!("host:{port}"), edition, ..NodeInfo::default() }
+    fn at_port(port: u16, address_version: u64) -> NodeInfo {
+        NodeInfo { peer_address: format!("host:{port}"), address_version, ..NodeInfo::default() }
     }
 
     #[test]
-    fn the_newest_word_counts_whoever_says_it_and_whenever_it_comes() {
+    fn the_newest_address_counts_whoever_tells_it_and_whenever_it_comes() {
         for (known, told, source, counts) in [
-            (None, word(1, 0), Source::Itself, word(1, 0)),
-            (Some(word(1, 4)), word(2, 5), Source::Itself, word(2, 5)),
-            (Some(word(1, 4)), word(2, 5), Source::Router, word(2, 5)),
-            (Some(word(1, 4)), word(2, 3), Source::Itself, word(1, 4)),
-            (Some(word(1, 4)), word(2, 3), Source::Router, word(1, 4)),
-            (Some(word(1, 4)), word(2, 4), Source::Itself, word(1, 4)),
-            (Some(word(1, 4)), word(2, 4), Source::Router, word(2, 4)),
+            (None, at_port(1, 0), AddressSource::Itself, at_port(1, 0)),
+            (Some(at_port(1, 4)), at_port(2, 5), AddressSource::Itself, at_port(2, 5)),
+            (Some(at_port(1, 4)), at_port(2, 5), AddressSource::Router, at_port(2, 5)),
+            (Some(at_port(1, 4)), at_port(2, 3), AddressSource::Itself, at_port(1, 4)),
+            (Some(at_port(1, 4)), at_port(2, 3), AddressSource::Router, at_port(1, 4)),
+            (Some(at_port(1, 4)), at_port(2, 4), AddressSource::Itself, at_port(1, 4)),
+            (Some(at_port(1, 4)), at_port(2, 4), AddressSource::Router, at_port(2, 4)),
         ] {
             let mut book = AddressBook::default();
             if let Some(known) = known.clone() {
-                book.learn(7, known, Source::Itself);
+                book.learn(7, known, AddressSource::Itself);
             }
             let before = book.get(7).cloned();
             let is_news = book.learn(7, told.clone(), source);
@@ -105,16 +107,16 @@ mod tests {
     fn the_membership_and_the_roster_count_where_they_know_better() {
         let mut book = AddressBook::default();
         assert_eq!(book.newest(7, None, None), None);
-        assert_eq!(book.newest(7, Some(&word(1, 3)), None), Some(&word(1, 3)));
-        book.learn(7, word(2, 3), Source::Itself);
+        assert_eq!(book.newest(7, Some(&at_port(1, 3)), None), Some(&at_port(1, 3)));
+        book.learn(7, at_port(2, 3), AddressSource::Itself);
         for (noted, listed, newest) in [
-            (2, 2, word(2, 3)),
-            (3, 2, word(2, 3)),
-            (4, 2, word(8, 4)),
-            (2, 3, word(9, 3)),
-            (4, 5, word(9, 5)),
+            (2, 2, at_port(2, 3)),
+            (3, 2, at_port(2, 3)),
+            (4, 2, at_port(8, 4)),
+            (2, 3, at_port(9, 3)),
+            (4, 5, at_port(9, 5)),
         ] {
-            let [noted_word, listed_word] = [word(8, noted), word(9, listed)];
+            let [noted_word, listed_word] = [at_port(8, noted), at_port(9, listed)];
             let found = book.newest(7, Some(&noted_word), Some(&listed_word));
             assert_eq!(found, Some(&newest), "{noted} {listed}");
         }
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_start_is_newer_than_every_move_before_it() {
-        assert!(first_edition(2) > first_edition(1) + 1_000);
-        assert!(first_edition(1) > NodeInfo::default().edition);
+        assert!(first_address_version(2) > first_address_version(1) + 1_000);
+        assert!(first_address_version(1) > NodeInfo::default().address_version);
     }
 }

@@ -2,19 +2,20 @@
 //! leader (Ongaro, "Consensus: Bridging Theory and Practice", 10.2.1).
 //!
 //! The consensus counts a leader's own copy as soon as [`append`](super::log_store) returns, and
-//! [`Appending`] lets it return before the entry is on disk. Three parts make this safe, all of
+//! [`AppendPolicy`] lets it return before the entry is on disk. Three parts make this safe, all of
 //! them here:
 //!
-//! 1. [`Appending`] (pure) decides who may return early: a leader, for its own entries, which
+//! 1. [`AppendPolicy`] (pure) decides who may return early: a leader, for its own entries, which
 //!    nobody can commit without the answer of another voter.
-//! 2. [`Durable`] says how far the log on this node's disk reaches. A leader holds back every
+//! 2. [`DurableIndex`] says how far the log on this node's disk reaches. A leader holds back every
 //!    answer of another node until its own disk has the entries that were acknowledged
 //!    ([`peers`](super::peers)), so that nothing is committed that its own disk does not have.
-//! 3. [`Writer`] advances that position, in the order in which the log was told to change.
+//! 3. [`DurableIndexWriter`] advances that position, in the order in which the log was told to
+//!    change.
 //!
-//! [`Stall`] makes a leader with a hung disk fall silent, and [`Unanswered`] (pure) keeps a slow
-//! disk from looking like a lost message: entries that the other node has acknowledged are not sent
-//! again.
+//! [`StallDetector`] makes a leader with a hung disk fall silent, and [`HeldAcks`] (pure) keeps a
+//! slow disk from looking like a lost message: entries that the other node has acknowledged are not
+//! sent again.
 //!
 //! **Invariant: first in, first out.** Entries reach the disk in the order of their indexes,
 //! without gaps, and after every vote that was saved before them. Asserted where a change is queued
@@ -25,7 +26,8 @@
 //! **Invariant: commit behind the disk.** What a leader commits is on its own disk. Asserted in
 //! [`LogStore::save_committed`](super::log_store::LogStore).
 //!
-//! **Fails closed.** If the writer is gone, [`Durable::reaches`] is an error and never an answer.
+//! **Fails closed.** If the writer is gone, [`DurableIndex::wait_for_entry`] is an error and never
+//! an answer.
 
 use std::{
     collections::BTreeSet,
@@ -41,7 +43,7 @@ use crate::domain::NodeId;
 
 /// When an append may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answered {
+pub enum AppendAck {
     /// Immediately: the answers of other nodes are held back instead.
     Early,
     /// Once it is on disk.
@@ -50,14 +52,15 @@ pub enum Answered {
 
 /// Decides when an append is answered. Pure.
 #[derive(Debug)]
-pub struct Appending {
+pub struct AppendPolicy {
     own: NodeId,
     vote: Option<Vote>,
-    /// The number of voters in the smallest part of the newest membership; 0 if it is not known.
+    /// The number of voters in the smallest voter set of the newest membership; 0 if it is not
+    /// known.
     fewest_voters: usize,
 }
 
-impl Appending {
+impl AppendPolicy {
     /// For the node `own`, which has not voted since it started, and does not know yet who votes.
     pub fn new(own: NodeId) -> Self {
         Self { own, vote: None, fewest_voters: 0 }
@@ -79,12 +82,12 @@ impl Appending {
     }
 
     /// `entries` are about to be appended. They may be answered early if this node made them as the
-    /// leader, and if every part of the newest membership needs another voter as well.
-    pub fn append(&mut self, entries: &[Entry]) -> Answered {
+    /// leader, and if every voter set of the newest membership needs another voter as well.
+    pub fn append(&mut self, entries: &[Entry]) -> AppendAck {
         for entry in entries {
             if let EntryPayload::Membership(membership) = &entry.payload {
-                let parts = membership.get_joint_config().iter();
-                self.fewest_voters = parts.map(BTreeSet::len).min().unwrap_or(0);
+                let voter_sets = membership.get_joint_config().iter();
+                self.fewest_voters = voter_sets.map(BTreeSet::len).min().unwrap_or(0);
             }
         }
         let ours = |entry: &Entry| {
@@ -94,16 +97,16 @@ impl Appending {
             })
         };
         if self.leads() && self.fewest_voters > 1 && entries.iter().all(ours) {
-            Answered::Early
+            AppendAck::Early
         } else {
-            Answered::Durable
+            AppendAck::Durable
         }
     }
 }
 
-/// How the log's extent changes with a write.
+/// How the log changes with a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum LogChange {
     /// Not at all.
     Unchanged,
     /// Entries with the indexes `first` to `last` were appended.
@@ -119,7 +122,7 @@ pub enum Extent {
     Purged(u64),
 }
 
-impl Extent {
+impl LogChange {
     /// The index after the last entry, after this change to a log that ended before `end`.
     ///
     /// # Panics
@@ -148,17 +151,17 @@ pub struct WriterGone;
 
 /// How far the log on this node's disk reaches; clones share it.
 #[derive(Clone, Debug)]
-pub struct Durable {
+pub struct DurableIndex {
     end: watch::Receiver<u64>,
 }
 
-impl Durable {
+impl DurableIndex {
     /// Returns when the entry `last`, and all before it, are on disk.
-    pub async fn reaches(&self, last: Option<LogId>) -> Result<(), WriterGone> {
-        self.reaches_end(behind(last)).await
+    pub async fn wait_for_entry(&self, last: Option<LogId>) -> Result<(), WriterGone> {
+        self.wait_for_end(behind(last)).await
     }
 
-    async fn reaches_end(&self, wanted: u64) -> Result<(), WriterGone> {
+    async fn wait_for_end(&self, wanted: u64) -> Result<(), WriterGone> {
         let mut end = self.end.clone();
         let _end = end.wait_for(|end| *end >= wanted).await.map_err(|_| WriterGone)?;
         Ok(())
@@ -170,7 +173,7 @@ impl Durable {
     }
 
     /// Returns when the writer is gone.
-    pub async fn lost(&self) -> WriterGone {
+    pub async fn writer_lost(&self) -> WriterGone {
         let mut end = self.end.clone();
         while end.changed().await.is_ok() {}
         WriterGone
@@ -180,19 +183,19 @@ impl Durable {
 /// Distinguishes a hung disk from a busy one. The consensus does not wait until what a leader
 /// appends is written, so a hung disk would not show when this node is asked how it is.
 #[derive(Debug, Default)]
-pub struct Stall {
+pub struct StallDetector {
     /// The index after the log's last entry when this was last asked.
     end: AtomicU64,
 }
 
-impl Stall {
+impl StallDetector {
     /// Returns when the disk of `durable` has everything that the log held when this was last
     /// asked, which has had enough time to be written; never while the disk hangs, or if the writer
     /// is gone. The log now ends with `last`.
-    pub async fn over(&self, durable: &Durable, last: Option<LogId>) {
+    pub async fn wait_until_over(&self, durable: &DurableIndex, last: Option<LogId>) {
         let end = behind(last);
         let before = self.end.swap(end, Ordering::Relaxed);
-        if durable.reaches_end(before.min(end)).await.is_err() {
+        if durable.wait_for_end(before.min(end)).await.is_err() {
             future::pending::<()>().await;
         }
     }
@@ -203,23 +206,23 @@ fn behind(last: Option<LogId>) -> u64 {
     last.map_or(0, |last| last.index + 1)
 }
 
-/// Tells every [`Durable`] how far the log on disk reaches. When this is dropped, they fail.
+/// Tells every [`DurableIndex`] how far the log on disk reaches. When this is dropped, they fail.
 #[derive(Debug)]
-pub struct Writer {
+pub struct DurableIndexWriter {
     end: watch::Sender<u64>,
 }
 
 /// Both ends for one log, which ends with `last`.
-pub fn track(last: Option<LogId>) -> (Writer, Durable) {
+pub fn durable_index(last: Option<LogId>) -> (DurableIndexWriter, DurableIndex) {
     let (sender, end) = watch::channel(behind(last));
-    (Writer { end: sender }, Durable { end })
+    (DurableIndexWriter { end: sender }, DurableIndex { end })
 }
 
-impl Writer {
+impl DurableIndexWriter {
     /// A change is on disk.
-    pub fn wrote(&self, extent: Extent) {
+    pub fn wrote(&self, change: LogChange) {
         self.end.send_if_modified(|end| {
-            let before = std::mem::replace(end, extent.after(*end));
+            let before = std::mem::replace(end, change.after(*end));
             before != *end
         });
     }
@@ -231,11 +234,11 @@ impl Writer {
 /// If an answer is held back for longer than a heartbeat, the consensus takes it for lost, and
 /// sends the same entries again.
 #[derive(Debug, Default)]
-pub struct Unanswered {
+pub struct HeldAcks {
     acknowledged: Option<(Vote, LogId)>,
 }
 
-impl Unanswered {
+impl HeldAcks {
     /// Removes from `request` what the other node has acknowledged under the same vote. At least a
     /// heartbeat is left, whose answer shows that the node still follows.
     pub fn trim(&self, request: &mut AppendEntriesRequest<Consensus>) {
@@ -281,13 +284,13 @@ mod tests {
         Entry { log_id: id(term, leader, index), payload: EntryPayload::Blank }
     }
 
-    /// An entry of `leader` in term 3 that makes all of `parts` voters.
-    fn membership(leader: NodeId, parts: &[&[NodeId]]) -> Entry {
-        let parts: Vec<BTreeSet<NodeId>> =
-            parts.iter().map(|part| part.iter().copied().collect()).collect();
-        let nodes = parts.iter().flatten().map(|id| (*id, NodeInfo::default()));
+    /// An entry of `leader` in term 3 that makes all of `voter_sets` voters.
+    fn membership(leader: NodeId, voter_sets: &[&[NodeId]]) -> Entry {
+        let voter_sets: Vec<BTreeSet<NodeId>> =
+            voter_sets.iter().map(|set| set.iter().copied().collect()).collect();
+        let nodes = voter_sets.iter().flatten().map(|id| (*id, NodeInfo::default()));
         let nodes: BTreeMap<_, _> = nodes.collect();
-        let payload = EntryPayload::Membership(Membership::new(parts.clone(), nodes));
+        let payload = EntryPayload::Membership(Membership::new(voter_sets.clone(), nodes));
         Entry { log_id: id(3, leader, 1), payload }
     }
 
@@ -297,26 +300,26 @@ mod tests {
         let alone: &[NodeId] = &[OWN];
         let leads = Vote::new_committed(3, OWN);
         for (why, vote, entry, answered) in [
-            ("it needs another", leads, membership(OWN, &[both]), Answered::Early),
-            ("it commits alone", leads, membership(OWN, &[alone]), Answered::Durable),
-            ("it is about to", leads, membership(OWN, &[both, alone]), Answered::Durable),
-            ("it cannot tell who votes", leads, blank(3, OWN, 1), Answered::Durable),
-            ("it only stands", Vote::new(3, OWN), membership(OWN, &[both]), Answered::Durable),
+            ("it needs another", leads, membership(OWN, &[both]), AppendAck::Early),
+            ("it commits alone", leads, membership(OWN, &[alone]), AppendAck::Durable),
+            ("it is about to", leads, membership(OWN, &[both, alone]), AppendAck::Durable),
+            ("it cannot tell who votes", leads, blank(3, OWN, 1), AppendAck::Durable),
+            ("it only campaigns", Vote::new(3, OWN), membership(OWN, &[both]), AppendAck::Durable),
             (
                 "it follows",
                 Vote::new_committed(3, OTHER),
                 membership(OWN, &[both]),
-                Answered::Durable,
+                AppendAck::Durable,
             ),
             (
                 "the entry is of an earlier term",
                 Vote::new_committed(4, OWN),
                 membership(OWN, &[both]),
-                Answered::Durable,
+                AppendAck::Durable,
             ),
-            ("the entry is another's", leads, membership(OTHER, &[both]), Answered::Durable),
+            ("the entry is another's", leads, membership(OTHER, &[both]), AppendAck::Durable),
         ] {
-            let mut appending = Appending::new(OWN);
+            let mut appending = AppendPolicy::new(OWN);
             appending.voted(vote);
             assert_eq!(appending.append(&[entry]), answered, "{why}");
         }
@@ -324,24 +327,24 @@ mod tests {
 
     #[test]
     fn who_voted_is_forgotten_with_what_was_cut_off() {
-        let mut appending = Appending::new(OWN);
+        let mut appending = AppendPolicy::new(OWN);
         appending.voted(Vote::new_committed(3, OWN));
         appending.append(&[membership(OWN, &[&[OWN, OTHER]])]);
-        assert_eq!(appending.append(&[blank(3, OWN, 2)]), Answered::Early);
+        assert_eq!(appending.append(&[blank(3, OWN, 2)]), AppendAck::Early);
         appending.truncated();
-        assert_eq!(appending.append(&[blank(3, OWN, 1)]), Answered::Durable);
+        assert_eq!(appending.append(&[blank(3, OWN, 1)]), AppendAck::Durable);
     }
 
     #[test]
     fn the_end_of_the_log_follows_every_change() {
         for (end, change, after) in [
-            (0, Extent::Appended { first: 1, last: 3 }, 4),
-            (4, Extent::Appended { first: 4, last: 4 }, 5),
-            (5, Extent::Unchanged, 5),
-            (5, Extent::Truncated(3), 3),
-            (3, Extent::Truncated(9), 3),
-            (5, Extent::Purged(2), 5),
-            (5, Extent::Purged(20), 21),
+            (0, LogChange::Appended { first: 1, last: 3 }, 4),
+            (4, LogChange::Appended { first: 4, last: 4 }, 5),
+            (5, LogChange::Unchanged, 5),
+            (5, LogChange::Truncated(3), 3),
+            (3, LogChange::Truncated(9), 3),
+            (5, LogChange::Purged(2), 5),
+            (5, LogChange::Purged(20), 21),
         ] {
             assert_eq!(change.after(end), after, "{change:?}");
         }
@@ -350,38 +353,38 @@ mod tests {
     #[test]
     #[should_panic(expected = "first in, first out")]
     fn a_gap_in_the_log_breaks_the_invariant() {
-        Extent::Appended { first: 6, last: 7 }.after(5);
+        LogChange::Appended { first: 6, last: 7 }.after(5);
     }
 
     #[test]
     #[should_panic(expected = "first in, first out")]
     fn an_entry_that_is_overtaken_breaks_the_invariant() {
-        Extent::Appended { first: 4, last: 4 }.after(5);
+        LogChange::Appended { first: 4, last: 4 }.after(5);
     }
 
     #[test]
     fn what_is_not_on_the_disk_is_waited_for_and_refused_when_its_writer_is_gone() {
-        let (writer, durable) = track(Some(id(1, OWN, 4)));
-        let reaches = |last| durable.reaches(last).now_or_never();
+        let (writer, durable) = durable_index(Some(id(1, OWN, 4)));
+        let reaches = |last| durable.wait_for_entry(last).now_or_never();
         assert_eq!(reaches(None), Some(Ok(())));
         assert_eq!(reaches(Some(id(1, OWN, 4))), Some(Ok(())));
         assert_eq!(reaches(Some(id(1, OWN, 5))), None);
-        writer.wrote(Extent::Appended { first: 5, last: 5 });
+        writer.wrote(LogChange::Appended { first: 5, last: 5 });
         assert_eq!(reaches(Some(id(1, OWN, 5))), Some(Ok(())));
         assert!(durable.has(Some(id(1, OWN, 5))) && !durable.has(Some(id(1, OWN, 6))));
         drop(writer);
         assert_eq!(reaches(Some(id(1, OWN, 6))), Some(Err(WriterGone)));
-        assert_eq!(durable.lost().now_or_never(), Some(WriterGone));
+        assert_eq!(durable.writer_lost().now_or_never(), Some(WriterGone));
     }
 
     #[test]
     fn a_disk_hangs_when_what_was_asked_for_before_is_still_not_on_it() {
-        let (writer, durable) = track(None);
-        let stall = Stall::default();
-        let over = |last| stall.over(&durable, Some(id(1, OWN, last))).now_or_never();
+        let (writer, durable) = durable_index(None);
+        let stall = StallDetector::default();
+        let over = |last| stall.wait_until_over(&durable, Some(id(1, OWN, last))).now_or_never();
         assert_eq!(over(3), Some(()), "on its way");
         assert_eq!(over(4), None, "still not there");
-        writer.wrote(Extent::Appended { first: 1, last: 4 });
+        writer.wrote(LogChange::Appended { first: 1, last: 4 });
         assert_eq!(over(6), Some(()), "there now, and more on its way");
         assert_eq!(over(4), Some(()), "cut off meanwhile");
         over(9);
@@ -410,7 +413,7 @@ mod tests {
             ("before these", Some(3), vote, 3, vec![4, 5, 6]),
             ("behind these", Some(9), vote, 3, vec![4, 5, 6]),
         ] {
-            let mut unanswered = Unanswered::default();
+            let mut unanswered = HeldAcks::default();
             let last = acknowledged.map(|index| id(3, OWN, index));
             unanswered.acknowledged(Vote::new_committed(3, OWN), last);
             let mut asked = request(vote, 3, &[4, 5, 6]);

@@ -5,7 +5,7 @@
 //! own.
 //!
 //! A broken stream is opened again by the next call, or when there is news of the node;
-//! `introductions` regularly calls all nodes whose stream is not open. Unanswered calls then fail,
+//! `address_gossip` regularly calls all nodes whose stream is not open. Unanswered calls then fail,
 //! and their callers decide what to do.
 
 use std::{
@@ -26,7 +26,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status, Streaming, transport::Channel};
 
-use super::passport::Passport;
+use super::node_credentials::NodeCredentials;
 use crate::{
     domain::NodeId,
     host::net,
@@ -51,19 +51,19 @@ pub type Client = PeerServiceClient<Channel>;
 pub struct Link {
     address: String,
     client: Client,
-    calls: mpsc::Sender<Outstanding>,
-    heard_of: Arc<Notify>,
-    broken: Broken,
-    condition: Arc<Condition>,
+    calls: mpsc::Sender<PendingCall>,
+    reopen: Arc<Notify>,
+    broken: BrokenSince,
+    stream_state: Arc<StreamState>,
     answered: Arc<Mutex<Option<Instant>>>,
     _task: AbortOnDropHandle<()>,
 }
 
 /// Since when the stream has been broken, or could not be opened.
 #[derive(Clone, Default)]
-struct Broken(Arc<Mutex<Option<Instant>>>);
+struct BrokenSince(Arc<Mutex<Option<Instant>>>);
 
-impl Broken {
+impl BrokenSince {
     fn since(&self) -> Option<Instant> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,13 +76,13 @@ impl Broken {
 
 /// What the task reports about its stream.
 #[derive(Default)]
-struct Condition {
+struct StreamState {
     open: AtomicBool,
     /// The version of what the node was told over this stream; 0 for nothing.
-    told: AtomicU64,
+    addresses_sent: AtomicU64,
 }
 
-struct Outstanding {
+struct PendingCall {
     call: Call,
     answer: oneshot::Sender<Result<PeerAnswer, Status>>,
 }
@@ -92,27 +92,26 @@ impl Link {
     pub fn new(
         node: NodeId,
         address: String,
-        passport: Arc<Passport>,
+        credentials: Arc<NodeCredentials>,
     ) -> Result<Self, tonic::transport::Error> {
         let client = Client::new(net::node_channel(&address)?)
             .max_decoding_message_size(MESSAGE_BYTES)
             .max_encoding_message_size(MESSAGE_BYTES);
         let (calls, waiting) = mpsc::channel(CALLS_WAITING);
-        let heard_of = Arc::new(Notify::new());
-        let broken = Broken::default();
-        let condition = Arc::new(Condition::default());
+        let reopen = Arc::new(Notify::new());
+        let broken = BrokenSince::default();
+        let stream_state = Arc::new(StreamState::default());
         let answered = Arc::new(Mutex::default());
-        let carrier = Carrier {
+        let task = StreamTask {
             client: client.clone(),
-            passport,
+            credentials,
             node,
             broken: broken.clone(),
-            condition: Arc::clone(&condition),
+            stream_state: Arc::clone(&stream_state),
             answered: Arc::clone(&answered),
         };
-        let task =
-            AbortOnDropHandle::new(tokio::spawn(carrier.run(waiting, Arc::clone(&heard_of))));
-        Ok(Self { address, client, calls, heard_of, broken, condition, answered, _task: task })
+        let task = AbortOnDropHandle::new(tokio::spawn(task.run(waiting, Arc::clone(&reopen))));
+        Ok(Self { address, client, calls, reopen, broken, stream_state, answered, _task: task })
     }
 
     /// Where the node listens, host:port.
@@ -134,22 +133,22 @@ impl Link {
 
     /// The node is alive: opens the stream, unless it is open.
     pub fn open(&self) {
-        self.heard_of.notify_one();
+        self.reopen.notify_one();
     }
 
     /// Whether the stream is open, as far as this side knows.
     pub fn is_open(&self) -> bool {
-        self.condition.open.load(Ordering::Relaxed)
+        self.stream_state.open.load(Ordering::Relaxed)
     }
 
     /// The version of what the node has been told since the stream was opened; 0 for nothing.
-    pub fn told(&self) -> u64 {
-        self.condition.told.load(Ordering::Relaxed)
+    pub fn addresses_sent(&self) -> u64 {
+        self.stream_state.addresses_sent.load(Ordering::Relaxed)
     }
 
     /// The node was told version `version`.
-    pub fn set_told(&self, version: u64) {
-        self.condition.told.store(version, Ordering::Relaxed);
+    pub fn set_addresses_sent(&self, version: u64) {
+        self.stream_state.addresses_sent.store(version, Ordering::Relaxed);
     }
 
     /// When the node last answered any call, even one whose caller had gone.
@@ -160,7 +159,7 @@ impl Link {
     /// Makes a call. Waits for as long as the node neither answers nor breaks the connection.
     pub async fn call(&self, call: Call) -> Result<PeerAnswer, Status> {
         let (answer, answered) = oneshot::channel();
-        self.calls.try_send(Outstanding { call, answer }).map_err(|_| full())?;
+        self.calls.try_send(PendingCall { call, answer }).map_err(|_| full())?;
         answered.await.unwrap_or_else(|_| Err(Status::unavailable("the link is closed")))
     }
 }
@@ -170,35 +169,35 @@ fn full() -> Status {
 }
 
 /// The task that opens the stream, again and again.
-struct Carrier {
+struct StreamTask {
     client: Client,
-    passport: Arc<Passport>,
+    credentials: Arc<NodeCredentials>,
     node: NodeId,
-    broken: Broken,
-    condition: Arc<Condition>,
+    broken: BrokenSince,
+    stream_state: Arc<StreamState>,
     answered: Arc<Mutex<Option<Instant>>>,
 }
 
-impl Carrier {
-    async fn run(self, mut calls: mpsc::Receiver<Outstanding>, heard_of: Arc<Notify>) {
+impl StreamTask {
+    async fn run(self, mut calls: mpsc::Receiver<PendingCall>, reopen: Arc<Notify>) {
         loop {
             let first = tokio::select! {
                 call = calls.recv() => match call {
                     Some(call) => Some(call),
                     None => return,
                 },
-                () = heard_of.notified() => None,
+                () = reopen.notified() => None,
             };
-            let status = match open(self.client.clone(), &self.passport, self.node).await {
+            let status = match open(self.client.clone(), &self.credentials, self.node).await {
                 Ok(stream) => {
                     self.broken.note(false);
-                    self.condition.open.store(true, Ordering::Relaxed);
+                    self.stream_state.open.store(true, Ordering::Relaxed);
                     let status = stream.carry(first, &mut calls, &self.answered).await;
-                    self.condition.open.store(false, Ordering::Relaxed);
-                    self.condition.told.store(0, Ordering::Relaxed);
+                    self.stream_state.open.store(false, Ordering::Relaxed);
+                    self.stream_state.addresses_sent.store(0, Ordering::Relaxed);
                     // News from the time when the stream was open is no reason to call a node that
                     // has died.
-                    let _stale = heard_of.notified().now_or_never();
+                    let _stale = reopen.notified().now_or_never();
                     status
                 }
                 Err(status) => {
@@ -219,9 +218,13 @@ impl Carrier {
     }
 }
 
-async fn open(mut client: Client, passport: &Passport, node: NodeId) -> Result<Stream, Status> {
+async fn open(
+    mut client: Client,
+    credentials: &NodeCredentials,
+    node: NodeId,
+) -> Result<Stream, Status> {
     let (outgoing, calls) = mpsc::channel(CALLS_WAITING);
-    let request = passport.request(node, ReceiverStream::new(calls));
+    let request = credentials.request(node, ReceiverStream::new(calls));
     let answers = timeout(OPEN_WITHIN, client.exchange(request))
         .await
         .map_err(|_| Status::unavailable("the node does not answer"))??
@@ -241,8 +244,8 @@ impl Stream {
     /// Carries calls and answers until the stream breaks; returns why it did.
     async fn carry(
         mut self,
-        first: Option<Outstanding>,
-        calls: &mut mpsc::Receiver<Outstanding>,
+        first: Option<PendingCall>,
+        calls: &mut mpsc::Receiver<PendingCall>,
         last_answered: &Mutex<Option<Instant>>,
     ) -> Status {
         if let Some(first) = first {
@@ -275,7 +278,7 @@ impl Stream {
         broken
     }
 
-    fn send(&mut self, Outstanding { call, answer }: Outstanding) {
+    fn send(&mut self, PendingCall { call, answer }: PendingCall) {
         if self.unanswered.len() >= UNANSWERED {
             self.unanswered.retain(|_, answer| !answer.is_closed());
         }

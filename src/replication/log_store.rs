@@ -33,13 +33,13 @@ use tokio::sync::oneshot;
 
 use super::{
     Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, Vote,
-    durability::{self, Answered, Appending, Durable, Extent, WriterGone},
-    mark, storage_error,
+    durability::{self, AppendAck, AppendPolicy, DurableIndex, LogChange, WriterGone},
+    file_header, storage_error,
 };
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
-    host::{disk, random, trouble::Trouble},
+    host::{database_fault::DatabaseFault, disk, random},
 };
 
 const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
@@ -64,7 +64,7 @@ pub struct LogStore {
     database: Arc<Database>,
     recent: Arc<Mutex<VecDeque<Entry>>>,
     queue: Arc<Mutex<Queue>>,
-    durable: Durable,
+    durable: DurableIndex,
     identity: Identity,
 }
 
@@ -77,7 +77,7 @@ struct Identity {
 
 /// The writer's queue, and the state on which its order depends.
 struct Queue {
-    appending: Appending,
+    append_policy: AppendPolicy,
     /// The index after the last queued entry.
     end: u64,
     writer: mpsc::SyncSender<Job>,
@@ -85,19 +85,19 @@ struct Queue {
 
 /// The log's file could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use the log {path}: {source}; {}", .trouble.way_out_of_a_log())]
+#[error("cannot use the log {path}: {source}; {}", .fault.log_remedy())]
 pub struct OpenError {
     path: String,
     source: redb::Error,
     /// What is wrong with it.
-    pub trouble: Trouble,
+    pub fault: DatabaseFault,
 }
 
 impl OpenError {
     /// What `source` means for the log at `path`.
     pub fn new(path: &Path, source: redb::Error) -> Self {
-        let trouble = Trouble::of(&source);
-        Self { path: path.display().to_string(), source, trouble }
+        let fault = DatabaseFault::of(&source);
+        Self { path: path.display().to_string(), source, fault }
     }
 }
 
@@ -109,7 +109,7 @@ type Write = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send
 struct Job {
     durability: Durability,
     write: Write,
-    extent: Extent,
+    change: LogChange,
     /// If nobody waits for it, a failure ends the writer.
     done: Option<Done>,
 }
@@ -119,19 +119,19 @@ impl LogStore {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |source: redb::Error| OpenError::new(path, source);
         let database = disk::open(path).map_err(|error| failed(error.into()))?;
-        Self::over(database).map_err(failed)
+        Self::with_database(database).map_err(failed)
     }
 
     /// The same for an open database.
-    pub fn over(database: Database) -> Result<Self, redb::Error> {
-        mark::check(&database, Kind::LogFile)?;
+    pub fn with_database(database: Database) -> Result<Self, redb::Error> {
+        file_header::check(&database, Kind::LogFile)?;
         let identity = identity(&database)?;
         let database = Arc::new(database);
         let (writer, jobs) = mpsc::sync_channel(64);
         let last = last_log_id(&database)?;
-        let (written, durable) = durability::track(last);
+        let (written, durable) = durability::durable_index(last);
         let end = last.map_or(0, |last| last.index + 1);
-        let queue = Queue { appending: Appending::new(identity.node), end, writer };
+        let queue = Queue { append_policy: AppendPolicy::new(identity.node), end, writer };
         let owned = Arc::clone(&database);
         thread::Builder::new()
             .name("log-writer".to_owned())
@@ -143,15 +143,19 @@ impl LogStore {
 
     /// Creates the log at `path`, for the node `id`, which may vote only in terms after `term`: it
     /// may already have voted in the earlier ones.
-    pub fn inherit(path: &Path, id: NodeId, term: u64) -> Result<(), OpenError> {
+    pub fn take_over_identity(path: &Path, id: NodeId, term: u64) -> Result<(), OpenError> {
         let failed = |source: redb::Error| OpenError::new(path, source);
         let database = disk::open(path).map_err(|error| failed(error.into()))?;
-        Self::inherit_in(&database, id, term).map_err(failed)
+        Self::take_over_identity_in(&database, id, term).map_err(failed)
     }
 
     /// The same for an open database.
-    pub fn inherit_in(database: &Database, id: NodeId, term: u64) -> Result<(), redb::Error> {
-        mark::check(database, Kind::LogFile)?;
+    pub fn take_over_identity_in(
+        database: &Database,
+        id: NodeId,
+        term: u64,
+    ) -> Result<(), redb::Error> {
+        file_header::check(database, Kind::LogFile)?;
         let transaction = database.begin_write()?;
         assert!(transaction.open_table(LOG)?.is_empty()?, "only a new log may change its node");
         {
@@ -210,7 +214,7 @@ impl LogStore {
 
     /// Cuts off what contradicts `applied`, which is committed. Called before this node starts with
     /// a state that reaches that far.
-    pub async fn agree_with(&mut self, applied: LogId) -> Result<(), redb::Error> {
+    pub async fn truncate_conflicts(&mut self, applied: LogId) -> Result<(), redb::Error> {
         let own = self.read(applied.index, applied.index + 1, usize::MAX)?;
         match own.first().map(|entry| entry.log_id) {
             Some(own) if own != applied => {
@@ -226,28 +230,28 @@ impl LogStore {
     }
 
     async fn save_fact(&self, key: &'static str, value: Vec<u8>) -> Result<(), redb::Error> {
-        self.write(Extent::Unchanged, insert_fact(key, value)).await
+        self.write(LogChange::Unchanged, insert_fact(key, value)).await
     }
 
     /// How far the log on disk reaches.
-    pub fn durable(&self) -> &Durable {
+    pub fn durable(&self) -> &DurableIndex {
         &self.durable
     }
 
     /// Returns when the write is on disk, together with all earlier ones.
-    async fn write(&self, extent: Extent, write: Write) -> Result<(), redb::Error> {
-        self.write_with(Durability::Immediate, extent, write).await
+    async fn write(&self, change: LogChange, write: Write) -> Result<(), redb::Error> {
+        self.write_with(Durability::Immediate, change, write).await
     }
 
     /// Returns when the write can be read, and is as durable as requested.
     async fn write_with(
         &self,
         durability: Durability,
-        extent: Extent,
+        change: LogChange,
         write: Write,
     ) -> Result<(), redb::Error> {
         let (done, answer) = oneshot::channel();
-        self.queue().add(Job { durability, write, extent, done: Some(done) })?;
+        self.queue().add(Job { durability, write, change, done: Some(done) })?;
         answer.await.map_err(|_| writer_gone())?
     }
 
@@ -309,7 +313,7 @@ impl LogStore {
 impl Queue {
     /// Adds a job. Waits for room if the disk is far behind.
     fn add(&mut self, job: Job) -> Result<(), redb::Error> {
-        self.end = job.extent.after(self.end);
+        self.end = job.change.after(self.end);
         self.writer.send(job).map_err(|_| writer_gone())
     }
 }
@@ -392,11 +396,15 @@ fn identity(database: &Database) -> Result<Identity, redb::Error> {
 
 /// The writer's thread. Ends with the last handle, or after a failure that no caller waits for:
 /// from then on it is unknown what is on disk, and nothing may rely on it.
-fn write_jobs(database: &Database, jobs: &mpsc::Receiver<Job>, written: &durability::Writer) {
-    for Job { durability, write, extent, done } in jobs {
+fn write_jobs(
+    database: &Database,
+    jobs: &mpsc::Receiver<Job>,
+    written: &durability::DurableIndexWriter,
+) {
+    for Job { durability, write, change, done } in jobs {
         let outcome = write_job(database, durability, write);
         if outcome.is_ok() {
-            written.wrote(extent);
+            written.wrote(change);
         }
         match (done, outcome) {
             // A caller that no longer waits is stopping.
@@ -475,10 +483,10 @@ impl RaftLogStorage<Consensus> for LogStore {
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let durability = if vote.is_committed() { Durability::None } else { Durability::Immediate };
         let fact = insert_fact(VOTE, envelope::seal(Kind::Vote, vote));
-        self.write_with(durability, Extent::Unchanged, fact)
+        self.write_with(durability, LogChange::Unchanged, fact)
             .await
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))?;
-        self.queue().appending.voted(*vote);
+        self.queue().append_policy.voted(*vote);
         Ok(())
     }
 
@@ -525,16 +533,16 @@ impl RaftLogStorage<Consensus> for LogStore {
             }
             Ok(())
         });
-        let extent = Extent::Appended { first, last };
-        let answered = self.queue().appending.append(&entries);
+        let change = LogChange::Appended { first, last };
+        let answered = self.queue().append_policy.append(&entries);
         match answered {
-            Answered::Early => {
+            AppendAck::Early => {
                 self.remember(entries);
-                let job = Job { durability: Durability::Immediate, write, extent, done: None };
+                let job = Job { durability: Durability::Immediate, write, change, done: None };
                 self.queue().add(job).map_err(failed(ErrorVerb::Write))?;
             }
-            Answered::Durable => {
-                self.write(extent, write).await.map_err(failed(ErrorVerb::Write))?;
+            AppendAck::Durable => {
+                self.write(change, write).await.map_err(failed(ErrorVerb::Write))?;
                 self.remember(entries);
             }
         }
@@ -548,20 +556,22 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// committed from others.
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
         if !self.durable.has(committed) {
-            assert!(!self.queue().appending.leads(), "commit behind the disk: {committed:?}");
+            assert!(!self.queue().append_policy.leads(), "commit behind the disk: {committed:?}");
         }
-        let reached = self.durable.reaches(committed).await;
+        let reached = self.durable.wait_for_entry(committed).await;
         reached.map_err(|error| storage_error(ErrorSubject::Logs, ErrorVerb::Write, &error))
     }
 
     async fn truncate(&mut self, since: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index < since.index);
-        self.queue().appending.truncated();
+        self.queue().append_policy.truncated();
         let write: Write = Box::new(move |transaction| {
             transaction.open_table(LOG)?.retain_in(since.index.., |_, _| false)?;
             Ok(())
         });
-        self.write(Extent::Truncated(since.index), write).await.map_err(failed(ErrorVerb::Delete))
+        self.write(LogChange::Truncated(since.index), write)
+            .await
+            .map_err(failed(ErrorVerb::Delete))
     }
 
     async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
@@ -572,6 +582,6 @@ impl RaftLogStorage<Consensus> for LogStore {
             transaction.open_table(FACTS)?.insert(PURGED, purged.as_slice())?;
             Ok(())
         });
-        self.write(Extent::Purged(upto.index), write).await.map_err(failed(ErrorVerb::Delete))
+        self.write(LogChange::Purged(upto.index), write).await.map_err(failed(ErrorVerb::Delete))
     }
 }

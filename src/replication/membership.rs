@@ -10,7 +10,7 @@
 //! only one disk; and an even number is made odd by keeping one voter that is dead or behind. That
 //! never needs more answers than without it, and may need fewer nodes to return.
 //!
-//! **Invariants.** No change is proposed unless a majority of every part of the current
+//! **Invariants.** No change is proposed unless a majority of every voter set of the current
 //! configuration, and of the next one, answers: otherwise it would remain in the log and take
 //! effect after the network heals. No change drops half of the present voters or more.
 
@@ -21,12 +21,12 @@ use crate::domain::NodeId;
 
 /// The role of a node in the membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum MembershipRole {
     /// Not in it.
     Absent,
     /// Receives the log.
     Learner,
-    /// Receives the log and votes, in at least one part of the configuration.
+    /// Receives the log and votes, in at least one voter set of the configuration.
     Voter,
 }
 
@@ -69,7 +69,7 @@ pub struct Observed {
     /// Its name and addresses, from the newest source.
     pub info: NodeInfo,
     /// Its role in the membership.
-    pub part: Part,
+    pub role: MembershipRole,
     /// Its health.
     pub health: Health,
     /// Whether `info` differs from what the membership holds.
@@ -85,7 +85,7 @@ pub struct Observation {
     pub own: NodeId,
     /// Who votes. More than one set means that a change is half finished: a majority of each is
     /// needed.
-    pub parts: Vec<BTreeSet<NodeId>>,
+    pub voter_sets: Vec<BTreeSet<NodeId>>,
     /// Whether the newest change is committed; no other may begin before.
     pub committed: bool,
     /// All nodes, including the leader.
@@ -100,53 +100,56 @@ pub enum Change {
     /// Start to send the log to this node.
     Add(NodeId, NodeInfo),
     /// Record this node's new address.
-    Move(NodeId, NodeInfo),
+    UpdateAddress(NodeId, NodeInfo),
     /// Stop sending the log to this node.
-    Forget(NodeId),
+    Remove(NodeId),
 }
 
-/// The voters that are missing for a quorum: the absent voters of every part of the configuration
-/// that has no majority without them. Empty if there is a quorum.
-pub fn awaited(parts: &[BTreeSet<NodeId>], is_there: impl Fn(NodeId) -> bool) -> BTreeSet<NodeId> {
-    let silent = |part: &&BTreeSet<NodeId>| {
-        let there = part.iter().filter(|id| is_there(**id)).count();
-        there <= part.len() / 2
+/// The voters that are missing for a quorum: the absent voters of every voter set of the
+/// configuration that has no majority without them. Empty if there is a quorum.
+pub fn missing_for_quorum(
+    voter_sets: &[BTreeSet<NodeId>],
+    is_there: impl Fn(NodeId) -> bool,
+) -> BTreeSet<NodeId> {
+    let silent = |set: &&BTreeSet<NodeId>| {
+        let there = set.iter().filter(|id| is_there(**id)).count();
+        there <= set.len() / 2
     };
-    parts.iter().filter(silent).flatten().copied().filter(|id| !is_there(*id)).collect()
+    voter_sets.iter().filter(silent).flatten().copied().filter(|id| !is_there(*id)).collect()
 }
 
 impl Observation {
     /// What the leader should change first, if anything.
     pub fn plan(&self) -> Option<Change> {
-        if !self.committed || !self.parts.iter().all(|part| self.is_answered_by(part)) {
+        if !self.committed || !self.voter_sets.iter().all(|set| self.is_answered_by(set)) {
             return None;
         }
         let voters = self.voters();
         // More than one part means a change that its leader, perhaps another one, did not finish.
-        let is_settled = matches!(self.parts.as_slice(), [part] if *part == voters);
+        let is_settled = matches!(self.voter_sets.as_slice(), [set] if *set == voters);
         if !is_settled && self.is_answered_by(&voters) {
             return Some(Change::Voters(voters));
         }
-        self.nodes.iter().find_map(|node| match (node.part, node.health) {
-            (Part::Absent, health) if !health.is_dead() => {
+        self.nodes.iter().find_map(|node| match (node.role, node.health) {
+            (MembershipRole::Absent, health) if !health.is_dead() => {
                 Some(Change::Add(node.id, node.info.clone()))
             }
-            (Part::Learner, Health::Gone) => Some(Change::Forget(node.id)),
-            (Part::Learner | Part::Voter, _) if node.moved => {
-                Some(Change::Move(node.id, node.info.clone()))
+            (MembershipRole::Learner, Health::Gone) => Some(Change::Remove(node.id)),
+            (MembershipRole::Learner | MembershipRole::Voter, _) if node.moved => {
+                Some(Change::UpdateAddress(node.id, node.info.clone()))
             }
             _ => None,
         })
     }
 
     /// How many of the living voters may die at once and still leave a quorum.
-    pub fn spare(&self) -> usize {
+    pub fn fault_margin(&self) -> usize {
         let lives = |id: &NodeId| self.node(*id).is_some_and(|node| !node.health.is_dead());
-        let spare = |part: &BTreeSet<NodeId>| {
-            let living = part.iter().filter(|id| lives(id)).count();
-            living.saturating_sub(part.len() / 2 + 1)
+        let margin = |set: &BTreeSet<NodeId>| {
+            let living = set.iter().filter(|id| lives(id)).count();
+            living.saturating_sub(set.len() / 2 + 1)
         };
-        self.parts.iter().map(spare).min().unwrap_or(0)
+        self.voter_sets.iter().map(margin).min().unwrap_or(0)
     }
 
     fn node(&self, id: NodeId) -> Option<&Observed> {
@@ -157,31 +160,31 @@ impl Observation {
     fn is_answered_by(&self, voters: &BTreeSet<NodeId>) -> bool {
         let answers =
             |id| id == self.own || self.node(id).is_some_and(|node| node.health.answers());
-        awaited(std::slice::from_ref(voters), answers).is_empty()
+        missing_for_quorum(std::slice::from_ref(voters), answers).is_empty()
     }
 
     /// Who should vote, as far as one change may go.
     fn voters(&self) -> BTreeSet<NodeId> {
         let mut seats: Vec<&Observed> =
-            self.nodes.iter().filter(|node| self.deserves_a_vote(node)).collect();
+            self.nodes.iter().filter(|node| self.should_vote(node)).collect();
         let single = |seats: &[&Observed]| seats.iter().filter(|n| !n.info.witness).count() < 2;
         if single(&seats) {
-            seats.extend(self.best(&seats, |node| self.as_second_master(node)));
+            seats.extend(self.best(&seats, |node| self.rank_as_second_master(node)));
         }
         if single(&seats) {
             // A witness never serves: beside a single master it could only delay it.
             seats.retain(|node| !node.info.witness);
         } else if seats.len().is_multiple_of(2) {
-            seats.extend(self.best(&seats, as_odd_one));
+            seats.extend(self.best(&seats, rank_as_odd_voter));
         }
-        self.without_a_landslide(seats.into_iter().map(|node| node.id).collect())
+        self.limit_removals(seats.into_iter().map(|node| node.id).collect())
     }
 
-    fn deserves_a_vote(&self, node: &Observed) -> bool {
-        let fares_well = match node.part {
-            Part::Absent => false,
-            Part::Learner => node.health == Health::CaughtUp,
-            Part::Voter => {
+    fn should_vote(&self, node: &Observed) -> bool {
+        let fares_well = match node.role {
+            MembershipRole::Absent => false,
+            MembershipRole::Learner => node.health == Health::CaughtUp,
+            MembershipRole::Voter => {
                 matches!(node.health, Health::CaughtUp | Health::Behind | Health::Unclear)
             }
         };
@@ -205,43 +208,44 @@ impl Observation {
     /// How suitable `node` is as the second master beside a single healthy one; lower is better.
     /// While a master waits for its reboot, others may be stopped for good: then the vote goes to
     /// the one that will return.
-    fn as_second_master(&self, node: &Observed) -> Option<u8> {
+    fn rank_as_second_master(&self, node: &Observed) -> Option<u8> {
         if node.info.witness {
             return None;
         }
-        let masters = self.nodes.iter().filter(|n| n.part == Part::Voter && !n.info.witness);
+        let masters =
+            self.nodes.iter().filter(|n| n.role == MembershipRole::Voter && !n.info.witness);
         let has_been_single = masters.count() < 2;
-        match (node.part, node.health, node.leaving) {
-            (Part::Absent, ..) | (_, Health::Left | Health::Gone, _) => None,
-            (Part::Learner, _, _) if has_been_single => None,
-            (Part::Learner, Health::Away, _) | (Part::Learner, _, true) => None,
-            (Part::Voter, Health::Away, false) => Some(5),
-            (Part::Voter, Health::Dead | Health::Away, true) => Some(6),
-            (Part::Voter, Health::Dead, false) => Some(1),
-            (Part::Learner, Health::Dead, false) => Some(3),
-            (Part::Learner, _, false) => Some(2),
-            (Part::Voter, _, false) => Some(0),
-            (Part::Voter, _, true) => Some(4),
+        match (node.role, node.health, node.leaving) {
+            (MembershipRole::Absent, ..) | (_, Health::Left | Health::Gone, _) => None,
+            (MembershipRole::Learner, _, _) if has_been_single => None,
+            (MembershipRole::Learner, Health::Away, _) | (MembershipRole::Learner, _, true) => None,
+            (MembershipRole::Voter, Health::Away, false) => Some(5),
+            (MembershipRole::Voter, Health::Dead | Health::Away, true) => Some(6),
+            (MembershipRole::Voter, Health::Dead, false) => Some(1),
+            (MembershipRole::Learner, Health::Dead, false) => Some(3),
+            (MembershipRole::Learner, _, false) => Some(2),
+            (MembershipRole::Voter, _, false) => Some(0),
+            (MembershipRole::Voter, _, true) => Some(4),
         }
     }
 
     /// `voters`, plus as many of the present voters as needed so that less than half of them are
     /// dropped.
-    fn without_a_landslide(&self, mut voters: BTreeSet<NodeId>) -> BTreeSet<NodeId> {
+    fn limit_removals(&self, mut voters: BTreeSet<NodeId>) -> BTreeSet<NodeId> {
         let is_witness = |id: NodeId| self.node(id).is_some_and(|node| node.info.witness);
         loop {
             // If the witness does not vote because there is a single master, it does not count as
             // dropped.
             let alone = voters.len() == 1;
-            let too_many = self.parts.iter().any(|part| {
-                let dropped = part.difference(&voters).filter(|id| !(alone && is_witness(**id)));
+            let too_many = self.voter_sets.iter().any(|set| {
+                let dropped = set.difference(&voters).filter(|id| !(alone && is_witness(**id)));
                 let dropped = dropped.count();
-                dropped > 0 && dropped * 2 >= part.len()
+                dropped > 0 && dropped * 2 >= set.len()
             });
             let dropped = self
                 .nodes
                 .iter()
-                .filter(|node| node.part == Part::Voter && !voters.contains(&node.id));
+                .filter(|node| node.role == MembershipRole::Voter && !voters.contains(&node.id));
             let best =
                 dropped.min_by_key(|node| (node.health.is_dead(), node.health == Health::Lagging));
             match best {
@@ -253,14 +257,14 @@ impl Observation {
 }
 
 /// How suitable a present voter that is not healthy is to make an even number odd; lower is better.
-fn as_odd_one(node: &Observed) -> Option<u8> {
-    match (node.part, node.health) {
+fn rank_as_odd_voter(node: &Observed) -> Option<u8> {
+    match (node.role, node.health) {
         _ if node.leaving => None,
-        (Part::Voter, Health::Lagging) => Some(0),
+        (MembershipRole::Voter, Health::Lagging) => Some(0),
         // A router returns sooner than a master.
-        (Part::Voter, Health::Dead | Health::Away) if node.info.witness => Some(1),
-        (Part::Voter, Health::Dead) => Some(2),
-        (Part::Voter, Health::Away) => Some(3),
+        (MembershipRole::Voter, Health::Dead | Health::Away) if node.info.witness => Some(1),
+        (MembershipRole::Voter, Health::Dead) => Some(2),
+        (MembershipRole::Voter, Health::Away) => Some(3),
         _ => None,
     }
 }

@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     NodeInfo,
-    membership::{Change, Health, Observation, Observed, Part, awaited},
+    membership::{Change, Health, MembershipRole, Observation, Observed, missing_for_quorum},
 };
 use crate::domain::NodeId;
 
 const LEADER: NodeId = 1;
 const WITNESS: NodeId = 9;
 
-fn node(id: NodeId, part: Part, health: Health) -> Observed {
+fn node(id: NodeId, role: MembershipRole, health: Health) -> Observed {
     let info = NodeInfo { witness: id == WITNESS, ..NodeInfo::default() };
-    Observed { id, info, part, health, moved: false, leaving: false }
+    Observed { id, info, role, health, moved: false, leaving: false }
 }
 
 fn voter(id: NodeId, health: Health) -> Observed {
-    node(id, Part::Voter, health)
+    node(id, MembershipRole::Voter, health)
 }
 
 fn settled(id: NodeId) -> Observed {
@@ -34,10 +34,10 @@ fn set(ids: &[NodeId]) -> BTreeSet<NodeId> {
 
 /// What the leader sees when no change is half finished.
 fn seen(nodes: &[Observed]) -> Observation {
-    let votes = nodes.iter().filter(|node| node.part == Part::Voter).map(|node| node.id);
+    let votes = nodes.iter().filter(|node| node.role == MembershipRole::Voter).map(|node| node.id);
     Observation {
         own: LEADER,
-        parts: vec![votes.collect()],
+        voter_sets: vec![votes.collect()],
         committed: true,
         nodes: nodes.to_vec(),
     }
@@ -60,22 +60,22 @@ fn voters_of(change: Option<Change>) -> Option<Vec<NodeId>> {
 
 #[test]
 fn every_death_takes_one_off_what_may_be_lost() {
-    for (masters, dead, spared) in
+    for (masters, dead, expected) in
         [(8, 0, 4), (8, 1, 3), (8, 2, 2), (8, 4, 0), (8, 5, 0), (4, 1, 1), (2, 0, 1), (2, 1, 0)]
     {
         let mut nodes: Vec<_> = (1..=masters).map(settled).collect();
         nodes.push(settled(WITNESS));
-        nodes.push(node(10, Part::Learner, Health::CaughtUp));
+        nodes.push(node(10, MembershipRole::Learner, Health::CaughtUp));
         for lost in nodes.iter_mut().take(dead) {
             lost.health = Health::Dead;
         }
-        assert_eq!(seen(&nodes).spare(), spared, "{dead} of {masters}");
+        assert_eq!(seen(&nodes).fault_margin(), expected, "{dead} of {masters}");
     }
     let half_made = Observation {
-        parts: vec![set(&[1, 2, WITNESS]), set(&[1])],
+        voter_sets: vec![set(&[1, 2, WITNESS]), set(&[1])],
         ..seen(&[settled(1), settled(2), settled(WITNESS)])
     };
-    assert_eq!(half_made.spare(), 0, "of every part");
+    assert_eq!(half_made.fault_margin(), 0, "of every voter set");
 }
 
 #[test]
@@ -92,28 +92,34 @@ fn the_dead_are_demoted_at_once() {
 
 #[test]
 fn doubt_changes_nothing() {
-    for part in [Part::Voter, Part::Learner] {
-        let nodes = [settled(1), settled(2), node(3, part, Health::Unclear), settled(WITNESS)];
-        assert_eq!(plan(&nodes), None, "{part:?}");
+    for role in [MembershipRole::Voter, MembershipRole::Learner] {
+        let nodes = [settled(1), settled(2), node(3, role, Health::Unclear), settled(WITNESS)];
+        assert_eq!(plan(&nodes), None, "{role:?}");
     }
 }
 
 #[test]
 fn a_returning_node_votes_only_when_it_has_caught_up() {
-    let behind = [settled(1), settled(2), node(3, Part::Learner, Health::Behind)];
+    let behind = [settled(1), settled(2), node(3, MembershipRole::Learner, Health::Behind)];
     assert_eq!(plan(&behind), None);
-    let level = [settled(1), settled(2), node(3, Part::Learner, Health::CaughtUp)];
+    let level = [settled(1), settled(2), node(3, MembershipRole::Learner, Health::CaughtUp)];
     assert_eq!(planned_voters(&level), Some(vec![1, 2, 3]));
 }
 
 #[test]
 fn a_voter_that_falls_far_behind_votes_again_when_it_is_nearly_level() {
-    let third = |part, health| [settled(1), settled(2), node(3, part, health), settled(WITNESS)];
-    assert_eq!(plan(&third(Part::Voter, Health::Behind)), None);
-    assert_eq!(planned_voters(&third(Part::Voter, Health::Lagging)), Some(vec![1, 2, WITNESS]));
-    assert_eq!(plan(&third(Part::Learner, Health::Lagging)), None);
-    assert_eq!(plan(&third(Part::Learner, Health::Behind)), None);
-    assert_eq!(planned_voters(&third(Part::Learner, Health::CaughtUp)), Some(vec![1, 2, 3, 9]));
+    let third = |role, health| [settled(1), settled(2), node(3, role, health), settled(WITNESS)];
+    assert_eq!(plan(&third(MembershipRole::Voter, Health::Behind)), None);
+    assert_eq!(
+        planned_voters(&third(MembershipRole::Voter, Health::Lagging)),
+        Some(vec![1, 2, WITNESS])
+    );
+    assert_eq!(plan(&third(MembershipRole::Learner, Health::Lagging)), None);
+    assert_eq!(plan(&third(MembershipRole::Learner, Health::Behind)), None);
+    assert_eq!(
+        planned_voters(&third(MembershipRole::Learner, Health::CaughtUp)),
+        Some(vec![1, 2, 3, 9])
+    );
     // The same for the witness.
     let slow = voter(WITNESS, Health::Lagging);
     let three = [settled(1), settled(2), settled(3), slow.clone()];
@@ -138,17 +144,17 @@ fn the_second_master_keeps_its_vote_while_it_is_expected_back() {
 
 #[test]
 fn a_single_master_votes_alone_until_a_second_has_caught_up() {
-    let witness = || node(WITNESS, Part::Learner, Health::CaughtUp);
+    let witness = || node(WITNESS, MembershipRole::Learner, Health::CaughtUp);
     for health in [Health::Behind, Health::Unclear, Health::Dead] {
-        assert_eq!(plan(&[settled(1), node(2, Part::Learner, health), witness()]), None);
+        assert_eq!(plan(&[settled(1), node(2, MembershipRole::Learner, health), witness()]), None);
     }
-    let level = [settled(1), node(2, Part::Learner, Health::CaughtUp), witness()];
+    let level = [settled(1), node(2, MembershipRole::Learner, Health::CaughtUp), witness()];
     assert_eq!(planned_voters(&level), Some(vec![1, 2, WITNESS]));
 }
 
 #[test]
 fn whoever_of_the_dead_comes_back_first_takes_the_seat_of_one_that_does_not() {
-    let third = node(3, Part::Learner, Health::CaughtUp);
+    let third = node(3, MembershipRole::Learner, Health::CaughtUp);
     let nodes = [settled(1), voter(2, Health::Dead), third, settled(WITNESS)];
     assert_eq!(planned_voters(&nodes), Some(vec![1, 3, WITNESS]));
 }
@@ -168,16 +174,16 @@ fn an_even_number_keeps_a_dead_voter_since_it_costs_no_answer() {
 
 #[test]
 fn newcomers_are_added_movers_noted_and_the_gone_forgotten() {
-    let newcomer = node(2, Part::Absent, Health::Unclear);
+    let newcomer = node(2, MembershipRole::Absent, Health::Unclear);
     let info = newcomer.info.clone();
     assert_eq!(plan(&[settled(1), newcomer]), Some(Change::Add(2, info.clone())));
     let mover = Observed { moved: true, ..settled(2) };
-    assert_eq!(plan(&[settled(1), mover]), Some(Change::Move(2, info)));
-    let gone = node(2, Part::Learner, Health::Gone);
-    assert_eq!(plan(&[settled(1), gone]), Some(Change::Forget(2)));
-    let left = node(2, Part::Learner, Health::Left);
+    assert_eq!(plan(&[settled(1), mover]), Some(Change::UpdateAddress(2, info)));
+    let gone = node(2, MembershipRole::Learner, Health::Gone);
+    assert_eq!(plan(&[settled(1), gone]), Some(Change::Remove(2)));
+    let left = node(2, MembershipRole::Learner, Health::Left);
     assert_eq!(plan(&[settled(1), left]), None, "it may be started again");
-    let dead_stranger = node(2, Part::Absent, Health::Dead);
+    let dead_stranger = node(2, MembershipRole::Absent, Health::Dead);
     assert_eq!(plan(&[settled(1), dead_stranger]), None);
 }
 
@@ -188,7 +194,7 @@ fn those_about_to_stop_are_demoted_before_they_do_but_never_below_two_masters() 
         leaving(settled(2)),
         leaving(settled(3)),
         settled(4),
-        leaving(node(5, Part::Learner, Health::CaughtUp)),
+        leaving(node(5, MembershipRole::Learner, Health::CaughtUp)),
         settled(WITNESS),
     ];
     assert_eq!(planned_voters(&three_of_five), Some(vec![1, 4, WITNESS]));
@@ -200,7 +206,7 @@ fn those_about_to_stop_are_demoted_before_they_do_but_never_below_two_masters() 
 
 #[test]
 fn a_master_that_waits_for_its_reboot_is_counted_on_rather_than_those_that_stop() {
-    let crashed = node(3, Part::Learner, Health::Dead);
+    let crashed = node(3, MembershipRole::Learner, Health::Dead);
     // Both others are stopped for good, including the leader.
     let nodes = [leaving(settled(1)), leaving(settled(2)), crashed.clone(), settled(WITNESS)];
     assert_eq!(planned_voters(&nodes), Some(vec![1, 3, WITNESS]));
@@ -208,8 +214,8 @@ fn a_master_that_waits_for_its_reboot_is_counted_on_rather_than_those_that_stop(
     let nodes = [settled(1), leaving(settled(2)), crashed, settled(WITNESS)];
     assert_eq!(planned_voters(&nodes), Some(vec![1, 3, WITNESS]));
     // But not a master that has been away for longer, or that has itself stopped on purpose.
-    let long_away = node(3, Part::Learner, Health::Away);
-    let stopped = leaving(node(3, Part::Learner, Health::Dead));
+    let long_away = node(3, MembershipRole::Learner, Health::Away);
+    let stopped = leaving(node(3, MembershipRole::Learner, Health::Dead));
     for other in [long_away, stopped] {
         let nodes = [settled(1), leaving(settled(2)), other, settled(WITNESS)];
         assert_eq!(planned_voters(&nodes), None);
@@ -218,7 +224,7 @@ fn a_master_that_waits_for_its_reboot_is_counted_on_rather_than_those_that_stop(
 
 #[test]
 fn voters_come_before_everything_else() {
-    let stranger = node(4, Part::Absent, Health::Unclear);
+    let stranger = node(4, MembershipRole::Absent, Health::Unclear);
     let nodes = [settled(1), settled(2), settled(WITNESS), stranger, voter(3, Health::Dead)];
     assert_eq!(planned_voters(&nodes), Some(vec![1, 2, WITNESS]));
 }
@@ -226,9 +232,9 @@ fn voters_come_before_everything_else() {
 #[test]
 fn a_change_that_is_half_made_is_finished() {
     let well = [settled(1), settled(2), settled(3), settled(WITNESS)];
-    let half_made = |nodes: &[Observed], parts: &[&[NodeId]]| {
-        let parts = parts.iter().map(|part| set(part)).collect();
-        Observation { parts, ..seen(nodes) }.plan()
+    let half_made = |nodes: &[Observed], voter_sets: &[&[NodeId]]| {
+        let voter_sets = voter_sets.iter().map(|voters| set(voters)).collect();
+        Observation { voter_sets, ..seen(nodes) }.plan()
     };
     let all = &[1, 2, 3, WITNESS];
     let finished = Some(vec![1, 2, 3, WITNESS]);
@@ -240,19 +246,19 @@ fn a_change_that_is_half_made_is_finished() {
     let planned = half_made(&one_dead, &[all, &[1]]);
     assert_eq!(voters_of(planned), Some(vec![1, 2, WITNESS]));
     one_dead[1].health = Health::Dead;
-    assert_eq!(half_made(&one_dead, &[all, &[1]]), None, "the larger part has no majority");
+    assert_eq!(half_made(&one_dead, &[all, &[1]]), None, "the larger voter set has no majority");
     assert_eq!(half_made(&one_dead, &[&[1], all]), None);
 }
 
 #[test]
 fn nothing_is_proposed_that_a_majority_does_not_answer() {
-    let stranger = || node(5, Part::Absent, Health::Unclear);
+    let stranger = || node(5, MembershipRole::Absent, Health::Unclear);
     for silent in [Health::Dead, Health::Unclear, Health::Away, Health::Gone] {
         let nodes = [settled(1), voter(2, silent), voter(3, silent), settled(WITNESS), stranger()];
         assert_eq!(plan(&nodes), None, "{silent:?}");
     }
     // Nor a change that the next voters would not answer: the old ones answer, and they are enough.
-    let returned = node(3, Part::Learner, Health::CaughtUp);
+    let returned = node(3, MembershipRole::Learner, Health::CaughtUp);
     let nodes = [settled(1), settled(2), returned, voter(WITNESS, Health::Dead)];
     assert_eq!(planned_voters(&nodes), Some(vec![1, 2, 3]));
     let uncommitted = Observation {
@@ -285,13 +291,13 @@ fn less_than_half_of_the_voters_lose_their_vote_at_once() {
 }
 
 #[test]
-fn those_whom_a_quorum_waits_for_are_the_missing_of_the_parts_that_have_none() {
-    let parts = [set(&[1, 2, 3, WITNESS]), set(&[1])];
+fn those_whom_a_quorum_waits_for_are_the_missing_of_the_voter_sets_that_have_none() {
+    let voter_sets = [set(&[1, 2, 3, WITNESS]), set(&[1])];
     let among = |there: &'static [NodeId]| move |id| there.contains(&id);
-    assert_eq!(awaited(&parts, among(&[1, 2, WITNESS])), set(&[]));
-    assert_eq!(awaited(&parts, among(&[1, WITNESS])), set(&[2, 3]));
-    assert_eq!(awaited(&parts, among(&[2, 3, WITNESS])), set(&[1]));
-    assert_eq!(awaited(&parts[..1], among(&[2, 3, WITNESS])), set(&[]));
+    assert_eq!(missing_for_quorum(&voter_sets, among(&[1, 2, WITNESS])), set(&[]));
+    assert_eq!(missing_for_quorum(&voter_sets, among(&[1, WITNESS])), set(&[2, 3]));
+    assert_eq!(missing_for_quorum(&voter_sets, among(&[2, 3, WITNESS])), set(&[1]));
+    assert_eq!(missing_for_quorum(&voter_sets[..1], among(&[2, 3, WITNESS])), set(&[]));
 }
 
 /// A cluster of masters that were started together, and a router: who is alive, and who votes. Its
@@ -335,7 +341,8 @@ impl Cluster {
     /// The master that serves: one with a vote, if a quorum is alive. That it has all entries is
     /// what the votes are for; the witness hands over what only the witness has.
     fn leader(&self) -> Option<NodeId> {
-        let quorum = awaited(std::slice::from_ref(&self.voters), |id| self.alive[&id]).is_empty();
+        let quorum =
+            missing_for_quorum(std::slice::from_ref(&self.voters), |id| self.alive[&id]).is_empty();
         self.masters().into_iter().find(|id| quorum && self.voters.contains(id))
     }
 
@@ -347,12 +354,16 @@ impl Cluster {
     fn settle(&mut self) {
         while let Some(own) = self.leader() {
             let observed = |(id, lives): (&NodeId, &bool)| {
-                let part = if self.voters.contains(id) { Part::Voter } else { Part::Learner };
-                node(*id, part, if *lives { Health::CaughtUp } else { Health::Dead })
+                let role = if self.voters.contains(id) {
+                    MembershipRole::Voter
+                } else {
+                    MembershipRole::Learner
+                };
+                node(*id, role, if *lives { Health::CaughtUp } else { Health::Dead })
             };
             let nodes = self.alive.iter().map(observed).collect();
-            let parts = vec![self.voters.clone()];
-            match (Observation { own, parts, committed: true, nodes }).plan() {
+            let voter_sets = vec![self.voters.clone()];
+            match (Observation { own, voter_sets, committed: true, nodes }).plan() {
                 Some(Change::Voters(voters)) => self.voters = voters,
                 None => return,
                 other => panic!("{other:?}"),

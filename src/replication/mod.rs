@@ -1,45 +1,45 @@
 //! The replicated log and everything around it: consensus by openraft over redb and gRPC.
 //!
-//! In reading order: the types of the consensus, what it keeps on disk ([`mark`], [`log_store`],
-//! [`durability`], [`state_store`], [`witness`]), how it reaches the other nodes ([`peers`],
-//! [`link`], [`passport`], [`peer_service`], [`snapshot`]; `reach` reports when it cannot) and
-//! learns their addresses ([`addresses`], [`introductions`]), how the rest of the program writes
-//! ([`writes`]) and reads ([`reads`]) through it, whose clock counts ([`clocks`]), who votes
-//! ([`membership`], [`reconcile`]), which node stands for election without being told to
-//! ([`candidacy`]), whether a leader still has a quorum ([`quorum`], [`vigil`]), in which version
-//! of the format the cluster writes ([`upgrade`]), and what happens to damaged files
-//! ([`condition`], [`repair`]).
+//! In reading order: the types of the consensus, what it keeps on disk ([`file_header`],
+//! [`log_store`], [`durability`], [`state_store`], [`witness_store`]), how it reaches the other
+//! nodes ([`peers`], [`link`], [`node_credentials`], [`peer_service`], [`snapshot`]; `reachability`
+//! reports when it cannot) and learns their addresses ([`addresses`], [`address_gossip`]), how the
+//! rest of the program writes ([`writes`]) and reads ([`reads`]) through it, whose clock counts
+//! ([`cluster_clock`]), who votes ([`membership`], [`reconcile`]), which node campaigns without
+//! being told to ([`pre_vote`]), whether a leader still has a quorum ([`quorum`],
+//! [`check_quorum`]), in which version of the format the cluster writes ([`upgrade`]), and what
+//! happens to damaged files ([`startup_check`], [`state_fetch`]).
 //!
 //! **Architecture invariant:** the social graph is changed only in [`state_store`], by entries of
 //! the log.
 
+pub mod address_gossip;
 pub mod addresses;
-pub mod candidacy;
-pub mod clocks;
-pub mod condition;
+pub mod check_quorum;
+pub mod cluster_clock;
 pub mod durability;
-pub mod electorate;
-pub mod introductions;
+pub mod file_header;
 pub mod link;
 pub mod log_store;
-pub mod mark;
 pub mod membership;
 #[cfg(test)]
 mod membership_tests;
 pub mod node;
-pub mod passport;
+pub mod node_credentials;
 pub mod peer_service;
 pub mod peers;
+pub mod pre_vote;
 pub mod quorum;
-mod reach;
+mod reachability;
 pub mod reads;
 pub mod reconcile;
-pub mod repair;
 pub mod snapshot;
+pub mod startup_check;
+pub mod state_fetch;
 pub mod state_store;
 pub mod upgrade;
-pub mod vigil;
-pub mod witness;
+pub mod voter_config;
+pub mod witness_store;
 pub mod writes;
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::NodeId,
-    envelope::{self, Kind, Speaks, Version},
+    envelope::{self, Kind, SupportedVersions, Version},
     social::{Reply, Stamped},
 };
 
@@ -91,17 +91,17 @@ pub struct NodeInfo {
     /// The router's witness: votes and keeps the log, holds no state, serves nobody.
     pub witness: bool,
     /// The versions of the format that its program speaks.
-    pub speaks: Speaks,
-    /// Of two pieces of information about one node, the one with the higher edition is newer: it
-    /// increases with every start of the node's process, and whenever that process changes its
-    /// address.
-    pub edition: u64,
+    pub supported_versions: SupportedVersions,
+    /// Of two pieces of information about one node, the one with the higher version is
+    /// newer: it increases with every start of the node's process, and whenever that process
+    /// changes its address.
+    pub address_version: u64,
 }
 
 impl NodeInfo {
     /// Whether both contain the same information, whichever is newer.
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        Self { edition: other.edition, ..self.clone() } == *other
+    pub fn is_same_but_for_version(&self, other: &Self) -> bool {
+        Self { address_version: other.address_version, ..self.clone() } == *other
     }
 }
 
@@ -132,13 +132,17 @@ impl Batch {
         Self(envelope::seal(Kind::Upgrade, &version).into())
     }
 
-    /// The contents, for a program that speaks `speaks`.
-    pub fn content(&self, speaks: Speaks) -> Result<Content, envelope::Error> {
+    /// The contents, for a program that supports `supported_versions`.
+    pub fn content(
+        &self,
+        supported_versions: SupportedVersions,
+    ) -> Result<Content, envelope::Error> {
         match envelope::peek(&self.0) {
             Some((Kind::Upgrade, _)) => {
-                envelope::open_as(speaks, Kind::Upgrade, &self.0).map(Content::Upgrade)
+                envelope::open_as(supported_versions, Kind::Upgrade, &self.0).map(Content::Upgrade)
             }
-            _ => envelope::open_as(speaks, Kind::Commands, &self.0).map(Content::Commands),
+            _ => envelope::open_as(supported_versions, Kind::Commands, &self.0)
+                .map(Content::Commands),
         }
     }
 

@@ -17,23 +17,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Consensus, LogId, NodeInfo, Raft, StoredMembership,
-    addresses::first_edition,
-    candidacy::Candidacy,
-    clocks::Clock,
-    condition,
-    durability::Stall,
-    electorate::Electorate,
+    addresses::first_address_version,
+    check_quorum,
+    cluster_clock::Clock,
+    durability::StallDetector,
     log_store::{LogStore, OpenError},
     peers::Peers,
-    quorum,
+    pre_vote::LeaderLease,
+    quorum, startup_check,
     state_store::{FILE, Observer, StateReader, StateStore},
-    vigil,
-    witness::Witness,
+    voter_config::VoterConfig,
+    witness_store::WitnessStore,
 };
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
-    envelope::{Speaks, Version},
-    host::{clock, trouble::Trouble},
+    envelope::{SupportedVersions, Version},
+    host::{clock, database_fault::DatabaseFault},
     settings::{ConsensusSettings, Secret},
 };
 
@@ -61,25 +60,25 @@ struct Inner {
     raft: Raft,
     log: LogStore,
     peers: Peers,
-    candidacy: Candidacy,
+    leader_lease: LeaderLease,
     cluster: watch::Sender<Option<ClusterId>>,
     joining: Mutex<()>,
-    workshop: Option<PathBuf>,
-    stall: Stall,
+    snapshot_staging: Option<PathBuf>,
+    stall: StallDetector,
     format: Format,
     /// Why this node cannot continue, if the consensus does not know yet.
     failure: watch::Sender<Option<String>>,
     ended: CancellationToken,
-    heard: std::sync::Mutex<Option<Heard>>,
-    /// The electorate of the membership at this position in the log.
-    electorate: std::sync::Mutex<(Option<LogId>, Arc<Electorate>)>,
+    leader_contact: std::sync::Mutex<Option<LeaderContact>>,
+    /// The voter configuration of the membership at this position in the log.
+    voter_config: std::sync::Mutex<(Option<LogId>, Arc<VoterConfig>)>,
     /// A leader that has not been heard for this long no longer counts.
-    patience: Duration,
+    leader_timeout: Duration,
 }
 
 /// The last sign of life of a leader.
 #[derive(Clone, Copy)]
-struct Heard {
+struct LeaderContact {
     leader: NodeId,
     at: Instant,
 }
@@ -87,7 +86,7 @@ struct Heard {
 /// Versions of the format.
 struct Format {
     /// The versions that this program speaks.
-    speaks: Speaks,
+    supported_versions: SupportedVersions,
     /// The version in which the cluster writes.
     version: watch::Receiver<Version>,
 }
@@ -107,7 +106,7 @@ pub struct Progress {
     /// It was elected to lead, but no quorum has answered it for a while.
     pub cut_off: bool,
     /// The leader that it has heard recently.
-    pub hears: Option<NodeId>,
+    pub known_leader: Option<NodeId>,
     /// It would win an election, according to the [`pre_vote`](Node::pre_vote) that the probe asked
     /// for.
     pub electable: bool,
@@ -120,15 +119,15 @@ pub struct Progress {
     /// The newest probe it has seen.
     pub probe: u64,
     /// All voters, according to the membership it knows.
-    pub electorate: Arc<Electorate>,
+    pub voter_config: Arc<VoterConfig>,
     /// The time on its clock; 0 if it does not say.
     pub clock: UnixMillis,
     /// In which version of the format the cluster writes, according to the log it has applied.
     pub version: Version,
     /// Nobody has made anything in its cluster, as far as it has applied the log. Its reporter says.
     pub is_empty: bool,
-    /// The cluster for which its own was given up. Its reporter says.
-    pub gave_way_to: Option<ClusterId>,
+    /// The cluster for which its own was abandoned. Its reporter says.
+    pub abandoned_for: Option<ClusterId>,
 }
 
 /// The node cannot continue.
@@ -138,7 +137,7 @@ pub struct Stopped;
 
 /// The newest of the router's probes that a node has seen, and its result.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Probed {
+pub struct ProbeAnswer {
     /// Its number; 0 before the first.
     pub number: u64,
     /// The probe asked for a pre-vote, and the node would win an election.
@@ -152,7 +151,7 @@ pub enum StartError {
     #[error(transparent)]
     Log(#[from] OpenError),
     /// The state's file.
-    #[error("cannot use the state in {directory}: {source}; {}", Trouble::of(.source).way_out())]
+    #[error("cannot use the state in {directory}: {source}; {}", DatabaseFault::of(.source).remedy())]
     State {
         /// The slot.
         directory: PathBuf,
@@ -190,10 +189,10 @@ impl StartError {
 
     /// Whether it can only be repaired by an administrator.
     pub fn is_refusal(&self) -> bool {
-        let by_trouble = |trouble| !matches!(trouble, Trouble::Full | Trouble::Failing);
+        let by_fault = |fault| !matches!(fault, DatabaseFault::Full | DatabaseFault::Failing);
         match self {
-            Self::Log(error) => by_trouble(error.trouble),
-            Self::State { source, .. } => by_trouble(Trouble::of(source)),
+            Self::Log(error) => by_fault(error.fault),
+            Self::State { source, .. } => by_fault(DatabaseFault::of(source)),
             Self::LogLost { .. } | Self::StateLost { .. } => true,
             Self::Consensus(_) => false,
         }
@@ -227,46 +226,48 @@ impl Node {
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
         let log = LogStore::open(&directory.join(LOG_FILE))?;
-        Self::start_master_over(log, directory, secret, timing, observer).await
+        Self::start_master_with_log(log, directory, secret, timing, observer).await
     }
 
     /// The same with a log that is open already.
-    pub async fn start_master_over(
+    pub async fn start_master_with_log(
         log: LogStore,
         directory: &Path,
         secret: &Secret,
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
-        Self::start_master_as(Speaks::BUILD, log, directory, secret, timing, observer).await
+        Self::start_master_as(SupportedVersions::BUILD, log, directory, secret, timing, observer)
+            .await
     }
 
     /// The same for a program that speaks other versions of the format.
     pub async fn start_master_as(
-        speaks: Speaks,
+        supported_versions: SupportedVersions,
         log: LogStore,
         directory: &Path,
         secret: &Secret,
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
-        let state = StateStore::open_as(speaks, directory, observer)
+        let state = StateStore::open_as(supported_versions, directory, observer)
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
         let failed = |source| StartError::State { directory: directory.to_owned(), source };
         let applied = state.applied().map_err(failed)?;
         let purged = log.purged().map_err(|source| StartError::log(directory, source))?;
-        if !condition::meets(applied, purged) {
+        if !startup_check::log_reaches_state(applied, purged) {
             let reason = "it ends before the log begins".to_owned();
             return Err(StartError::StateLost { directory: directory.to_owned(), reason });
         }
         let reader = state.reader();
-        let workshop = Some(StateStore::incoming_path(directory));
-        let format = Format { speaks, version: state.version() };
-        let node = Self::start(log, state, format, secret, config(timing), workshop).await?;
+        let snapshot_staging = Some(StateStore::incoming_path(directory));
+        let format = Format { supported_versions, version: state.version() };
+        let node =
+            Self::start(log, state, format, secret, config(timing), snapshot_staging).await?;
         Ok((node, reader))
     }
 
-    /// Starts the router's witness in `directory`: it votes, but stands for election only when told
+    /// Starts the router's witness in `directory`: it votes, but campaigns only when told
     /// to.
     pub async fn start_witness(
         directory: &Path,
@@ -274,23 +275,23 @@ impl Node {
         timing: ConsensusSettings,
     ) -> Result<Self, StartError> {
         let log = LogStore::open(&directory.join(LOG_FILE))?;
-        Self::start_witness_over(log, directory, secret, timing).await
+        Self::start_witness_with_log(log, directory, secret, timing).await
     }
 
     /// The same with a log that is open already.
-    pub async fn start_witness_over(
+    pub async fn start_witness_with_log(
         log: LogStore,
         directory: &Path,
         secret: &Secret,
         timing: ConsensusSettings,
     ) -> Result<Self, StartError> {
-        let witness = Witness::open(log.clone())
+        let witness = WitnessStore::open(log.clone())
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
         let config = Config { enable_elect: false, ..config(timing) };
         // A witness does not decode commands, so it need not know which version the cluster has
         // agreed on.
         let (_, version) = watch::channel(Version::default());
-        let format = Format { speaks: Speaks::BUILD, version };
+        let format = Format { supported_versions: SupportedVersions::BUILD, version };
         Self::start(log, witness, format, secret, config, None).await
     }
 
@@ -300,36 +301,36 @@ impl Node {
         format: Format,
         secret: &Secret,
         config: Config,
-        workshop: Option<PathBuf>,
+        snapshot_staging: Option<PathBuf>,
     ) -> Result<Self, StartError> {
         let peers = Peers::new(log.clone(), secret);
-        let candidacy = Candidacy::new(Duration::from_millis(config.election_timeout_max));
+        let leader_lease = LeaderLease::new(Duration::from_millis(config.election_timeout_max));
         let cluster = log.cluster_id().map_err(|error| StartError::Consensus(error.to_string()))?;
         if let Some(cluster) = cluster {
             peers.set_cluster(cluster);
         }
-        let patience = Duration::from_millis(config.election_timeout_min);
+        let leader_timeout = Duration::from_millis(config.election_timeout_min);
         let raft = Raft::new(log.node_id(), Arc::new(config), peers.clone(), log.clone(), state)
             .await
             .map_err(|error| StartError::Consensus(error.to_string()))?;
-        vigil::start(&raft, peers.clone(), patience);
+        check_quorum::start(&raft, peers.clone(), leader_timeout);
         let cluster = watch::Sender::new(cluster);
         let joining = Mutex::default();
         let inner = Inner {
             raft,
             log,
             peers,
-            candidacy,
+            leader_lease,
             cluster,
             joining,
-            workshop,
-            stall: Stall::default(),
+            snapshot_staging,
+            stall: StallDetector::default(),
             format,
             failure: watch::Sender::new(None),
             ended: CancellationToken::new(),
-            heard: std::sync::Mutex::default(),
-            electorate: std::sync::Mutex::default(),
-            patience,
+            leader_contact: std::sync::Mutex::default(),
+            voter_config: std::sync::Mutex::default(),
+            leader_timeout,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -350,18 +351,19 @@ impl Node {
     }
 
     /// Whether a leader has been heard recently.
-    pub fn candidacy(&self) -> &Candidacy {
-        &self.inner.candidacy
+    pub fn leader_lease(&self) -> &LeaderLease {
+        &self.inner.leader_lease
     }
 
-    /// The edition of the first information about itself that this node gives after it was started.
-    pub fn first_edition(&self) -> u64 {
-        first_edition(self.inner.log.starts())
+    /// The version of the first information about itself that this node gives after it was
+    /// started.
+    pub fn first_address_version(&self) -> u64 {
+        first_address_version(self.inner.log.starts())
     }
 
     /// Where a snapshot is assembled; nowhere for a witness.
-    pub fn workshop(&self) -> Option<&Path> {
-        self.inner.workshop.as_deref()
+    pub fn snapshot_staging(&self) -> Option<&Path> {
+        self.inner.snapshot_staging.as_deref()
     }
 
     /// The cluster this node belongs to.
@@ -370,8 +372,8 @@ impl Node {
     }
 
     /// The versions of the format that this node's program speaks.
-    pub fn speaks(&self) -> Speaks {
-        self.inner.format.speaks
+    pub fn supported_versions(&self) -> SupportedVersions {
+        self.inner.format.supported_versions
     }
 
     /// In which version of the format the cluster writes, as far as this node has applied the log.
@@ -398,7 +400,7 @@ impl Node {
 
     /// The time with which this node stamps commands when it leads, and by which sessions expire.
     pub fn now(&self) -> UnixMillis {
-        self.peers().agreed_time(clock::now())
+        self.peers().cluster_time(clock::now())
     }
 
     /// [`now`](Self::now), for code that needs only the time.
@@ -408,15 +410,15 @@ impl Node {
     }
 
     /// Records that `leader` has been heard.
-    pub fn heard(&self, leader: NodeId) {
-        let heard = Heard { leader, at: Instant::now() };
-        *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+    pub fn note_leader(&self, leader: NodeId) {
+        let heard = LeaderContact { leader, at: Instant::now() };
+        *self.inner.leader_contact.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
 
     /// The leader that this node has heard recently, if it does not lead itself.
-    pub fn hears(&self) -> Option<NodeId> {
-        let heard = *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let lately = |heard: &Heard| heard.at.elapsed() < self.inner.patience;
+    pub fn known_leader(&self) -> Option<NodeId> {
+        let heard = *self.inner.leader_contact.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately = |heard: &LeaderContact| heard.at.elapsed() < self.inner.leader_timeout;
         heard.filter(lately).map(|heard| heard.leader).filter(|_| !self.was_elected())
     }
 
@@ -427,7 +429,7 @@ impl Node {
         let Ok(Ok(own)) = timeout(within, self.newest_entry()).await else { return false };
         let metrics = self.inner.raft.metrics().borrow().clone();
         let membership = metrics.membership_config.membership();
-        let parts = membership.get_joint_config();
+        let voter_sets = membership.get_joint_config();
         let mut granted = BTreeSet::from([self.id()]);
         let ask = |(node, info): (&NodeId, &NodeInfo)| {
             let (node, info) = (*node, info.clone());
@@ -436,7 +438,7 @@ impl Node {
         let others = membership.nodes().filter(|(node, _)| **node != self.id());
         let mut answers: FuturesUnordered<_> = others.map(ask).collect();
         loop {
-            if quorum::is_majority(parts, |node| granted.contains(&node)) {
+            if quorum::is_majority(voter_sets, |node| granted.contains(&node)) {
                 return true;
             }
             match answers.next().await {
@@ -449,8 +451,8 @@ impl Node {
 
     /// Carries out the router's probe: a [`pre_vote`](Self::pre_vote) within this time, or none if
     /// the time is zero.
-    pub async fn probed(&self, number: u64, pre_vote: Duration) -> Probed {
-        Probed { number, electable: !pre_vote.is_zero() && self.pre_vote(pre_vote).await }
+    pub async fn answer_probe(&self, number: u64, pre_vote: Duration) -> ProbeAnswer {
+        ProbeAnswer { number, electable: !pre_vote.is_zero() && self.pre_vote(pre_vote).await }
     }
 
     /// Where the log ends, according to the consensus. It answers only while it is working.
@@ -466,7 +468,7 @@ impl Node {
     /// disk, this does not return. None for an empty log, and if the consensus has stopped.
     pub async fn last_log(&self) -> Option<LogId> {
         let last = self.newest_entry().await.ok()?;
-        self.inner.stall.over(self.inner.log.durable(), last).await;
+        self.inner.stall.wait_until_over(self.inner.log.durable(), last).await;
         last
     }
 
@@ -485,25 +487,25 @@ impl Node {
             applied: metrics.last_applied.map_or(0, |id| id.index),
             leading,
             cut_off,
-            hears: self.hears(),
+            known_leader: self.known_leader(),
             electable: false,
             voter: voters.contains(&self.id()),
             voters,
             cluster: self.cluster(),
             probe,
-            electorate: self.electorate(&metrics.membership_config),
+            voter_config: self.voter_config(&metrics.membership_config),
             clock: clock::now(),
             version: *self.inner.format.version.borrow(),
             is_empty: false,
-            gave_way_to: None,
+            abandoned_for: None,
         }
     }
 
     /// All voters; the same `Arc` as long as the membership is the same.
-    fn electorate(&self, membership: &StoredMembership) -> Arc<Electorate> {
-        let mut known = self.inner.electorate.lock().unwrap_or_else(PoisonError::into_inner);
+    fn voter_config(&self, membership: &StoredMembership) -> Arc<VoterConfig> {
+        let mut known = self.inner.voter_config.lock().unwrap_or_else(PoisonError::into_inner);
         if known.0 != *membership.log_id() {
-            *known = (*membership.log_id(), Arc::new(Electorate::of(membership)));
+            *known = (*membership.log_id(), Arc::new(VoterConfig::of(membership)));
         }
         Arc::clone(&known.1)
     }
@@ -534,9 +536,9 @@ impl Node {
         Ok(())
     }
 
-    /// Founds `cluster` with this node, `info`, as its only member. Does nothing if the node
+    /// Bootstraps `cluster` with this node, `info`, as its only member. Does nothing if the node
     /// already has a log.
-    pub async fn found(&self, cluster: ClusterId, info: NodeInfo) -> Result<(), JoinError> {
+    pub async fn bootstrap(&self, cluster: ClusterId, info: NodeInfo) -> Result<(), JoinError> {
         self.join(cluster).await?;
         let members = BTreeMap::from([(self.id(), info)]);
         if let Err(error) = self.inner.raft.initialize(members).await {
@@ -545,11 +547,11 @@ impl Node {
         Ok(())
     }
 
-    /// Stands for election now, as ordered by the router.
-    pub async fn stand(&self) {
+    /// Campaigns now, as ordered by the router.
+    pub async fn campaign(&self) {
         self.inner.peers.direct_votes();
         if let Err(error) = self.inner.raft.trigger().elect().await {
-            tracing::warn!(%error, "cannot stand for election");
+            tracing::warn!(%error, "cannot campaign");
         }
     }
 
@@ -570,7 +572,7 @@ impl Node {
                     _ => "the consensus has ended without giving a reason".to_owned(),
                 }
             }
-            gone = self.inner.log.durable().lost() => gone.to_string(),
+            gone = self.inner.log.durable().writer_lost() => gone.to_string(),
         }
     }
 

@@ -15,16 +15,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 use super::{
-    Consensus, LogId, Vote, candidacy,
+    Consensus, LogId, Vote,
     node::Node,
-    passport::Caller,
-    snapshot::{self, Header, Incoming, SnapshotData},
+    node_credentials::Caller,
+    pre_vote,
+    snapshot::{self, Header, SnapshotData, StagedSnapshot},
 };
 use crate::{
-    credentials::{CLUSTER_KEY, FORMAT_KEY, NODE_KEY, text},
     domain::NodeId,
     envelope::{self, Kind, Version, seal},
     host::clock,
+    node_auth::{CLUSTER_KEY, FORMAT_KEY, NODE_KEY, metadata_text},
     wire::internal::{
         FetchStateRequest, LogPosition, PeerAnswer, PeerCall, PeerReply, Ping, Pong, SnapshotChunk,
         peer_call::Call, peer_service_server::PeerService,
@@ -61,21 +62,24 @@ impl PeerServer {
     /// cluster, from a cluster that already writes a version of the format that this program does
     /// not speak, or from a second process of one node. A node that belongs to no cluster yet joins
     /// the caller's.
-    async fn admit(&self, metadata: &MetadataMap) -> Result<(Node, CancellationToken), Status> {
+    async fn authenticate(
+        &self,
+        metadata: &MetadataMap,
+    ) -> Result<(Node, CancellationToken), Status> {
         let node = self.node.borrow().clone();
         let node = node.ok_or_else(|| Status::unavailable("this node's disk has failed"))?;
         let own = node.id().to_string();
-        if text(metadata, NODE_KEY).is_none_or(|meant| meant != own) {
+        if metadata_text(metadata, NODE_KEY).is_none_or(|meant| meant != own) {
             return Err(Status::failed_precondition(format!(
                 "this is node {own}; the node you are calling listens elsewhere now"
             )));
         }
-        let cluster = text(metadata, CLUSTER_KEY)
+        let cluster = metadata_text(metadata, CLUSTER_KEY)
             .and_then(|cluster| cluster.parse().ok())
             .ok_or_else(|| Status::failed_precondition("the caller belongs to no cluster"))?;
-        let version = text(metadata, FORMAT_KEY).and_then(|version| version.parse().ok());
+        let version = metadata_text(metadata, FORMAT_KEY).and_then(|version| version.parse().ok());
         if let Some(version) = version.map(Version::new)
-            && let Some(reason) = node.speaks().refusal("this node", version)
+            && let Some(reason) = node.supported_versions().refusal("this node", version)
         {
             tracing::warn!(reason, "the cluster cannot use this node");
             return Err(Status::failed_precondition(reason));
@@ -99,8 +103,8 @@ impl PeerServer {
     ) -> Result<SnapshotResponse<NodeId>, Status> {
         let first = stream.message().await?.ok_or_else(|| Status::invalid_argument("no header"))?;
         let Header { vote, meta } = decode(Kind::SnapshotHeader, &first.payload)?;
-        let data = match node.workshop() {
-            None => SnapshotData::Nothing,
+        let data = match node.snapshot_staging() {
+            None => SnapshotData::Empty,
             Some(path) => {
                 let (sender, chunks) = mpsc::channel(8);
                 let forward = async {
@@ -114,7 +118,7 @@ impl PeerServer {
                 };
                 let (forwarded, incoming) = tokio::join!(forward, snapshot::receive(path, chunks));
                 forwarded?;
-                let incoming: Incoming =
+                let incoming: StagedSnapshot =
                     incoming.map_err(|error| Status::aborted(error.to_string()))?;
                 SnapshotData::Received(incoming)
             }
@@ -147,8 +151,8 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
             let leader = message.vote.leader_id().node_id;
             let answer = node.raft().append_entries(message).await.map_err(stopped)?;
             if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
-                node.heard(leader);
-                node.candidacy().heard_leader();
+                node.note_leader(leader);
+                node.leader_lease().renew();
             }
             seal(Kind::Appended, &answer)
         }
@@ -158,15 +162,15 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
         }
         Call::DirectedVote(payload) => {
             let message: VoteRequest<NodeId> = decode(Kind::Ballot, &payload)?;
-            node.candidacy().lost_leader();
+            node.leader_lease().revoke();
             release_lease(node, &message.vote).await;
             seal(Kind::Voted, &node.raft().vote(message).await.map_err(stopped)?)
         }
-        Call::Known(known) => {
-            node.peers().hear(known);
-            node.peers().known().encode_to_vec()
+        Call::KnownAddresses(known) => {
+            node.peers().learn_all(known);
+            node.peers().known_addresses().encode_to_vec()
         }
-        Call::Poll(poll) => candidacy::answer(node, &poll).await.encode_to_vec(),
+        Call::PreVote(poll) => pre_vote::answer(node, &poll).await.encode_to_vec(),
         // The consensus is asked, so that a hung one does not seem healthy.
         Call::Ping(Ping {}) => {
             let last_log = node.newest_entry().await.map_err(stopped)?;
@@ -175,14 +179,14 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
                 leader: leader_id.node_id,
                 index,
             });
-            Pong { last_log, hears: node.hears().unwrap_or(0) }.encode_to_vec()
+            Pong { last_log, known_leader: node.known_leader().unwrap_or(0) }.encode_to_vec()
         }
     };
     Ok(PeerAnswer { number, payload: payload.into(), clock_ms: clock::now() })
 }
 
-/// Drops the lease of the last leader, for a candidate that was told to stand because that leader
-/// is gone. The flag on a vote during a leadership transfer has the same effect (Ongaro,
+/// Drops the lease of the last leader, for a candidate that was told to campaign because that
+/// leader is gone. The flag on a vote during a leadership transfer has the same effect (Ongaro,
 /// "Consensus: Bridging Theory and Practice", 3.10 and 4.2.3).
 ///
 /// Acknowledging a higher vote is always safe. What is acknowledged here is the candidate's vote,
@@ -209,7 +213,7 @@ impl PeerService for PeerServer {
         &self,
         request: Request<Streaming<PeerCall>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
-        let (node, replaced) = self.admit(request.metadata()).await?;
+        let (node, replaced) = self.authenticate(request.metadata()).await?;
         let (stop, ended) = (self.stop.clone(), node.ended());
         let over = async move {
             tokio::select! {
@@ -231,7 +235,7 @@ impl PeerService for PeerServer {
         &self,
         request: Request<Streaming<SnapshotChunk>>,
     ) -> Result<Response<PeerReply>, Status> {
-        let (node, _replaced) = self.admit(request.metadata()).await?;
+        let (node, _replaced) = self.authenticate(request.metadata()).await?;
         let _receiving = self.receiving.lock().await;
         let reply = self.receive(&node, request.into_inner()).await?;
         Ok(Response::new(PeerReply { payload: seal(Kind::Installed, &reply).into() }))
@@ -243,9 +247,9 @@ impl PeerService for PeerServer {
         &self,
         request: Request<FetchStateRequest>,
     ) -> Result<Response<Self::FetchStateStream>, Status> {
-        let (node, _replaced) = self.admit(request.metadata()).await?;
+        let (node, _replaced) = self.authenticate(request.metadata()).await?;
         let none = || Status::failed_precondition("this node has no state to give");
-        if node.workshop().is_none() {
+        if node.snapshot_staging().is_none() {
             return Err(none());
         }
         let snapshot = node.raft().get_snapshot().await.map_err(stopped)?.ok_or_else(none)?;

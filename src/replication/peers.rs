@@ -36,13 +36,13 @@ use tonic::{Code, Status};
 
 use super::{
     Consensus, LogId, NodeInfo, Vote,
-    addresses::{AddressBook, Source},
-    clocks::{self, Reading},
-    durability::Unanswered,
+    addresses::{AddressBook, AddressSource},
+    cluster_clock::{self, ClockReading},
+    durability::HeldAcks,
     link::Link,
     log_store::LogStore,
-    passport::{self, Caller, Passport},
-    reach::{News, Reach},
+    node_credentials::{self, Caller, NodeCredentials},
+    reachability::{Reachability, ReachabilityChange},
     snapshot::{self, Header, SnapshotData},
 };
 use crate::{
@@ -50,7 +50,7 @@ use crate::{
     envelope::{self, Kind, Version, seal},
     host::random,
     settings::Secret,
-    wire::internal::{Known, LogPosition, PeerAnswer, Ping, Pong, peer_call::Call},
+    wire::internal::{KnownAddresses, LogPosition, PeerAnswer, Ping, Pong, peer_call::Call},
 };
 
 /// Between attempts to reach a node that cannot be reached.
@@ -59,7 +59,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// later election carry no mark, since the router has not ordered it.
 const DIRECTED_FOR: Duration = Duration::from_secs(1);
 /// A process that does not answer within this time loses its place to another of the same node.
-const PROVES_ALIVE_WITHIN: Duration = Duration::from_secs(1);
+const LIVENESS_TIMEOUT: Duration = Duration::from_secs(1);
 /// A snapshot that has not arrived within this time is started again.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(10);
 
@@ -71,7 +71,7 @@ pub struct Peers {
 
 struct Shared {
     log: LogStore,
-    passport: Arc<Passport>,
+    credentials: Arc<NodeCredentials>,
     /// Distinguishes the processes of this node.
     process: u64,
     state: Mutex<State>,
@@ -86,8 +86,8 @@ struct State {
     addresses: AddressBook,
     links: HashMap<NodeId, Arc<Link>>,
     contacts: HashMap<NodeId, Contact>,
-    reach: HashMap<NodeId, Reach>,
-    clocks: HashMap<NodeId, Reading>,
+    reachability: HashMap<NodeId, Reachability>,
+    clocks: HashMap<NodeId, ClockReading>,
     /// Whether this node's own clock was wrong when last checked.
     is_out_of_step: bool,
     admitted: HashMap<NodeId, Admitted>,
@@ -106,7 +106,7 @@ struct Admitted {
 #[error(
     "another process with the identity of this node, {node}, is running{at}: a slot directory must not be copied; remove the copy, and its master joins as a new node"
 )]
-pub struct Duplicate {
+pub struct DuplicateProcess {
     node: NodeId,
     at: String,
 }
@@ -123,33 +123,33 @@ pub struct Contact {
 
 /// The answer to a ping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sign {
+pub struct PingAnswer {
     /// Where the node's log ends.
     pub last_log: Option<LogId>,
     /// The leader that it has heard recently.
-    pub hears: Option<NodeId>,
+    pub known_leader: Option<NodeId>,
 }
 
 impl Peers {
     /// For the node that keeps `log`.
     pub fn new(log: LogStore, secret: &Secret) -> Self {
-        let passport = Arc::new(Passport::new(secret));
+        let credentials = Arc::new(NodeCredentials::new(secret));
         let process = random::id();
-        passport.name_caller(&Caller { node: log.node_id(), process, info: None });
+        credentials.set_caller(&Caller { node: log.node_id(), process, info: None });
         let version = watch::Sender::new(1);
         let (state, cut_off) = (Mutex::default(), watch::Sender::new(false));
-        let shared = Shared { log, passport, process, state, version, cut_off };
+        let shared = Shared { log, credentials, process, state, version, cut_off };
         Self { shared: Arc::new(shared) }
     }
 
     /// From now on, calls name this cluster.
     pub fn set_cluster(&self, cluster: ClusterId) {
-        self.shared.passport.join(cluster);
+        self.shared.credentials.join(cluster);
     }
 
     /// From now on, calls say that the cluster writes in `version` of the format.
     pub fn set_version(&self, version: Version) {
-        self.shared.passport.set_version(version);
+        self.shared.credentials.set_version(version);
     }
 
     /// The number of this node's process: no other process has the same.
@@ -158,11 +158,11 @@ impl Peers {
     }
 
     /// From now on, tells the others that this node, a master, has the addresses in `info`.
-    pub fn introduce_as(&self, info: NodeInfo) {
+    pub fn set_own_address(&self, info: NodeInfo) {
         let node = self.shared.log.node_id();
         let caller = Caller { node, process: self.shared.process, info: Some(info.clone()) };
-        self.shared.passport.name_caller(&caller);
-        if self.state().addresses.learn(node, info, Source::Router) {
+        self.shared.credentials.set_caller(&caller);
+        if self.state().addresses.learn(node, info, AddressSource::Router) {
             self.shared.version.send_modify(|version| *version += 1);
         }
     }
@@ -174,7 +174,7 @@ impl Peers {
 
     /// `source` reports the addresses of `node`. If they are new, the node is called, so that there
     /// is a connection before it is needed.
-    pub fn learn(&self, node: NodeId, info: NodeInfo, source: Source) {
+    pub fn learn(&self, node: NodeId, info: NodeInfo, source: AddressSource) {
         if node == self.shared.log.node_id() {
             return;
         }
@@ -220,20 +220,20 @@ impl Peers {
 
     /// Admits `caller`, unless another process of the same node is running. The returned token is
     /// cancelled when another process takes its place.
-    pub async fn admit(&self, caller: Caller) -> Result<CancellationToken, Duplicate> {
+    pub async fn admit(&self, caller: Caller) -> Result<CancellationToken, DuplicateProcess> {
         let Caller { node, process, info } = caller;
         let own = node == self.shared.log.node_id();
         if own && process != self.shared.process {
-            return Err(Duplicate { node, at: String::new() });
+            return Err(DuplicateProcess { node, at: String::new() });
         }
         if let Some(link) = self.link_to_another_process(node, process)
             && self.is_held_by_another_process(node, process, &link).await
         {
-            return Err(Duplicate { node, at: format!(" at {}", link.address()) });
+            return Err(DuplicateProcess { node, at: format!(" at {}", link.address()) });
         }
         let replaced = self.note_process(node, process);
         if let Some(info) = info {
-            self.learn(node, info, Source::Itself);
+            self.learn(node, info, AddressSource::Itself);
         }
         Ok(replaced)
     }
@@ -246,9 +246,9 @@ impl Peers {
     }
 
     async fn is_held_by_another_process(&self, node: NodeId, process: u64, link: &Link) -> bool {
-        let ask = link.call(Call::Known(self.known()));
-        let Ok(Ok(answer)) = timeout(PROVES_ALIVE_WITHIN, ask).await else { return false };
-        let answering = Known::decode(answer.payload).map_or(0, |known| known.process);
+        let ask = link.call(Call::KnownAddresses(self.known_addresses()));
+        let Ok(Ok(answer)) = timeout(LIVENESS_TIMEOUT, ask).await else { return false };
+        let answering = KnownAddresses::decode(answer.payload).map_or(0, |known| known.process);
         let still_admitted =
             self.state().admitted.get(&node).is_some_and(|now| now.process == answering);
         answering != process && still_admitted
@@ -266,20 +266,20 @@ impl Peers {
 
     /// What this node tells the others about itself and the nodes it knows. The router itself
     /// reports its witness.
-    pub fn known(&self) -> Known {
+    pub fn known_addresses(&self) -> KnownAddresses {
         let state = self.state();
         let masters = state.addresses.all().filter(|(_, info)| !info.witness);
-        let nodes = masters.map(|(node, info)| passport::to_wire(node, info)).collect();
-        Known { process: self.shared.process, nodes }
+        let nodes = masters.map(|(node, info)| node_credentials::to_wire(node, info)).collect();
+        KnownAddresses { process: self.shared.process, nodes }
     }
 
     /// Another node reports what it knows of the others. Nodes that are connected report about
     /// themselves.
-    pub fn hear(&self, known: Known) {
-        for (node, info) in known.nodes.into_iter().map(passport::from_wire) {
+    pub fn learn_all(&self, known: KnownAddresses) {
+        for (node, info) in known.nodes.into_iter().map(node_credentials::from_wire) {
             let connected = self.state().links.get(&node).is_some_and(|link| link.is_open());
             if !connected {
-                self.learn(node, info, Source::Itself);
+                self.learn(node, info, AddressSource::Itself);
             }
         }
     }
@@ -308,7 +308,7 @@ impl Peers {
                     && !links.get(node).is_some_and(|link| {
                         link.address() == newest.peer_address
                             && link.is_open()
-                            && link.told() == version
+                            && link.addresses_sent() == version
                     })
             };
             newest
@@ -326,16 +326,16 @@ impl Peers {
     /// this node was refused.
     pub async fn tell(&self, links: Vec<(NodeId, Arc<Link>)>) -> Vec<Status> {
         let version = *self.shared.version.borrow();
-        let known = self.known();
+        let known = self.known_addresses();
         let tell = |(node, link): (NodeId, Arc<Link>)| {
-            let call = Call::Known(known.clone());
+            let call = Call::KnownAddresses(known.clone());
             async move {
-                match timeout(PROVES_ALIVE_WITHIN, link.call(call)).await {
+                match timeout(LIVENESS_TIMEOUT, link.call(call)).await {
                     Ok(Ok(answer)) => {
-                        link.set_told(version);
-                        if let Ok(known) = Known::decode(answer.payload) {
+                        link.set_addresses_sent(version);
+                        if let Ok(known) = KnownAddresses::decode(answer.payload) {
                             self.note_process(node, known.process);
-                            self.hear(known);
+                            self.learn_all(known);
                         }
                         None
                     }
@@ -380,10 +380,13 @@ impl Peers {
     }
 
     /// The time to use, given that this node's clock shows `own`.
-    pub fn agreed_time(&self, own: UnixMillis) -> UnixMillis {
+    pub fn cluster_time(&self, own: UnixMillis) -> UnixMillis {
         let now = Instant::now();
         let mut state = self.state();
-        let agreed = clocks::agreed(own, state.clocks.values().filter_map(|clock| clock.now(now)));
+        let agreed = cluster_clock::cluster_time(
+            own,
+            state.clocks.values().filter_map(|clock| clock.now(now)),
+        );
         let is_out_of_step = agreed != own;
         if is_out_of_step != std::mem::replace(&mut state.is_out_of_step, is_out_of_step) {
             drop(state);
@@ -401,7 +404,7 @@ impl Peers {
     }
 
     fn note_clock(&self, node: NodeId, time: UnixMillis, asked: Instant) {
-        if let Some(reading) = Reading::of(time, asked, Instant::now()) {
+        if let Some(reading) = ClockReading::of(time, asked, Instant::now()) {
             self.state().clocks.insert(node, reading);
         }
     }
@@ -427,15 +430,15 @@ impl Peers {
     }
 
     /// Pings `node`; none if there is no answer within `limit`.
-    pub async fn ping(&self, node: NodeId, info: &NodeInfo, limit: Duration) -> Option<Sign> {
+    pub async fn ping(&self, node: NodeId, info: &NodeInfo, limit: Duration) -> Option<PingAnswer> {
         let link = self.link(node, info).ok()?;
         let answer = timeout(limit, link.call(Call::Ping(Ping {}))).await.ok()?;
         self.note(node, &info.name, &answer);
-        let Pong { last_log, hears } = Pong::decode(answer.ok()?.payload).ok()?;
+        let Pong { last_log, known_leader } = Pong::decode(answer.ok()?.payload).ok()?;
         let last_log = last_log.map(|LogPosition { term, leader, index }| {
             LogId::new(CommittedLeaderId::new(term, leader), index)
         });
-        Some(Sign { last_log, hears: Some(hears).filter(|node| *node != 0) })
+        Some(PingAnswer { last_log, known_leader: Some(known_leader).filter(|node| *node != 0) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -456,9 +459,10 @@ impl Peers {
     fn note<T>(&self, node: NodeId, name: &str, result: &Result<T, Status>) {
         let now = Instant::now();
         let mut state = self.state();
-        let reach = state.reach.entry(node).or_default();
-        let news = if result.is_ok() { reach.answered(now) } else { reach.failed(now) };
-        tell(name, news, result.as_ref().err().map_or("", Status::message));
+        let reachability = state.reachability.entry(node).or_default();
+        let news =
+            if result.is_ok() { reachability.answered(now) } else { reachability.failed(now) };
+        log_reachability(name, news, result.as_ref().err().map_or("", Status::message));
         let contact = state.contacts.entry(node).or_default();
         match result {
             Ok(_) => *contact = Contact { answered: Some(now), refused_since: None },
@@ -471,10 +475,10 @@ impl Peers {
 }
 
 /// openraft's own messages, ten a second, help nobody.
-fn tell(name: &str, news: Option<News>, why: &str) {
+fn log_reachability(name: &str, news: Option<ReachabilityChange>, why: &str) {
     match news {
-        Some(News::Lost) => tracing::warn!(node = name, why, "cannot reach the node"),
-        Some(News::Back(after)) => {
+        Some(ReachabilityChange::Lost) => tracing::warn!(node = name, why, "cannot reach the node"),
+        Some(ReachabilityChange::Recovered(after)) => {
             tracing::info!(node = name, after_ms = after.as_millis(), "reached the node again");
         }
         None => {}
@@ -488,7 +492,7 @@ impl Shared {
             return;
         };
         // An invalid address is reported to whoever calls the node.
-        if self.passport.is_complete()
+        if self.credentials.has_cluster()
             && let Ok(link) = self.link(state, node, &address)
         {
             link.open();
@@ -500,7 +504,7 @@ impl Shared {
             return Ok(Arc::clone(link));
         }
         let failed = |error| Status::unavailable(format!("{address}: {error}"));
-        let link = Link::new(node, address.to_owned(), Arc::clone(&self.passport));
+        let link = Link::new(node, address.to_owned(), Arc::clone(&self.credentials));
         let link = Arc::new(link.map_err(failed)?);
         state.links.insert(node, Arc::clone(&link));
         Ok(link)
@@ -515,7 +519,7 @@ impl RaftNetworkFactory<Consensus> for Peers {
             peers: self.clone(),
             target,
             info: node.clone(),
-            unanswered: Unanswered::default(),
+            held_acks: HeldAcks::default(),
         }
     }
 }
@@ -525,7 +529,7 @@ pub struct Connection {
     peers: Peers,
     target: NodeId,
     info: NodeInfo,
-    unanswered: Unanswered,
+    held_acks: HeldAcks,
 }
 
 type CallError = RPCError<NodeId, NodeInfo, RaftError<NodeId>>;
@@ -545,9 +549,14 @@ impl Connection {
         let link = self.peers.link(self.target, &self.info).map_err(|e| unreachable(&e))?;
         let asked = Instant::now();
         let Ok(result) = timeout(limit, link.call(call)).await else {
-            let news =
-                self.peers.state().reach.entry(self.target).or_default().failed(Instant::now());
-            tell(&self.info.name, news, "it does not answer");
+            let news = self
+                .peers
+                .state()
+                .reachability
+                .entry(self.target)
+                .or_default()
+                .failed(Instant::now());
+            log_reachability(&self.info.name, news, "it does not answer");
             return Err(RPCError::Timeout(self.timed_out(action, limit)));
         };
         self.peers.note(self.target, &self.info.name, &result);
@@ -580,18 +589,18 @@ impl RaftNetwork<Consensus> for Connection {
         let began = Instant::now();
         let (vote, before) = (rpc.vote, rpc.prev_log_id);
         let last = rpc.entries.last().map(|entry| entry.log_id).or(before);
-        self.unanswered.trim(&mut rpc);
+        self.held_acks.trim(&mut rpc);
         let call = Call::Append(seal(Kind::Append, &rpc).into());
         let answer =
             self.call(RPCTypes::AppendEntries, option.hard_ttl(), call, Kind::Appended).await?;
         if !matches!(answer, AppendEntriesResponse::Success) {
-            self.unanswered.forget();
+            self.held_acks.forget();
             return Ok(answer);
         }
-        self.unanswered.acknowledged(vote, last);
+        self.held_acks.acknowledged(vote, last);
         let durable = self.peers.shared.log.durable();
         let left = option.soft_ttl().saturating_sub(began.elapsed());
-        match timeout(left, durable.reaches(last)).await {
+        match timeout(left, durable.wait_for_entry(last)).await {
             Ok(Ok(())) => Ok(answer),
             Ok(Err(gone)) => Err(RPCError::Unreachable(Unreachable::new(&gone))),
             // The consensus does not accept an empty log as partial success.
@@ -627,9 +636,9 @@ impl RaftNetwork<Consensus> for Connection {
             return Err(StreamingError::Unreachable(Unreachable::new(&cut_off)));
         }
         let header = Header { vote, meta: snapshot.meta };
-        let data = if self.info.witness { SnapshotData::Nothing } else { *snapshot.snapshot };
+        let data = if self.info.witness { SnapshotData::Empty } else { *snapshot.snapshot };
         let chunks = ReceiverStream::new(snapshot::send(&header, data));
-        let request = self.peers.shared.passport.request(self.target, chunks);
+        let request = self.peers.shared.credentials.request(self.target, chunks);
         let unreachable = |status: &Status| StreamingError::Unreachable(Unreachable::new(status));
         let link = self.peers.link(self.target, &self.info).map_err(|e| unreachable(&e))?;
         let mut client = link.client();

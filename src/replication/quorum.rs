@@ -13,30 +13,32 @@ use crate::domain::NodeId;
 
 /// The voters: one set, or two while a change of the membership is in progress. A quorum is a
 /// majority of each.
-pub type Parts = [BTreeSet<NodeId>];
+pub type VoterSets = [BTreeSet<NodeId>];
 
-/// Whether the nodes for which `counts` is true are a majority of each of the `parts`.
-pub fn is_majority(parts: &Parts, counts: impl Fn(NodeId) -> bool) -> bool {
-    let majority = |part: &BTreeSet<NodeId>| {
-        part.iter().filter(|node| counts(**node)).count() * 2 > part.len()
-    };
-    parts.iter().all(majority)
+/// Whether the nodes for which `counts` is true are a majority of each of the `voter_sets`.
+pub fn is_majority(voter_sets: &VoterSets, counts: impl Fn(NodeId) -> bool) -> bool {
+    let majority =
+        |set: &BTreeSet<NodeId>| set.iter().filter(|node| counts(**node)).count() * 2 > set.len();
+    voter_sets.iter().all(majority)
 }
 
 /// When a quorum last answered: the latest moment at or after which a majority of each of the
-/// `parts` has answered, given when each node last `answered`. None if a quorum never has.
-pub fn answered(parts: &Parts, answered: impl Fn(NodeId) -> Option<Instant>) -> Option<Instant> {
-    let of_part = |part: &BTreeSet<NodeId>| {
-        let mut moments: Vec<Option<Instant>> = part.iter().map(|node| answered(*node)).collect();
+/// `voter_sets` has answered, given when each node last `answered`. None if a quorum never has.
+pub fn last_quorum_answer(
+    voter_sets: &VoterSets,
+    answered: impl Fn(NodeId) -> Option<Instant>,
+) -> Option<Instant> {
+    let of_set = |set: &BTreeSet<NodeId>| {
+        let mut moments: Vec<Option<Instant>> = set.iter().map(|node| answered(*node)).collect();
         moments.sort_by_key(|moment| Reverse(*moment));
-        moments.get(part.len() / 2).copied().flatten()
+        moments.get(set.len() / 2).copied().flatten()
     };
-    parts.iter().map(of_part).min().flatten()
+    voter_sets.iter().map(of_set).min().flatten()
 }
 
 /// The standing of a node in the cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
+pub enum Leadership {
     /// It does not lead.
     #[default]
     Follows,
@@ -48,19 +50,19 @@ pub enum Standing {
 
 /// One observation of the consensus.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct QuorumSample {
     /// The term in which this node leads, if it does.
     pub leads: Option<u64>,
-    /// When a quorum last [`answered`].
+    /// When a quorum last answered: see [`last_quorum_answer`].
     pub answered: Option<Instant>,
 }
 
 /// Determines the node's standing from one observation to the next.
 #[derive(Debug)]
-pub struct Vigil {
-    patience: Duration,
+pub struct QuorumCheck {
+    quorum_timeout: Duration,
     elected: Option<Elected>,
-    looked: Option<Instant>,
+    last_observed: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,33 +72,35 @@ struct Elected {
     since: Instant,
 }
 
-impl Vigil {
-    /// A leader is cut off if no quorum has answered for `patience`.
-    pub fn new(patience: Duration) -> Self {
-        Self { patience, elected: None, looked: None }
+impl QuorumCheck {
+    /// A leader is cut off if no quorum has answered for `quorum_timeout`.
+    pub fn new(quorum_timeout: Duration) -> Self {
+        Self { quorum_timeout, elected: None, last_observed: None }
     }
 
     /// How long may pass between two observations.
     pub fn interval(&self) -> Duration {
-        self.patience / 10
+        self.quorum_timeout / 10
     }
 
     /// Makes one observation, at the time `now`.
-    pub fn look(&mut self, look: Look, now: Instant) -> Standing {
-        let Some(term) = look.leads else {
+    pub fn observe(&mut self, sample: QuorumSample, now: Instant) -> Leadership {
+        let Some(term) = sample.leads else {
             self.elected = None;
-            self.looked = None;
-            return Standing::Follows;
+            self.last_observed = None;
+            return Leadership::Follows;
         };
         // After a pause of this process (stopped, or the machine asleep), the others' answers have
         // not been read yet.
-        let paused = self.looked.is_some_and(|looked| now - looked > self.patience / 2);
-        self.looked = Some(now);
+        let paused = self
+            .last_observed
+            .is_some_and(|last_observed| now - last_observed > self.quorum_timeout / 2);
+        self.last_observed = Some(now);
         let elected = self.elected.filter(|elected| elected.term == term && !paused);
         let Elected { since, .. } =
             *self.elected.insert(elected.unwrap_or(Elected { term, since: now }));
-        let heard = look.answered.map_or(since, |answered| answered.max(since));
-        if now - heard < self.patience { Standing::Leads } else { Standing::CutOff }
+        let heard = sample.answered.map_or(since, |answered| answered.max(since));
+        if now - heard < self.quorum_timeout { Leadership::Leads } else { Leadership::CutOff }
     }
 }
 
@@ -104,14 +108,14 @@ impl Vigil {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(500);
+    const QUORUM_TIMEOUT: Duration = Duration::from_millis(500);
 
-    fn parts(parts: &[&[NodeId]]) -> Vec<BTreeSet<NodeId>> {
-        parts.iter().map(|part| part.iter().copied().collect()).collect()
+    fn voter_sets(voter_sets: &[&[NodeId]]) -> Vec<BTreeSet<NodeId>> {
+        voter_sets.iter().map(|set| set.iter().copied().collect()).collect()
     }
 
     #[test]
-    fn a_quorum_is_a_majority_of_every_part() {
+    fn a_quorum_is_a_majority_of_every_voter_set() {
         for (voters, counted, expected) in [
             (&[&[1][..]][..], &[1][..], true),
             (&[&[1]], &[], false),
@@ -125,7 +129,7 @@ mod tests {
             (&[&[1, 2, 3], &[1, 4, 5]], &[1, 2], false),
             (&[&[1, 2, 3], &[1, 4, 5]], &[1, 2, 4, 7], true),
         ] {
-            let is = is_majority(&parts(voters), |node| counted.contains(&node));
+            let is = is_majority(&voter_sets(voters), |node| counted.contains(&node));
             assert_eq!(is, expected, "{counted:?} of {voters:?}");
         }
     }
@@ -153,26 +157,26 @@ mod tests {
                 let other = others.iter().find(|(other, _)| *other == node);
                 if node == 1 { Some(at(100)) } else { other.map(|(_, millis)| at(*millis)) }
             };
-            let found = answered(&parts(voters), moment);
+            let found = last_quorum_answer(&voter_sets(voters), moment);
             assert_eq!(found, expected.map(at), "{others:?} of {voters:?}");
         }
     }
 
     /// Observes every so many milliseconds, a leader of `term` that a quorum answered at the given
     /// time.
-    fn looks(looks: &[(u64, Option<u64>, Option<u64>)]) -> Vec<Standing> {
+    fn looks(looks: &[(u64, Option<u64>, Option<u64>)]) -> Vec<Leadership> {
         let start = Instant::now();
         let at = |millis: u64| start + Duration::from_millis(millis);
-        let mut vigil = Vigil::new(PATIENCE);
+        let mut check = QuorumCheck::new(QUORUM_TIMEOUT);
         let look = |(now, leads, answered): &(u64, Option<u64>, Option<u64>)| {
-            vigil.look(Look { leads: *leads, answered: answered.map(at) }, at(*now))
+            check.observe(QuorumSample { leads: *leads, answered: answered.map(at) }, at(*now))
         };
         looks.iter().map(look).collect()
     }
 
     #[test]
     fn a_leader_that_no_quorum_answers_is_cut_off_until_one_does() {
-        use Standing::{CutOff, Follows, Leads};
+        use Leadership::{CutOff, Follows, Leads};
         let one = Some(1);
         for (seen, expected) in [
             // Time counts from its election, whatever was heard before.

@@ -18,14 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     NodeInfo,
-    membership::{Change, Health, Observation, Observed, Part},
+    membership::{Change, Health, MembershipRole, Observation, Observed},
     node::Node,
     peers::Contact,
 };
 use crate::{domain::NodeId, envelope::Version};
 
 /// Between two observations while nothing happens.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const RECONCILE_EVERY: Duration = Duration::from_millis(100);
 /// A node that has not answered for this long is dead: ten heartbeats.
 const SILENT_FOR: Duration = Duration::from_secs(1);
 /// A node that refuses connections for this long is dead, even if the router has not said so.
@@ -33,23 +33,23 @@ const REFUSED_FOR: Duration = Duration::from_millis(300);
 /// A node that the router has lost too is dead after this many heartbeats without an answer.
 const UNANSWERED_HEARTBEATS: u32 = 3;
 /// After this long, a master is not just rebooting any more: several times the usual reboot delay.
-const REBORN_WITHIN: Duration = Duration::from_mins(2);
+const REBOOT_WITHIN: Duration = Duration::from_mins(2);
 /// A node that has stopped on purpose and is not back within this time was not restarted.
 const RESTARTED_WITHIN: Duration = Duration::from_mins(1);
 /// A node that is away for this long is removed; if it returns, it joins as a new node.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 /// Entries that a caught-up node may be behind: those in progress.
-const NEARLY: u64 = 64;
-/// A voter that is further behind loses its vote until it is within [`NEARLY`] again. Well below
-/// what the logs keep (`node::ENTRIES_KEPT`), since the witness must be able to give a master
-/// everything that it lacks.
-const TOO_FAR: u64 = 1_000;
+const CAUGHT_UP_WITHIN: u64 = 64;
+/// A voter that is further behind loses its vote until it is within [`CAUGHT_UP_WITHIN`] again.
+/// Well below what the logs keep (`node::ENTRIES_KEPT`), since the witness must be able to give a
+/// master everything that it lacks.
+const LAGGING_BEYOND: u64 = 1_000;
 /// How long a new leader leaves the membership as it is: the clients of the previous one are
 /// waiting, and every change costs the nodes and their disks two more rounds.
 const CLIENTS_FIRST: Duration = Duration::from_millis(50);
 /// It does so only if this many more nodes may die meanwhile without breaking the quorum: the
 /// leader itself, the next one, and one to be safe.
-const SPARE: usize = 3;
+const MIN_FAULT_MARGIN: usize = 3;
 /// A change that takes longer has lost its quorum; it stays proposed, and is checked again later.
 const CHANGE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -57,14 +57,14 @@ const CHANGE_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     /// By id.
-    pub members: BTreeMap<NodeId, Listed>,
+    pub members: BTreeMap<NodeId, RosterEntry>,
     /// When it arrived; none before the first.
     pub received: Option<Instant>,
 }
 
 /// One node on the roster.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct RosterEntry {
     /// Its name and addresses.
     pub info: NodeInfo,
     /// The router has lost it.
@@ -83,7 +83,7 @@ impl Roster {
 
     /// The masters other than `own` that are lost, and have not stopped on purpose.
     pub fn expected_back(&self, own: NodeId) -> BTreeSet<NodeId> {
-        let lost = |(id, listed): (&NodeId, &Listed)| {
+        let lost = |(id, listed): (&NodeId, &RosterEntry)| {
             let expected = listed.down && !listed.leaving && !listed.info.witness && *id != own;
             expected.then_some(*id)
         };
@@ -102,9 +102,9 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
     let mut log = node.raft().data_metrics();
     let mut addresses = node.peers().changes();
     let mut cut_off = node.peers().cut_off();
-    let mut leading = Leading::default();
+    let mut leading = LeaderTenure::default();
     let mut committed = true;
-    let mut ticks = interval(LOOK_EVERY);
+    let mut ticks = interval(RECONCILE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         // A standby sleeps until something changes: most of the cluster is standbys.
@@ -119,16 +119,19 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
             _ = ticks.tick(), if leads => {}
         }
         if !node.leads() {
-            leading = Leading::default();
+            leading = LeaderTenure::default();
             continue;
         }
         let roster = roster.borrow_and_update().clone();
         let mut observation = leading.observe(&node, &roster);
-        if leading.is_new() && observation.parts.len() == 1 && observation.spare() >= SPARE {
+        if leading.is_new()
+            && observation.voter_sets.len() == 1
+            && observation.fault_margin() >= MIN_FAULT_MARGIN
+        {
             continue;
         }
         while let Some(change) = observation.plan() {
-            let made = make(&node, change).await;
+            let made = apply_change(&node, change).await;
             observation = leading.observe(&node, &roster);
             if !made {
                 break;
@@ -140,12 +143,12 @@ pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: Can
 
 /// What a leader remembers between observations.
 #[derive(Default)]
-struct Leading {
+struct LeaderTenure {
     since: Option<Instant>,
     away_since: BTreeMap<NodeId, Instant>,
 }
 
-impl Leading {
+impl LeaderTenure {
     fn is_new(&self) -> bool {
         self.since.is_none_or(|since| since.elapsed() < CLIENTS_FIRST)
     }
@@ -157,7 +160,7 @@ impl Leading {
         let metrics = node.raft().metrics().borrow().clone();
         let version = *node.version().borrow();
         let membership = metrics.membership_config.membership();
-        let parts = membership.get_joint_config().clone();
+        let voter_sets = membership.get_joint_config().clone();
         let known: BTreeMap<NodeId, &NodeInfo> =
             membership.nodes().map(|(id, info)| (*id, info)).collect();
         let callers = node.peers().callers();
@@ -169,34 +172,34 @@ impl Leading {
             let noted = known.get(&id).copied();
             let word = listed.map(|listed| &listed.info);
             let Some(info) = node.peers().newest(id, noted, word) else { continue };
-            let part = match noted {
-                None => Part::Absent,
-                Some(_) if parts.iter().any(|part| part.contains(&id)) => Part::Voter,
-                Some(_) => Part::Learner,
+            let role = match noted {
+                None => MembershipRole::Absent,
+                Some(_) if voter_sets.iter().any(|set| set.contains(&id)) => MembershipRole::Voter,
+                Some(_) => MembershipRole::Learner,
             };
-            let moved = noted.is_some_and(|noted| !noted.says_the_same(&info));
+            let moved = noted.is_some_and(|noted| !noted.is_same_but_for_version(&info));
             let leaving = listed.is_some_and(|listed| listed.leaving);
             let health = if id == node.id() {
                 Health::CaughtUp
             } else if noted.is_none() {
-                newcomer(&info, lives(listed, callers.contains(&id)), version)
+                newcomer_health(&info, lives(listed, callers.contains(&id)), version)
             } else {
                 let contact = node.peers().contact(id);
-                let sight = Sight { contact, listed, roster, heartbeat, since, now };
-                match sight.health(lag(&metrics, id)) {
+                let evidence = HealthEvidence { contact, listed, roster, heartbeat, since, now };
+                match evidence.health(lag(&metrics, id)) {
                     _ if replaced(id, &info, roster) => Health::Gone,
-                    Health::Dead => away(self.away_for(id, now), leaving, info.witness),
+                    Health::Dead => away_health(self.away_for(id, now), leaving, info.witness),
                     health => {
                         self.away_since.remove(&id);
                         health
                     }
                 }
             };
-            nodes.push(Observed { id, info, part, health, moved, leaving });
+            nodes.push(Observed { id, info, role, health, moved, leaving });
         }
         let decided = metrics.membership_config.log_id().map(|id| id.index);
         let committed = decided <= metrics.last_applied.map(|id| id.index);
-        Observation { own: node.id(), parts, committed, nodes }
+        Observation { own: node.id(), voter_sets, committed, nodes }
     }
 
     fn away_for(&mut self, id: NodeId, now: Instant) -> Duration {
@@ -206,11 +209,11 @@ impl Leading {
 
 /// The health of a node that has been dead for this long. The router, and with it the witness, is
 /// always expected back.
-fn away(lasted: Duration, leaving: bool, witness: bool) -> Health {
+fn away_health(lasted: Duration, leaving: bool, witness: bool) -> Health {
     match lasted {
         _ if lasted > FORGOTTEN_AFTER && !witness => Health::Gone,
         _ if leaving && lasted > RESTARTED_WITHIN => Health::Left,
-        _ if lasted > REBORN_WITHIN => Health::Away,
+        _ if lasted > REBOOT_WITHIN => Health::Away,
         _ => Health::Dead,
     }
 }
@@ -218,20 +221,21 @@ fn away(lasted: Duration, leaving: bool, witness: bool) -> Health {
 /// Whether `id` is the witness of a router that has since lost its disk: there is one router, so
 /// only its newest witness counts.
 fn replaced(id: NodeId, info: &NodeInfo, roster: &Roster) -> bool {
-    let other_witness = |(other, listed): (&NodeId, &Listed)| listed.info.witness && *other != id;
+    let other_witness =
+        |(other, listed): (&NodeId, &RosterEntry)| listed.info.witness && *other != id;
     info.witness && roster.members.iter().any(other_witness)
 }
 
 /// Whether a node outside the membership is alive: the router says so, or it has called. While the
 /// router is away, a node that was removed may return.
-fn lives(listed: Option<&Listed>, calls: bool) -> bool {
+fn lives(listed: Option<&RosterEntry>, calls: bool) -> bool {
     calls || listed.is_some_and(|listed| !listed.down)
 }
 
 /// Whether a node may join: only if it speaks the `version` in which the cluster writes. Otherwise
 /// the router tells it why not.
-fn newcomer(info: &NodeInfo, lives: bool, version: Version) -> Health {
-    if lives && info.speaks.includes(version) { Health::Unclear } else { Health::Dead }
+fn newcomer_health(info: &NodeInfo, lives: bool, version: Version) -> Health {
+    if lives && info.supported_versions.includes(version) { Health::Unclear } else { Health::Dead }
 }
 
 /// How many entries `id` is behind the leader; none until the leader knows.
@@ -242,9 +246,9 @@ fn lag(metrics: &RaftMetrics<NodeId, NodeInfo>, id: NodeId) -> Option<u64> {
 }
 
 /// Everything that the leader knows about one node's health.
-struct Sight<'a> {
+struct HealthEvidence<'a> {
     contact: Contact,
-    listed: Option<&'a Listed>,
+    listed: Option<&'a RosterEntry>,
     roster: &'a Roster,
     heartbeat: Duration,
     /// Since when this node leads, and has been sending heartbeats.
@@ -252,7 +256,7 @@ struct Sight<'a> {
     now: Instant,
 }
 
-impl Sight<'_> {
+impl HealthEvidence<'_> {
     fn health(&self, lag: Option<u64>) -> Health {
         let silent_for =
             self.now - self.contact.answered.map_or(self.since, |at| at.max(self.since));
@@ -273,8 +277,8 @@ impl Sight<'_> {
             return Health::Unclear;
         }
         match lag {
-            Some(..=NEARLY) => Health::CaughtUp,
-            Some(..=TOO_FAR) => Health::Behind,
+            Some(..=CAUGHT_UP_WITHIN) => Health::CaughtUp,
+            Some(..=LAGGING_BEYOND) => Health::Behind,
             // A new leader does not know yet.
             None if self.now - self.since <= SILENT_FOR => Health::Behind,
             _ => Health::Lagging,
@@ -283,7 +287,7 @@ impl Sight<'_> {
 }
 
 /// Makes a change; false if it was not made and has to be considered again.
-async fn make(node: &Node, change: Change) -> bool {
+async fn apply_change(node: &Node, change: Change) -> bool {
     tracing::info!(?change, "membership");
     let raft = node.raft();
     let outcome = match change {
@@ -291,11 +295,11 @@ async fn make(node: &Node, change: Change) -> bool {
             timeout(CHANGE_WITHIN, raft.change_membership(voters, true)).await
         }
         Change::Add(id, info) => timeout(CHANGE_WITHIN, raft.add_learner(id, info, false)).await,
-        Change::Move(id, info) => {
+        Change::UpdateAddress(id, info) => {
             let nodes = ChangeMembers::SetNodes(BTreeMap::from([(id, info)]));
             timeout(CHANGE_WITHIN, raft.change_membership(nodes, true)).await
         }
-        Change::Forget(id) => {
+        Change::Remove(id) => {
             let nodes = ChangeMembers::RemoveNodes(BTreeSet::from([id]));
             timeout(CHANGE_WITHIN, raft.change_membership(nodes, true)).await
         }
@@ -324,11 +328,11 @@ mod tests {
     /// The health of a node that answered, was refused, and was reported down this many
     /// milliseconds ago, and is this many entries behind, at a leader that has led for a minute.
     fn health(answered: Option<u64>, refused: Option<u64>, down: Option<u64>, lag: u64) -> Health {
-        sight(BEGAN, answered, refused, down, Some(lag))
+        evidence(BEGAN, answered, refused, down, Some(lag))
     }
 
     /// The same at a leader that has led for `led`.
-    fn sight(
+    fn evidence(
         led: Duration,
         answered: Option<u64>,
         refused: Option<u64>,
@@ -338,23 +342,24 @@ mod tests {
         let now = Instant::now() + BEGAN;
         let ago = |millis: u64| now - Duration::from_millis(millis);
         let contact = Contact { answered: answered.map(ago), refused_since: refused.map(ago) };
-        let listed = Listed { info: NodeInfo::default(), down: down.is_some(), leaving: false };
+        let listed =
+            RosterEntry { info: NodeInfo::default(), down: down.is_some(), leaving: false };
         let roster = &Roster { received: down.map(ago), ..Roster::default() };
         let (listed, heartbeat, since) = (Some(&listed), HEARTBEAT, now - led);
-        Sight { contact, listed, roster, heartbeat, since, now }.health(lag)
+        HealthEvidence { contact, listed, roster, heartbeat, since, now }.health(lag)
     }
 
     #[test]
     fn who_answers_is_alive_and_fares_by_how_far_it_is_behind() {
-        assert_eq!(health(Some(100), None, None, NEARLY), Health::CaughtUp);
-        assert_eq!(health(Some(100), None, None, NEARLY + 1), Health::Behind);
-        assert_eq!(health(Some(100), None, None, TOO_FAR), Health::Behind);
-        assert_eq!(health(Some(100), None, None, TOO_FAR + 1), Health::Lagging);
+        assert_eq!(health(Some(100), None, None, CAUGHT_UP_WITHIN), Health::CaughtUp);
+        assert_eq!(health(Some(100), None, None, CAUGHT_UP_WITHIN + 1), Health::Behind);
+        assert_eq!(health(Some(100), None, None, LAGGING_BEYOND), Health::Behind);
+        assert_eq!(health(Some(100), None, None, LAGGING_BEYOND + 1), Health::Lagging);
     }
 
     #[test]
     fn a_leader_that_does_not_know_yet_how_far_others_are_takes_no_vote_away() {
-        let led = |millis| sight(Duration::from_millis(millis), Some(10), None, None, None);
+        let led = |millis| evidence(Duration::from_millis(millis), Some(10), None, None, None);
         assert_eq!(led(20), Health::Behind);
         assert_eq!(led(1_000), Health::Behind);
         assert_eq!(led(1_001), Health::Lagging);
@@ -365,7 +370,7 @@ mod tests {
         assert_eq!(health(Some(20), None, Some(10), 0), Health::CaughtUp);
         assert_eq!(health(Some(300), None, Some(10), 0), Health::CaughtUp);
         let new = Duration::from_millis(300);
-        assert_eq!(sight(new, None, None, Some(10), None), Health::Unclear);
+        assert_eq!(evidence(new, None, None, Some(10), None), Health::Unclear);
     }
 
     #[test]
@@ -374,7 +379,7 @@ mod tests {
         assert_eq!(health(Some(301), None, Some(10), 0), Health::Dead);
         assert_eq!(health(None, Some(1), Some(10), 0), Health::Dead);
         let new = Duration::from_millis(1);
-        assert_eq!(sight(new, None, Some(2), Some(1), None), Health::Dead);
+        assert_eq!(evidence(new, None, Some(2), Some(1), None), Health::Dead);
     }
 
     #[test]
@@ -385,14 +390,15 @@ mod tests {
 
     #[test]
     fn who_does_not_speak_the_clusters_format_does_not_join() {
-        let listed = Listed { info: NodeInfo::default(), down: false, leaving: false };
-        let joins =
-            |version| newcomer(&listed.info, lives(Some(&listed), false), Version::new(version));
+        let listed = RosterEntry { info: NodeInfo::default(), down: false, leaving: false };
+        let joins = |version| {
+            newcomer_health(&listed.info, lives(Some(&listed), false), Version::new(version))
+        };
         assert_eq!(joins(1), Health::Unclear);
         assert_eq!(joins(2), Health::Dead, "a node that speaks the first version alone");
-        let down = Listed { down: true, ..listed.clone() };
+        let down = RosterEntry { down: true, ..listed.clone() };
         let dead = lives(Some(&down), false);
-        assert_eq!(newcomer(&down.info, dead, Version::FIRST), Health::Dead);
+        assert_eq!(newcomer_health(&down.info, dead, Version::FIRST), Health::Dead);
         assert!(lives(None, true), "it has called");
     }
 
@@ -407,20 +413,20 @@ mod tests {
     #[test]
     fn a_new_leader_waits_before_it_takes_silence_or_an_old_failure_for_death() {
         let new = Duration::ZERO;
-        assert_eq!(sight(new, None, None, None, None), Health::Unclear);
-        assert_eq!(sight(new, Some(60_000), None, None, None), Health::Unclear);
-        assert_eq!(sight(new, None, Some(60_000), None, None), Health::Unclear);
+        assert_eq!(evidence(new, None, None, None, None), Health::Unclear);
+        assert_eq!(evidence(new, Some(60_000), None, None, None), Health::Unclear);
+        assert_eq!(evidence(new, None, Some(60_000), None, None), Health::Unclear);
     }
 
     #[test]
     fn a_death_that_lasts_becomes_a_departure_sooner_where_it_was_on_purpose() {
-        let after = |seconds, leaving| away(Duration::from_secs(seconds), leaving, false);
+        let after = |seconds, leaving| away_health(Duration::from_secs(seconds), leaving, false);
         assert_eq!(after(60, false), Health::Dead);
         assert_eq!(after(60, true), Health::Dead);
         assert_eq!(after(61, true), Health::Left);
         assert_eq!(after(121, false), Health::Away);
         assert_eq!(after(601, false), Health::Gone);
         assert_eq!(after(601, true), Health::Gone);
-        assert_eq!(away(Duration::from_secs(601), false, true), Health::Away);
+        assert_eq!(away_health(Duration::from_secs(601), false, true), Health::Away);
     }
 }

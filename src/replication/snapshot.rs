@@ -14,7 +14,7 @@ use redb::{Database, ReadTransaction};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, task};
 
-use super::{NodeInfo, Vote, mark, state_store};
+use super::{NodeInfo, Vote, file_header, state_store};
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, Version, seal},
@@ -31,15 +31,15 @@ const CHUNKS_WAITING: usize = 8;
 /// The data of a snapshot, as openraft passes it on.
 pub enum SnapshotData {
     /// Of our own state.
-    Of(ReadTransaction),
+    Local(ReadTransaction),
     /// Received from another node, ready to be installed.
-    Received(Incoming),
+    Received(StagedSnapshot),
     /// A witness's snapshot: there is no state.
-    Nothing,
+    Empty,
 }
 
 /// A received state in a database file of its own.
-pub struct Incoming {
+pub struct StagedSnapshot {
     /// The open database.
     pub database: Database,
     /// Its file.
@@ -49,9 +49,9 @@ pub struct Incoming {
 impl fmt::Debug for SnapshotData {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Of(_) => "SnapshotData::Of",
+            Self::Local(_) => "SnapshotData::Local",
             Self::Received(_) => "SnapshotData::Received",
-            Self::Nothing => "SnapshotData::Nothing",
+            Self::Empty => "SnapshotData::Empty",
         })
     }
 }
@@ -82,7 +82,7 @@ pub fn send(header: &Header, data: SnapshotData) -> mpsc::Receiver<SnapshotChunk
         if chunks.blocking_send(first).is_err() {
             return;
         }
-        let SnapshotData::Of(transaction) = data else { return };
+        let SnapshotData::Local(transaction) = data else { return };
         if let Err(error) = send_rows(&transaction, &chunks) {
             // The receiver sees a snapshot without its end mark and refuses it.
             tracing::error!(%error, "cannot read the state for a snapshot");
@@ -148,7 +148,7 @@ pub enum ReceiveError {
 pub async fn receive(
     path: &Path,
     chunks: mpsc::Receiver<SnapshotChunk>,
-) -> Result<Incoming, ReceiveError> {
+) -> Result<StagedSnapshot, ReceiveError> {
     let path = path.to_owned();
     task::spawn_blocking(move || write_rows(path, chunks))
         .await
@@ -158,27 +158,27 @@ pub async fn receive(
 fn write_rows(
     path: PathBuf,
     mut chunks: mpsc::Receiver<SnapshotChunk>,
-) -> Result<Incoming, ReceiveError> {
+) -> Result<StagedSnapshot, ReceiveError> {
     if path.exists() {
         std::fs::remove_file(&path).map_err(redb::Error::Io)?;
     }
     let database = disk::open(&path).map_err(redb::Error::from)?;
-    mark::check(&database, Kind::StateFile)?;
+    file_header::check(&database, Kind::StateFile)?;
     let transaction = database.begin_write().map_err(redb::Error::from)?;
     let mut found = 0;
     let mut ended = Err(ReceiveError::Truncated);
     let rows = std::iter::from_fn(|| {
         let chunk = chunks.blocking_recv()?;
         match read(&chunk.payload) {
-            Ok(Part::Rows(rows)) => {
+            Ok(ChunkBody::Rows(rows)) => {
                 found += rows.len() as u64;
                 Some(rows)
             }
-            Ok(Part::End(End { rows: sent, version })) if sent == found => {
+            Ok(ChunkBody::End(End { rows: sent, version })) if sent == found => {
                 ended = Ok(version);
                 None
             }
-            Ok(Part::End(End { rows: sent, .. })) => {
+            Ok(ChunkBody::End(End { rows: sent, .. })) => {
                 ended = Err(ReceiveError::Incomplete { found, sent });
                 None
             }
@@ -191,18 +191,20 @@ fn write_rows(
     social::restore(&transaction, rows.flatten())?;
     state_store::save_version(&transaction, ended?)?;
     transaction.commit().map_err(redb::Error::from)?;
-    Ok(Incoming { database, path })
+    Ok(StagedSnapshot { database, path })
 }
 
 /// A chunk after the first.
-enum Part {
+enum ChunkBody {
     Rows(Vec<Row>),
     End(End),
 }
 
-fn read(payload: &[u8]) -> Result<Part, envelope::Error> {
+fn read(payload: &[u8]) -> Result<ChunkBody, envelope::Error> {
     match envelope::peek(payload) {
-        Some((Kind::SnapshotEnd, _)) => envelope::open(Kind::SnapshotEnd, payload).map(Part::End),
-        _ => envelope::open(Kind::SnapshotRows, payload).map(Part::Rows),
+        Some((Kind::SnapshotEnd, _)) => {
+            envelope::open(Kind::SnapshotEnd, payload).map(ChunkBody::End)
+        }
+        _ => envelope::open(Kind::SnapshotRows, payload).map(ChunkBody::Rows),
     }
 }

@@ -23,14 +23,14 @@ use redb::{
 use tokio::sync::{Mutex, watch};
 
 use super::{
-    Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership, mark,
-    snapshot::{Incoming, SnapshotData},
+    Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership, file_header,
+    snapshot::{SnapshotData, StagedSnapshot},
     storage_error, upgrade,
 };
 use crate::{
     domain::NodeId,
-    envelope::{self, Kind, Speaks, Version},
-    host::{disk, trouble::Trouble},
+    envelope::{self, Kind, SupportedVersions, Version},
+    host::{database_fault::DatabaseFault, disk},
     social::{Command, Event, Graph, Reply},
 };
 
@@ -90,7 +90,7 @@ pub struct StateStore {
     /// the runtime.
     writing: Arc<Mutex<()>>,
     observer: Observer,
-    speaks: Speaks,
+    supported_versions: SupportedVersions,
     /// The version in which the cluster writes, as far as this master has applied the log.
     version: watch::Sender<Version>,
 }
@@ -98,12 +98,12 @@ pub struct StateStore {
 impl StateStore {
     /// Opens or creates the state in `directory`.
     pub fn open(directory: &Path, observer: Observer) -> Result<Self, redb::Error> {
-        Self::open_as(Speaks::BUILD, directory, observer)
+        Self::open_as(SupportedVersions::BUILD, directory, observer)
     }
 
     /// The same for a program that speaks other versions of the format.
     pub fn open_as(
-        speaks: Speaks,
+        supported_versions: SupportedVersions,
         directory: &Path,
         observer: Observer,
     ) -> Result<Self, redb::Error> {
@@ -112,10 +112,10 @@ impl StateStore {
             std::fs::remove_file(leftover)?;
         }
         let database = disk::open(&directory.join(FILE))?;
-        mark::check(&database, Kind::StateFile)?;
+        file_header::check(&database, Kind::StateFile)?;
         let transaction = database.begin_write()?;
         let version = version_in(&transaction.open_table(POSITIONS)?)?;
-        must_speak(speaks, version)?;
+        must_support(supported_versions, version)?;
         drop(Graph::open(&transaction)?);
         transaction.commit()?;
         Ok(Self {
@@ -123,7 +123,7 @@ impl StateStore {
             directory: directory.to_owned(),
             writing: Arc::default(),
             observer,
-            speaks,
+            supported_versions,
             version: watch::Sender::new(version),
         })
     }
@@ -172,12 +172,13 @@ impl StateStore {
                     }
                     // An entry that this program does not know ends it: skipping the entry would
                     // make its state differ from the others'.
-                    EntryPayload::Normal(batch) => match batch.content(self.speaks)? {
+                    EntryPayload::Normal(batch) => match batch.content(self.supported_versions)? {
                         Content::Commands(commands) => {
                             for command in commands {
                                 let since = command.command.since();
                                 debug_assert!(upgrade::may_be_logged(since, version));
-                                gives_way |= matches!(command.command, Command::GiveWay { .. });
+                                gives_way |=
+                                    matches!(command.command, Command::AbandonCluster { .. });
                                 let (reply, event) = graph.apply(command)?;
                                 answers.push(reply);
                                 events.extend(event);
@@ -186,7 +187,7 @@ impl StateStore {
                         Content::Upgrade(next) => {
                             let members = members(&transaction, membership.as_ref())?;
                             if upgrade::is_due(version, next, &members) {
-                                must_speak(self.speaks, next)?;
+                                must_support(self.supported_versions, next)?;
                                 save_version(&transaction, next)?;
                                 version = next;
                             }
@@ -214,13 +215,13 @@ impl StateStore {
     fn take_over(
         &self,
         meta: &SnapshotMeta<NodeId, NodeInfo>,
-        incoming: Incoming,
+        incoming: StagedSnapshot,
     ) -> Result<(), redb::Error> {
         let version = {
             let transaction = incoming.database.begin_read()?;
             version(&transaction)?
         };
-        must_speak(self.speaks, version)?;
+        must_support(self.supported_versions, version)?;
         let database = install(&self.directory, meta, incoming)?;
         // Dropping the old database closes it: a reader that is still active gets an error, never a
         // mixture of both.
@@ -242,14 +243,14 @@ pub fn examine(directory: &Path) -> Result<StateFile, redb::Error> {
     }
     let read = || {
         let database = disk::open(&path)?;
-        mark::check(&database, Kind::StateFile)?;
+        file_header::check(&database, Kind::StateFile)?;
         positions(&database.begin_read()?)
     };
     match read() {
         Ok((applied, _)) => Ok(StateFile::Sound(applied)),
         // Its process was killed before the tables were created.
         Err(redb::Error::TableDoesNotExist(_)) => Ok(StateFile::Sound(None)),
-        Err(error) if Trouble::of(&error) == Trouble::Damaged => {
+        Err(error) if DatabaseFault::of(&error) == DatabaseFault::Damaged => {
             Ok(StateFile::Damaged(error.to_string()))
         }
         Err(error) => Err(error),
@@ -260,7 +261,7 @@ pub fn examine(directory: &Path) -> Result<StateFile, redb::Error> {
 pub fn install(
     directory: &Path,
     meta: &SnapshotMeta<NodeId, NodeInfo>,
-    Incoming { database, path }: Incoming,
+    StagedSnapshot { database, path }: StagedSnapshot,
 ) -> Result<Database, redb::Error> {
     let transaction = database.begin_write()?;
     save_positions(&transaction, meta.last_log_id, Some(&meta.last_membership))?;
@@ -295,11 +296,11 @@ fn membership_in(
 fn members(
     transaction: &WriteTransaction,
     membership: Option<&StoredMembership>,
-) -> Result<Vec<Speaks>, redb::Error> {
+) -> Result<Vec<SupportedVersions>, redb::Error> {
     if let Some(membership) = membership {
-        return Ok(upgrade::spoken(membership));
+        return Ok(upgrade::supported_by_members(membership));
     }
-    Ok(upgrade::spoken(&membership_in(&transaction.open_table(POSITIONS)?)?))
+    Ok(upgrade::supported_by_members(&membership_in(&transaction.open_table(POSITIONS)?)?))
 }
 
 fn version_in(
@@ -327,13 +328,16 @@ pub(super) fn save_version(
 }
 
 /// Refuses the state of a cluster that already writes a version that this program does not speak.
-fn must_speak(speaks: Speaks, version: Version) -> Result<(), envelope::Error> {
+fn must_support(
+    supported_versions: SupportedVersions,
+    version: Version,
+) -> Result<(), envelope::Error> {
     let what = "the state of the cluster".to_owned();
-    if version > speaks.newest {
-        return Err(envelope::Error::Newer { what, found: version, speaks });
+    if version > supported_versions.newest {
+        return Err(envelope::Error::Newer { what, found: version, supported_versions });
     }
-    if version < speaks.oldest {
-        return Err(envelope::Error::Older { what, found: version, speaks });
+    if version < supported_versions.oldest {
+        return Err(envelope::Error::Older { what, found: version, supported_versions });
     }
     Ok(())
 }
@@ -359,7 +363,7 @@ fn snapshot(reader: &StateReader) -> Result<Option<Snapshot<Consensus>>, redb::E
     let (last_log_id, last_membership) = positions(&transaction)?;
     Ok(last_log_id.map(|last| Snapshot {
         meta: SnapshotMeta { last_log_id, last_membership, snapshot_id: last.to_string() },
-        snapshot: Box::new(SnapshotData::Of(transaction)),
+        snapshot: Box::new(SnapshotData::Local(transaction)),
     }))
 }
 

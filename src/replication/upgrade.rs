@@ -11,27 +11,27 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{Batch, StoredMembership, node::Node};
-use crate::envelope::{Speaks, Version};
+use crate::envelope::{SupportedVersions, Version};
 
 /// Between attempts: there is no hurry.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// The version to which a cluster that writes in `current` should change, given what its members
 /// speak.
-pub fn next(current: Version, members: &[Speaks]) -> Option<Version> {
+pub fn next(current: Version, members: &[SupportedVersions]) -> Option<Version> {
     let newest = members.iter().map(|member| member.newest).min()?;
     is_due(current, newest, members).then_some(newest)
 }
 
 /// Whether a cluster that writes in `current` may change to `version`, given what its members
 /// speak.
-pub fn is_due(current: Version, version: Version, members: &[Speaks]) -> bool {
+pub fn is_due(current: Version, version: Version, members: &[SupportedVersions]) -> bool {
     version > current && members.iter().all(|member| member.includes(version))
 }
 
 /// Which versions the members speak, voters and learners.
-pub fn spoken(membership: &StoredMembership) -> Vec<Speaks> {
-    membership.membership().nodes().map(|(_, info)| info.speaks).collect()
+pub fn supported_by_members(membership: &StoredMembership) -> Vec<SupportedVersions> {
+    membership.membership().nodes().map(|(_, info)| info.supported_versions).collect()
 }
 
 /// Whether a command that was introduced with the version `since` may be logged in a cluster that
@@ -53,7 +53,7 @@ pub async fn run(node: Node, cancelled: CancellationToken) {
         }
         let due = {
             let now = metrics.borrow_and_update();
-            next(current, &spoken(&now.membership_config)).filter(|_| node.leads())
+            next(current, &supported_by_members(&now.membership_config)).filter(|_| node.leads())
         };
         let retry = async {
             match due {
@@ -93,7 +93,8 @@ mod tests {
             (2, &[(1, 1), (1, 1)], None),
             (1, &[], None),
         ] {
-            let members: Vec<Speaks> = members.iter().map(|speaks| member(*speaks)).collect();
+            let members: Vec<SupportedVersions> =
+                members.iter().map(|supported_versions| member(*supported_versions)).collect();
             let found = next(Version::new(current), &members);
             assert_eq!(found, expected.map(Version::new), "{current}: {members:?}");
         }
@@ -107,7 +108,7 @@ mod tests {
         }
     }
 
-    fn member((oldest, newest): (u8, u8)) -> Speaks {
-        Speaks { oldest: Version::new(oldest), newest: Version::new(newest) }
+    fn member((oldest, newest): (u8, u8)) -> SupportedVersions {
+        SupportedVersions { oldest: Version::new(oldest), newest: Version::new(newest) }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::{Batch, Raft, clocks::Clock, node::Node, upgrade};
+use super::{Batch, Raft, cluster_clock::Clock, node::Node, upgrade};
 use crate::{
     envelope::Version,
     social::{Command, Reply, Stamped},
@@ -22,7 +22,7 @@ const ENTRIES_UNDER_WAY: usize = 3;
 /// Handle for writers; clones share one queue.
 #[derive(Clone)]
 pub struct Writes {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<PendingWrite>,
     /// In which version of the format the cluster writes; it never decreases.
     version: watch::Receiver<Version>,
 }
@@ -42,7 +42,7 @@ pub enum WriteError {
     Upgrading,
 }
 
-struct Waiting {
+struct PendingWrite {
     command: Command,
     reply: oneshot::Sender<Result<Reply, WriteError>>,
 }
@@ -63,12 +63,12 @@ impl Writes {
             return Err(WriteError::Upgrading);
         }
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Waiting { command, reply }).map_err(|_| WriteError::Overloaded)?;
+        self.queue.try_send(PendingWrite { command, reply }).map_err(|_| WriteError::Overloaded)?;
         answer.await.unwrap_or(Err(WriteError::NotLeading))
     }
 }
 
-async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<Waiting>, now: Clock) {
+async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<PendingWrite>, now: Clock) {
     let under_way = Arc::new(Semaphore::new(ENTRIES_UNDER_WAY));
     let mut gathered = Vec::new();
     loop {
@@ -77,14 +77,14 @@ async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<Waiting>, now: Cloc
             return;
         }
         // A caller that has gone gets no reply, and may be told elsewhere that nothing was done.
-        gathered.retain(|waiting: &Waiting| !waiting.reply.is_closed());
+        gathered.retain(|waiting: &PendingWrite| !waiting.reply.is_closed());
         if gathered.is_empty() {
             continue;
         }
         let at = now();
         let (commands, replies): (Vec<_>, Vec<_>) = gathered
             .drain(..)
-            .map(|Waiting { command, reply }| (Stamped { at, command }, reply))
+            .map(|PendingWrite { command, reply }| (Stamped { at, command }, reply))
             .unzip();
         let proposed = raft.client_write_ff(Batch::new(&commands)).await;
         tokio::spawn(async move {

@@ -33,7 +33,7 @@ fn cut_off(story: &mut Story, leader: NodeId) {
 }
 
 #[test]
-fn a_leader_that_is_cut_off_is_not_available_and_only_one_that_would_win_stands() {
+fn a_leader_that_is_cut_off_is_not_available_and_only_one_that_would_win_campaigns() {
     let mut story = with_witness(3);
     story.change(3, |progress| progress.last_log = (1, 99));
     cut_off(&mut story, 1);
@@ -43,9 +43,9 @@ fn a_leader_that_is_cut_off_is_not_available_and_only_one_that_would_win_stands(
         "and it is not asked itself"
     );
     story.answer_pre_vote(3, false);
-    assert!(story.stood().is_empty(), "a long log is not enough");
+    assert!(story.campaigned().is_empty(), "a long log is not enough");
     story.answer_pre_vote(2, true);
-    assert_eq!(story.stood(), [2]);
+    assert_eq!(story.campaigned(), [2]);
     story.lead(2, 2);
     story.report(1);
     assert_eq!(story.available(), Some(2));
@@ -58,11 +58,11 @@ fn a_leader_that_a_quorum_answers_again_leads_on() {
     story.answer_pre_vote(2, false);
     story.lead(1, 1);
     story.pass(ms(5_000));
-    assert_eq!((story.available(), story.stood()), (Some(1), vec![]));
+    assert_eq!((story.available(), story.campaigned()), (Some(1), vec![]));
 }
 
 #[test]
-fn where_nobody_would_win_nobody_stands_and_all_are_asked_again() {
+fn where_nobody_would_win_nobody_campaigns_and_all_are_asked_again() {
     let mut story = with_witness(3);
     cut_off(&mut story, 1);
     for _ in 0..3 {
@@ -78,7 +78,7 @@ fn where_nobody_would_win_nobody_stands_and_all_are_asked_again() {
         while story.asked().is_empty() {
             story.pass(ms(100));
         }
-        assert_eq!((story.stood(), story.witness_stood()), (vec![], 0));
+        assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![], 0));
     }
 }
 
@@ -98,23 +98,23 @@ fn all_are_asked_again_soon_when_someone_comes_whose_vote_may_be_the_missing_one
 }
 
 #[test]
-fn who_stood_in_vain_is_passed_over_where_another_would_win() {
+fn who_campaigned_in_vain_is_passed_over_where_another_would_win() {
     let mut story = with_witness(4);
     story.change(2, |progress| progress.last_log = (1, 11));
     cut_off(&mut story, 1);
     story.answer_pre_vote(2, true);
-    assert_eq!(story.stood(), [2]);
+    assert_eq!(story.campaigned(), [2]);
     story.effects.clear();
     story.pass(ms(300));
     assert_eq!(story.asked(), [2, 3, 4]);
     story.answer_pre_vote(2, true);
-    assert_eq!(story.stood(), [2], "nobody else is there");
+    assert_eq!(story.campaigned(), [2], "nobody else is there");
     story.effects.clear();
     story.pass(ms(600));
     story.masters.get_mut(&3).expect("introduced").progress.probe = 3;
     story.answer_pre_vote(3, true);
     story.answer_pre_vote(2, true);
-    assert_eq!(story.stood(), [3]);
+    assert_eq!(story.campaigned(), [3]);
 }
 
 #[test]
@@ -124,15 +124,15 @@ fn after_a_quick_election_that_brought_nobody_the_next_is_a_careful_one() {
     for node in [2, 3, 4, 5] {
         story.answer_pre_vote(node, false);
     }
-    assert_eq!(story.stood(), [2], "the first attempt is the fast one");
+    assert_eq!(story.campaigned(), [2], "the first attempt is the fast one");
     story.effects.clear();
     story.pass(ms(300));
     for node in [2, 3, 5] {
         story.answer_pre_vote(node, false);
     }
-    assert!(story.stood().is_empty());
+    assert!(story.campaigned().is_empty());
     story.answer_pre_vote(4, true);
-    assert_eq!(story.stood(), [4]);
+    assert_eq!(story.campaigned(), [4]);
 }
 
 /// Masters of which some are cut off from the others, while the router and its witness reach all of
@@ -180,13 +180,13 @@ impl Broken {
     }
 
     fn node(&self, voter: Voter) -> NodeId {
-        let Voter::Master(session) = voter else { return WITNESS };
-        let of = self.story.masters.iter().find(|(_, master)| master.session == session);
+        let Voter::Master(stream) = voter else { return WITNESS };
+        let of = self.story.masters.iter().find(|(_, master)| master.stream == stream);
         *of.expect("introduced").0
     }
 
     /// A hundredth of a second passes: nodes that were asked answer after their pre-vote, and nodes
-    /// that were told to stand do so.
+    /// that were told to campaign do so.
     fn go_on(&mut self) {
         for effect in std::mem::take(&mut self.story.effects) {
             let after = match effect {
@@ -214,14 +214,14 @@ impl Broken {
                         self.story.change(node, answer);
                     }
                 }
-                Effect::Stand(voter) => self.stand(self.node(voter)),
+                Effect::Campaign(voter) => self.campaign(self.node(voter)),
                 _ => {}
             }
         }
     }
 
-    fn stand(&mut self, node: NodeId) {
-        assert!(self.wins(node), "{node} was told to stand, but lost");
+    fn campaign(&mut self, node: NodeId) {
+        assert!(self.wins(node), "{node} was told to campaign, but lost");
         self.term += 1;
         let last_log = (self.term, 12);
         if node != WITNESS {
@@ -297,12 +297,12 @@ fn a_router_that_starts_waits_a_moment_from_the_first_report_for_a_leader() {
 
 #[test]
 fn a_leader_that_others_hear_may_come_later() {
-    for witness_hears in [true, false] {
+    for witness_leader in [true, false] {
         let mut story = started_anew();
-        if witness_hears {
-            story.witness_hears = Some(1);
+        if witness_leader {
+            story.witness_leader = Some(1);
         } else {
-            story.change(3, |progress| progress.hears = Some(1));
+            story.change(3, |progress| progress.known_leader = Some(1));
         }
         story.pass(ms(1_500));
         story.hello(1, Some(OWN));
@@ -319,22 +319,22 @@ fn a_leader_that_others_hear_may_come_later() {
 #[test]
 fn a_leader_that_others_hear_is_not_waited_for_for_ever() {
     let mut story = started_anew();
-    story.witness_hears = Some(1);
+    story.witness_leader = Some(1);
     let began = begins(&mut story).expect("begins");
     assert!((2_900..=3_200).contains(&began), "{began}");
 
     let mut story = started_anew();
-    story.witness_hears = Some(1);
+    story.witness_leader = Some(1);
     story.pass(ms(1_000));
-    story.witness_hears = None;
+    story.witness_leader = None;
     assert!(begins(&mut story).is_some_and(|after| after < 150), "it has died meanwhile");
 }
 
 #[test]
 fn who_reports_that_it_does_not_lead_is_not_waited_for_whatever_others_hear() {
     let mut story = started_anew();
-    story.witness_hears = Some(2);
-    story.change(3, |progress| progress.hears = Some(WITNESS));
+    story.witness_leader = Some(2);
+    story.change(3, |progress| progress.known_leader = Some(WITNESS));
     story.change_witness(|progress| progress.term = 4);
     assert!(begins(&mut story).is_some_and(|after| after <= 400));
 }

@@ -1,46 +1,46 @@
 //! A directed election: ask all possible candidates how far their logs reach, then tell the most
-//! up-to-date one to stand. Pure.
+//! up-to-date one to campaign. Pure.
 //!
 //! Reports come ten times a second, so under load they are out of date when they are needed; a
 //! candidate that is behind the others would lose. Asking costs one round trip.
 //!
-//! The witness stands if it has entries that are needed and that no living master has: it leads
-//! until a master has all of them, and then that master stands.
+//! The witness campaigns if it has entries that are needed and that no living master has: it leads
+//! until a master has all of them, and then that master campaigns.
 //!
 //! If the last leader was seen to die, the newest log decides, which is fastest. Otherwise the
 //! network may be broken anywhere, and the node with the newest log may not reach a majority. Then
 //! the question is also a pre-vote: each possible candidate asks all voters, and only one that
-//! would win is told to stand. So an election that nobody can win is not started, and costs no
+//! would win is told to campaign. So an election that nobody can win is not started, and costs no
 //! term.
 
 use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
-use super::registry::SessionId;
+use super::registry::MasterStreamId;
 use crate::domain::NodeId;
 
 /// How long to wait for answers if no majority answers. A node that has not answered by then does
-/// not stand, unless none has: then the first one to answer does.
+/// not campaign, unless none has: then the first one to answer does.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(20);
 /// How long the first candidate has; each later one has twice as long.
-const FIRST_PATIENCE: Duration = Duration::from_millis(250);
+const FIRST_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(250);
 /// The longest pre-vote: an answer takes a millisecond or two, and the report waits for the last
 /// one.
 const LONGEST_PRE_VOTE: Duration = Duration::from_millis(100);
 /// If no majority is alive, one attempt within this time is enough.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(2);
+const LONGEST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A node that can be given orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voter {
     /// A master, addressed by its stream.
-    Master(SessionId),
+    Master(MasterStreamId),
     /// The router's own witness.
     Witness,
 }
 
-/// A node that may stand for election.
+/// A node that may campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// Its node.
@@ -55,7 +55,7 @@ pub struct Candidate {
 
 /// A question to all possible candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct ProbeRequest {
     /// Repeated in the answer; counts from 1.
     pub number: u64,
     /// How long a pre-vote may take; zero for none.
@@ -75,9 +75,9 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Report, with an answer to this question.
-    Probe(Voter, Question),
-    /// Stand for election.
-    Stand(Voter),
+    Probe(Voter, ProbeRequest),
+    /// Campaign.
+    Campaign(Voter),
 }
 
 /// The election in progress, if any.
@@ -88,10 +88,10 @@ pub struct Election {
     probe: u64,
     /// Attempts in a row that produced no leader.
     failures: u32,
-    /// Only a node that would win may stand.
-    careful: bool,
-    /// The nodes that have stood since the last leader: others that would win are tried first.
-    stood: BTreeSet<NodeId>,
+    /// Only a node that would win may campaign.
+    needs_pre_vote: bool,
+    /// The nodes that have campaigned since the last leader: others that would win are tried first.
+    campaigned: BTreeSet<NodeId>,
 }
 
 #[derive(Debug, Default)]
@@ -105,13 +105,13 @@ enum Phase {
         /// May include the witness.
         answered: BTreeSet<NodeId>,
         /// The answers say which nodes would win.
-        careful: bool,
+        needs_pre_vote: bool,
         /// From then on, one answer is enough; none if that time has passed.
         enough: Option<Instant>,
         /// If there is no answer by then, all are asked again.
         deadline: Instant,
     },
-    Standing {
+    Campaigning {
         candidate: Candidate,
         deadline: Instant,
     },
@@ -128,7 +128,7 @@ impl Election {
     pub fn begin(&mut self, cause: Cause) {
         if matches!(self.phase, Phase::Idle) {
             self.phase = Phase::Due;
-            self.careful = cause == Cause::Unclear;
+            self.needs_pre_vote = cause == Cause::Unclear;
         }
     }
 
@@ -136,22 +136,23 @@ impl Election {
     pub fn end(&mut self) {
         self.phase = Phase::Idle;
         self.failures = 0;
-        self.stood.clear();
+        self.campaigned.clear();
     }
 
     /// The witness leads, and a majority has all its entries: a master can take over.
     pub fn handed_over(&mut self) {
-        if matches!(&self.phase, Phase::Standing { candidate, .. } if !candidate.is_master()) {
+        if matches!(&self.phase, Phase::Campaigning { candidate, .. } if !candidate.is_master()) {
             self.phase = Phase::Due;
         }
     }
 
     /// A node joined, whose vote may be the missing one: do not wait long for the next attempt.
-    pub fn encourage(&mut self, now: Instant) {
+    pub fn retry_soon(&mut self, now: Instant) {
         self.failures = 0;
-        if let Phase::Standing { deadline, .. } | Phase::Probing { deadline, .. } = &mut self.phase
+        if let Phase::Campaigning { deadline, .. } | Phase::Probing { deadline, .. } =
+            &mut self.phase
         {
-            *deadline = (*deadline).min(now + FIRST_PATIENCE);
+            *deadline = (*deadline).min(now + FIRST_ATTEMPT_TIMEOUT);
         }
     }
 
@@ -173,7 +174,9 @@ impl Election {
             {
                 Some(*enough)
             }
-            Phase::Probing { deadline, .. } | Phase::Standing { deadline, .. } => Some(*deadline),
+            Phase::Probing { deadline, .. } | Phase::Campaigning { deadline, .. } => {
+                Some(*deadline)
+            }
         }
     }
 
@@ -187,44 +190,47 @@ impl Election {
         majority: usize,
     ) -> Vec<Order> {
         let mut orders = Vec::new();
-        self.give_up(now, candidates);
+        self.restart_if_hopeless(now, candidates);
         if matches!(self.phase, Phase::Due) && candidates.iter().any(Candidate::is_master) {
             orders = self.ask(now, candidates);
         }
         if let Some(best) = self.best(now, candidates, majority) {
-            orders.push(Order::Stand(best.voter));
-            self.stood.insert(best.node);
-            let deadline = now + self.patience();
-            self.phase = Phase::Standing { candidate: best, deadline };
+            orders.push(Order::Campaign(best.voter));
+            self.campaigned.insert(best.node);
+            let deadline = now + self.attempt_timeout();
+            self.phase = Phase::Campaigning { candidate: best, deadline };
         }
         orders
     }
 
     fn ask(&mut self, now: Instant, candidates: &[Candidate]) -> Vec<Order> {
         self.probe += 1;
-        let patience = self.patience();
-        let pre_vote =
-            if self.careful { (patience / 5).min(LONGEST_PRE_VOTE) } else { Duration::ZERO };
+        let attempt_timeout = self.attempt_timeout();
+        let pre_vote = if self.needs_pre_vote {
+            (attempt_timeout / 5).min(LONGEST_PRE_VOTE)
+        } else {
+            Duration::ZERO
+        };
         let masters = candidates.iter().filter(|who| who.is_master());
         self.phase = Phase::Probing {
             asked: masters.map(|who| who.node).collect(),
             answered: BTreeSet::new(),
-            careful: self.careful,
+            needs_pre_vote: self.needs_pre_vote,
             enough: Some(now + pre_vote + ANSWERS_WITHIN),
-            deadline: now + patience,
+            deadline: now + attempt_timeout,
         };
-        let question = Question { number: self.probe, pre_vote };
+        let question = ProbeRequest { number: self.probe, pre_vote };
         candidates.iter().map(|who| Order::Probe(who.voter, question)).collect()
     }
 
-    /// Which node should stand, according to the answers so far.
+    /// Which node should campaign, according to the answers so far.
     fn best(
         &mut self,
         now: Instant,
         candidates: &[Candidate],
         majority: usize,
     ) -> Option<Candidate> {
-        let Phase::Probing { asked, answered, careful, enough, .. } = &mut self.phase else {
+        let Phase::Probing { asked, answered, needs_pre_vote, enough, .. } = &mut self.phase else {
             return None;
         };
         answered.retain(|node| candidates.iter().any(|who| who.node == *node));
@@ -236,7 +242,7 @@ impl Election {
         enough.take_if(|enough| now >= *enough);
         let enough = all || enough.is_none();
         let order = |who: &&Candidate| (who.last_log, who.is_master(), Reverse(who.node));
-        if !*careful {
+        if !*needs_pre_vote {
             return if answers >= majority {
                 runs().filter(has_answered).max_by_key(order).copied()
             } else if answers > 0 && enough {
@@ -246,32 +252,33 @@ impl Election {
             };
         }
         let wins = |who: &&Candidate| has_answered(who) && who.electable;
-        let order = |who: &&Candidate| (!self.stood.contains(&who.node), order(who));
+        let order = |who: &&Candidate| (!self.campaigned.contains(&who.node), order(who));
         let master = runs().filter(wins).max_by_key(order);
         master.or_else(|| witness.filter(wins).find(|_| enough)).copied()
     }
 
     /// Starts over if the current attempt has no chance any more.
-    fn give_up(&mut self, now: Instant, candidates: &[Candidate]) {
+    fn restart_if_hopeless(&mut self, now: Instant, candidates: &[Candidate]) {
         let runs = |node: &NodeId| candidates.iter().any(|who| who.node == *node);
         let (hopeless, deadline) = match &self.phase {
             Phase::Idle | Phase::Due => return,
             Phase::Probing { asked, deadline, .. } => (!asked.iter().any(runs), *deadline),
-            Phase::Standing { candidate, deadline } if candidate.is_master() => {
+            Phase::Campaigning { candidate, deadline } if candidate.is_master() => {
                 (!runs(&candidate.node), *deadline)
             }
-            Phase::Standing { deadline, .. } => (false, *deadline),
+            Phase::Campaigning { deadline, .. } => (false, *deadline),
         };
         if now >= deadline {
             self.failures += 1;
-            self.careful = true;
+            self.needs_pre_vote = true;
         }
         if hopeless || now >= deadline {
             self.phase = Phase::Due;
         }
     }
 
-    fn patience(&self) -> Duration {
-        (FIRST_PATIENCE * 2u32.saturating_pow(self.failures.min(8))).min(LONGEST_PATIENCE)
+    fn attempt_timeout(&self) -> Duration {
+        (FIRST_ATTEMPT_TIMEOUT * 2u32.saturating_pow(self.failures.min(8)))
+            .min(LONGEST_ATTEMPT_TIMEOUT)
     }
 }

@@ -1,13 +1,13 @@
 //! The router: knows all masters, chooses the available server, tells clients where it is, and is
 //! the cluster's witness.
 //!
-//! - [`registry`], with [`election`] and [`electorate`]: the router's decisions (pure)
-//! - [`rivals`]: what to do about two masters with one identity (pure)
-//! - [`visitors`]: whether an empty cluster gives way to an older one (pure)
-//! - [`waiting`]: which nodes are missing if there can be no leader, and which lost witness a new
-//!   one replaces (pure)
-//! - [`hub`]: the one task that owns the registry
-//! - [`witness`]: votes, and reports to the registry; restarted when it breaks
+//! - [`registry`], with [`election`] and [`observed_voters`]: the router's decisions (pure)
+//! - [`duplicates`]: what to do about two masters with one identity (pure)
+//! - [`foreign_masters`]: whether an empty cluster is abandoned for an older one (pure)
+//! - [`quorum_loss`]: which nodes are missing if there can be no leader, and which lost witness a
+//!   new one replaces (pure)
+//! - [`registry_actor`]: the one task that owns the registry
+//! - [`witness_supervisor`]: votes, and reports to the registry; restarted when it breaks
 //! - [`registry_service`]: the masters' streams
 //!
 //! No running master or client depends on this: the router's process may be restarted and its disk
@@ -15,23 +15,23 @@
 
 #[cfg(test)]
 mod cut_off_tests;
+pub mod duplicates;
+#[cfg(test)]
+mod duplicates_tests;
 pub mod election;
-pub mod electorate;
-pub mod hub;
+pub mod foreign_masters;
+#[cfg(test)]
+mod foreign_masters_tests;
+pub mod observed_voters;
 #[cfg(test)]
 mod partition_tests;
+pub mod quorum_loss;
 pub mod registry;
+pub mod registry_actor;
 pub mod registry_service;
 #[cfg(test)]
 mod registry_tests;
-pub mod rivals;
-#[cfg(test)]
-mod rivals_tests;
-pub mod visitors;
-#[cfg(test)]
-mod visitors_tests;
-pub mod waiting;
-pub mod witness;
+pub mod witness_supervisor;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -39,15 +39,15 @@ use tonic::service::{Routes, interceptor::InterceptedService};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use self::{
-    hub::Hub,
+    registry_actor::RegistryActor,
     registry_service::RegistryServer,
-    witness::{InDirectory, Supervisor},
+    witness_supervisor::{WitnessDirectory, WitnessSupervisor},
 };
 use crate::{
     classic,
-    credentials::Guard,
     directory::{DirectoryServer, Location},
     host::{disk, net},
+    node_auth::SecretInterceptor,
     reflection,
     replication::{link::MESSAGE_BYTES, peer_service::PeerServer},
     serving::{self, NODE_STREAMS, QUORUM_HEALTH},
@@ -67,15 +67,17 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     let directory = &settings.data_dir;
     disk::prepare("router_data_dir", directory, "raft.redb")?;
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter.set_serving::<DirectoryServiceServer<DirectoryServer<hub::Handle>>>().await;
-    let waiting_health = health_reporter.clone();
-    let opener = InDirectory {
+    health_reporter
+        .set_serving::<DirectoryServiceServer<DirectoryServer<registry_actor::RegistryHandle>>>()
+        .await;
+    let quorum_health = health_reporter.clone();
+    let opener = WitnessDirectory {
         directory: directory.clone(),
         secret: settings.secret.clone(),
         timing: settings.consensus,
     };
-    let (supervisor, witness) = Supervisor::start(opener, health_reporter).await?;
-    let place = hub::Place {
+    let (supervisor, witness) = WitnessSupervisor::start(opener, health_reporter).await?;
+    let router_address = registry_actor::RouterAddress {
         address: format!(
             "{}:{}",
             settings.advertise_host.as_deref().unwrap_or("localhost"),
@@ -84,12 +86,13 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
         witness_port: peers.port(),
     };
     tracing::info!(port = clients.port(), witness_port = peers.port(), "router is up");
-    let (directives, obeyed) = mpsc::channel(hub::DIRECTIVES_WAITING);
-    let (hub, handle) = Hub::new(witness.clone(), directives, settings.down_after, place);
-    tokio::spawn(tell_health(handle.location(), waiting_health));
-    let supervised = tokio::spawn(supervisor.run(handle.clone(), obeyed));
+    let (directives, witness_directives) = mpsc::channel(registry_actor::DIRECTIVES_WAITING);
+    let (actor, handle) =
+        RegistryActor::new(witness.clone(), directives, settings.down_after, router_address);
+    tokio::spawn(report_quorum_health(handle.location(), quorum_health));
+    let supervised = tokio::spawn(supervisor.run(handle.clone(), witness_directives));
 
-    let guard = Guard(settings.secret.clone());
+    let guard = SecretInterceptor(settings.secret.clone());
     let directory = DirectoryServer::new(handle.location(), handle.clone());
     let location = handle.location();
     let registry = RegistryServiceServer::new(RegistryServer::new(handle));
@@ -104,7 +107,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
     let internal = Routes::new(InterceptedService::new(peer_service, guard));
 
     let outcome = tokio::select! {
-        () = hub.run() => Err(anyhow::anyhow!("the registry ended by itself")),
+        () = actor.run() => Err(anyhow::anyhow!("the registry ended by itself")),
         _ = supervised => Err(anyhow::anyhow!("the witness's supervisor ended by itself")),
         served = serving::serve(clients, public, NODE_STREAMS, stop.clone()) => {
             serving::outcome(served, &stop)
@@ -121,7 +124,7 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
 }
 
 /// Reports through the health service whether enough of the cluster's voters are up.
-async fn tell_health(mut location: watch::Receiver<Location>, health: HealthReporter) {
+async fn report_quorum_health(mut location: watch::Receiver<Location>, health: HealthReporter) {
     loop {
         let waits = !location.borrow_and_update().waiting.is_empty();
         let status = if waits { ServingStatus::NotServing } else { ServingStatus::Serving };

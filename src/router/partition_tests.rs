@@ -1,4 +1,4 @@
-//! The router, with its witness, on a partitioned network: the real hub and nodes, with relays
+//! The router, with its witness, on a partitioned network: the real registry and nodes, with relays
 //! between them.
 
 use std::time::Duration;
@@ -7,10 +7,10 @@ use futures::future::join_all;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    hub::Handle,
-    witness::{
+    registry_actor::RegistryHandle,
+    witness_supervisor::{
         report,
-        tests::{hello, hub, report_for},
+        tests::{hello, registry, report_for},
     },
 };
 use crate::replication::tests::{
@@ -24,25 +24,26 @@ const DOWN_AFTER: Duration = Duration::from_secs(2);
 const A_WHILE: Duration = Duration::from_millis(800);
 
 /// A router with the witness of `network`.
-fn start(network: &Network) -> Handle {
+fn start(network: &Network) -> RegistryHandle {
     let witness = network.witness().node.clone();
-    let (handle, mut obeyed) = hub(&watch::channel(Some(witness.clone())).1, DOWN_AFTER);
+    let (handle, mut directives_for_it) =
+        registry(&watch::channel(Some(witness.clone())).1, DOWN_AFTER);
     let reports_to = handle.clone();
-    tokio::spawn(async move { report(&witness, &reports_to, &mut obeyed).await });
+    tokio::spawn(async move { report(&witness, &reports_to, &mut directives_for_it).await });
     handle
 }
 
-async fn introduce(master: &Member, hub: &Handle) {
-    let session = hub.open(hello(master)).await.expect("the hub runs");
-    tokio::spawn(report_for(master.node.clone(), hub.clone(), session));
+async fn introduce(master: &Member, registry: &RegistryHandle) {
+    let stream = registry.open(hello(master)).await.expect("the registry runs");
+    tokio::spawn(report_for(master.node.clone(), registry.clone(), stream));
 }
 
 /// Waits until the router names another available server than `last`.
-async fn another(hub: &Handle, last: &str) -> String {
-    let mut location = hub.location();
+async fn another(registry: &RegistryHandle, last: &str) -> String {
+    let mut location = registry.location();
     let named =
         location.wait_for(|now| now.available.as_ref().is_some_and(|server| server.name != last));
-    let named = timeout(DEADLINE, named).await.expect("in time").expect("the hub runs");
+    let named = timeout(DEADLINE, named).await.expect("in time").expect("the registry runs");
     named.available.as_ref().expect("it names one").name.clone()
 }
 
@@ -51,11 +52,11 @@ async fn another(hub: &Handle, last: &str) -> String {
 async fn is_replaced(masters: usize, to_leader: bool, from_leader: bool) {
     let network = Network::new(masters).await;
     let leader = &network.members[0];
-    let hub = start(&network);
+    let registry = start(&network);
     for master in &network.members[..masters] {
-        introduce(master, &hub).await;
+        introduce(master, &registry).await;
     }
-    assert_eq!(another(&hub, "").await, "server-1");
+    assert_eq!(another(&registry, "").await, "server-1");
     leader.writes().submit(account("ann")).await.expect("written");
 
     for other in 1..masters {
@@ -66,7 +67,7 @@ async fn is_replaced(masters: usize, to_leader: bool, from_leader: bool) {
     let waiting = leader.writes();
     let unwritten = tokio::spawn(async move { waiting.submit(account("bob")).await });
     is_cut_off(leader).await;
-    let next = another(&hub, "server-1").await;
+    let next = another(&registry, "server-1").await;
     let next = network.members.iter().find(|member| member.info.name == next).expect("known");
     timeout(DEADLINE, serves(next)).await.expect("it leads");
 
@@ -75,7 +76,7 @@ async fn is_replaced(masters: usize, to_leader: bool, from_leader: bool) {
         network.connect(0, other, true);
     }
     leader.level_with(next).await;
-    assert_eq!(another(&hub, "server-1").await, next.info.name, "the last one follows");
+    assert_eq!(another(&registry, "server-1").await, next.info.name, "the last one follows");
     let unwritten = timeout(DEADLINE, unwritten).await.expect("in time").expect("no panic");
     drop(unwritten);
 }
@@ -96,14 +97,14 @@ async fn a_router_that_returns_directs_no_election_while_its_witness_hears_a_lea
     let leader = &network.members[0];
     let term = leader.node.progress(0).await.term;
     // The leader reaches the router again later than the others.
-    let hub = start(&network);
+    let registry = start(&network);
     for master in &network.members[1..3] {
-        introduce(master, &hub).await;
+        introduce(master, &registry).await;
     }
-    let mut location = hub.location();
+    let mut location = registry.location();
     let named = location.wait_for(|now| now.available.is_some());
     assert!(timeout(A_WHILE, named).await.is_err(), "nobody leads that the router knows");
-    introduce(leader, &hub).await;
-    assert_eq!(another(&hub, "").await, "server-1");
+    introduce(leader, &registry).await;
+    assert_eq!(another(&registry, "").await, "server-1");
     assert_eq!(leader.node.progress(0).await.term, term, "there was no needless election");
 }

@@ -13,20 +13,20 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    election::{Candidate, Cause, Election, Order, Question, Voter},
-    electorate::{Electorate, Missing},
-    rivals::{Rivals, Verdict},
-    visitors::{Visitor, Visitors},
-    waiting,
+    duplicates::{DuplicateResolution, Duplicates},
+    election::{Candidate, Cause, Election, Order, ProbeRequest, Voter},
+    foreign_masters::{ForeignMaster, ForeignMasters},
+    observed_voters::{MissingVoters, ObservedVoters},
+    quorum_loss,
 };
 use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
-    envelope::{Speaks, Version},
-    replication::{clocks, electorate::Electorate as KnownVoters, node::Progress},
+    envelope::{SupportedVersions, Version},
+    replication::{cluster_clock, node::Progress, voter_config::VoterConfig},
 };
 
 /// How long new masters are given to be joined by others that already belong to a cluster, before
-/// the router founds a new one.
+/// the router bootstraps a new one.
 const SETTLE: Duration = Duration::from_secs(1);
 /// How long a cluster without a leader is given to elect one by itself, if the router did not see
 /// its leader die. Counts from the first report of a voter: until then there is nobody to elect,
@@ -40,10 +40,10 @@ const LEADER_ABSENT: Duration = Duration::from_secs(3);
 const SHOWN_FOR: Duration = Duration::from_mins(10);
 
 /// Masters of other clusters that are remembered, to be listed in the status.
-const STRANGERS: usize = 8;
+const OTHER_CLUSTERS: usize = 8;
 
 /// One stream from a master.
-pub type SessionId = u64;
+pub type MasterStreamId = u64;
 
 /// How a master introduces itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,62 +65,62 @@ pub struct Hello {
     /// The display name of its machine or container.
     pub host: String,
     /// The versions of the format that its program speaks.
-    pub speaks: Speaks,
-    /// The edition of its addresses: the higher, the newer.
-    pub edition: u64,
+    pub supported_versions: SupportedVersions,
+    /// The version of its addresses: the higher, the newer.
+    pub address_version: u64,
     /// Distinguishes the processes of one node.
     pub process: u64,
     /// When its process started, by its own clock.
     pub started: UnixMillis,
-    /// The cluster for which its own was given up.
-    pub gave_way_to: Option<ClusterId>,
+    /// The cluster for which its own was abandoned.
+    pub abandoned_for: Option<ClusterId>,
 }
 
 /// An event that the registry processes.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A master opened a stream.
-    Hello(SessionId, Hello),
+    Hello(MasterStreamId, Hello),
     /// A master reported.
-    Progress(SessionId, Progress),
+    Progress(MasterStreamId, Progress),
     /// The router's own witness, with this node id, reported.
-    Witness(NodeId, Progress),
+    WitnessProgress(NodeId, Progress),
     /// The witness cannot continue, for this reason; it works again when it next reports.
     WitnessBroken(String),
     /// A master is about to stop.
-    Leaving(SessionId),
+    Leaving(MasterStreamId),
     /// A stream ended.
-    Lost(SessionId),
+    Lost(MasterStreamId),
     /// Time has passed.
     Tick {
         /// The leader that the router's own witness has heard recently.
-        witness_hears: Option<NodeId>,
+        witness_leader: Option<NodeId>,
     },
 }
 
 /// What the shell has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Tell the master to found this cluster.
-    Found(SessionId, ClusterId),
+    /// Tell the master to bootstrap this cluster.
+    Bootstrap(MasterStreamId, ClusterId),
     /// Ask a node for a report.
-    Probe(Voter, Question),
-    /// Tell a node to stand for election.
-    Stand(Voter),
+    Probe(Voter, ProbeRequest),
+    /// Tell a node to campaign.
+    Campaign(Voter),
     /// Tell the witness to replace the lost one, which may have voted in terms up to this.
-    Inherit(NodeId, u64),
-    /// Turn the master away, with a reason for people.
-    Turn(SessionId, String),
+    ReplaceWitness(NodeId, u64),
+    /// Reject the master, with a reason for people.
+    Reject(MasterStreamId, String),
     /// Let the master wait, with a reason for people.
-    Hold(SessionId, String),
-    /// Tell the master to give its cluster up for this one.
-    GiveWay(SessionId, ClusterId),
-    /// Tell the node, whose cluster was given up, to become a new one.
-    BeginAnew(Voter, NodeId),
+    Defer(MasterStreamId, String),
+    /// Tell the master to abandon its cluster for this one.
+    AbandonCluster(MasterStreamId, ClusterId),
+    /// Tell the node, whose cluster was abandoned, to become a new one.
+    ResetNode(Voter, NodeId),
     /// Close a stream that was replaced by another of the same master.
-    Close(SessionId),
+    Close(MasterStreamId),
     /// The cluster is known from now on.
-    Adopt(ClusterId),
+    AdoptCluster(ClusterId),
     /// The roster or the available server has changed: tell every node and client.
     Publish,
 }
@@ -151,10 +151,10 @@ pub struct Master {
     pub state: State,
     /// How far its clock is ahead of the router's, in milliseconds, not counting travel time.
     pub ahead_ms: i64,
-    session: Option<SessionId>,
+    stream: Option<MasterStreamId>,
     /// Whether it has reported on this stream.
     reported: bool,
-    heard: Instant,
+    last_report: Instant,
     silent: bool,
     leaving: bool,
 }
@@ -162,12 +162,12 @@ pub struct Master {
 impl Master {
     /// Whether it is alive, because it reports.
     pub fn lives(&self) -> bool {
-        self.session.is_some() && !self.silent
+        self.stream.is_some() && !self.silent
     }
 
     /// Its stream, unless that has ended.
-    pub fn session(&self) -> Option<SessionId> {
-        self.session
+    pub fn stream(&self) -> Option<MasterStreamId> {
+        self.stream
     }
 
     /// Whether it is about to stop.
@@ -181,7 +181,7 @@ impl Master {
 }
 
 /// What is known about the router's own witness.
-struct Witness {
+struct WitnessRecord {
     node: NodeId,
     /// As it last reported.
     progress: Progress,
@@ -189,89 +189,89 @@ struct Witness {
     broken: Option<String>,
 }
 
-/// The cluster that was given up for the present one.
-struct GivenUp {
+/// The cluster that was abandoned for the present one.
+struct AbandonedCluster {
     cluster: ClusterId,
     /// The witness was its; none where it was broken and had never reported.
     witness: Option<NodeId>,
     /// Masters of it that have not been told to begin anew.
-    masters: Vec<(SessionId, NodeId)>,
+    masters: Vec<(MasterStreamId, NodeId)>,
 }
 
 /// The registry.
 pub struct Registry {
     down_after: Duration,
     cluster: Option<ClusterId>,
-    spare_cluster: ClusterId,
-    founder: Option<SessionId>,
+    new_cluster: ClusterId,
+    bootstrapping: Option<MasterStreamId>,
     version: Option<Version>,
     masters: BTreeMap<NodeId, Master>,
-    rivals: Rivals,
-    visitors: Visitors,
+    duplicates: Duplicates,
+    foreign_masters: ForeignMasters,
     /// Whether nobody has made anything in the cluster, by its leader's word.
     is_empty: Option<bool>,
-    /// Whom the leader was told to give way to, and on which stream.
-    gives_way: Option<(SessionId, ClusterId)>,
-    given_up: Option<GivenUp>,
-    witness: Option<Witness>,
+    /// For which cluster the leader was told to abandon its own, and on which stream.
+    abandonment_order: Option<(MasterStreamId, ClusterId)>,
+    abandoned: Option<AbandonedCluster>,
+    witness: Option<WitnessRecord>,
     /// The leader that the witness has heard recently.
-    witness_hears: Option<NodeId>,
+    witness_leader: Option<NodeId>,
     available: Option<NodeId>,
     /// Who votes, according to the last leader.
     voters: Vec<NodeId>,
     /// Who votes, according to the longest log.
-    electorate: Electorate,
+    observed_voters: ObservedVoters,
     /// The newest membership that any master knows.
-    known_voters: Arc<KnownVoters>,
+    voter_config: Arc<VoterConfig>,
     /// Which nodes are missing and what to do, and since when.
-    waiting: Option<(Instant, String)>,
+    quorum_loss: Option<(Instant, String)>,
     /// Whether that has lasted long enough to be reported.
-    is_waiting: bool,
+    quorum_loss_lasts: bool,
     /// The witness that was last told to replace a lost one.
-    inherited: Option<NodeId>,
+    replacing_witness: Option<NodeId>,
     election: Election,
     leaderless_since: Option<Instant>,
     newcomer_at: Instant,
-    ticked: Instant,
-    /// The last masters of other clusters that were turned away.
-    strangers: BTreeMap<String, ClusterId>,
+    last_tick: Instant,
+    /// The last masters of other clusters that were rejected.
+    other_clusters: BTreeMap<String, ClusterId>,
 }
 
 impl Registry {
-    /// An empty registry of `cluster`, or of none yet; if one has to be founded, it gets the random
-    /// id `spare`.
+    /// An empty registry of `cluster`, or of none yet; if one has to be bootstrapped, it gets the
+    /// random id `new_cluster`.
     pub fn new(
         cluster: Option<ClusterId>,
-        spare: ClusterId,
+        new_cluster: ClusterId,
         down_after: Duration,
         now: Instant,
     ) -> Self {
         Self {
             down_after,
             cluster,
-            spare_cluster: spare,
-            founder: None,
+            new_cluster,
+            bootstrapping: None,
             version: None,
             masters: BTreeMap::new(),
-            rivals: Rivals::default(),
-            visitors: Visitors::default(),
+            duplicates: Duplicates::default(),
+            foreign_masters: ForeignMasters::default(),
             is_empty: None,
-            gives_way: None,
-            given_up: None,
+            abandonment_order: None,
+            abandoned: None,
             witness: None,
-            witness_hears: None,
+            witness_leader: None,
             available: None,
             voters: Vec::new(),
-            electorate: Electorate::default(),
-            known_voters: Arc::default(),
-            waiting: None,
-            is_waiting: false,
-            inherited: None,
+            observed_voters: ObservedVoters::default(),
+            voter_config: Arc::default(),
+            quorum_loss: None,
+            quorum_loss_lasts: false,
+            replacing_witness: None,
             election: Election::default(),
             leaderless_since: None,
             newcomer_at: now,
-            ticked: now,
-            strangers: BTreeMap::new(),
+            last_tick: now,
+            other_clusters: BTreeMap::new(),
         }
     }
 
@@ -296,8 +296,8 @@ impl Registry {
     }
 
     /// Which nodes are missing and what to do, if too few are up for a leader.
-    pub fn waiting(&self) -> Option<&str> {
-        let (_, missing) = self.waiting.as_ref().filter(|_| self.is_waiting)?;
+    pub fn quorum_loss(&self) -> Option<&str> {
+        let (_, missing) = self.quorum_loss.as_ref().filter(|_| self.quorum_loss_lasts)?;
         Some(missing)
     }
 
@@ -309,7 +309,7 @@ impl Registry {
                 "the router's witness does not work: {reason}; it starts again by itself as soon as its disk accepts data"
             )
         });
-        let missing = self.missing().map(|Missing { count, nodes }| {
+        let missing = self.missing().map(|MissingVoters { count, nodes }| {
             let name = |node: &NodeId| match self.masters.get(node) {
                 Some(master) => master.hello.name.clone(),
                 None => format!("node {node}"),
@@ -319,22 +319,24 @@ impl Registry {
             format!("no quorum: {count} of these must come back, with its data: {names}")
         });
         // If it has lasted, the longer message is used.
-        let waiting = self.waiting().map(str::to_owned).or(missing);
-        let strangers = self.cluster.into_iter().flat_map(|own| {
-            self.strangers.iter().map(move |(name, other)| other_cluster(name, own, *other))
+        let quorum_loss = self.quorum_loss().map(str::to_owned).or(missing);
+        let other_clusters = self.cluster.into_iter().flat_map(|own| {
+            self.other_clusters.iter().map(move |(name, other)| other_cluster(name, own, *other))
         });
-        let visitors = self.cluster.into_iter().flat_map(|own| {
-            self.visitors.iter().map(move |visitor| may_be_taken_in(&visitor.hello, own))
+        let foreign_masters = self.cluster.into_iter().flat_map(|own| {
+            self.foreign_masters
+                .iter()
+                .map(move |foreign_master| may_be_taken_in(&foreign_master.hello, own))
         });
-        let others = strangers.chain(visitors);
-        waiting.into_iter().chain(witness).chain(others).chain(self.wrong_clocks()).collect()
+        let others = other_clusters.chain(foreign_masters);
+        quorum_loss.into_iter().chain(witness).chain(others).chain(self.wrong_clocks()).collect()
     }
 
     /// Which nodes have to come back before any master can serve, if none can.
-    pub fn missing(&self) -> Option<Missing> {
+    pub fn missing(&self) -> Option<MissingVoters> {
         let lives = |node| self.masters.get(&node).is_some_and(Master::lives);
         let is_there = |node| lives(node) || self.witness() == Some((node, true));
-        if self.available.is_some() { None } else { self.electorate.missing(is_there) }
+        if self.available.is_some() { None } else { self.observed_voters.missing(is_there) }
     }
 
     fn wrong_clocks(&self) -> impl Iterator<Item = String> {
@@ -347,7 +349,7 @@ impl Registry {
             let by = humantime::format_duration(Duration::from_secs(by_ms / 1_000));
             let name = &hello.name;
             let words = || format!("the clock of {name} is {by} {way} the others': put it right");
-            (by_ms >= clocks::MAX_SKEW_MS.unsigned_abs()).then(words)
+            (by_ms >= cluster_clock::MAX_SKEW_MS.unsigned_abs()).then(words)
         })
     }
 
@@ -360,12 +362,12 @@ impl Registry {
     pub fn median_ahead_ms(&self) -> i64 {
         let living = self.masters.values().filter(|master| master.lives());
         let clocks = living.map(|master| master.ahead_ms).chain([0]).collect();
-        clocks::median(clocks).expect("the router has a clock")
+        cluster_clock::median(clocks).expect("the router has a clock")
     }
 
     /// When the next [`Input::Tick`] is due at the latest.
     pub fn next_tick(&self) -> Instant {
-        let regular = self.ticked + self.down_after / 10;
+        let regular = self.last_tick + self.down_after / 10;
         self.election.deadline().map_or(regular, |deadline| deadline.min(regular))
     }
 
@@ -373,11 +375,13 @@ impl Registry {
     pub fn step(&mut self, input: Input, now: Instant, wall: UnixMillis) -> Vec<Effect> {
         let mut effects = Vec::new();
         match input {
-            Input::Hello(session, hello) => self.hello(session, hello, now, wall, &mut effects),
-            Input::Progress(session, progress) => {
-                self.progress(session, progress, now, wall, &mut effects);
+            Input::Hello(stream, hello) => self.on_hello(stream, hello, now, wall, &mut effects),
+            Input::Progress(stream, progress) => {
+                self.on_progress(stream, progress, now, wall, &mut effects);
             }
-            Input::Witness(node, progress) => self.witness_reports(node, progress, &mut effects),
+            Input::WitnessProgress(node, progress) => {
+                self.on_witness_progress(node, progress, &mut effects);
+            }
             Input::WitnessBroken(reason) => {
                 if let Some(witness) = &mut self.witness {
                     witness.broken = Some(reason);
@@ -385,50 +389,50 @@ impl Registry {
                 }
                 effects.push(Effect::Publish);
             }
-            Input::Leaving(session) => {
-                if let Some(master) = self.of_session(session) {
+            Input::Leaving(stream) => {
+                if let Some(master) = self.master_by_stream(stream) {
                     master.leaving = true;
                     effects.push(Effect::Publish);
                 }
             }
-            Input::Lost(session) => {
-                if let Some(master) = self.of_session(session) {
-                    master.session = None;
+            Input::Lost(stream) => {
+                if let Some(master) = self.master_by_stream(stream) {
+                    master.stream = None;
                     master.progress.leading = false;
                     master.progress.cut_off = false;
                 }
-                self.rivals.lost(session);
-                self.visitors.lost(session);
-                if let Some(given_up) = &mut self.given_up {
-                    given_up.masters.retain(|(told, _)| *told != session);
+                self.duplicates.remove(stream);
+                self.foreign_masters.remove(stream);
+                if let Some(abandoned) = &mut self.abandoned {
+                    abandoned.masters.retain(|(told, _)| *told != stream);
                 }
-                if self.founder.take_if(|founder| *founder == session).is_some() {
-                    // It may have founded the cluster, and come back to say so.
+                if self.bootstrapping.take_if(|bootstrapping| *bootstrapping == stream).is_some() {
+                    // It may have bootstrapped the cluster, and come back to say so.
                     self.newcomer_at = now;
                 }
             }
-            Input::Tick { witness_hears } => {
-                self.witness_hears = witness_hears;
-                self.tick(now);
+            Input::Tick { witness_leader } => {
+                self.witness_leader = witness_leader;
+                self.on_tick(now);
             }
         }
-        self.make_room(now, wall, &mut effects);
-        self.found(now, &mut effects);
-        self.choose(now, &mut effects);
-        self.give_way(&mut effects);
-        self.inherit(now, &mut effects);
-        self.miss(now, &mut effects);
-        self.show(wall, &mut effects);
+        self.register_replacements(now, wall, &mut effects);
+        self.bootstrap(now, &mut effects);
+        self.choose_available(now, &mut effects);
+        self.abandon_cluster(&mut effects);
+        self.replace_witness(now, &mut effects);
+        self.note_quorum_loss(now, &mut effects);
+        self.update_states(wall, &mut effects);
         effects
     }
 
-    fn of_session(&mut self, session: SessionId) -> Option<&mut Master> {
-        self.masters.values_mut().find(|master| master.session == Some(session))
+    fn master_by_stream(&mut self, stream: MasterStreamId) -> Option<&mut Master> {
+        self.masters.values_mut().find(|master| master.stream == Some(stream))
     }
 
-    fn hello(
+    fn on_hello(
         &mut self,
-        session: SessionId,
+        stream: MasterStreamId,
         hello: Hello,
         now: Instant,
         wall: UnixMillis,
@@ -436,92 +440,98 @@ impl Registry {
     ) {
         match (self.cluster, hello.cluster) {
             (Some(own), Some(other)) if own != other => {
-                self.stranger(session, hello, own, other, effects);
+                self.on_foreign_master(stream, hello, own, other, effects);
                 return;
             }
             (None, Some(cluster)) => {
-                self.adopt(hello.gave_way_to.unwrap_or(cluster), effects);
+                self.adopt_cluster(hello.abandoned_for.unwrap_or(cluster), effects);
             }
             _ => {}
         }
         if let Some(reason) = self.version.and_then(|version| too_old(&hello, version)) {
-            effects.push(Effect::Turn(session, reason));
+            effects.push(Effect::Reject(stream, reason));
             return;
         }
         match self.masters.get(&hello.node) {
             Some(master) if master.lives() && master.hello.process != hello.process => {
-                self.rivals.wait(session, hello, now);
+                self.duplicates.add(stream, hello, now);
             }
-            _ => self.admit(session, hello, now, wall, effects),
+            _ => self.register(stream, hello, now, wall, effects),
         }
     }
 
     /// A master of another cluster has come: it may not be clear yet which of the clusters goes on.
-    fn stranger(
+    fn on_foreign_master(
         &mut self,
-        session: SessionId,
+        stream: MasterStreamId,
         hello: Hello,
         own: ClusterId,
         other: ClusterId,
         effects: &mut Vec<Effect>,
     ) {
-        let was_given_up = self.given_up.as_ref().is_some_and(|before| before.cluster == other);
-        if was_given_up || hello.gave_way_to == Some(own) {
-            self.begin_anew(session, hello.node, effects);
+        let was_abandoned = self.abandoned.as_ref().is_some_and(|before| before.cluster == other);
+        if was_abandoned || hello.abandoned_for == Some(own) {
+            self.reset_node(stream, hello.node, effects);
         } else if self.is_empty == Some(false) {
-            self.turn_stranger(session, hello.name, own, other, effects);
+            self.reject_foreign_master(stream, hello.name, own, other, effects);
         } else {
-            effects.push(Effect::Hold(session, may_be_taken_in(&hello, own)));
-            self.visitors.insert(session, hello);
+            effects.push(Effect::Defer(stream, may_be_taken_in(&hello, own)));
+            self.foreign_masters.insert(stream, hello);
         }
     }
 
-    fn turn_stranger(
+    fn reject_foreign_master(
         &mut self,
-        session: SessionId,
+        stream: MasterStreamId,
         name: String,
         own: ClusterId,
         other: ClusterId,
         effects: &mut Vec<Effect>,
     ) {
-        effects.push(turn(session, &name, own, other));
-        self.strangers.insert(name, other);
-        if self.strangers.len() > STRANGERS {
-            self.strangers.pop_first();
+        effects.push(reject_other_cluster(stream, &name, own, other));
+        self.other_clusters.insert(name, other);
+        if self.other_clusters.len() > OTHER_CLUSTERS {
+            self.other_clusters.pop_first();
         }
     }
 
-    /// Tells a master whose cluster was given up to become a new node, but not before the witness
+    /// Tells a master whose cluster was abandoned to become a new node, but not before the witness
     /// has: a router that restarts must not return to that cluster.
-    fn begin_anew(&mut self, session: SessionId, node: NodeId, effects: &mut Vec<Effect>) {
-        match &mut self.given_up {
-            Some(GivenUp { witness: Some(_), masters, .. }) => masters.push((session, node)),
-            _ => effects.push(Effect::BeginAnew(Voter::Master(session), node)),
+    fn reset_node(&mut self, stream: MasterStreamId, node: NodeId, effects: &mut Vec<Effect>) {
+        match &mut self.abandoned {
+            Some(AbandonedCluster { witness: Some(_), masters, .. }) => {
+                masters.push((stream, node));
+            }
+            _ => effects.push(Effect::ResetNode(Voter::Master(stream), node)),
         }
     }
 
     /// Gives the cluster up for an older one if nobody has made anything in it; otherwise turns the
     /// masters of the older one away.
-    fn give_way(&mut self, effects: &mut Vec<Effect>) {
+    fn abandon_cluster(&mut self, effects: &mut Vec<Effect>) {
         let (Some(own), Some(is_empty)) = (self.cluster, self.is_empty) else { return };
         if !is_empty {
-            for (session, Visitor { hello, .. }) in self.visitors.take(|_| true) {
-                let other = hello.cluster.expect("a visitor has a cluster");
-                self.turn_stranger(session, hello.name, own, other, effects);
+            for (stream, ForeignMaster { hello, .. }) in self.foreign_masters.take(|_| true) {
+                let other = hello.cluster.expect("a foreign master has a cluster");
+                self.reject_foreign_master(stream, hello.name, own, other, effects);
             }
             return;
         }
-        let leader = self.available().and_then(Master::session);
+        let leader = self.available().and_then(Master::stream);
         let witness = self.witness.as_ref().map_or(0, |witness| witness.node);
-        let (Some(leader), Some(better)) = (leader, self.visitors.better(witness)) else { return };
-        if self.gives_way != Some((leader, better)) {
-            self.gives_way = Some((leader, better));
-            effects.push(Effect::GiveWay(leader, better));
+        let (Some(leader), Some(better)) =
+            (leader, self.foreign_masters.preferred_cluster(witness))
+        else {
+            return;
+        };
+        if self.abandonment_order != Some((leader, better)) {
+            self.abandonment_order = Some((leader, better));
+            effects.push(Effect::AbandonCluster(leader, better));
         }
     }
 
-    /// The cluster was given up for `better`: its nodes begin anew, and the masters of `better` are
-    /// admitted.
+    /// The cluster was abandoned for `better`: its nodes begin anew, and the masters of `better`
+    /// are admitted.
     fn change_cluster(
         &mut self,
         better: ClusterId,
@@ -530,42 +540,44 @@ impl Registry {
         effects: &mut Vec<Effect>,
     ) {
         let Some(cluster) = self.cluster else { return };
-        tracing::warn!(%cluster, %better, "the cluster, which is empty, was given up for an older one");
-        let fresh = Self::new(Some(better), self.spare_cluster, self.down_after, now);
+        tracing::warn!(%cluster, %better, "the cluster, which is empty, was abandoned for an older one");
+        let fresh = Self::new(Some(better), self.new_cluster, self.down_after, now);
         let before = std::mem::replace(self, fresh);
         let witness = before.witness.map(|witness| witness.node);
         let masters = before.masters.into_iter();
-        self.given_up = Some(GivenUp {
+        self.abandoned = Some(AbandonedCluster {
             cluster,
             witness,
-            masters: masters.filter_map(|(node, master)| Some((master.session?, node))).collect(),
+            masters: masters.filter_map(|(node, master)| Some((master.stream?, node))).collect(),
         });
         if let Some(witness) = witness {
-            effects.push(Effect::BeginAnew(Voter::Witness, witness));
+            effects.push(Effect::ResetNode(Voter::Witness, witness));
         }
         effects.push(Effect::Publish);
-        self.visitors = before.visitors;
-        let taken_in = self.visitors.take(|visitor| visitor.hello.cluster == Some(better));
-        for (session, Visitor { hello, progress }) in taken_in {
-            self.hello(session, hello, now, wall, effects);
+        self.foreign_masters = before.foreign_masters;
+        let taken_in = self
+            .foreign_masters
+            .take(|foreign_master| foreign_master.hello.cluster == Some(better));
+        for (stream, ForeignMaster { hello, progress }) in taken_in {
+            self.on_hello(stream, hello, now, wall, effects);
             if let Some(progress) = progress {
-                self.progress(session, progress, now, wall, effects);
+                self.on_progress(stream, progress, now, wall, effects);
             }
         }
     }
 
     /// Another process of a known node replaces the previous one, if that is lost.
-    fn make_room(&mut self, now: Instant, wall: UnixMillis, effects: &mut Vec<Effect>) {
+    fn register_replacements(&mut self, now: Instant, wall: UnixMillis, effects: &mut Vec<Effect>) {
         let masters = &self.masters;
         let is_lost = |node| !masters.get(&node).is_some_and(Master::lives);
-        for (session, hello) in self.rivals.take(is_lost) {
-            self.admit(session, hello, now, wall, effects);
+        for (stream, hello) in self.duplicates.take_replacements(is_lost) {
+            self.register(stream, hello, now, wall, effects);
         }
     }
 
-    fn admit(
+    fn register(
         &mut self,
-        session: SessionId,
+        stream: MasterStreamId,
         hello: Hello,
         now: Instant,
         wall: UnixMillis,
@@ -575,20 +587,20 @@ impl Registry {
         self.masters.retain(|node, master| {
             *node == hello.node || master.lives() || master.hello.name != hello.name
         });
-        if let Some(Master { session: Some(replaced), .. }) = self.masters.get(&hello.node) {
+        if let Some(Master { stream: Some(replaced), .. }) = self.masters.get(&hello.node) {
             effects.push(Effect::Close(*replaced));
         }
-        self.strangers.remove(&hello.name);
+        self.other_clusters.remove(&hello.name);
         self.newcomer_at = now;
-        self.election.encourage(now);
+        self.election.retry_soon(now);
         let master = Master {
             progress: Progress::default(),
             since: wall,
             state: State::CatchingUp,
             ahead_ms: 0,
-            session: Some(session),
+            stream: Some(stream),
             reported: false,
-            heard: now,
+            last_report: now,
             silent: false,
             leaving: false,
             hello,
@@ -597,19 +609,19 @@ impl Registry {
         effects.push(Effect::Publish);
     }
 
-    fn progress(
+    fn on_progress(
         &mut self,
-        session: SessionId,
+        stream: MasterStreamId,
         progress: Progress,
         now: Instant,
         wall: UnixMillis,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(progress) = self.visitors.report(session, progress) else { return };
+        let Some(progress) = self.foreign_masters.report(stream, progress) else { return };
         let (own, reported) = (self.cluster, progress.cluster);
-        self.judge_rivals(session, now, effects);
-        let Some(master) = self.of_session(session) else { return };
-        master.heard = now;
+        self.resolve_duplicates(stream, now, effects);
+        let Some(master) = self.master_by_stream(stream) else { return };
+        master.last_report = now;
         master.silent = false;
         if progress.clock != 0 {
             master.ahead_ms = progress.clock.saturating_sub(wall);
@@ -617,28 +629,29 @@ impl Registry {
         master.reported = true;
         let (node, probe, votes) = (master.hello.node, progress.probe, progress.voter);
         match (own, reported) {
-            (Some(own), _) if progress.gave_way_to.is_some_and(|better| better != own) => {
-                let better = progress.gave_way_to.expect("asked just now");
+            (Some(own), _) if progress.abandoned_for.is_some_and(|better| better != own) => {
+                let better = progress.abandoned_for.expect("asked just now");
                 self.change_cluster(better, now, wall, effects);
                 return;
             }
             (Some(own), Some(other)) if own != other => {
-                // It founded one after its stream had broken, when another master had been told to.
-                effects.push(turn(session, &master.hello.name, own, other));
+                // It bootstrapped one after its stream had broken, when another master had been
+                // told to.
+                effects.push(reject_other_cluster(stream, &master.hello.name, own, other));
                 self.masters.remove(&node);
                 return;
             }
             _ => {
-                if progress.electorate.index >= self.known_voters.index {
-                    self.known_voters.clone_from(&progress.electorate);
+                if progress.voter_config.index >= self.voter_config.index {
+                    self.voter_config.clone_from(&progress.voter_config);
                 }
                 // Looked up again, because the borrow has ended.
-                if let Some(master) = self.of_session(session) {
+                if let Some(master) = self.master_by_stream(stream) {
                     master.progress = progress;
                 }
             }
         }
-        self.electorate.hear(&self.masters[&node].progress);
+        self.observed_voters.observe(&self.masters[&node].progress);
         if votes {
             self.election.answered(node, probe);
         }
@@ -647,55 +660,62 @@ impl Registry {
         }
         self.note_version(node, effects);
         if let (None, Some(cluster)) = (own, reported) {
-            self.adopt(cluster, effects);
+            self.adopt_cluster(cluster, effects);
         }
     }
 
-    /// `session` has reported: either it has a rival that waits, or it is itself the later one.
-    fn judge_rivals(&mut self, session: SessionId, now: Instant, effects: &mut Vec<Effect>) {
-        let Some(master) = self.masters.values_mut().find(|m| m.session == Some(session)) else {
+    /// `stream` has reported: either it has a duplicate that waits, or it is itself the later one.
+    fn resolve_duplicates(
+        &mut self,
+        stream: MasterStreamId,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(master) = self.masters.values_mut().find(|m| m.stream == Some(stream)) else {
             return;
         };
-        match self.rivals.judge(&master.hello, now, self.down_after / 2) {
+        match self.duplicates.resolve(&master.hello, now, self.down_after / 2) {
             None => {}
-            Some(Verdict::Turn(rival, reason)) => effects.push(Effect::Turn(rival, reason)),
-            Some(Verdict::Replace(reason)) => {
-                effects.push(Effect::Turn(session, reason));
+            Some(DuplicateResolution::RejectSecond(duplicate, reason)) => {
+                effects.push(Effect::Reject(duplicate, reason));
+            }
+            Some(DuplicateResolution::RejectFirst(reason)) => {
+                effects.push(Effect::Reject(stream, reason));
                 // Leaves its place to the other.
-                master.session = None;
+                master.stream = None;
                 master.progress.leading = false;
             }
         }
     }
 
-    fn witness_reports(&mut self, node: NodeId, progress: Progress, effects: &mut Vec<Effect>) {
-        if let Some(given_up) = &mut self.given_up {
-            if given_up.witness == Some(node) {
+    fn on_witness_progress(&mut self, node: NodeId, progress: Progress, effects: &mut Vec<Effect>) {
+        if let Some(abandoned) = &mut self.abandoned {
+            if abandoned.witness == Some(node) {
                 // It was broken when it was told.
-                effects.push(Effect::BeginAnew(Voter::Witness, node));
+                effects.push(Effect::ResetNode(Voter::Witness, node));
                 return;
             }
-            given_up.witness = None;
-            let told = std::mem::take(&mut given_up.masters);
+            abandoned.witness = None;
+            let told = std::mem::take(&mut abandoned.masters);
             effects.extend(
                 told.into_iter()
-                    .map(|(session, node)| Effect::BeginAnew(Voter::Master(session), node)),
+                    .map(|(stream, node)| Effect::ResetNode(Voter::Master(stream), node)),
             );
         }
         self.election.answered(node, progress.probe);
-        self.electorate.hear(&progress);
+        self.observed_voters.observe(&progress);
         if progress.leading && progress.applied == progress.last_log.1 {
             self.election.handed_over();
         }
         if let (None, Some(cluster)) = (progress.cluster, self.cluster) {
             // It was broken when the cluster became known, or it is new.
-            effects.push(Effect::Adopt(cluster));
+            effects.push(Effect::AdoptCluster(cluster));
         }
         let known = self.witness.as_ref();
         if known.is_none_or(|known| known.node != node || known.broken.is_some()) {
             effects.push(Effect::Publish);
         }
-        self.witness = Some(Witness { node, progress, broken: None });
+        self.witness = Some(WitnessRecord { node, progress, broken: None });
     }
 
     /// Learns from a leader in which version of the format the cluster writes, and turns away
@@ -709,47 +729,48 @@ impl Registry {
         self.version = Some(version);
         self.masters.retain(|_, master| {
             let reason = too_old(&master.hello, version);
-            let (Some(reason), Some(session)) = (reason, master.session) else { return true };
-            effects.push(Effect::Turn(session, reason));
+            let (Some(reason), Some(stream)) = (reason, master.stream) else { return true };
+            effects.push(Effect::Reject(stream, reason));
             false
         });
     }
 
-    fn adopt(&mut self, cluster: ClusterId, effects: &mut Vec<Effect>) {
+    fn adopt_cluster(&mut self, cluster: ClusterId, effects: &mut Vec<Effect>) {
         self.cluster = Some(cluster);
-        self.founder = None;
-        effects.push(Effect::Adopt(cluster));
+        self.bootstrapping = None;
+        effects.push(Effect::AdoptCluster(cluster));
     }
 
-    fn tick(&mut self, now: Instant) {
+    fn on_tick(&mut self, now: Instant) {
         // After a pause of this process (stopped, or the machine asleep), silence does not count.
-        let paused = now - self.ticked > self.down_after / 2;
-        self.ticked = now;
+        let paused = now - self.last_tick > self.down_after / 2;
+        self.last_tick = now;
         for master in self.masters.values_mut() {
             if paused {
-                master.heard = now;
-            } else if now - master.heard > self.down_after {
+                master.last_report = now;
+            } else if now - master.last_report > self.down_after {
                 master.silent = true;
             }
         }
-        self.masters.retain(|_, master| master.lives() || now - master.heard < SHOWN_FOR);
+        self.masters.retain(|_, master| master.lives() || now - master.last_report < SHOWN_FOR);
     }
 
-    /// Founds a cluster if there is none and no node knows of one.
-    fn found(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if self.cluster.is_some() || self.founder.is_some() || now - self.newcomer_at < SETTLE {
+    /// Bootstraps a cluster if there is none and no node knows of one.
+    fn bootstrap(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.cluster.is_some() || self.bootstrapping.is_some() || now - self.newcomer_at < SETTLE
+        {
             return;
         }
         let first = self.masters.values().filter(|m| m.lives()).min_by_key(|m| &m.hello.name);
-        if let Some(session) = first.and_then(|master| master.session) {
-            self.founder = Some(session);
-            effects.push(Effect::Found(session, self.spare_cluster));
-            self.spare_cluster = self.spare_cluster.next();
+        if let Some(stream) = first.and_then(|master| master.stream) {
+            self.bootstrapping = Some(stream);
+            effects.push(Effect::Bootstrap(stream, self.new_cluster));
+            self.new_cluster = self.new_cluster.next();
         }
     }
 
     /// Decides which master is available, and directs an election if none is.
-    fn choose(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    fn choose_available(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let leader = self
             .masters
             .values()
@@ -788,45 +809,45 @@ impl Registry {
         for order in self.election.advance(now, &candidates, majority) {
             effects.push(match order {
                 Order::Probe(voter, question) => Effect::Probe(voter, question),
-                Order::Stand(voter) => Effect::Stand(voter),
+                Order::Campaign(voter) => Effect::Campaign(voter),
             });
         }
     }
 
     /// Lets a new witness replace a lost one, if that is all that is missing.
-    fn inherit(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let Some(Witness { node, progress, broken: None }) = &self.witness else { return };
-        let is_new = progress.last_log == (0, 0) && progress.electorate.index == 0;
+    fn replace_witness(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(WitnessRecord { node, progress, broken: None }) = &self.witness else { return };
+        let is_new = progress.last_log == (0, 0) && progress.voter_config.index == 0;
         let lasts = self.leaderless_since.is_some_and(|since| now - since >= LEADERLESS);
-        if !is_new || !lasts || self.inherited == Some(*node) {
+        if !is_new || !lasts || self.replacing_witness == Some(*node) {
             return;
         }
         let living = || self.masters.iter().filter(|(_, master)| master.lives());
-        let reports: Vec<(NodeId, &KnownVoters)> =
-            living().map(|(node, master)| (*node, &*master.progress.electorate)).collect();
-        if let Some(lost) = waiting::inherits(*node, &reports) {
+        let reports: Vec<(NodeId, &VoterConfig)> =
+            living().map(|(node, master)| (*node, &*master.progress.voter_config)).collect();
+        if let Some(lost) = quorum_loss::replaceable_witness(*node, &reports) {
             let term = living().map(|(_, master)| master.progress.term).max().unwrap_or(0);
-            self.inherited = Some(*node);
-            effects.push(Effect::Inherit(lost, term));
+            self.replacing_witness = Some(*node);
+            effects.push(Effect::ReplaceWitness(lost, term));
         }
     }
 
     /// Reports which nodes are missing, once this has lasted: in a restart of everything, they come
     /// back one by one.
-    fn miss(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    fn note_quorum_loss(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let masters = self.masters.iter().filter(|(_, master)| master.lives());
         let witness = self.witness.iter().filter(|witness| witness.broken.is_none());
         let here: BTreeSet<NodeId> =
             masters.map(|(node, _)| *node).chain(witness.map(|witness| witness.node)).collect();
         let missing = match self.available {
             Some(_) => None,
-            None => waiting::waiting_for(&self.known_voters, &here),
+            None => quorum_loss::describe(&self.voter_config, &here),
         };
-        let before = self.waiting().map(str::to_owned);
-        let since = self.waiting.take().map_or(now, |(since, _)| since);
-        self.waiting = missing.map(|missing| (since, missing));
-        self.is_waiting = self.waiting.is_some() && now - since >= SETTLE;
-        let after = self.waiting();
+        let before = self.quorum_loss().map(str::to_owned);
+        let since = self.quorum_loss.take().map_or(now, |(since, _)| since);
+        self.quorum_loss = missing.map(|missing| (since, missing));
+        self.quorum_loss_lasts = self.quorum_loss.is_some() && now - since >= SETTLE;
+        let after = self.quorum_loss();
         if before.as_deref() != after {
             if let Some(missing) = after {
                 tracing::warn!("{missing}");
@@ -852,19 +873,19 @@ impl Registry {
         };
         let masters = self.masters.values().filter(|master| has_reported(master));
         let mut leaders =
-            masters.filter_map(|master| master.progress.hears).chain(self.witness_hears);
+            masters.filter_map(|master| master.progress.known_leader).chain(self.witness_leader);
         now - since >= if leaders.any(is_absent) { LEADER_ABSENT } else { LEADERLESS }
     }
 
     fn witness_as_candidate(&self) -> Option<Candidate> {
-        let Witness { node, progress, broken } = self.witness.as_ref()?;
+        let WitnessRecord { node, progress, broken } = self.witness.as_ref()?;
         let eligible = broken.is_none() && progress.voter && !progress.leading;
         let Progress { last_log, electable, .. } = *progress;
         eligible.then_some(Candidate { node: *node, voter: Voter::Witness, last_log, electable })
     }
 
-    /// The masters that may stand; one that is cut off still believes that it leads. Whether they
-    /// vote, according to their last report, may be a moment old, and the last leader may know
+    /// The masters that may campaign; one that is cut off still believes that it leads. Whether
+    /// they vote, according to their last report, may be a moment old, and the last leader may know
     /// better; once they have been asked, only their own answers count.
     fn candidates(&self) -> Vec<Candidate> {
         let votes =
@@ -876,7 +897,7 @@ impl Registry {
         let candidate = |master: &Master| {
             Some(Candidate {
                 node: master.hello.node,
-                voter: Voter::Master(master.session?),
+                voter: Voter::Master(master.stream?),
                 last_log: master.progress.last_log,
                 electable: master.progress.electable,
             })
@@ -885,14 +906,14 @@ impl Registry {
     }
 
     /// Updates the state in which each master is shown.
-    fn show(&mut self, wall: UnixMillis, effects: &mut Vec<Effect>) {
+    fn update_states(&mut self, wall: UnixMillis, effects: &mut Vec<Effect>) {
         let available = self.available;
         let voters = self.available().map(|leader| leader.progress.voters.clone());
         for (node, master) in &mut self.masters {
             let votes = match &voters {
                 Some(voters) => voters.contains(node),
                 // A master that was away may not know yet that it has lost its vote.
-                None => self.electorate.votes(*node).unwrap_or(master.progress.voter),
+                None => self.observed_voters.votes(*node).unwrap_or(master.progress.voter),
             };
             let state = if !master.lives() {
                 State::Down
@@ -917,26 +938,31 @@ impl Registry {
 
 /// Why a master cannot be a member of a cluster that writes in `version`.
 fn too_old(hello: &Hello, version: Version) -> Option<String> {
-    hello.speaks.refusal(&hello.name, version)
+    hello.supported_versions.refusal(&hello.name, version)
 }
 
-fn turn(session: SessionId, name: &str, own: ClusterId, other: ClusterId) -> Effect {
-    Effect::Turn(session, other_cluster(name, own, other))
+fn reject_other_cluster(
+    stream: MasterStreamId,
+    name: &str,
+    own: ClusterId,
+    other: ClusterId,
+) -> Effect {
+    Effect::Reject(stream, other_cluster(name, own, other))
 }
 
 /// The message about a master of another cluster that may go on instead of this one.
 fn may_be_taken_in(Hello { name, cluster, .. }: &Hello, own: ClusterId) -> String {
     let other = cluster.map_or_else(String::new, |cluster| cluster.to_string());
     format!(
-        "{name} belongs to cluster {other}, this router to cluster {own}, which gives way if nobody has posted in it and enough masters of {other} are here: start the other masters of {other} too"
+        "{name} belongs to cluster {other}, this router to cluster {own}, which is abandoned if nobody has posted in it and enough masters of {other} are here: start the other masters of {other} too"
     )
 }
 
 /// The message about a master of another cluster. It may be the original cluster of this network:
-/// the younger one was founded if a new master was the first to report to a router without its
+/// the younger one was bootstrapped if a new master was the first to report to a router without its
 /// disk.
 fn other_cluster(name: &str, own: ClusterId, other: ClusterId) -> String {
     format!(
-        "{name} belongs to cluster {other}, but this router to cluster {own}: give each cluster a router and data directories of its own; or, if {own} was founded by mistake after the router had lost its disk, stop everything, remove the router's data directory and the slots of the masters of {own}, and start the other masters first"
+        "{name} belongs to cluster {other}, but this router to cluster {own}: give each cluster a router and data directories of its own; or, if {own} was bootstrapped by mistake after the router had lost its disk, stop everything, remove the router's data directory and the slots of the masters of {own}, and start the other masters first"
     )
 }

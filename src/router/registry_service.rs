@@ -1,4 +1,4 @@
-//! The masters' streams, between the wire and the hub.
+//! The masters' streams, between the wire and the registry actor.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -6,12 +6,12 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    hub::{Handle, Session},
-    registry::{self, SessionId},
+    registry::{self, MasterStreamId},
+    registry_actor::{MasterStream, RegistryHandle},
 };
 use crate::{
-    envelope::{Speaks, Version},
-    replication::{electorate::Electorate, node},
+    envelope::{SupportedVersions, Version},
+    replication::{node, voter_config::VoterConfig},
     wire::internal::{
         Directive, Hello, MasterReport, Progress, master_report::Report,
         registry_service_server::RegistryService,
@@ -20,19 +20,20 @@ use crate::{
 
 /// Serves the masters' reports.
 pub struct RegistryServer {
-    hub: Handle,
+    registry: RegistryHandle,
 }
 
 impl RegistryServer {
-    /// Passes what it receives to `hub`.
-    pub fn new(hub: Handle) -> Self {
-        Self { hub }
+    /// Passes what it receives to `registry`.
+    pub fn new(registry: RegistryHandle) -> Self {
+        Self { registry }
     }
 }
 
-fn hello(wire: Hello) -> Result<registry::Hello, Status> {
-    let speaks = Speaks::received(wire.oldest_format, wire.newest_format)
-        .ok_or_else(|| Status::invalid_argument("those are not versions of the format"))?;
+fn parse_hello(wire: Hello) -> Result<registry::Hello, Status> {
+    let supported_versions =
+        SupportedVersions::from_wire(wire.oldest_format, wire.newest_format)
+            .ok_or_else(|| Status::invalid_argument("those are not versions of the format"))?;
     Ok(registry::Hello {
         node: wire.node_id,
         name: wire.name,
@@ -42,18 +43,18 @@ fn hello(wire: Hello) -> Result<registry::Hello, Status> {
         pid: wire.pid,
         reboots: wire.reboots,
         host: wire.host,
-        speaks,
-        edition: wire.edition,
+        supported_versions,
+        address_version: wire.address_version,
         process: wire.process,
         started: wire.started_ms,
-        gave_way_to: wire.gave_way_to.parse().ok(),
+        abandoned_for: wire.abandoned_for.parse().ok(),
     })
 }
 
-/// A report; the electorate is what came last on its stream.
-fn progress(wire: Progress, electorate: &mut Arc<Electorate>) -> node::Progress {
-    if let Some(news) = wire.electorate {
-        *electorate = Arc::new(news.into());
+/// A report; the voter configuration is what came last on its stream.
+fn parse_progress(wire: Progress, voter_config: &mut Arc<VoterConfig>) -> node::Progress {
+    if let Some(news) = wire.voter_config {
+        *voter_config = Arc::new(news.into());
     }
     node::Progress {
         term: wire.term,
@@ -61,33 +62,37 @@ fn progress(wire: Progress, electorate: &mut Arc<Electorate>) -> node::Progress 
         applied: wire.applied_index,
         leading: wire.leading,
         cut_off: wire.cut_off,
-        hears: Some(wire.hears).filter(|leader| *leader != 0),
+        known_leader: Some(wire.known_leader).filter(|leader| *leader != 0),
         electable: wire.electable,
         voter: wire.voter,
         voters: wire.voters,
         cluster: wire.cluster_id.parse().ok(),
         probe: wire.probe,
-        electorate: Arc::clone(electorate),
+        voter_config: Arc::clone(voter_config),
         clock: wire.clock_ms,
         version: u8::try_from(wire.format).map_or(Version::FIRST, Version::new),
         is_empty: wire.is_empty,
-        gave_way_to: wire.gave_way_to.parse().ok(),
+        abandoned_for: wire.abandoned_for.parse().ok(),
     }
 }
 
 /// Passes every report on; returns when the stream ends, for whatever reason.
-async fn follow(hub: Handle, session: SessionId, mut reports: Streaming<MasterReport>) {
-    let mut electorate = Arc::default();
+async fn forward_reports(
+    registry: RegistryHandle,
+    stream: MasterStreamId,
+    mut reports: Streaming<MasterReport>,
+) {
+    let mut voter_config = Arc::default();
     while let Ok(Some(MasterReport { report })) = reports.message().await {
         match report {
             Some(Report::Progress(wire)) => {
-                hub.progress(session, progress(wire, &mut electorate)).await;
+                registry.progress(stream, parse_progress(wire, &mut voter_config)).await;
             }
-            Some(Report::Leaving(_)) => hub.leaving(session).await,
+            Some(Report::Leaving(_)) => registry.leaving(stream).await,
             Some(Report::Hello(_)) | None => {}
         }
     }
-    hub.lost(session).await;
+    registry.lost(stream).await;
 }
 
 #[tonic::async_trait]
@@ -103,12 +108,12 @@ impl RegistryService for RegistryServer {
         let Some(Report::Hello(wire)) = first else {
             return Err(Status::invalid_argument("a master's first report is its Hello"));
         };
-        let Session { id, directives } = self
-            .hub
-            .open(hello(wire)?)
+        let MasterStream { id, directives } = self
+            .registry
+            .open(parse_hello(wire)?)
             .await
             .ok_or_else(|| Status::unavailable("the router is stopping"))?;
-        tokio::spawn(follow(self.hub.clone(), id, reports));
+        tokio::spawn(forward_reports(self.registry.clone(), id, reports));
         let directives = tokio_stream::StreamExt::map(ReceiverStream::new(directives), Ok);
         Ok(Response::new(Box::pin(directives)))
     }

@@ -12,21 +12,21 @@ use tokio::time::Instant;
 
 use super::{
     election::Voter,
-    registry::{Effect, Hello, Input, Registry, SessionId, State},
+    registry::{Effect, Hello, Input, MasterStreamId, Registry, State},
 };
 use crate::{
     domain::{ClusterId, NodeId},
-    envelope::{Speaks, Version},
+    envelope::{SupportedVersions, Version},
     replication::{
-        electorate::{Electorate, VoterName},
         node::Progress,
+        voter_config::{VoterConfig, VoterName},
     },
 };
 
 pub(super) const DOWN_AFTER: Duration = Duration::from_secs(1);
 pub(super) const OWN: ClusterId = ClusterId::new(1);
 pub(super) const OTHER: ClusterId = ClusterId::new(2);
-const SPARE: ClusterId = ClusterId::new(7);
+const NEW_CLUSTER: ClusterId = ClusterId::new(7);
 
 pub(super) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -35,7 +35,7 @@ pub(super) const fn ms(millis: u64) -> Duration {
 /// The masters in a story.
 #[derive(Default)]
 pub(super) struct Fake {
-    pub(super) session: SessionId,
+    pub(super) stream: MasterStreamId,
     pub(super) progress: Progress,
     /// Hung: does not report as time passes.
     pub(super) hung: bool,
@@ -50,10 +50,10 @@ pub(super) struct Story {
     pub(super) masters: BTreeMap<NodeId, Fake>,
     pub(super) witness: Progress,
     /// The leader that the witness hears.
-    pub(super) witness_hears: Option<NodeId>,
+    pub(super) witness_leader: Option<NodeId>,
     /// The versions that masters speak when they say hello.
-    pub(super) speaks: Speaks,
-    sessions: SessionId,
+    pub(super) supported_versions: SupportedVersions,
+    streams: MasterStreamId,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -61,13 +61,13 @@ impl Story {
     pub(super) fn new(cluster: Option<ClusterId>) -> Self {
         let now = Instant::now();
         Self {
-            registry: Registry::new(cluster, SPARE, DOWN_AFTER, now),
+            registry: Registry::new(cluster, NEW_CLUSTER, DOWN_AFTER, now),
             now,
             masters: BTreeMap::new(),
             witness: Progress::default(),
-            speaks: Speaks::default(),
-            witness_hears: None,
-            sessions: 0,
+            supported_versions: SupportedVersions::default(),
+            witness_leader: None,
+            streams: 0,
             effects: Vec::new(),
         }
     }
@@ -100,8 +100,8 @@ impl Story {
         self.introduce(node, name, cluster, None);
     }
 
-    /// A master comes whose cluster was given up for another.
-    pub(super) fn hello_after_giving_way(
+    /// A master comes whose cluster was abandoned for another.
+    pub(super) fn hello_after_abandonment(
         &mut self,
         node: NodeId,
         cluster: ClusterId,
@@ -115,9 +115,9 @@ impl Story {
         node: NodeId,
         name: &str,
         cluster: Option<ClusterId>,
-        gave_way_to: Option<ClusterId>,
+        abandoned_for: Option<ClusterId>,
     ) {
-        self.sessions += 1;
+        self.streams += 1;
         let hello = Hello {
             node,
             name: name.to_owned(),
@@ -127,15 +127,15 @@ impl Story {
             pid: 1,
             reboots: 0,
             host: String::new(),
-            speaks: self.speaks,
-            edition: 0,
+            supported_versions: self.supported_versions,
+            address_version: 0,
             process: node,
             started: 0,
-            gave_way_to,
+            abandoned_for,
         };
         let progress = Progress { cluster, ..Progress::default() };
-        self.masters.insert(node, Fake { session: self.sessions, progress, hung: false });
-        self.step(Input::Hello(self.sessions, hello));
+        self.masters.insert(node, Fake { stream: self.streams, progress, hung: false });
+        self.step(Input::Hello(self.streams, hello));
     }
 
     pub(super) fn hello(&mut self, node: NodeId, cluster: Option<ClusterId>) {
@@ -144,7 +144,7 @@ impl Story {
 
     pub(super) fn report(&mut self, node: NodeId) {
         let master = &self.masters[&node];
-        self.step(Input::Progress(master.session, master.progress.clone()));
+        self.step(Input::Progress(master.stream, master.progress.clone()));
     }
 
     pub(super) fn change(&mut self, node: NodeId, change: impl FnOnce(&mut Progress)) {
@@ -158,11 +158,11 @@ impl Story {
 
     pub(super) fn lose(&mut self, node: NodeId) {
         let master = self.masters.remove(&node).expect("introduced");
-        self.step(Input::Lost(master.session));
+        self.step(Input::Lost(master.stream));
     }
 
     pub(super) fn leave(&mut self, node: NodeId) {
-        self.step(Input::Leaving(self.masters[&node].session));
+        self.step(Input::Leaving(self.masters[&node].stream));
     }
 
     /// `node` leads from now on, in `term`; the previous leader reports this too.
@@ -180,9 +180,9 @@ impl Story {
 
     /// The same, with whether it would win an election.
     pub(super) fn answer_pre_vote(&mut self, node: NodeId, electable: bool) {
-        let session = self.masters[&node].session;
+        let stream = self.masters[&node].stream;
         let newest = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Probe(asked, question) if *asked == Voter::Master(session) => {
+            Effect::Probe(asked, question) if *asked == Voter::Master(stream) => {
                 Some(question.number)
             }
             _ => None,
@@ -196,7 +196,7 @@ impl Story {
     /// The witness reports.
     pub(super) fn change_witness(&mut self, change: impl FnOnce(&mut Progress)) {
         change(&mut self.witness);
-        self.step(Input::Witness(WITNESS, self.witness.clone()));
+        self.step(Input::WitnessProgress(WITNESS, self.witness.clone()));
     }
 
     /// The witness reports, with the number of the newest probe it was sent.
@@ -225,7 +225,7 @@ impl Story {
             for node in living.map(|(node, _)| *node).collect::<Vec<_>>() {
                 self.report(node);
             }
-            self.step(Input::Tick { witness_hears: self.witness_hears });
+            self.step(Input::Tick { witness_leader: self.witness_leader });
         }
     }
 
@@ -237,87 +237,87 @@ impl Story {
         self.registry.masters()[&node].state
     }
 
-    /// The nodes that were asked, or told to stand, since the effects were last cleared.
+    /// The nodes that were asked, or told to campaign, since the effects were last cleared.
     pub(super) fn asked(&self) -> Vec<NodeId> {
         let asked = self.effects.iter().filter_map(|effect| match effect {
-            Effect::Probe(Voter::Master(session), _) => self.node_of(*session),
+            Effect::Probe(Voter::Master(stream), _) => self.node_of(*stream),
             _ => None,
         });
         asked.collect()
     }
 
-    pub(super) fn stood(&self) -> Vec<NodeId> {
-        let stood = self.effects.iter().filter_map(|effect| match effect {
-            Effect::Stand(Voter::Master(session)) => self.node_of(*session),
+    pub(super) fn campaigned(&self) -> Vec<NodeId> {
+        let campaigned = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Campaign(Voter::Master(stream)) => self.node_of(*stream),
             _ => None,
         });
-        stood.collect()
+        campaigned.collect()
     }
 
-    /// How often the witness was told to stand since the effects were last cleared.
-    pub(super) fn witness_stood(&self) -> usize {
-        self.effects.iter().filter(|effect| **effect == Effect::Stand(Voter::Witness)).count()
+    /// How often the witness was told to campaign since the effects were last cleared.
+    pub(super) fn witness_campaigned(&self) -> usize {
+        self.effects.iter().filter(|effect| **effect == Effect::Campaign(Voter::Witness)).count()
     }
 
-    fn founded(&self) -> Vec<(Option<NodeId>, ClusterId)> {
-        let founded = self.effects.iter().filter_map(|effect| match effect {
-            Effect::Found(session, cluster) => Some((self.node_of(*session), *cluster)),
+    fn bootstrapped(&self) -> Vec<(Option<NodeId>, ClusterId)> {
+        let bootstrapped = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Bootstrap(stream, cluster) => Some((self.node_of(*stream), *cluster)),
             _ => None,
         });
-        founded.collect()
+        bootstrapped.collect()
     }
 
-    pub(super) fn turned(&self) -> usize {
-        self.effects.iter().filter(|effect| matches!(effect, Effect::Turn(..))).count()
+    pub(super) fn rejected(&self) -> usize {
+        self.effects.iter().filter(|effect| matches!(effect, Effect::Reject(..))).count()
     }
 
-    fn node_of(&self, session: SessionId) -> Option<NodeId> {
-        self.masters.iter().find(|(_, master)| master.session == session).map(|(node, _)| *node)
+    fn node_of(&self, stream: MasterStreamId) -> Option<NodeId> {
+        self.masters.iter().find(|(_, master)| master.stream == stream).map(|(node, _)| *node)
     }
 }
 
 #[test]
-fn a_cluster_is_founded_once_by_the_first_name_when_nobody_new_has_come_for_a_while() {
+fn a_cluster_is_bootstrapped_once_by_the_first_name_when_nobody_new_has_come_for_a_while() {
     let mut story = Story::new(None);
     story.pass(ms(900));
     story.hello(2, None);
     story.pass(ms(900));
     story.hello(1, None);
     story.pass(ms(900));
-    assert!(story.founded().is_empty());
+    assert!(story.bootstrapped().is_empty());
     story.pass(ms(200));
-    assert_eq!(story.founded(), [(Some(1), SPARE)]);
+    assert_eq!(story.bootstrapped(), [(Some(1), NEW_CLUSTER)]);
     story.pass(ms(5_000));
-    story.change(1, |progress| progress.cluster = Some(SPARE));
-    assert!(story.effects.contains(&Effect::Adopt(SPARE)));
+    story.change(1, |progress| progress.cluster = Some(NEW_CLUSTER));
+    assert!(story.effects.contains(&Effect::AdoptCluster(NEW_CLUSTER)));
     story.hello(3, None);
     story.pass(ms(5_000));
-    assert_eq!(story.founded().len(), 1);
-    assert_eq!(story.registry.cluster(), Some(SPARE));
+    assert_eq!(story.bootstrapped().len(), 1);
+    assert_eq!(story.registry.cluster(), Some(NEW_CLUSTER));
 }
 
 #[test]
-fn a_master_that_knows_a_cluster_stops_the_founding() {
+fn a_master_that_knows_a_cluster_stops_the_bootstrap() {
     let mut story = Story::new(None);
     story.hello(1, None);
     story.pass(ms(500));
     story.hello(2, Some(OTHER));
     story.pass(ms(5_000));
     assert_eq!(story.registry.cluster(), Some(OTHER));
-    assert!(story.founded().is_empty());
+    assert!(story.bootstrapped().is_empty());
 }
 
 #[test]
-fn a_founder_that_is_lost_may_come_back_before_another_founds_under_another_id() {
+fn a_master_that_is_lost_while_it_bootstraps_may_come_back_before_another_does_under_another_id() {
     let mut back = Story::new(None);
     back.hello(1, None);
     back.hello(2, None);
     back.pass(ms(1_100));
     back.lose(1);
     back.pass(ms(900));
-    back.hello(1, Some(SPARE));
+    back.hello(1, Some(NEW_CLUSTER));
     back.pass(ms(5_000));
-    assert_eq!((back.founded().len(), back.registry.cluster()), (1, Some(SPARE)));
+    assert_eq!((back.bootstrapped().len(), back.registry.cluster()), (1, Some(NEW_CLUSTER)));
 
     let mut gone = Story::new(None);
     gone.hello(1, None);
@@ -325,41 +325,41 @@ fn a_founder_that_is_lost_may_come_back_before_another_founds_under_another_id()
     gone.pass(ms(1_100));
     gone.lose(1);
     gone.pass(ms(1_200));
-    assert_eq!(gone.founded().last(), Some(&(Some(2), SPARE.next())));
+    assert_eq!(gone.bootstrapped().last(), Some(&(Some(2), NEW_CLUSTER.next())));
 }
 
 #[test]
-fn another_clusters_master_is_turned_away_and_never_available() {
+fn another_clusters_master_is_rejected_and_never_available() {
     let mut story = Story::settled(2);
     story.hello(3, Some(OTHER));
-    assert_eq!(story.turned(), 1);
+    assert_eq!(story.rejected(), 1);
     story.lead(3, 9);
     assert_eq!(story.available(), Some(1));
     assert!(!story.registry.masters().contains_key(&3));
 }
 
 #[test]
-fn a_master_that_does_not_speak_the_clusters_format_is_turned_away_with_what_to_do() {
+fn a_master_that_does_not_speak_the_clusters_format_is_rejected_with_what_to_do() {
     let mut story = Story::settled(2);
     story.hello(3, None);
-    story.speaks.newest = Version::new(2);
+    story.supported_versions.newest = Version::new(2);
     story.hello(1, Some(OWN));
     story.hello(2, Some(OWN));
-    assert_eq!(story.turned(), 0, "as long as the cluster writes in the first");
+    assert_eq!(story.rejected(), 0, "as long as the cluster writes in the first");
     let rises = |progress: &mut Progress| progress.version = Version::new(2);
     story.change(2, rises);
-    assert_eq!(story.turned(), 0, "no leader has said so");
+    assert_eq!(story.rejected(), 0, "no leader has said so");
     story.change(1, |progress| {
         rises(progress);
         progress.leading = true;
     });
     assert_eq!(story.registry.version(), Some(Version::new(2)));
-    assert_eq!(story.turned(), 1, "it came before that was known");
-    story.speaks = Speaks::default();
+    assert_eq!(story.rejected(), 1, "it came before that was known");
+    story.supported_versions = SupportedVersions::default();
     story.hello(4, None);
-    assert_eq!(story.turned(), 2);
+    assert_eq!(story.rejected(), 2);
     let reason = story.effects.iter().rev().find_map(|effect| match effect {
-        Effect::Turn(_, reason) => Some(reason.as_str()),
+        Effect::Reject(_, reason) => Some(reason.as_str()),
         _ => None,
     });
     let expected = "the cluster writes in format 2, server-4 speaks format 1: upgrade it";
@@ -368,13 +368,13 @@ fn a_master_that_does_not_speak_the_clusters_format_is_turned_away_with_what_to_
 }
 
 #[test]
-fn a_master_that_turns_out_to_belong_to_another_cluster_is_turned_away() {
+fn a_master_that_turns_out_to_belong_to_another_cluster_is_rejected() {
     let mut story = Story::settled(2);
     story.hello(3, None);
     story.change(3, |progress| {
         *progress = Progress { cluster: Some(OTHER), term: 9, leading: true, ..progress.clone() };
     });
-    assert_eq!(story.turned(), 1);
+    assert_eq!(story.rejected(), 1);
     assert_eq!(story.available(), Some(1));
     assert!(!story.registry.masters().contains_key(&3));
 }
@@ -390,7 +390,7 @@ fn the_leader_of_the_newest_term_is_available_whatever_an_old_one_believes() {
     story.report(3);
     story.report(1);
     assert_eq!(story.available(), Some(2));
-    assert!(story.stood().is_empty());
+    assert!(story.campaigned().is_empty());
 }
 
 #[test]
@@ -404,13 +404,13 @@ fn a_lost_leader_is_succeeded_by_the_most_caught_up() {
     story.masters.get_mut(&4).expect("introduced").progress.last_log = (1, 11);
     story.answer(2);
     story.answer(3);
-    assert!(story.stood().is_empty(), "not before all have answered");
+    assert!(story.campaigned().is_empty(), "not before all have answered");
     story.answer(4);
-    assert_eq!(story.stood(), [3]);
+    assert_eq!(story.campaigned(), [3]);
     story.lead(3, 2);
     assert_eq!(story.available(), Some(3));
     story.pass(ms(5_000));
-    assert_eq!(story.stood(), [3]);
+    assert_eq!(story.campaigned(), [3]);
 }
 
 #[test]
@@ -421,19 +421,19 @@ fn a_later_term_counts_more_than_a_longer_log() {
     story.masters.get_mut(&3).expect("introduced").progress.last_log = (2, 11);
     story.answer(2);
     story.answer(3);
-    assert_eq!(story.stood(), [3]);
+    assert_eq!(story.campaigned(), [3]);
 }
 
 #[test]
-fn who_does_not_answer_does_not_stand_however_good_it_looked() {
+fn who_does_not_answer_does_not_campaign_however_good_it_looked() {
     let mut story = Story::settled(3);
     story.change(3, |progress| progress.last_log = (1, 99));
     story.hang(3);
     story.lose(1);
     story.answer(2);
-    assert!(story.stood().is_empty());
+    assert!(story.campaigned().is_empty());
     story.pass(ms(25));
-    assert_eq!(story.stood(), [2]);
+    assert_eq!(story.campaigned(), [2]);
 }
 
 #[test]
@@ -443,14 +443,14 @@ fn the_answers_of_a_majority_are_enough() {
     for node in [2, 3, 4, 5] {
         story.answer(node);
     }
-    assert!(story.stood().is_empty(), "four of eight are not a majority");
+    assert!(story.campaigned().is_empty(), "four of eight are not a majority");
     story.masters.get_mut(&6).expect("introduced").progress.last_log = (1, 99);
     story.answer(6);
-    assert_eq!(story.stood(), [6]);
+    assert_eq!(story.campaigned(), [6]);
 }
 
 #[test]
-fn whom_the_leader_calls_a_voter_is_asked_and_stands_if_it_says_so_itself() {
+fn whom_the_leader_calls_a_voter_is_asked_and_campaigns_if_it_says_so_itself() {
     let mut story = Story::settled(4);
     for node in [2, 3, 4] {
         story.change(node, |progress| progress.voter = false);
@@ -461,9 +461,9 @@ fn whom_the_leader_calls_a_voter_is_asked_and_stands_if_it_says_so_itself() {
     story.masters.get_mut(&3).expect("introduced").progress.voter = true;
     story.answer(2);
     story.answer(3);
-    assert!(story.stood().is_empty(), "one of two answers counts");
+    assert!(story.campaigned().is_empty(), "one of two answers counts");
     story.pass(ms(25));
-    assert_eq!(story.stood(), [3]);
+    assert_eq!(story.campaigned(), [3]);
 }
 
 #[test]
@@ -477,19 +477,19 @@ fn an_answer_to_an_older_question_counts_for_nothing() {
     story.effects.clear();
     story.lose(2);
     story.change(1, |progress| progress.probe = 1);
-    assert_eq!((story.asked(), story.stood()), (vec![1], vec![]));
+    assert_eq!((story.asked(), story.campaigned()), (vec![1], vec![]));
     story.answer(1);
-    assert_eq!(story.stood(), [1]);
+    assert_eq!(story.campaigned(), [1]);
 }
 
 #[test]
-fn where_all_answer_late_the_first_to_answer_stands_at_once() {
+fn where_all_answer_late_the_first_to_answer_campaigns_at_once() {
     let mut story = Story::settled(3);
     story.lose(1);
     story.pass(ms(100));
-    assert!(story.stood().is_empty());
+    assert!(story.campaigned().is_empty());
     story.answer(3);
-    assert_eq!(story.stood(), [3]);
+    assert_eq!(story.campaigned(), [3]);
 }
 
 #[test]
@@ -500,10 +500,10 @@ fn an_answer_counts_no_more_when_its_giver_leaves() {
     story.answer(2);
     story.leave(2);
     story.pass(ms(25));
-    assert!(story.stood().is_empty());
+    assert!(story.campaigned().is_empty());
     assert!(story.registry.next_tick() > story.now, "there is nothing to be done at once");
     story.answer(3);
-    assert_eq!(story.stood(), [3]);
+    assert_eq!(story.campaigned(), [3]);
 }
 
 #[test]
@@ -513,11 +513,11 @@ fn when_the_chosen_one_dies_the_next_is_asked_at_once() {
     for node in [2, 3, 4] {
         story.answer(node);
     }
-    assert_eq!(story.stood(), [2]);
+    assert_eq!(story.campaigned(), [2]);
     story.lose(2);
     story.answer(3);
     story.answer(4);
-    assert_eq!(story.stood(), [3]);
+    assert_eq!(story.campaigned(), [3]);
 }
 
 /// Two masters and the witness vote, and only the witness has what the first master wrote last.
@@ -535,31 +535,35 @@ fn only_the_witness_knows() -> Story {
 fn what_only_the_witness_knows_it_hands_over_as_leader() {
     let mut story = only_the_witness_knows();
     story.answer(2);
-    assert_eq!((story.stood(), story.witness_stood()), (vec![], 0), "its answer is awaited");
+    assert_eq!(
+        (story.campaigned(), story.witness_campaigned()),
+        (vec![], 0),
+        "its answer is awaited"
+    );
     story.answer_as_witness();
-    assert_eq!((story.stood(), story.witness_stood()), (vec![], 1));
+    assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![], 1));
 
     story.change_witness(|progress| {
         *progress =
             Progress { term: 2, last_log: (2, 12), applied: 11, leading: true, ..progress.clone() };
     });
-    assert!(story.stood().is_empty(), "no master has its entries yet");
+    assert!(story.campaigned().is_empty(), "no master has its entries yet");
     assert_eq!(story.available(), None);
     story.masters.get_mut(&2).expect("introduced").progress.last_log = (2, 12);
     story.change_witness(|progress| progress.applied = 12);
     story.answer(2);
-    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 1));
+    assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![2], 1));
     story.lead(2, 3);
     assert_eq!(story.available(), Some(2));
 }
 
 #[test]
-fn a_master_as_far_as_the_witness_stands_itself() {
+fn a_master_as_far_as_the_witness_campaigns_itself() {
     let mut story = only_the_witness_knows();
     story.masters.get_mut(&2).expect("introduced").progress.last_log = (1, 11);
     story.answer(2);
     story.answer_as_witness();
-    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 0));
+    assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![2], 0));
 }
 
 #[test]
@@ -573,7 +577,7 @@ fn masters_that_are_a_majority_do_without_the_witness() {
     for node in [2, 3, 4] {
         story.answer(node);
     }
-    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 0));
+    assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![2], 0));
 }
 
 #[test]
@@ -581,24 +585,24 @@ fn a_witness_that_hangs_is_not_waited_for_and_one_without_a_vote_not_asked() {
     let mut story = only_the_witness_knows();
     story.answer(2);
     story.pass(ms(25));
-    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 0));
+    assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![2], 0));
 
     let mut story = Story::settled(2);
     story.change_witness(|progress| progress.last_log = (1, 11));
     story.lose(1);
     story.answer(2);
-    assert_eq!((story.stood(), story.witness_stood()), (vec![2], 0));
+    assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![2], 0));
 }
 
 #[test]
-fn a_witness_never_stands_where_no_master_answers() {
+fn a_witness_never_campaigns_where_no_master_answers() {
     let mut story = only_the_witness_knows();
     story.hang(2);
     story.answer_as_witness();
     story.pass(ms(200));
-    assert_eq!((story.stood(), story.witness_stood()), (vec![], 0));
+    assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![], 0));
     story.answer(2);
-    assert_eq!(story.witness_stood(), 1);
+    assert_eq!(story.witness_campaigned(), 1);
 }
 
 #[test]
@@ -610,10 +614,10 @@ fn a_witness_that_hands_nothing_over_gives_way_in_time() {
         *progress = Progress { term: 2, last_log: (2, 12), leading: true, ..progress.clone() };
     });
     story.pass(ms(200));
-    assert!(story.stood().is_empty());
+    assert!(story.campaigned().is_empty());
     story.pass(ms(100));
     story.answer(2);
-    assert_eq!(story.stood(), [2]);
+    assert_eq!(story.campaigned(), [2]);
 }
 
 #[test]
@@ -632,7 +636,7 @@ fn nobody_is_blamed_for_the_routers_own_pause() {
     let mut story = Story::settled(3);
     story.pass(ms(500));
     story.now += ms(60_000);
-    story.step(Input::Tick { witness_hears: None });
+    story.step(Input::Tick { witness_leader: None });
     assert_eq!((story.available(), story.asked()), (Some(1), vec![]));
     assert_eq!(story.state(2), State::Standby);
     story.hang(2);
@@ -659,7 +663,7 @@ fn a_leaving_leader_is_available_until_the_next_one_leads_and_is_no_candidate() 
     assert_eq!(story.asked(), [2, 3]);
     story.answer(2);
     story.answer(3);
-    assert_eq!((story.stood(), story.available()), (vec![2], Some(1)));
+    assert_eq!((story.campaigned(), story.available()), (vec![2], Some(1)));
     story.pass(ms(200));
     assert_eq!(story.available(), Some(1));
     story.lead(2, 2);
@@ -683,7 +687,7 @@ fn a_leader_that_returns_does_not_take_the_role_back() {
         *progress = Progress { term: 2, voter: true, last_log: (1, 99), ..progress.clone() };
     });
     story.pass(ms(5_000));
-    assert_eq!((story.available(), story.stood()), (Some(2), vec![]));
+    assert_eq!((story.available(), story.campaigned()), (Some(2), vec![]));
     assert_eq!(story.state(1), State::CatchingUp);
     story.change(2, |progress| progress.voters = vec![1, 2, 3]);
     story.pass(ms(5_000));
@@ -701,7 +705,8 @@ fn a_cluster_found_without_a_leader_gets_a_moment_to_elect_one_itself() {
     assert_eq!(story.asked(), [1]);
 }
 
-/// Lets time pass while every node answers; returns after how many milliseconds each `Stand` came.
+/// Lets time pass while every node answers; returns after how many milliseconds each `Campaign`
+/// came.
 fn attempts(story: &mut Story, time: u64) -> Vec<u64> {
     let mut attempts = Vec::new();
     for passed in (0..time).step_by(10) {
@@ -710,7 +715,7 @@ fn attempts(story: &mut Story, time: u64) -> Vec<u64> {
         for node in story.asked() {
             story.answer(node);
         }
-        attempts.extend(story.stood().iter().map(|_| passed));
+        attempts.extend(story.campaigned().iter().map(|_| passed));
     }
     attempts
 }
@@ -724,7 +729,7 @@ fn an_election_without_a_winner_is_repeated_with_growing_patience_until_someone_
         attempts.windows(2).map(|pair| (pair[1] - pair[0]) / 10 * 10).collect()
     };
     story.answer(2);
-    assert_eq!(story.stood(), [2]);
+    assert_eq!(story.campaigned(), [2]);
     let first = waits(&attempts(&mut story, 12_000));
     assert!(first.is_sorted() && first.len() >= 5, "{first:?}");
     assert!(first[0] < 600 && (1_900..2_200).contains(first.last().expect("some")), "{first:?}");
@@ -736,7 +741,7 @@ fn an_election_without_a_winner_is_repeated_with_growing_patience_until_someone_
 #[test]
 fn a_replaced_stream_is_closed_and_its_late_end_harms_nobody() {
     let mut story = Story::settled(2);
-    let old = story.masters[&2].session;
+    let old = story.masters[&2].stream;
     story.hello(2, Some(OWN));
     assert!(story.effects.contains(&Effect::Close(old)));
     story.step(Input::Lost(old));
@@ -841,7 +846,7 @@ impl Story {
             Happening::Pass(millis) => self.pass(ms(millis)),
             Happening::Pause(millis) => {
                 self.now += ms(millis);
-                self.step(Input::Tick { witness_hears: self.witness_hears });
+                self.step(Input::Tick { witness_leader: self.witness_leader });
             }
             _ => {}
         }
@@ -859,8 +864,8 @@ impl Story {
         let leaders = masters.values().filter(|master| master.lives() && master.progress.leading);
         let newest = leaders.map(|master| master.progress.term).max();
         assert_eq!(self.registry.available().map(|master| master.progress.term), newest);
-        for node in self.stood() {
-            assert!(masters.contains_key(&node), "an unknown node was told to stand");
+        for node in self.campaigned() {
+            assert!(masters.contains_key(&node), "an unknown node was told to campaign");
         }
     }
 }
@@ -887,7 +892,7 @@ proptest! {
             });
         }
         story.check();
-        prop_assert!(!attempts(&mut story, 5_000).is_empty(), "nobody was told to stand");
+        prop_assert!(!attempts(&mut story, 5_000).is_empty(), "nobody was told to campaign");
     }
 }
 
@@ -947,12 +952,12 @@ fn a_master_that_came_back_to_voters_without_it_is_not_shown_as_one() {
 }
 
 /// Who votes, as masters report it: masters 1 to 3 and the witness `witness`.
-fn electorate(witness: NodeId) -> Electorate {
+fn voter_config(witness: NodeId) -> VoterConfig {
     let voter =
         |node: NodeId| VoterName { node, name: format!("server-{node}"), witness: node == witness };
-    Electorate {
+    VoterConfig {
         index: 5,
-        parts: vec![BTreeSet::from([1, 2, 3, witness])],
+        voter_sets: vec![BTreeSet::from([1, 2, 3, witness])],
         names: [1, 2, 3, witness].map(voter).into(),
     }
 }
@@ -965,7 +970,7 @@ fn after_a_restart(witness: NodeId, here: &[NodeId]) -> Story {
         story.change(*node, |progress| {
             progress.term = 7;
             progress.voter = true;
-            progress.electorate = electorate(witness).into();
+            progress.voter_config = voter_config(witness).into();
         });
     }
     story.change_witness(|progress| progress.cluster = Some(OWN));
@@ -979,43 +984,43 @@ fn who_is_missing_is_said_once_it_lasts_and_until_a_quorum_is_here() {
     story.pass(ms(1_200));
     story.report(2);
     let said = "waiting for server-1 and server-3: 2 of 4 voters are here, 3 are needed";
-    let waiting = story.registry.waiting().expect("it lasts");
+    let waiting = story.registry.quorum_loss().expect("it lasts");
     assert!(waiting.starts_with(said), "{waiting}");
     assert_eq!(story.registry.problems(), [waiting]);
     story.hello(3, Some(OWN));
-    assert_eq!(story.registry.waiting(), None);
+    assert_eq!(story.registry.quorum_loss(), None);
 }
 
 #[test]
 fn a_new_witness_takes_the_lost_ones_place_once_and_only_where_there_is_no_leader() {
-    let inherits = |story: &Story| {
-        story.effects.iter().filter(|effect| **effect == Effect::Inherit(99, 7)).count()
+    let replacements = |story: &Story| {
+        story.effects.iter().filter(|effect| **effect == Effect::ReplaceWitness(99, 7)).count()
     };
     let mut story = after_a_restart(99, &[2, 3]);
-    assert_eq!(inherits(&story), 0, "they may elect a leader by themselves");
+    assert_eq!(replacements(&story), 0, "they may elect a leader by themselves");
     for _ in 0..3 {
         story.pass(ms(400));
         story.report(2);
         story.report(3);
     }
-    assert_eq!(inherits(&story), 1);
+    assert_eq!(replacements(&story), 1);
 
     let mut story = after_a_restart(99, &[2]);
     story.pass(ms(400));
     story.report(2);
-    assert_eq!(inherits(&story), 0, "one of three is not a majority");
+    assert_eq!(replacements(&story), 0, "one of three is not a majority");
 
     let mut story = after_a_restart(99, &[2, 3]);
     story.lead(2, 8);
     story.pass(ms(400));
     story.report(3);
-    assert_eq!(inherits(&story), 0, "the leader replaces the witness");
+    assert_eq!(replacements(&story), 0, "the leader replaces the witness");
 
     let mut story = after_a_restart(99, &[2, 3]);
     story.change_witness(|progress| progress.last_log = (1, 1));
     story.pass(ms(400));
     story.report(2);
-    assert_eq!(inherits(&story), 0, "it is not new");
+    assert_eq!(replacements(&story), 0, "it is not new");
 }
 
 #[test]

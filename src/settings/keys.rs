@@ -1,7 +1,7 @@
 //! The one table of every setting. Flags, help texts, defaults, ranges and suggestions for misspelt
 //! keys all come from it; only the fields of the structs are elsewhere.
 
-use super::value::Kind;
+use super::value::ValueKind;
 
 /// Who reads a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Key {
     /// Its value when nothing sets it.
     pub default: Option<&'static str>,
     /// What it may hold.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// What it means, for `--help`.
     pub help: &'static str,
     /// Whether it may be a flag: secrets may not, because everyone on a machine can see the flags
@@ -58,7 +58,7 @@ impl Key {
         name: &'static str,
         roles: &'static [Role],
         default: Option<&'static str>,
-        kind: Kind,
+        kind: ValueKind,
         help: &'static str,
     ) -> Self {
         Self { name, roles, default, kind, help, flag: true }
@@ -89,7 +89,7 @@ const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
 const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
-const MANY: Kind = Kind::Count { min: 1, max: 1_000_000 };
+const MANY: ValueKind = ValueKind::Count { min: 1, max: 1_000_000 };
 
 /// Every setting, in the order of `--help`.
 pub static KEYS: &[Key] = &[
@@ -97,84 +97,84 @@ pub static KEYS: &[Key] = &[
         "router_listen",
         &[Role::Router],
         Some("0.0.0.0:3010"),
-        Kind::Address,
+        ValueKind::Address,
         "The address at which the router listens for clients and masters",
     ),
     Key::new(
         "witness_listen",
         &[Role::Router],
         Some("0.0.0.0:3011"),
-        Kind::Address,
+        ValueKind::Address,
         "The address at which the router's witness listens for masters",
     ),
     Key::new(
         "router_data_dir",
         &[Role::Router],
         Some("./data/router"),
-        Kind::Path,
+        ValueKind::Path,
         "The directory for the log of the router's witness",
     ),
     Key::new(
         "down_after",
         &[Role::Router],
         Some("500ms"),
-        Kind::duration_ms(50, 60_000),
+        ValueKind::duration_ms(50, 60_000),
         "A master that has not reported for this long counts as down",
     ),
     Key::new(
         "router",
         &[Role::Slave, Role::Master, Role::Client, Role::Status],
         Some("localhost:3010"),
-        Kind::HostPort,
+        ValueKind::HostPort,
         "The address of the router",
     ),
     Key::new(
         "reboot_delay",
         &[Role::Slave],
         Some("25s"),
-        Kind::duration_ms(0, 24 * 3_600_000),
+        ValueKind::duration_ms(0, 24 * 3_600_000),
         "The time from a master's crash to its reboot",
     ),
     Key::new(
         "name",
         MASTERS,
         None,
-        Kind::Name,
+        ValueKind::Name,
         "The master's display name; by default server- and the number of its slot",
     ),
     Key::new(
         "client_listen",
         MASTERS,
         Some("0.0.0.0:0"),
-        Kind::Address,
+        ValueKind::Address,
         "The address at which the master listens for clients; port 0 takes a free one",
     ),
     Key::new(
         "peer_listen",
         MASTERS,
         Some("0.0.0.0:0"),
-        Kind::Address,
+        ValueKind::Address,
         "The address at which the master listens for other nodes; port 0 takes a free one",
     ),
     Key::new(
         "data_dir",
         MASTERS,
         Some("./data"),
-        Kind::Path,
+        ValueKind::Path,
         "The directory that holds a slot for each master of this machine",
     ),
     Key::new(
         "advertise_host",
         NODES,
         None,
-        Kind::Host,
+        ValueKind::Host,
         "The host by which others reach this node; found automatically by default",
     ),
     Key {
         name: "secret",
         roles: NODES,
         default: None,
-        kind: Kind::Secret,
+        kind: ValueKind::Secret,
         help: "The secret that the nodes of one cluster share",
         flag: false,
     },
@@ -182,7 +182,7 @@ pub static KEYS: &[Key] = &[
         "secret_file",
         NODES,
         None,
-        Kind::Path,
+        ValueKind::Path,
         "The file with the secret that the nodes of one cluster share; the variable TINYSNS_SECRET may \
          hold it instead",
     ),
@@ -190,42 +190,42 @@ pub static KEYS: &[Key] = &[
         "report_interval",
         MASTERS,
         Some("200ms"),
-        Kind::duration_ms(10, 10_000),
+        ValueKind::duration_ms(10, 10_000),
         "How often a master reports to the router when nothing changes",
     ),
     Key::new(
         "drain_timeout",
         MASTERS,
         Some("10s"),
-        Kind::duration_ms(100, 3_600_000),
+        ValueKind::duration_ms(100, 3_600_000),
         "How long a stopping master may take to hand over and to finish what it has begun",
     ),
     Key::new(
         "heartbeat",
         NODES,
         Some("100ms"),
-        Kind::duration_ms(20, 10_000),
+        ValueKind::duration_ms(20, 10_000),
         "The time between a leader's heartbeats",
     ),
     Key::new(
         "election_min",
         NODES,
         Some("500ms"),
-        Kind::duration_ms(41, 60_000),
-        "The shortest wait before a master stands for election by itself",
+        ValueKind::duration_ms(41, 60_000),
+        "The shortest wait before a master campaigns by itself",
     ),
     Key::new(
         "election_max",
         NODES,
         Some("1s"),
-        Kind::duration_ms(42, 60_000),
-        "The longest wait before a master stands for election by itself",
+        ValueKind::duration_ms(42, 60_000),
+        "The longest wait before a master campaigns by itself",
     ),
     Key::new(
         "classic",
         NODES,
         Some("relay"),
-        Kind::Choice(&["relay", "direct", "off"]),
+        ValueKind::Choice(&["relay", "direct", "off"]),
         "How classic clients are served: with relay they stay at the server where they log in, \
          which passes everything on; with direct they are sent to the available server",
     ),
@@ -233,14 +233,14 @@ pub static KEYS: &[Key] = &[
         "post_chars",
         MASTERS,
         Some("1000"),
-        Kind::Count { min: 1, max: 10_000 },
+        ValueKind::Count { min: 1, max: 10_000 },
         "The longest post, in characters",
     ),
     Key::new(
         "page_size",
         MASTERS,
         Some("100"),
-        Kind::Count { min: 1, max: 10_000 },
+        ValueKind::Count { min: 1, max: 10_000 },
         "The most posts or names on one page",
     ),
     Key::new(
@@ -275,21 +275,21 @@ pub static KEYS: &[Key] = &[
         "session_lifetime",
         MASTERS,
         Some("30days"),
-        Kind::duration_ms(60_000, 3_650 * 24 * 3_600_000),
+        ValueKind::duration_ms(60_000, 3_650 * 24 * 3_600_000),
         "How long a login is valid",
     ),
     Key::new(
         "user",
         &[Role::Client],
         Some("default"),
-        Kind::User,
+        ValueKind::User,
         "The name of the user who logs in",
     ),
     Key::new(
         "password_file",
         &[Role::Client],
         None,
-        Kind::Path,
+        ValueKind::Path,
         "The file with the user's password on its first line; without it, a password is asked for at \
          a terminal",
     ),
@@ -297,7 +297,7 @@ pub static KEYS: &[Key] = &[
         "history_file",
         &[Role::Client],
         None,
-        Kind::Path,
+        ValueKind::Path,
         "The file for lines typed at a terminal; by default $XDG_STATE_HOME/tinysns/history, or \
          ~/.local/state/tinysns/history; none keeps them nowhere",
     ),
@@ -305,35 +305,35 @@ pub static KEYS: &[Key] = &[
         "full_screen",
         &[Role::Client],
         Some("on"),
-        Kind::Choice(&["on", "off"]),
+        ValueKind::Choice(&["on", "off"]),
         "Whether the timeline fills the screen, on a terminal that can do that",
     ),
     Key::new(
         "address",
         &[Role::Healthcheck],
         Some("localhost:3010"),
-        Kind::HostPort,
+        ValueKind::HostPort,
         "The health service to ask: the router's or a master's client address",
     ),
     Key::new(
         "log",
         NODES,
         Some("info,openraft=off"),
-        Kind::LogFilter,
+        ValueKind::LogFilter,
         "What to log: a level (error, warn, info, debug, trace), also by module",
     ),
     Key::new(
         "log",
         VISITORS,
         Some("error"),
-        Kind::LogFilter,
+        ValueKind::LogFilter,
         "What to log: a level (error, warn, info, debug, trace), also by module",
     ),
     Key::new(
         "log_format",
         ALL,
         Some("text"),
-        Kind::Choice(&["text", "json"]),
+        ValueKind::Choice(&["text", "json"]),
         "The form of a log line",
     ),
 ];

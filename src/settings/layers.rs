@@ -14,7 +14,7 @@ use figment::{
 
 use super::{
     keys::{self, CONFIG, FOREIGN_VARIABLES, Key, Role, VARIABLE_PREFIX},
-    value::{self, Kind, SECRET_MIN_CHARS},
+    value::{self, SECRET_MIN_CHARS, ValueKind},
 };
 use crate::host::text_file;
 
@@ -24,7 +24,7 @@ const FLAGS: &str = "flag";
 
 /// Why settings were refused, in words for the person who set them.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum SettingsError {
     /// The key is not a setting of any role.
     #[error("unknown setting `{key}` ({origin}){}", Suggestion(*.nearest))]
     Unknown {
@@ -133,7 +133,7 @@ impl Layers {
         role: Role,
         environment: impl IntoIterator<Item = (String, String)>,
         mut flags: BTreeMap<&'static str, String>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, SettingsError> {
         let mut variables = our_variables(environment);
         let file = match (flags.remove(CONFIG), variables.remove(CONFIG)) {
             (Some(path), _) => Some(file_layer(&path, FLAGS)?),
@@ -154,39 +154,45 @@ impl Layers {
     }
 
     /// The value of a setting that has a default.
-    pub(super) fn text(&self, name: &'static str) -> Result<String, Refusal> {
+    pub(super) fn text(&self, name: &'static str) -> Result<String, SettingsError> {
         Ok(self.optional_text(name)?.expect("a setting read as required has a default"))
     }
 
     /// The value of a setting, if anything set it.
-    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<String>, Refusal> {
+    pub(super) fn optional_text(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<String>, SettingsError> {
         let Ok(value) = self.figment.find_value(name) else { return Ok(None) };
         let key = self.key(name);
         match as_text(&value) {
             Some(text) if key.kind.check(&text) == Ok(()) => Ok(Some(key.kind.normal(&text))),
             // Describes what is wrong with it without revealing it.
-            Some(text) if matches!(key.kind, Kind::Secret) => {
+            Some(text) if matches!(key.kind, ValueKind::Secret) => {
                 Err(self.refuse(name, value::without_secret(&text)))
             }
             Some(text) => Err(self.refuse(name, format!("{text:?}"))),
-            None => Err(self.refuse(name, value_in_words(&value).to_owned())),
+            None => Err(self.refuse(name, describe_value(&value).to_owned())),
         }
     }
 
     /// The value of a setting, parsed.
-    pub(super) fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, Refusal> {
+    pub(super) fn parsed<T: std::str::FromStr>(
+        &self,
+        name: &'static str,
+    ) -> Result<T, SettingsError> {
         let text = self.text(name)?;
         text.parse().map_err(|_| self.refuse(name, format!("{text:?}")))
     }
 
     /// The value of a setting that is a duration.
-    pub(super) fn duration(&self, name: &'static str) -> Result<Duration, Refusal> {
+    pub(super) fn duration(&self, name: &'static str) -> Result<Duration, SettingsError> {
         let text = self.text(name)?;
         humantime::parse_duration(&text).map_err(|_| self.refuse(name, format!("{text:?}")))
     }
 
     /// Refuses a setting's value, because its kind does not allow it.
-    pub(super) fn refuse(&self, name: &'static str, value: String) -> Refusal {
+    pub(super) fn refuse(&self, name: &'static str, value: String) -> SettingsError {
         self.refuse_because(name, value, self.key(name).kind.to_string())
     }
 
@@ -196,8 +202,8 @@ impl Layers {
         name: &'static str,
         value: String,
         allowed: String,
-    ) -> Refusal {
-        Refusal::Value { key: name, value, origin: self.origin(name), allowed }
+    ) -> SettingsError {
+        SettingsError::Value { key: name, value, origin: self.origin(name), allowed }
     }
 
     /// Where a setting's value was set, in words.
@@ -229,8 +235,8 @@ fn our_variables(
         .collect()
 }
 
-fn file_layer(path: &str, source: &str) -> Result<Layer, Refusal> {
-    let refuse = |reason: String| Refusal::File {
+fn file_layer(path: &str, source: &str) -> Result<Layer, SettingsError> {
+    let refuse = |reason: String| SettingsError::File {
         key: CONFIG,
         path: path.to_owned(),
         origin: origin(source, CONFIG),
@@ -246,8 +252,8 @@ fn file_layer(path: &str, source: &str) -> Result<Layer, Refusal> {
     }
 }
 
-fn unknown(key: &str, source: &str) -> Refusal {
-    Refusal::Unknown {
+fn unknown(key: &str, source: &str) -> SettingsError {
+    SettingsError::Unknown {
         key: key.to_owned(),
         origin: origin(source, key),
         nearest: keys::nearest(key),
@@ -277,7 +283,7 @@ fn as_text(value: &Value) -> Option<String> {
     }
 }
 
-fn value_in_words(value: &Value) -> &'static str {
+fn describe_value(value: &Value) -> &'static str {
     match value {
         Value::Dict(..) => "a table",
         Value::Array(..) => "a list",

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use super::{
     ClassicMode, ClientSettings, ConsensusSettings, HealthcheckSettings, HistoryFile, Layers,
-    Limits, LogFormat, LogSettings, MasterSettings, Refusal, RouterSettings, Secret, SlaveSettings,
-    StatusSettings, TerminalSettings,
-    value::{self, Kind},
+    Limits, LogFormat, LogSettings, MasterSettings, RouterSettings, Secret, SettingsError,
+    SlaveSettings, StatusSettings, TerminalSettings,
+    value::{self, ValueKind},
 };
 use crate::{domain::UserName, host::text_file};
 
 impl Layers {
     /// The settings of `tinysns router`.
-    pub fn router(&self) -> Result<RouterSettings, Refusal> {
+    pub fn router(&self) -> Result<RouterSettings, SettingsError> {
         Ok(RouterSettings {
             router_listen: self.parsed("router_listen")?,
             witness_listen: self.parsed("witness_listen")?,
@@ -27,12 +27,12 @@ impl Layers {
     }
 
     /// The settings of `tinysns slave`.
-    pub fn slave(&self) -> Result<SlaveSettings, Refusal> {
+    pub fn slave(&self) -> Result<SlaveSettings, SettingsError> {
         Ok(SlaveSettings { reboot_delay: self.duration("reboot_delay")?, master: self.master()? })
     }
 
     /// The settings of `tinysns master`.
-    pub fn master(&self) -> Result<MasterSettings, Refusal> {
+    pub fn master(&self) -> Result<MasterSettings, SettingsError> {
         Ok(MasterSettings {
             name: self.optional_text("name")?,
             router: self.text("router")?,
@@ -54,7 +54,7 @@ impl Layers {
         &self,
         json: bool,
         command: Option<String>,
-    ) -> Result<TerminalSettings, Refusal> {
+    ) -> Result<TerminalSettings, SettingsError> {
         let user = self.text("user")?;
         Ok(TerminalSettings {
             client: self.client()?,
@@ -73,17 +73,17 @@ impl Layers {
     }
 
     /// The settings of `tinysns status`.
-    pub fn status(&self, watch: bool, json: bool) -> Result<StatusSettings, Refusal> {
+    pub fn status(&self, watch: bool, json: bool) -> Result<StatusSettings, SettingsError> {
         Ok(StatusSettings { client: self.client()?, watch, json })
     }
 
     /// The settings of `tinysns healthcheck`.
-    pub fn healthcheck(&self) -> Result<HealthcheckSettings, Refusal> {
+    pub fn healthcheck(&self) -> Result<HealthcheckSettings, SettingsError> {
         Ok(HealthcheckSettings { address: self.text("address")? })
     }
 
     /// The log settings of any role.
-    pub fn log(&self) -> Result<LogSettings, Refusal> {
+    pub fn log(&self) -> Result<LogSettings, SettingsError> {
         let format = match self.text("log_format")?.as_str() {
             "json" => LogFormat::Json,
             _ => LogFormat::Text,
@@ -91,11 +91,11 @@ impl Layers {
         Ok(LogSettings { filter: self.text("log")?, format })
     }
 
-    fn client(&self) -> Result<ClientSettings, Refusal> {
+    fn client(&self) -> Result<ClientSettings, SettingsError> {
         Ok(ClientSettings { router: self.text("router")? })
     }
 
-    fn classic(&self) -> Result<ClassicMode, Refusal> {
+    fn classic(&self) -> Result<ClassicMode, SettingsError> {
         Ok(match self.text("classic")?.as_str() {
             "direct" => ClassicMode::Direct,
             "off" => ClassicMode::Off,
@@ -103,7 +103,7 @@ impl Layers {
         })
     }
 
-    fn consensus(&self) -> Result<ConsensusSettings, Refusal> {
+    fn consensus(&self) -> Result<ConsensusSettings, SettingsError> {
         let heartbeat = self.duration("heartbeat")?;
         let election_min = self.duration("election_min")?;
         let election_max = self.duration("election_max")?;
@@ -132,7 +132,7 @@ impl Layers {
         Ok(ConsensusSettings { heartbeat, election_min, election_max })
     }
 
-    fn limits(&self) -> Result<Limits, Refusal> {
+    fn limits(&self) -> Result<Limits, SettingsError> {
         Ok(Limits {
             post_chars: self.parsed("post_chars")?,
             page_size: self.parsed("page_size")?,
@@ -144,26 +144,26 @@ impl Layers {
         })
     }
 
-    fn secret(&self) -> Result<Secret, Refusal> {
+    fn secret(&self) -> Result<Secret, SettingsError> {
         match (self.optional_text("secret")?, self.optional_text("secret_file")?) {
-            (Some(_), Some(_)) => Err(Refusal::TwoSecrets {
+            (Some(_), Some(_)) => Err(SettingsError::TwoSecrets {
                 secret: self.origin("secret"),
                 file: self.origin("secret_file"),
             }),
             (Some(secret), None) => Ok(Secret::new(&secret)),
             (None, Some(path)) => self.secret_in(path),
-            (None, None) => Err(Refusal::NoSecret),
+            (None, None) => Err(SettingsError::NoSecret),
         }
     }
 
-    fn secret_in(&self, path: String) -> Result<Secret, Refusal> {
+    fn secret_in(&self, path: String) -> Result<Secret, SettingsError> {
         let checked = text_file::read(Path::new(&path)).and_then(|secret| {
-            Kind::Secret.check(&secret).map(|()| Secret::new(&secret)).map_err(|_| {
+            ValueKind::Secret.check(&secret).map(|()| Secret::new(&secret)).map_err(|_| {
                 let found = value::without_secret(&secret);
-                format!("it holds {found}; allowed: {}", Kind::Secret)
+                format!("it holds {found}; allowed: {}", ValueKind::Secret)
             })
         });
-        checked.map_err(|reason| Refusal::File {
+        checked.map_err(|reason| SettingsError::File {
             key: "secret_file",
             path,
             origin: self.origin("secret_file"),
@@ -185,7 +185,7 @@ mod tests {
         role: Role,
         variables: &[(&str, &str)],
         flags: &[(&'static str, &str)],
-    ) -> Result<Layers, Refusal> {
+    ) -> Result<Layers, SettingsError> {
         Layers::gather(
             role,
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),

@@ -21,9 +21,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use crate::domain::UserName;
 
 pub use keys::{Key, Role, VARIABLE_PREFIX};
-pub use layers::{Layers, Refusal};
+pub use layers::{Layers, SettingsError};
 pub use secret::Secret;
-pub use value::Kind;
+pub use value::ValueKind;
 
 /// Settings of `tinysns router`.
 #[derive(Clone, Debug)]
@@ -174,9 +174,9 @@ pub enum LogFormat {
 pub struct ConsensusSettings {
     /// The time between a leader's heartbeats; also the time limit of one replication call.
     pub heartbeat: Duration,
-    /// The shortest wait before a follower stands for election by itself.
+    /// The shortest wait before a follower campaigns by itself.
     pub election_min: Duration,
-    /// The longest wait before a follower stands for election by itself.
+    /// The longest wait before a follower campaigns by itself.
     pub election_max: Duration,
 }
 

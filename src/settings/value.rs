@@ -19,7 +19,7 @@ const NAME_MAX_CHARS: usize = 32;
 
 /// What a setting may hold.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum ValueKind {
     /// An IP address and a port.
     Address,
     /// A host and a port.
@@ -54,7 +54,7 @@ pub enum Kind {
     LogFilter,
 }
 
-impl Kind {
+impl ValueKind {
     /// A duration between two numbers of milliseconds.
     pub(super) const fn duration_ms(min: u64, max: u64) -> Self {
         Self::Duration { min: Duration::from_millis(min), max: Duration::from_millis(max) }
@@ -133,7 +133,7 @@ pub(super) fn without_secret(text: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotAllowed;
 
-impl fmt::Display for Kind {
+impl fmt::Display for ValueKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address => {
@@ -204,8 +204,8 @@ mod tests {
         for (text, normal) in
             [("::1", "[::1]"), ("[::1]", "[::1]"), ("10.0.0.1", "10.0.0.1"), ("host", "host")]
         {
-            assert_eq!(Kind::Host.check(text), Ok(()));
-            assert_eq!(Kind::Host.normal(text), normal);
+            assert_eq!(ValueKind::Host.check(text), Ok(()));
+            assert_eq!(ValueKind::Host.normal(text), normal);
         }
     }
 
@@ -224,17 +224,21 @@ mod tests {
 
     #[test]
     fn each_kind_takes_what_it_says_and_nothing_else() {
-        let heartbeat = Kind::duration_ms(20, 10_000);
-        let count = Kind::Count { min: 1, max: 10 };
-        let table: &[(Kind, &[&str], &[&str])] = &[
-            (Kind::Address, &["0.0.0.0:0", "[::]:3010"], &["", "localhost:1", "1.2.3.4", ":1"]),
+        let heartbeat = ValueKind::duration_ms(20, 10_000);
+        let count = ValueKind::Count { min: 1, max: 10 };
+        let table: &[(ValueKind, &[&str], &[&str])] = &[
             (
-                Kind::HostPort,
+                ValueKind::Address,
+                &["0.0.0.0:0", "[::]:3010"],
+                &["", "localhost:1", "1.2.3.4", ":1"],
+            ),
+            (
+                ValueKind::HostPort,
                 &["localhost:3010", "[::1]:1", "a.b-c_d:65535"],
                 &["localhost", "localhost:0", "localhost:65536", ":3010", "a b:1", "::1:3010"],
             ),
             (
-                Kind::Host,
+                ValueKind::Host,
                 &["router", "10.0.0.1", "[::1]", "::1", "2001:db8::7"],
                 &[
                     "",
@@ -247,11 +251,11 @@ mod tests {
                     "a/b",
                 ],
             ),
-            (Kind::Path, &["/x", "y"], &[""]),
-            (Kind::Name, &["server-1"], &["", "a b", "ä", &"x".repeat(33)]),
-            (Kind::User, &["u1"], &["", "-u", "../escape"]),
+            (ValueKind::Path, &["/x", "y"], &[""]),
+            (ValueKind::Name, &["server-1"], &["", "a b", "ä", &"x".repeat(33)]),
+            (ValueKind::User, &["u1"], &["", "-u", "../escape"]),
             (
-                Kind::Secret,
+                ValueKind::Secret,
                 &["0123456789abcdef", "!with a blank in it~\n"],
                 &[
                     "0123456789abcde",
@@ -265,8 +269,8 @@ mod tests {
             ),
             (heartbeat, &["20ms", "1s", "10s"], &["19ms", "11s", "100", "-1s", "soon"]),
             (count, &["1", "10"], &["0", "11", "-1", "1.5", "ten"]),
-            (Kind::Choice(&["text", "json"]), &["text", "json"], &["", "Text", "xml"]),
-            (Kind::LogFilter, &["info", "info,openraft=off"], &["a=b=c", "info,x=loud"]),
+            (ValueKind::Choice(&["text", "json"]), &["text", "json"], &["", "Text", "xml"]),
+            (ValueKind::LogFilter, &["info", "info,openraft=off"], &["a=b=c", "info,x=loud"]),
         ];
         for (kind, good, bad) in table {
             for text in *good {

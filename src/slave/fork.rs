@@ -32,13 +32,13 @@ pub fn fork(mask: &SigSet, master: impl FnOnce() -> u8) -> nix::Result<Pid> {
         ForkResult::Parent { child } => Ok(child),
         ForkResult::Child => {
             // The child must never return into the slave's code.
-            let code = panic::catch_unwind(AssertUnwindSafe(|| live(parent, mask, master)));
+            let code = panic::catch_unwind(AssertUnwindSafe(|| run_child(parent, mask, master)));
             process::exit(code.map_or(PANICKED, i32::from));
         }
     }
 }
 
-fn live(parent: Pid, mask: &SigSet, master: impl FnOnce() -> u8) -> u8 {
+fn run_child(parent: Pid, mask: &SigSet, master: impl FnOnce() -> u8) -> u8 {
     // Without a name it would be harder to find, and without the signal it would outlive its slave.
     // The kernel never refuses either for the calling process.
     prctl::set_name(c"tinysns-master").expect("a short name is always taken");

@@ -30,16 +30,16 @@ use nix::{
 use tracing::{error, info, warn};
 
 use crate::{
-    host::inheritance,
+    host::process_setup,
     settings::{MasterSettings, SlaveSettings},
-    slot::{Berth, Slot, SlotError},
+    slot::{Slot, SlotError, SlotInfo},
 };
 use supervision::{Effect, Ending, Input, Supervision, Timing};
 
 pub use supervision::REFUSED;
 
-/// The whole life of a master: takes its settings and its berth, and returns its exit code.
-pub type Master = fn(MasterSettings, Berth) -> u8;
+/// The whole life of a master: takes its settings and its slot, and returns its exit code.
+pub type Master = fn(MasterSettings, SlotInfo) -> u8;
 
 /// Why a slave could not start, or not continue.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum SlaveError {
 /// Supervises until it is asked to stop. Must run on the main thread, which must be the only one.
 pub fn run(settings: SlaveSettings, master: Master) -> Result<ExitCode, SlaveError> {
     prctl::set_name(c"tinysns-slave")?;
-    inheritance::outlive_the_terminal();
+    process_setup::detach_from_terminal();
     let slot = Slot::claim(&settings.master.data_dir)?;
     let mut awaited = SigSet::empty();
     for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {
@@ -86,7 +86,7 @@ impl Slave {
         });
         let mut code = self.perform_all(&mut supervision, effects);
         while code.is_none() {
-            for input in self.wait(supervision.deadline())? {
+            for input in self.wait_for_signals(supervision.deadline())? {
                 let effects = supervision.step(input, Instant::now());
                 code = code.or(self.perform_all(&mut supervision, effects));
             }
@@ -126,7 +126,7 @@ impl Slave {
                 warn!(role = "slave", pid, "the master did not drain in time: killing it");
                 signal(pid, Signal::SIGKILL);
             }
-            Effect::Bury(pid, ending) => {
+            Effect::Reaped(pid, ending) => {
                 match ending {
                     Ending::Exited(code) => {
                         info!(role = "slave", pid, code, "the master has ended");
@@ -151,7 +151,7 @@ impl Slave {
     }
 
     fn boot(&self, reboots: u32) -> Input {
-        let master = || (self.master)(self.settings.master.clone(), self.slot.berth(reboots));
+        let master = || (self.master)(self.settings.master.clone(), self.slot.info(reboots));
         match fork::fork(&self.mask, master) {
             Ok(pid) => {
                 info!(role = "slave", pid = pid.as_raw(), reboots, "forked a master");
@@ -169,7 +169,7 @@ impl Slave {
 
     /// Waits for signals until `deadline`, and returns what they meant. A request to stop comes
     /// first: a master that ended because of the same Ctrl-C must not count as crashed.
-    fn wait(&self, deadline: Option<Instant>) -> Result<Vec<Input>, SlaveError> {
+    fn wait_for_signals(&self, deadline: Option<Instant>) -> Result<Vec<Input>, SlaveError> {
         let mut ready = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         match poll(&mut ready, poll_timeout(deadline)) {
             Ok(_) | Err(Errno::EINTR) => {}

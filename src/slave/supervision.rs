@@ -49,7 +49,7 @@ pub enum Effect {
     /// Kill the master at once.
     Kill(Pid),
     /// Log that the master has ended, and clean up after it.
-    Bury(Pid, Ending),
+    Reaped(Pid, Ending),
     /// Log that a reboot will follow.
     AnnounceReboot {
         /// From now.
@@ -114,9 +114,9 @@ impl Supervision {
                 self.phase = Phase::Running { master };
                 vec![]
             }
-            (Phase::Booting, Input::BootFailed) => self.wait(now),
+            (Phase::Booting, Input::BootFailed) => self.schedule_reboot(now),
             (Phase::Running { master }, Input::Ended(pid, ending)) if pid == master => {
-                self.bury(master, ending, now)
+                self.reaped(master, ending, now)
             }
             (Phase::Running { master }, Input::Stop) => {
                 self.phase = Phase::Draining { master, until: now + self.timing.drain_timeout };
@@ -125,7 +125,7 @@ impl Supervision {
             (Phase::Waiting { until }, Input::Tick) if now >= until => self.boot(),
             (Phase::Waiting { .. } | Phase::Booting, Input::Stop) => self.leave(0),
             (Phase::Draining { master, .. }, Input::Ended(pid, ending)) if pid == master => {
-                let mut effects = vec![Effect::Bury(master, ending)];
+                let mut effects = vec![Effect::Reaped(master, ending)];
                 effects.extend(self.leave(code_after_drain(ending)));
                 effects
             }
@@ -134,7 +134,7 @@ impl Supervision {
                 vec![Effect::Kill(master)]
             }
             (Phase::Killing { master }, Input::Ended(pid, ending)) if pid == master => {
-                let mut effects = vec![Effect::Bury(master, ending)];
+                let mut effects = vec![Effect::Reaped(master, ending)];
                 effects.extend(self.leave(NOT_DRAINED));
                 effects
             }
@@ -158,21 +158,21 @@ impl Supervision {
         vec![Effect::Boot { reboots }]
     }
 
-    fn wait(&mut self, now: Instant) -> Vec<Effect> {
+    fn schedule_reboot(&mut self, now: Instant) -> Vec<Effect> {
         let after = self.timing.reboot_delay;
         self.phase = Phase::Waiting { until: now + after };
         vec![Effect::AnnounceReboot { after }]
     }
 
-    fn bury(&mut self, master: Pid, ending: Ending, now: Instant) -> Vec<Effect> {
-        let mut effects = vec![Effect::Bury(master, ending)];
+    fn reaped(&mut self, master: Pid, ending: Ending, now: Instant) -> Vec<Effect> {
+        let mut effects = vec![Effect::Reaped(master, ending)];
         // At the first boot, a refusal is a mistake in the settings, and whoever made it should see
         // it now. Later, the same settings have worked before, so what was refused (such as a port
         // that another process took meanwhile) may work again.
         effects.extend(if self.boots == 1 && ending == Ending::Exited(REFUSED) {
             self.leave(REFUSED)
         } else {
-            self.wait(now)
+            self.schedule_reboot(now)
         });
         effects
     }
@@ -220,11 +220,11 @@ mod tests {
         for ending in [Ending::Exited(0), Ending::Exited(1), KILLED, Ending::Killed(15)] {
             play(&[
                 (0, Input::Booted(7), &[]),
-                (5, Input::Ended(7, ending), &[Effect::Bury(7, ending), countdown]),
+                (5, Input::Ended(7, ending), &[Effect::Reaped(7, ending), countdown]),
                 (29, Input::Tick, &[]),
                 (30, Input::Tick, &[Effect::Boot { reboots: 1 }]),
                 (30, Input::Booted(8), &[]),
-                (40, Input::Ended(8, ending), &[Effect::Bury(8, ending), countdown]),
+                (40, Input::Ended(8, ending), &[Effect::Reaped(8, ending), countdown]),
                 (65, Input::Tick, &[Effect::Boot { reboots: 2 }]),
             ]);
         }
@@ -235,7 +235,7 @@ mod tests {
         let refused = Ending::Exited(REFUSED);
         play(&[
             (0, Input::Booted(7), &[]),
-            (0, Input::Ended(7, refused), &[Effect::Bury(7, refused), Effect::Leave(REFUSED)]),
+            (0, Input::Ended(7, refused), &[Effect::Reaped(7, refused), Effect::Leave(REFUSED)]),
         ]);
     }
 
@@ -245,10 +245,10 @@ mod tests {
         let countdown = Effect::AnnounceReboot { after: DELAY };
         play(&[
             (0, Input::Booted(7), &[]),
-            (1, Input::Ended(7, KILLED), &[Effect::Bury(7, KILLED), countdown]),
+            (1, Input::Ended(7, KILLED), &[Effect::Reaped(7, KILLED), countdown]),
             (26, Input::Tick, &[Effect::Boot { reboots: 1 }]),
             (26, Input::Booted(8), &[]),
-            (27, Input::Ended(8, refused), &[Effect::Bury(8, refused), countdown]),
+            (27, Input::Ended(8, refused), &[Effect::Reaped(8, refused), countdown]),
         ]);
     }
 
@@ -274,7 +274,7 @@ mod tests {
                 (1, Input::Stop, &[Effect::Drain(7)]),
                 (2, Input::Stop, &[]),
                 (10, Input::Tick, &[]),
-                (10, Input::Ended(7, ending), &[Effect::Bury(7, ending), Effect::Leave(code)]),
+                (10, Input::Ended(7, ending), &[Effect::Reaped(7, ending), Effect::Leave(code)]),
             ]);
         }
     }
@@ -287,7 +287,7 @@ mod tests {
             (11, Input::Tick, &[Effect::Kill(7)]),
             (12, Input::Tick, &[]),
             (12, Input::Stop, &[]),
-            (12, Input::Ended(7, KILLED), &[Effect::Bury(7, KILLED), Effect::Leave(NOT_DRAINED)]),
+            (12, Input::Ended(7, KILLED), &[Effect::Reaped(7, KILLED), Effect::Leave(NOT_DRAINED)]),
         ]);
     }
 
@@ -298,7 +298,7 @@ mod tests {
             (
                 1,
                 Input::Ended(7, KILLED),
-                &[Effect::Bury(7, KILLED), Effect::AnnounceReboot { after: DELAY }],
+                &[Effect::Reaped(7, KILLED), Effect::AnnounceReboot { after: DELAY }],
             ),
             (2, Input::Stop, &[Effect::Leave(0)]),
             (30, Input::Tick, &[]),
@@ -315,7 +315,7 @@ mod tests {
             (
                 4,
                 Input::Ended(7, Ending::Exited(0)),
-                &[Effect::Bury(7, Ending::Exited(0)), Effect::Leave(0)],
+                &[Effect::Reaped(7, Ending::Exited(0)), Effect::Leave(0)],
             ),
         ]);
     }

@@ -7,7 +7,7 @@ use redb::{Error, ReadableTable, WriteTransaction};
 
 use super::{
     Account, Command, Context, Event, Refusal, Reply, Stamped,
-    requests::{self, Place, Seen, StoredReply},
+    requests::{self, Seen, SeriesPosition, StoredReply},
     tables::{self, Follow, Meta, Tables, UserRecord},
 };
 use crate::domain::{ClusterId, Post, PostText, UnixMillis, UserId, UserName};
@@ -63,11 +63,11 @@ impl<'txn> Graph<'txn> {
             // able to keep its owner from ending it.
             needs_room: !matches!(command, Command::SetPassword { .. }),
         };
-        if self.meta.gave_way_to.is_some() {
-            return Ok(refused(Refusal::GaveWay));
+        if self.meta.abandoned_for.is_some() {
+            return Ok(refused(Refusal::ClusterAbandoned));
         }
         match command {
-            Command::FoundCluster { signing_key } => {
+            Command::BootstrapCluster { signing_key } => {
                 self.meta.signing_key.get_or_insert(signing_key);
                 Ok((Reply::Done, None))
             }
@@ -89,9 +89,9 @@ impl<'txn> Graph<'txn> {
             Command::Publish { context, text } => self.once(&context, asked, |graph, record| {
                 graph.publish(at, context.user, record, &text)
             }),
-            Command::GiveWay { to } => self.give_way(to),
+            Command::AbandonCluster { to } => self.abandon_cluster(to),
             #[cfg(test)]
-            Command::Novelty => Ok((Reply::Done, None)),
+            Command::TestNoop => Ok((Reply::Done, None)),
         }
     }
 
@@ -103,19 +103,21 @@ impl<'txn> Graph<'txn> {
     /// that has ended, after whose renewal the request comes again; and those for lack of room.
     fn once(
         &mut self,
-        Context { user, credentials, key }: &Context,
+        Context { user, password_version, key }: &Context,
         Asked { fingerprint, needs_room }: Asked,
         change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, Error>,
     ) -> Result<Outcome, Error> {
         let Some(record) = tables::user(&self.tables.users, user.0)? else {
             return Ok(refused(Refusal::NoSuchAccount));
         };
-        let place = Place::of(key);
-        match self.tables.memory.look_up(user.0, &place, fingerprint)? {
+        let position = SeriesPosition::of(key);
+        match self.tables.memory.look_up(user.0, &position, fingerprint)? {
             Seen::Before(reply) => Ok((reply, None)),
             Seen::Answered => Ok(refused(Refusal::StaleRequest)),
-            Seen::Otherwise => Ok(refused(Refusal::KeyReused)),
-            Seen::Never if record.credentials != *credentials => Ok(refused(Refusal::SessionEnded)),
+            Seen::OtherRequest => Ok(refused(Refusal::KeyReused)),
+            Seen::Never if record.password_version != *password_version => {
+                Ok(refused(Refusal::SessionEnded))
+            }
             Seen::Never if needs_room && !self.tables.memory.has_room(user.0)? => {
                 Ok(refused(Refusal::TooManyRequests))
             }
@@ -126,7 +128,7 @@ impl<'txn> Graph<'txn> {
                     fingerprint,
                     reply: reply.clone(),
                 };
-                self.tables.memory.remember(user.0, &place, &stored)?;
+                self.tables.memory.remember(user.0, &position, &stored)?;
                 Ok((reply, event))
             }
         }
@@ -142,7 +144,7 @@ impl<'txn> Graph<'txn> {
             return Ok(record.into_account(user, false));
         }
         let user = next(self.meta.newest_user)?;
-        let record = UserRecord { name, credentials: 0, password_hash };
+        let record = UserRecord { name, password_version: 0, password_hash };
         self.tables.put_user(user, &record)?;
         self.meta.newest_user = user;
         Ok(record.into_account(user, true))
@@ -154,8 +156,8 @@ impl<'txn> Graph<'txn> {
         record: UserRecord,
         password_hash: Option<String>,
     ) -> Result<Outcome, Error> {
-        let credentials = record.credentials.wrapping_add(1);
-        self.tables.put_user(user.0, &UserRecord { credentials, password_hash, ..record })?;
+        let password_version = record.password_version.wrapping_add(1);
+        self.tables.put_user(user.0, &UserRecord { password_version, password_hash, ..record })?;
         Ok((Reply::Done, Some(Event::PasswordChanged { user })))
     }
 
@@ -215,12 +217,12 @@ impl<'txn> Graph<'txn> {
         Ok((Reply::Published { post: id, posted_at: at }, Some(Event::Published(post))))
     }
 
-    fn give_way(&mut self, to: ClusterId) -> Result<Outcome, Error> {
+    fn abandon_cluster(&mut self, to: ClusterId) -> Result<Outcome, Error> {
         let Tables { following, users, .. } = &self.tables;
-        if tables::holds_anything(&self.meta, following, users)? {
+        if tables::has_content(&self.meta, following, users)? {
             return Ok(refused(Refusal::NotEmpty));
         }
-        self.meta.gave_way_to = Some(to);
+        self.meta.abandoned_for = Some(to);
         Ok((Reply::Done, None))
     }
 

@@ -30,18 +30,18 @@ pub struct Stamped {
 pub struct Context {
     /// Whose session it is.
     pub user: UserId,
-    /// The [`Account::credentials`] with which the session was begun. If the account has others by
-    /// the time the change is applied, the session has ended, and the change is refused: so it does
-    /// not matter how up to date the server was that checked the session.
-    pub credentials: u32,
+    /// The [`Account::password_version`] with which the session was begun. If the account has
+    /// others by the time the change is applied, the session has ended, and the change is refused:
+    /// so it does not matter how up to date the server was that checked the session.
+    pub password_version: u32,
     /// Distinguishes a retry from a new request.
     pub key: RequestKey,
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, credentials, key } = self;
-        write!(formatter, "{user:?}/{credentials}, {key:?}")
+        let Self { user, password_version, key } = self;
+        write!(formatter, "{user:?}/{password_version}, {key:?}")
     }
 }
 
@@ -51,7 +51,7 @@ impl fmt::Debug for Context {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Sets the cluster's key for session tokens. The first one wins; later ones change nothing.
-    FoundCluster {
+    BootstrapCluster {
         /// Random bytes, drawn by the proposer.
         signing_key: [u8; 32],
     },
@@ -90,15 +90,15 @@ pub enum Command {
         /// The text of the post.
         text: PostText,
     },
-    /// Gives this cluster up for another one, unless people have made something in it. After that,
+    /// Abandons this cluster for another one, unless people have made something in it. After that,
     /// every command is refused.
-    GiveWay {
+    AbandonCluster {
         /// The cluster that goes on.
         to: ClusterId,
     },
     /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
-    Novelty,
+    TestNoop,
 }
 
 impl Command {
@@ -106,15 +106,15 @@ impl Command {
     /// before the whole cluster speaks that version: an older master could not apply it.
     pub const fn since(&self) -> Version {
         match self {
-            Self::FoundCluster { .. }
+            Self::BootstrapCluster { .. }
             | Self::CreateAccount { .. }
             | Self::SetPassword { .. }
             | Self::Follow { .. }
             | Self::Unfollow { .. }
             | Self::Publish { .. }
-            | Self::GiveWay { .. } => Version::FIRST,
+            | Self::AbandonCluster { .. } => Version::FIRST,
             #[cfg(test)]
-            Self::Novelty => Version::new(2),
+            Self::TestNoop => Version::new(2),
         }
     }
 }
@@ -122,7 +122,7 @@ impl Command {
 impl fmt::Debug for Command {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::FoundCluster { .. } => formatter.write_str("FoundCluster"),
+            Self::BootstrapCluster { .. } => formatter.write_str("BootstrapCluster"),
             Self::CreateAccount { name, .. } => write!(formatter, "CreateAccount({name})"),
             Self::SetPassword { context, .. } => write!(formatter, "SetPassword({context:?})"),
             Self::Follow { context, target } => write!(formatter, "Follow({context:?}, {target})"),
@@ -132,16 +132,16 @@ impl fmt::Debug for Command {
             Self::Publish { context, text } => {
                 write!(formatter, "Publish({context:?}, {:?})", text.as_str())
             }
-            Self::GiveWay { to } => write!(formatter, "GiveWay({to})"),
+            Self::AbandonCluster { to } => write!(formatter, "AbandonCluster({to})"),
             #[cfg(test)]
-            Self::Novelty => formatter.write_str("Novelty"),
+            Self::TestNoop => formatter.write_str("TestNoop"),
         }
     }
 }
 
 /// What two commands have in common if one is a repetition of the other.
 #[derive(Serialize)]
-enum Gist<'a> {
+enum FingerprintInput<'a> {
     /// The hash is not included, because it has another salt each time.
     SetPassword,
     /// By the folded name.
@@ -156,19 +156,21 @@ impl Command {
     /// needs no key. Stored beside the reply, so it must not change for as long as replies are
     /// kept.
     pub fn fingerprint(&self) -> Option<u64> {
-        let gist = match self {
-            Self::FoundCluster { .. } | Self::CreateAccount { .. } | Self::GiveWay { .. } => {
+        let input = match self {
+            Self::BootstrapCluster { .. }
+            | Self::CreateAccount { .. }
+            | Self::AbandonCluster { .. } => {
                 return None;
             }
             #[cfg(test)]
-            Self::Novelty => return None,
-            Self::SetPassword { .. } => Gist::SetPassword,
-            Self::Follow { target, .. } => Gist::Follow(target.folded()),
-            Self::Unfollow { target, .. } => Gist::Unfollow(target.folded()),
-            Self::Publish { text, .. } => Gist::Publish(text.as_str()),
+            Self::TestNoop => return None,
+            Self::SetPassword { .. } => FingerprintInput::SetPassword,
+            Self::Follow { target, .. } => FingerprintInput::Follow(target.folded()),
+            Self::Unfollow { target, .. } => FingerprintInput::Unfollow(target.folded()),
+            Self::Publish { text, .. } => FingerprintInput::Publish(text.as_str()),
         };
-        let gist = postcard::to_stdvec(&gist).expect("plain data always encodes");
-        let hash: [u8; 32] = Sha256::digest(gist).into();
+        let input = postcard::to_stdvec(&input).expect("plain data always encodes");
+        let hash: [u8; 32] = Sha256::digest(input).into();
         let (first, _) = hash.split_first_chunk().expect("a hash has 32 bytes");
         Some(u64::from_be_bytes(*first))
     }
@@ -205,19 +207,19 @@ pub struct Account {
     pub password_hash: Option<String>,
     /// How often the password was changed. Session tokens carry this number; those with another one
     /// are invalid.
-    pub credentials: u32,
+    pub password_version: u32,
 }
 
 impl fmt::Debug for Account {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, name, created, password_hash, credentials } = self;
+        let Self { user, name, created, password_hash, password_version } = self;
         formatter
             .debug_struct("Account")
             .field("user", user)
             .field("name", name)
             .field("created", created)
             .field("has_password", &password_hash.is_some())
-            .field("credentials", credentials)
+            .field("password_version", password_version)
             .finish()
     }
 }
@@ -256,11 +258,11 @@ pub enum Refusal {
         "this account has made too many requests in a day: ask again later, and let clients say which of their requests were answered"
     )]
     TooManyRequests,
-    /// This cluster was given up for another one.
-    #[error("this server's cluster has given way to an older one: ask again")]
-    GaveWay,
-    /// What is to be given up holds something that people have made.
-    #[error("this cluster holds what people have made, and is not given up")]
+    /// This cluster was abandoned for another one.
+    #[error("this server's cluster was abandoned for an older one: ask again")]
+    ClusterAbandoned,
+    /// What is to be abandoned holds something that people have made.
+    #[error("this cluster holds what people have made, and is not abandoned")]
     NotEmpty,
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     requests::{Series, StoredReply},
     tables::{
-        self, Follow, FollowRecord, Meta, PostRecord, Snapshot, Tables, UserRecord, decode,
+        self, Follow, FollowRecord, Meta, PostRecord, ReadTables, Tables, UserRecord, decode,
         known_user,
     },
 };
@@ -18,7 +18,7 @@ use crate::domain::{PostId, UnixMillis};
 
 /// One row of the state. Opaque: only [`restore`] reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row(Kind);
+pub struct Row(RowKind);
 
 impl Row {
     /// About how many bytes it takes when sent.
@@ -26,16 +26,16 @@ impl Row {
         /// The bytes that the numbers of a row take.
         const NUMBERS: usize = 24;
         match &self.0 {
-            Kind::Post { text, .. } => NUMBERS + text.len(),
-            Kind::Meta(_) | Kind::User { .. } | Kind::Reply { .. } => 4 * NUMBERS,
-            Kind::Series { name, .. } => NUMBERS + name.len(),
-            Kind::Follow { .. } => NUMBERS,
+            RowKind::Post { text, .. } => NUMBERS + text.len(),
+            RowKind::Meta(_) | RowKind::User { .. } | RowKind::Reply { .. } => 4 * NUMBERS,
+            RowKind::Series { name, .. } => NUMBERS + name.len(),
+            RowKind::Follow { .. } => NUMBERS,
         }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Kind {
+enum RowKind {
     Meta(Meta),
     User { user: u64, record: UserRecord },
     Follow { follower: u64, followee: u64, since: PostId },
@@ -48,7 +48,7 @@ enum Kind {
 pub fn dump(
     transaction: &ReadTransaction,
 ) -> Result<impl Iterator<Item = Result<Row, Error>> + Send + use<>, Error> {
-    let rows = Snapshot::open(transaction)?.map(|snapshot| rows(&snapshot)).transpose()?;
+    let rows = ReadTables::open(transaction)?.map(|tables| rows(&tables)).transpose()?;
     Ok(rows.into_iter().flatten().map(|kind| kind.map(Row)))
 }
 
@@ -68,43 +68,43 @@ pub fn restore(
 
 /// Users come before follows, which are indexed by the users' names.
 fn rows(
-    snapshot: &Snapshot,
-) -> Result<impl Iterator<Item = Result<Kind, Error>> + Send + use<>, Error> {
-    let users = snapshot.users.range::<u64>(..)?.map(|row| {
+    tables: &ReadTables,
+) -> Result<impl Iterator<Item = Result<RowKind, Error>> + Send + use<>, Error> {
+    let users = tables.users.range::<u64>(..)?.map(|row| {
         let (user, record) = row?;
-        Ok(Kind::User { user: user.value(), record: decode(record.value())? })
+        Ok(RowKind::User { user: user.value(), record: decode(record.value())? })
     });
-    let follows = snapshot.following.range::<(u64, &str)>(..)?.map(|row| {
+    let follows = tables.following.range::<(u64, &str)>(..)?.map(|row| {
         let (key, value) = row?;
         let FollowRecord { followee, since } = decode(value.value())?;
-        Ok(Kind::Follow { follower: key.value().0, followee, since })
+        Ok(RowKind::Follow { follower: key.value().0, followee, since })
     });
-    let posts = snapshot.posts.range::<u64>(..)?.map(|row| {
+    let posts = tables.posts.range::<u64>(..)?.map(|row| {
         let (post, value) = row?;
         let PostRecord { author, at, text } = decode(value.value())?;
-        Ok(Kind::Post { post: post.value(), author, at, text: text.to_owned() })
+        Ok(RowKind::Post { post: post.value(), author, at, text: text.to_owned() })
     });
-    let series = snapshot.series.range::<(u64, &[u8])>(..)?.map(|row| {
+    let series = tables.series.range::<(u64, &[u8])>(..)?.map(|row| {
         let (key, series) = row?;
         let (user, name) = key.value();
-        Ok(Kind::Series { user, name: name.to_owned(), series: decode(series.value())? })
+        Ok(RowKind::Series { user, name: name.to_owned(), series: decode(series.value())? })
     });
-    let replies = snapshot.replies.range::<(u64, &[u8], u64)>(..)?.map(|row| {
+    let replies = tables.replies.range::<(u64, &[u8], u64)>(..)?.map(|row| {
         let (key, stored) = row?;
         let (user, series, sequence) = key.value();
         let (series, stored) = (series.to_owned(), decode(stored.value())?);
-        Ok(Kind::Reply { user, series, sequence, stored })
+        Ok(RowKind::Reply { user, series, sequence, stored })
     });
     // While it is all zeros it is not written: opening a state must not change its dump.
-    let meta = (snapshot.meta != Meta::default()).then_some(Ok(Kind::Meta(snapshot.meta)));
+    let meta = (tables.meta != Meta::default()).then_some(Ok(RowKind::Meta(tables.meta)));
     Ok(meta.into_iter().chain(users).chain(follows).chain(posts).chain(series).chain(replies))
 }
 
-fn put(tables: &mut Tables<'_>, kind: Kind) -> Result<(), Error> {
+fn put(tables: &mut Tables<'_>, kind: RowKind) -> Result<(), Error> {
     match kind {
-        Kind::Meta(meta) => tables.put_meta(&meta),
-        Kind::User { user, record } => tables.put_user(user, &record),
-        Kind::Follow { follower, followee, since } => {
+        RowKind::Meta(meta) => tables.put_meta(&meta),
+        RowKind::User { user, record } => tables.put_user(user, &record),
+        RowKind::Follow { follower, followee, since } => {
             let folded = |user| Ok::<_, Error>(known_user(&tables.users, user)?.name.folded());
             tables.put_follow(&Follow {
                 follower,
@@ -114,9 +114,9 @@ fn put(tables: &mut Tables<'_>, kind: Kind) -> Result<(), Error> {
                 since,
             })
         }
-        Kind::Post { post, author, at, text } => tables.put_post(post, author, at, &text),
-        Kind::Series { user, name, series } => tables.memory.put_series(user, &name, series),
-        Kind::Reply { user, series, sequence, stored } => {
+        RowKind::Post { post, author, at, text } => tables.put_post(post, author, at, &text),
+        RowKind::Series { user, name, series } => tables.memory.put_series(user, &name, series),
+        RowKind::Reply { user, series, sequence, stored } => {
             tables.memory.put_reply(user, &series, sequence, &stored)
         }
     }

@@ -4,7 +4,7 @@
 //! - `command`: what the state can be asked to change, and the replies
 //! - `apply`: the one place where the state changes
 //! - `requests`: the memory of replies, which distinguishes a retry from a new request
-//! - `read`: all reads; `timeline`: the merge behind every page of posts
+//! - `read`: all reads; `merge`: the merge behind every page of posts
 //! - `dump`: the whole state as a stream of rows, for snapshots
 //! - `tables`: how all of it is stored in redb
 //!
@@ -17,10 +17,10 @@
 mod apply;
 mod command;
 mod dump;
+mod merge;
 mod read;
 mod requests;
 mod tables;
-mod timeline;
 
 #[cfg(test)]
 mod tests;
@@ -28,5 +28,5 @@ mod tests;
 pub use apply::Graph;
 pub use command::{Account, Command, Context, Event, Refusal, Reply, Stamped};
 pub use dump::{Row, dump, restore};
+pub use merge::Cursor;
 pub use read::{Page, View};
-pub use timeline::Cursor;

@@ -10,15 +10,15 @@ use redb::{AccessGuard, Error, Range, ReadTransaction, StorageError, Value};
 
 use super::{
     Account, Cursor,
-    tables::{self, FollowRecord, Meta, Snapshot, decode, known_user},
-    timeline::{self, Source},
+    merge::{self, PostSource},
+    tables::{self, FollowRecord, Meta, ReadTables, decode, known_user},
 };
 use crate::domain::{ClusterId, Post, PostId, UserId, UserName};
 
 /// The state at one moment.
 pub struct View {
     /// None before the first command.
-    snapshot: Option<Snapshot>,
+    tables: Option<ReadTables>,
 }
 
 /// Some user names, sorted by their folded forms.
@@ -33,25 +33,25 @@ pub struct Page {
 impl View {
     /// Opens the state as the transaction sees it.
     pub fn open(transaction: &ReadTransaction) -> Result<Self, Error> {
-        Ok(Self { snapshot: Snapshot::open(transaction)? })
+        Ok(Self { tables: ReadTables::open(transaction)? })
     }
 
-    /// The key of session tokens; none until the cluster is founded.
+    /// The key of session tokens; none until the cluster is bootstrapped.
     pub fn signing_key(&self) -> Option<[u8; 32]> {
         self.meta().signing_key
     }
 
     /// Whether people have made something: a post, a follow, or a password.
-    pub fn holds_anything(&self) -> Result<bool, Error> {
-        let Some(Snapshot { meta, following, users, .. }) = &self.snapshot else {
+    pub fn has_content(&self) -> Result<bool, Error> {
+        let Some(ReadTables { meta, following, users, .. }) = &self.tables else {
             return Ok(false);
         };
-        tables::holds_anything(meta, following, users)
+        tables::has_content(meta, following, users)
     }
 
-    /// The cluster for which this one was given up.
-    pub fn gave_way_to(&self) -> Option<ClusterId> {
-        self.meta().gave_way_to
+    /// The cluster for which this one was abandoned.
+    pub fn abandoned_for(&self) -> Option<ClusterId> {
+        self.meta().abandoned_for
     }
 
     /// The newest post's number; 0 before the first.
@@ -61,8 +61,8 @@ impl View {
 
     /// The account with a name, in upper or lower case.
     pub fn account_by_name(&self, name: &UserName) -> Result<Option<Account>, Error> {
-        let Some(snapshot) = &self.snapshot else { return Ok(None) };
-        match snapshot.names.get(name.folded().as_str())? {
+        let Some(tables) = &self.tables else { return Ok(None) };
+        match tables.names.get(name.folded().as_str())? {
             Some(user) => self.account(UserId(user.value())),
             None => Ok(None),
         }
@@ -70,17 +70,17 @@ impl View {
 
     /// The account with a number.
     pub fn account(&self, user: UserId) -> Result<Option<Account>, Error> {
-        let Some(snapshot) = &self.snapshot else { return Ok(None) };
-        let record = tables::user(&snapshot.users, user.0)?;
+        let Some(tables) = &self.tables else { return Ok(None) };
+        let record = tables::user(&tables.users, user.0)?;
         Ok(record.map(|record| record.into_account(user.0, false)))
     }
 
     /// All users after the folded name `after`; at least one name per page.
     pub fn users(&self, after: Option<&str>, limit: usize) -> Result<Page, Error> {
-        let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
+        let Some(tables) = &self.tables else { return Ok(Page::default()) };
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rows = snapshot.names.range::<&str>((start, Bound::Unbounded))?;
-        page(snapshot, limit, rows.map(|row| Ok(row?.1.value())))
+        let rows = tables.names.range::<&str>((start, Bound::Unbounded))?;
+        page(tables, limit, rows.map(|row| Ok(row?.1.value())))
     }
 
     /// The users whom a user follows, after the folded name `after`; at least one name per page.
@@ -90,10 +90,10 @@ impl View {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page, Error> {
-        let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
-        let rows = snapshot.following.range(edges_after(user, after))?;
+        let Some(tables) = &self.tables else { return Ok(Page::default()) };
+        let rows = tables.following.range(edges_after(user, after))?;
         let edges = edges_of(user, rows).map(|row| decode::<FollowRecord>(row?.value()));
-        page(snapshot, limit, edges.map(|edge| Ok(edge?.followee)))
+        page(tables, limit, edges.map(|edge| Ok(edge?.followee)))
     }
 
     /// The followers of a user, after the folded name `after`; at least one name per page.
@@ -103,9 +103,9 @@ impl View {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page, Error> {
-        let Some(snapshot) = &self.snapshot else { return Ok(Page::default()) };
-        let rows = snapshot.followers.range(edges_after(user, after))?;
-        page(snapshot, limit, edges_of(user, rows).map(|row| Ok(row?.value())))
+        let Some(tables) = &self.tables else { return Ok(Page::default()) };
+        let rows = tables.followers.range(edges_after(user, after))?;
+        page(tables, limit, edges_of(user, rows).map(|row| Ok(row?.value())))
     }
 
     /// The users whom a user follows, each with the newest post at the time when the follow began:
@@ -132,31 +132,31 @@ impl View {
         cursor: Cursor,
         limit: usize,
     ) -> Result<(Vec<Post>, bool), Error> {
-        self.merge(&[Source { author: user.0, since: 0 }], cursor, limit)
+        self.merge(&[PostSource { author: user.0, since: 0 }], cursor, limit)
     }
 
     fn meta(&self) -> Meta {
-        self.snapshot.as_ref().map(|snapshot| snapshot.meta).unwrap_or_default()
+        self.tables.as_ref().map(|tables| tables.meta).unwrap_or_default()
     }
 
-    fn sources(&self, user: UserId) -> Result<Vec<Source>, Error> {
-        let Some(snapshot) = &self.snapshot else { return Ok(Vec::new()) };
-        edges_of(user, snapshot.following.range(edges_after(user, None))?)
+    fn sources(&self, user: UserId) -> Result<Vec<PostSource>, Error> {
+        let Some(tables) = &self.tables else { return Ok(Vec::new()) };
+        edges_of(user, tables.following.range(edges_after(user, None))?)
             .map(|row| {
                 let FollowRecord { followee, since } = decode(row?.value())?;
-                Ok(Source { author: followee, since })
+                Ok(PostSource { author: followee, since })
             })
             .collect()
     }
 
     fn merge(
         &self,
-        sources: &[Source],
+        sources: &[PostSource],
         cursor: Cursor,
         limit: usize,
     ) -> Result<(Vec<Post>, bool), Error> {
-        match &self.snapshot {
-            Some(snapshot) => timeline::merge(snapshot, sources, cursor, limit),
+        match &self.tables {
+            Some(tables) => merge::merge(tables, sources, cursor, limit),
             None => Ok((Vec::new(), false)),
         }
     }
@@ -183,7 +183,7 @@ fn edges_of<'a, V: Value + 'static>(
 }
 
 fn page(
-    snapshot: &Snapshot,
+    tables: &ReadTables,
     limit: usize,
     users: impl Iterator<Item = Result<u64, Error>>,
 ) -> Result<Page, Error> {
@@ -194,7 +194,7 @@ fn page(
             page.next = page.names.last().map(UserName::folded);
             break;
         }
-        page.names.push(known_user(&snapshot.users, user)?.name);
+        page.names.push(known_user(&tables.users, user)?.name);
     }
     Ok(page)
 }

@@ -57,14 +57,14 @@ pub fn grow_older(age_ms: i64, passed: UnixMillis) -> i64 {
 }
 
 /// Where a request belongs in the memory.
-pub struct Place {
+pub struct SeriesPosition {
     series: Vec<u8>,
     sequence: u64,
     /// All requests below this may be forgotten; never above the request itself.
     answered_below: u64,
 }
 
-impl Place {
+impl SeriesPosition {
     pub fn of(key: &RequestKey) -> Self {
         // The first byte distinguishes the two forms.
         let series = |form: u8, name: &[u8]| [&[form], name].concat();
@@ -91,7 +91,7 @@ pub enum Seen {
     /// It is below the floor of its series.
     Answered,
     /// Its key belongs to another request.
-    Otherwise,
+    OtherRequest,
 }
 
 /// A reply as it is remembered.
@@ -148,19 +148,25 @@ impl<'txn> Memory<'txn> {
     }
 
     /// Whether a user's request was answered before.
-    pub fn look_up(&self, user: u64, place: &Place, fingerprint: u64) -> Result<Seen, Error> {
-        let Some(Series { floor, .. }) = self.series(user, &place.series)? else {
+    pub fn look_up(
+        &self,
+        user: u64,
+        position: &SeriesPosition,
+        fingerprint: u64,
+    ) -> Result<Seen, Error> {
+        let Some(Series { floor, .. }) = self.series(user, &position.series)? else {
             return Ok(Seen::Never);
         };
-        if place.sequence < floor {
+        if position.sequence < floor {
             return Ok(Seen::Answered);
         }
-        let Some(row) = self.replies.get((user, place.series.as_slice(), place.sequence))? else {
+        let Some(row) = self.replies.get((user, position.series.as_slice(), position.sequence))?
+        else {
             return Ok(Seen::Never);
         };
         let stored: StoredReply = decode(row.value())?;
         let same = stored.fingerprint == fingerprint;
-        Ok(if same { Seen::Before(stored.reply) } else { Seen::Otherwise })
+        Ok(if same { Seen::Before(stored.reply) } else { Seen::OtherRequest })
     }
 
     /// Whether one more reply to `user` may be remembered.
@@ -172,7 +178,7 @@ impl<'txn> Memory<'txn> {
     pub fn remember(
         &mut self,
         user: u64,
-        Place { series: name, sequence, answered_below }: &Place,
+        SeriesPosition { series: name, sequence, answered_below }: &SeriesPosition,
         stored: &StoredReply,
     ) -> Result<(), Error> {
         self.put_reply(user, name, *sequence, stored)?;

@@ -65,8 +65,8 @@ pub struct Meta {
     pub applied_at: UnixMillis,
     /// The age of the memory of replies, in milliseconds.
     pub memory_age_ms: i64,
-    /// The cluster for which this one was given up.
-    pub gave_way_to: Option<ClusterId>,
+    /// The cluster for which this one was abandoned.
+    pub abandoned_for: Option<ClusterId>,
 }
 
 impl Record for Meta {
@@ -75,16 +75,22 @@ impl Record for Meta {
 
 impl fmt::Debug for Meta {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { signing_key, newest_user, newest_post, applied_at, memory_age_ms, gave_way_to } =
-            self;
+        let Self {
+            signing_key,
+            newest_user,
+            newest_post,
+            applied_at,
+            memory_age_ms,
+            abandoned_for,
+        } = self;
         formatter
             .debug_struct("Meta")
-            .field("founded", &signing_key.is_some())
+            .field("bootstrapped", &signing_key.is_some())
             .field("newest_user", newest_user)
             .field("newest_post", newest_post)
             .field("applied_at", applied_at)
             .field("memory_age_ms", memory_age_ms)
-            .field("gave_way_to", gave_way_to)
+            .field("abandoned_for", abandoned_for)
             .finish()
     }
 }
@@ -93,7 +99,7 @@ impl fmt::Debug for Meta {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRecord {
     pub name: UserName,
-    pub credentials: u32,
+    pub password_version: u32,
     pub password_hash: Option<String>,
 }
 
@@ -103,14 +109,14 @@ impl Record for UserRecord {
 
 impl UserRecord {
     pub fn into_account(self, user: u64, created: bool) -> Account {
-        let Self { name, credentials, password_hash } = self;
-        Account { user: UserId(user), name, created, password_hash, credentials }
+        let Self { name, password_version, password_hash } = self;
+        Account { user: UserId(user), name, created, password_hash, password_version }
     }
 }
 
 impl fmt::Debug for UserRecord {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "UserRecord({}, {})", self.name, self.credentials)
+        write!(formatter, "UserRecord({}, {})", self.name, self.password_version)
     }
 }
 
@@ -230,7 +236,7 @@ pub fn clear(transaction: &WriteTransaction) -> Result<(), Error> {
 }
 
 /// The tables that can be read, as one transaction sees them.
-pub struct Snapshot {
+pub struct ReadTables {
     pub meta: Meta,
     pub users: ReadOnlyTable<u64, Bytes>,
     pub names: ReadOnlyTable<Text, u64>,
@@ -242,7 +248,7 @@ pub struct Snapshot {
     pub replies: ReadOnlyTable<(u64, Bytes, u64), Bytes>,
 }
 
-impl Snapshot {
+impl ReadTables {
     /// None for a database to which no command was ever applied.
     pub fn open(transaction: &ReadTransaction) -> Result<Option<Self>, Error> {
         let meta = match transaction.open_table(META) {
@@ -285,7 +291,7 @@ pub fn known_user(users: &impl ReadableTable<u64, Bytes>, id: u64) -> Result<Use
 
 /// Whether people have made something: a post, a follow, or a password. An account without any of
 /// these is made again by the next login of that name.
-pub fn holds_anything(
+pub fn has_content(
     meta: &Meta,
     following: &impl ReadableTable<(u64, Text), Bytes>,
     users: &impl ReadableTable<u64, Bytes>,
@@ -295,7 +301,7 @@ pub fn holds_anything(
     }
     for row in users.iter()? {
         let record: UserRecord = decode(row?.1.value())?;
-        if record.password_hash.is_some() || record.credentials > 0 {
+        if record.password_hash.is_some() || record.password_version > 0 {
             return Ok(true);
         }
     }

@@ -10,7 +10,7 @@ use rustyline::{
 };
 
 use super::{
-    command::QUIT,
+    prompt_command::QUIT,
     sanitise,
     verb::{Argument, VERBS, Verb},
 };

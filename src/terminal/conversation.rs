@@ -3,10 +3,10 @@
 use std::{io, process::ExitCode};
 
 use super::{
-    command::{self, Command, Mistake},
     completion::Names,
-    form::{self, Form, Told},
     input::{Input, Line, Prompt},
+    output_format::{self, Output, OutputFormat},
+    prompt_command::{self, Mistake, PromptCommand},
     report::{Answer, Failure, Report},
     screen::Screen,
     verb::Verb,
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     client::{Client, ClientError, Cursor, ListKind, Page, Subscription},
     host::clock,
-    overview::room::Room,
+    overview::output_size::OutputSize,
 };
 
 /// Ended by Ctrl-C: 128 plus the number of SIGINT, as shells count it.
@@ -28,7 +28,7 @@ pub struct Conversation {
     pub input: Input,
     pub screen: Screen,
     pub names: Names,
-    pub form: Form,
+    pub format: OutputFormat,
     /// True if the input is an editor, which prints prompts itself. Its end, in the timeline, only
     /// leaves the timeline.
     pub is_edited: bool,
@@ -54,14 +54,14 @@ pub enum Next {
 
 impl Conversation {
     /// Runs until the input ends. Fails only if the input or output fails.
-    pub async fn hold(mut self) -> io::Result<ExitCode> {
-        self.screen.say(self.form.opening())?;
+    pub async fn run(mut self) -> io::Result<ExitCode> {
+        self.screen.say(self.format.opening())?;
         loop {
             if !self.is_edited {
-                self.screen.say(self.form.prompt())?;
+                self.screen.say(self.format.prompt())?;
             }
             let next = match self.ask(Prompt::Command).await? {
-                Line::Text(line) => self.obey(&line).await?,
+                Line::Text(line) => self.execute(&line).await?,
                 Line::NoText => {
                     self.tell(&Report { verb: None, outcome: Err(Failure::NoText) }).await?;
                     Next::Command
@@ -72,7 +72,7 @@ impl Conversation {
             match next {
                 Next::Command => {}
                 Next::Quit => {
-                    self.screen.say(self.form.closing())?;
+                    self.screen.say(self.format.closing())?;
                     return Ok(self.code);
                 }
                 Next::End => return Ok(self.code),
@@ -82,32 +82,32 @@ impl Conversation {
     }
 
     /// Carries out one command only.
-    pub async fn hold_with(mut self, command: &str) -> io::Result<ExitCode> {
-        match self.obey(command).await? {
+    pub async fn run_one(mut self, command: &str) -> io::Result<ExitCode> {
+        match self.execute(command).await? {
             Next::Command | Next::Quit | Next::End => Ok(self.code),
             Next::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
         }
     }
 
-    async fn obey(&mut self, line: &str) -> io::Result<Next> {
-        let (verb, outcome) = match command::parse(line) {
-            Command::Nothing => return Ok(Next::Command),
-            Command::Quit => return Ok(Next::Quit),
-            Command::Timeline => match self.open_timeline().await {
+    async fn execute(&mut self, line: &str) -> io::Result<Next> {
+        let (verb, outcome) = match prompt_command::parse(line) {
+            PromptCommand::Nothing => return Ok(Next::Command),
+            PromptCommand::Quit => return Ok(Next::Quit),
+            PromptCommand::Timeline => match self.open_timeline().await {
                 Ok((page, subscription)) => return self.timeline(page, subscription).await,
                 Err(error) => (Verb::Timeline, Err(error.into())),
             },
-            Command::Password => (Verb::Password, self.change_password().await?),
-            Command::Follow(name) => (Verb::Follow, self.follow(&name).await),
-            Command::Unfollow(name) => (Verb::Unfollow, self.unfollow(&name).await),
-            Command::List => (Verb::List, self.list().await),
-            Command::Post(text) => (Verb::Post, self.post(&text).await),
-            Command::Posts(name) => (Verb::Posts, self.posts(&name).await),
-            Command::Following => (Verb::Following, self.following().await),
-            Command::Whoami => (Verb::Whoami, Ok(self.me())),
-            Command::Status => (Verb::Status, self.status().await),
-            Command::Help(verb) => (Verb::Help, Ok(Answer::Help(verb))),
-            Command::Invalid(mistake) => {
+            PromptCommand::Password => (Verb::Password, self.change_password().await?),
+            PromptCommand::Follow(name) => (Verb::Follow, self.follow(&name).await),
+            PromptCommand::Unfollow(name) => (Verb::Unfollow, self.unfollow(&name).await),
+            PromptCommand::List => (Verb::List, self.list().await),
+            PromptCommand::Post(text) => (Verb::Post, self.post(&text).await),
+            PromptCommand::Posts(name) => (Verb::Posts, self.posts(&name).await),
+            PromptCommand::Following => (Verb::Following, self.following().await),
+            PromptCommand::Whoami => (Verb::Whoami, Ok(self.me())),
+            PromptCommand::Status => (Verb::Status, self.status().await),
+            PromptCommand::Help(verb) => (Verb::Help, Ok(Answer::Help(verb))),
+            PromptCommand::Invalid(mistake) => {
                 let verb = match &mistake {
                     Mistake::Form(verb) => Some(*verb),
                     Mistake::Unknown { .. } => None,
@@ -129,7 +129,7 @@ impl Conversation {
     /// Prints the outcome of a command, while no line is being edited.
     pub async fn tell(&mut self, report: &Report) -> io::Result<()> {
         self.note(report);
-        let Told { said, notice } = self.form.result(report);
+        let Output { said, notice } = self.format.result(report);
         self.screen.say(&said)?;
         if let Some(notice) = notice {
             self.screen.notice(notice).await;
@@ -139,7 +139,7 @@ impl Conversation {
 
     /// Records the outcome of a command for the exit code.
     pub fn note(&mut self, report: &Report) {
-        if let Some(code) = form::exit_code(report, self.is_strict) {
+        if let Some(code) = output_format::exit_code(report, self.is_strict) {
             self.code = ExitCode::from(code);
         }
     }
@@ -179,13 +179,18 @@ impl Conversation {
     }
 
     fn me(&self) -> Answer {
-        let server = self.client.server().borrow().as_ref().map(|in_use| in_use.server.clone());
+        let server = self
+            .client
+            .active_server()
+            .borrow()
+            .as_ref()
+            .map(|active_server| active_server.server.clone());
         Answer::Me { user: self.client.username().unwrap_or_default(), server }
     }
 
     async fn status(&self) -> Result<Answer, Failure> {
         let status = self.client.cluster().await?;
-        Ok(Answer::Cluster { status, now: clock::now(), room: Room::on_output() })
+        Ok(Answer::Cluster { status, now: clock::now(), room: OutputSize::on_output() })
     }
 
     async fn open_timeline(&self) -> Result<(Page, Subscription), ClientError> {
@@ -214,9 +219,9 @@ mod tests {
         },
         terminal::{
             colour::Paint,
-            form::{UNACCEPTABLE, UNAVAILABLE},
+            output_format::{UNACCEPTABLE, UNAVAILABLE},
             screen::Notices,
-            words,
+            text,
         },
     };
 
@@ -262,7 +267,7 @@ mod tests {
             input: Input::plain(BufReader::new(source)),
             screen: Screen::new(Box::new(paper.clone()), Notices::plain()),
             names: Names::default(),
-            form: Form::Words(Paint::default()),
+            format: OutputFormat::Text(Paint::default()),
             is_edited: false,
             is_full_screen: false,
             is_strict: false,
@@ -277,7 +282,7 @@ mod tests {
         let (_router, _server, client) = start(&network).await;
         let script: &[u8] = b"LIST \nfollow u2\nfollow\n\nnonsense\n";
         let (conversation, paper) = piped(client, script);
-        let code = soon(conversation.hold()).await.expect("read and written");
+        let code = soon(conversation.run()).await.expect("read and written");
         assert_eq!(code, ExitCode::SUCCESS);
         let expected = format!(
             "{}Cmd> Command completed successfully\nAll users: a, b, c, d, e, \n\
@@ -286,7 +291,7 @@ mod tests {
              Cmd> Command failed with invalid command\n\
              Cmd> Cmd> Command failed with invalid command\n\
              Cmd> \n",
-            words::BANNER
+            text::BANNER
         );
         assert_eq!(*paper.text.borrow(), expected);
     }
@@ -297,11 +302,11 @@ mod tests {
         let (_router, _server, client) = start(&network).await;
         let script = b"\xef\xbb\xbfWHOAMI\nPOST gr\xfcn\nTIMELINE\nroug\xe9\nbleu\n";
         let (conversation, paper) = piped(client, &script[..]);
-        let code = soon(conversation.hold()).await.expect("read and written");
+        let code = soon(conversation.run()).await.expect("read and written");
         assert_eq!(code, ExitCode::from(UNACCEPTABLE));
         let said = paper.text.borrow().clone();
         assert!(said.contains("You are u1"), "{said}");
-        assert!(said.contains(&format!("Cmd> {}Cmd> ", words::UNKNOWN_REASON)), "{said}");
+        assert!(said.contains(&format!("Cmd> {}Cmd> ", text::UNKNOWN_REASON)), "{said}");
         assert_eq!(network.texts(), ["bleu"]);
     }
 
@@ -311,7 +316,7 @@ mod tests {
         let (_router, server, client) = start(&network).await;
         server.behave(Behaviour::Refuse(Code::AlreadyExists));
         let (conversation, paper) = piped(client, &b"FOLLOW u1\nLIST\n"[..]);
-        let code = soon(conversation.hold()).await.expect("read and written");
+        let code = soon(conversation.run()).await.expect("read and written");
         assert_eq!(code, ExitCode::SUCCESS);
         let said = paper.text.borrow();
         assert!(said.contains("Cmd> Input username already exists, command failed\nCmd> Command"));
@@ -320,9 +325,9 @@ mod tests {
     /// Everything that `script` is answered in JSON, and the exit code.
     async fn in_json(client: Client, script: &'static str) -> (String, ExitCode) {
         let (mut conversation, paper) = piped(client, script.as_bytes());
-        conversation.form = Form::Json;
+        conversation.format = OutputFormat::Json;
         conversation.is_strict = true;
-        let code = soon(conversation.hold()).await.expect("read and written");
+        let code = soon(conversation.run()).await.expect("read and written");
         let said = paper.text.borrow().clone();
         (said, code)
     }
@@ -334,11 +339,11 @@ mod tests {
         network.post("of another");
         let script = "POST  hello \nPOSTS u1\nFOLLOWING\nWHOAMI\nHELP following\nquit\nLIST\n";
         let (conversation, paper) = piped(client, script.as_bytes());
-        let code = soon(conversation.hold()).await.expect("read and written");
+        let code = soon(conversation.run()).await.expect("read and written");
         assert_eq!(code, ExitCode::SUCCESS);
-        let said = paper.text.borrow().replacen(words::BANNER, "", 1);
+        let said = paper.text.borrow().replacen(text::BANNER, "", 1);
         let answers: Vec<&str> = said.split("Cmd> ").skip(1).collect();
-        let done = |words: &str| format!("{}{words}", words::SUCCESS);
+        let done = |words: &str| format!("{}{words}", text::SUCCESS);
         assert_eq!(answers[0], done(""));
         assert!(answers[1].starts_with(&done("u1(")), "{said}");
         assert!(answers[1].ends_with(") >> hello\n"), "{said}");
@@ -356,8 +361,8 @@ mod tests {
         let network = Network::default();
         let (router, _server, client) = start(&network).await;
         let (conversation, paper) = piped(client.clone(), &b"STATUS\n"[..]);
-        soon(conversation.hold()).await.expect("read and written");
-        assert!(paper.text.borrow().contains("successfully\ncluster not founded yet"));
+        soon(conversation.run()).await.expect("read and written");
+        assert!(paper.text.borrow().contains("successfully\ncluster not bootstrapped yet"));
         router.kill();
         let (said, code) = in_json(client, "STATUS\n").await;
         assert!(said.contains("\"ok\":false,\"code\":\"ROUTER_UNREACHABLE\""), "{said}");
@@ -393,15 +398,15 @@ mod tests {
         let network = Network::default();
         let (_router, server, client) = start(&network).await;
         let (conversation, paper) = piped(client.clone(), &b"POST another\n"[..]);
-        let code = soon(conversation.hold_with("post two\nlines")).await.expect("written");
-        assert_eq!((code, paper.text.borrow().as_str()), (ExitCode::SUCCESS, words::SUCCESS));
+        let code = soon(conversation.run_one("post two\nlines")).await.expect("written");
+        assert_eq!((code, paper.text.borrow().as_str()), (ExitCode::SUCCESS, text::SUCCESS));
         assert_eq!(network.texts(), ["two\nlines"]);
         server.behave(Behaviour::Refuse(Code::AlreadyExists));
         let (mut conversation, paper) = piped(client, io::empty());
         conversation.is_strict = true;
-        let code = soon(conversation.hold_with("FOLLOW u1")).await.expect("written");
+        let code = soon(conversation.run_one("FOLLOW u1")).await.expect("written");
         assert_eq!(code, ExitCode::from(UNACCEPTABLE));
-        assert_eq!(*paper.text.borrow(), words::ALREADY_EXISTS);
+        assert_eq!(*paper.text.borrow(), text::ALREADY_EXISTS);
     }
 
     #[tokio::test]
@@ -424,7 +429,7 @@ mod tests {
         let long = "x".repeat(5_000);
         let script = format!("TIMELINE\nfirst \n\n{long}\n/quit\nTIMELINE\nlast");
         let (conversation, paper) = piped(client, io::Cursor::new(script));
-        soon(conversation.hold()).await.expect("read and written");
+        soon(conversation.run()).await.expect("read and written");
         assert_eq!(network.texts(), ["first", &long, "last"]);
         let said = paper.text.borrow();
         assert_eq!(said.matches("Now you are in the timeline\n").count(), 2);
@@ -440,7 +445,7 @@ mod tests {
             let (_router, _server, client) = start(&network).await;
             let (mut conversation, _paper) = piped(client, script);
             conversation.is_edited = is_edited;
-            soon(conversation.hold()).await.expect("read and written");
+            soon(conversation.run()).await.expect("read and written");
             assert_eq!(network.texts(), posts);
         }
     }
@@ -452,7 +457,7 @@ mod tests {
         network.post("before");
         let (reader, mut writer) = io::pipe().expect("a pipe");
         let (conversation, paper) = piped(client, reader);
-        let held = tokio::spawn(conversation.hold());
+        let held = tokio::spawn(conversation.run());
         writer.write_all(b"TIMELINE\n").expect("written");
         paper.until_it_says("Now you are in the timeline").await;
         network.post("\u{1b}[2Jlive");
@@ -469,7 +474,7 @@ mod tests {
         let (_router, server, client) = start(&network).await;
         let (reader, mut writer) = io::pipe().expect("a pipe");
         let (conversation, paper) = piped(client, reader);
-        let held = tokio::spawn(conversation.hold());
+        let held = tokio::spawn(conversation.run());
         writer.write_all(b"TIMELINE\n").expect("written");
         paper.until_it_says("Now you are in the timeline").await;
         soon(network.until_streaming("server-1")).await;
@@ -500,7 +505,7 @@ mod tests {
         let (_router, _server, client) = start(&network).await;
         let (mut conversation, _paper) = piped(client, &b"LIST\n"[..]);
         conversation.screen = Screen::new(Box::new(Closed), Notices::plain());
-        let error = soon(conversation.hold()).await.expect_err("closed");
+        let error = soon(conversation.run()).await.expect_err("closed");
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -13,9 +13,8 @@ use rustyline::{
 use tokio::sync::mpsc;
 
 use super::{
-    command,
     completion::{Assistant, Completion, Names},
-    hidden, words,
+    password_prompt, prompt_command, text,
 };
 
 /// How many lines of history are kept.
@@ -67,7 +66,7 @@ impl Input {
     /// Lines of a terminal, not edited by this program.
     pub fn typed(mut source: impl BufRead + Send + 'static) -> Self {
         Self::from_thread(true, move |prompt| match prompt {
-            Prompt::Secret(question) => hidden::read(question),
+            Prompt::Secret(question) => password_prompt::read(question),
             Prompt::Command | Prompt::Post => read_plain(&mut source),
         })
     }
@@ -147,11 +146,11 @@ fn read_edited(
         assistant.completion.at_prompt = prompt == Prompt::Command;
     }
     let shown = match prompt {
-        Prompt::Command => words::PROMPT,
+        Prompt::Command => text::PROMPT,
         Prompt::Post => "",
-        Prompt::Secret(question) => return hidden::read(question),
+        Prompt::Secret(question) => return password_prompt::read(question),
     };
-    let is_kept = |line: &str| prompt == Prompt::Post || !command::may_hold_a_password(line);
+    let is_kept = |line: &str| prompt == Prompt::Post || !prompt_command::may_hold_a_password(line);
     loop {
         match editor.readline(shown) {
             Ok(line) => {

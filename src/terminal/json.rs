@@ -10,12 +10,12 @@ use serde_json::ser::{Formatter, Serializer};
 use tonic::Code;
 
 use super::{
-    command::Mistake,
+    prompt_command::Mistake,
     report::{Answer, Failure, Report},
     verb::{VERBS, Verb},
 };
 use crate::{
-    client::{ClientError, InUse, Post, Server},
+    client::{ActiveServer, ClientError, Post, Server},
     overview::json::{Cluster, cluster},
 };
 
@@ -83,9 +83,9 @@ pub fn post(post: &Post) -> String {
 }
 
 /// A move to another server.
-pub fn moved(in_use: &InUse) -> Option<String> {
-    let took_ms = u64::try_from(in_use.move_took?.as_millis()).unwrap_or(u64::MAX);
-    Some(line(&Line::Moved { server: in_use.server.label(), took_ms }))
+pub fn moved(active_server: &ActiveServer) -> Option<String> {
+    let took_ms = u64::try_from(active_server.move_took?.as_millis()).unwrap_or(u64::MAX);
+    Some(line(&Line::Moved { server: active_server.server.label(), took_ms }))
 }
 
 /// No more posts of others will come.
@@ -203,7 +203,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{client::Published, overview::room::Room};
+    use crate::{client::Published, overview::output_size::OutputSize};
 
     fn said(text: &str) -> Post {
         Post { id: 7, author: "ann".to_owned(), posted_at: 12, text: text.to_owned() }
@@ -263,17 +263,19 @@ mod tests {
             "{\"type\":\"live_ended\",\"code\":\"ALREADY_EXISTS\",\"message\":\"no\"}\n"
         );
         let status = crate::overview::tests::cluster();
-        let status =
-            result(&ok(Verb::Status, Answer::Cluster { status, now: 0, room: Room::ENDLESS }));
+        let status = result(&ok(
+            Verb::Status,
+            Answer::Cluster { status, now: 0, room: OutputSize::ENDLESS },
+        ));
         assert!(status.contains(r#""ok":true,"cluster":{"cluster_id":"0123"#), "{status}");
     }
 
     #[test]
     fn tells_of_moves_and_not_of_the_first_server() {
         let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
-        let first = InUse { server, move_took: None, answers: true };
+        let first = ActiveServer { server, move_took: None, answers: true };
         assert_eq!(moved(&first), None);
-        let second = InUse { move_took: Some(Duration::from_micros(12_400)), ..first };
+        let second = ActiveServer { move_took: Some(Duration::from_micros(12_400)), ..first };
         let json = "{\"type\":\"moved\",\"server\":\"server-4\",\"took_ms\":12}\n";
         assert_eq!(moved(&second).as_deref(), Some(json));
     }

@@ -10,8 +10,8 @@ use tokio::{task, time};
 use tonic::Code;
 
 use super::{
-    conversation::INTERRUPTED, form::UNAVAILABLE, hidden, input::Line, report::Failure, sanitise,
-    screen::complain,
+    conversation::INTERRUPTED, input::Line, output_format::UNAVAILABLE, password_prompt,
+    report::Failure, sanitise, screen::print_error,
 };
 use crate::{
     client::{Client, ClientError},
@@ -30,7 +30,7 @@ const TRIES: usize = 3;
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum LoginOutcome {
     LoggedIn,
     /// With this exit code; the user has been told why.
     Refused(u8),
@@ -41,33 +41,33 @@ pub async fn log_in(
     client: &Client,
     settings: &TerminalSettings,
     password: Option<String>,
-) -> io::Result<Ended> {
+) -> io::Result<LoginOutcome> {
     let user = settings.user.as_str();
     let router = &settings.client.router;
     let may_ask = password.is_none() && io::stdin().is_terminal();
     let first = client.log_in(user, password.as_deref());
-    let mut outcome = explained(client, first, router, FIRST_CONTACT_WITHIN, complain).await;
+    let mut outcome = explain_delay(client, first, router, FIRST_CONTACT_WITHIN, print_error).await;
     let mut tries = 0;
     while may_ask && tries < TRIES && is_about_the_password(&outcome) {
         if tries > 0 {
-            complain("wrong password");
+            print_error("wrong password");
         }
         tries += 1;
         let question = format!("Password for {user}: ");
-        let answer = task::spawn_blocking(move || hidden::read(&question)).await?;
+        let answer = task::spawn_blocking(move || password_prompt::read(&question)).await?;
         let password = match answer? {
             Line::Text(line) => line.trim_end_matches(['\n', '\r']).to_owned(),
             Line::NoText => {
-                complain(&Failure::NoText.to_string());
+                print_error(&Failure::NoText.to_string());
                 break;
             }
             Line::End => break,
-            Line::Interrupted => return Ok(Ended::Refused(INTERRUPTED)),
+            Line::Interrupted => return Ok(LoginOutcome::Refused(INTERRUPTED)),
         };
         let next = client.log_in(user, Some(&password));
-        outcome = explained(client, next, router, FIRST_CONTACT_WITHIN, complain).await;
+        outcome = explain_delay(client, next, router, FIRST_CONTACT_WITHIN, print_error).await;
     }
-    let Err(error) = outcome else { return Ok(Ended::LoggedIn) };
+    let Err(error) = outcome else { return Ok(LoginOutcome::LoggedIn) };
     let hint = match &settings.password_file {
         _ if !matches!(error, ClientError::Refused { code: Code::PermissionDenied, .. }) => {
             String::new()
@@ -78,8 +78,8 @@ pub async fn log_in(
                  variable TINYSNS_PASSWORD_FILE"
             .to_owned(),
     };
-    complain(&format!("cannot log in: {}{hint}", sanitise::line(&error.to_string())));
-    Ok(Ended::Refused(exit_code(&error)))
+    print_error(&format!("cannot log in: {}{hint}", sanitise::line(&error.to_string())));
+    Ok(LoginOutcome::Refused(exit_code(&error)))
 }
 
 fn is_about_the_password<T>(outcome: &Result<T, ClientError>) -> bool {
@@ -88,11 +88,11 @@ fn is_about_the_password<T>(outcome: &Result<T, ClientError>) -> bool {
 
 /// Waits for `login`, and explains through `tell` why it takes long. If no node at all can be
 /// reached, gives up sooner.
-async fn explained<T>(
+async fn explain_delay<T>(
     client: &Client,
     login: impl Future<Output = Result<T, ClientError>>,
     router: &str,
-    patience: Duration,
+    call_timeout: Duration,
     tell: impl Fn(&str),
 ) -> Result<(), ClientError> {
     // Boxed because it is large, and awaited in two places.
@@ -103,15 +103,15 @@ async fn explained<T>(
             biased;
             answer = &mut login => return answer.map(drop),
             reason = client.out_of_reach() => {
-                let limit = humantime::format_duration(patience);
+                let limit = humantime::format_duration(call_timeout);
                 tell(&format!("{reason}; trying for {limit} (Ctrl-C ends this)"));
                 is_explained = true;
                 tokio::select! {
                     biased;
                     answer = &mut login => return answer.map(drop),
-                    back = time::timeout(patience, client.within_reach()) => if back.is_err() {
+                    back = time::timeout(call_timeout, client.within_reach()) => if back.is_err() {
                         let reason = format!("{reason}; is this its address (--router HOST:PORT)?");
-                        return Err(ClientError::Unanswered { patience, reason });
+                        return Err(ClientError::Unanswered { call_timeout, reason });
                     }
                 }
             }
@@ -146,12 +146,12 @@ mod tests {
     /// A login through the router at `address`, which sends to `said` what the user would be told.
     async fn log_in(
         address: &str,
-        patience: Duration,
+        call_timeout: Duration,
         said: mpsc::UnboundedSender<String>,
     ) -> Result<(), ClientError> {
         let client = Client::connect(ClientOptions::new(address)).expect("an address");
         let tell = |words: &str| said.send(words.to_owned()).expect("the test listens");
-        soon(explained(&client, client.log_in("u1", None), address, patience, tell)).await
+        soon(explain_delay(&client, client.log_in("u1", None), address, call_timeout, tell)).await
     }
 
     /// An address at which nothing listens.
@@ -166,8 +166,8 @@ mod tests {
     async fn an_address_where_nobody_is_is_told_of_at_once_and_given_up_soon() {
         let address = nowhere(&Network::default());
         let (said, mut told) = mpsc::unbounded_channel();
-        let patience = Duration::from_millis(300);
-        let error = log_in(&address, patience, said).await.expect_err("nobody is there");
+        let call_timeout = Duration::from_millis(300);
+        let error = log_in(&address, call_timeout, said).await.expect_err("nobody is there");
         assert_eq!(exit_code(&error), UNAVAILABLE);
         let words = error.to_string();
         assert!(words.starts_with("no server has answered within 300ms: the router at"), "{words}");
@@ -189,8 +189,8 @@ mod tests {
             router.name_available(&server, 1, &[&server]);
             router
         };
-        let patience = Duration::from_mins(1);
-        let (outcome, _router) = tokio::join!(log_in(&address, patience, said), late);
+        let call_timeout = Duration::from_mins(1);
+        let (outcome, _router) = tokio::join!(log_in(&address, call_timeout, said), late);
         outcome.expect("logged in");
     }
 }

@@ -4,18 +4,18 @@
 //! | --- | --- |
 //! | `login` | logging in, and the password if one is needed |
 //! | `conversation` | reads commands and prints answers |
-//! | `timeline` | the timeline, line by line |
-//! | `password` | the PASSWORD command |
+//! | `line_timeline` | the timeline, line by line |
+//! | `change_password` | the PASSWORD command |
 //! | `fullscreen` | the timeline on the whole screen |
 //! | `verb` | pure: the one table of commands |
-//! | `command` | pure: what a line means |
+//! | `prompt_command` | pure: what a line means |
 //! | `report` | pure: the outcome of a command |
-//! | `form` | pure: how that is printed, in words or in JSON |
-//! | `words` | pure: every text that is printed |
+//! | `output_format` | pure: how that is printed, in words or in JSON |
+//! | `text` | pure: every text that is printed |
 //! | `json` | pure: JSON for scripts, with stable names |
 //! | `sanitise` | pure: makes other people's text harmless |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
-//! | `hidden` | reads a line without showing it |
+//! | `password_prompt` | reads a line without showing it |
 //! | `history` | where typed lines are kept |
 //! | `completion` | completes commands and names |
 //! | `colour` | pure: the colours of words |
@@ -24,25 +24,25 @@
 //!
 //! **Architecture invariant:** whatever other people wrote passes `sanitise` before it is printed.
 
+mod change_password;
 mod colour;
-mod command;
 mod completion;
 mod conversation;
-mod form;
 mod fullscreen;
-mod hidden;
 mod history;
 mod input;
 mod json;
+mod line_timeline;
 mod login;
-mod password;
+mod output_format;
+mod password_prompt;
+mod prompt_command;
 mod report;
 mod sanitise;
 mod screen;
 mod signals;
-mod timeline;
+mod text;
 mod verb;
-mod words;
 
 use std::{
     env,
@@ -57,15 +57,15 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     ansi,
     client::{Client, ClientOptions, ListKind},
-    host::{streams, text_file},
+    host::{stdio, text_file},
     settings::TerminalSettings,
 };
 use colour::Paint;
 use completion::Names;
 use conversation::Conversation;
-use form::Form;
 use input::Input;
-use login::Ended;
+use login::LoginOutcome;
+use output_format::OutputFormat;
 use screen::{Notices, Screen};
 
 /// A setting cannot be used: `EX_USAGE`.
@@ -76,30 +76,30 @@ const UNREAD: u8 = 141;
 
 /// Holds a conversation on standard input and output, until the input ends.
 pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
-    signals::heed().context("cannot wait for signals")?;
-    let password = match settings.password_file.as_deref().map(password).transpose() {
+    signals::install().context("cannot wait for signals")?;
+    let password = match settings.password_file.as_deref().map(read_password_file).transpose() {
         Ok(password) => password,
         Err(reason) => {
-            screen::complain(&reason);
+            screen::print_error(&reason);
             return Ok(ExitCode::from(UNUSABLE));
         }
     };
     let client = Client::connect(ClientOptions::new(&settings.client.router))?;
     match login::log_in(&client, &settings, password).await? {
-        Ended::LoggedIn => {}
-        Ended::Refused(code) => return Ok(ExitCode::from(code)),
+        LoginOutcome::LoggedIn => {}
+        LoginOutcome::Refused(code) => return Ok(ExitCode::from(code)),
     }
     let names = Names::default();
-    let (form, is_edited, input, notices) = surroundings(&settings, &names);
-    let moves = tell_moves(client.clone(), form, notices.clone());
+    let (format, is_edited, input, notices) = choose_io(&settings, &names);
+    let moves = tell_moves(client.clone(), format, notices.clone());
     let _moves = AbortOnDropHandle::new(tokio::spawn(moves));
     let _names = AbortOnDropHandle::new(tokio::spawn(learn_names(client.clone(), names.clone())));
     let conversation = Conversation {
         client,
         input,
-        screen: Screen::new(Box::new(streams::output()), notices),
+        screen: Screen::new(Box::new(stdio::output()), notices),
         names,
-        form,
+        format,
         is_edited,
         is_full_screen: is_edited
             && settings.full_screen
@@ -108,8 +108,8 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
         code: ExitCode::SUCCESS,
     };
     let ended = match &settings.command {
-        Some(command) => conversation.hold_with(command).await,
-        None => conversation.hold().await,
+        Some(command) => conversation.run_one(command).await,
+        None => conversation.run().await,
     };
     match ended {
         Ok(code) => Ok(code),
@@ -119,37 +119,40 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
 }
 
 /// The form of output, whether lines are edited, the input, and where notices go.
-fn surroundings(settings: &TerminalSettings, names: &Names) -> (Form, bool, Input, Notices) {
+fn choose_io(settings: &TerminalSettings, names: &Names) -> (OutputFormat, bool, Input, Notices) {
     let [reads, writes] = [io::stdin().is_terminal(), io::stdout().is_terminal()];
-    let stdin = || io::BufReader::new(streams::input());
+    let stdin = || io::BufReader::new(stdio::input());
     let unedited = || if reads { Input::typed(stdin()) } else { Input::plain(stdin()) };
     if settings.json {
-        return (Form::Json, false, unedited(), Notices::between_answers());
+        return (OutputFormat::Json, false, unedited(), Notices::between_answers());
     }
     let is_wanted = ansi::wants_colour(writes, |name| env::var_os(name));
-    let form = Form::Words(Paint { is_wanted });
+    let format = OutputFormat::Text(Paint { is_wanted });
     let editor = (reads && writes && settings.command.is_none())
         .then(|| input::edited(names.clone(), history::file(&settings.history_file)))
         .and_then(Result::ok);
     match editor {
-        Some((input, printer)) => (form, true, input, Notices::beside_an_editor(printer)),
+        Some((input, printer)) => (format, true, input, Notices::beside_an_editor(printer)),
         // Not a terminal, or one that does not support editing.
-        None => (form, false, unedited(), Notices::plain()),
+        None => (format, false, unedited(), Notices::plain()),
     }
 }
 
 /// The first line of `file`.
-fn password(file: &Path) -> Result<String, String> {
+fn read_password_file(file: &Path) -> Result<String, String> {
     let content = text_file::read(file)
         .map_err(|reason| format!("cannot use {} (password_file): {reason}", file.display()))?;
     Ok(content.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Prints one line for every move to another server.
-async fn tell_moves(client: Client, form: Form, notices: Notices) {
-    let mut server = client.server();
+async fn tell_moves(client: Client, format: OutputFormat, notices: Notices) {
+    let mut server = client.active_server();
     while server.changed().await.is_ok() {
-        let notice = server.borrow_and_update().as_ref().and_then(|in_use| form.moved(in_use));
+        let notice = server
+            .borrow_and_update()
+            .as_ref()
+            .and_then(|active_server| format.moved(active_server));
         if let Some(notice) = notice {
             notices.tell(notice).await;
         }

@@ -1,10 +1,10 @@
 //! The outcome of a command, before it becomes words for people or JSON for scripts. Pure.
 
-use super::{command::Mistake, verb::Verb};
+use super::{prompt_command::Mistake, verb::Verb};
 use crate::{
     client::{ClientError, ClusterStatus, Post, Published, Server},
     domain::UnixMillis,
-    overview::room::Room,
+    overview::output_size::OutputSize,
 };
 
 /// A command and its outcome.
@@ -38,7 +38,7 @@ pub enum Answer {
     Cluster {
         status: ClusterStatus,
         now: UnixMillis,
-        room: Room,
+        room: OutputSize,
     },
     Help(Option<Verb>),
 }

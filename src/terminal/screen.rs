@@ -15,7 +15,7 @@ use std::{
 use rustyline::ExternalPrinter;
 use tokio::sync::mpsc;
 
-use crate::host::streams;
+use crate::host::stdio;
 
 /// Texts that wait for the editor; beyond that, the sender waits. Live posts then wait in their
 /// stream.
@@ -30,13 +30,13 @@ pub struct Screen {
 /// Prints things that are not answers to a command.
 #[derive(Clone)]
 pub struct Notices {
-    place: Place,
+    place: NoticeTarget,
     /// Set while something else fills the screen, and shows everything itself.
     is_quiet: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
-enum Place {
+enum NoticeTarget {
     /// On standard error.
     Beside,
     /// On standard output, between the answers.
@@ -70,11 +70,11 @@ impl Screen {
     /// Prints something that is not an answer, also while a line is being edited.
     pub async fn interject(&mut self, words: String) -> io::Result<()> {
         match &self.notices.place {
-            Place::Editor(_) => {
+            NoticeTarget::Editor(_) => {
                 self.notices.tell(words).await;
                 Ok(())
             }
-            Place::Beside | Place::Between => self.say(&words),
+            NoticeTarget::Beside | NoticeTarget::Between => self.say(&words),
         }
     }
 
@@ -93,12 +93,12 @@ impl Screen {
 impl Notices {
     /// On standard error.
     pub fn plain() -> Self {
-        Self { place: Place::Beside, is_quiet: Arc::default() }
+        Self { place: NoticeTarget::Beside, is_quiet: Arc::default() }
     }
 
     /// On standard output, for scripts: each notice is a whole line.
     pub fn between_answers() -> Self {
-        Self { place: Place::Between, is_quiet: Arc::default() }
+        Self { place: NoticeTarget::Between, is_quiet: Arc::default() }
     }
 
     /// Through the editor.
@@ -110,22 +110,22 @@ impl Notices {
                 let _ = printer.print(words);
             }
         });
-        Self { place: Place::Editor(sender), is_quiet: Arc::default() }
+        Self { place: NoticeTarget::Editor(sender), is_quiet: Arc::default() }
     }
 
     pub async fn tell(&self, words: String) {
         match &self.place {
             _ if self.is_quiet.load(Ordering::Relaxed) => {}
             // Fails only while the conversation ends.
-            Place::Editor(editor) => drop(editor.send(words).await),
-            Place::Beside => complain(words.trim_end()),
+            NoticeTarget::Editor(editor) => drop(editor.send(words).await),
+            NoticeTarget::Beside => print_error(words.trim_end()),
             // If the reader has gone, the answers will show it.
-            Place::Between => drop(streams::print(&words)),
+            NoticeTarget::Between => drop(stdio::print(&words)),
         }
     }
 }
 
 /// A line on standard error.
-pub fn complain(words: &str) {
-    streams::complain(words);
+pub fn print_error(words: &str) {
+    stdio::print_error(words);
 }

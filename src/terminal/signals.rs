@@ -18,11 +18,11 @@ use nix::{
 };
 
 use super::fullscreen;
-use crate::host::inheritance;
+use crate::host::process_setup;
 
 /// Handles them from now on; without a terminal there is nothing to do. Call this before any thread
 /// is started: threads inherit that these signals are blocked.
-pub fn heed() -> io::Result<()> {
+pub fn install() -> io::Result<()> {
     if !io::stdin().is_terminal() {
         return Ok(());
     }
@@ -30,7 +30,7 @@ pub fn heed() -> io::Result<()> {
     // Signals that were ignored when we were started (`nohup` and the like) stay ignored.
     let ending = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
     let ending: SigSet =
-        ending.into_iter().filter(|signal| !inheritance::is_ignored(*signal)).collect();
+        ending.into_iter().filter(|signal| !process_setup::is_ignored(*signal)).collect();
     ending.thread_block()?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let Ok(signal) = ending.wait() else { return };

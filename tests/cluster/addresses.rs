@@ -34,7 +34,7 @@ async fn masters_killed_while_the_router_is_away_come_back_at_other_addresses_an
         let leads = |master: &&MasterStatus| master.state == MasterState::Available;
         status.masters.iter().find(leads).map(|leader| leader.term)
     };
-    assert_eq!(term(&after), term(&before), "nobody stood");
+    assert_eq!(term(&after), term(&before), "nobody campaigned");
     let moved = |now: &&MasterStatus| {
         standbys().any(|then| then.name == now.name && then.address != now.address)
     };
@@ -43,7 +43,7 @@ async fn masters_killed_while_the_router_is_away_come_back_at_other_addresses_an
 }
 
 #[tokio::test]
-async fn a_copied_slot_is_turned_away_with_a_reason_and_the_cluster_does_not_mind() {
+async fn a_copied_slot_is_rejected_with_a_reason_and_the_cluster_does_not_mind() {
     let mut cluster = Cluster::start(BINARY, 2, "1s").await;
     cluster.stop_slaves(1);
     let left = cluster.all_vote(1).await;

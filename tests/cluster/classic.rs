@@ -8,8 +8,8 @@ use tinysns::client::{Client, ClientOptions, MasterState};
 
 use super::{
     BINARY,
-    foreigner::Foreigner,
     processes::{Cluster, signal},
+    python_client::PythonClient,
 };
 
 const FOLLOWED: &str = "Join Successful";
@@ -19,7 +19,7 @@ const UNFOLLOWED: &str = "Leave Successful";
 const NOT_FOLLOWED: &str = "Leave Failed -- Not Following User";
 const NO_SUCH_FOLLOWEE: &str = "Leave Failed -- Invalid Username";
 
-fn log_in(client: &mut Foreigner, users: &[&str]) {
+fn log_in(client: &mut PythonClient, users: &[&str]) {
     for user in users {
         assert_eq!(client.does(user, "login", ""), "Login Successful!");
     }
@@ -41,10 +41,10 @@ async fn story_1_goes_by_the_letter_at_the_router_at_the_available_server_and_at
     let cluster = Cluster::start(BINARY, 3, "1s").await;
     let available = cluster.available().await.address;
     let clients = [
-        Foreigner::by_router("csce662", &cluster.router()),
-        Foreigner::staying("csce438", &cluster.router()),
-        Foreigner::staying("csce662", &available),
-        Foreigner::staying("csce438", &standby(&cluster).await),
+        PythonClient::by_router("csce662", &cluster.router()),
+        PythonClient::staying("csce438", &cluster.router()),
+        PythonClient::staying("csce662", &available),
+        PythonClient::staying("csce438", &standby(&cluster).await),
     ];
     for (round, mut client) in clients.into_iter().enumerate() {
         log_in(&mut client, &["u1", "u2", "u3"]);
@@ -78,7 +78,7 @@ async fn story_1_goes_by_the_letter_at_the_router_at_the_available_server_and_at
 async fn stories_2_and_4_a_timeline_starts_with_twenty_posts_newest_first_also_after_a_restart() {
     let mut cluster = Cluster::start(BINARY, 3, "1s").await;
     {
-        let mut client = Foreigner::by_router("csce662", &cluster.router());
+        let mut client = PythonClient::by_router("csce662", &cluster.router());
         log_in(&mut client, &["u1", "u2", "u3"]);
         assert_eq!(client.does("u2", "follow", "u1"), FOLLOWED);
         assert_eq!(client.does("u1", "follow", "u2"), FOLLOWED);
@@ -97,7 +97,7 @@ async fn stories_2_and_4_a_timeline_starts_with_twenty_posts_newest_first_also_a
         assert_eq!(client.gets("u2", 12), numbered("u1", 11..=22));
     }
     for round in 0..2 {
-        let mut client = Foreigner::by_router("csce438", &cluster.router());
+        let mut client = PythonClient::by_router("csce438", &cluster.router());
         log_in(&mut client, &["u2", "u3"]);
         client.does("u2", "timeline", "");
         client.does("u3", "timeline", "");
@@ -118,7 +118,7 @@ async fn stories_2_and_4_a_timeline_starts_with_twenty_posts_newest_first_also_a
 #[tokio::test]
 async fn story_3_ten_users_see_the_people_they_follow_live_and_nobody_else() {
     let cluster = Cluster::start(BINARY, 3, "1s").await;
-    let mut client = Foreigner::by_router("csce438", &cluster.router());
+    let mut client = PythonClient::by_router("csce438", &cluster.router());
     let follows = |a: usize, b: usize| match (a, b) {
         (0, 1) | (1, 0) | (2, 3) | (3, 4) | (4, 2) => true,
         (5..=9, 5..=9) => a != b,
@@ -153,9 +153,9 @@ async fn story_3_ten_users_see_the_people_they_follow_live_and_nobody_else() {
 #[tokio::test]
 async fn story_5_the_available_server_dies_and_classic_clients_notice_nothing_but_a_pause() {
     let cluster = Cluster::start(BINARY, 3, "1s").await;
-    let mut author = Foreigner::by_router("csce662", &cluster.router());
-    let mut reader = Foreigner::by_router("csce438", &cluster.router());
-    let mut at_standby = Foreigner::staying("csce438", &standby(&cluster).await);
+    let mut author = PythonClient::by_router("csce662", &cluster.router());
+    let mut reader = PythonClient::by_router("csce438", &cluster.router());
+    let mut at_standby = PythonClient::staying("csce438", &standby(&cluster).await);
     log_in(&mut author, &["author"]);
     log_in(&mut reader, &["reader"]);
     log_in(&mut at_standby, &["other"]);
@@ -191,8 +191,8 @@ async fn story_5_the_available_server_dies_and_classic_clients_notice_nothing_bu
 async fn a_client_that_was_sent_to_the_available_server_asks_for_another_when_that_dies() {
     let direct = [("TINYSNS_CLASSIC", "direct")];
     let cluster = Cluster::start_with(BINARY, 3, "1s", &direct).await;
-    let mut at_router = Foreigner::staying("csce662", &cluster.router());
-    let mut client = Foreigner::by_router("csce662", &cluster.router());
+    let mut at_router = PythonClient::staying("csce662", &cluster.router());
+    let mut client = PythonClient::by_router("csce662", &cluster.router());
     log_in(&mut at_router, &["author"]);
     log_in(&mut client, &["reader"]);
     let killed = cluster.available().await;
@@ -202,7 +202,7 @@ async fn a_client_that_was_sent_to_the_available_server_asks_for_another_when_th
     signal(killed.pid, Signal::SIGKILL);
     at_router.does("author", "timeline", "");
     at_router.does("author", "post", "p1");
-    assert_eq!(client.hear("reader ended "), "UNAVAILABLE", "its server is gone");
+    assert_eq!(client.read_until("reader ended "), "UNAVAILABLE", "its server is gone");
     assert_eq!(client.does("reader", "crash", &killed.address), cluster.available().await.address);
     assert_eq!(client.does("reader", "list", ""), "all=author,reader followers=");
     assert_ne!(client.does("reader", "where", ""), killed.address, "it has moved");
@@ -214,7 +214,7 @@ async fn a_client_that_was_sent_to_the_available_server_asks_for_another_when_th
 async fn a_timeline_on_a_server_that_only_loses_the_role_goes_on() {
     let cluster = Cluster::start(BINARY, 3, "1s").await;
     let deposed = cluster.available().await;
-    let mut client = Foreigner::staying("csce662", &deposed.address);
+    let mut client = PythonClient::staying("csce662", &deposed.address);
     log_in(&mut client, &["author", "reader"]);
     assert_eq!(client.does("reader", "follow", "author"), FOLLOWED);
     client.does("reader", "timeline", "");
@@ -244,8 +244,8 @@ async fn what_a_classic_client_may_not_do_is_told_and_never_kills_a_server() {
     let owner = Client::connect(ClientOptions::new(cluster.router())).expect("a valid address");
     owner.log_in("owner", Some("a good password")).await.expect("logged in");
     let available = cluster.available().await.address;
-    let mut at_router = Foreigner::staying("csce662", &cluster.router());
-    let mut at_master = Foreigner::staying("csce662", &available);
+    let mut at_router = PythonClient::staying("csce662", &cluster.router());
+    let mut at_master = PythonClient::staying("csce662", &available);
 
     let refusal = at_router.does("owner", "login", "");
     assert!(refusal.starts_with("PERMISSION_DENIED: "), "a client gives up on it: {refusal}");
@@ -261,7 +261,7 @@ async fn what_a_classic_client_may_not_do_is_told_and_never_kills_a_server() {
         assert_eq!(at_master.does(user, "list", ""), "all= followers=", "{user}");
     }
     at_master.does("owner", "timeline", "");
-    assert_eq!(at_master.hear("owner ended "), "PERMISSION_DENIED");
+    assert_eq!(at_master.read_until("owner ended "), "PERMISSION_DENIED");
 
     log_in(&mut at_master, &["u1"]);
     at_master.does("u1", "timeline", "");
@@ -271,18 +271,18 @@ async fn what_a_classic_client_may_not_do_is_told_and_never_kills_a_server() {
     at_master.does("u1", "post", "short enough");
     assert_eq!(at_master.does("u1", "crash", "nowhere:1"), available);
     at_master.does("u1", "post", &"x".repeat(1 << 20));
-    assert_eq!(at_master.hear("u1 ended "), "OUT_OF_RANGE");
+    assert_eq!(at_master.read_until("u1 ended "), "OUT_OF_RANGE");
     assert_eq!(cluster.available().await.reboots, 0);
 }
 
 #[tokio::test]
-async fn the_classic_protocol_can_be_turned_off() {
+async fn the_classic_protocol_can_be_rejected_off() {
     let cluster = Cluster::start(BINARY, 1, "1s").await;
     let mut without: Command = cluster.command("slave");
     let mut slave = without.env("TINYSNS_CLASSIC", "off").spawn().expect("the program starts");
     let status = cluster.all_vote(2).await;
     let newest = status.masters.iter().find(|m| m.state == MasterState::Standby);
-    let mut client = Foreigner::staying("csce438", &newest.expect("it votes").address);
+    let mut client = PythonClient::staying("csce438", &newest.expect("it votes").address);
     let refusal = client.does("u1", "login", "");
     signal(slave.id(), Signal::SIGTERM);
     slave.wait().expect("ours");

@@ -180,19 +180,19 @@ async fn a_master_lost_while_the_router_is_away_is_replaced_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_reborn_master_catches_up_and_leaves_the_role_where_it_is() {
+async fn a_rebooted_master_catches_up_and_leaves_the_role_where_it_is() {
     let cluster = Cluster::start(BINARY, 3, "1s").await;
     let writer = Writer::start(&cluster, "writer").await;
     let lost = cluster.available().await;
     signal(lost.pid, Signal::SIGKILL);
-    let reborn = cluster
-        .until("the reborn master votes", |status| {
+    let rebooted = cluster
+        .until("the rebooted master votes", |status| {
             voters(status) == 3
                 && status.masters.iter().any(|m| m.name == lost.name && m.reboots == 1)
         })
         .await;
-    let reborn = reborn.masters.iter().find(|m| m.name == lost.name).expect("listed");
-    assert_eq!(reborn.state, MasterState::Standby);
+    let rebooted = rebooted.masters.iter().find(|m| m.name == lost.name).expect("listed");
+    assert_eq!(rebooted.state, MasterState::Standby);
     let written = writer.finish().await;
     // Its data is the same: make it serve.
     let others: Vec<_> = cluster.all_vote(3).await.masters;

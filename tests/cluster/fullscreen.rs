@@ -45,7 +45,7 @@ pub fn writing(screen: &str) -> &str {
 }
 
 /// Whether two lines of a screen show a post of `author` with this text that has been made.
-pub fn stands(screen: &str, author: &str, text: &str) -> bool {
+pub fn shows_post(screen: &str, author: &str, text: &str) -> bool {
     let lines: Vec<&str> = screen.lines().collect();
     let head = format!("{author}  ");
     let text = format!("  {text}");
@@ -59,12 +59,12 @@ async fn shows_ones_own_posts_and_those_of_others_as_they_come_and_how_old_they_
     let u2 = followed(&cluster).await;
     post(&u2, "from before").await;
     let terminal = timeline(&cluster, 60, 16).await;
-    terminal.until("the post from before", |screen| stands(screen, "u2", "from before")).await;
+    terminal.until("the post from before", |screen| shows_post(screen, "u2", "from before")).await;
     terminal.enters("my own");
-    terminal.until("one's own post", |screen| stands(screen, "u1", "my own")).await;
+    terminal.until("one's own post", |screen| shows_post(screen, "u1", "my own")).await;
     let wide = "wide 日本語 👍 e\u{301} and live";
     post(&u2, wide).await;
-    terminal.until("a live post", |screen| stands(screen, "u2", wide)).await;
+    terminal.until("a live post", |screen| shows_post(screen, "u2", wide)).await;
     let seconds = |line: &str| line.starts_with("u2  ") && line.ends_with(" s");
     terminal.until("an age without a key", |screen| screen.lines().any(seconds)).await;
 }
@@ -77,7 +77,7 @@ async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
         post(&u2, &format!("post {number}")).await;
     }
     let terminal = timeline(&cluster, 60, 22).await;
-    terminal.until("the newest", |screen| stands(screen, "u2", "post 260")).await;
+    terminal.until("the newest", |screen| shows_post(screen, "u2", "post 260")).await;
     let mut seen = BTreeSet::new();
     let mut last = String::new();
     while !seen.contains(&1) {
@@ -107,11 +107,11 @@ async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
     terminal.shows("1 new post below").await;
     post(&u2, "new 2").await;
     let stays =
-        |screen: &str| screen.contains("2 new posts below") && stands(screen, "u2", "post 1");
+        |screen: &str| screen.contains("2 new posts below") && shows_post(screen, "u2", "post 1");
     terminal.until("what is read stays where it is", stays).await;
     terminal.presses(&["Escape"]);
     let newest = |screen: &str| {
-        ["new 2", "new 1", "post 260"].iter().all(|text| stands(screen, "u2", text))
+        ["new 2", "new 1", "post 260"].iter().all(|text| shows_post(screen, "u2", text))
             && !screen.contains("below")
     };
     terminal.until("the newest", newest).await;
@@ -138,7 +138,7 @@ async fn another_size_of_the_window_wraps_posts_anew() {
     let text = "one two three four five six seven eight nine ten";
     post(&u2, text).await;
     let terminal = timeline(&cluster, 60, 16).await;
-    terminal.until("it fits", |screen| stands(screen, "u2", text)).await;
+    terminal.until("it fits", |screen| shows_post(screen, "u2", text)).await;
     terminal.types("a draft");
     terminal.resizes(20, 10);
     let wrapped = "  one two three four\n  five six seven\n  eight nine ten\n";
@@ -152,7 +152,7 @@ async fn another_size_of_the_window_wraps_posts_anew() {
         terminal.resizes(columns, rows);
     }
     terminal.resizes(70, 20);
-    let wide = |screen: &str| stands(screen, "u2", text) && writing(screen) == "> a draft";
+    let wide = |screen: &str| shows_post(screen, "u2", text) && writing(screen) == "> a draft";
     terminal.until("one line again", wide).await;
 }
 
@@ -177,10 +177,10 @@ async fn a_failover_while_a_post_is_being_typed_loses_nothing_of_it() {
     terminal.until("it has moved, with the line as it was", moved).await;
     terminal.enters("after");
     let text = "typed before, during and after";
-    terminal.until("it is posted", |screen| stands(screen, "u1", text)).await;
+    terminal.until("it is posted", |screen| shows_post(screen, "u1", text)).await;
     post(&u2, "live again").await;
     let live =
-        |screen: &str| stands(screen, "u2", "live again") && screen.matches(text).count() == 1;
+        |screen: &str| shows_post(screen, "u2", "live again") && screen.matches(text).count() == 1;
     terminal.until("live, and one's own post once", live).await;
     let posts = u2.posts("u1", Cursor::Newest, 0).await.expect("read").posts;
     assert_eq!(posts.into_iter().map(|post| post.text).collect::<Vec<_>>(), [text]);
@@ -222,7 +222,9 @@ async fn leaving_comes_back_to_the_prompt_and_the_timeline_can_be_entered_again(
     terminal.enters("FOLLOW u2");
     terminal.shows("already exists").await;
     terminal.enters_timeline("u1").await;
-    terminal.until("one's own post is still there", |screen| stands(screen, "u1", "a post")).await;
+    terminal
+        .until("one's own post is still there", |screen| shows_post(screen, "u1", "a post"))
+        .await;
     terminal.presses(&["Escape"]);
     terminal.until("the prompt", |screen| screen.trim_end().ends_with("Cmd>")).await;
     terminal.presses(&["C-d"]);
@@ -283,7 +285,7 @@ async fn whatever_ends_the_client_leaves_the_terminal_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_to_ignore_a_hangup_goes_on_and_heeds_other_signals() {
+async fn a_client_that_is_to_ignore_a_hangup_goes_on_and_handles_other_signals() {
     let cluster = Cluster::start(BINARY, 1, "1s").await;
     followed(&cluster).await;
     let terminal = Tmux::open(&cluster.command("client"), 80, 24).await;
@@ -319,7 +321,7 @@ async fn the_shell_has_the_terminal_while_the_client_is_suspended() {
     post(&u2, "meanwhile").await;
     terminal.enters("fg");
     let back = |screen: &str| {
-        stands(screen, "u2", "meanwhile")
+        shows_post(screen, "u2", "meanwhile")
             && writing(screen) == "> a draft"
             && screen.lines().count() == 20
     };
@@ -335,10 +337,10 @@ async fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
         let mut command = cluster.command("client");
         command.env("NO_COLOR", no_color);
         let terminal = Tmux::in_timeline(&command, "u1", 60, 12).await;
-        terminal.until("a post", |screen| stands(screen, "u2", "a post")).await;
+        terminal.until("a post", |screen| shows_post(screen, "u2", "a post")).await;
         let own = format!("without colours: {no_color}.");
         terminal.enters(&own);
-        terminal.until("one's own", |screen| stands(screen, "u1", &own)).await;
+        terminal.until("one's own", |screen| shows_post(screen, "u1", &own)).await;
         let is_colour = |code: &u8| matches!(code, 30..=38 | 40..=48 | 90..=107);
         let painted = |screen: &str| {
             let codes = codes(screen);

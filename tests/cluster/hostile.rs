@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     BINARY,
-    fullscreen::{followed, post, stands, status, timeline, writing},
+    fullscreen::{followed, post, shows_post, status, timeline, writing},
     processes::Cluster,
     tmux::Tmux,
 };
@@ -70,7 +70,7 @@ async fn a_hostile_neighbour_does_no_harm_to_anyones_screen() {
     terminal.until("what was pasted", |screen| writing(screen).contains("pasted⏎line")).await;
     terminal.presses(&["Enter"]);
     let posted =
-        |screen: &str| screen.contains("pasted\n  line\n") && stands(screen, "u2", &harmless);
+        |screen: &str| screen.contains("pasted\n  line\n") && shows_post(screen, "u2", &harmless);
     terminal.until("it is posted", posted).await;
 }
 

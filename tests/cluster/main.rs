@@ -8,16 +8,16 @@ mod classic;
 mod commands;
 mod conversations;
 mod failover;
-mod foreigner;
+mod first_steps;
 mod fullscreen;
 mod hostile;
 mod load;
-mod newcomer;
 mod ports;
+mod process_environment;
 mod processes;
+mod python_client;
 mod recovery;
 mod refusals;
-mod surroundings;
 mod tmux;
 
 /// The program under test.

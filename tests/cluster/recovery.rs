@@ -101,7 +101,7 @@ async fn a_wiped_slot_joins_anew_under_its_old_name() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_a_new_master_founded_beside_an_older_one_gives_way_to_it() {
+async fn a_cluster_that_a_new_master_bootstrapped_beside_an_older_one_is_abandoned_for_it() {
     let mut cluster = Cluster::start(BINARY, 2, "1s").await;
     let older = cluster.all_vote(2).await.cluster_id;
     let ann = cluster.client("ann").await;
@@ -111,8 +111,8 @@ async fn a_cluster_that_a_new_master_founded_beside_an_older_one_gives_way_to_it
 
     cluster.start_router();
     cluster.start_slaves_in("newcomers", 1);
-    let founded = cluster.until("a second cluster", |status| status.available.is_some()).await;
-    assert_ne!(founded.cluster_id, older);
+    let second = cluster.until("a second cluster", |status| status.available.is_some()).await;
+    assert_ne!(second.cluster_id, older);
     // An account is nothing that his next login would not make again.
     drop(cluster.client("bob").await);
 

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Far longer than any step takes on a busy machine; containers alone take seconds to start.
-const PATIENCE: Duration = Duration::from_mins(2);
+const CALL_TIMEOUT: Duration = Duration::from_mins(2);
 /// Between two checks of the cluster.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Shorter than the shipped 25 s, so that a story does not take minutes; long enough to see the
@@ -89,7 +89,7 @@ impl Cluster {
 
     /// Waits until the cluster is in the right state.
     pub async fn until(&self, what: &str, check: impl Fn(&ClusterStatus) -> bool) -> ClusterStatus {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + CALL_TIMEOUT;
         let mut looks = interval(LOOK_EVERY);
         loop {
             looks.tick().await;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, interval};
 const SECRET: &str = "tinysns_secret";
 const SERVERS: usize = 3;
 /// A swarm creates networks, pulls tasks and reboots masters at its own pace.
-const PATIENCE: Duration = Duration::from_mins(2);
+const CALL_TIMEOUT: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn a_swarm_runs_the_same_file_and_a_crashed_master_is_rebooted_there() {
 
 /// Waits until all servers vote and one is available, after this many reboots in all.
 async fn settled(visitor: &Visitor, reboots: u64) -> Value {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + CALL_TIMEOUT;
     let mut looks = interval(LOOK_EVERY);
     loop {
         looks.tick().await;

@@ -173,7 +173,7 @@ impl Network {
 }
 
 impl Memory {
-    fn prove(&self, password: &str) -> Result<(), Status> {
+    fn verify_password(&self, password: &str) -> Result<(), Status> {
         if self.password == password {
             return Ok(());
         }
@@ -326,7 +326,7 @@ impl SocialService for Service {
         let mut memory = self.network.memory();
         let request = request.into_inner();
         memory.logins += 1;
-        memory.prove(&request.password)?;
+        memory.verify_password(&request.password)?;
         Ok(Response::new(v1::LogInReply {
             session_token: memory.sessions.to_string(),
             username: request.username,
@@ -342,7 +342,7 @@ impl SocialService for Service {
         self.check_session(&request)?;
         let v1::SetPasswordRequest { request_id, current_password, new_password } =
             request.into_inner();
-        self.network.memory().prove(&current_password)?;
+        self.network.memory().verify_password(&current_password)?;
         let apply = |memory: &mut Memory| {
             memory.password = new_password;
             memory.sessions += 1;

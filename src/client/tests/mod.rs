@@ -64,9 +64,9 @@ async fn a_call_cut_off_by_a_death_is_repeated_under_the_same_id_and_done_once()
     assert_eq!(seen[1].id, seen[2].id);
     assert_ne!(seen[0].id, seen[1].id);
 
-    let in_use = client.server().borrow().clone().expect("a server has answered");
-    assert_eq!((&*in_use.server.name, in_use.server.term), ("server-2", 2));
-    assert!(in_use.move_took.is_some_and(|took| took < DEADLINE));
+    let active_server = client.active_server().borrow().clone().expect("a server has answered");
+    assert_eq!((&*active_server.server.name, active_server.server.term), ("server-2", 2));
+    assert!(active_server.move_took.is_some_and(|took| took < DEADLINE));
 }
 
 #[tokio::test]
@@ -265,7 +265,7 @@ async fn a_call_that_nobody_answers_fails_when_patience_ends_and_says_why() {
     let address = gone.address();
     gone.kill();
     let options =
-        ClientOptions { patience: Duration::from_millis(100), ..ClientOptions::new(&address) };
+        ClientOptions { call_timeout: Duration::from_millis(100), ..ClientOptions::new(&address) };
     let client = Client::connect(options).expect("an address");
     let error = soon(client.log_in("u1", None)).await.expect_err("nobody is there").to_string();
     assert!(error.contains("100ms") && error.contains(&address), "{error}");

@@ -17,7 +17,7 @@ mod tests;
 
 use tonic::metadata::MetadataMap;
 
-use self::refusal::Refused;
+use self::refusal::ApiRefusal;
 use super::{
     delivery::Delivery,
     location,
@@ -49,62 +49,65 @@ pub struct Api {
 
 impl Api {
     /// Refuses if this master is not the available server.
-    fn available(&self) -> Result<(), Refused> {
-        if self.node.leads() { Ok(()) } else { Err(self.elsewhere()) }
+    fn ensure_available(&self) -> Result<(), ApiRefusal> {
+        if self.node.leads() { Ok(()) } else { Err(self.redirect()) }
     }
 
-    fn elsewhere(&self) -> Refused {
-        Refused::Elsewhere(location::elsewhere(&self.node))
+    fn redirect(&self) -> ApiRefusal {
+        ApiRefusal::Elsewhere(location::redirect_address(&self.node))
     }
 
     /// The account to which the call's session token belongs, as far as this master knows. That is
     /// enough for a change, which is refused on application if the session has ended by then.
-    fn caller(&self, metadata: &MetadataMap) -> Result<Account, Refused> {
-        self.available()?;
-        Ok(self.session(&self.glance()?, metadata)?.account)
+    fn caller(&self, metadata: &MetadataMap) -> Result<Account, ApiRefusal> {
+        self.ensure_available()?;
+        Ok(self.session(&self.local_view()?, metadata)?.account)
     }
 
     /// The call's session, and a view that includes everything acknowledged before the call, such
     /// as the end of that session.
-    async fn reader(&self, metadata: &MetadataMap) -> Result<(Session, View), Refused> {
-        self.available()?;
-        let view = self.view().await?;
+    async fn authenticated_view(
+        &self,
+        metadata: &MetadataMap,
+    ) -> Result<(Session, View), ApiRefusal> {
+        self.ensure_available()?;
+        let view = self.linearizable_view().await?;
         Ok((self.session(&view, metadata)?, view))
     }
 
-    fn session(&self, view: &View, metadata: &MetadataMap) -> Result<Session, Refused> {
+    fn session(&self, view: &View, metadata: &MetadataMap) -> Result<Session, ApiRefusal> {
         let token = metadata
             .get("authorization")
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
-            .ok_or_else(|| Refused::session(&SessionError::Invalid))?;
+            .ok_or_else(|| ApiRefusal::session(&SessionError::Invalid))?;
         self.sessions
             .check_in(view, token, self.node.now())
-            .map_err(|error| Refused::session(&error))
+            .map_err(|error| ApiRefusal::session(&error))
     }
 
     /// A view that includes everything acknowledged before this call.
-    async fn view(&self) -> Result<View, Refused> {
-        self.reads.confirm().await.map_err(|error| self.unwritten(error))?;
-        self.glance()
+    async fn linearizable_view(&self) -> Result<View, ApiRefusal> {
+        self.reads.confirm().await.map_err(|error| self.write_refusal(error))?;
+        self.local_view()
     }
 
     /// The state as this master has it, which may be behind.
-    fn glance(&self) -> Result<View, Refused> {
+    fn local_view(&self) -> Result<View, ApiRefusal> {
         let view = self.state.read().and_then(|transaction| View::open(&transaction));
-        view.map_err(|error| Refused::broken(&error))
+        view.map_err(|error| ApiRefusal::broken(&error))
     }
 
-    async fn submit(&self, command: Command) -> Result<Reply, Refused> {
-        self.writes.submit(command).await.map_err(|error| self.unwritten(error))
+    async fn submit(&self, command: Command) -> Result<Reply, ApiRefusal> {
+        self.writes.submit(command).await.map_err(|error| self.write_refusal(error))
     }
 
-    fn unwritten(&self, error: WriteError) -> Refused {
+    fn write_refusal(&self, error: WriteError) -> ApiRefusal {
         match error {
-            WriteError::NotLeading => self.elsewhere(),
-            WriteError::Overloaded => Refused::Overloaded,
+            WriteError::NotLeading => self.redirect(),
+            WriteError::Overloaded => ApiRefusal::Overloaded,
             WriteError::Upgrading => {
-                Refused::Never(tonic::Code::FailedPrecondition, error.to_string())
+                ApiRefusal::Never(tonic::Code::FailedPrecondition, error.to_string())
             }
         }
     }

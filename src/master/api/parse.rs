@@ -1,6 +1,6 @@
 //! Requests from the wire, validated once.
 
-use super::refusal::Refused;
+use super::refusal::ApiRefusal;
 use crate::{
     domain::{ClientId, PostId, RequestKey},
     social::{Account, Context, Cursor},
@@ -11,22 +11,22 @@ use crate::{
 const DEFAULT_PAGE: usize = 20;
 
 /// Who makes the request, under which key.
-pub fn context(caller: &Account, request_id: Option<v1::RequestId>) -> Result<Context, Refused> {
+pub fn context(caller: &Account, request_id: Option<v1::RequestId>) -> Result<Context, ApiRefusal> {
     let key = request_key(request_id)?;
-    Ok(Context { user: caller.user, credentials: caller.credentials, key })
+    Ok(Context { user: caller.user, password_version: caller.password_version, key })
 }
 
-fn request_key(wire: Option<v1::RequestId>) -> Result<RequestKey, Refused> {
+fn request_key(wire: Option<v1::RequestId>) -> Result<RequestKey, ApiRefusal> {
     let v1::RequestId { client_id, sequence, answered_below } =
-        wire.ok_or_else(|| Refused::invalid("request_id is missing"))?;
+        wire.ok_or_else(|| ApiRefusal::invalid("request_id is missing"))?;
     let client: [u8; 16] = client_id
         .try_into()
-        .map_err(|_| Refused::invalid("request_id.client_id must have 16 bytes"))?;
+        .map_err(|_| ApiRefusal::invalid("request_id.client_id must have 16 bytes"))?;
     if sequence == 0 {
-        return Err(Refused::invalid("request_id.sequence must be at least 1"));
+        return Err(ApiRefusal::invalid("request_id.sequence must be at least 1"));
     }
     if answered_below > sequence {
-        return Err(Refused::invalid("request_id.answered_below must be at most sequence"));
+        return Err(ApiRefusal::invalid("request_id.answered_below must be at most sequence"));
     }
     let client = ClientId(u128::from_be_bytes(client));
     Ok(RequestKey::Counted { client, sequence, answered_below })

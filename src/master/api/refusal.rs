@@ -12,7 +12,7 @@ use crate::{
 
 /// Why a call is refused.
 #[derive(Debug)]
-pub enum Refused {
+pub enum ApiRefusal {
     /// Another master is the available server: at this address, if known.
     Elsewhere(Option<String>),
     /// Too much at once.
@@ -25,11 +25,11 @@ pub enum Refused {
     Full(String),
     /// A fault of this server.
     Broken(String),
-    /// Refused for good: asking again gives the same answer.
+    /// A refusal for good: asking again gives the same answer.
     Never(Code, String),
 }
 
-impl Refused {
+impl ApiRefusal {
     /// The request itself is wrong.
     pub fn invalid(why: impl Into<String>) -> Self {
         Self::Never(Code::InvalidArgument, why.into())
@@ -53,19 +53,19 @@ impl Refused {
     }
 }
 
-impl From<NameError> for Refused {
+impl From<NameError> for ApiRefusal {
     fn from(error: NameError) -> Self {
         Self::invalid(error.to_string())
     }
 }
 
-impl From<TextError> for Refused {
+impl From<TextError> for ApiRefusal {
     fn from(error: TextError) -> Self {
         Self::invalid(error.to_string())
     }
 }
 
-impl From<Refusal> for Refused {
+impl From<Refusal> for ApiRefusal {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
             Refusal::NoSuchUser => Code::NotFound,
@@ -76,42 +76,42 @@ impl From<Refusal> for Refused {
             Refusal::StaleRequest => Code::OutOfRange,
             Refusal::NoSuchAccount | Refusal::SessionEnded => Code::Unauthenticated,
             Refusal::TooManyRequests => return Self::Full(refusal.to_string()),
-            Refusal::GaveWay => return Self::Elsewhere(None),
+            Refusal::ClusterAbandoned => return Self::Elsewhere(None),
         };
         Self::Never(code, refusal.to_string())
     }
 }
 
-impl From<Refused> for Status {
-    fn from(refused: Refused) -> Self {
+impl From<ApiRefusal> for Status {
+    fn from(refused: ApiRefusal) -> Self {
         let (code, message, retry, available) = match refused {
-            Refused::Elsewhere(available) => {
+            ApiRefusal::Elsewhere(available) => {
                 let message = match &available {
                     Some(address) => format!("the available server is at {address}: ask there"),
                     None => "there is no available server at this moment: ask again".to_owned(),
                 };
                 (Code::Unavailable, message, "elsewhere", available)
             }
-            Refused::Overloaded => {
+            ApiRefusal::Overloaded => {
                 let message = "this server is overloaded: ask again in a moment".to_owned();
                 (Code::ResourceExhausted, message, "here", None)
             }
-            Refused::TooManyStreams => {
+            ApiRefusal::TooManyStreams => {
                 let message =
                     "this server has reached its limit of live timelines: ask again later";
                 (Code::ResourceExhausted, message.to_owned(), "here", None)
             }
-            Refused::Interrupted => {
+            ApiRefusal::Interrupted => {
                 let message = "the live timeline was closed, because its reader was too slow or \
                     the available server has changed: resume after the last post";
                 (Code::Aborted, message.to_owned(), "here", None)
             }
-            Refused::Full(message) => (Code::ResourceExhausted, message, "here", None),
-            Refused::Broken(why) => {
+            ApiRefusal::Full(message) => (Code::ResourceExhausted, message, "here", None),
+            ApiRefusal::Broken(why) => {
                 let message = format!("this server is broken: {why}");
                 (Code::Internal, message, "elsewhere", None)
             }
-            Refused::Never(code, message) => (code, message, "never", None),
+            ApiRefusal::Never(code, message) => (code, message, "never", None),
         };
         let mut metadata = MetadataMap::new();
         metadata.insert(RETRY_KEY, retry.parse().expect("ASCII"));
@@ -135,7 +135,7 @@ mod tests {
             (Refusal::NoSuchAccount, Code::Unauthenticated, "never"),
             (Refusal::TooManyRequests, Code::ResourceExhausted, "here"),
         ] {
-            let status = Status::from(Refused::from(refusal));
+            let status = Status::from(ApiRefusal::from(refusal));
             assert_eq!(status.code(), code, "{refusal:?}");
             assert_eq!(status.metadata().get(RETRY_KEY).expect("a word"), retry, "{refusal:?}");
             assert_eq!(status.message(), refusal.to_string());

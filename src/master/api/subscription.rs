@@ -10,10 +10,10 @@ use tokio::{
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::Status;
 
-use super::{refusal::Refused, service::wire_post};
+use super::{refusal::ApiRefusal, service::wire_post};
 use crate::{
     domain::{Post, PostId},
-    master::{delivery::Inbox, sessions::Permit},
+    master::{delivery::Inbox, sessions::StreamSession},
     replication::state_store::StateReader,
     social::{Cursor, View},
     wire::v1::{SubscribeEvent, subscribe_event::Event},
@@ -30,7 +30,7 @@ const EVENTS_WAITING: usize = 16;
 const POSITION_EVERY: Duration = Duration::from_secs(20);
 
 struct Subscription {
-    permit: Permit,
+    stream_session: StreamSession,
     /// When the session is to be checked again.
     expires: Instant,
     cursor: PostId,
@@ -40,14 +40,20 @@ struct Subscription {
 }
 
 /// The stream has ended, or its reader has gone.
-struct Ended;
+struct StreamClosed;
 
-/// Streams a user's timeline after `after`, for as long as the session of `permit` lasts. `inbox`
-/// was opened before, so that nothing is missed between what is read and what is delivered.
-pub fn start(permit: Permit, after: PostId, inbox: Inbox, state: StateReader) -> Events {
+/// Streams a user's timeline after `after`, for as long as the session of `stream_session` lasts.
+/// `inbox` was opened before, so that nothing is missed between what is read and what is delivered.
+pub fn start(
+    stream_session: StreamSession,
+    after: PostId,
+    inbox: Inbox,
+    state: StateReader,
+) -> Events {
     let (events, receiver) = mpsc::channel(EVENTS_WAITING);
-    let expires = Instant::now() + permit.lifetime();
-    let subscription = Subscription { permit, expires, cursor: after, inbox, state, events };
+    let expires = Instant::now() + stream_session.lifetime();
+    let subscription =
+        Subscription { stream_session, expires, cursor: after, inbox, state, events };
     tokio::spawn(subscription.run());
     Box::pin(ReceiverStream::new(receiver))
 }
@@ -61,33 +67,33 @@ impl Subscription {
 
     /// Ends the stream with a reason if it may not continue, because the session is over or the
     /// inbox was closed.
-    async fn go_on(&mut self) -> Result<(), Ended> {
+    async fn check_may_continue(&mut self) -> Result<(), StreamClosed> {
         let has_expired = Instant::now() >= self.expires;
         if !has_expired && !self.inbox.is_closed() {
             return Ok(());
         }
-        match self.permit.check() {
-            Err(error) => self.end(Refused::session(&error)).await,
-            Ok(()) if self.inbox.is_closed() => self.end(Refused::Interrupted).await,
+        match self.stream_session.check() {
+            Err(error) => self.end(ApiRefusal::session(&error)).await,
+            Ok(()) if self.inbox.is_closed() => self.end(ApiRefusal::Interrupted).await,
             Ok(()) => {
                 // The clock was set back.
-                self.expires = Instant::now() + self.permit.lifetime();
+                self.expires = Instant::now() + self.stream_session.lifetime();
                 Ok(())
             }
         }
     }
 
-    async fn end(&self, why: Refused) -> Result<(), Ended> {
+    async fn end(&self, why: ApiRefusal) -> Result<(), StreamClosed> {
         let _gone = self.events.send(Err(Status::from(why))).await;
-        Err(Ended)
+        Err(StreamClosed)
     }
 
-    async fn catch_up(&mut self) -> Result<(), Ended> {
+    async fn catch_up(&mut self) -> Result<(), StreamClosed> {
         loop {
-            self.go_on().await?;
+            self.check_may_continue().await?;
             let (posts, more, newest) = match self.read() {
                 Ok(read) => read,
-                Err(error) => return self.end(Refused::broken(&error)).await,
+                Err(error) => return self.end(ApiRefusal::broken(&error)).await,
             };
             for post in posts {
                 self.cursor = post.id;
@@ -101,41 +107,41 @@ impl Subscription {
     }
 
     fn read(&self) -> Result<(Vec<Post>, bool, PostId), redb::Error> {
-        let view = self.view()?;
+        let view = self.local_view()?;
         let (posts, more) = view.timeline(
-            self.permit.session.account.user,
+            self.stream_session.session.account.user,
             Cursor::After(self.cursor),
             CATCH_UP_PAGE,
         )?;
         Ok((posts, more, view.newest_post()))
     }
 
-    fn view(&self) -> Result<View, redb::Error> {
+    fn local_view(&self) -> Result<View, redb::Error> {
         View::open(&self.state.read()?)
     }
 
-    async fn follow(&mut self) -> Result<(), Ended> {
+    async fn follow(&mut self) -> Result<(), StreamClosed> {
         loop {
             // A busy stream is never silent, but must end all the same.
             if Instant::now() >= self.expires {
-                self.go_on().await?;
+                self.check_may_continue().await?;
             }
             let silent_at = self.expires.min(Instant::now() + POSITION_EVERY);
             tokio::select! {
                 post = timeout_at(silent_at, self.inbox.next()) => match post {
                     Ok(Some(post)) => self.deliver(post).await?,
-                    Ok(None) => self.go_on().await?,
+                    Ok(None) => self.check_may_continue().await?,
                     Err(_silent) => {
-                        self.go_on().await?;
-                        self.tell_position().await?;
+                        self.check_may_continue().await?;
+                        self.send_position().await?;
                     }
                 },
-                () = self.events.closed() => return Err(Ended),
+                () = self.events.closed() => return Err(StreamClosed),
             }
         }
     }
 
-    async fn deliver(&mut self, post: Arc<Post>) -> Result<(), Ended> {
+    async fn deliver(&mut self, post: Arc<Post>) -> Result<(), StreamClosed> {
         // What was read while catching up may also be in the queue.
         if post.id <= self.cursor {
             return Ok(());
@@ -144,17 +150,17 @@ impl Subscription {
         self.send(Event::Post(wire_post(Arc::unwrap_or_clone(post)))).await
     }
 
-    async fn tell_position(&mut self) -> Result<(), Ended> {
+    async fn send_position(&mut self) -> Result<(), StreamClosed> {
         // A post is in the queue before its transaction is committed by the applying thread; so
         // anything that the state has and the queue does not is not part of this timeline.
-        if let (Ok(view), true) = (self.view(), self.inbox.is_empty()) {
+        if let (Ok(view), true) = (self.local_view(), self.inbox.is_empty()) {
             self.cursor = self.cursor.max(view.newest_post());
         }
         self.send(Event::Position(self.cursor)).await
     }
 
-    async fn send(&self, event: Event) -> Result<(), Ended> {
-        self.events.send(Ok(SubscribeEvent { event: Some(event) })).await.map_err(|_| Ended)
+    async fn send(&self, event: Event) -> Result<(), StreamClosed> {
+        self.events.send(Ok(SubscribeEvent { event: Some(event) })).await.map_err(|_| StreamClosed)
     }
 }
 
@@ -197,21 +203,25 @@ mod tests {
             Self { fixture: fixture.await, delivery, clock: Arc::default() }
         }
 
-        fn permit(&self) -> Permit {
+        fn stream_session(&self) -> StreamSession {
             let sessions = self.fixture.sessions.clone();
             let session = sessions.check(&self.fixture.token("ann"), 0).expect("good");
             let clock = Arc::clone(&self.clock);
-            Permit { sessions, session, clock: Arc::new(move || clock.load(Ordering::Relaxed)) }
+            StreamSession {
+                sessions,
+                session,
+                clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+            }
         }
 
         fn subscribe(&self) -> Events {
             let bob = self.fixture.account("bob").user;
-            let permit = self.permit();
-            let inbox = self.delivery.open(permit.session.account.user, || {
+            let stream_session = self.stream_session();
+            let inbox = self.delivery.open(stream_session.session.account.user, || {
                 Ok::<_, std::convert::Infallible>(vec![(bob, 0)])
             });
             let inbox = inbox.expect("infallible").unwrap_or_else(|_| panic!("there is room"));
-            start(permit, 0, inbox, self.fixture.state.reader())
+            start(stream_session, 0, inbox, self.fixture.state.reader())
         }
 
         async fn apply(&mut self, index: u64, command: Command) {

@@ -48,8 +48,8 @@ async fn available() -> (Api, Member) {
         passwords: Passwords::default(),
         limits: LIMITS,
     };
-    let found = Command::FoundCluster { signing_key: [7; 32] };
-    api.writes.submit(found).await.expect("written");
+    let bootstrap = Command::BootstrapCluster { signing_key: [7; 32] };
+    api.writes.submit(bootstrap).await.expect("written");
     (api, master)
 }
 

@@ -32,7 +32,7 @@ fn noted(member: &Member, node: NodeId) -> Option<NodeInfo> {
     metrics.membership_config.membership().get_node(&node).cloned()
 }
 
-async fn tell_everyone(member: &Member) -> Vec<Status> {
+async fn gossip_addresses(member: &Member) -> Vec<Status> {
     let untold = {
         let metrics = member.node.raft().metrics();
         let metrics = metrics.borrow();
@@ -61,44 +61,44 @@ async fn notes(member: &Member, other: &Member) {
 }
 
 #[tokio::test]
-async fn masters_born_again_while_the_router_is_away_are_found_by_the_leader_without_an_election() {
+async fn masters_restarted_while_the_router_is_away_are_found_by_the_leader_without_an_election() {
     let (mut all, witness) = cluster(3).await;
     let before = term(&all[0]);
     witness.kill().await;
     let (third, second) = (all.pop().expect("three"), all.pop().expect("three"));
-    all[0].take_part();
-    let (second, third) = (second.reborn().await, third.reborn().await);
-    second.take_part();
-    third.take_part();
+    all[0].start_background_tasks();
+    let (second, third) = (second.restarted().await, third.restarted().await);
+    second.start_background_tasks();
+    third.start_background_tasks();
 
     written(&all[0], account("ann")).await;
-    for reborn in [&second, &third] {
-        reborn.level_with(&all[0]).await;
-        notes(&all[0], reborn).await;
+    for restarted in [&second, &third] {
+        restarted.level_with(&all[0]).await;
+        notes(&all[0], restarted).await;
         assert_eq!(
-            noted(&all[0], reborn.id()).map(|noted| noted.name),
-            Some(reborn.info.name.clone())
+            noted(&all[0], restarted.id()).map(|noted| noted.name),
+            Some(restarted.info.name.clone())
         );
-        assert_eq!(term(reborn), before);
+        assert_eq!(term(restarted), before);
     }
     assert!(all[0].node.leads());
-    assert_eq!(term(&all[0]), before, "nobody stood");
+    assert_eq!(term(&all[0]), before, "nobody campaigned");
 }
 
 #[tokio::test]
-async fn masters_born_again_while_the_router_is_away_find_each_other_through_the_one_that_stayed() {
+async fn masters_restarted_while_the_router_is_away_find_each_other_through_the_one_that_stayed() {
     let (mut all, witness) = assembled(masters(3, QUICK).await, Member::witness().await).await;
     for master in &all {
-        master.take_part();
+        master.start_background_tasks();
     }
     written(&all[0], account("ann")).await;
     witness.kill().await;
     let stayed = all.pop().expect("three");
     stayed.level_with(&all[0]).await;
-    let second = all.pop().expect("two").reborn().await;
-    let first = all.pop().expect("one").reborn().await;
-    first.take_part();
-    second.take_part();
+    let second = all.pop().expect("two").restarted().await;
+    let first = all.pop().expect("one").restarted().await;
+    first.start_background_tasks();
+    second.start_background_tasks();
 
     let all = [first, second, stayed];
     let leader = async {
@@ -117,12 +117,12 @@ async fn masters_born_again_while_the_router_is_away_find_each_other_through_the
 }
 
 #[tokio::test]
-async fn who_cannot_win_does_not_stand_and_deposes_nobody_when_it_is_found() {
+async fn who_cannot_win_does_not_campaign_and_deposes_nobody_when_it_is_found() {
     let (mut all, _witness) = assembled(masters(4, QUICK).await, Member::witness().await).await;
     let (careful, careless) = (2, 3);
     // All but one stand only if they would win.
     for master in &all[..careless] {
-        master.take_part();
+        master.start_background_tasks();
     }
     written(&all[0], account("ann")).await;
     let before = term(&all[0]);
@@ -130,8 +130,8 @@ async fn who_cannot_win_does_not_stand_and_deposes_nobody_when_it_is_found() {
         all[cut].level_with(&all[0]).await;
         all[cut].cut();
     }
-    let stood = all[careless].node.raft().wait(Some(DEADLINE));
-    stood.metrics(|now| now.current_term > before + 3, "stands").await.expect("in time");
+    let campaigned = all[careless].node.raft().wait(Some(DEADLINE));
+    campaigned.metrics(|now| now.current_term > before + 3, "campaigns").await.expect("in time");
     assert_eq!(term(&all[careful]), before, "the others hear a leader");
 
     all[careful].heal().await;
@@ -147,7 +147,7 @@ async fn a_copy_of_a_slot_is_refused_by_the_others_while_the_master_lives_and_no
     let (mut all, _witness) = cluster(2).await;
     let original = all.pop().expect("two");
     let leader = &all[0];
-    leader.take_part();
+    leader.start_background_tasks();
     original.kill().await;
     let slot = original.directory().to_owned();
     let copy = {
@@ -155,14 +155,14 @@ async fn a_copy_of_a_slot_is_refused_by_the_others_while_the_master_lives_and_no
         let original_info = original.info.clone();
         timeout(DEADLINE, Member::copy_of(&slot, &original_info.name)).await.expect("in time")
     };
-    let original = original.reborn().await;
-    original.take_part();
+    let original = original.restarted().await;
+    original.start_background_tasks();
     written(leader, account("ann")).await;
     original.level_with(leader).await;
     notes(leader, &original).await;
 
     assert_eq!(copy.id(), original.id());
-    let refusals = tell_everyone(&copy).await;
+    let refusals = gossip_addresses(&copy).await;
     let reasons: Vec<&str> = refusals
         .iter()
         .filter(|status| status.code() == Code::AlreadyExists)
@@ -175,7 +175,7 @@ async fn a_copy_of_a_slot_is_refused_by_the_others_while_the_master_lives_and_no
 
     original.kill().await;
     let admitted = async {
-        while !tell_everyone(&copy).await.is_empty() {
+        while !gossip_addresses(&copy).await.is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -9,9 +9,9 @@ use tonic::{Code, Request};
 
 use super::cluster::{CLUSTER, Member};
 use crate::{
-    credentials::{CLUSTER_KEY, NODE_KEY, SECRET_KEY},
     domain::{ClusterId, NodeId},
     envelope::{Kind, Version, open, seal, seal_in},
+    node_auth::{CLUSTER_KEY, NODE_KEY, SECRET_KEY},
     wire::internal::{PeerCall, peer_call::Call},
 };
 

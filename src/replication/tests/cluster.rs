@@ -25,22 +25,21 @@ use super::{
     slow_disk::SlowDisk,
 };
 use crate::{
-    credentials::Guard,
     domain::{ClusterId, NodeId},
-    envelope::Speaks,
+    envelope::SupportedVersions,
     host::{clock, net},
+    node_auth::SecretInterceptor,
     replication::{
-        NodeInfo,
-        addresses::Source,
-        candidacy,
-        clocks::Clock,
-        introductions,
+        NodeInfo, address_gossip,
+        addresses::AddressSource,
+        cluster_clock::Clock,
         log_store::LogStore,
         node::{Node, StartError},
-        passport::Passport,
+        node_credentials::NodeCredentials,
         peer_service::PeerServer,
+        pre_vote,
         reads::Reads,
-        reconcile::{self, Listed, Roster},
+        reconcile::{self, Roster, RosterEntry},
         state_store::StateReader,
         writes::Writes,
     },
@@ -63,11 +62,11 @@ const TIMING: ConsensusSettings = ConsensusSettings {
     election_max: Duration::from_mins(6),
 };
 
-/// The passport of a node of the cluster.
-pub fn passport() -> Arc<Passport> {
-    let passport = Passport::new(&Secret::new(SECRET));
-    passport.join(CLUSTER);
-    Arc::new(passport)
+/// The credentials of a node of the cluster.
+pub fn credentials() -> Arc<NodeCredentials> {
+    let credentials = NodeCredentials::new(&Secret::new(SECRET));
+    credentials.join(CLUSTER);
+    Arc::new(credentials)
 }
 
 /// Waits until `so` is true of the metrics of `member`.
@@ -81,8 +80,8 @@ pub async fn until(
 }
 
 /// Starts a witness with `log`, without a server.
-pub async fn start_witness_over(log: LogStore) -> Result<Node, StartError> {
-    Node::start_witness_over(log, Path::new("in memory"), &Secret::new(SECRET), TIMING).await
+pub async fn start_witness_with_log(log: LogStore) -> Result<Node, StartError> {
+    Node::start_witness_with_log(log, Path::new("in memory"), &Secret::new(SECRET), TIMING).await
 }
 
 /// For tests in which nodes hold elections by themselves.
@@ -98,10 +97,14 @@ pub async fn start_master(directory: &Path) -> Result<(Node, StateReader), Start
 }
 
 /// The same with a program that speaks other versions of the format.
-pub async fn start_as(speaks: Speaks, directory: &Path) -> Result<(Node, StateReader), StartError> {
+pub async fn start_as(
+    supported_versions: SupportedVersions,
+    directory: &Path,
+) -> Result<(Node, StateReader), StartError> {
     let log = LogStore::open(&directory.join("raft.redb"))?;
     let secret = Secret::new(SECRET);
-    Node::start_master_as(speaks, log, directory, &secret, TIMING, Arc::new(|_| {})).await
+    Node::start_master_as(supported_versions, log, directory, &secret, TIMING, Arc::new(|_| {}))
+        .await
 }
 
 /// One node with its server.
@@ -121,18 +124,22 @@ pub struct Member {
 
 impl Member {
     /// A master whose program speaks other versions of the format than this one.
-    pub async fn master_as(speaks: Speaks, name: &str) -> Self {
+    pub async fn master_as(supported_versions: SupportedVersions, name: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self::indirectory(speaks, name, directory).await
+        Self::indirectory(supported_versions, name, directory).await
     }
 
     /// The same master with another program, on the same files; this one must have been killed.
-    pub async fn started_as(&self, speaks: Speaks) -> Self {
-        Self::indirectory(speaks, &self.info.name, crash(&self.directory)).await
+    pub async fn started_as(&self, supported_versions: SupportedVersions) -> Self {
+        Self::indirectory(supported_versions, &self.info.name, crash(&self.directory)).await
     }
 
-    async fn indirectory(speaks: Speaks, name: &str, directory: TempDir) -> Self {
-        let (node, state) = start_as(speaks, directory.path()).await.expect("started");
+    async fn indirectory(
+        supported_versions: SupportedVersions,
+        name: &str,
+        directory: TempDir,
+    ) -> Self {
+        let (node, state) = start_as(supported_versions, directory.path()).await.expect("started");
         Self::new(name, watch::channel(Some(node)).1, Some(state), directory).await
     }
 
@@ -142,16 +149,16 @@ impl Member {
 
     pub async fn master_timed(name: &str, timing: ConsensusSettings) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self::born(name, directory, timing).await
+        Self::started_in(name, directory, timing).await
     }
 
     /// A master that continues with what is in `directory`.
     pub async fn master_in(directory: TempDir, name: &str) -> Self {
-        Self::born(name, directory, TIMING).await
+        Self::started_in(name, directory, TIMING).await
     }
 
     /// A master in `directory`, started as soon as that is free.
-    async fn born(name: &str, directory: TempDir, timing: ConsensusSettings) -> Self {
+    async fn started_in(name: &str, directory: TempDir, timing: ConsensusSettings) -> Self {
         let secret = Secret::new(SECRET);
         let start = || Node::start_master(directory.path(), &secret, timing, Arc::new(|_| {}));
         let started = async {
@@ -170,11 +177,11 @@ impl Member {
     }
 
     /// Killed, and started again in the same slot at another address.
-    pub async fn reborn(self) -> Self {
+    pub async fn restarted(self) -> Self {
         self.kill().await;
         let Self { info, timing, directory, node, current, state, .. } = self;
         drop((node, current, state));
-        Self::born(&info.name, directory, timing).await
+        Self::started_in(&info.name, directory, timing).await
     }
 
     /// A second master in a copy of this one's slot, which must not be in use.
@@ -183,15 +190,15 @@ impl Member {
         for file in ["raft.redb", "state.redb"] {
             fs::copy(directory.join(file), copy.path().join(file)).expect("copied");
         }
-        Self::born(name, copy, TIMING).await
+        Self::started_in(name, copy, TIMING).await
     }
 
     /// Starts the background tasks of a master, except serving.
-    pub fn take_part(&self) {
+    pub fn start_background_tasks(&self) {
         let ended = || self.ended.clone();
         tokio::spawn(reconcile::run(self.node.clone(), self.roster.subscribe(), ended()));
-        tokio::spawn(introductions::run(self.node.clone(), ended()));
-        tokio::spawn(candidacy::run(self.node.clone(), ended()));
+        tokio::spawn(address_gossip::run(self.node.clone(), ended()));
+        tokio::spawn(pre_vote::run(self.node.clone(), ended()));
     }
 
     /// Its slot.
@@ -203,7 +210,7 @@ impl Member {
     pub async fn master_on(disk: &SlowDisk, name: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let secret = Secret::new(SECRET);
-        let started = Node::start_master_over(
+        let started = Node::start_master_with_log(
             disk.log(),
             directory.path(),
             &secret,
@@ -241,7 +248,7 @@ impl Member {
         let info = NodeInfo {
             name: name.to_owned(),
             witness: state.is_none(),
-            speaks: node.speaks(),
+            supported_versions: node.supported_versions(),
             ..NodeInfo::default()
         };
         let mut member = Self {
@@ -264,13 +271,14 @@ impl Member {
         let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("bound");
         self.info.peer_address = format!("127.0.0.1:{}", listener.port());
         if !self.info.witness {
-            self.info.edition = self.node.first_edition().max(self.info.edition + 1);
-            self.node.peers().introduce_as(self.info.clone());
+            self.info.address_version =
+                self.node.first_address_version().max(self.info.address_version + 1);
+            self.node.peers().set_own_address(self.info.clone());
         }
         self.serving = CancellationToken::new();
         let server =
             PeerServiceServer::new(PeerServer::of(self.current.clone(), self.serving.clone()));
-        let guard = Guard(Secret::new(SECRET));
+        let guard = SecretInterceptor(Secret::new(SECRET));
         let routes = Routes::new(InterceptedService::new(server, guard));
         tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, self.serving.clone()));
     }
@@ -321,7 +329,7 @@ impl Member {
     /// One call, alone on its stream.
     pub fn request(&self, call: Call) -> Request<Once<PeerCall>> {
         let calls = tokio_stream::once(PeerCall { number: 1, call: Some(call) });
-        passport().request(self.id(), calls)
+        credentials().request(self.id(), calls)
     }
 
     /// The node's answer to one call.
@@ -393,7 +401,7 @@ pub async fn cluster_with(first: Member, masters: usize, witness: Member) -> (Ve
 /// The same with these nodes.
 pub async fn assembled(members: Vec<Member>, witness: Member) -> (Vec<Member>, Member) {
     let first = &members[0];
-    first.node.found(CLUSTER, first.info.clone()).await.expect("founded");
+    first.node.bootstrap(CLUSTER, first.info.clone()).await.expect("bootstrapped");
     first.leads().await;
     let mut voters = BTreeSet::from([first.id()]);
     for other in members[1..].iter().chain([&witness]) {
@@ -425,7 +433,7 @@ pub async fn only_the_witness_knows() -> (Member, Member) {
 pub fn introduce(members: &[&Member]) {
     for from in members {
         for to in members.iter().filter(|to| to.id() != from.id()) {
-            from.node.peers().learn(to.id(), to.info.clone(), Source::Router);
+            from.node.peers().learn(to.id(), to.info.clone(), AddressSource::Router);
         }
     }
 }
@@ -433,7 +441,7 @@ pub fn introduce(members: &[&Member]) {
 /// The roster that a router would publish.
 pub fn roster<'a>(members: impl IntoIterator<Item = &'a Member>) -> Roster {
     let listed = |member: &'a Member| {
-        (member.id(), Listed { info: member.info.clone(), down: false, leaving: false })
+        (member.id(), RosterEntry { info: member.info.clone(), down: false, leaving: false })
     };
     Roster { members: members.into_iter().map(listed).collect(), received: Some(Instant::now()) }
 }

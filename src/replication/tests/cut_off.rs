@@ -83,7 +83,7 @@ async fn a_leader_that_no_quorum_answers_refuses_and_leads_on_in_its_term_when_o
     leader.writes().submit(account("ann")).await.expect("written");
     let before = leader.node.progress(0).await;
     assert!(before.leading && !before.cut_off);
-    assert_eq!(network.members[1].node.hears(), Some(leader.id()));
+    assert_eq!(network.members[1].node.known_leader(), Some(leader.id()));
 
     Cut::Both.make(&network, false);
     is_cut_off(leader).await;

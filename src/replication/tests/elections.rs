@@ -44,7 +44,7 @@ async fn a_directed_candidate_wins_while_the_dead_leaders_lease_still_holds_back
     assert!(!undirected.vote_granted, "the lease lasts");
     assert!(undirected.vote.leader_id().term < 50);
 
-    masters[1].node.stand().await;
+    masters[1].node.campaign().await;
     masters[1].leads().await;
     let term = masters[1].node.raft().metrics().borrow().current_term;
     assert!(term < 50, "by its own vote in term {term}");
@@ -89,7 +89,7 @@ async fn a_false_alarm_costs_a_change_of_leaders_and_no_data() {
     let writes = masters[0].writes();
     writes.submit(account("ann")).await.expect("written");
     masters[1].level_with(&masters[0]).await;
-    masters[1].node.stand().await;
+    masters[1].node.campaign().await;
     masters[1].leads().await;
     let command = publish(1, 1);
     masters[1].writes().submit(command.clone()).await.expect("written");
@@ -107,15 +107,15 @@ async fn what_only_the_witness_has_of_a_dead_leader_it_hands_over() {
     introduce(&[&master, &witness]);
 
     let own_vote = master.node.progress(0).await.term + 1;
-    master.node.stand().await;
+    master.node.campaign().await;
     let refused = witness.node.raft().wait(Some(DEADLINE));
     refused.metrics(|now| now.current_term >= own_vote, "was asked").await.expect("in time");
     assert!(!master.node.leads(), "the witness knows better");
 
-    witness.node.stand().await;
+    witness.node.campaign().await;
     witness.leads().await;
     master.level_with(&witness).await;
-    master.node.stand().await;
+    master.node.campaign().await;
     master.leads().await;
     master.writes().submit(account("bob")).await.expect("written");
     let names = view(master.state()).users(None, 9).expect("read").names;
@@ -130,7 +130,7 @@ async fn every_leader_may_be_killed_in_turn_while_a_majority_lives() {
     for (dead, next, sequence) in [(0, 1, 2), (1, 2, 3)] {
         masters[next].level_with(&masters[dead]).await;
         masters[dead].kill().await;
-        masters[next].node.stand().await;
+        masters[next].node.campaign().await;
         masters[next].leads().await;
         masters[next].writes().submit(publish(1, sequence)).await.expect("written");
         assert_eq!(view(masters[next].state()).newest_post(), sequence);

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     domain::{ClientId, PostText, RequestKey, UserId, UserName},
-    envelope::{Speaks, Version},
+    envelope::{SupportedVersions, Version},
     replication::{
         Batch, Entry, LogId, NodeInfo,
         log_store::LogStore,
@@ -37,9 +37,9 @@ pub fn batch(term: u64, index: u64, commands: impl IntoIterator<Item = Command>)
     Entry { log_id: log_id(term, index), payload }
 }
 
-/// A membership of one voter that speaks `speaks`.
-pub fn members(index: u64, speaks: Speaks) -> Entry {
-    let info = NodeInfo { speaks, ..NodeInfo::default() };
+/// A membership of one voter that supports `supported_versions`.
+pub fn members(index: u64, supported_versions: SupportedVersions) -> Entry {
+    let info = NodeInfo { supported_versions, ..NodeInfo::default() };
     let nodes = BTreeMap::from([(1, info)]);
     let membership = Membership::new(vec![BTreeSet::from([1])], nodes);
     Entry { log_id: log_id(1, index), payload: EntryPayload::Membership(membership) }
@@ -62,7 +62,7 @@ pub fn account(text: &str) -> Command {
 /// A request of `user`'s only client.
 pub fn context(user: u64, sequence: u64) -> Context {
     let key = RequestKey::Counted { client: ClientId(user.into()), sequence, answered_below: 0 };
-    Context { user: UserId(user), credentials: 0, key }
+    Context { user: UserId(user), password_version: 0, key }
 }
 
 pub fn publish(user: u64, sequence: u64) -> Command {

@@ -27,17 +27,21 @@ impl FullDisk {
 
     /// Opens the log on this disk, creating it if there is none.
     pub fn open(&self) -> Result<LogStore, redb::Error> {
-        LogStore::over(Database::builder().create_with_backend(self.clone())?)
+        LogStore::with_database(Database::builder().create_with_backend(self.clone())?)
     }
 
     /// Removes everything on it.
-    pub fn begin_anew(&self) -> Result<(), redb::Error> {
+    pub fn reset_node(&self) -> Result<(), redb::Error> {
         Ok(self.set_len(0)?)
     }
 
     /// Creates the log, which is new, for another node.
-    pub fn inherit(&self, id: NodeId, term: u64) -> Result<(), redb::Error> {
-        LogStore::inherit_in(&Database::builder().create_with_backend(self.clone())?, id, term)
+    pub fn take_over_identity(&self, id: NodeId, term: u64) -> Result<(), redb::Error> {
+        LogStore::take_over_identity_in(
+            &Database::builder().create_with_backend(self.clone())?,
+            id,
+            term,
+        )
     }
 
     /// Makes the disk full, or not full.

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tonic::Code;
 
-use super::cluster::{CLUSTER, DEADLINE, Member, passport};
+use super::cluster::{CLUSTER, DEADLINE, Member, credentials};
 use crate::{
     domain::NodeId,
     envelope::{Kind, open, seal},
@@ -25,7 +25,7 @@ const MANY: usize = 200;
 
 fn link(member: &Member) -> Link {
     let address = member.info.peer_address.clone();
-    Link::new(member.id(), address, passport()).expect("an address")
+    Link::new(member.id(), address, credentials()).expect("an address")
 }
 
 fn ask_for_a_vote(term: u64) -> Call {
@@ -86,7 +86,7 @@ async fn a_connection_that_breaks_is_noticed_though_nobody_calls() {
 async fn calls_to_a_node_that_hangs_do_not_pile_up_and_end() {
     let deaf = TcpListener::bind("127.0.0.1:0").await.expect("bound");
     let address = deaf.local_addr().expect("bound").to_string();
-    let link = Link::new(7, address, passport()).expect("an address");
+    let link = Link::new(7, address, credentials()).expect("an address");
     let calls = (0..MANY).map(|_| is_granted(&link, 1));
     let codes = futures::future::join_all(calls).await;
     let refused = codes.iter().filter(|code| **code == Err(Code::ResourceExhausted)).count();

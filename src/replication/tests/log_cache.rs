@@ -97,7 +97,7 @@ async fn take(step: &Step, log: &mut LogStore, model: &mut Model) {
 }
 
 async fn agrees(steps: Vec<Step>) {
-    let mut log = LogStore::over(disk::in_memory().expect("memory")).expect("opens");
+    let mut log = LogStore::with_database(disk::in_memory().expect("memory")).expect("opens");
     let mut model = Model::default();
     for step in steps {
         take(&step, &mut log, &mut model).await;
@@ -105,8 +105,8 @@ async fn agrees(steps: Vec<Step>) {
         let end = last.map_or(1, |log_id| log_id.index + 1);
         assert_eq!(end, model.end(), "{step:?}");
         let durable = log.durable();
-        assert_eq!(durable.reaches(last).now_or_never(), Some(Ok(())), "{step:?}");
-        assert_eq!(durable.reaches(Some(log_id(1, end))).now_or_never(), None, "{step:?}");
+        assert_eq!(durable.wait_for_entry(last).now_or_never(), Some(Ok(())), "{step:?}");
+        assert_eq!(durable.wait_for_entry(Some(log_id(1, end))).now_or_never(), None, "{step:?}");
     }
     let all = log.try_get_log_entries(..).await.expect("read");
     assert_eq!(encode(&all), encode(&model.entries));
@@ -126,7 +126,7 @@ proptest! {
 
 #[tokio::test]
 async fn one_replication_call_carries_a_bounded_number_of_bytes_and_one_entry_at_least() {
-    let mut log = LogStore::over(disk::in_memory().expect("memory")).expect("opens");
+    let mut log = LogStore::with_database(disk::in_memory().expect("memory")).expect("opens");
     let long = account(&"a".repeat(32));
     let entry = |index| batch(1, index, (0..20_000).map(|_| long.clone()));
     let entries: Vec<Entry> = (1..=4).map(entry).collect();

@@ -14,7 +14,7 @@ use crate::{
     domain::NodeId,
     replication::{
         NodeInfo,
-        addresses::Source,
+        addresses::AddressSource,
         reconcile::{self, Roster},
     },
 };
@@ -28,7 +28,7 @@ async fn growing(masters: usize) -> (Vec<Member>, Member, watch::Sender<Roster>)
     }
     let witness = Member::witness().await;
     let first = &members[0];
-    first.node.found(CLUSTER, first.info.clone()).await.expect("founded");
+    first.node.bootstrap(CLUSTER, first.info.clone()).await.expect("bootstrapped");
     first.leads().await;
     let (sender, seen) = watch::channel(roster(members.iter().chain([&witness])));
     tokio::spawn(reconcile::run(first.node.clone(), seen, CancellationToken::new()));
@@ -62,7 +62,7 @@ async fn a_dead_follower_is_demoted_but_not_the_second_of_two_and_who_returns_vo
 
     masters[1].heal().await;
     let back = &masters[1];
-    masters[0].node.peers().learn(back.id(), back.info.clone(), Source::Router);
+    masters[0].node.peers().learn(back.id(), back.info.clone(), AddressSource::Router);
     sender.send_replace(roster(masters.iter().chain([&witness])));
     masters[1].level_with(&masters[0]).await;
     assert_eq!(view(masters[1].state()).users(None, 9).expect("read").names.len(), 2);
@@ -78,7 +78,7 @@ async fn a_dead_follower_is_demoted_but_not_the_second_of_two_and_who_returns_vo
 
     masters[2].heal().await;
     let back = &masters[2];
-    masters[0].node.peers().learn(back.id(), back.info.clone(), Source::Router);
+    masters[0].node.peers().learn(back.id(), back.info.clone(), AddressSource::Router);
     sender.send_replace(roster(masters.iter().chain([&witness])));
     masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
 }
@@ -95,10 +95,10 @@ async fn what_the_last_of_two_masters_acknowledged_survives_the_loss_of_its_disk
 
     masters[1].heal().await;
     introduce(&[&masters[1], &witness]);
-    witness.node.stand().await;
+    witness.node.campaign().await;
     witness.leads().await;
     masters[1].level_with(&witness).await;
-    masters[1].node.stand().await;
+    masters[1].node.campaign().await;
     masters[1].leads().await;
     masters[1].writes().submit(account("bob")).await.expect("written");
     assert_eq!(view(masters[1].state()).users(None, 9).expect("read").names.len(), 2);
@@ -116,10 +116,10 @@ async fn a_change_that_was_half_made_is_finished_and_then_the_leader_may_be_lost
     let (raft, alone) = (masters[0].node.raft().clone(), BTreeSet::from([masters[0].id()]));
     let shrinks = tokio::spawn(async move { raft.change_membership(alone, true).await });
     let half_made = masters[0].node.raft().wait(Some(DEADLINE));
-    let two_parts = |now: &RaftMetrics<NodeId, NodeInfo>| {
+    let is_joint = |now: &RaftMetrics<NodeId, NodeInfo>| {
         now.membership_config.membership().get_joint_config().len() == 2
     };
-    half_made.metrics(two_parts, "half made").await.expect("in time");
+    half_made.metrics(is_joint, "half made").await.expect("in time");
     shrinks.abort();
 
     for master in &mut masters[1..] {
@@ -129,7 +129,7 @@ async fn a_change_that_was_half_made_is_finished_and_then_the_leader_may_be_lost
     for other in [&masters[1], &masters[2], &witness] {
         other.level_with(&masters[0]).await;
     }
-    // All are up, and all are voters of one part or the other.
+    // All are up, and all are voters of one voter set or the other.
     let (_sender, seen) = watch::channel(roster(masters.iter().chain([&witness])));
     tokio::spawn(reconcile::run(masters[0].node.clone(), seen, CancellationToken::new()));
     masters[0].votes(&[&masters[0], &masters[1], &masters[2], &witness]).await;
@@ -138,7 +138,7 @@ async fn a_change_that_was_half_made_is_finished_and_then_the_leader_may_be_lost
         other.level_with(&masters[0]).await;
     }
     masters[0].kill().await;
-    masters[1].node.stand().await;
+    masters[1].node.campaign().await;
     masters[1].leads().await;
     masters[1].writes().submit(account("bob")).await.expect("written");
 }
@@ -170,7 +170,7 @@ async fn a_roster_that_calls_healthy_nodes_down_takes_no_vote_away() {
     let mut metrics = masters[0].node.raft().metrics();
     let demoted = tokio::spawn(async move {
         let all_vote =
-            |parts: &[BTreeSet<NodeId>]| parts.iter().all(|part| part.is_superset(&voters));
+            |voter_sets: &[BTreeSet<NodeId>]| voter_sets.iter().all(|set| set.is_superset(&voters));
         let lost = metrics
             .wait_for(|now| !all_vote(now.membership_config.membership().get_joint_config()));
         lost.await.map(|now| now.membership_config.to_string())
@@ -207,10 +207,10 @@ async fn a_master_that_waits_for_its_reboot_serves_when_all_others_were_stopped_
 
     masters[2].heal().await;
     introduce(&[&masters[2], &witness]);
-    witness.node.stand().await;
+    witness.node.campaign().await;
     witness.leads().await;
     masters[2].level_with(&witness).await;
-    masters[2].node.stand().await;
+    masters[2].node.campaign().await;
     masters[2].leads().await;
     masters[2].writes().submit(account("bob")).await.expect("written");
     assert_eq!(view(masters[2].state()).users(None, 9).expect("read").names.len(), 2);

@@ -22,7 +22,7 @@ use super::{
     entries::account,
 };
 use crate::{
-    replication::{NodeInfo, addresses::Source},
+    replication::{NodeInfo, addresses::AddressSource},
     settings::ConsensusSettings,
 };
 
@@ -43,7 +43,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// With this many masters. None of them stands for election by itself yet.
+    /// With this many masters. None of them campaigns by itself yet.
     pub async fn new(masters: usize) -> Self {
         let mut members = Vec::new();
         for number in 1..=masters {
@@ -54,7 +54,7 @@ impl Network {
         let wires = pairs(members.len()).map(|pair| (pair, watch::Sender::new(true))).collect();
         let network = Self { members, wires: Arc::new(wires) };
         let first = &network.members[0];
-        first.node.found(CLUSTER, first.info.clone()).await.expect("founded");
+        first.node.bootstrap(CLUSTER, first.info.clone()).await.expect("bootstrapped");
         first.leads().await;
         for member in &network.members {
             member.node.raft().runtime_config().elect(false);
@@ -64,9 +64,9 @@ impl Network {
             let address = network.relay(from, to).await;
             let to = &network.members[to];
             // Newer than what the node itself reports about its address.
-            let edition = to.info.edition + 1_000;
-            let info = NodeInfo { peer_address: address, edition, ..to.info.clone() };
-            network.members[from].node.peers().learn(to.id(), info, Source::Router);
+            let address_version = to.info.address_version + 1_000;
+            let info = NodeInfo { peer_address: address, address_version, ..to.info.clone() };
+            network.members[from].node.peers().learn(to.id(), info, AddressSource::Router);
         }
         let mut voters = BTreeSet::from([first.id()]);
         for other in &network.members[1..] {
@@ -81,7 +81,7 @@ impl Network {
         network
     }
 
-    /// From now on the masters stand for election, as they do without a router.
+    /// From now on the masters campaign, as they do without a router.
     pub fn elect_by_themselves(&self) {
         for master in &self.members[..self.members.len() - 1] {
             master.node.raft().runtime_config().elect(true);

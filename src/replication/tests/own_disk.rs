@@ -79,7 +79,7 @@ async fn a_leader_that_needs_others_goes_on_before_its_disk_has_an_entry() {
     let (log, entry) = ahead_of(&disk).await;
     assert!(!log.durable().has(Some(entry.log_id)), "nothing is on the disk");
     disk.hang(false);
-    let reached = timeout(DEADLINE, log.durable().reaches(Some(entry.log_id))).await;
+    let reached = timeout(DEADLINE, log.durable().wait_for_entry(Some(entry.log_id))).await;
     reached.expect("the disk goes on").expect("written");
 }
 
@@ -97,7 +97,7 @@ async fn after_a_truncation_a_leader_cannot_tell_who_votes() {
     assert!(timeout(A_MOMENT, log.blocking_append([blank])).await.is_err());
     assert!(!log.durable().has(last), "what was cut off is not written");
     disk.hang(false);
-    timeout(DEADLINE, log.durable().reaches(last)).await.expect("goes on").expect("written");
+    timeout(DEADLINE, log.durable().wait_for_entry(last)).await.expect("goes on").expect("written");
 }
 
 #[tokio::test]
@@ -225,7 +225,7 @@ async fn nothing_is_acknowledged_once_the_log_cannot_be_written() {
     let (mut other, request, _sent) = connection(&log, &entry).await;
     disk.break_down();
     disk.hang(false);
-    assert_eq!(timeout(DEADLINE, log.durable().lost()).await, Ok(WriterGone));
+    assert_eq!(timeout(DEADLINE, log.durable().writer_lost()).await, Ok(WriterGone));
     let patient = RPCOption::new(DEADLINE);
     let answer = other.append_entries(request, patient).await;
     assert!(answer.is_err(), "{answer:?} counts a copy that is not there");

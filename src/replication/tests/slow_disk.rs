@@ -25,7 +25,7 @@ impl SlowDisk {
     pub fn log(&self) -> LogStore {
         let backend = Backend { memory: InMemoryBackend::new(), disk: self.clone() };
         let database = Database::builder().create_with_backend(backend).expect("in memory");
-        LogStore::over(database).expect("the log opens")
+        LogStore::with_database(database).expect("the log opens")
     }
 
     /// Makes writes wait, or lets them continue.

@@ -10,10 +10,10 @@ use super::entries::{
     account, applied, batch, crash, dump, history, log_id, members, open_state, upgrade, view,
 };
 use crate::{
-    envelope::{self, Kind, Speaks, Version},
+    envelope::{self, Kind, SupportedVersions, Version},
     replication::{
         Consensus,
-        snapshot::{self, Header, Incoming, ReceiveError, SnapshotData},
+        snapshot::{self, Header, ReceiveError, SnapshotData, StagedSnapshot},
         state_store::StateStore,
     },
     wire::internal::SnapshotChunk,
@@ -40,7 +40,7 @@ async fn chunks(snapshot: Snapshot<Consensus>) -> Vec<SnapshotChunk> {
 async fn receive(
     directory: &TempDir,
     chunks: Vec<SnapshotChunk>,
-) -> Result<Incoming, ReceiveError> {
+) -> Result<StagedSnapshot, ReceiveError> {
     let (sender, receiver) = mpsc::channel(chunks.len().max(1));
     for chunk in chunks {
         sender.send(chunk).await.expect("there is room");
@@ -90,7 +90,7 @@ async fn a_snapshot_shows_the_moment_it_was_taken() {
     let then = dump(&state.reader());
     let snapshot = taken(&mut state).await;
     state.apply([batch(1, 6, [account("cat")])]).await.expect("applied");
-    let SnapshotData::Of(transaction) = *snapshot.snapshot else { panic!("our own") };
+    let SnapshotData::Local(transaction) = *snapshot.snapshot else { panic!("our own") };
     let rows = crate::social::dump(&transaction).expect("readable");
     assert_eq!(rows.map(|row| row.expect("readable")).collect::<Vec<_>>(), then);
     assert_eq!(snapshot.meta.last_log_id, Some(log_id(1, 5)));
@@ -132,23 +132,25 @@ async fn a_truncated_or_garbled_snapshot_is_refused_and_leaves_the_state_alone()
 
 #[tokio::test]
 async fn a_snapshot_carries_the_clusters_format_and_is_refused_where_that_is_not_spoken() {
-    let both = Speaks { oldest: Version::FIRST, newest: Version::new(2) };
-    let open = |speaks, directory: &TempDir| {
-        StateStore::open_as(speaks, directory.path(), Arc::new(|_| {})).expect("opens")
+    let both = SupportedVersions { oldest: Version::FIRST, newest: Version::new(2) };
+    let open = |supported_versions, directory: &TempDir| {
+        StateStore::open_as(supported_versions, directory.path(), Arc::new(|_| {})).expect("opens")
     };
     let ours = tempfile::tempdir().expect("temp");
     let mut sender = open(both, &ours);
     let entries = [members(1, both), upgrade(2, 2), batch(1, 3, [account("ann")])];
     sender.apply(entries).await.expect("applied");
-    for (speaks, expected) in [(both, Version::new(2)), (Speaks::default(), Version::FIRST)] {
+    for (supported_versions, expected) in
+        [(both, Version::new(2)), (SupportedVersions::default(), Version::FIRST)]
+    {
         let theirs = tempfile::tempdir().expect("temp");
-        let mut receiver = open(speaks, &theirs);
+        let mut receiver = open(supported_versions, &theirs);
         let snapshot = taken(&mut sender).await;
         let meta = snapshot.meta.clone();
         let incoming = receive(&theirs, chunks(snapshot).await).await.expect("whole");
         let incoming = Box::new(SnapshotData::Received(incoming));
         let installed = receiver.install_snapshot(&meta, incoming).await;
-        assert_eq!(installed.is_ok(), speaks == both, "{installed:?}");
+        assert_eq!(installed.is_ok(), supported_versions == both, "{installed:?}");
         assert_eq!(*receiver.version().borrow(), expected);
     }
 }

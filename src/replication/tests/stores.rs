@@ -17,7 +17,8 @@ use crate::{
     envelope::{Kind, Version, seal_in},
     host::disk,
     replication::{
-        encode, log_store::LogStore, mark::tests::mark_as_newer, node::StartError, witness::Witness,
+        encode, file_header::tests::write_newer_header, log_store::LogStore, node::StartError,
+        witness_store::WitnessStore,
     },
 };
 
@@ -94,7 +95,7 @@ async fn a_log_that_was_purged_whole_remembers_where_it_ended() {
     log.purge(log_id(2, 9)).await.expect("purged");
     for mut log in [log, open_log(crash(&directory).path())] {
         assert_eq!(log.last_log_id().expect("read"), Some(log_id(2, 9)));
-        let reached = timeout(DEADLINE, log.durable().reaches(Some(log_id(1, 9)))).await;
+        let reached = timeout(DEADLINE, log.durable().wait_for_entry(Some(log_id(1, 9)))).await;
         reached.expect("all that there is to be written").expect("written");
         let state = log.get_log_state().await.expect("read");
         assert_eq!(state.last_log_id, Some(log_id(2, 9)));
@@ -153,11 +154,11 @@ async fn a_state_without_a_checkpoint_begins_anew_and_catches_up() {
 #[tokio::test]
 async fn a_witness_goes_on_from_its_checkpoint() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut witness = Witness::open(open_log(directory.path())).expect("opens");
+    let mut witness = WitnessStore::open(open_log(directory.path())).expect("opens");
     witness.apply([blank(1, 1), blank(1, 2)]).await.expect("counted");
     witness.get_snapshot_builder().await.build_snapshot().await.expect("saved");
     witness.apply([blank(1, 3)]).await.expect("counted");
-    let mut again = Witness::open(open_log(crash(&directory).path())).expect("opens");
+    let mut again = WitnessStore::open(open_log(crash(&directory).path())).expect("opens");
     let (at, _) = again.applied_state().await.expect("read");
     assert_eq!(at, Some(log_id(1, 2)));
 }
@@ -179,7 +180,7 @@ async fn a_log_is_cut_off_where_it_contradicts_a_state_and_kept_where_it_does_no
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut log = open_log(directory.path());
         log.blocking_append(history(20)).await.expect("appended");
-        log.agree_with(applied).await.expect("cut off");
+        log.truncate_conflicts(applied).await.expect("cut off");
         assert_eq!(log.last_log_id().expect("read"), Some(log_id(1, kept)), "{applied}");
     }
 }
@@ -248,14 +249,18 @@ async fn a_slot_that_a_newer_program_wrote_is_refused_with_what_to_do_and_left_a
         start_master(directory.path()).await.expect("started").0.stop().await;
         let image = crash(&directory);
         let database = disk::open(&image.path().join(file)).expect("opens");
-        mark_as_newer(&database, kind);
+        write_newer_header(&database, kind);
         drop(database);
         let error = start_master(image.path()).await.err().expect("refused");
         let message = error.to_string();
         assert!(message.contains("written by a newer tinysns"), "{message}");
         assert!(message.contains("upgrade this node"), "{message}");
         assert!(!message.contains("remove"), "{message}");
-        assert_eq!(cli::ended(Err(error.into())), 64, "as for a setting: a reboot does not help");
+        assert_eq!(
+            cli::exit_code(Err(error.into())),
+            64,
+            "as for a setting: a reboot does not help"
+        );
         assert!(image.path().join(file).exists());
     }
 }

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 use super::entries::{open_log, open_state};
 use crate::replication::{
-    Consensus, StorageError, log_store::LogStore, state_store::StateStore, witness::Witness,
+    Consensus, StorageError, log_store::LogStore, state_store::StateStore,
+    witness_store::WitnessStore,
 };
 
 struct Masters;
@@ -28,11 +29,11 @@ impl StoreBuilder<Consensus, LogStore, StateStore, TempDir> for Masters {
 
 struct Witnesses;
 
-impl StoreBuilder<Consensus, LogStore, Witness, TempDir> for Witnesses {
-    async fn build(&self) -> Result<(TempDir, LogStore, Witness), StorageError> {
+impl StoreBuilder<Consensus, LogStore, WitnessStore, TempDir> for Witnesses {
+    async fn build(&self) -> Result<(TempDir, LogStore, WitnessStore), StorageError> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let log = open_log(directory.path());
-        let witness = Witness::open(log.clone()).expect("a new witness opens");
+        let witness = WitnessStore::open(log.clone()).expect("a new witness opens");
         Ok((directory, log, witness))
     }
 }
@@ -96,9 +97,9 @@ async fn a_masters_log_and_state_keep_the_contract_of_the_consensus() {
 
 #[tokio::test]
 async fn a_witnesss_log_and_count_keep_the_contract_of_the_consensus() {
-    pass::<Witness, _>(Witnesses).await;
+    pass::<WitnessStore, _>(Witnesses).await;
     let (_directory, log, witness) = Witnesses.build().await.expect("built");
-    Suite::<Consensus, LogStore, Witness, Witnesses, TempDir>::get_initial_state_log_ids(
+    Suite::<Consensus, LogStore, WitnessStore, Witnesses, TempDir>::get_initial_state_log_ids(
         log, witness,
     )
     .await

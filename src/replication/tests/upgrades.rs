@@ -17,18 +17,19 @@ use super::{
 };
 use crate::{
     cli,
-    credentials::FORMAT_KEY,
     domain::NodeId,
-    envelope::{Kind, Speaks, Version, seal, seal_in},
+    envelope::{Kind, SupportedVersions, Version, seal, seal_in},
+    node_auth::FORMAT_KEY,
     replication::{
-        Batch, Entry, NodeInfo, StorageError, addresses::Source, state_store::StateStore, upgrade,
-        writes::WriteError,
+        Batch, Entry, NodeInfo, StorageError, addresses::AddressSource, state_store::StateStore,
+        upgrade, writes::WriteError,
     },
     social::{Command, Reply},
 };
 
-const ONE: Speaks = Speaks { oldest: Version::FIRST, newest: Version::FIRST };
-const BOTH: Speaks = Speaks { oldest: Version::FIRST, newest: Version::new(2) };
+const ONE: SupportedVersions = SupportedVersions { oldest: Version::FIRST, newest: Version::FIRST };
+const BOTH: SupportedVersions =
+    SupportedVersions { oldest: Version::FIRST, newest: Version::new(2) };
 
 /// Waits until this master knows that the cluster writes in `version`.
 async fn writes_in(member: &Member, version: u8) {
@@ -53,7 +54,7 @@ async fn no_new_command_is_logged_before_the_last_member_is_upgraded_and_then_it
     let leader = Member::master_as(BOTH, "server-1").await;
     let second = Member::master_as(BOTH, "server-2").await;
     let old = Member::master_as(ONE, "server-3").await;
-    leader.node.found(CLUSTER, leader.info.clone()).await.expect("founded");
+    leader.node.bootstrap(CLUSTER, leader.info.clone()).await.expect("bootstrapped");
     leader.leads().await;
     for member in [&second, &old] {
         let raft = leader.node.raft();
@@ -64,7 +65,7 @@ async fn no_new_command_is_logged_before_the_last_member_is_upgraded_and_then_it
     let _watches = [&leader, &second, &old].map(watch_the_format);
     let writes = leader.writes();
     let before = leader.node.last_log().await;
-    assert_eq!(writes.submit(Command::Novelty).await, Err(WriteError::Upgrading));
+    assert_eq!(writes.submit(Command::TestNoop).await, Err(WriteError::Upgrading));
     assert_eq!(leader.node.last_log().await, before, "nothing was logged");
     writes.submit(account("ann")).await.expect("what all know goes on");
 
@@ -72,13 +73,13 @@ async fn no_new_command_is_logged_before_the_last_member_is_upgraded_and_then_it
     old.kill().await;
     let upgraded = old.started_as(BOTH).await;
     assert_eq!(upgraded.id(), old.id());
-    leader.node.peers().learn(upgraded.id(), upgraded.info.clone(), Source::Router);
+    leader.node.peers().learn(upgraded.id(), upgraded.info.clone(), AddressSource::Router);
     watch_the_format(&upgraded);
     note(&leader, upgraded.id(), &upgraded.info).await;
     for member in [&leader, &second, &upgraded] {
         writes_in(member, 2).await;
     }
-    assert_eq!(writes.submit(Command::Novelty).await, Ok(Reply::Done));
+    assert_eq!(writes.submit(Command::TestNoop).await, Ok(Reply::Done));
     for member in [&second, &upgraded] {
         member.level_with(&leader).await;
         assert_eq!(dump(member.state()), dump(leader.state()));
@@ -86,12 +87,15 @@ async fn no_new_command_is_logged_before_the_last_member_is_upgraded_and_then_it
 
     // A node that later says that it speaks only the first version changes nothing for the others.
     note(&leader, old.id(), &old.info).await;
-    assert_eq!(writes.submit(Command::Novelty).await, Ok(Reply::Done));
+    assert_eq!(writes.submit(Command::TestNoop).await, Ok(Reply::Done));
     assert_eq!(*leader.node.version().borrow(), Version::new(2));
 }
 
-fn open_as(speaks: Speaks, directory: &std::path::Path) -> Result<StateStore, redb::Error> {
-    StateStore::open_as(speaks, directory, Arc::new(|_| {}))
+fn open_as(
+    supported_versions: SupportedVersions,
+    directory: &std::path::Path,
+) -> Result<StateStore, redb::Error> {
+    StateStore::open_as(supported_versions, directory, Arc::new(|_| {}))
 }
 
 /// An entry whose body this program did not make.
@@ -106,7 +110,7 @@ async fn what_a_program_does_not_know_in_the_log_ends_it_with_a_reason_and_is_ne
     struct Unknown(i64, u32);
     let unknown = [Unknown(1, 200)];
     for (entry, said) in [
-        (batch(1, 3, [Command::Novelty]), "written by a newer tinysns"),
+        (batch(1, 3, [Command::TestNoop]), "written by a newer tinysns"),
         (upgrade(3, 2), "written by a newer tinysns"),
         (forged(3, seal_in(Version::new(9), Kind::Commands, &unknown[..])), "upgrade this node"),
         (forged(3, seal(Kind::Commands, &unknown[..])), "does not decode"),
@@ -143,7 +147,7 @@ async fn the_clusters_format_is_kept_with_the_state_and_rises_only_when_all_memb
     let message = error.to_string();
     assert!(message.contains("the state of the cluster in format 2"), "{message}");
     assert!(message.contains("upgrade this node"), "{message}");
-    assert_eq!(cli::ended(Err(error.into())), 64);
+    assert_eq!(cli::exit_code(Err(error.into())), 64);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     host::clock,
     replication::{
-        clocks::{Clock, MAX_SKEW_MS},
+        cluster_clock::{Clock, MAX_SKEW_MS},
         writes::{WriteError, Writes},
     },
     social::Reply,
@@ -65,7 +65,7 @@ async fn a_full_queue_refuses_and_takes_nothing_that_it_cannot_answer() {
 async fn succeed(masters: &[Member], successor: usize) {
     masters[successor].level_with(&masters[0]).await;
     masters[0].kill().await;
-    masters[successor].node.stand().await;
+    masters[successor].node.campaign().await;
     masters[successor].leads().await;
 }
 
@@ -130,7 +130,7 @@ async fn a_leader_whose_clock_jumps_goes_by_the_clocks_of_the_others() {
     writes.submit(account("ann")).await.expect("written");
     for (sequence, jump_ms) in [(1, 400 * DAY_MS), (2, -400 * DAY_MS), (3, 0)] {
         let peers = masters[0].node.peers().clone();
-        let clock: Clock = Arc::new(move || peers.agreed_time(clock::now() + jump_ms));
+        let clock: Clock = Arc::new(move || peers.cluster_time(clock::now() + jump_ms));
         let posted = masters[0].writes_by(clock).submit(publish(1, sequence)).await;
         let Ok(Reply::Published { posted_at, .. }) = posted else { panic!("{posted:?}") };
         let wrong_ms = (clock::now() - posted_at).abs();

@@ -41,18 +41,18 @@ fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<
         answered(client, sequence, answered_below)
     });
     let key = prop_oneof![20 => counted, 1 => "[a-c]{1,2}".prop_map(|key| opaque(&key))];
-    let credentials = prop_oneof![8 => Just(0), 2 => 0..3u32];
-    let context = (user, credentials, key).prop_map(|(user, credentials, key)| Context {
+    let password_version = prop_oneof![8 => Just(0), 2 => 0..3u32];
+    let context = (user, password_version, key).prop_map(|(user, password_version, key)| Context {
         user,
-        credentials,
+        password_version,
         key,
     });
     let hash = proptest::option::of("[a-z]{1,3}");
     let asked = (context, name.clone(), hash.clone(), 0..3u8);
     prop_oneof![
         2 => (name, hash).prop_map(|(name, password_hash)| Command::CreateAccount { name, password_hash }),
-        1 => any::<[u8; 32]>().prop_map(|signing_key| Command::FoundCluster { signing_key }),
-        1 => any::<u128>().prop_map(|to| Command::GiveWay { to: ClusterId::new(to) }),
+        1 => any::<[u8; 32]>().prop_map(|signing_key| Command::BootstrapCluster { signing_key }),
+        1 => any::<u128>().prop_map(|to| Command::AbandonCluster { to: ClusterId::new(to) }),
         24 => (0..60u8, asked).prop_map(|(kind, (context, target, password_hash, said))| match kind {
             0 => Command::SetPassword { context, password_hash },
             1..=20 => Command::Follow { context, target },

@@ -28,12 +28,12 @@ fn commands_and_replies_keep_their_encoding() {
         name: name("u1"),
         created: true,
         password_hash: None,
-        credentials: 2,
+        password_version: 2,
     };
     let set = set_password(context(1, request(2, 3)), Some("h"));
     for (found, golden) in [
         (
-            hex(&stamp(Command::FoundCluster { signing_key: [0; 32] })),
+            hex(&stamp(Command::BootstrapCluster { signing_key: [0; 32] })),
             "0200".to_owned() + &"00".repeat(32),
         ),
         (
@@ -45,7 +45,7 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&stamp(unfollow(1, request(2, 3), "u1"))), "0204010000020300027531".to_owned()),
         (hex(&stamp(publish(1, request(2, 3), "hi"))), "0205010000020300026869".to_owned()),
         (hex(&stamp(publish(1, opaque("k"), "hi"))), "0205010001016b026869".to_owned()),
-        (hex(&stamp(Command::GiveWay { to: ClusterId::new(1) })), "020601".to_owned()),
+        (hex(&stamp(Command::AbandonCluster { to: ClusterId::new(1) })), "020601".to_owned()),
         (hex(&Reply::Done), "00".to_owned()),
         (hex(&Reply::Account(account)), "0101027531010002".to_owned()),
         (hex(&Reply::Published { post: 5, posted_at: 1 }), "020502".to_owned()),
@@ -61,7 +61,7 @@ fn commands_and_replies_keep_their_encoding() {
 fn fingerprints_stay_what_they_are() {
     let key = || request(2, 3);
     for (command, fingerprint) in [
-        (Command::FoundCluster { signing_key: [0; 32] }, None),
+        (Command::BootstrapCluster { signing_key: [0; 32] }, None),
         (Command::CreateAccount { name: name("u1"), password_hash: None }, None),
         (set_password(context(1, key()), Some("h")), Some(0x6e34_0b9c_ffb3_7a98)),
         (set_password(context(2, opaque("k")), None), Some(0x6e34_0b9c_ffb3_7a98)),
@@ -77,7 +77,7 @@ fn fingerprints_stay_what_they_are() {
 #[test]
 fn rows_survive_the_way_to_another_node() {
     let state = State::with_users(&["u1", "u2"]);
-    state.apply(3, Command::FoundCluster { signing_key: [3; 32] });
+    state.apply(3, Command::BootstrapCluster { signing_key: [3; 32] });
     state.apply(3, follow(1, request(u128::MAX, u64::MAX), "u2"));
     state.apply(3, publish(2, request(1, 1), "hello"));
     let rows = state.dump();
@@ -122,7 +122,7 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
     let read = || {
         let read = state.view().timeline(UserId(1), Cursor::After(0), 9);
         let error = read.expect_err("refused");
-        Error::within(&error).expect("of the envelope").clone()
+        Error::find_in(&error).expect("of the envelope").clone()
     };
     for position in 0..whole.len() {
         let mut damaged = whole.clone();
@@ -133,7 +133,7 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
     put(&seal_in(Version::new(9), Kind::Post, &"whatever"));
     assert!(read().is_another_version());
     put(&newest(&state, tables::USERS));
-    assert_eq!(read(), Error::Misplaced { wanted: Kind::Post, found: Kind::User });
+    assert_eq!(read(), Error::WrongKind { wanted: Kind::Post, found: Kind::User });
     put(&whole);
     assert_eq!(state.view().timeline(UserId(1), Cursor::After(0), 9).unwrap().0.len(), 1);
 }

@@ -11,7 +11,7 @@ fn refused(refusal: Refusal) -> (Reply, Option<Event>) {
 
 /// Changes nothing, except that time passes.
 fn nothing() -> Command {
-    Command::FoundCluster { signing_key: [0; 32] }
+    Command::BootstrapCluster { signing_key: [0; 32] }
 }
 
 impl State {
@@ -212,7 +212,7 @@ fn an_account_with_a_full_memory_is_refused_and_forgets_nothing() {
     assert_eq!(state.apply(0, change).0, Reply::Done);
     // When there is room again, the refused request is carried out.
     state.pass(0, 26 * HOUR_MS + 1);
-    let context = Context { credentials: 1, ..context(1, key) };
+    let context = Context { password_version: 1, ..context(1, key) };
     let again = Command::Publish { context, text: text(post) };
     assert!(matches!(state.apply(0, again).0, Reply::Published { .. }));
 }

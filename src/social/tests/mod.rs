@@ -41,7 +41,7 @@ fn opaque(key: &str) -> RequestKey {
 
 /// In a session from before the password was ever changed.
 fn context(user: u64, key: RequestKey) -> Context {
-    Context { user: UserId(user), credentials: 0, key }
+    Context { user: UserId(user), password_version: 0, key }
 }
 
 /// A state in memory.

@@ -8,7 +8,7 @@ use crate::domain::{ClusterId, Post, PostId};
 #[derive(Default)]
 pub struct Model {
     signing_key: Option<[u8; 32]>,
-    gave_way_to: Option<ClusterId>,
+    abandoned_for: Option<ClusterId>,
     accounts: Vec<Account>,
     /// (follower, followee) → since.
     follows: BTreeMap<(UserId, UserId), PostId>,
@@ -83,28 +83,28 @@ impl Model {
         }
     }
 
-    fn holds_anything(&self) -> bool {
+    fn has_content(&self) -> bool {
         let has_password =
-            |account: &Account| account.password_hash.is_some() || account.credentials > 0;
+            |account: &Account| account.password_hash.is_some() || account.password_version > 0;
         let follows = !self.follows.is_empty();
         follows || !self.posts.is_empty() || self.accounts.iter().any(has_password)
     }
 
     fn dispatch(&mut self, command: Command) -> Outcome {
         let asked = command.clone();
-        if self.gave_way_to.is_some() {
-            return (Reply::Refused(Refusal::GaveWay), None);
+        if self.abandoned_for.is_some() {
+            return (Reply::Refused(Refusal::ClusterAbandoned), None);
         }
         match command {
-            Command::GiveWay { .. } if self.holds_anything() => {
+            Command::AbandonCluster { .. } if self.has_content() => {
                 (Reply::Refused(Refusal::NotEmpty), None)
             }
-            Command::GiveWay { to } => {
-                self.gave_way_to = Some(to);
+            Command::AbandonCluster { to } => {
+                self.abandoned_for = Some(to);
                 (Reply::Done, None)
             }
-            Command::Novelty => (Reply::Done, None),
-            Command::FoundCluster { signing_key } => {
+            Command::TestNoop => (Reply::Done, None),
+            Command::BootstrapCluster { signing_key } => {
                 self.signing_key = self.signing_key.or(Some(signing_key));
                 (Reply::Done, None)
             }
@@ -113,7 +113,8 @@ impl Model {
                     return (Reply::Account(account.clone()), None);
                 }
                 let user = UserId(self.accounts.len() as u64 + 1);
-                let account = Account { user, name, created: false, password_hash, credentials: 0 };
+                let account =
+                    Account { user, name, created: false, password_hash, password_version: 0 };
                 self.accounts.push(account.clone());
                 (Reply::Account(Account { created: true, ..account }), None)
             }
@@ -123,7 +124,7 @@ impl Model {
                     let account = model.accounts.iter_mut().find(|account| account.user == user);
                     let account = account.expect("once has looked");
                     account.password_hash.clone_from(password_hash);
-                    account.credentials += 1;
+                    account.password_version += 1;
                     (Reply::Done, Some(Event::PasswordChanged { user }))
                 })
             }
@@ -166,13 +167,13 @@ impl Model {
 
     fn once(
         &mut self,
-        Context { user, credentials, key }: &Context,
+        Context { user, password_version, key }: &Context,
         asked: Command,
         change: impl FnOnce(&mut Self) -> Outcome,
     ) -> Outcome {
         let refused = |refusal| (Reply::Refused(refusal), None);
         let Some(account) = self.account(*user) else { return refused(Refusal::NoSuchAccount) };
-        let is_current = account.credentials == *credentials;
+        let is_current = account.password_version == *password_version;
         let (series, sequence, answered_below) = match key {
             RequestKey::Counted { client, sequence, answered_below } => {
                 let name = client.0.to_be_bytes().to_vec();
@@ -252,8 +253,8 @@ impl Model {
     /// Asserts that every read of `view` gives what the model gives.
     pub fn assert_agrees(&self, view: &View, limit: usize) {
         assert_eq!(view.signing_key(), self.signing_key);
-        assert_eq!(view.gave_way_to(), self.gave_way_to);
-        assert_eq!(view.holds_anything().unwrap(), self.holds_anything());
+        assert_eq!(view.abandoned_for(), self.abandoned_for);
+        assert_eq!(view.has_content().unwrap(), self.has_content());
         assert_eq!(view.newest_post(), self.posts.len() as u64);
         let all = |names| Page { names, next: None };
         assert_eq!(view.users(None, 1_000).unwrap(), all(self.names(|_| true)));

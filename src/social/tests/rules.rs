@@ -54,24 +54,24 @@ fn opening_a_state_does_not_change_its_dump() {
 }
 
 #[test]
-fn an_empty_cluster_gives_way_once_and_takes_nothing_afterwards() {
+fn an_empty_cluster_is_abandoned_once_and_takes_nothing_afterwards() {
     let state = State::with_users(&["u1", "u2"]);
     let [better, another] = [1, 2].map(ClusterId::new);
-    assert_eq!(state.apply(5, Command::GiveWay { to: better }), (Reply::Done, None));
-    assert_eq!(state.view().gave_way_to(), Some(better));
+    assert_eq!(state.apply(5, Command::AbandonCluster { to: better }), (Reply::Done, None));
+    assert_eq!(state.view().abandoned_for(), Some(better));
     for command in [
-        Command::GiveWay { to: another },
-        Command::FoundCluster { signing_key: [1; 32] },
+        Command::AbandonCluster { to: another },
+        Command::BootstrapCluster { signing_key: [1; 32] },
         Command::CreateAccount { name: name("u3"), password_hash: None },
         publish(1, request(1, 1), "too late"),
     ] {
-        assert_eq!(state.apply(5, command), refused(Refusal::GaveWay));
+        assert_eq!(state.apply(5, command), refused(Refusal::ClusterAbandoned));
     }
-    assert_eq!(state.view().gave_way_to(), Some(better));
+    assert_eq!(state.view().abandoned_for(), Some(better));
 }
 
 #[test]
-fn a_cluster_in_which_anybody_has_made_anything_does_not_give_way() {
+fn a_cluster_in_which_anybody_has_made_anything_is_not_abandoned() {
     let password_hash = Some("hash".to_owned());
     for made in [
         publish(1, request(1, 1), "hello"),
@@ -81,12 +81,12 @@ fn a_cluster_in_which_anybody_has_made_anything_does_not_give_way() {
     ] {
         let what = format!("{made:?}");
         let state = State::with_users(&["u1", "u2"]);
-        assert!(!state.view().holds_anything().unwrap());
+        assert!(!state.view().has_content().unwrap());
         state.apply(5, made);
-        assert!(state.view().holds_anything().unwrap(), "{what}");
-        let give_way = Command::GiveWay { to: ClusterId::new(1) };
-        assert_eq!(state.apply(5, give_way), refused(Refusal::NotEmpty), "{what}");
-        assert_eq!(state.view().gave_way_to(), None, "{what}");
+        assert!(state.view().has_content().unwrap(), "{what}");
+        let abandon_cluster = Command::AbandonCluster { to: ClusterId::new(1) };
+        assert_eq!(state.apply(5, abandon_cluster), refused(Refusal::NotEmpty), "{what}");
+        assert_eq!(state.view().abandoned_for(), None, "{what}");
     }
 }
 
@@ -94,7 +94,7 @@ fn a_cluster_in_which_anybody_has_made_anything_does_not_give_way() {
 fn the_first_signing_key_wins() {
     let state = State::new();
     for signing_key in [[1; 32], [2; 32]] {
-        assert_eq!(state.apply(5, Command::FoundCluster { signing_key }), (Reply::Done, None));
+        assert_eq!(state.apply(5, Command::BootstrapCluster { signing_key }), (Reply::Done, None));
         assert_eq!(state.view().signing_key(), Some([1; 32]));
     }
 }
@@ -107,7 +107,7 @@ fn the_first_login_makes_the_account_and_later_ones_find_it_in_any_case() {
         name: name("Alice"),
         created: true,
         password_hash: Some("hash".to_owned()),
-        credentials: 0,
+        password_version: 0,
     };
     let create = |name: UserName, hash: &str| {
         let password_hash = Some(hash.to_owned());
@@ -129,15 +129,15 @@ fn a_new_password_voids_the_sessions_of_the_old_one_once() {
     let state = State::with_users(&["u1"]);
     let account = || state.view().account(UserId(1)).unwrap().unwrap();
     let changed = Some(Event::PasswordChanged { user: UserId(1) });
-    for (sequence, begun_with, hash, credentials, event) in [
+    for (sequence, begun_with, hash, password_version, event) in [
         (1, 0, Some("a"), 1, changed.clone()),
         (1, 0, Some("a"), 1, None),
         (2, 1, None, 2, changed),
     ] {
-        let context = Context { credentials: begun_with, ..context(1, request(1, sequence)) };
+        let context = Context { password_version: begun_with, ..context(1, request(1, sequence)) };
         assert_eq!(state.apply(0, set_password(context, hash)), (Reply::Done, event));
         assert_eq!(account().password_hash.as_deref(), hash);
-        assert_eq!(account().credentials, credentials);
+        assert_eq!(account().password_version, password_version);
     }
 }
 
@@ -156,7 +156,7 @@ fn a_session_that_has_ended_changes_nothing_whatever_the_server_knew_that_took_t
     }
     assert_eq!(state.every_row(), before);
     // The same request comes again when its client has logged in again.
-    let context = Context { credentials: 1, ..context(1, request(1, 2)) };
+    let context = Context { password_version: 1, ..context(1, request(1, 2)) };
     let again = Command::Publish { context, text: text("hello") };
     assert!(matches!(state.apply(0, again).0, Reply::Published { post: 1, .. }));
 }
@@ -170,8 +170,8 @@ fn secrets_are_not_printed() {
         )
         .0;
     let set = set_password(context(1, request(1, 1)), Some("s3cret"));
-    let found = Command::FoundCluster { signing_key: [211; 32] };
-    let printed = format!("{account:?} {set:?} {found:?}");
+    let bootstrap = Command::BootstrapCluster { signing_key: [211; 32] };
+    let printed = format!("{account:?} {set:?} {bootstrap:?}");
     assert!(!printed.contains("s3cret") && !printed.contains("211"), "{printed}");
 }
 
@@ -342,7 +342,7 @@ fn following_again_starts_anew() {
 #[test]
 fn a_dump_restored_over_another_state_replaces_it() {
     let [state, other] = [&["u1", "u2"][..], &["u3", "u1", "u4"]].map(State::with_users);
-    state.apply(3, Command::FoundCluster { signing_key: [3; 32] });
+    state.apply(3, Command::BootstrapCluster { signing_key: [3; 32] });
     state.apply(3, follow(1, request(1, 1), "u2"));
     state.apply(3, publish(2, request(1, 1), "hello"));
     other.apply(9, follow(1, request(1, 1), "u4"));

@@ -68,7 +68,7 @@ where
         }
         return;
     };
-    for entry in sheet.window.entries().range(..=last).rev() {
+    for entry in sheet.loaded.entries().range(..=last).rev() {
         if free.height == 0 {
             return;
         }
@@ -105,7 +105,7 @@ fn indented(area: Rect) -> Rect {
 
 fn draw_status(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let width = usize::from(area.width);
-    let mut right = whereabouts(model);
+    let mut right = position_text(model);
     let mut left = format!(" {} · {} ", model.user(), model.connection());
     let written = written(model.written());
     // Whoever is told that a post is too long needs to see its length.
@@ -128,7 +128,7 @@ fn draw_status(model: &Model, area: Rect, frame: &mut Frame<'_>) {
 }
 
 /// Where the reader is, unless at the newest posts.
-fn whereabouts(model: &Model) -> String {
+fn position_text(model: &Model) -> String {
     match (model.position(), model.unseen()) {
         (Position::Newest, _) => String::new(),
         (Position::Back { .. }, 0) if model.loading().is_some() => " loading… ".to_owned(),
@@ -212,7 +212,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::{InUse, Page, Post, Server},
+        client::{ActiveServer, Page, Post, Server},
         terminal::fullscreen::model::Event,
     };
 
@@ -269,10 +269,10 @@ mod tests {
         let mut model = model(vec![post(88, "u3", long), post(40, "u2", "hello")]);
         let server = Server { name: "server-4".to_owned(), address: String::new(), term: 1 };
         let move_took = Some(Duration::from_millis(12));
-        let in_use = InUse { server, move_took, answers: true };
-        model.update(Event::Server(in_use.clone()));
+        let active_server = ActiveServer { server, move_took, answers: true };
+        model.update(Event::Server(active_server.clone()));
         assert_eq!(model.connection(), "server-4", "it was there before");
-        model.update(Event::Server(in_use));
+        model.update(Event::Server(active_server));
         for character in "draft".chars() {
             press(&mut model, KeyCode::Char(character));
         }
@@ -321,7 +321,7 @@ mod tests {
     fn how_long_a_refused_post_is_stands_beside_why_it_was_refused() {
         let mut model = model(vec![]);
         let server = Server { name: "server-4".to_owned(), address: String::new(), term: 1 };
-        model.update(Event::Server(InUse { server, move_took: None, answers: true }));
+        model.update(Event::Server(ActiveServer { server, move_took: None, answers: true }));
         for code in [KeyCode::Char('x'), KeyCode::Char('y'), KeyCode::Enter] {
             press(&mut model, code);
         }

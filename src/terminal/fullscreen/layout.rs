@@ -7,7 +7,7 @@ use ratatui::{
     widgets::{Paragraph, Wrap},
 };
 
-use super::{age, outbox::Unsent, window::Entry};
+use super::{age, loaded_posts::ShownPost, outbox::Unsent};
 use crate::{domain::UnixMillis, terminal::sanitise};
 
 /// Columns before the text of a post, so that no line of it can look like the head of another post.
@@ -31,7 +31,7 @@ pub struct Block<'a> {
 impl<'a> Block<'a> {
     /// A post that was made, on a screen of `width` columns.
     pub fn of_post<Zone: TimeZone>(
-        entry: &'a Entry,
+        entry: &'a ShownPost,
         width: u16,
         user: &str,
         now: UnixMillis,
@@ -66,7 +66,7 @@ impl<'a> Block<'a> {
 }
 
 /// The height of a post on a screen of `width` columns.
-pub fn height(entry: &Entry, width: u16) -> usize {
+pub fn height(entry: &ShownPost, width: u16) -> usize {
     match entry.layout.get() {
         Some((at, height)) if at == width => height,
         _ => {
@@ -92,7 +92,7 @@ mod tests {
 
     fn height_of(text: &str, width: u16) -> usize {
         let post = Post { id: 1, author: "u1".to_owned(), posted_at: 0, text: text.to_owned() };
-        height(&Entry::new(&post), width)
+        height(&ShownPost::new(&post), width)
     }
 
     #[test]

@@ -18,12 +18,12 @@
 mod age;
 mod draw;
 mod layout;
+mod loaded_posts;
 mod model;
 mod outbox;
 mod position;
 mod rows;
 mod tty;
-mod window;
 mod writing;
 
 use std::{
@@ -46,7 +46,7 @@ use tokio::{
 use super::sanitise;
 use crate::{
     ansi,
-    client::{Client, ClientError, Cursor, InUse, Page, Subscription},
+    client::{ActiveServer, Client, ClientError, Cursor, Page, Subscription},
     host::clock,
 };
 use model::{Effect, Event, Load, Model};
@@ -159,7 +159,7 @@ fn why(error: &ClientError) -> String {
 struct Sources {
     inputs: EventStream,
     live: Fuse<Subscription>,
-    server: watch::Receiver<Option<InUse>>,
+    server: watch::Receiver<Option<ActiveServer>>,
     ticks: Interval,
     publishing: Option<UnderWay>,
     loading: Option<UnderWay>,
@@ -168,7 +168,7 @@ struct Sources {
 
 impl Sources {
     fn new(client: &Client, subscription: Subscription) -> Self {
-        let mut server = client.server();
+        let mut server = client.active_server();
         server.mark_changed();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -204,8 +204,8 @@ impl Sources {
                     return Ok(event);
                 }
                 Ok(()) = self.server.changed() => {
-                    if let Some(in_use) = self.server.borrow_and_update().clone() {
-                        return Ok(Event::Server(in_use));
+                    if let Some(active_server) = self.server.borrow_and_update().clone() {
+                        return Ok(Event::Server(active_server));
                     }
                 }
                 _ = self.ticks.tick() => return Ok(Event::Tick(clock::now())),

@@ -5,16 +5,16 @@ use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModif
 
 use super::{
     layout,
+    loaded_posts::{Cut, LoadedPosts, ShownPost},
     outbox::{Outbox, Unsent},
     position::{Position, Sheet},
-    window::{Cut, Entry, Window},
-    writing::{Shown, Writing},
+    writing::{DraftLine, Shown},
 };
 use crate::{
-    client::{InUse, Page, Post, Published},
+    client::{ActiveServer, Page, Post, Published},
     domain::{PostId, UnixMillis},
     terminal::{
-        command::{self, TimelineLine},
+        prompt_command::{self, TimelineLine},
         sanitise,
     },
 };
@@ -42,8 +42,8 @@ pub enum Event {
     Own(Page),
     /// The outcome of the post in progress.
     Published(Result<Published, String>),
-    /// What is known of the server in use.
-    Server(InUse),
+    /// What is known of the active server.
+    Server(ActiveServer),
 }
 
 /// Something to do.
@@ -74,7 +74,7 @@ pub enum Load {
 /// What is known.
 pub struct Model {
     user: String,
-    window: Window,
+    loaded: LoadedPosts,
     position: Position,
     /// Posts that arrived below the visible part.
     unseen: usize,
@@ -82,9 +82,9 @@ pub struct Model {
     /// Nothing is loaded before this time, because loading has failed.
     load_after: UnixMillis,
     outbox: Outbox,
-    writing: Writing,
-    /// The server in use, and since when that is known.
-    server: Option<(InUse, UnixMillis)>,
+    writing: DraftLine,
+    /// The active server, and since when that is known.
+    server: Option<(ActiveServer, UnixMillis)>,
     /// Why there are no more live posts.
     live_ended: Option<String>,
     notice: Option<(String, UnixMillis)>,
@@ -102,13 +102,13 @@ impl Model {
     pub fn new(user: String, page: &Page, (columns, rows): (u16, u16), now: UnixMillis) -> Self {
         Self {
             user,
-            window: Window::new(page),
+            loaded: LoadedPosts::new(page),
             position: Position::Newest,
             unseen: 0,
             loading: None,
             load_after: now,
             outbox: Outbox::default(),
-            writing: Writing::default(),
+            writing: DraftLine::default(),
             server: None,
             live_ended: None,
             notice: None,
@@ -139,19 +139,19 @@ impl Model {
             Event::Input(Input::Resize(columns, rows)) => self.fit((columns, rows)),
             Event::Input(_) => {}
             Event::Arrived(post) => {
-                if self.window.arrive(&post, self.cut()) && self.position != Position::Newest {
+                if self.loaded.arrive(&post, self.cut()) && self.position != Position::Newest {
                     self.unseen += 1;
                 }
             }
             Event::LiveEnded(why) => self.live_ended = Some(why),
             Event::Loaded(load, outcome) => self.loaded(load, outcome),
-            Event::Own(page) => self.window.learn_own(&page, self.cut()),
+            Event::Own(page) => self.loaded.learn_own(&page, self.cut()),
             Event::Published(outcome) => self.published(outcome),
-            Event::Server(in_use) => {
+            Event::Server(active_server) => {
                 // What was already known on entering is not news.
                 let old = self.now - NOTICE_MS;
                 let since = self.server.as_ref().map_or(old, |_| self.now);
-                self.server = Some((in_use, since));
+                self.server = Some((active_server, since));
             }
         }
         if self.leave_asked && self.is_done() {
@@ -198,7 +198,7 @@ impl Model {
         if self.outbox.is_full() {
             return self.tell("too many posts are waiting for a server: press Enter again later");
         }
-        match command::parse_typed_in_timeline(&self.writing.take()) {
+        match prompt_command::parse_typed_in_timeline(&self.writing.take()) {
             TimelineLine::Nothing => {}
             TimelineLine::Quit => self.leave(false, effects),
             TimelineLine::Doubtful(text, verb) if !is_meant => {
@@ -248,7 +248,7 @@ impl Model {
             Ok(Published { id, posted_at }) => {
                 if let Some(text) = self.outbox.sent() {
                     let post = Post { id, author: self.user.clone(), posted_at, text };
-                    self.window.add_own(&post, self.cut());
+                    self.loaded.add_own(&post, self.cut());
                     self.now = self.now.max(posted_at);
                 }
             }
@@ -264,9 +264,9 @@ impl Model {
     fn loaded(&mut self, load: Load, outcome: Result<Page, String>) {
         self.loading = None;
         match (load, outcome) {
-            (Load::Older(_), Ok(page)) => self.window.extend_older(&page),
-            (Load::Newer(_), Ok(page)) => self.window.extend_newer(&page),
-            (Load::Newest, Ok(page)) => self.window.restart(&page),
+            (Load::Older(_), Ok(page)) => self.loaded.extend_older(&page),
+            (Load::Newer(_), Ok(page)) => self.loaded.extend_newer(&page),
+            (Load::Newest, Ok(page)) => self.loaded.restart(&page),
             (_, Err(why)) => {
                 self.load_after = self.now + LOAD_AGAIN_MS;
                 self.tell(&format!("cannot load more posts: {why}"));
@@ -283,13 +283,13 @@ impl Model {
             model.sheet().is_near_the_oldest(model.position, usize::from(model.rows))
         };
         let load = match self.position {
-            Position::Newest if self.window.newer().is_some() => Load::Newest,
+            Position::Newest if self.loaded.newer().is_some() => Load::Newest,
             Position::Back { lowest, .. }
-                if self.is_last(lowest) && self.window.newer().is_some() =>
+                if self.is_last(lowest) && self.loaded.newer().is_some() =>
             {
                 Load::Newer(lowest)
             }
-            _ if near(self) => Load::Older(self.window.older()?),
+            _ if near(self) => Load::Older(self.loaded.older()?),
             _ => return None,
         };
         self.loading = Some(load);
@@ -297,7 +297,7 @@ impl Model {
     }
 
     fn is_last(&self, id: PostId) -> bool {
-        self.window.entries().back().is_some_and(|last| last.id == id)
+        self.loaded.entries().back().is_some_and(|last| last.id == id)
     }
 
     fn scroll_back(&mut self, lines: usize) {
@@ -308,7 +308,7 @@ impl Model {
         let on = self.sheet().on(self.position, lines);
         // There are more posts below than are held: they are loaded when the last one held is
         // visible.
-        let held = (on == Position::Newest).then(|| self.window.newer()).flatten();
+        let held = (on == Position::Newest).then(|| self.loaded.newer()).flatten();
         match held {
             Some(lowest) => self.position = Position::Back { lowest, hidden: 0 },
             None if on == Position::Newest => self.go_to_newest(),
@@ -336,10 +336,10 @@ impl Model {
     }
 
     /// The posts, laid out.
-    pub fn sheet(&self) -> Sheet<'_, impl Fn(&Entry) -> usize + use<>> {
+    pub fn sheet(&self) -> Sheet<'_, impl Fn(&ShownPost) -> usize + use<>> {
         let columns = self.columns;
         Sheet {
-            window: &self.window,
+            loaded: &self.loaded,
             height_of: move |entry| layout::height(entry, columns),
             screen: usize::from(self.screen()),
         }
@@ -387,17 +387,17 @@ impl Model {
         self.notice.as_ref().map(|(words, _)| words.as_str())
     }
 
-    /// The server in use, and its condition.
+    /// The active server, and its condition.
     pub fn connection(&self) -> String {
-        let Some((in_use, since)) = &self.server else {
+        let Some((active_server, since)) = &self.server else {
             return "looking for a server…".to_owned();
         };
         if let Some(why) = &self.live_ended {
             return format!("no more live posts: {why}");
         }
-        let name = sanitise::line(in_use.server.label());
-        match in_use.move_took {
-            _ if !in_use.answers => format!("{name} does not answer, looking for another…"),
+        let name = sanitise::line(active_server.server.label());
+        match active_server.move_took {
+            _ if !active_server.answers => format!("{name} does not answer, looking for another…"),
             Some(took) if self.now - since < NOTICE_MS => {
                 format!("moved to {name} in {} ms", took.as_millis())
             }
@@ -578,7 +578,7 @@ mod tests {
         assert!(model.notice().is_some());
         model.update(Event::Tick(NOW + NOTICE_MS));
         assert_eq!(model.notice(), None);
-        let in_use = |answers| InUse {
+        let active_server = |answers| ActiveServer {
             server: crate::client::Server {
                 name: "server-1".to_owned(),
                 address: String::new(),
@@ -587,7 +587,7 @@ mod tests {
             move_took: None,
             answers,
         };
-        model.update(Event::Server(in_use(false)));
+        model.update(Event::Server(active_server(false)));
         assert_eq!(model.connection(), "no more live posts: refused");
     }
 }

@@ -1,6 +1,6 @@
 //! Where in the timeline the reader is. Pure: heights come from the caller.
 
-use super::window::{Entry, Window};
+use super::loaded_posts::{LoadedPosts, ShownPost};
 use crate::domain::PostId;
 
 /// Which line is the last above the status line.
@@ -19,23 +19,23 @@ pub enum Position {
 }
 
 /// A window as tall and wide as the screen's, with the heights of posts.
-pub struct Sheet<'a, Height: Fn(&Entry) -> usize> {
-    pub window: &'a Window,
+pub struct Sheet<'a, Height: Fn(&ShownPost) -> usize> {
+    pub loaded: &'a LoadedPosts,
     /// The height of one post, in lines; at least 1.
     pub height_of: Height,
     /// Lines for posts on the screen.
     pub screen: usize,
 }
 
-impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
+impl<Height: Fn(&ShownPost) -> usize> Sheet<'_, Height> {
     /// The place in the window: an index, and how many of that post's last lines are hidden. `None`
     /// if there are no posts.
     pub fn place(&self, position: Position) -> Option<(usize, usize)> {
-        let last = self.window.entries().len().checked_sub(1)?;
+        let last = self.loaded.entries().len().checked_sub(1)?;
         Some(match position {
             Position::Newest => (last, 0),
             Position::Back { lowest, hidden } => {
-                let index = self.window.index_of(lowest).min(last);
+                let index = self.loaded.index_of(lowest).min(last);
                 (index, hidden.min(self.height(index) - 1))
             }
         })
@@ -66,7 +66,7 @@ impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
         while left > hidden {
             left -= hidden;
             index += 1;
-            if index == self.window.entries().len() {
+            if index == self.loaded.entries().len() {
                 return Position::Newest;
             }
             hidden = self.height(index);
@@ -82,16 +82,16 @@ impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
     }
 
     fn at(&self, index: usize, hidden: usize) -> Position {
-        if hidden == 0 && index + 1 == self.window.entries().len() {
+        if hidden == 0 && index + 1 == self.loaded.entries().len() {
             return Position::Newest;
         }
-        Position::Back { lowest: self.window.entries()[index].id, hidden }
+        Position::Back { lowest: self.loaded.entries()[index].id, hidden }
     }
 
     /// The oldest post at the top of the screen.
     pub fn oldest(&self) -> Position {
         let mut lines = 0;
-        for index in 0..self.window.entries().len() {
+        for index in 0..self.loaded.entries().len() {
             lines += self.height(index);
             if lines >= self.screen {
                 return self.at(index, lines - self.screen);
@@ -113,7 +113,7 @@ impl<Height: Fn(&Entry) -> usize> Sheet<'_, Height> {
     }
 
     fn height(&self, index: usize) -> usize {
-        (self.height_of)(&self.window.entries()[index])
+        (self.height_of)(&self.loaded.entries()[index])
     }
 }
 
@@ -126,12 +126,12 @@ mod tests {
     fn on_sheet<T>(
         count: u64,
         screen: usize,
-        test: impl FnOnce(&Sheet<'_, fn(&Entry) -> usize>) -> T,
+        test: impl FnOnce(&Sheet<'_, fn(&ShownPost) -> usize>) -> T,
     ) -> T {
         let post = |id| Post { id, author: String::new(), posted_at: 0, text: String::new() };
         let posts = (1..=count).rev().map(post).collect();
-        let window = Window::new(&Page { posts, as_of: count, more: false });
-        test(&Sheet { window: &window, height_of: |_| 3, screen })
+        let loaded = LoadedPosts::new(&Page { posts, as_of: count, more: false });
+        test(&Sheet { loaded: &loaded, height_of: |_| 3, screen })
     }
 
     fn back(lowest: PostId, hidden: usize) -> Position {

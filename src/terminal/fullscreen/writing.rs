@@ -14,7 +14,7 @@ const NEWLINE: &str = "⏎";
 
 /// The line.
 #[derive(Default)]
-pub struct Writing {
+pub struct DraftLine {
     input: Input,
 }
 
@@ -27,7 +27,7 @@ pub struct Shown {
     pub cursor: usize,
 }
 
-impl Writing {
+impl DraftLine {
     pub fn is_empty(&self) -> bool {
         self.input.value().is_empty()
     }
@@ -95,12 +95,12 @@ impl Writing {
 mod tests {
     use super::*;
 
-    fn press(writing: &mut Writing, code: KeyCode, modifiers: KeyModifiers) {
+    fn press(writing: &mut DraftLine, code: KeyCode, modifiers: KeyModifiers) {
         writing.press(KeyEvent::new(code, modifiers));
     }
 
-    fn written(text: &str) -> Writing {
-        let mut writing = Writing::default();
+    fn written(text: &str) -> DraftLine {
+        let mut writing = DraftLine::default();
         for character in text.chars() {
             press(&mut writing, KeyCode::Char(character), KeyModifiers::NONE);
         }

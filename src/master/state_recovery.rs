@@ -1,0 +1,146 @@
+//! A master that has lost its state fetches it from another before it starts.
+//!
+//! It asks the masters that its log knows, and those that the router knows now, one after the
+//! other, until one provides what it needs. Until then it takes no part in anything.
+
+use std::{collections::BTreeMap, process, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use tokio::time::{sleep, timeout};
+use tonic::{Request, Status};
+
+use crate::{
+    domain::NodeId,
+    host::{clock, net, random},
+    node_auth::{SECRET_KEY, secret_metadata},
+    replication::{
+        LogId, NodeInfo,
+        addresses::first_address_version,
+        log_store::LogStore,
+        node_credentials::NodeCredentials,
+        startup_check::{self, StartupCheck},
+        state_fetch,
+    },
+    settings::MasterSettings,
+    slot::SlotInfo,
+    wire::internal::{
+        Hello, MasterReport, directive::Directive, master_report::Report,
+        registry_service_client::RegistryServiceClient,
+    },
+};
+
+/// First and longest wait between rounds.
+const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// The router sends its first roster within a moment.
+const ROSTER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Returns when the files in `slot`, including `log`, are fit to start with.
+pub async fn run(
+    settings: &MasterSettings,
+    slot: &SlotInfo,
+    log: &mut LogStore,
+    info: &NodeInfo,
+) -> anyhow::Result<()> {
+    let StartupCheck::NeedsState { purged, reason } = startup_check::examine(&slot.directory, log)?
+    else {
+        return Ok(());
+    };
+    tracing::warn!(reason, "this master's state cannot be used: asking the others for theirs");
+    let credentials = NodeCredentials::new(&settings.secret);
+    if let Some(cluster) = log.cluster_id()? {
+        credentials.join(cluster);
+    }
+    let mut waits = ExponentialBuilder::default()
+        .with_min_delay(RETRY.0)
+        .with_max_delay(RETRY.1)
+        .without_max_times()
+        .build();
+    let mut said = String::new();
+    loop {
+        let outcome = ask_all(settings, slot, log, info, &credentials, purged).await?;
+        let Some(failures) = outcome else { return Ok(()) };
+        if failures != said {
+            tracing::warn!(reasons = %failures, "no other master has provided its state yet");
+            said = failures;
+        }
+        sleep(waits.next().unwrap_or(RETRY.1)).await;
+    }
+}
+
+/// Asks every master once; none if one has provided its state, otherwise the reasons why none has.
+async fn ask_all(
+    settings: &MasterSettings,
+    slot: &SlotInfo,
+    log: &mut LogStore,
+    info: &NodeInfo,
+    credentials: &NodeCredentials,
+    purged: LogId,
+) -> anyhow::Result<Option<String>> {
+    let mut others: BTreeMap<NodeId, String> =
+        startup_check::other_masters(log)?.unwrap_or_default().into_iter().collect();
+    let mut failures = Vec::new();
+    match timeout(ROSTER_WITHIN, known_to_the_router(settings, slot, log, info)).await {
+        Ok(Ok(known)) => others.extend(known),
+        Ok(Err(status)) => failures.push(format!("the router: {}", status.message())),
+        Err(_elapsed) => failures.push("the router does not answer".to_owned()),
+    }
+    for (other, address) in others {
+        let asked = (other, address.as_str());
+        match state_fetch::fetch(&slot.directory, log, credentials, asked, purged).await {
+            Ok(()) => return Ok(None),
+            Err(error @ state_fetch::StateFetchError::Disk(_)) => return Err(error.into()),
+            Err(error) => failures.push(format!("{address}: {error}")),
+        }
+    }
+    Ok(Some(failures.join("; ")))
+}
+
+/// The living masters of the router's first roster.
+async fn known_to_the_router(
+    settings: &MasterSettings,
+    slot: &SlotInfo,
+    log: &LogStore,
+    info: &NodeInfo,
+) -> Result<BTreeMap<NodeId, String>, Status> {
+    let channel =
+        net::channel(&settings.router).map_err(|error| Status::unavailable(error.to_string()))?;
+    let cluster = log.cluster_id().map_err(|error| Status::internal(error.to_string()))?;
+    let hello = Hello {
+        node_id: log.node_id(),
+        name: info.name.clone(),
+        cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
+        client_address: info.client_address.clone(),
+        peer_address: info.peer_address.clone(),
+        pid: process::id(),
+        reboots: slot.reboots,
+        host: net::host_name(),
+        oldest_format: info.supported_versions.oldest.into(),
+        newest_format: info.supported_versions.newest.into(),
+        address_version: first_address_version(log.starts()),
+        process: random::id(),
+        started_ms: clock::now(),
+        abandoned_for: String::new(),
+    };
+    let hello = MasterReport { report: Some(Report::Hello(hello)) };
+    // Keeps the stream open until the roster has arrived.
+    let (reports, outgoing) = tokio::sync::mpsc::channel(1);
+    let _room = reports.try_send(hello);
+    let mut request = Request::new(tokio_stream::wrappers::ReceiverStream::new(outgoing));
+    request.metadata_mut().insert(SECRET_KEY, secret_metadata(&settings.secret));
+    let mut directives = RegistryServiceClient::new(channel).report(request).await?.into_inner();
+    while let Some(said) = directives.message().await? {
+        match said.directive {
+            Some(Directive::Roster(roster)) => {
+                let own = log.node_id();
+                let others = roster
+                    .members
+                    .into_iter()
+                    .filter(|member| member.node_id != own && !member.witness && !member.down);
+                return Ok(others.map(|member| (member.node_id, member.peer_address)).collect());
+            }
+            Some(Directive::Reject(reject)) => return Err(Status::aborted(reject.reason)),
+            _ => {}
+        }
+    }
+    Err(Status::unavailable("it sent no roster"))
+}

@@ -1,0 +1,180 @@
+//! The condition of a master's two files when it starts, and what to do about it.
+//!
+//! `raft.redb` holds what nobody else can restore: the votes, and copies of entries that others may
+//! rely on. `state.redb` only holds what the log produced; if that part of the log is gone, another
+//! master has the same state. So a state that is damaged or older than the log is replaced, but a
+//! lost log is not.
+//!
+//! **Architecture invariant:** a node never starts with a state that is older than the beginning of
+//! its log ([`log_reaches_state`]). It could not apply the next entries, and as a leader it could
+//! not serve.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    LogId,
+    log_store::LogStore,
+    node::{LOG_FILE, StartError},
+    state_store::{self, StateFile},
+};
+use crate::domain::NodeId;
+
+/// What a damaged or outdated state is renamed to.
+const DAMAGED_FILE: &str = "state.redb.damaged";
+
+/// What a master has to do before it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartupCheck {
+    /// Nothing.
+    Ready,
+    /// Get the state from another master: [`state_fetch`](super::state_fetch).
+    NeedsState {
+        /// The fetched state must reach at least this far.
+        purged: LogId,
+        /// Why its own state cannot be used.
+        reason: String,
+    },
+}
+
+/// What to do. Pure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum StartupAction {
+    Start,
+    /// Put the state aside; the log rebuilds it.
+    StartOver,
+    Fetch(LogId),
+    /// The log was lost, but the state was not.
+    Refuse,
+}
+
+/// Whether a log whose entries up to `purged` are gone can continue a state at `applied`.
+pub fn log_reaches_state(applied: Option<LogId>, purged: Option<LogId>) -> bool {
+    applied >= purged
+}
+
+/// `belongs`: whether the log knows a cluster, which it does before anything is in the log or the
+/// state.
+fn decide(belongs: bool, purged: Option<LogId>, state: &StateFile) -> StartupAction {
+    match (state, purged) {
+        (StateFile::Sound(Some(_)), _) if !belongs => StartupAction::Refuse,
+        (StateFile::Sound(applied), purged) if log_reaches_state(*applied, purged) => {
+            StartupAction::Start
+        }
+        (StateFile::Missing, None) => StartupAction::Start,
+        (StateFile::Damaged(_) | StateFile::Sound(_), None) => StartupAction::StartOver,
+        (_, Some(purged)) => StartupAction::Fetch(purged),
+    }
+}
+
+/// Examines the files in `directory`, whose log is open already, and repairs what can be repaired
+/// without the other masters.
+pub fn examine(directory: &Path, log: &LogStore) -> Result<StartupCheck, StartError> {
+    let failed = |source| StartError::log(directory, source);
+    let belongs = log.cluster_id().map_err(failed)?.is_some();
+    let purged = log.purged().map_err(failed)?;
+    let state = state_store::examine(directory)
+        .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
+    let reason = || match &state {
+        StateFile::Missing => "it is missing".to_owned(),
+        StateFile::Damaged(reason) => reason.clone(),
+        StateFile::Sound(None) => "it is empty".to_owned(),
+        StateFile::Sound(Some(applied)) => {
+            format!("it is an old copy, of log index {}", applied.index)
+        }
+    };
+    match decide(belongs, purged, &state) {
+        StartupAction::Start => Ok(StartupCheck::Ready),
+        StartupAction::StartOver => {
+            tracing::warn!(reason = reason(), "the state is damaged; rebuilding it from the log");
+            put_aside(directory).map_err(|error| StartError::State {
+                directory: directory.to_owned(),
+                source: error.into(),
+            })?;
+            Ok(StartupCheck::Ready)
+        }
+        StartupAction::Fetch(purged) => {
+            let reason = reason();
+            if other_masters(log).map_err(failed)?.is_some_and(|others| others.is_empty()) {
+                return Err(StartError::StateLost { directory: directory.to_owned(), reason });
+            }
+            Ok(StartupCheck::NeedsState { purged, reason })
+        }
+        StartupAction::Refuse => Err(StartError::LogLost { directory: directory.to_owned() }),
+    }
+}
+
+/// The other masters and their addresses, by the newest membership in the log; none if it has never
+/// had one.
+pub fn other_masters(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, redb::Error> {
+    let own = log.node_id();
+    Ok(log.members()?.map(|members| {
+        let masters = members.into_iter().filter(|(id, info)| *id != own && !info.witness);
+        masters.map(|(id, info)| (id, info.peer_address)).collect()
+    }))
+}
+
+/// Removes the files of a node in `directory`, which must have stopped, so that a new node starts
+/// there.
+///
+/// The state goes first: a state without a log would be taken for a lost log.
+pub fn reset_node(directory: &Path) -> io::Result<()> {
+    for file in [state_store::FILE, LOG_FILE] {
+        match fs::remove_file(directory.join(file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    File::open(directory)?.sync_all()
+}
+
+/// Renames the state in `directory`, if there is one, so that it is no longer used.
+pub(super) fn put_aside(directory: &Path) -> io::Result<()> {
+    let aside: PathBuf = directory.join(DAMAGED_FILE);
+    match fs::rename(directory.join(state_store::FILE), &aside) {
+        Ok(()) => {
+            tracing::warn!(kept = %aside.display(), "put the unusable state aside");
+            File::open(directory)?.sync_all()
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openraft::CommittedLeaderId;
+
+    use super::*;
+
+    #[test]
+    fn what_the_log_or_the_others_can_give_is_mended_and_the_rest_refused() {
+        let at = |index| LogId::new(CommittedLeaderId::new(1, 1), index);
+        let sound = |index: Option<u64>| StateFile::Sound(index.map(at));
+        let damaged = || StateFile::Damaged("its contents are damaged".to_owned());
+        let table = [
+            // Whether the log belongs to a cluster, up to where it is purged, and the state.
+            (false, None, StateFile::Missing, StartupAction::Start),
+            (false, None, sound(None), StartupAction::Start),
+            (false, None, damaged(), StartupAction::StartOver),
+            (false, None, sound(Some(9)), StartupAction::Refuse),
+            (true, None, StateFile::Missing, StartupAction::Start),
+            (true, None, sound(None), StartupAction::Start),
+            (true, None, sound(Some(9)), StartupAction::Start),
+            (true, None, damaged(), StartupAction::StartOver),
+            (true, Some(5), sound(Some(5)), StartupAction::Start),
+            (true, Some(5), sound(Some(9)), StartupAction::Start),
+            (true, Some(5), sound(Some(4)), StartupAction::Fetch(at(5))),
+            (true, Some(5), sound(None), StartupAction::Fetch(at(5))),
+            (true, Some(5), StateFile::Missing, StartupAction::Fetch(at(5))),
+            (true, Some(5), damaged(), StartupAction::Fetch(at(5))),
+        ];
+        for (belongs, purged, state, expected) in table {
+            let action = decide(belongs, purged.map(at), &state);
+            assert_eq!(action, expected, "{belongs} {purged:?} {state:?}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Fetches from another master a state that was lost while the log was not.
+//!
+//! This happens before the node starts: until its state meets its log it neither votes nor leads,
+//! so openraft never sees a gap. Any master's state will do, whether that master leads or not, if
+//! it reaches the beginning of this log: what is applied anywhere is committed.
+
+use std::path::Path;
+
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use super::{
+    LogId,
+    link::{Client, MESSAGE_BYTES},
+    log_store::LogStore,
+    node_credentials::NodeCredentials,
+    snapshot::{self, Header},
+    startup_check, state_store,
+};
+use crate::{
+    domain::NodeId,
+    envelope::{self, Kind},
+    host::net,
+    wire::internal::{FetchStateRequest, SnapshotChunk},
+};
+
+/// Why a master did not provide its state.
+#[derive(Debug, thiserror::Error)]
+pub enum StateFetchError {
+    /// It cannot be reached, or has no state.
+    #[error("{}", .0.message())]
+    Refused(#[from] Status),
+    /// Its state does not reach the beginning of this log.
+    #[error("its own state is older than this log")]
+    Older,
+    /// What arrived is incomplete.
+    #[error(transparent)]
+    Garbled(#[from] snapshot::ReceiveError),
+    /// Our own disk.
+    #[error("this node's own disk: {0}")]
+    Disk(#[from] redb::Error),
+}
+
+/// Replaces the state in `directory` with that of `other` at `address` (host:port). `log` begins
+/// after `purged`.
+pub async fn fetch(
+    directory: &Path,
+    log: &mut LogStore,
+    credentials: &NodeCredentials,
+    (other, address): (NodeId, &str),
+    purged: LogId,
+) -> Result<(), StateFetchError> {
+    let invalid = |error| Status::unavailable(format!("{error}"));
+    let channel = net::node_channel(address).map_err(invalid)?;
+    let mut client = Client::new(channel).max_decoding_message_size(MESSAGE_BYTES);
+    let request = credentials.request(other, FetchStateRequest {});
+    let mut stream = client.fetch_state(request).await?.into_inner();
+    let first = stream.message().await?.ok_or_else(|| Status::aborted("no header"))?;
+    let header: Header = envelope::open(Kind::SnapshotHeader, &first.payload)
+        .map_err(|error| Status::aborted(error.to_string()))?;
+    let Some(applied) = header.meta.last_log_id.filter(|applied| *applied >= purged) else {
+        return Err(StateFetchError::Older);
+    };
+    let path = state_store::StateStore::incoming_path(directory);
+    let (sender, chunks) = mpsc::channel::<SnapshotChunk>(8);
+    let forward = async {
+        while let Some(chunk) = stream.message().await? {
+            if sender.send(chunk).await.is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        Ok::<(), Status>(())
+    };
+    let (forwarded, incoming) = tokio::join!(forward, snapshot::receive(&path, chunks));
+    forwarded?;
+    let incoming = incoming?;
+    // The log first: a state must not be ahead of a log whose entries contradict it.
+    log.truncate_conflicts(applied).await?;
+    startup_check::put_aside(directory).map_err(redb::Error::Io)?;
+    drop(state_store::install(directory, &header.meta, incoming)?);
+    tracing::info!(from = other, applied = applied.index, "fetched the state from another master");
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Damaged files of a stopped master: what the others can restore, and what they cannot.
+
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    cluster::{CLUSTER, DEADLINE, Member, cluster, credentials, start_master, until},
+    entries::{account, crash, name, open_log, view},
+};
+use crate::host::disk;
+use crate::replication::{
+    addresses::AddressSource,
+    log_store::LogStore,
+    node::StartError,
+    startup_check::{StartupCheck, examine},
+    state_fetch,
+};
+
+const DAMAGED_FILE: &str = "state.redb.damaged";
+
+type Damage<'a> = Box<dyn Fn(&Path) + 'a>;
+
+/// Makes what `member` has applied durable.
+async fn checkpoint(member: &Member) -> u64 {
+    let raft = member.node.raft();
+    let applied = raft.metrics().borrow().last_applied.expect("something is applied").index;
+    raft.trigger().snapshot().await.expect("runs");
+    until(member, "a checkpoint", |now| now.snapshot.is_some_and(|at| at.index >= applied)).await;
+    applied
+}
+
+/// Makes it durable, and purges the earlier log.
+async fn purge(member: &Member) {
+    let applied = checkpoint(member).await;
+    member.node.raft().trigger().purge_log(applied).await.expect("runs");
+    until(member, "a purge", |now| now.purged.is_some_and(|at| at.index >= applied)).await;
+}
+
+/// Waits until the log in `slot` is closed: its writer thread closes it last.
+async fn closed(slot: &TempDir) {
+    let path = slot.path().join("raft.redb");
+    let lets_go = async {
+        while disk::open(&path).is_err() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(DEADLINE, lets_go).await.expect("in time");
+}
+
+/// Two masters and a witness; the slot of the second, which was stopped when its log began after
+/// "bob"; and an older copy of that, from when there was only "ann".
+async fn stopped() -> (Vec<Member>, Member, TempDir, TempDir) {
+    let (masters, witness) = cluster(2).await;
+    masters[0].writes().submit(account("ann")).await.expect("written");
+    masters[1].level_with(&masters[0]).await;
+    checkpoint(&masters[1]).await;
+    let old = masters[1].image();
+    masters[0].writes().submit(account("bob")).await.expect("written");
+    masters[1].level_with(&masters[0]).await;
+    purge(&masters[1]).await;
+    masters[1].kill().await;
+    let slot = masters[1].image();
+    (masters, witness, slot, old)
+}
+
+async fn fetch_from(other: &Member, slot: &Path, log: &mut LogStore) {
+    let StartupCheck::NeedsState { purged, .. } = examine(slot, log).expect("no refusal") else {
+        panic!("it needs a state");
+    };
+    let from = (other.id(), other.info.peer_address.as_str());
+    state_fetch::fetch(slot, log, &credentials(), from, purged).await.expect("given");
+}
+
+#[tokio::test]
+async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves() {
+    let (masters, witness, slot, old) = stopped().await;
+    let state = |slot: &TempDir| slot.path().join("state.redb");
+    let length = fs::metadata(state(&slot)).expect("there").len();
+    let cases: [(&str, Damage<'_>); 5] = [
+        ("empty", Box::new(|path| fs::write(path, "").expect("written"))),
+        ("none", Box::new(|path| fs::remove_file(path).expect("removed"))),
+        ("something else", Box::new(|path| fs::write(path, [7; 9_000]).expect("written"))),
+        (
+            "truncated",
+            Box::new(move |path| {
+                let file = fs::OpenOptions::new().write(true).open(path).expect("opens");
+                file.set_len(length / 2).expect("truncated");
+            }),
+        ),
+        ("old", Box::new(|path| _ = fs::copy(state(&old), path).expect("copied"))),
+    ];
+    let mut last = None;
+    for (case, damage) in cases {
+        let slot = crash(&slot);
+        damage(&state(&slot));
+        let started = start_master(crash(&slot).path()).await.map(drop);
+        let refused =
+            matches!(started, Err(StartError::StateLost { .. } | StartError::State { .. }));
+        assert!(refused, "{case}: {started:?}");
+        let mut log = open_log(slot.path());
+        fetch_from(&masters[0], slot.path(), &mut log).await;
+        assert_eq!(slot.path().join(DAMAGED_FILE).exists(), case != "none", "{case}");
+        assert_eq!(examine(slot.path(), &log).expect("read"), StartupCheck::Ready, "{case}");
+        drop(log);
+        closed(&slot).await;
+        last = Some(slot);
+    }
+
+    let back = Member::master_in(last.expect("some"), "server-2").await;
+    assert_eq!(back.id(), masters[1].id(), "with everything that it had voted for");
+    for who in ["ann", "bob"] {
+        let found = view(back.state()).account_by_name(&name(who)).expect("readable");
+        assert!(found.is_some(), "{who}");
+    }
+    for (from, to) in [(&masters[0], &back), (&back, &witness), (&witness, &back)] {
+        from.node.peers().learn(to.id(), to.info.clone(), AddressSource::Router);
+    }
+    masters[0].writes().submit(account("cat")).await.expect("written");
+    back.level_with(&masters[0]).await;
+    masters[0].kill().await;
+    back.node.campaign().await;
+    back.leads().await;
+    back.reads().confirm().await.expect("a quorum of it and the witness");
+    let found = view(back.state()).account_by_name(&name("cat")).expect("readable");
+    assert!(found.is_some());
+}
+
+#[tokio::test]
+async fn a_state_that_is_older_than_the_log_is_not_taken() {
+    let (masters, _witness, slot, old) = stopped().await;
+    fs::write(slot.path().join("state.redb"), "").expect("written");
+    masters[0].kill().await;
+    let older = Member::master_in(old, "server-1").await;
+    let mut log = open_log(slot.path());
+    let purged = log.purged().expect("read").expect("purged");
+    let from = (older.id(), older.info.peer_address.as_str());
+    let taken = state_fetch::fetch(slot.path(), &mut log, &credentials(), from, purged).await;
+    assert!(matches!(taken, Err(state_fetch::StateFetchError::Older)), "{taken:?}");
+    assert!(!slot.path().join(DAMAGED_FILE).exists(), "nothing was touched");
+}
+
+#[tokio::test]
+async fn the_only_master_does_not_start_without_its_state_and_is_told_what_to_do() {
+    let alone = Member::master("server-1").await;
+    alone.node.bootstrap(CLUSTER, alone.info.clone()).await.expect("bootstrapped");
+    alone.leads().await;
+    alone.writes().submit(account("ann")).await.expect("written");
+    purge(&alone).await;
+    alone.kill().await;
+    let slot = alone.image();
+    fs::write(slot.path().join("state.redb"), "").expect("written");
+    let log = open_log(slot.path());
+    let refused = examine(slot.path(), &log).expect_err("nobody has it");
+    assert!(refused.is_refusal());
+    let said = refused.to_string();
+    assert!(said.contains("put a newer copy of state.redb back"), "{said}");
+}
+
+#[tokio::test]
+async fn a_damaged_state_whose_log_is_whole_is_made_anew() {
+    let (masters, _witness) = cluster(2).await;
+    masters[0].writes().submit(account("ann")).await.expect("written");
+    masters[1].level_with(&masters[0]).await;
+    masters[1].kill().await;
+    let slot = masters[1].image();
+    fs::write(slot.path().join("state.redb"), [7; 9_000]).expect("written");
+    let log = open_log(slot.path());
+    assert_eq!(examine(slot.path(), &log).expect("mended"), StartupCheck::Ready);
+    drop(log);
+    closed(&slot).await;
+    assert!(slot.path().join(DAMAGED_FILE).exists());
+    let back = Member::master_in(slot, "server-2").await;
+    masters[0].node.peers().learn(back.id(), back.info.clone(), AddressSource::Router);
+    back.level_with(&masters[0]).await;
+    assert!(view(back.state()).account_by_name(&name("ann")).expect("readable").is_some());
+}
+
+#[tokio::test]
+async fn a_slot_whose_log_is_damaged_or_lost_is_refused_with_the_way_out() {
+    let (masters, _witness, slot, _old) = stopped().await;
+    drop(masters);
+    let ways_out: BTreeSet<String> = [None, Some(&[][..]), Some(&[7; 9_000][..])]
+        .into_iter()
+        .map(|left: Option<&[u8]>| {
+            let slot = crash(&slot);
+            let path = slot.path().join("raft.redb");
+            match left {
+                None => fs::remove_file(&path).expect("removed"),
+                Some(bytes) => fs::write(&path, bytes).expect("written"),
+            }
+            let opened = LogStore::open(&path).map_err(StartError::from);
+            let refused = opened.and_then(|log| examine(slot.path(), &log)).expect_err("refused");
+            assert!(refused.is_refusal(), "{refused}");
+            assert!(refused.to_string().contains("joins as a new node"), "{refused}");
+            assert!(!slot.path().join(DAMAGED_FILE).exists(), "nothing was touched");
+            refused.to_string()
+        })
+        .collect();
+    assert_eq!(ways_out.len(), 3, "{ways_out:?}");
+}

@@ -1,0 +1,173 @@
+//! Why there is no available server, if too few of the voters are up; and whether a new witness may
+//! replace a lost one. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    domain::NodeId,
+    replication::voter_config::{VoterConfig, VoterName},
+};
+
+/// Which nodes are missing and what to do, if those in `here` are not a quorum of `voter_config`.
+pub fn describe(voter_config: &VoterConfig, here: &BTreeSet<NodeId>) -> Option<String> {
+    let lacking = voter_config.voter_sets.iter().find(|set| {
+        let present = set.iter().filter(|voter| here.contains(voter)).count();
+        present < quorum(set.len())
+    })?;
+    let missing: Vec<&VoterName> = voter_config
+        .names
+        .iter()
+        .filter(|voter| lacking.contains(&voter.node) && !here.contains(&voter.node))
+        .collect();
+    let masters: Vec<&str> =
+        missing.iter().filter(|voter| !voter.witness).map(|voter| voter.name.as_str()).collect();
+    let mut names = masters.clone();
+    if missing.iter().any(|voter| voter.witness) {
+        names.push("the router's witness");
+    }
+    let remedy = if masters.is_empty() {
+        "the router's log says what is wrong with it".to_owned()
+    } else {
+        format!("start {} again with its old data", join_names(&masters))
+    };
+    Some(format!(
+        "waiting for {}: {} of {} voters are here, {} are needed; {remedy}",
+        join_names(&names),
+        lacking.len() - missing.len(),
+        lacking.len(),
+        quorum(lacking.len()),
+    ))
+}
+
+/// Which lost witness the router's new witness, `own`, may replace: the one whose disk was lost.
+/// `reports` are the voters that each living master knows, with its node.
+///
+/// It may do so if the number of voters is even, no change of the voters is in progress, and a
+/// majority of the masters among them are up and agree. If the number of voters is even and one of
+/// them is the witness, every quorum includes a majority of the masters, whatever the witness
+/// remembers: so nothing depends on what the lost one knew. If the number is odd, the masters elect
+/// a leader without it.
+pub fn replaceable_witness(own: NodeId, reports: &[(NodeId, &VoterConfig)]) -> Option<NodeId> {
+    let (_, newest) = reports.iter().max_by_key(|(_, voter_config)| voter_config.index)?;
+    let [voters] = newest.voter_sets.as_slice() else { return None };
+    let witnesses: Vec<NodeId> =
+        newest.names.iter().filter(|voter| voter.witness).map(|voter| voter.node).collect();
+    let [lost] = witnesses.as_slice() else { return None };
+    let agree = |(node, voter_config): &&(NodeId, &VoterConfig)| {
+        voters.contains(node) && node != lost && voter_config.voter_sets == newest.voter_sets
+    };
+    let masters = voters.len() - 1;
+    let agreeing = reports.iter().filter(agree).count();
+    let may = voters.contains(lost) && voters.len() % 2 == 0 && agreeing >= quorum(masters);
+    (may && *lost != own && !voters.contains(&own)).then_some(*lost)
+}
+
+fn quorum(voters: usize) -> usize {
+    voters / 2 + 1
+}
+
+fn join_names(names: &[&str]) -> String {
+    match names {
+        [] => "nobody".to_owned(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WITNESS: NodeId = 9;
+    const NEW_WITNESS: NodeId = 10;
+
+    /// Nodes 1, 2, … are server-1, server-2, …
+    fn voter_config(voter_sets: &[&[NodeId]]) -> VoterConfig {
+        let names: BTreeSet<NodeId> = voter_sets.concat().into_iter().collect();
+        VoterConfig {
+            index: 5,
+            voter_sets: voter_sets.iter().map(|set| set.iter().copied().collect()).collect(),
+            names: names
+                .into_iter()
+                .map(|node| VoterName {
+                    node,
+                    name: format!("server-{node}"),
+                    witness: node == WITNESS,
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn says_who_is_missing_how_many_are_needed_and_what_to_do() {
+        type Case = (&'static [&'static [NodeId]], &'static [NodeId], Option<&'static str>);
+        let table: [Case; 7] = [
+            (&[&[1, 2, 3]], &[1, 2], None),
+            (&[&[1, 2, WITNESS]], &[2, WITNESS], None),
+            (
+                &[&[1, 2, 3, WITNESS]],
+                &[2, WITNESS],
+                Some(
+                    "waiting for server-1 and server-3: 2 of 4 voters are here, 3 are needed; start server-1 and server-3 again with its old data",
+                ),
+            ),
+            (
+                &[&[1, 2, WITNESS]],
+                &[2],
+                Some(
+                    "waiting for server-1 and the router's witness: 1 of 3 voters are here, 2 are needed; start server-1 again with its old data",
+                ),
+            ),
+            (
+                &[&[1, WITNESS]],
+                &[1],
+                Some(
+                    "waiting for the router's witness: 1 of 2 voters are here, 2 are needed; the router's log says what is wrong with it",
+                ),
+            ),
+            (
+                &[&[1, 2, 3], &[1]],
+                &[2, 3],
+                Some(
+                    "waiting for server-1: 0 of 1 voters are here, 1 are needed; start server-1 again with its old data",
+                ),
+            ),
+            (&[], &[1, 2], None),
+        ];
+        for (voter_sets, here, expected) in table {
+            let said = describe(&voter_config(voter_sets), &here.iter().copied().collect());
+            assert_eq!(said.as_deref(), expected, "{voter_sets:?} {here:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_witness_replaces_a_lost_one_only_where_nothing_depends_on_what_that_knew() {
+        const FOUR: &[&[NodeId]] = &[&[1, 2, 3, WITNESS]];
+        const JOINT: &[&[NodeId]] = &[&[1, 2, 3, WITNESS], &[1, 2, WITNESS]];
+        type Case = (&'static str, &'static [(NodeId, &'static [&'static [NodeId]])], bool);
+        let table: [Case; 8] = [
+            ("a majority of the masters", &[(2, FOUR), (3, FOUR)], true),
+            ("all of them", &[(1, FOUR), (2, FOUR), (3, FOUR)], true),
+            ("one of three", &[(2, FOUR)], false),
+            ("one that has no vote does not count", &[(2, FOUR), (4, FOUR)], false),
+            ("a change is under way", &[(2, JOINT), (3, JOINT)], false),
+            ("they do not agree", &[(2, FOUR), (3, JOINT)], false),
+            ("odd", &[(1, &[&[1, 2, WITNESS]]), (2, &[&[1, 2, WITNESS]])], false),
+            ("it has no vote", &[(1, &[&[1, 2]]), (2, &[&[1, 2]])], false),
+        ];
+        for (case, reports, may) in table {
+            let configs: Vec<(NodeId, VoterConfig)> = reports
+                .iter()
+                .map(|(node, voter_sets)| (*node, voter_config(voter_sets)))
+                .collect();
+            let reports: Vec<(NodeId, &VoterConfig)> =
+                configs.iter().map(|(node, voter_config)| (*node, voter_config)).collect();
+            assert_eq!(
+                replaceable_witness(NEW_WITNESS, &reports),
+                may.then_some(WITNESS),
+                "{case}"
+            );
+            assert_eq!(replaceable_witness(WITNESS, &reports), None, "{case}: it is that one");
+        }
+    }
+}

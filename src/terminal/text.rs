@@ -1,0 +1,261 @@
+//! Every text that is printed. Pure. The texts of the classic client are kept to the letter, since
+//! scripts wait for them.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, TimeZone, Utc};
+use tonic::Code;
+
+use super::{
+    colour::Paint,
+    report::{Answer, Failure, Report},
+    sanitise,
+    verb::{Argument, VERBS, Verb},
+};
+use crate::{
+    client::{ActiveServer, ClientError, Post, Server},
+    overview,
+};
+
+pub const BANNER: &str = "
+========= TINY SNS CLIENT =========
+ Command Lists and Format:
+ FOLLOW <username>
+ UNFOLLOW <username>
+ LIST
+ TIMELINE
+=====================================
+";
+pub const PROMPT: &str = "Cmd> ";
+pub const IN_TIMELINE: &str = "Now you are in the timeline\n";
+pub const SUCCESS: &str = "Command completed successfully\n";
+pub const ALREADY_EXISTS: &str = "Input username already exists, command failed\n";
+pub const DOES_NOT_EXIST: &str = "Input username does not exists, command failed\n";
+pub const INVALID_USERNAME: &str = "Command failed with invalid username\n";
+pub const INVALID_COMMAND: &str = "Command failed with invalid command\n";
+pub const UNKNOWN_REASON: &str = "Command failed with unknown reason\n";
+
+/// The status line for the outcome of a command.
+pub fn status(report: &Report) -> &'static str {
+    let is_about_a_name = report.verb.is_some_and(|verb| verb.argument() == Argument::Name);
+    match &report.outcome {
+        Ok(_) => SUCCESS,
+        Err(Failure::Invalid(_)) => INVALID_COMMAND,
+        Err(Failure::Call(ClientError::Refused { code, .. })) if is_about_a_name => match code {
+            Code::AlreadyExists => ALREADY_EXISTS,
+            Code::NotFound | Code::InvalidArgument => INVALID_USERNAME,
+            Code::FailedPrecondition => DOES_NOT_EXIST,
+            _ => UNKNOWN_REASON,
+        },
+        Err(_) => UNKNOWN_REASON,
+    }
+}
+
+/// The reason, if the status line does not give it.
+pub fn explanation(report: &Report) -> Option<String> {
+    let failure = report.outcome.as_ref().err()?;
+    let is_told = ![UNKNOWN_REASON, INVALID_COMMAND].contains(&status(report));
+    (!is_told).then(|| sanitise::line(&failure.to_string()) + "\n")
+}
+
+/// What is printed after the status line.
+pub fn answer<Zone: TimeZone>(answer: &Answer, zone: &Zone, paint: Paint) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    match answer {
+        Answer::Done | Answer::Published(_) => String::new(),
+        Answer::Lists { users, followers } => list(users, followers),
+        Answer::Following(names) => enumerate("Following: ", names),
+        Answer::Posts(posts) => posts.iter().map(|it| post(it, zone, paint)).collect(),
+        Answer::Timeline(_) => IN_TIMELINE.to_owned(),
+        Answer::Me { user, server } => me(user, server.as_ref()),
+        Answer::Cluster { status, now, room } => {
+            sanitise::block(&overview::table::render(status, *now, *room)) + "\n"
+        }
+        Answer::Help(Some(verb)) => {
+            format!("{}: {}.\n{}\n", verb.usage(), verb.summary(), verb.details())
+        }
+        Answer::Help(None) => VERBS.into_iter().map(help).collect(),
+    }
+}
+
+/// A line of HELP.
+fn help(verb: Verb) -> String {
+    format!(" {:<20} {}\n", verb.usage(), verb.summary())
+}
+
+/// What LIST prints.
+fn list(users: &[String], followers: &[String]) -> String {
+    enumerate("All users: ", users) + &enumerate("Followers: ", followers)
+}
+
+fn enumerate(title: &str, names: &[String]) -> String {
+    let mut words = title.to_owned();
+    for name in names {
+        words.push_str(&sanitise::line(name));
+        words.push_str(", ");
+    }
+    words + "\n"
+}
+
+fn me(user: &str, server: Option<&Server>) -> String {
+    let user = sanitise::line(user);
+    match server.map(|server| sanitise::line(server.label())) {
+        Some(server) => format!("You are {user}, on {server}\n"),
+        None => format!("You are {user}\n"),
+    }
+}
+
+/// A post by another user, as in `u1(Thu Feb  1 23:47:25 2018) >> hello`, with its time in `zone`.
+pub fn post<Zone: TimeZone>(post: &Post, zone: &Zone, paint: Paint) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let posted_at = DateTime::<Utc>::from_timestamp_millis(post.posted_at).unwrap_or_default();
+    let mut words = paint.name(&sanitise::line(&post.author));
+    let time = posted_at.with_timezone(zone).format("%a %b %e %H:%M:%S %Y");
+    writeln!(words, "({time}) >> {}", sanitise::text(&post.text))
+        .expect("writing to a string cannot fail");
+    words
+}
+
+/// The user's post was not made.
+pub fn not_posted(failure: &Failure) -> String {
+    format!("not posted: {}\n", sanitise::line(&failure.to_string()))
+}
+
+/// A line in the timeline that is also a command.
+pub fn doubtful(verb: Verb) -> String {
+    format!("not posted: {} is a command. Enter the line again to post it\n", verb.word())
+}
+
+/// No more posts of others will come.
+pub fn live_ended(error: &ClientError) -> String {
+    format!("no more live posts: {}\n", sanitise::line(&error.to_string()))
+}
+
+/// A move to another server.
+pub fn moved(active_server: &ActiveServer) -> Option<String> {
+    let took = active_server.move_took?.as_millis();
+    Some(format!("moved to {} in {took} ms\n", sanitise::line(active_server.server.label())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::FixedOffset;
+
+    use super::*;
+    use crate::{overview::output_size::OutputSize, terminal::prompt_command::Mistake};
+
+    #[test]
+    fn every_outcome_has_its_classic_status_line() {
+        let refused =
+            |code| Err(Failure::Call(ClientError::Refused { code, message: "because".to_owned() }));
+        let unanswered =
+            ClientError::Unanswered { call_timeout: Duration::ZERO, reason: String::new() };
+        let mistake = Mistake::Unknown { word: "folow".to_owned(), meant: Some(Verb::Follow) };
+        let because = Some("because\n");
+        let meant = Some("there is no command folow: did you mean FOLLOW?\n");
+        let silence = Some("no server has answered within 0s: \n");
+        for (verb, outcome, line, why) in [
+            (Verb::Follow, Ok(Answer::Done), SUCCESS, None),
+            (Verb::Follow, refused(Code::AlreadyExists), ALREADY_EXISTS, None),
+            (Verb::Follow, refused(Code::NotFound), INVALID_USERNAME, None),
+            (Verb::Follow, refused(Code::InvalidArgument), INVALID_USERNAME, None),
+            (Verb::Follow, refused(Code::FailedPrecondition), DOES_NOT_EXIST, None),
+            (Verb::Follow, refused(Code::PermissionDenied), UNKNOWN_REASON, because),
+            (Verb::Follow, Err(unanswered.into()), UNKNOWN_REASON, silence),
+            (Verb::Follow, Err(mistake.into()), INVALID_COMMAND, meant),
+            (Verb::Posts, refused(Code::NotFound), INVALID_USERNAME, None),
+            (Verb::Post, refused(Code::InvalidArgument), UNKNOWN_REASON, because),
+            (Verb::Password, refused(Code::InvalidArgument), UNKNOWN_REASON, because),
+        ] {
+            let report = Report { verb: Some(verb), outcome };
+            assert_eq!(status(&report), line, "{report:?}");
+            assert_eq!(explanation(&report).as_deref(), why, "{report:?}");
+        }
+        assert_eq!(
+            [SUCCESS, ALREADY_EXISTS, DOES_NOT_EXIST, INVALID_USERNAME, INVALID_COMMAND],
+            [
+                "Command completed successfully\n",
+                "Input username already exists, command failed\n",
+                "Input username does not exists, command failed\n",
+                "Command failed with invalid username\n",
+                "Command failed with invalid command\n",
+            ]
+        );
+        assert_eq!(UNKNOWN_REASON, "Command failed with unknown reason\n");
+    }
+
+    #[test]
+    fn answers_are_told_in_plain_words() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
+        let user = || "ann".to_owned();
+        for (told, words) in [
+            (Answer::Done, ""),
+            (Answer::Following(names(&["u1", "u2"])), "Following: u1, u2, \n"),
+            (Answer::Me { user: user(), server: Some(server) }, "You are ann, on server-4\n"),
+            (Answer::Me { user: user(), server: None }, "You are ann\n"),
+            (
+                Answer::Help(Some(Verb::Following)),
+                "FOLLOWING: prints the people you follow.\nSorted by name.\n",
+            ),
+        ] {
+            assert_eq!(answer(&told, &Utc, Paint::default()), words);
+        }
+        let help = answer(&Answer::Help(None), &Utc, Paint::default());
+        assert!(help.lines().all(|line| line.chars().count() < 80), "{help}");
+        assert!(help.starts_with(" FOLLOW <username>    shows you"), "{help}");
+        let status = overview::tests::cluster();
+        let (now, room) = (62_500, OutputSize::ENDLESS);
+        let told = Answer::Cluster { status: status.clone(), now, room };
+        let table = answer(&told, &Utc, Paint::default());
+        assert_eq!(table, overview::table::render(&status, now, room));
+    }
+
+    #[test]
+    fn lists_as_the_classic_client_does() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            list(&names(&["u1", "u2"]), &names(&["u2"])),
+            "All users: u1, u2, \nFollowers: u2, \n"
+        );
+        assert_eq!(list(&[], &names(&["\u{1b}[2J"])), "All users: \nFollowers: \u{fffd}[2J, \n");
+    }
+
+    #[test]
+    fn a_post_carries_its_author_and_the_time_of_the_reader() {
+        let hello = Post {
+            id: 1,
+            author: "u1".to_owned(),
+            posted_at: 1_517_528_845_000,
+            text: "hello\n\u{1b}c".to_owned(),
+        };
+        assert_eq!(
+            post(&hello, &Utc, Paint::default()),
+            "u1(Thu Feb  1 23:47:25 2018) >> hello\n    \u{fffd}c\n"
+        );
+        let east = FixedOffset::east_opt(3600).expect("an offset");
+        assert!(
+            post(&hello, &east, Paint::default())
+                .starts_with("u1(Fri Feb  2 00:47:25 2018) >> hello")
+        );
+        let painted = post(&hello, &Utc, Paint { is_wanted: true });
+        assert!(painted.starts_with("\u{1b}[1;36mu1\u{1b}[0m(Thu Feb"), "{painted:?}");
+        let never = Post { posted_at: i64::MAX, ..hello };
+        assert!(post(&never, &Utc, Paint::default()).starts_with("u1(Thu Jan  1 00:00:00 1970)"));
+    }
+
+    #[test]
+    fn tells_of_moves_and_not_of_the_first_server() {
+        let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
+        let first = ActiveServer { server, move_took: None, answers: true };
+        assert_eq!(moved(&first), None);
+        let second = ActiveServer { move_took: Some(Duration::from_micros(12_400)), ..first };
+        assert_eq!(moved(&second).as_deref(), Some("moved to server-4 in 12 ms\n"));
+    }
+}
