@@ -1,6 +1,7 @@
 //! What a new user meets: `run.sh`, and the prompt for a password.
 
 use std::{
+    fs::{self, File},
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
@@ -81,13 +82,14 @@ async fn a_second_run_on_one_directory_or_port_is_refused_and_does_not_join_the_
     let [ours, other] = ["ours", "other"].map(|name| folder.path().join(name));
     // The witness takes the next.
     let port = free_ports(2);
+    let errors = folder.path().join("errors");
     let mut first = run_sh(&ours, port);
-    let first = first.stdout(Stdio::piped());
+    first.stdout(Stdio::piped()).stderr(File::create(&errors).expect("a file"));
     let mut first = first.spawn().expect("sh is there");
     let mut lines = BufReader::new(first.stdout.take().expect("piped")).lines();
     let _first = Running(first);
     let serves = lines.by_ref().map_while(Result::ok).any(|line| line.contains("serves at"));
-    assert!(serves, "it starts");
+    assert!(serves, "it starts: {}", fs::read_to_string(&errors).expect("readable"));
 
     for (data, at, why) in [
         (&ours, free_ports(1), "a cluster runs in"),
