@@ -18,7 +18,7 @@ mod log_cache;
 mod membership;
 pub(crate) mod network;
 mod own_disk;
-mod repair;
+pub(crate) mod repair;
 mod slow_disk;
 mod snapshots;
 mod stores;
