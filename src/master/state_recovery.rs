@@ -144,3 +144,41 @@ async fn known_to_the_router(
     }
     Err(Status::unavailable("it sent no roster"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs};
+
+    use super::*;
+    use crate::{
+        replication::tests::{cluster::credentials, entries::open_log, state_fetch::stopped},
+        settings::{Layers, Role},
+    };
+
+    /// Of a master whose router is away.
+    fn settings() -> MasterSettings {
+        let variables = [("TINYSNS_SECRET", "a secret of the tests")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let flags = BTreeMap::from([("router", "127.0.0.1:1".to_owned())]);
+        let layers = Layers::gather(Role::Master, variables, flags).expect("valid");
+        layers.master().expect("valid")
+    }
+
+    #[tokio::test]
+    async fn where_one_master_does_not_give_its_state_the_next_is_asked() {
+        let (masters, _witness, slot, _old) = stopped(3).await;
+        fs::remove_file(slot.path().join("state.redb")).expect("removed");
+        let asked_first = masters[..2].iter().min_by_key(|master| master.id()).expect("two");
+        asked_first.kill().await;
+
+        let mut log = open_log(slot.path());
+        let purged = log.purged().expect("read").expect("purged");
+        let slot_info = SlotInfo { number: 3, directory: slot.path().to_owned(), reboots: 1 };
+        let info = &masters[2].info;
+        let failures =
+            ask_all(&settings(), &slot_info, &mut log, info, &credentials(), purged).await;
+        assert_eq!(failures.expect("the disk works"), None, "one of them gives it");
+        let check = startup_check::examine(slot.path(), &log).expect("read");
+        assert_eq!(check, StartupCheck::Ready);
+    }
+}

@@ -363,6 +363,13 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "first in, first out")]
+    fn entries_that_leave_a_gap_are_not_taken_for_written() {
+        let (writer, _durable) = durable_index(Some(id(1, OWN, 4)));
+        writer.wrote(LogChange::Appended { first: 6, last: 7 });
+    }
+
+    #[test]
     fn what_is_not_on_the_disk_is_waited_for_and_refused_when_its_writer_is_gone() {
         let (writer, durable) = durable_index(Some(id(1, OWN, 4)));
         let reaches = |last| durable.wait_for_entry(last).now_or_never();

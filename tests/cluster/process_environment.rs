@@ -139,11 +139,13 @@ async fn exit_codes_hold_where_the_output_is_full_or_its_reader_has_left() {
 }
 
 /// The same command as started by the worst possible parent: signals blocked and ignored, standard
-/// streams closed, a low limit of open files.
+/// streams closed, a low limit of open files. `SIGHUP` has its default action: the node itself must
+/// see to it that it does not end it.
 fn by_a_bad_parent(command: &Command) -> Command {
     let mut bad = Command::new("sh");
     bad.args(["-c", "ulimit -S -n 64; exec \"$0\" \"$@\" <&- >&- 2>&-", "env"])
-        .args(["--ignore-signal=CHLD,HUP,INT,TERM,PIPE", "--block-signal=CHLD,HUP,INT,TERM,PIPE"])
+        .args(["--ignore-signal=CHLD,INT,TERM,PIPE", "--block-signal=CHLD,HUP,INT,TERM,PIPE"])
+        .arg("--default-signal=HUP")
         .arg(command.get_program())
         .args(command.get_args());
     for (name, value) in command.get_envs() {

@@ -204,6 +204,11 @@ impl Node {
         });
     }
 
+    pub fn name_the_missing(&self, waiting: &str) {
+        let waiting = waiting.to_owned();
+        self.location.send_replace(v1::Location { waiting, ..v1::Location::default() });
+    }
+
     pub fn name_nobody(&self) {
         self.location.send_replace(v1::Location::default());
     }

@@ -272,6 +272,24 @@ async fn a_call_that_nobody_answers_fails_when_patience_ends_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_call_that_nobody_can_answer_says_who_is_missing() {
+    const MISSING: &str = "waiting for server-1";
+    let (_network, router, first, _second) = cluster();
+    first.kill();
+    router.name_the_missing(MISSING);
+    let call_timeout = Duration::from_millis(100);
+    let options = ClientOptions { call_timeout, ..ClientOptions::new(router.address()) };
+    let client = Client::connect(options).expect("an address");
+    let says_so = async {
+        let mut said = String::new();
+        while !said.contains(MISSING) {
+            said = client.log_in("u1", None).await.expect_err("nobody serves").to_string();
+        }
+    };
+    soon(says_so).await;
+}
+
+#[tokio::test]
 async fn an_address_without_a_port_is_refused_at_once() {
     for address in ["", "localhost", "not an address:1"] {
         let result = Client::connect(ClientOptions::new(address));

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::NodeId,
-    replication::NodeInfo,
+    replication::{NodeInfo, node_credentials::Caller},
     settings::ConsensusSettings,
     social::{Command, Reply},
 };
@@ -88,9 +88,11 @@ async fn masters_restarted_while_the_router_is_away_are_found_by_the_leader_with
 #[tokio::test]
 async fn masters_restarted_while_the_router_is_away_find_each_other_through_the_one_that_stayed() {
     let (mut all, witness) = assembled(masters(3, QUICK).await, Member::witness().await).await;
-    for master in &all {
+    for master in &all[..2] {
         master.start_background_tasks();
     }
+    // The one that stays knows both, and does not stand: they must reach each other.
+    all[2].node.raft().runtime_config().elect(false);
     written(&all[0], account("ann")).await;
     witness.kill().await;
     let stayed = all.pop().expect("three");
@@ -172,6 +174,8 @@ async fn a_copy_of_a_slot_is_refused_by_the_others_while_the_master_lives_and_no
     assert_eq!(leader.node.peers().newest(copy.id(), None, None), Some(original.info.clone()));
     written(leader, account("bob")).await;
     original.level_with(leader).await;
+    let in_its_name = Caller { node: copy.id(), process: copy.node.peers().process(), info: None };
+    assert!(original.node.peers().admit(in_its_name).await.is_err(), "nobody else is this node");
 
     original.kill().await;
     let admitted = async {

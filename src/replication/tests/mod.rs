@@ -20,7 +20,7 @@ pub(crate) mod network;
 mod own_disk;
 mod slow_disk;
 mod snapshots;
-mod state_fetch;
+pub(crate) mod state_fetch;
 mod stores;
 mod suite;
 mod upgrades;

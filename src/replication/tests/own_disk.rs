@@ -109,6 +109,15 @@ async fn a_leader_never_commits_what_its_own_disk_does_not_have() {
 }
 
 #[tokio::test]
+#[should_panic(expected = "first in, first out")]
+async fn entries_that_leave_a_gap_are_not_queued() {
+    let disk = SlowDisk::default();
+    let (mut log, entry) = ahead_of(&disk).await;
+    let log_id = LogId { index: entry.log_id.index + 2, ..entry.log_id };
+    let _never = log.blocking_append([Entry { log_id, payload: EntryPayload::Blank }]).await;
+}
+
+#[tokio::test]
 async fn one_that_led_before_waits_for_its_disk_with_what_another_commits() {
     let disk = SlowDisk::default();
     let (mut log, entry) = ahead_of(&disk).await;

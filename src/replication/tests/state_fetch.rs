@@ -49,19 +49,22 @@ async fn closed(slot: &TempDir) {
     timeout(DEADLINE, lets_go).await.expect("in time");
 }
 
-/// Two masters and a witness; the slot of the second, which was stopped when its log began after
+/// So many masters and a witness; the slot of the last, which was stopped when its log began after
 /// "bob"; and an older copy of that, from when there was only "ann".
-async fn stopped() -> (Vec<Member>, Member, TempDir, TempDir) {
-    let (masters, witness) = cluster(2).await;
+pub async fn stopped(count: usize) -> (Vec<Member>, Member, TempDir, TempDir) {
+    let (masters, witness) = cluster(count).await;
+    let last = masters.last().expect("some");
     masters[0].writes().submit(account("ann")).await.expect("written");
-    masters[1].level_with(&masters[0]).await;
-    checkpoint(&masters[1]).await;
-    let old = masters[1].image();
+    last.level_with(&masters[0]).await;
+    checkpoint(last).await;
+    let old = last.image();
     masters[0].writes().submit(account("bob")).await.expect("written");
-    masters[1].level_with(&masters[0]).await;
-    purge(&masters[1]).await;
-    masters[1].kill().await;
-    let slot = masters[1].image();
+    for other in &masters[1..] {
+        other.level_with(&masters[0]).await;
+    }
+    purge(last).await;
+    last.kill().await;
+    let slot = last.image();
     (masters, witness, slot, old)
 }
 
@@ -75,7 +78,7 @@ async fn fetch_from(other: &Member, slot: &Path, log: &mut LogStore) {
 
 #[tokio::test]
 async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves() {
-    let (masters, witness, slot, old) = stopped().await;
+    let (masters, witness, slot, old) = stopped(2).await;
     let state = |slot: &TempDir| slot.path().join("state.redb");
     let length = fs::metadata(state(&slot)).expect("there").len();
     let cases: [(&str, Damage<'_>); 5] = [
@@ -129,7 +132,7 @@ async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves(
 
 #[tokio::test]
 async fn a_state_that_is_older_than_the_log_is_not_taken() {
-    let (masters, _witness, slot, old) = stopped().await;
+    let (masters, _witness, slot, old) = stopped(2).await;
     fs::write(slot.path().join("state.redb"), "").expect("written");
     masters[0].kill().await;
     let older = Member::master_in(old, "server-1").await;
@@ -179,7 +182,7 @@ async fn a_damaged_state_whose_log_is_whole_is_made_anew() {
 
 #[tokio::test]
 async fn a_slot_whose_log_is_damaged_or_lost_is_refused_with_the_way_out() {
-    let (masters, _witness, slot, _old) = stopped().await;
+    let (masters, _witness, slot, _old) = stopped(2).await;
     drop(masters);
     let ways_out: BTreeSet<String> = [None, Some(&[][..]), Some(&[7; 9_000][..])]
         .into_iter()

@@ -10,7 +10,9 @@ use redb::{ReadableTable as _, TableDefinition};
 use tokio::time::timeout;
 
 use super::cluster::{DEADLINE, start_master};
-use super::entries::{applied, blank, crash, dump, history, log_id, open_log, open_state, view};
+use super::entries::{
+    applied, batch, blank, crash, dump, history, log_id, open_log, open_state, view,
+};
 use crate::{
     cli,
     domain::ClusterId,
@@ -20,6 +22,7 @@ use crate::{
         encode, file_header::tests::write_newer_header, log_store::LogStore, node::StartError,
         witness_store::WitnessStore,
     },
+    social::Command,
 };
 
 #[tokio::test]
@@ -149,6 +152,16 @@ async fn a_state_without_a_checkpoint_begins_anew_and_catches_up() {
     let rest = history(10).into_iter().filter(|entry| entry.log_id.index > at);
     again.apply(rest.collect::<Vec<_>>()).await.expect("applied");
     assert_eq!(dump(&again.reader()), dump(&state.reader()));
+}
+
+#[tokio::test]
+async fn a_crash_does_not_forget_that_the_cluster_was_abandoned() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let better = ClusterId::new(7);
+    let mut state = open_state(directory.path());
+    state.apply([batch(1, 1, [Command::AbandonCluster { to: better }])]).await.expect("applied");
+    let again = open_state(crash(&directory).path());
+    assert_eq!(view(&again.reader()).abandoned_for(), Some(better));
 }
 
 #[tokio::test]
