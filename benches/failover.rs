@@ -26,12 +26,14 @@ use nix::{
     unistd::{SysconfVar, sysconf},
 };
 use processes::{Cluster, signal};
-use tinysns::client::Client;
+use tinysns::client::{Client, ClusterStatus, MasterStatus};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
 };
 
+/// Between the return of a server and the loss of another.
+const PAUSE: Duration = Duration::from_millis(500);
 /// How long an idle cluster is watched.
 const IDLE: Duration = Duration::from_secs(20);
 /// How long clients post while nothing is killed.
@@ -62,6 +64,18 @@ fn main() {
     });
 }
 
+/// Waits until the server that was lost in the last round has been back for a while, with all that was
+/// posted meanwhile: otherwise its start would be part of the next failover.
+async fn settled(cluster: &Cluster, servers: usize) -> ClusterStatus {
+    let posted = cluster.all_vote(servers).await;
+    let newest = posted.masters.iter().map(|master| master.last_log_index).max().unwrap_or(0);
+    let has_all = |master: &MasterStatus| master.applied_index >= newest;
+    let all_have_all = |status: &ClusterStatus| status.masters.iter().all(has_all);
+    cluster.until("all masters have everything", all_have_all).await;
+    sleep(PAUSE).await;
+    cluster.all_vote(servers).await
+}
+
 /// From the loss of the available server to the same client's next acknowledged post.
 async fn failovers(what: &str, loss: Signal, servers: usize, load: usize, rounds: usize) {
     let cluster = Cluster::start(&binary(), servers, "500ms").await;
@@ -69,7 +83,7 @@ async fn failovers(what: &str, loss: Signal, servers: usize, load: usize, rounds
     let load = Load::start(&cluster, load).await;
     let mut waits = Vec::with_capacity(rounds);
     for round in 0..rounds {
-        let lost = cluster.all_vote(servers).await;
+        let lost = settled(&cluster, servers).await;
         let lost = lost.masters.iter().find(|m| Some(&m.name) == lost.available.as_ref());
         let pid = lost.expect("it is among the masters").pid;
         client.publish("before").await.expect("acknowledged");
