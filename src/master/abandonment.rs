@@ -1,9 +1,9 @@
 //! Abandoning a cluster in which nobody has made anything, for an older one whose masters have
 //! come.
 //!
-//! The router says for which. The leader has the cluster itself decide, by a command in its log: so
-//! nothing that was acknowledged is lost, and nothing is acknowledged afterwards. Reports tell the
-//! router the outcome, and it tells each master to begin anew.
+//! The router says for which. The leader lets the log decide, by a command: so nothing that was
+//! acknowledged is lost, and nothing is acknowledged afterwards. Reports tell the router the outcome,
+//! and the router tells each master to become a new node.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub struct AbandonmentHandle {
 }
 
 impl AbandonmentHandle {
-    /// Asks `state`; `node_reset` is cancelled when this master is to become a new node.
+    /// Reads from `state`; `node_reset` is cancelled when this master is to become a new node.
     pub fn new(
         state: StateReader,
         node_reset: CancellationToken,
@@ -48,7 +48,7 @@ impl AbandonmentHandle {
 
     /// Whether nobody has made anything in the cluster, and for which it was abandoned, after the
     /// log entry with the index `applied`.
-    pub fn look(&mut self, applied: u64) -> (bool, Option<ClusterId>) {
+    pub fn observe(&mut self, applied: u64) -> (bool, Option<ClusterId>) {
         let known = &mut self.known;
         if !known.has_content && known.applied != Some(applied) {
             let view = self.state.read().and_then(|transaction| View::open(&transaction));

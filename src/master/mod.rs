@@ -77,7 +77,7 @@ use crate::{
 enum NodeEnd {
     /// It was asked to stop, and has handed over and drained.
     Stopped,
-    /// Its cluster was abandoned: in its place starts a new node.
+    /// Its cluster was abandoned: a new node starts in its place.
     ClusterAbandoned(ClusterId),
 }
 
@@ -88,14 +88,14 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     while let NodeEnd::ClusterAbandoned(cluster) = run_node(&settings, &slot, &stop).await? {
-        tracing::warn!(%cluster, "this cluster was abandoned: beginning anew");
+        tracing::warn!(%cluster, "this cluster was abandoned: starting as a new node");
         cluster_id_file::forget(&slot, cluster).context("forgetting the cluster")?;
         startup_check::reset_node(&slot.directory).context("removing the old node")?;
     }
     Ok(())
 }
 
-/// Runs one node of the master's.
+/// Runs one node, until the master stops or the node's cluster is abandoned.
 async fn run_node(
     settings: &MasterSettings,
     slot: &SlotInfo,

@@ -376,7 +376,7 @@ impl Reporter {
 
     fn hello_message(&mut self) -> Hello {
         let applied = self.node.raft().metrics().borrow().last_applied;
-        let (_, abandoned_for) = self.abandonment.look(applied.map_or(0, |at| at.index));
+        let (_, abandoned_for) = self.abandonment.observe(applied.map_or(0, |at| at.index));
         let cluster =
             self.node.cluster().or_else(|| cluster_id_file::load(&self.slot).ok().flatten());
         Hello {
@@ -410,7 +410,7 @@ impl Reporter {
     /// report is missing, as it should be.
     async fn progress(&mut self, ProbeAnswer { number, electable }: ProbeAnswer) -> Progress {
         let now = self.node.progress(number).await;
-        let (is_empty, abandoned_for) = self.abandonment.look(now.applied);
+        let (is_empty, abandoned_for) = self.abandonment.observe(now.applied);
         Progress {
             term: now.term,
             last_log_term: now.last_log.0,

@@ -194,7 +194,7 @@ struct AbandonedCluster {
     cluster: ClusterId,
     /// The witness was its; none where it was broken and had never reported.
     witness: Option<NodeId>,
-    /// Masters of it that have not been told to begin anew.
+    /// Its masters that have not been told yet to become new nodes.
     masters: Vec<(MasterStreamId, NodeId)>,
 }
 
@@ -530,8 +530,8 @@ impl Registry {
         }
     }
 
-    /// The cluster was abandoned for `better`: its nodes begin anew, and the masters of `better`
-    /// are admitted.
+    /// The cluster was abandoned for `better`: all of its nodes become new ones, and the masters of
+    /// `better` are admitted.
     fn change_cluster(
         &mut self,
         better: ClusterId,
@@ -954,7 +954,7 @@ fn reject_other_cluster(
 fn may_be_taken_in(Hello { name, cluster, .. }: &Hello, own: ClusterId) -> String {
     let other = cluster.map_or_else(String::new, |cluster| cluster.to_string());
     format!(
-        "{name} belongs to cluster {other}, this router to cluster {own}, which is abandoned if nobody has posted in it and enough masters of {other} are here: start the other masters of {other} too"
+        "{name} belongs to cluster {other}, but this router to cluster {own}, which is abandoned if it is empty and enough masters of {other} are here to elect a leader: start its other masters too"
     )
 }
 

@@ -334,7 +334,7 @@ impl RegistryActor {
 
     fn send_roster(&self, to: impl Fn(MasterStreamId) -> bool) {
         let roster = self.roster();
-        // Neither to those who wait until they are taken in, nor to those who are to begin anew.
+        // Not to masters that wait to be admitted, nor to those that are to become new nodes.
         let taken_in = self.registry.masters().values().filter_map(Master::stream);
         for stream in taken_in.filter(|stream| to(*stream)) {
             self.send_directive(stream, directive::Directive::Roster(roster.clone()));

@@ -261,8 +261,8 @@ pub enum Refusal {
     /// This cluster was abandoned for another one.
     #[error("this server's cluster was abandoned for an older one: ask again")]
     ClusterAbandoned,
-    /// What is to be abandoned holds something that people have made.
-    #[error("this cluster holds what people have made, and is not abandoned")]
+    /// The cluster is not abandoned, because people have made something in it.
+    #[error("people have made something in this cluster, so it is not abandoned")]
     NotEmpty,
 }
 
