@@ -1,0 +1,194 @@
+//! The rules that ARCHITECTURE.md draws: imports point down, roles never import each other, and what
+//! is pure knows no clock, randomness, I/O or async.
+//!
+//! Reads the sources as text: modules of tests are left out, comments are not.
+
+#![allow(missing_docs, reason = "tests")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// From the base up. A module imports from lower layers only, and so none of its own.
+const LAYERS: [&[&str]; 7] = [
+    &["ansi", "domain", "envelope", "wire"],
+    &["host"],
+    &["directory", "reflection", "serving", "settings", "slot", "social"],
+    &["client", "logging", "node_auth"],
+    &["classic", "overview", "replication", "runtime"],
+    &["documents", "healthcheck", "master", "router", "slave", "status", "terminal"],
+    &["cli"],
+];
+
+/// What ARCHITECTURE.md calls pure; folders with all that is in them.
+const PURE: [&str; 39] = [
+    "ansi.rs",
+    "client/backoff.rs",
+    "client/choice.rs",
+    "client/known_cluster.rs",
+    "client/retry_policy.rs",
+    "classic/reply_text.rs",
+    "domain",
+    "envelope",
+    "overview/json.rs",
+    "overview/table.rs",
+    "replication/addresses.rs",
+    "replication/cluster_clock.rs",
+    "replication/membership.rs",
+    "replication/quorum.rs",
+    "replication/reachability.rs",
+    "router/duplicates.rs",
+    "router/election.rs",
+    "router/foreign_masters.rs",
+    "router/observed_voters.rs",
+    "router/quorum_loss.rs",
+    "router/registry.rs",
+    "settings/keys.rs",
+    "settings/value.rs",
+    "slave/supervision.rs",
+    "social/apply.rs",
+    "social/command.rs",
+    "social/merge.rs",
+    "social/read.rs",
+    "social/requests.rs",
+    "terminal/colour.rs",
+    "terminal/fullscreen/draw.rs",
+    "terminal/fullscreen/model.rs",
+    "terminal/json.rs",
+    "terminal/output_format.rs",
+    "terminal/prompt_command.rs",
+    "terminal/report.rs",
+    "terminal/sanitise.rs",
+    "terminal/text.rs",
+    "terminal/verb.rs",
+];
+
+/// Words that no pure module has. A moment as a number (`Instant`) is a value; reading a clock is not.
+const IMPURE: [&str; 18] = [
+    "async fn",
+    "async move",
+    ".await",
+    "Instant::now()",
+    "SystemTime::now()",
+    "clock::now()",
+    "random::",
+    "std::fs",
+    "std::net::Tcp",
+    "std::thread",
+    "tokio::spawn",
+    "tokio::net",
+    "tokio::fs",
+    "tokio::sync",
+    "tonic::transport",
+    "host::net",
+    "host::disk",
+    "nix::",
+];
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every source file below `path`, tests left out.
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).expect("a folder of sources");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.sort();
+    let is_test = |path: &PathBuf| {
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        name == "tests" || name.ends_with("_tests")
+    };
+    paths.iter().filter(|path| !is_test(path)).flat_map(|path| files(path)).collect()
+}
+
+/// What the program itself consists of, without the module of tests at its end.
+fn product(file: &Path) -> String {
+    let text = fs::read_to_string(file).expect("readable");
+    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    let lines = text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+/// The top module that a file belongs to; none for the crate's own two files.
+fn top_module(file: &Path) -> Option<String> {
+    let inner = file.strip_prefix(sources()).expect("a source");
+    let first = inner.components().next().expect("a name");
+    let name = Path::new(first.as_os_str()).file_stem().expect("a name").to_string_lossy();
+    (name != "lib" && name != "main").then(|| name.into_owned())
+}
+
+/// The top modules that a text imports or names, by `crate::`.
+fn imported(text: &str) -> Vec<String> {
+    let word = |text: &str| -> String {
+        text.trim_start().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()
+    };
+    let mut found = Vec::new();
+    for (at, path) in text.match_indices("crate::") {
+        let rest = &text[at + path.len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            found.push(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut begins = true;
+        for (at, character) in list.char_indices() {
+            if begins && !character.is_whitespace() {
+                found.push(word(&list[at..]));
+                begins = false;
+            }
+            match character {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins = true,
+                _ => {}
+            }
+        }
+    }
+    found.retain(|module| !module.is_empty());
+    found
+}
+
+#[test]
+fn imports_are_read_as_they_are_written() {
+    let text = "use crate::{\n    client::{Client, a::b},\n    host,\n};\nlet x = crate::wire::v1;";
+    assert_eq!(imported(text), ["client", "host", "wire"]);
+}
+
+#[test]
+fn imports_point_down_and_roles_never_import_each_other() {
+    let mut wrong = Vec::new();
+    for file in files(&sources()) {
+        let Some(own) = top_module(&file) else { continue };
+        let own_layer = layer(&own).unwrap_or_else(|| panic!("{own} has no layer: give it one"));
+        for other in imported(&product(&file)) {
+            let is_below = layer(&other).is_some_and(|other| other < own_layer);
+            // What the build makes and the crate's own macros have no layer.
+            let is_module =
+                sources().join(&other).exists() || sources().join(format!("{other}.rs")).exists();
+            if is_module && other != own && !is_below {
+                wrong.push(format!("{} imports {other}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_is_pure_has_no_clock_randomness_io_or_async() {
+    let mut wrong = Vec::new();
+    for file in PURE.iter().flat_map(|path| files(&sources().join(path))) {
+        let text = product(&file);
+        let found = IMPURE.iter().filter(|word| text.contains(*word));
+        wrong.extend(found.map(|word| format!("{} has {word}", file.display())));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
