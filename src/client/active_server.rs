@@ -1,11 +1,8 @@
 //! Which server is in use, and how long the last move took.
 
-use std::{
-    mem,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{mem, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
 use super::known_cluster::Server;
@@ -42,7 +39,7 @@ impl ActiveServerMonitor {
     pub fn failed(&self, server: &Server, now: Instant) {
         self.active_server.send_if_modified(|active_server| match active_server {
             Some(active_server) if active_server.server.address == server.address => {
-                let mut since = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut since = self.failing_since.lock();
                 since.get_or_insert(now);
                 active_server.move_took = None;
                 mem::replace(&mut active_server.answers, false)
@@ -54,7 +51,7 @@ impl ActiveServerMonitor {
     /// `server` has answered a request that was sent at `asked_at`.
     pub fn answered(&self, server: &Server, asked_at: Instant, now: Instant) {
         self.active_server.send_if_modified(|active_server| {
-            let mut since = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut since = self.failing_since.lock();
             let move_took = match active_server {
                 None => None,
                 Some(before) if before.server.address == server.address => {

@@ -1,10 +1,8 @@
 //! The connection in use: one at a time, shared by all calls, and replaced once it has failed.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use tonic::transport::Channel;
 
 use crate::host::net;
@@ -28,7 +26,7 @@ pub struct Connection {
 impl Connections {
     /// The connection to `address` (host:port); it is dialled when first used.
     pub fn to(&self, address: &str) -> Result<Connection, tonic::transport::Error> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.lock();
         if let Some(connection) = current.as_ref().filter(|current| current.address == address) {
             return Ok(connection.clone());
         }
@@ -42,7 +40,7 @@ impl Connections {
 
     /// Drops a connection that failed, unless another has already replaced it.
     pub fn lost(&self, connection: &Connection) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.lock();
         current.take_if(|current| current.number == connection.number);
     }
 }

@@ -6,11 +6,9 @@
 //! still unanswered: it has to wait, and so the servers keep no more than a few hundred replies for
 //! a client.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::BTreeSet;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::{domain::ClientId, wire::v1};
@@ -67,7 +65,7 @@ impl RequestWindow {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -3,8 +3,7 @@
 //! While the password is being changed, two may be correct: the old one and the requested one. Both
 //! are remembered until it is known which one is.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use parking_lot::{Mutex, MutexGuard};
 use tonic::metadata::{Ascii, MetadataValue};
 
 use super::ClientError;
@@ -114,6 +113,6 @@ impl ClientSession {
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }

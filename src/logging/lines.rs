@@ -5,14 +5,9 @@
 //! that will not fork again may leave the writing to a thread, and then up to [`WAITING`] lines may
 //! wait.
 
-use std::{
-    collections::VecDeque,
-    io,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{collections::VecDeque, io, thread, time::Duration};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use serde_json::json;
 use tracing::Level;
 use tracing_subscriber::fmt::{
@@ -118,19 +113,19 @@ impl Lines {
                 return line;
             }
             self.turn.notify_all();
-            state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.turn.wait(&mut state);
         }
     }
 
     /// Gives the thread a moment to write what is waiting.
     pub fn finish(&self) {
         let is_busy = |state: &mut State| state.is_writing || !state.waiting.is_empty();
-        let _state = self.turn.wait_timeout_while(self.state(), FINISH_WITHIN, is_busy);
+        let _in_time = self.turn.wait_while_for(&mut self.state(), is_busy, FINISH_WITHIN);
     }
 
     /// Nothing that is done under the lock can leave the state inconsistent.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -11,13 +11,14 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::{Instant, timeout},
@@ -65,11 +66,11 @@ struct BrokenSince(Arc<Mutex<Option<Instant>>>);
 
 impl BrokenSince {
     fn since(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     fn note(&self, broken: bool) {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut since = self.0.lock();
         *since = broken.then(|| since.unwrap_or_else(Instant::now));
     }
 }
@@ -153,7 +154,7 @@ impl Link {
 
     /// When the node last answered any call, even one whose caller had gone.
     pub fn answered(&self) -> Option<Instant> {
-        *self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.answered.lock()
     }
 
     /// Makes a call. Waits for as long as the node neither answers nor breaks the connection.
@@ -259,7 +260,7 @@ impl Stream {
                 },
                 answer = self.answers.message() => match answer {
                     Ok(Some(answered)) => {
-                        *last_answered.lock().unwrap_or_else(PoisonError::into_inner) =
+                        *last_answered.lock() =
                             Some(Instant::now());
                         if let Some(answer) = self.unanswered.remove(&answered.number) {
                             let _gone = answer.send(Ok(answered));

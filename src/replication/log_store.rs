@@ -16,7 +16,7 @@ use std::{
     io,
     ops::{Bound, RangeBounds},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, mpsc},
     thread,
 };
 
@@ -24,6 +24,7 @@ use openraft::{
     EntryPayload, ErrorSubject, ErrorVerb, LogState, RaftLogId as _, RaftLogReader,
     storage::{LogFlushed, RaftLogStorage},
 };
+use parking_lot::{Mutex, MutexGuard};
 use redb::{
     Database, Durability, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
     TableDefinition, WriteTransaction,
@@ -256,7 +257,7 @@ impl LogStore {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     fn remember(&self, entries: Vec<Entry>) {
@@ -267,7 +268,7 @@ impl LogStore {
     }
 
     fn recent(&self) -> MutexGuard<'_, VecDeque<Entry>> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recent.lock()
     }
 
     /// The entries in `[start, end)`, up to about `bytes` bytes, but at least one if there is one.

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -69,9 +69,9 @@ struct Inner {
     /// Why this node cannot continue, if the consensus does not know yet.
     failure: watch::Sender<Option<String>>,
     ended: CancellationToken,
-    leader_contact: std::sync::Mutex<Option<LeaderContact>>,
+    leader_contact: parking_lot::Mutex<Option<LeaderContact>>,
     /// The voter configuration of the membership at this position in the log.
-    voter_config: std::sync::Mutex<(Option<LogId>, Arc<VoterConfig>)>,
+    voter_config: parking_lot::Mutex<(Option<LogId>, Arc<VoterConfig>)>,
     /// A leader that has not been heard for this long no longer counts.
     leader_timeout: Duration,
 }
@@ -328,8 +328,8 @@ impl Node {
             format,
             failure: watch::Sender::new(None),
             ended: CancellationToken::new(),
-            leader_contact: std::sync::Mutex::default(),
-            voter_config: std::sync::Mutex::default(),
+            leader_contact: parking_lot::Mutex::default(),
+            voter_config: parking_lot::Mutex::default(),
             leader_timeout,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -412,12 +412,12 @@ impl Node {
     /// Records that `leader` has been heard.
     pub fn note_leader(&self, leader: NodeId) {
         let heard = LeaderContact { leader, at: Instant::now() };
-        *self.inner.leader_contact.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+        *self.inner.leader_contact.lock() = Some(heard);
     }
 
     /// The leader that this node has heard recently, if it does not lead itself.
     pub fn known_leader(&self) -> Option<NodeId> {
-        let heard = *self.inner.leader_contact.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = *self.inner.leader_contact.lock();
         let lately = |heard: &LeaderContact| heard.at.elapsed() < self.inner.leader_timeout;
         heard.filter(lately).map(|heard| heard.leader).filter(|_| !self.was_elected())
     }
@@ -503,7 +503,7 @@ impl Node {
 
     /// All voters; the same `Arc` as long as the membership is the same.
     fn voter_config(&self, membership: &StoredMembership) -> Arc<VoterConfig> {
-        let mut known = self.inner.voter_config.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.inner.voter_config.lock();
         if known.0 != *membership.log_id() {
             *known = (*membership.log_id(), Arc::new(VoterConfig::of(membership)));
         }

@@ -3,10 +3,11 @@
 //! meanwhile belong to another process), and who the caller is and where to call it back.
 
 use std::sync::{
-    OnceLock, PoisonError, RwLock,
+    OnceLock,
     atomic::{AtomicU8, Ordering},
 };
 
+use parking_lot::RwLock;
 use prost::Message as _;
 use tonic::{
     Request,
@@ -67,7 +68,7 @@ impl NodeCredentials {
     /// From now on calls name `caller` as their sender.
     pub fn set_caller(&self, caller: &Caller) {
         let value = MetadataValue::from_bytes(&caller.to_wire().encode_to_vec());
-        *self.caller.write().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        *self.caller.write() = Some(value);
     }
 
     /// Whether the node belongs to a cluster: the others do not admit a node without one.
@@ -88,7 +89,7 @@ impl NodeCredentials {
             0 => {}
             version => _ = metadata.insert(FORMAT_KEY, u32::from(version).into()),
         }
-        let caller = self.caller.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let caller = self.caller.read().clone();
         if let Some(caller) = caller {
             metadata.insert_bin(CALLER_KEY, caller);
         }

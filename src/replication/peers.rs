@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,6 +24,7 @@ use openraft::{
         AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
     },
 };
+use parking_lot::{Mutex, MutexGuard};
 use prost::Message as _;
 use serde::de::DeserializeOwned;
 use tokio::{
@@ -442,7 +443,7 @@ impl Peers {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock()
     }
 
     fn link(&self, node: NodeId, info: &NodeInfo) -> Result<Arc<Link>, Status> {

@@ -11,12 +11,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use futures::future::join_all;
 use openraft::ServerState;
+use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -58,12 +58,12 @@ impl LeaderLease {
 
     /// Until when this node relies on the leader that it has heard; none if it does not.
     fn valid_until(&self) -> Option<Instant> {
-        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = *self.heard.lock();
         heard.map(|heard| heard + self.lease).filter(|end| *end > Instant::now())
     }
 
     fn set(&self, heard: Option<Instant>) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = heard;
+        *self.heard.lock() = heard;
     }
 }
 

@@ -9,13 +9,14 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
 };
 
 use openraft::{
     EntryPayload, ErrorSubject, ErrorVerb, RaftSnapshotBuilder, Snapshot, SnapshotMeta,
     storage::RaftStateMachine,
 };
+use parking_lot::RwLock;
 use redb::{
     Database, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition,
     WriteTransaction,
@@ -78,7 +79,7 @@ impl StateReader {
     }
 
     fn current(&self) -> Arc<Database> {
-        Arc::clone(&self.database.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.database.read())
     }
 }
 
@@ -225,7 +226,7 @@ impl StateStore {
         let database = install(&self.directory, meta, incoming)?;
         // Dropping the old database closes it: a reader that is still active gets an error, never a
         // mixture of both.
-        *self.reader.database.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(database);
+        *self.reader.database.write() = Arc::new(database);
         self.set_version(version);
         Ok(())
     }

@@ -1,10 +1,8 @@
 //! Completes commands, and the names of users where a command takes one.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+use parking_lot::Mutex;
 use rustyline::{
     Completer, Context, Helper, Highlighter, Hinter, Validator, completion::Completer as Complete,
 };
@@ -28,7 +26,7 @@ pub struct Names {
 impl Names {
     /// Adds names.
     pub fn learn<Name: AsRef<str>>(&self, seen: impl IntoIterator<Item = Name>) {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names.lock();
         for name in seen {
             let name = sanitise::line(name.as_ref());
             if names.len() < NAMES {
@@ -38,7 +36,7 @@ impl Names {
     }
 
     fn starting_with(&self, start: &str) -> Vec<String> {
-        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names.lock();
         let start = start.to_ascii_lowercase();
         let matching =
             names.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
