@@ -1,7 +1,7 @@
 //! `tinysns healthcheck`: asks the standard gRPC health service of one process, and says why it is
 //! not healthy.
 
-use std::{error::Error as _, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tonic::Code;
@@ -36,7 +36,9 @@ pub async fn run(settings: HealthcheckSettings) -> anyhow::Result<ExitCode> {
             },
             // It is not a router.
             Err(status) if status.code() == Code::NotFound && service == WITNESS_HEALTH => {}
-            Err(status) => bail!("{address} could not be asked: {}", reason(&status)),
+            Err(status) => {
+                bail!("{address} could not be asked: {}", client::innermost_cause(&status))
+            }
         }
     }
     // A router without enough masters is healthy: they are started after it.
@@ -50,17 +52,6 @@ pub async fn run(settings: HealthcheckSettings) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The innermost cause: what wraps it only says that something has failed.
-fn reason(status: &tonic::Status) -> String {
-    let mut reason = status.message().to_owned();
-    let mut cause = status.source();
-    while let Some(deeper) = cause {
-        reason = deeper.to_string();
-        cause = deeper.source();
-    }
-    reason
 }
 
 #[cfg(test)]

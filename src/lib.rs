@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod ansi;
+pub mod backoff;
 pub mod classic;
 pub mod cli;
 pub mod client;

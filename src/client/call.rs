@@ -12,7 +12,6 @@ use tonic::{Code, Request, Response, Status, transport::Channel};
 use super::{
     ClientError, ClientOptions,
     active_server::ActiveServerMonitor,
-    backoff::Backoff,
     choice::{self, Attempts, Choice},
     connections::Connections,
     directory::{self, Directory},
@@ -22,9 +21,14 @@ use super::{
     session::{Bearer, ClientSession},
 };
 use crate::{
+    backoff::Backoff,
     host::random,
     wire::v1::{self, social_service_client::SocialServiceClient},
 };
+
+/// The first pause is about as long as a failover; the longest keeps a thousand waiting clients from
+/// overloading a server.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 
 /// The generated client.
 pub type Api = SocialServiceClient<Channel>;
@@ -167,7 +171,7 @@ impl Core {
     {
         let mut views = self.directory.watch();
         loop {
-            let pause = Backoff::CALL.pause(attempts.failures, random::id());
+            let pause = BACKOFF.pause(attempts.failures, random::id());
             let server = next_server(&mut views, &attempts, pause).await;
             let asked_at = Instant::now();
             let connection = match self.connections.to(&server.address) {
@@ -210,7 +214,8 @@ impl Core {
                 }
             }
             self.active_server.failed(&server, Instant::now());
-            *last_failure = Some(format!("{}: {}", server.address, directory::reason(&status)));
+            *last_failure =
+                Some(format!("{}: {}", server.address, directory::innermost_cause(&status)));
         }
     }
 }

@@ -11,15 +11,17 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     ClientError, ClientOptions,
-    backoff::Backoff,
     known_cluster::{DirectoryAnswer, KnownCluster},
 };
 use crate::{
+    backoff::Backoff,
     directory::Location,
     host::{net, random},
     wire::v1::{self, directory_service_client::DirectoryServiceClient},
 };
 
+/// Between attempts to reach a directory.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 /// A directory that has not given its current answer within this time does not count as reached.
 const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -94,7 +96,7 @@ async fn follow_router(
             is_news
         });
         failures += 1;
-        time::sleep(Backoff::DIRECTORY.pause(failures, random::id())).await;
+        time::sleep(BACKOFF.pause(failures, random::id())).await;
     }
 }
 
@@ -139,7 +141,7 @@ async fn ask_masters(mut turn: usize, views: &watch::Sender<KnownCluster>) {
         .await;
         turn = turn.wrapping_add(2);
         failures += 1;
-        time::sleep(Backoff::DIRECTORY.pause(failures, random::id())).await;
+        time::sleep(BACKOFF.pause(failures, random::id())).await;
     }
 }
 
@@ -166,7 +168,7 @@ async fn listen(address: &str, mut heard: impl FnMut(DirectoryAnswer)) -> String
     .await;
     let (mut answers, mut next) = match opened {
         Err(_) => return "it does not answer".to_owned(),
-        Ok(Err(status)) => return reason(&status),
+        Ok(Err(status)) => return innermost_cause(&status),
         Ok(Ok(opened)) => opened,
     };
     // From here on HTTP/2's keepalive notices a directory that hangs.
@@ -177,14 +179,14 @@ async fn listen(address: &str, mut heard: impl FnMut(DirectoryAnswer)) -> String
         }
         next = match answers.message().await {
             Ok(next) => next,
-            Err(status) => return reason(&status),
+            Err(status) => return innermost_cause(&status),
         };
     }
 }
 
 /// The innermost cause, which is the most specific: `Connection refused` where the status says `tcp
 /// connect error`.
-pub fn reason(status: &tonic::Status) -> String {
+pub fn innermost_cause(status: &tonic::Status) -> String {
     let mut cause: &dyn std::error::Error = status;
     let mut text = status.message().to_owned();
     while let Some(inner) = cause.source() {

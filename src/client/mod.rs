@@ -19,14 +19,12 @@
 //! | `known_cluster` | pure: what is known of the cluster |
 //! | `choice` | pure: where a call goes next, and when |
 //! | `retry_policy` | pure: what a status means for the call |
-//! | `backoff` | pure: how long to pause |
 //!
 //! **Architecture invariant:** nothing here prints, and no other module of this program speaks the
 //! public API as a client.
 
 mod active_server;
 mod api;
-mod backoff;
 mod call;
 mod choice;
 mod connections;
@@ -46,6 +44,7 @@ pub(crate) mod tests;
 
 pub use active_server::ActiveServer;
 pub use api::Client;
+pub(crate) use directory::innermost_cause;
 pub use error::ClientError;
 pub use known_cluster::Server;
 pub use options::ClientOptions;

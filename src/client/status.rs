@@ -103,7 +103,7 @@ pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
     let mut directory = DirectoryServiceClient::new(channel);
     match time::timeout(TIMEOUT, directory.cluster(v1::ClusterRequest {})).await {
         Ok(Ok(reply)) => Ok(reply.into_inner().into()),
-        Ok(Err(status)) => Err(unreachable(directory::reason(&status))),
+        Ok(Err(status)) => Err(unreachable(directory::innermost_cause(&status))),
         Err(_) => Err(unreachable("it does not answer".to_owned())),
     }
 }

@@ -2,14 +2,17 @@
 
 use std::{fmt::Display, net::IpAddr, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{host::net, settings::MasterSettings};
+use crate::{
+    backoff::Backoff,
+    host::{net, random},
+    settings::MasterSettings,
+};
 
 /// First and longest wait between attempts to find out.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+const RETRY: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
 /// Between two log lines while the address cannot be found.
 const TELL_AGAIN: Duration = Duration::from_mins(1);
 
@@ -43,11 +46,7 @@ async fn until_found<E: Display>(
     mut look: impl AsyncFnMut() -> Result<IpAddr, E>,
     stop: &CancellationToken,
 ) -> Option<IpAddr> {
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(RETRY.0)
-        .with_max_delay(RETRY.1)
-        .without_max_times();
-    let mut waits = backoff.build();
+    let mut failures = 0;
     let mut told: Option<Instant> = None;
     loop {
         let error = tokio::select! {
@@ -65,8 +64,9 @@ async fn until_found<E: Display>(
                  can; advertise_host may name it"
             );
         }
+        failures += 1;
         tokio::select! {
-            () = sleep(waits.next().unwrap_or(RETRY.1)) => {}
+            () = sleep(RETRY.pause(failures, random::id())) => {}
             () = stop.cancelled() => return None,
         }
     }

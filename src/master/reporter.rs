@@ -4,7 +4,6 @@
 
 use std::{net::IpAddr, process, sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use openraft::ServerState;
 use tokio::{
     sync::{mpsc, watch},
@@ -16,10 +15,11 @@ use tonic::{Request, Status, Streaming};
 
 use super::{abandonment, address, cluster_id_file};
 use crate::{
+    backoff::Backoff,
     directory::split_address,
     domain::{ClusterId, UnixMillis},
     envelope::SupportedVersions,
-    host::{clock, net},
+    host::{clock, net, random},
     node_auth::{SECRET_KEY, secret_metadata},
     replication::{
         NodeInfo,
@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// First and longest wait between attempts to reach the router.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+const RETRY: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
 /// After being rejected: somebody has to change something first.
 const AFTER_REJECTION: Duration = Duration::from_secs(5);
 /// If the router does not answer the first report within this time, it is tried again.
@@ -133,11 +133,7 @@ impl Reporter {
 
     /// Reports until cancelled.
     pub async fn run(mut self) {
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(RETRY.0)
-            .with_max_delay(RETRY.1)
-            .without_max_times();
-        let mut waits = backoff.build();
+        let mut failures = 0;
         let mut reachable = true;
         loop {
             let began = Instant::now();
@@ -147,15 +143,16 @@ impl Reporter {
                 Ok(StreamEnd::Lost) => {
                     tracing::warn!(router = %self.router, "lost the router");
                     reachable = false;
-                    waits = backoff.build();
-                    RETRY.0
+                    failures = 0;
+                    RETRY.pause(failures, random::id())
                 }
                 Err(status) => {
                     if reachable || began.elapsed() > AFTER_REJECTION {
                         tracing::warn!(router = %self.router, %status, "cannot reach the router");
                         reachable = false;
                     }
-                    waits.next().unwrap_or(RETRY.1)
+                    failures += 1;
+                    RETRY.pause(failures, random::id())
                 }
             };
             tokio::select! {

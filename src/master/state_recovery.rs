@@ -5,11 +5,11 @@
 
 use std::{collections::BTreeMap, process, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::{sleep, timeout};
 use tonic::{Request, Status};
 
 use crate::{
+    backoff::Backoff,
     domain::NodeId,
     host::{clock, net, random},
     node_auth::{SECRET_KEY, secret_metadata},
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// First and longest wait between rounds.
-const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+const RETRY: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 /// The router sends its first roster within a moment.
 const ROSTER_WITHIN: Duration = Duration::from_secs(2);
 
@@ -50,11 +50,7 @@ pub async fn run(
     if let Some(cluster) = log.cluster_id()? {
         credentials.join(cluster);
     }
-    let mut waits = ExponentialBuilder::default()
-        .with_min_delay(RETRY.0)
-        .with_max_delay(RETRY.1)
-        .without_max_times()
-        .build();
+    let mut rounds = 0;
     let mut said = String::new();
     loop {
         let outcome = ask_all(settings, slot, log, info, &credentials, purged).await?;
@@ -63,7 +59,8 @@ pub async fn run(
             tracing::warn!(reasons = %failures, "no other master has provided its state yet");
             said = failures;
         }
-        sleep(waits.next().unwrap_or(RETRY.1)).await;
+        rounds += 1;
+        sleep(RETRY.pause(rounds, random::id())).await;
     }
 }
 

@@ -7,7 +7,6 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use openraft::ServerState;
 use tokio::{
     sync::{mpsc, watch},
@@ -17,6 +16,8 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::registry_actor::RegistryHandle;
 use crate::{
+    backoff::Backoff,
+    host::random,
     replication::{
         log_store::LogStore,
         node::{LOG_FILE, Node, ProbeAnswer, Progress, StartError},
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// First and longest wait between attempts to open the log again.
-const REOPEN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const REOPEN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// How a witness is started.
 pub trait OpenWitness: Send + Sync + 'static {
@@ -118,14 +119,11 @@ impl<O: OpenWitness> WitnessSupervisor<O> {
     }
 
     async fn reopen(&self, mut change: WitnessChange) -> Node {
-        let mut waits = ExponentialBuilder::default()
-            .with_min_delay(REOPEN.0)
-            .with_max_delay(REOPEN.1)
-            .without_max_times()
-            .build();
+        let mut attempts = 0;
         loop {
+            attempts += 1;
             // The first attempt waits too: the previous log is still being closed.
-            sleep(waits.next().unwrap_or(REOPEN.1)).await;
+            sleep(REOPEN.pause(attempts, random::id())).await;
             let changed = match &change {
                 WitnessChange::None => Ok(()),
                 WitnessChange::TakeOver(lost) => self.opener.take_over(lost),

@@ -10,16 +10,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// For calls to a server that failed, or that asks for patience. The first pause is about as
-    /// long as a failover; the longest keeps a thousand waiting clients from overloading it.
-    pub const CALL: Self =
-        Self { first: Duration::from_millis(10), longest: Duration::from_secs(1) };
-    /// For a directory that cannot be reached.
-    pub const DIRECTORY: Self =
-        Self { first: Duration::from_millis(20), longest: Duration::from_secs(1) };
+    /// Pauses that begin with `first` and do not exceed `longest`.
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest }
+    }
 
     /// The pause after the `failures`-th failure in a row, between half of the nominal pause and
-    /// all of it: `random` spreads out clients that failed together.
+    /// all of it: `random` spreads out those that failed together.
     pub fn pause(self, failures: u32, random: u64) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
         let whole = self.first.saturating_mul(1 << doublings).min(self.longest);
@@ -33,6 +30,8 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+
     #[test]
     fn pauses_double_up_to_the_longest() {
         for (failures, whole_ms) in
@@ -40,7 +39,7 @@ mod tests {
         {
             let whole = Duration::from_millis(whole_ms);
             for random in [0, 1, 12_345_678_901, u64::MAX] {
-                let pause = Backoff::CALL.pause(failures, random);
+                let pause = BACKOFF.pause(failures, random);
                 assert!(whole / 2 <= pause && pause < whole, "{failures} {random}: {pause:?}");
             }
         }
@@ -48,6 +47,6 @@ mod tests {
 
     #[test]
     fn clients_that_failed_together_come_back_apart() {
-        assert_ne!(Backoff::CALL.pause(5, 1), Backoff::CALL.pause(5, 1_000_000));
+        assert_ne!(BACKOFF.pause(5, 1), BACKOFF.pause(5, 1_000_000));
     }
 }
