@@ -1,8 +1,7 @@
 //! The command line: which role, and its settings from all layers.
 //!
 //! Made from the table of settings, so that a flag, its help and its default are defined in one
-//! place. clap is given no defaults: it could not tell a default from a flag, which the layers
-//! need.
+//! place. clap is given no defaults: they are the lowest of the layers.
 
 use std::{collections::BTreeMap, error::Error, ffi::OsString, process::ExitCode};
 
