@@ -86,20 +86,32 @@ impl Lines {
     }
 
     fn write_what_comes(&self) {
-        let Some(mut writer) = self.state().writer.take() else { return };
+        let mut writer = {
+            let mut state = self.state();
+            let Some(writer) = state.writer.take() else { return };
+            state.is_writing = true;
+            writer
+        };
+        // Lines may have been lost before this thread had the writer.
+        self.report_lost(&mut writer);
         loop {
             let line = self.next();
-            let is_written = writer.write(&line, WriteMode::Blocking);
-            let mut state = self.state();
-            if !is_written {
-                state.lost += 1;
-            } else if state.lost > 0 && state.waiting.is_empty() {
-                let lost = std::mem::take(&mut state.lost);
-                drop(state);
-                if !writer.write(&self.loss(lost), WriteMode::Blocking) {
-                    self.state().lost += lost;
-                }
+            if writer.write(&line, WriteMode::Blocking) {
+                self.report_lost(&mut writer);
+            } else {
+                self.state().lost += 1;
             }
+        }
+    }
+
+    /// Says how many lines were lost, unless others wait, which come first.
+    fn report_lost(&self, writer: &mut LogWriter) {
+        let lost = {
+            let mut state = self.state();
+            if state.waiting.is_empty() { std::mem::take(&mut state.lost) } else { 0 }
+        };
+        if lost > 0 && !writer.write(&self.loss(lost), WriteMode::Blocking) {
+            self.state().lost += lost;
         }
     }
 
@@ -214,6 +226,17 @@ mod tests {
             }
             assert!(kept + lost == all && lost > 0, "{in_background}: {kept} and {lost}");
         }
+    }
+
+    #[test]
+    fn lines_lost_before_the_thread_began_are_told_by_it() {
+        let (mut lines, reader) = over_a_pipe(LogFormat::Text);
+        while lines.state().lost == 0 {
+            lines.write_all(b"a line of a log that nobody reads\n").expect("no log fails");
+        }
+        lines.write_in_background();
+        let mut read = BufReader::new(reader).lines().map(|line| line.expect("text"));
+        assert!(read.any(|line| line.contains("log lines were lost lost=1")));
     }
 
     #[test]
