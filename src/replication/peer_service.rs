@@ -9,7 +9,7 @@ use openraft::{
 };
 use prost::Message as _;
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
@@ -106,20 +106,9 @@ impl PeerServer {
         let data = match node.snapshot_staging() {
             None => SnapshotData::Empty,
             Some(path) => {
-                let (sender, chunks) = mpsc::channel(8);
-                let forward = async {
-                    while let Some(chunk) = stream.message().await? {
-                        if sender.send(chunk).await.is_err() {
-                            break;
-                        }
-                    }
-                    drop(sender);
-                    Ok::<(), Status>(())
-                };
-                let (forwarded, incoming) = tokio::join!(forward, snapshot::receive(path, chunks));
-                forwarded?;
-                let incoming: StagedSnapshot =
-                    incoming.map_err(|error| Status::aborted(error.to_string()))?;
+                let incoming: StagedSnapshot = snapshot::receive_from(path, &mut stream)
+                    .await?
+                    .map_err(|error| Status::aborted(error.to_string()))?;
                 SnapshotData::Received(incoming)
             }
         };

@@ -13,6 +13,7 @@ use openraft::SnapshotMeta;
 use redb::{Database, ReadTransaction};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, task};
+use tonic::{Status, Streaming};
 
 use super::{NodeInfo, Vote, file_header, state_store};
 use crate::{
@@ -153,6 +154,26 @@ pub async fn receive(
     task::spawn_blocking(move || write_rows(path, chunks))
         .await
         .map_err(|lost| ReceiveError::Disk(redb::Error::Io(lost.into())))?
+}
+
+/// The same for the chunks that `stream` brings; the outer error is the stream's.
+pub async fn receive_from(
+    path: &Path,
+    stream: &mut Streaming<SnapshotChunk>,
+) -> Result<Result<StagedSnapshot, ReceiveError>, Status> {
+    let (sender, chunks) = mpsc::channel(CHUNKS_WAITING);
+    let forward = async {
+        while let Some(chunk) = stream.message().await? {
+            if sender.send(chunk).await.is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        Ok::<(), Status>(())
+    };
+    let (forwarded, incoming) = tokio::join!(forward, receive(path, chunks));
+    forwarded?;
+    Ok(incoming)
 }
 
 fn write_rows(

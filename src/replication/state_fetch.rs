@@ -6,7 +6,6 @@
 
 use std::path::Path;
 
-use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::{
@@ -21,7 +20,7 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind},
     host::net,
-    wire::internal::{FetchStateRequest, SnapshotChunk},
+    wire::internal::FetchStateRequest,
 };
 
 /// Why a master did not provide its state.
@@ -62,19 +61,7 @@ pub async fn fetch(
         return Err(StateFetchError::Older);
     };
     let path = state_store::StateStore::incoming_path(directory);
-    let (sender, chunks) = mpsc::channel::<SnapshotChunk>(8);
-    let forward = async {
-        while let Some(chunk) = stream.message().await? {
-            if sender.send(chunk).await.is_err() {
-                break;
-            }
-        }
-        drop(sender);
-        Ok::<(), Status>(())
-    };
-    let (forwarded, incoming) = tokio::join!(forward, snapshot::receive(&path, chunks));
-    forwarded?;
-    let incoming = incoming?;
+    let incoming = snapshot::receive_from(&path, &mut stream).await??;
     // The log first: a state must not be ahead of a log whose entries contradict it.
     log.truncate_conflicts(applied).await?;
     startup_check::put_aside(directory).map_err(redb::Error::Io)?;
