@@ -135,7 +135,7 @@ impl Streams {
             .iter()
             .filter(|id| {
                 self.open.get(id).is_some_and(|stream| {
-                    let since = stream.sources.get(&post.author).copied().unwrap_or(0);
+                    let since = stream.sources.get(&post.author).copied().unwrap_or_default();
                     post.id > since && stream.posts.try_send(Arc::clone(post)).is_err()
                 })
             })

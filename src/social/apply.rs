@@ -6,7 +6,7 @@
 use redb::{Error, ReadableTable, WriteTransaction};
 
 use super::{
-    Account, Command, Context, Event, Refusal, Reply, Stamped,
+    Account, Command, CommandRefusal, Context, Event, Reply, Stamped,
     requests::{self, Seen, SeriesPosition, StoredReply},
     tables::{self, Follow, Meta, Tables, UserRecord},
 };
@@ -64,7 +64,7 @@ impl<'txn> Graph<'txn> {
             needs_room: !matches!(command, Command::SetPassword { .. }),
         };
         if self.meta.abandoned_for.is_some() {
-            return Ok(refused(Refusal::ClusterAbandoned));
+            return Ok(refused(CommandRefusal::ClusterAbandoned));
         }
         match command {
             Command::BootstrapCluster { signing_key } => {
@@ -108,18 +108,18 @@ impl<'txn> Graph<'txn> {
         change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, Error>,
     ) -> Result<Outcome, Error> {
         let Some(record) = tables::user(&self.tables.users, user.0)? else {
-            return Ok(refused(Refusal::NoSuchAccount));
+            return Ok(refused(CommandRefusal::NoSuchAccount));
         };
         let position = SeriesPosition::of(key);
         match self.tables.memory.look_up(user.0, &position, fingerprint)? {
             Seen::Before(reply) => Ok((reply, None)),
-            Seen::Answered => Ok(refused(Refusal::StaleRequest)),
-            Seen::OtherRequest => Ok(refused(Refusal::KeyReused)),
+            Seen::Answered => Ok(refused(CommandRefusal::StaleRequest)),
+            Seen::OtherRequest => Ok(refused(CommandRefusal::KeyReused)),
             Seen::Never if record.password_version != *password_version => {
-                Ok(refused(Refusal::SessionEnded))
+                Ok(refused(CommandRefusal::SessionEnded))
             }
             Seen::Never if needs_room && !self.tables.memory.has_room(user.0)? => {
-                Ok(refused(Refusal::TooManyRequests))
+                Ok(refused(CommandRefusal::TooManyRequests))
             }
             Seen::Never => {
                 let (reply, event) = change(self, record)?;
@@ -143,7 +143,7 @@ impl<'txn> Graph<'txn> {
             let record = tables::known_user(&self.tables.users, user)?;
             return Ok(record.into_account(user, false));
         }
-        let user = next(self.meta.newest_user)?;
+        let user = self.meta.newest_user.checked_add(1).ok_or_else(used_up)?;
         let record = UserRecord { name, password_version: 0, password_hash };
         self.tables.put_user(user, &record)?;
         self.meta.newest_user = user;
@@ -173,7 +173,7 @@ impl<'txn> Graph<'txn> {
         };
         let key = (edge.follower, edge.followee_name.as_str());
         if self.tables.following.get(key)?.is_some() {
-            return Ok(refused(Refusal::AlreadyFollowing));
+            return Ok(refused(CommandRefusal::AlreadyFollowing));
         }
         self.tables.put_follow(&edge)?;
         let followee = UserId(edge.followee);
@@ -191,7 +191,7 @@ impl<'txn> Graph<'txn> {
             Err(refusal) => return Ok(refused(refusal)),
         };
         if !self.tables.remove_follow(&edge)? {
-            return Ok(refused(Refusal::NotFollowing));
+            return Ok(refused(CommandRefusal::NotFollowing));
         }
         let followee = UserId(edge.followee);
         Ok((Reply::Done, Some(Event::Unfollowed { follower: user, followee })))
@@ -204,7 +204,7 @@ impl<'txn> Graph<'txn> {
         record: UserRecord,
         text: &PostText,
     ) -> Result<Outcome, Error> {
-        let id = next(self.meta.newest_post)?;
+        let id = self.meta.newest_post.next().ok_or_else(used_up)?;
         self.tables.put_post(id, user.0, at, text.as_str())?;
         self.meta.newest_post = id;
         let post = Post {
@@ -220,7 +220,7 @@ impl<'txn> Graph<'txn> {
     fn abandon_cluster(&mut self, to: ClusterId) -> Result<Outcome, Error> {
         let Tables { following, users, .. } = &self.tables;
         if tables::has_content(&self.meta, following, users)? {
-            return Ok(refused(Refusal::NotEmpty));
+            return Ok(refused(CommandRefusal::NotEmpty));
         }
         self.meta.abandoned_for = Some(to);
         Ok((Reply::Done, None))
@@ -232,10 +232,10 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: &UserRecord,
         target: &UserName,
-    ) -> Result<Result<Follow, Refusal>, Error> {
-        let Some(followee) = self.find(target)? else { return Ok(Err(Refusal::NoSuchUser)) };
+    ) -> Result<Result<Follow, CommandRefusal>, Error> {
+        let Some(followee) = self.find(target)? else { return Ok(Err(CommandRefusal::NoSuchUser)) };
         if followee == user.0 {
-            return Ok(Err(Refusal::Oneself));
+            return Ok(Err(CommandRefusal::Oneself));
         }
         Ok(Ok(Follow {
             follower: user.0,
@@ -251,11 +251,11 @@ impl<'txn> Graph<'txn> {
     }
 }
 
-fn refused(refusal: Refusal) -> Outcome {
+fn refused(refusal: CommandRefusal) -> Outcome {
     (Reply::Refused(refusal), None)
 }
 
-/// The next id. No valid state counts that far, but a corrupt one must not cause a panic.
-fn next(newest: u64) -> Result<u64, Error> {
-    newest.checked_add(1).ok_or_else(|| Error::Corrupted("the ids are used up".to_owned()))
+/// No valid state counts that far, but a corrupt one must not cause a panic.
+fn used_up() -> Error {
+    Error::Corrupted("the ids are used up".to_owned())
 }

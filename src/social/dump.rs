@@ -82,7 +82,7 @@ fn rows(
     let posts = tables.posts.range::<u64>(..)?.map(|row| {
         let (post, value) = row?;
         let PostRecord { author, at, text } = decode(value.value())?;
-        Ok(RowKind::Post { post: post.value(), author, at, text: text.to_owned() })
+        Ok(RowKind::Post { post: PostId::new(post.value()), author, at, text: text.to_owned() })
     });
     let series = tables.series.range::<(u64, &[u8])>(..)?.map(|row| {
         let (key, series) = row?;

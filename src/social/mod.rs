@@ -26,7 +26,7 @@ mod tables;
 mod tests;
 
 pub use apply::Graph;
-pub use command::{Account, Command, Context, Event, Refusal, Reply, Stamped};
+pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamped};
 pub use dump::{Row, dump, restore};
 pub use merge::Cursor;
 pub use read::{Page, View};

@@ -54,7 +54,7 @@ impl View {
         self.meta().abandoned_for
     }
 
-    /// The newest post's number; 0 before the first.
+    /// The newest post; none before the first.
     pub fn newest_post(&self) -> PostId {
         self.meta().newest_post
     }
@@ -132,7 +132,7 @@ impl View {
         cursor: Cursor,
         limit: usize,
     ) -> Result<(Vec<Post>, bool), Error> {
-        self.merge(&[PostSource { author: user.0, since: 0 }], cursor, limit)
+        self.merge(&[PostSource { author: user.0, since: PostId::NONE }], cursor, limit)
     }
 
     fn meta(&self) -> Meta {

@@ -204,8 +204,8 @@ impl<'txn> Tables<'txn> {
         at: UnixMillis,
         text: &str,
     ) -> Result<(), Error> {
-        self.posts.insert(post, encode(&PostRecord { author, at, text }).as_slice())?;
-        self.posts_by_author.insert((author, post), ())?;
+        self.posts.insert(post.get(), encode(&PostRecord { author, at, text }).as_slice())?;
+        self.posts_by_author.insert((author, post.get()), ())?;
         Ok(())
     }
 }
@@ -296,7 +296,7 @@ pub fn has_content(
     following: &impl ReadableTable<(u64, Text), Bytes>,
     users: &impl ReadableTable<u64, Bytes>,
 ) -> Result<bool, Error> {
-    if meta.newest_post > 0 || following.first()?.is_some() {
+    if meta.newest_post > PostId::NONE || following.first()?.is_some() {
         return Ok(true);
     }
     for row in users.iter()? {

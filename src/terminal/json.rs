@@ -7,7 +7,6 @@ use std::io;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
-use tonic::Code;
 
 use super::{
     prompt_command::Mistake,
@@ -15,7 +14,8 @@ use super::{
     verb::{VERBS, Verb},
 };
 use crate::{
-    client::{ActiveServer, ClientError, Post, Server},
+    client::{ActiveServer, ClientError, Post, RefusalKind, Server},
+    domain::UserName,
     overview::json::{Cluster, cluster},
 };
 
@@ -49,8 +49,8 @@ enum Line<'a> {
 enum Details<'a> {
     Failed { code: &'static str, message: String },
     Done {},
-    Lists { users: &'a [String], followers: &'a [String] },
-    Following { following: &'a [String] },
+    Lists { users: &'a [UserName], followers: &'a [UserName] },
+    Following { following: &'a [UserName] },
     Published { id: u64, posted_at_ms: i64 },
     Posts { posts: usize },
     Me { user: &'a str, server: Option<&'a str>, address: Option<&'a str> },
@@ -79,7 +79,7 @@ pub fn result(report: &Report) -> String {
 /// A post.
 pub fn post(post: &Post) -> String {
     let Post { id, author, posted_at, text } = post;
-    line(&Line::Post { id: *id, author, posted_at_ms: posted_at.get(), text })
+    line(&Line::Post { id: id.get(), author: author.as_str(), posted_at_ms: posted_at.get(), text })
 }
 
 /// A move to another server.
@@ -108,12 +108,12 @@ fn details(answer: &Answer) -> (Details<'_>, &[Post]) {
         Answer::Lists { users, followers } => Details::Lists { users, followers },
         Answer::Following(following) => Details::Following { following },
         Answer::Published(published) => {
-            Details::Published { id: published.id, posted_at_ms: published.posted_at.get() }
+            Details::Published { id: published.id.get(), posted_at_ms: published.posted_at.get() }
         }
         Answer::Posts(posts) => return (Details::Posts { posts: posts.len() }, posts),
         Answer::Timeline(posts) => Details::Posts { posts: *posts },
         Answer::Me { user, server } => Details::Me {
-            user,
+            user: user.as_ref().map_or("", UserName::as_str),
             server: server.as_ref().map(Server::label),
             address: server.as_ref().map(|server| &*server.address),
         },
@@ -138,31 +138,28 @@ fn failure_code(failure: &Failure) -> &'static str {
 
 /// The code of a refusal is that of gRPC.
 fn error_code(error: &ClientError) -> &'static str {
-    let code = match error {
-        ClientError::Refused { code, .. } => code,
+    let kind = match error {
+        ClientError::Refused(refusal) => &refusal.kind,
         ClientError::Unanswered { .. } => return "UNANSWERED",
         ClientError::NotLoggedIn => return "NOT_LOGGED_IN",
         ClientError::Router { .. } => return "ROUTER_UNREACHABLE",
         ClientError::Address { .. } => return "INVALID_ADDRESS",
     };
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
+    match kind {
+        RefusalKind::Invalid => "INVALID_ARGUMENT",
+        RefusalKind::NotFound => "NOT_FOUND",
+        RefusalKind::AlreadyExists => "ALREADY_EXISTS",
+        RefusalKind::NotPossible => "FAILED_PRECONDITION",
+        RefusalKind::Stale => "OUT_OF_RANGE",
+        RefusalKind::SessionEnded => "UNAUTHENTICATED",
+        RefusalKind::WrongPassword => "PERMISSION_DENIED",
+        RefusalKind::TooMuch => "RESOURCE_EXHAUSTED",
+        RefusalKind::Interrupted => "ABORTED",
+        RefusalKind::Elsewhere(_) => "UNAVAILABLE",
+        RefusalKind::Broken => "INTERNAL",
+        RefusalKind::Unanswered => "DEADLINE_EXCEEDED",
+        RefusalKind::Unsupported => "UNIMPLEMENTED",
+        RefusalKind::Unknown => "UNKNOWN",
     }
 }
 

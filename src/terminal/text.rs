@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeZone, Utc};
-use tonic::Code;
 
 use super::{
     colour::Paint,
@@ -13,7 +12,8 @@ use super::{
     verb::{Argument, VERBS, Verb},
 };
 use crate::{
-    client::{ActiveServer, ClientError, Post, Server},
+    client::{ActiveServer, ClientError, Post, RefusalKind, Server},
+    domain::UserName,
     overview,
 };
 
@@ -41,12 +41,14 @@ pub fn status(report: &Report) -> &'static str {
     match &report.outcome {
         Ok(_) => SUCCESS,
         Err(Failure::Invalid(_)) => INVALID_COMMAND,
-        Err(Failure::Call(ClientError::Refused { code, .. })) if is_about_a_name => match code {
-            Code::AlreadyExists => ALREADY_EXISTS,
-            Code::NotFound | Code::InvalidArgument => INVALID_USERNAME,
-            Code::FailedPrecondition => DOES_NOT_EXIST,
-            _ => UNKNOWN_REASON,
-        },
+        Err(Failure::Call(ClientError::Refused(refusal))) if is_about_a_name => {
+            match refusal.kind {
+                RefusalKind::AlreadyExists => ALREADY_EXISTS,
+                RefusalKind::NotFound | RefusalKind::Invalid => INVALID_USERNAME,
+                RefusalKind::NotPossible => DOES_NOT_EXIST,
+                _ => UNKNOWN_REASON,
+            }
+        }
         Err(_) => UNKNOWN_REASON,
     }
 }
@@ -69,7 +71,7 @@ where
         Answer::Following(names) => enumerate("Following: ", names),
         Answer::Posts(posts) => posts.iter().map(|it| post(it, zone, paint)).collect(),
         Answer::Timeline(_) => IN_TIMELINE.to_owned(),
-        Answer::Me { user, server } => me(user, server.as_ref()),
+        Answer::Me { user, server } => me(user.as_ref(), server.as_ref()),
         Answer::Cluster { status, now, room } => {
             sanitise::block(&overview::table::render(status, *now, *room)) + "\n"
         }
@@ -86,21 +88,21 @@ fn help(verb: Verb) -> String {
 }
 
 /// What LIST prints.
-fn list(users: &[String], followers: &[String]) -> String {
+fn list(users: &[UserName], followers: &[UserName]) -> String {
     enumerate("All users: ", users) + &enumerate("Followers: ", followers)
 }
 
-fn enumerate(title: &str, names: &[String]) -> String {
+fn enumerate(title: &str, names: &[UserName]) -> String {
     let mut words = title.to_owned();
     for name in names {
-        words.push_str(&sanitise::line(name));
+        words.push_str(name.as_str());
         words.push_str(", ");
     }
     words + "\n"
 }
 
-fn me(user: &str, server: Option<&Server>) -> String {
-    let user = sanitise::line(user);
+fn me(user: Option<&UserName>, server: Option<&Server>) -> String {
+    let user = user.map_or("", UserName::as_str);
     match server.map(|server| sanitise::line(server.label())) {
         Some(server) => format!("You are {user}, on {server}\n"),
         None => format!("You are {user}\n"),
@@ -114,7 +116,7 @@ where
 {
     let posted_at =
         DateTime::<Utc>::from_timestamp_millis(post.posted_at.get()).unwrap_or_default();
-    let mut words = paint.name(&sanitise::line(&post.author));
+    let mut words = paint.name(post.author.as_str());
     let time = posted_at.with_timezone(zone).format("%a %b %e %H:%M:%S %Y");
     writeln!(words, "({time}) >> {}", sanitise::text(&post.text))
         .expect("writing to a string cannot fail");

@@ -49,9 +49,9 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&Reply::Done), "00".to_owned()),
         (hex(&Reply::Account(account)), "0101027531010002".to_owned()),
         (hex(&Reply::Published { post: 5, posted_at: UnixMillis::new(1) }), "020502".to_owned()),
-        (hex(&Reply::Refused(Refusal::NoSuchUser)), "0300".to_owned()),
-        (hex(&Reply::Refused(Refusal::NoSuchAccount)), "0305".to_owned()),
-        (hex(&Reply::Refused(Refusal::TooManyRequests)), "0308".to_owned()),
+        (hex(&Reply::Refused(CommandRefusal::NoSuchUser)), "0300".to_owned()),
+        (hex(&Reply::Refused(CommandRefusal::NoSuchAccount)), "0305".to_owned()),
+        (hex(&Reply::Refused(CommandRefusal::TooManyRequests)), "0308".to_owned()),
     ] {
         assert_eq!(found, golden);
     }

@@ -93,11 +93,11 @@ impl Model {
     fn dispatch(&mut self, command: Command) -> Outcome {
         let asked = command.clone();
         if self.abandoned_for.is_some() {
-            return (Reply::Refused(Refusal::ClusterAbandoned), None);
+            return (Reply::Refused(CommandRefusal::ClusterAbandoned), None);
         }
         match command {
             Command::AbandonCluster { .. } if self.has_content() => {
-                (Reply::Refused(Refusal::NotEmpty), None)
+                (Reply::Refused(CommandRefusal::NotEmpty), None)
             }
             Command::AbandonCluster { to } => {
                 self.abandoned_for = Some(to);
@@ -135,7 +135,7 @@ impl Model {
                     Err(refusal) => return (Reply::Refused(refusal), None),
                 };
                 if model.follows.contains_key(&(user, followee)) {
-                    return (Reply::Refused(Refusal::AlreadyFollowing), None);
+                    return (Reply::Refused(CommandRefusal::AlreadyFollowing), None);
                 }
                 let since = model.posts.len() as u64;
                 model.follows.insert((user, followee), since);
@@ -148,7 +148,7 @@ impl Model {
                     Err(refusal) => return (Reply::Refused(refusal), None),
                 };
                 if model.follows.remove(&(user, followee)).is_none() {
-                    return (Reply::Refused(Refusal::NotFollowing), None);
+                    return (Reply::Refused(CommandRefusal::NotFollowing), None);
                 }
                 (Reply::Done, Some(Event::Unfollowed { follower: user, followee }))
             }),
@@ -172,7 +172,9 @@ impl Model {
         change: impl FnOnce(&mut Self) -> Outcome,
     ) -> Outcome {
         let refused = |refusal| (Reply::Refused(refusal), None);
-        let Some(account) = self.account(*user) else { return refused(Refusal::NoSuchAccount) };
+        let Some(account) = self.account(*user) else {
+            return refused(CommandRefusal::NoSuchAccount);
+        };
         let is_current = account.password_version == *password_version;
         let (series, sequence, answered_below) = match key {
             RequestKey::Counted { client, sequence, answered_below } => {
@@ -183,18 +185,18 @@ impl Model {
         };
         if let Some(known) = self.series.get(&series) {
             if sequence < known.floor {
-                return refused(Refusal::StaleRequest);
+                return refused(CommandRefusal::StaleRequest);
             }
             match known.replies.get(&sequence) {
                 Some(known) if is_repetition(&known.command, &asked) => {
                     return (known.reply.clone(), None);
                 }
-                Some(_) => return refused(Refusal::KeyReused),
+                Some(_) => return refused(CommandRefusal::KeyReused),
                 None => {}
             }
         }
         if !is_current {
-            return refused(Refusal::SessionEnded);
+            return refused(CommandRefusal::SessionEnded);
         }
         let outcome = change(self);
         let at = self.age;
@@ -214,10 +216,10 @@ impl Model {
         outcome
     }
 
-    fn target(&self, user: UserId, name: &UserName) -> Result<UserId, Refusal> {
+    fn target(&self, user: UserId, name: &UserName) -> Result<UserId, CommandRefusal> {
         match self.find(name) {
-            None => Err(Refusal::NoSuchUser),
-            Some(account) if account.user == user => Err(Refusal::Oneself),
+            None => Err(CommandRefusal::NoSuchUser),
+            Some(account) if account.user == user => Err(CommandRefusal::Oneself),
             Some(account) => Ok(account.user),
         }
     }

@@ -21,7 +21,7 @@ fn names(page: &Page) -> Vec<&str> {
     page.names.iter().map(UserName::as_str).collect()
 }
 
-fn refused(refusal: Refusal) -> (Reply, Option<Event>) {
+fn refused(refusal: CommandRefusal) -> (Reply, Option<Event>) {
     (Reply::Refused(refusal), None)
 }
 
@@ -65,7 +65,7 @@ fn an_empty_cluster_is_abandoned_once_and_takes_nothing_afterwards() {
         Command::CreateAccount { name: name("u3"), password_hash: None },
         publish(1, request(1, 1), "too late"),
     ] {
-        assert_eq!(state.apply(5, command), refused(Refusal::ClusterAbandoned));
+        assert_eq!(state.apply(5, command), refused(CommandRefusal::ClusterAbandoned));
     }
     assert_eq!(state.view().abandoned_for(), Some(better));
 }
@@ -85,7 +85,7 @@ fn a_cluster_in_which_anybody_has_made_anything_is_not_abandoned() {
         state.apply(5, made);
         assert!(state.view().has_content().unwrap(), "{what}");
         let abandon_cluster = Command::AbandonCluster { to: ClusterId::new(1) };
-        assert_eq!(state.apply(5, abandon_cluster), refused(Refusal::NotEmpty), "{what}");
+        assert_eq!(state.apply(5, abandon_cluster), refused(CommandRefusal::NotEmpty), "{what}");
         assert_eq!(state.view().abandoned_for(), None, "{what}");
     }
 }
@@ -152,7 +152,7 @@ fn a_session_that_has_ended_changes_nothing_whatever_the_server_knew_that_took_t
         unfollow(1, request(1, 4), "u2"),
         set_password(context(1, request(1, 5)), Some("old")),
     ] {
-        assert_eq!(state.apply(0, command), refused(Refusal::SessionEnded));
+        assert_eq!(state.apply(0, command), refused(CommandRefusal::SessionEnded));
     }
     assert_eq!(state.every_row(), before);
     // The same request comes again when its client has logged in again.
@@ -184,15 +184,15 @@ fn follows_and_unfollows_are_refused_for_the_right_reason() {
     let follow = |request, target| follow(1, request, target);
     let unfollow = |request, target| unfollow(1, request, target);
     for (command, outcome) in [
-        (unfollow(requests.next(), "u2"), refused(Refusal::NotFollowing)),
+        (unfollow(requests.next(), "u2"), refused(CommandRefusal::NotFollowing)),
         (follow(requests.next(), "u2"), (Reply::Done, Some(followed.clone()))),
-        (follow(requests.next(), "U2"), refused(Refusal::AlreadyFollowing)),
-        (follow(requests.next(), "U1"), refused(Refusal::Oneself)),
-        (follow(requests.next(), "u4"), refused(Refusal::NoSuchUser)),
-        (unfollow(requests.next(), "u1"), refused(Refusal::Oneself)),
-        (unfollow(requests.next(), "u4"), refused(Refusal::NoSuchUser)),
+        (follow(requests.next(), "U2"), refused(CommandRefusal::AlreadyFollowing)),
+        (follow(requests.next(), "U1"), refused(CommandRefusal::Oneself)),
+        (follow(requests.next(), "u4"), refused(CommandRefusal::NoSuchUser)),
+        (unfollow(requests.next(), "u1"), refused(CommandRefusal::Oneself)),
+        (unfollow(requests.next(), "u4"), refused(CommandRefusal::NoSuchUser)),
         (unfollow(requests.next(), "U2"), (Reply::Done, Some(unfollowed))),
-        (unfollow(requests.next(), "u2"), refused(Refusal::NotFollowing)),
+        (unfollow(requests.next(), "u2"), refused(CommandRefusal::NotFollowing)),
         (follow(requests.next(), "u2"), (Reply::Done, Some(followed))),
     ] {
         assert_eq!(state.apply(0, command.clone()), outcome, "{command:?}");
@@ -209,7 +209,7 @@ fn a_request_of_nobody_is_refused_and_leaves_nothing_behind() {
         publish(0, request(1, 3), "hello"),
         set_password(context(9, request(1, 4)), None),
     ] {
-        assert_eq!(state.apply(0, command), refused(Refusal::NoSuchAccount));
+        assert_eq!(state.apply(0, command), refused(CommandRefusal::NoSuchAccount));
     }
     assert_eq!(state.every_row(), before);
 }

@@ -212,7 +212,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::{ActiveServer, Page, Post, Server},
+        client::{ActiveServer, Post, PostPage, Server},
         domain::UnixMillis,
         terminal::fullscreen::model::Event,
     };
@@ -228,7 +228,7 @@ mod tests {
 
     /// The timeline of u1, with these posts, newest first.
     fn model(posts: Vec<Post>) -> Model {
-        Model::new("u1".to_owned(), &Page { posts, as_of: 90, more: false }, SIZE, NOW)
+        Model::new("u1".to_owned(), &PostPage { posts, as_of: 90, more: false }, SIZE, NOW)
     }
 
     fn terminal(model: &Model, (columns, rows): (u16, u16)) -> Terminal<TestBackend> {

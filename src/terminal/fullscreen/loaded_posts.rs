@@ -4,7 +4,7 @@
 use std::{cell::Cell, collections::VecDeque};
 
 use crate::{
-    client::{Page, Post},
+    client::{Post, PostPage},
     domain::{PostId, UnixMillis},
     terminal::sanitise,
 };
@@ -30,7 +30,7 @@ impl ShownPost {
     pub fn new(post: &Post) -> Self {
         Self {
             id: post.id,
-            author: sanitise::line(&post.author),
+            author: post.author.to_string(),
             posted_at: post.posted_at,
             text: sanitise::block(&post.text),
             layout: Cell::default(),
@@ -61,7 +61,7 @@ pub struct LoadedPosts {
 
 impl LoadedPosts {
     /// Begins with a page of the newest posts.
-    pub fn new(page: &Page) -> Self {
+    pub fn new(page: &PostPage) -> Self {
         Self {
             entries: page.posts.iter().rev().map(ShownPost::new).collect(),
             older_exist: page.more,
@@ -109,7 +109,7 @@ impl LoadedPosts {
     }
 
     /// Adds a page of the user's own newest posts, newest first.
-    pub fn learn_own(&mut self, page: &Page, cut: Cut) {
+    pub fn learn_own(&mut self, page: &PostPage, cut: Cut) {
         for post in page.posts.iter().rev() {
             self.remember_own(ShownPost::new(post));
         }
@@ -118,7 +118,7 @@ impl LoadedPosts {
     }
 
     /// Adds a page of posts before the first entry, newest first.
-    pub fn extend_older(&mut self, page: &Page) {
+    pub fn extend_older(&mut self, page: &PostPage) {
         for post in &page.posts {
             if self.entries.front().is_none_or(|first| post.id < first.id) {
                 self.entries.push_front(ShownPost::new(post));
@@ -130,7 +130,7 @@ impl LoadedPosts {
     }
 
     /// Adds a page of posts after the last entry, oldest first.
-    pub fn extend_newer(&mut self, page: &Page) {
+    pub fn extend_newer(&mut self, page: &PostPage) {
         for post in &page.posts {
             if self.entries.back().is_none_or(|last| post.id > last.id) {
                 self.entries.push_back(ShownPost::new(post));
@@ -144,7 +144,7 @@ impl LoadedPosts {
     }
 
     /// Starts over with a page of the newest posts.
-    pub fn restart(&mut self, page: &Page) {
+    pub fn restart(&mut self, page: &PostPage) {
         let before = std::mem::replace(self, Self::new(page));
         self.newer_exist = before.newest > page.as_of;
         self.newest = before.newest.max(page.as_of);
@@ -179,8 +179,8 @@ impl LoadedPosts {
 
     /// Inserts the user's own posts where they belong.
     fn restore_own(&mut self) {
-        let first = self.entries.front().map_or(0, |entry| entry.id);
-        let last = self.entries.back().map_or(0, |entry| entry.id);
+        let first = self.entries.front().map_or(PostId::NONE, |entry| entry.id);
+        let last = self.entries.back().map_or(PostId::NONE, |entry| entry.id);
         let belong: Vec<ShownPost> = self
             .own
             .iter()
@@ -221,8 +221,8 @@ mod tests {
     }
 
     /// A page of these posts, in this order.
-    fn page(ids: impl IntoIterator<Item = PostId>, as_of: PostId, more: bool) -> Page {
-        Page { posts: ids.into_iter().map(post).collect(), as_of, more }
+    fn page(ids: impl IntoIterator<Item = PostId>, as_of: PostId, more: bool) -> PostPage {
+        PostPage { posts: ids.into_iter().map(post).collect(), as_of, more }
     }
 
     fn ids(loaded: &LoadedPosts) -> Vec<PostId> {

@@ -121,7 +121,7 @@ impl<Height: Fn(&ShownPost) -> usize> Sheet<'_, Height> {
 mod tests {
     use super::*;
     use crate::{
-        client::{Page, Post},
+        client::{Post, PostPage},
         domain::UnixMillis,
     };
 
@@ -138,7 +138,7 @@ mod tests {
             text: String::new(),
         };
         let posts = (1..=count).rev().map(post).collect();
-        let loaded = LoadedPosts::new(&Page { posts, as_of: count, more: false });
+        let loaded = LoadedPosts::new(&PostPage { posts, as_of: count, more: false });
         test(&Sheet { loaded: &loaded, height_of: |_| 3, screen })
     }
 
