@@ -10,7 +10,63 @@ pub struct UserId(pub u64);
 
 /// A node of the cluster: a master, or the router's witness. Random, created once for each data
 /// slot; a wiped slot gets a new one, because the votes cast under the old one are forgotten.
-pub type NodeId = u64;
+///
+/// A message that says "0 for none" means by it that there is no node: no node draws a 0.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(u64);
+
+impl NodeId {
+    /// The greatest id, which wins a comparison of two votes in one term.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// Takes the number that the node has drawn, or that a message or a file names.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number, for a message, a file or a table's key.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The node that a message names; none for 0.
+    pub fn from_wire(number: u64) -> Option<Self> {
+        (number != 0).then_some(Self(number))
+    }
+
+    /// For a message in which 0 means none.
+    pub fn to_wire(node: Option<Self>) -> u64 {
+        node.map_or(0, Self::get)
+    }
+}
+
+#[cfg(test)]
+impl NodeId {
+    /// The nodes with these numbers.
+    pub(crate) fn all<C: FromIterator<Self>>(numbers: impl IntoIterator<Item = u64>) -> C {
+        numbers.into_iter().map(Self::new).collect()
+    }
+}
+
+impl From<u64> for NodeId {
+    fn from(number: u64) -> Self {
+        Self::new(number)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Like a bare number: log lines show nodes this way.
+impl fmt::Debug for NodeId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}
 
 /// A cluster's identity, created when it is bootstrapped and saved on every disk.
 ///
@@ -56,5 +112,28 @@ impl FromStr for ClusterId {
             return Err(ClusterIdError);
         }
         u128::from_str_radix(text, 16).map(Self).map_err(|_| ClusterIdError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_written_as_its_bare_number_everywhere() {
+        let node = NodeId::new(300);
+        assert_eq!((format!("{node}"), format!("{node:?}")), ("300".to_owned(), "300".to_owned()));
+        let encoded = postcard::to_stdvec(&node).expect("it encodes");
+        assert_eq!(encoded, postcard::to_stdvec(&300_u64).expect("it encodes"));
+        assert_eq!(postcard::from_bytes::<NodeId>(&encoded), Ok(node));
+    }
+
+    #[test]
+    fn zero_is_nobody_in_a_message() {
+        assert_eq!(NodeId::from_wire(0), None);
+        assert_eq!(NodeId::from_wire(7), Some(NodeId::new(7)));
+        for node in [None, Some(NodeId::new(7))] {
+            assert_eq!(NodeId::from_wire(NodeId::to_wire(node)), node);
+        }
     }
 }

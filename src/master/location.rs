@@ -91,7 +91,7 @@ mod tests {
         settings::Secret,
     };
 
-    fn info(id: NodeId) -> NodeInfo {
+    fn info(id: u64) -> NodeInfo {
         NodeInfo {
             name: format!("node-{id}"),
             client_address: format!("host:{id}"),
@@ -101,14 +101,14 @@ mod tests {
     }
 
     /// What is known while `leader` leads, for master 1, which observes, master 2 and witness 3.
-    fn metrics(leader: NodeId, state: ServerState) -> RaftMetrics<NodeId, NodeInfo> {
-        let nodes: BTreeMap<_, _> = (1..=3).map(|id| (id, info(id))).collect();
-        let membership = Membership::new(vec![BTreeSet::from([1, 2, 3])], nodes);
+    fn metrics(leader: u64, state: ServerState) -> RaftMetrics<NodeId, NodeInfo> {
+        let nodes: BTreeMap<_, _> = (1..=3).map(|id| (NodeId::new(id), info(id))).collect();
+        let membership = Membership::new(vec![NodeId::all::<BTreeSet<_>>([1, 2, 3])], nodes);
         RaftMetrics {
-            current_leader: Some(leader),
+            current_leader: Some(NodeId::new(leader)),
             state,
             membership_config: Arc::new(StoredMembership::new(None, membership)),
-            ..RaftMetrics::new_initial(1)
+            ..RaftMetrics::new_initial(NodeId::new(1))
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
         Peers::new(log, &Secret::new("a secret of the tests"))
     }
 
-    fn seen(leader: NodeId, state: ServerState, cut_off: bool) -> Option<String> {
+    fn seen(leader: u64, state: ServerState, cut_off: bool) -> Option<String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let location = locate(&metrics(leader, state), cut_off, &peers(&directory));
         assert_eq!(location.masters, ["host:1", "host:2"], "a witness is not a master");
@@ -154,7 +154,7 @@ mod tests {
         let peers = peers(&directory);
         let moved =
             NodeInfo { client_address: "host:22".to_owned(), address_version: 1, ..info(2) };
-        peers.learn(2, moved, AddressSource::Itself);
+        peers.learn(NodeId::new(2), moved, AddressSource::Itself);
         let location = locate(&metrics(2, ServerState::Follower), false, &peers);
         assert_eq!(location.masters, ["host:1", "host:22"]);
         assert_eq!(location.available.expect("it leads").address, "host:22");

@@ -131,7 +131,7 @@ async fn run_node(
     info.address_version = node.first_address_version();
     node.peers().set_own_address(info.clone());
     tracing::info!(
-        name = %info.name, node = node.id(), address = %info.client_address, pid = process::id(),
+        name = %info.name, node = node.id().get(), address = %info.client_address, pid = process::id(),
         reboots = slot.reboots, "master is up"
     );
 

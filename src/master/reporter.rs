@@ -17,7 +17,7 @@ use super::{abandonment, address, cluster_id_file};
 use crate::{
     backoff::Backoff,
     directory::split_address,
-    domain::{ClusterId, UnixMillis},
+    domain::{ClusterId, NodeId, UnixMillis},
     envelope::SupportedVersions,
     host::{clock, net, random},
     node_auth::{SECRET_KEY, secret_metadata},
@@ -314,7 +314,9 @@ impl Reporter {
                 }
                 DirectiveOutcome::Nothing
             }
-            directive::Directive::ResetNode(meant) if meant.node_id == self.node.id() => {
+            directive::Directive::ResetNode(meant)
+                if NodeId::new(meant.node_id) == self.node.id() =>
+            {
                 self.abandonment.reset_node();
                 DirectiveOutcome::NodeReset
             }
@@ -359,14 +361,12 @@ impl Reporter {
                 .unwrap_or_default(),
                 address_version: member.address_version,
             };
-            self.node.peers().learn(member.node_id, info.clone(), AddressSource::Router);
+            let node = NodeId::new(member.node_id);
+            self.node.peers().learn(node, info.clone(), AddressSource::Router);
             if !member.down {
-                self.node.peers().open(member.node_id);
+                self.node.peers().open(node);
             }
-            members.insert(
-                member.node_id,
-                RosterEntry { info, down: member.down, leaving: member.leaving },
-            );
+            members.insert(node, RosterEntry { info, down: member.down, leaving: member.leaving });
         }
         self.roster.send_replace(Roster { members, received: Some(Instant::now()) });
     }
@@ -377,7 +377,7 @@ impl Reporter {
         let cluster =
             self.node.cluster().or_else(|| cluster_id_file::load(&self.slot).ok().flatten());
         Hello {
-            node_id: self.node.id(),
+            node_id: self.node.id().get(),
             name: self.info.name.clone(),
             cluster_id: id_or_empty(cluster),
             client_address: self.info.client_address.clone(),
@@ -415,10 +415,10 @@ impl Reporter {
             applied_index: now.applied,
             leading: now.leading,
             cut_off: now.cut_off,
-            known_leader: now.known_leader.unwrap_or(0),
+            known_leader: NodeId::to_wire(now.known_leader),
             electable,
             voter: now.voter,
-            voters: now.voters,
+            voters: now.voters.into_iter().map(NodeId::get).collect(),
             cluster_id: id_or_empty(now.cluster),
             probe: now.probe,
             voter_config: self.news_of(&now.voter_config),

@@ -103,7 +103,7 @@ async fn known_to_the_router(
         net::channel(&settings.router).map_err(|error| Status::unavailable(error.to_string()))?;
     let cluster = log.cluster_id().map_err(|error| Status::internal(error.to_string()))?;
     let hello = Hello {
-        node_id: log.node_id(),
+        node_id: log.node_id().get(),
         name: info.name.clone(),
         cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
         client_address: info.client_address.clone(),
@@ -128,12 +128,14 @@ async fn known_to_the_router(
     while let Some(said) = directives.message().await? {
         match said.directive {
             Some(Directive::Roster(roster)) => {
-                let own = log.node_id();
+                let own = log.node_id().get();
                 let others = roster
                     .members
                     .into_iter()
                     .filter(|member| member.node_id != own && !member.witness && !member.down);
-                return Ok(others.map(|member| (member.node_id, member.peer_address)).collect());
+                return Ok(others
+                    .map(|member| (NodeId::new(member.node_id), member.peer_address))
+                    .collect());
             }
             Some(Directive::Reject(reject)) => return Err(Status::aborted(reject.reason)),
             _ => {}

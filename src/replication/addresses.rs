@@ -76,6 +76,8 @@ impl AddressBook {
 mod tests {
     use super::*;
 
+    const SEVEN: NodeId = NodeId::new(7);
+
     fn at_port(port: u16, address_version: u64) -> NodeInfo {
         NodeInfo { peer_address: format!("host:{port}"), address_version, ..NodeInfo::default() }
     }
@@ -93,22 +95,22 @@ mod tests {
         ] {
             let mut book = AddressBook::default();
             if let Some(known) = known.clone() {
-                book.learn(7, known, AddressSource::Itself);
+                book.learn(SEVEN, known, AddressSource::Itself);
             }
-            let before = book.get(7).cloned();
-            let is_news = book.learn(7, told.clone(), source);
-            assert_eq!(book.get(7), Some(&counts), "{known:?}, then {told:?} by {source:?}");
-            assert_eq!(is_news, book.get(7) != before.as_ref());
-            assert!(!book.learn(7, told, source), "only once");
+            let before = book.get(SEVEN).cloned();
+            let is_news = book.learn(SEVEN, told.clone(), source);
+            assert_eq!(book.get(SEVEN), Some(&counts), "{known:?}, then {told:?} by {source:?}");
+            assert_eq!(is_news, book.get(SEVEN) != before.as_ref());
+            assert!(!book.learn(SEVEN, told, source), "only once");
         }
     }
 
     #[test]
     fn the_membership_and_the_roster_count_where_they_know_better() {
         let mut book = AddressBook::default();
-        assert_eq!(book.newest(7, None, None), None);
-        assert_eq!(book.newest(7, Some(&at_port(1, 3)), None), Some(&at_port(1, 3)));
-        book.learn(7, at_port(2, 3), AddressSource::Itself);
+        assert_eq!(book.newest(SEVEN, None, None), None);
+        assert_eq!(book.newest(SEVEN, Some(&at_port(1, 3)), None), Some(&at_port(1, 3)));
+        book.learn(SEVEN, at_port(2, 3), AddressSource::Itself);
         for (noted, listed, newest) in [
             (2, 2, at_port(2, 3)),
             (3, 2, at_port(2, 3)),
@@ -117,7 +119,7 @@ mod tests {
             (4, 5, at_port(9, 5)),
         ] {
             let [noted_word, listed_word] = [at_port(8, noted), at_port(9, listed)];
-            let found = book.newest(7, Some(&noted_word), Some(&listed_word));
+            let found = book.newest(SEVEN, Some(&noted_word), Some(&listed_word));
             assert_eq!(found, Some(&newest), "{noted} {listed}");
         }
     }

@@ -273,8 +273,8 @@ mod tests {
     use super::*;
     use crate::replication::NodeInfo;
 
-    const OWN: NodeId = 1;
-    const OTHER: NodeId = 2;
+    const OWN: NodeId = NodeId::new(1);
+    const OTHER: NodeId = NodeId::new(2);
 
     fn id(term: u64, leader: NodeId, index: u64) -> LogId {
         LogId::new(CommittedLeaderId::new(term, leader), index)

@@ -383,10 +383,12 @@ fn identity(database: &Database) -> Result<Identity, redb::Error> {
             let number = facts.get(key)?;
             Ok(number.map(|number| envelope::open(kind, number.value())).transpose()?)
         };
-        let known = number(NODE_ID, Kind::NodeId)?;
+        let known = number(NODE_ID, Kind::NodeId)?.map(NodeId::new);
         let before = number(STARTS, Kind::Starts)?;
-        let identity =
-            Identity { node: known.unwrap_or_else(random::id), starts: before.unwrap_or(0) + 1 };
+        let identity = Identity {
+            node: known.unwrap_or_else(|| NodeId::new(random::id())),
+            starts: before.unwrap_or(0) + 1,
+        };
         facts.insert(NODE_ID, envelope::seal(Kind::NodeId, &identity.node).as_slice())?;
         facts.insert(STARTS, envelope::seal(Kind::Starts, &identity.starts).as_slice())?;
         identity

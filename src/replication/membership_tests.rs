@@ -8,19 +8,19 @@ use super::{
 };
 use crate::domain::NodeId;
 
-const LEADER: NodeId = 1;
-const WITNESS: NodeId = 9;
+const LEADER: NodeId = NodeId::new(1);
+const WITNESS: u64 = 9;
 
-fn node(id: NodeId, role: MembershipRole, health: Health) -> Observed {
+fn node(id: u64, role: MembershipRole, health: Health) -> Observed {
     let info = NodeInfo { witness: id == WITNESS, ..NodeInfo::default() };
-    Observed { id, info, role, health, moved: false, leaving: false }
+    Observed { id: NodeId::new(id), info, role, health, moved: false, leaving: false }
 }
 
-fn voter(id: NodeId, health: Health) -> Observed {
+fn voter(id: u64, health: Health) -> Observed {
     node(id, MembershipRole::Voter, health)
 }
 
-fn settled(id: NodeId) -> Observed {
+fn settled(id: u64) -> Observed {
     voter(id, Health::CaughtUp)
 }
 
@@ -28,8 +28,8 @@ fn leaving(node: Observed) -> Observed {
     Observed { leaving: true, ..node }
 }
 
-fn set(ids: &[NodeId]) -> BTreeSet<NodeId> {
-    ids.iter().copied().collect()
+fn set(ids: &[u64]) -> BTreeSet<NodeId> {
+    NodeId::all(ids.iter().copied())
 }
 
 /// What the leader sees when no change is half finished.
@@ -47,13 +47,13 @@ fn plan(nodes: &[Observed]) -> Option<Change> {
     seen(nodes).plan()
 }
 
-fn planned_voters(nodes: &[Observed]) -> Option<Vec<NodeId>> {
+fn planned_voters(nodes: &[Observed]) -> Option<Vec<u64>> {
     voters_of(plan(nodes))
 }
 
-fn voters_of(change: Option<Change>) -> Option<Vec<NodeId>> {
+fn voters_of(change: Option<Change>) -> Option<Vec<u64>> {
     match change {
-        Some(Change::Voters(voters)) => Some(voters.into_iter().collect()),
+        Some(Change::Voters(voters)) => Some(voters.into_iter().map(NodeId::get).collect()),
         _ => None,
     }
 }
@@ -176,11 +176,11 @@ fn an_even_number_keeps_a_dead_voter_since_it_costs_no_answer() {
 fn newcomers_are_added_movers_noted_and_the_gone_forgotten() {
     let newcomer = node(2, MembershipRole::Absent, Health::Unclear);
     let info = newcomer.info.clone();
-    assert_eq!(plan(&[settled(1), newcomer]), Some(Change::Add(2, info.clone())));
+    assert_eq!(plan(&[settled(1), newcomer]), Some(Change::Add(NodeId::new(2), info.clone())));
     let mover = Observed { moved: true, ..settled(2) };
-    assert_eq!(plan(&[settled(1), mover]), Some(Change::UpdateAddress(2, info)));
+    assert_eq!(plan(&[settled(1), mover]), Some(Change::UpdateAddress(NodeId::new(2), info)));
     let gone = node(2, MembershipRole::Learner, Health::Gone);
-    assert_eq!(plan(&[settled(1), gone]), Some(Change::Remove(2)));
+    assert_eq!(plan(&[settled(1), gone]), Some(Change::Remove(NodeId::new(2))));
     let left = node(2, MembershipRole::Learner, Health::Left);
     assert_eq!(plan(&[settled(1), left]), None, "it may be started again");
     let dead_stranger = node(2, MembershipRole::Absent, Health::Dead);
@@ -232,7 +232,7 @@ fn voters_come_before_everything_else() {
 #[test]
 fn a_change_that_is_half_made_is_finished() {
     let well = [settled(1), settled(2), settled(3), settled(WITNESS)];
-    let half_made = |nodes: &[Observed], voter_sets: &[&[NodeId]]| {
+    let half_made = |nodes: &[Observed], voter_sets: &[&[u64]]| {
         let voter_sets = voter_sets.iter().map(|voters| set(voters)).collect();
         Observation { voter_sets, ..seen(nodes) }.plan()
     };
@@ -278,7 +278,7 @@ fn less_than_half_of_the_voters_lose_their_vote_at_once() {
     let mut sizes = vec![nodes.len()];
     while let Some(voters) = planned_voters(&nodes) {
         sizes.push(voters.len());
-        nodes.retain(|node| voters.contains(&node.id));
+        nodes.retain(|node| voters.contains(&node.id.get()));
     }
     assert_eq!(sizes, [9, 5, 3]);
     // The dead and the slow ones first.
@@ -293,7 +293,7 @@ fn less_than_half_of_the_voters_lose_their_vote_at_once() {
 #[test]
 fn those_whom_a_quorum_waits_for_are_the_missing_of_the_voter_sets_that_have_none() {
     let voter_sets = [set(&[1, 2, 3, WITNESS]), set(&[1])];
-    let among = |there: &'static [NodeId]| move |id| there.contains(&id);
+    let among = |there: &'static [u64]| move |id: NodeId| there.contains(&id.get());
     assert_eq!(missing_for_quorum(&voter_sets, among(&[1, 2, WITNESS])), set(&[]));
     assert_eq!(missing_for_quorum(&voter_sets, among(&[1, WITNESS])), set(&[2, 3]));
     assert_eq!(missing_for_quorum(&voter_sets, among(&[2, 3, WITNESS])), set(&[1]));
@@ -304,7 +304,7 @@ fn those_whom_a_quorum_waits_for_are_the_missing_of_the_voter_sets_that_have_non
 /// leader changes the membership according to plan as soon as it can.
 #[derive(Clone)]
 struct Cluster {
-    alive: BTreeMap<NodeId, bool>,
+    alive: BTreeMap<u64, bool>,
     voters: BTreeSet<NodeId>,
 }
 
@@ -320,17 +320,17 @@ impl Cluster {
         cluster
     }
 
-    fn kill(&mut self, nodes: &[NodeId]) {
+    fn kill(&mut self, nodes: &[u64]) {
         self.alive.extend(nodes.iter().map(|id| (*id, false)));
         self.settle();
     }
 
-    fn revive(&mut self, node: NodeId) {
+    fn revive(&mut self, node: u64) {
         self.alive.insert(node, true);
         self.settle();
     }
 
-    fn masters(&self) -> Vec<NodeId> {
+    fn masters(&self) -> Vec<u64> {
         self.alive
             .iter()
             .filter(|(id, lives)| **id != WITNESS && **lives)
@@ -340,10 +340,11 @@ impl Cluster {
 
     /// The master that serves: one with a vote, if a quorum is alive. That it has all entries is
     /// what the votes are for; the witness hands over what only the witness has.
-    fn leader(&self) -> Option<NodeId> {
+    fn leader(&self) -> Option<u64> {
         let quorum =
-            missing_for_quorum(std::slice::from_ref(&self.voters), |id| self.alive[&id]).is_empty();
-        self.masters().into_iter().find(|id| quorum && self.voters.contains(id))
+            missing_for_quorum(std::slice::from_ref(&self.voters), |id| self.alive[&id.get()])
+                .is_empty();
+        self.masters().into_iter().find(|id| quorum && self.voters.contains(&NodeId::new(*id)))
     }
 
     /// The minimum number of disks that an acknowledged post is on.
@@ -352,9 +353,10 @@ impl Cluster {
     }
 
     fn settle(&mut self) {
-        while let Some(own) = self.leader() {
-            let observed = |(id, lives): (&NodeId, &bool)| {
-                let role = if self.voters.contains(id) {
+        while let Some(leader) = self.leader() {
+            let own = NodeId::new(leader);
+            let observed = |(id, lives): (&u64, &bool)| {
+                let role = if self.voters.contains(&NodeId::new(*id)) {
                     MembershipRole::Voter
                 } else {
                     MembershipRole::Learner
@@ -375,7 +377,7 @@ impl Cluster {
     fn survives_at_once(&self, count: usize) -> bool {
         let masters = self.masters();
         (0..1_u32 << masters.len()).filter(|dead| dead.count_ones() as usize == count).all(|dead| {
-            let dies = |(place, id): (usize, &NodeId)| (dead >> place & 1 == 1).then_some(*id);
+            let dies = |(place, id): (usize, &u64)| (dead >> place & 1 == 1).then_some(*id);
             let dead: Vec<_> = masters.iter().enumerate().filter_map(dies).collect();
             let mut after = self.clone();
             after.kill(&dead);

@@ -81,7 +81,7 @@ impl NodeCredentials {
         let mut request = Request::new(message);
         let metadata = request.metadata_mut();
         metadata.insert(SECRET_KEY, self.secret.clone());
-        metadata.insert(NODE_KEY, node.into());
+        metadata.insert(NODE_KEY, node.get().into());
         if let Some(cluster) = self.cluster.get() {
             metadata.insert(CLUSTER_KEY, cluster.clone());
         }
@@ -104,12 +104,12 @@ impl Caller {
         let internal::Caller { node_id, process, address } =
             internal::Caller::decode(bytes).ok()?;
         let info = address.map(|wire| from_wire(wire).1);
-        Some(Self { node: node_id, process, info })
+        Some(Self { node: NodeId::new(node_id), process, info })
     }
 
     fn to_wire(&self) -> internal::Caller {
         internal::Caller {
-            node_id: self.node,
+            node_id: self.node.get(),
             process: self.process,
             address: self.info.as_ref().map(|info| to_wire(self.node, info)),
         }
@@ -119,7 +119,7 @@ impl Caller {
 /// The addresses of `node`, a master, in wire form.
 pub fn to_wire(node: NodeId, info: &NodeInfo) -> internal::MasterAddress {
     internal::MasterAddress {
-        node_id: node,
+        node_id: node.get(),
         name: info.name.clone(),
         client_address: info.client_address.clone(),
         peer_address: info.peer_address.clone(),
@@ -140,5 +140,5 @@ pub fn from_wire(wire: internal::MasterAddress) -> (NodeId, NodeInfo) {
             .unwrap_or_default(),
         address_version: wire.address_version,
     };
-    (wire.node_id, info)
+    (NodeId::new(wire.node_id), info)
 }

@@ -165,10 +165,10 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
             let last_log = node.newest_entry().await.map_err(stopped)?;
             let last_log = last_log.map(|LogId { leader_id, index }| LogPosition {
                 term: leader_id.term,
-                leader: leader_id.node_id,
+                leader: leader_id.node_id.get(),
                 index,
             });
-            Pong { last_log, known_leader: node.known_leader().unwrap_or(0) }.encode_to_vec()
+            Pong { last_log, known_leader: NodeId::to_wire(node.known_leader()) }.encode_to_vec()
         }
     };
     Ok(PeerAnswer { number, payload: payload.into(), clock_ms: clock::now().get() })

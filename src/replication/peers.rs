@@ -437,9 +437,9 @@ impl Peers {
         self.note(node, &info.name, &answer);
         let Pong { last_log, known_leader } = Pong::decode(answer.ok()?.payload).ok()?;
         let last_log = last_log.map(|LogPosition { term, leader, index }| {
-            LogId::new(CommittedLeaderId::new(term, leader), index)
+            LogId::new(CommittedLeaderId::new(term, NodeId::new(leader)), index)
         });
-        Some(PingAnswer { last_log, known_leader: Some(known_leader).filter(|node| *node != 0) })
+        Some(PingAnswer { last_log, known_leader: NodeId::from_wire(known_leader) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -208,18 +208,18 @@ impl QuorumWarning {
 mod tests {
     use super::*;
 
-    fn outcome(voter_sets: &[&[NodeId]], answers: &[(NodeId, bool)]) -> PreVoteOutcome {
+    fn outcome(voter_sets: &[&[u64]], answers: &[(u64, bool)]) -> PreVoteOutcome {
         PreVoteOutcome {
-            voter_sets: voter_sets.iter().map(|set| set.iter().copied().collect()).collect(),
-            names: (1..=5).map(|node| (node, format!("server-{node}"))).collect(),
-            answers: answers.iter().copied().collect(),
+            voter_sets: voter_sets.iter().map(|set| NodeId::all(set.iter().copied())).collect(),
+            names: (1..=5).map(|node| (NodeId::new(node), format!("server-{node}"))).collect(),
+            answers: answers.iter().map(|(node, granted)| (NodeId::new(*node), *granted)).collect(),
         }
     }
 
     #[test]
     fn a_candidate_campaigns_where_a_majority_of_each_voter_set_would_vote_for_it() {
-        let three: &[NodeId] = &[1, 2, 3];
-        let five: &[NodeId] = &[1, 2, 3, 4, 5];
+        let three: &[u64] = &[1, 2, 3];
+        let five: &[u64] = &[1, 2, 3, 4, 5];
         for (voter_sets, answers, won, reaches) in [
             (&[&[1_u64][..]][..], &[(1, true)][..], true, true),
             (&[three], &[(1, true)], false, false),

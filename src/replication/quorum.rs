@@ -110,8 +110,8 @@ mod tests {
 
     const QUORUM_TIMEOUT: Duration = Duration::from_millis(500);
 
-    fn voter_sets(voter_sets: &[&[NodeId]]) -> Vec<BTreeSet<NodeId>> {
-        voter_sets.iter().map(|set| set.iter().copied().collect()).collect()
+    fn voter_sets(voter_sets: &[&[u64]]) -> Vec<BTreeSet<NodeId>> {
+        voter_sets.iter().map(|set| NodeId::all(set.iter().copied())).collect()
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
             (&[&[1, 2, 3], &[1, 4, 5]], &[1, 2], false),
             (&[&[1, 2, 3], &[1, 4, 5]], &[1, 2, 4, 7], true),
         ] {
-            let is = is_majority(&voter_sets(voters), |node| counted.contains(&node));
+            let is = is_majority(&voter_sets(voters), |node| counted.contains(&node.get()));
             assert_eq!(is, expected, "{counted:?} of {voters:?}");
         }
     }
@@ -154,8 +154,8 @@ mod tests {
             (&[&[2, 3]], &[(2, 30), (3, 80)], Some(30)),
         ] {
             let moment = |node: NodeId| {
-                let other = others.iter().find(|(other, _)| *other == node);
-                if node == 1 { Some(at(100)) } else { other.map(|(_, millis)| at(*millis)) }
+                let other = others.iter().find(|(other, _)| *other == node.get());
+                if node.get() == 1 { Some(at(100)) } else { other.map(|(_, millis)| at(*millis)) }
             };
             let found = last_quorum_answer(&voter_sets(voters), moment);
             assert_eq!(found, expected.map(at), "{others:?} of {voters:?}");

@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_the_log_or_the_others_can_give_is_mended_and_the_rest_refused() {
-        let at = |index| LogId::new(CommittedLeaderId::new(1, 1), index);
+        let at = |index| LogId::new(CommittedLeaderId::new(1, NodeId::new(1)), index);
         let sound = |index: Option<u64>| StateFile::Sound(index.map(at));
         let damaged = || StateFile::Damaged("its contents are damaged".to_owned());
         let table = [

@@ -66,6 +66,10 @@ pub async fn fetch(
     log.truncate_conflicts(applied).await?;
     startup_check::put_aside(directory).map_err(redb::Error::Io)?;
     drop(state_store::install(directory, &header.meta, incoming)?);
-    tracing::info!(from = other, applied = applied.index, "fetched the state from another master");
+    tracing::info!(
+        from = other.get(),
+        applied = applied.index,
+        "fetched the state from another master"
+    );
     Ok(())
 }

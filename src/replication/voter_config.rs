@@ -31,10 +31,13 @@ pub struct VoterName {
 impl From<VoterConfig> for wire::VoterConfig {
     fn from(VoterConfig { index, voter_sets, names }: VoterConfig) -> Self {
         let set = |set: BTreeSet<NodeId>| wire::voter_config::VoterSet {
-            node_ids: set.into_iter().collect(),
+            node_ids: set.into_iter().map(NodeId::get).collect(),
         };
-        let voter =
-            |VoterName { node, name, witness }| wire::VoterName { node_id: node, name, witness };
+        let voter = |VoterName { node, name, witness }| wire::VoterName {
+            node_id: node.get(),
+            name,
+            witness,
+        };
         Self {
             index,
             voter_sets: voter_sets.into_iter().map(set).collect(),
@@ -45,13 +48,16 @@ impl From<VoterConfig> for wire::VoterConfig {
 
 impl From<wire::VoterConfig> for VoterConfig {
     fn from(wire::VoterConfig { index, voter_sets, voters }: wire::VoterConfig) -> Self {
-        let voter =
-            |wire::VoterName { node_id, name, witness }| VoterName { node: node_id, name, witness };
+        let voter = |wire::VoterName { node_id, name, witness }| VoterName {
+            node: NodeId::new(node_id),
+            name,
+            witness,
+        };
         Self {
             index,
             voter_sets: voter_sets
                 .into_iter()
-                .map(|set| set.node_ids.into_iter().collect())
+                .map(|set| set.node_ids.into_iter().map(NodeId::new).collect())
                 .collect(),
             names: voters.into_iter().map(voter).collect(),
         }

@@ -15,9 +15,9 @@ use crate::{domain::NodeId, replication::node::Progress};
 const REPLACED_WITHIN: Duration = ms(500);
 
 /// Masters 1 to `count` and the witness vote, and the first leads.
-fn with_witness(count: NodeId) -> Story {
+fn with_witness(count: u64) -> Story {
     let mut story = Story::settled(count);
-    let voters = (1..=count).chain([WITNESS]).collect();
+    let voters = NodeId::all((1..=count).chain([WITNESS]));
     story.change(1, |progress| progress.voters = voters);
     story.change_witness(|progress| {
         *progress = Progress { term: 1, voter: true, last_log: (1, 10), ..Progress::default() };
@@ -26,7 +26,7 @@ fn with_witness(count: NodeId) -> Story {
 }
 
 /// The leader learns that no quorum answers it, and reports it.
-fn cut_off(story: &mut Story, leader: NodeId) {
+fn cut_off(story: &mut Story, leader: u64) {
     story.change(leader, |progress| {
         *progress = Progress { leading: false, cut_off: true, ..progress.clone() };
     });
@@ -140,8 +140,8 @@ fn after_a_quick_election_that_brought_nobody_the_next_is_a_careful_one() {
 struct Broken {
     story: Story,
     /// The nodes that the leader still reaches, itself included; the others reach each other.
-    with_leader: BTreeSet<NodeId>,
-    count: NodeId,
+    with_leader: BTreeSet<u64>,
+    count: u64,
     /// Questions and orders, and when they are answered or followed.
     due: Vec<(Duration, Effect)>,
     passed: Duration,
@@ -150,7 +150,7 @@ struct Broken {
 
 impl Broken {
     /// The leader has written one more entry, to the nodes that it reaches and the witness.
-    fn new(count: NodeId, with_leader: BTreeSet<NodeId>) -> Self {
+    fn new(count: u64, with_leader: BTreeSet<u64>) -> Self {
         let mut story = with_witness(count);
         for node in &with_leader {
             story.change(*node, |progress| progress.last_log = (1, 11));
@@ -160,26 +160,26 @@ impl Broken {
         Self { story, with_leader, count, due: Vec::new(), passed: ms(0), term: 1 }
     }
 
-    fn reach(&self, a: NodeId, b: NodeId) -> bool {
+    fn reach(&self, a: u64, b: u64) -> bool {
         let is_witness = a == WITNESS || b == WITNESS;
         is_witness || self.with_leader.contains(&a) == self.with_leader.contains(&b)
     }
 
-    fn last_log(&self, node: NodeId) -> (u64, u64) {
+    fn last_log(&self, node: u64) -> (u64, u64) {
         if node == WITNESS {
             return self.story.witness.last_log;
         }
         self.story.masters[&node].progress.last_log
     }
 
-    fn wins(&self, candidate: NodeId) -> bool {
+    fn wins(&self, candidate: u64) -> bool {
         let votes = (1..=self.count).chain([WITNESS]).filter(|voter| {
             self.reach(candidate, *voter) && self.last_log(*voter) <= self.last_log(candidate)
         });
         votes.count() > usize::try_from(self.count + 1).expect("few") / 2
     }
 
-    fn node(&self, voter: Voter) -> NodeId {
+    fn node(&self, voter: Voter) -> u64 {
         let Voter::Master(stream) = voter else { return WITNESS };
         let of = self.story.masters.iter().find(|(_, master)| master.stream == stream);
         *of.expect("introduced").0
@@ -220,7 +220,7 @@ impl Broken {
         }
     }
 
-    fn campaign(&mut self, node: NodeId) {
+    fn campaign(&mut self, node: u64) {
         assert!(self.wins(node), "{node} was told to campaign, but lost");
         self.term += 1;
         let last_log = (self.term, 12);
@@ -247,7 +247,7 @@ fn a_cut_off_leader_is_replaced_in_time_by_one_of_the_majority_however_many_are_
     for count in 3..=8 {
         for chosen in 0..1u32 << (count - 1) {
             let others = (2..=count).filter(|node| chosen >> (node - 2) & 1 == 1);
-            let with_leader: BTreeSet<NodeId> = others.chain([1]).collect();
+            let with_leader: BTreeSet<u64> = others.chain([1]).collect();
             let mut broken = Broken::new(count, with_leader.clone());
             if broken.wins(1) {
                 continue;
@@ -302,7 +302,7 @@ fn a_leader_that_others_hear_may_come_later() {
         if witness_leader {
             story.witness_leader = Some(1);
         } else {
-            story.change(3, |progress| progress.known_leader = Some(1));
+            story.change(3, |progress| progress.known_leader = Some(NodeId::new(1)));
         }
         story.pass(ms(1_500));
         story.hello(1, Some(OWN));
@@ -334,7 +334,7 @@ fn a_leader_that_others_hear_is_not_waited_for_for_ever() {
 fn who_reports_that_it_does_not_lead_is_not_waited_for_whatever_others_hear() {
     let mut story = started_anew();
     story.witness_leader = Some(2);
-    story.change(3, |progress| progress.known_leader = Some(WITNESS));
+    story.change(3, |progress| progress.known_leader = Some(NodeId::new(WITNESS)));
     story.change_witness(|progress| progress.term = 4);
     assert!(begins(&mut story).is_some_and(|after| after <= 400));
 }

@@ -14,7 +14,7 @@ use crate::{
 const DOWN_AFTER: Duration = Duration::from_secs(1);
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 const OWN: ClusterId = ClusterId::new(1);
-const NODE: NodeId = 7;
+const NODE: NodeId = NodeId::new(7);
 
 /// One node with several processes. A process is identified by its number, which is also that of
 /// its stream.

@@ -64,8 +64,9 @@ impl ForeignMasters {
     }
 
     /// The cluster that had better go on: people may have made something in it, and enough of its masters
-    /// are here to elect a leader, with `witness` in the place of their lost one if need be.
-    pub fn preferred_cluster(&self, witness: NodeId) -> Option<ClusterId> {
+    /// are here to elect a leader, with `witness`, new even if it is not known yet, in the place of
+    /// their lost one if need be.
+    pub fn preferred_cluster(&self, witness: Option<NodeId>) -> Option<ClusterId> {
         let clusters: BTreeSet<ClusterId> =
             self.iter().filter_map(|foreign_master| foreign_master.hello.cluster).collect();
         clusters.into_iter().find(|cluster| {
@@ -88,7 +89,7 @@ fn may_have_content(progress: &Progress) -> bool {
     !progress.is_empty || progress.applied < progress.last_log.1
 }
 
-fn can_elect(reports: &[(NodeId, &Progress)], witness: NodeId) -> bool {
+fn can_elect(reports: &[(NodeId, &Progress)], witness: Option<NodeId>) -> bool {
     let known: Vec<(NodeId, &VoterConfig)> =
         reports.iter().map(|(node, progress)| (*node, &*progress.voter_config)).collect();
     let Some((_, newest)) = known.iter().max_by_key(|(_, voter_config)| voter_config.index) else {

@@ -14,16 +14,16 @@ use crate::{
 };
 
 /// What the masters of the other cluster know: they are 11, 12 and 13, and their witness is lost.
-const OTHERS: [NodeId; 3] = [11, 12, 13];
-const LOST_WITNESS: NodeId = 99;
-const NEW_WITNESS: NodeId = 101;
+const OTHERS: [u64; 3] = [11, 12, 13];
+const LOST_WITNESS: u64 = 99;
+const NEW_WITNESS: u64 = 101;
 
-fn voter_config(masters: &[NodeId]) -> VoterConfig {
-    let voters: Vec<NodeId> = masters.iter().copied().chain([LOST_WITNESS]).collect();
+fn voter_config(masters: &[u64]) -> VoterConfig {
+    let voters: Vec<NodeId> = NodeId::all(masters.iter().copied().chain([LOST_WITNESS]));
     let name = |node: NodeId| VoterName {
         node,
         name: format!("server-{node}"),
-        witness: node == LOST_WITNESS,
+        witness: node.get() == LOST_WITNESS,
     };
     VoterConfig {
         index: 5,
@@ -43,7 +43,7 @@ impl Story {
     }
 
     /// `node` of the other cluster comes, which knows of `masters`.
-    fn report_foreign(&mut self, node: NodeId, masters: &[NodeId]) {
+    fn report_foreign(&mut self, node: u64, masters: &[u64]) {
         self.hello(node, Some(OTHER));
         self.change(node, |progress| progress.voter_config = voter_config(masters).into());
     }
@@ -55,21 +55,21 @@ impl Story {
             .count()
     }
 
-    fn told_to_reset(&self) -> Vec<NodeId> {
+    fn told_to_reset(&self) -> Vec<u64> {
         let told = self.effects.iter().filter_map(|effect| match effect {
-            Effect::ResetNode(_, node) => Some(*node),
+            Effect::ResetNode(_, node) => Some(node.get()),
             _ => None,
         });
         told.collect()
     }
 
-    fn abandon(&mut self, node: NodeId) {
+    fn abandon(&mut self, node: u64) {
         self.change(node, |progress| progress.abandoned_for = Some(OTHER));
     }
 
     /// The witness is back as a new node.
     fn witness_is_reset(&mut self) {
-        let witness = Input::WitnessProgress(NEW_WITNESS, Progress::default());
+        let witness = Input::WitnessProgress(NodeId::new(NEW_WITNESS), Progress::default());
         let effects = self.registry.step(witness, self.now, crate::domain::UnixMillis::EPOCH);
         self.effects.extend(effects);
     }
@@ -96,8 +96,7 @@ fn an_empty_cluster_is_abandoned_when_enough_of_an_older_one_are_here() {
 
         story.abandon(1);
         assert_eq!(story.registry.cluster(), Some(OTHER));
-        let known: Vec<NodeId> = story.registry.masters().keys().copied().collect();
-        assert_eq!(known, masters, "the older one's are taken in, with what they reported");
+        assert_eq!(story.known(), masters, "the older one's are taken in, with what they reported");
         story.lead(11, 7);
         assert_eq!(story.available(), Some(11));
     }
@@ -189,5 +188,5 @@ fn a_router_that_has_forgotten_everything_hears_of_it_from_the_masters() {
     let mut story = Story::settled(1);
     story.hello_after_abandonment(11, OTHER, OWN);
     let stream = story.masters[&11].stream;
-    assert!(story.effects.contains(&Effect::ResetNode(Voter::Master(stream), 11)));
+    assert!(story.effects.contains(&Effect::ResetNode(Voter::Master(stream), NodeId::new(11))));
 }

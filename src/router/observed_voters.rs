@@ -55,30 +55,32 @@ impl ObservedVoters {
 mod tests {
     use super::*;
 
-    fn says(last_log: (u64, u64), voters: &[NodeId]) -> Progress {
-        Progress { last_log, voters: voters.to_vec(), ..Progress::default() }
+    fn says(last_log: (u64, u64), voters: &[u64]) -> Progress {
+        Progress { last_log, voters: NodeId::all(voters.iter().copied()), ..Progress::default() }
     }
 
     #[test]
     fn the_longest_log_tells_who_votes() {
         let mut observed_voters = ObservedVoters::default();
-        assert_eq!(observed_voters.votes(1), None);
+        let votes = |observed: &ObservedVoters, node| observed.votes(NodeId::new(node));
+        assert_eq!(votes(&observed_voters, 1), None);
         assert_eq!(observed_voters.missing(|_| false), None, "nobody has said who votes");
         observed_voters.observe(&says((2, 7), &[2, 3]));
         observed_voters.observe(&says((1, 90), &[1]));
         observed_voters.observe(&says((2, 8), &[]));
-        assert_eq!((observed_voters.votes(1), observed_voters.votes(2)), (Some(false), Some(true)));
+        assert_eq!(votes(&observed_voters, 1), Some(false));
+        assert_eq!(votes(&observed_voters, 2), Some(true));
         observed_voters.observe(&says((2, 8), &[1, 2, 3]));
-        assert_eq!(observed_voters.votes(1), Some(true));
+        assert_eq!(votes(&observed_voters, 1), Some(true));
     }
 
     #[test]
     fn those_are_missing_who_are_not_there_where_too_few_are() {
         let mut observed_voters = ObservedVoters::default();
         observed_voters.observe(&says((1, 1), &[1, 2, 3, 4]));
-        let missing = |there: &'static [NodeId]| {
-            let missing = observed_voters.missing(|node| there.contains(&node))?;
-            Some((missing.count, missing.nodes.into_iter().collect::<Vec<_>>()))
+        let missing = |there: &'static [u64]| {
+            let missing = observed_voters.missing(|node| there.contains(&node.get()))?;
+            Some((missing.count, missing.nodes.into_iter().map(NodeId::get).collect::<Vec<_>>()))
         };
         assert_eq!(missing(&[1, 2, 4]), None);
         assert_eq!(missing(&[1, 4]), Some((1, vec![2, 3])));

@@ -39,15 +39,18 @@ pub fn describe(voter_config: &VoterConfig, here: &BTreeSet<NodeId>) -> Option<S
     ))
 }
 
-/// Which lost witness the router's new witness, `own`, may replace: the one whose disk was lost.
-/// `reports` are the voters that each living master knows, with its node.
+/// Which lost witness the router's new witness, `own` once it is known, may replace: the one whose
+/// disk was lost. `reports` are the voters that each living master knows, with its node.
 ///
 /// It may do so if the number of voters is even, no change of the voters is in progress, and a
 /// majority of the masters among them are up and agree. If the number of voters is even and one of
 /// them is the witness, every quorum includes a majority of the masters, whatever the witness
 /// remembers: so nothing depends on what the lost one knew. If the number is odd, the masters elect
 /// a leader without it.
-pub fn replaceable_witness(own: NodeId, reports: &[(NodeId, &VoterConfig)]) -> Option<NodeId> {
+pub fn replaceable_witness(
+    own: Option<NodeId>,
+    reports: &[(NodeId, &VoterConfig)],
+) -> Option<NodeId> {
     let (_, newest) = reports.iter().max_by_key(|(_, voter_config)| voter_config.index)?;
     let [voters] = newest.voter_sets.as_slice() else { return None };
     let witnesses: Vec<NodeId> =
@@ -59,7 +62,8 @@ pub fn replaceable_witness(own: NodeId, reports: &[(NodeId, &VoterConfig)]) -> O
     let masters = voters.len() - 1;
     let agreeing = reports.iter().filter(agree).count();
     let may = voters.contains(lost) && voters.len() % 2 == 0 && agreeing >= quorum(masters);
-    (may && *lost != own && !voters.contains(&own)).then_some(*lost)
+    let is_new = own.is_none_or(|own| *lost != own && !voters.contains(&own));
+    (may && is_new).then_some(*lost)
 }
 
 fn quorum(voters: usize) -> usize {
@@ -78,21 +82,21 @@ fn join_names(names: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    const WITNESS: NodeId = 9;
-    const NEW_WITNESS: NodeId = 10;
+    const WITNESS: u64 = 9;
+    const NEW_WITNESS: u64 = 10;
 
     /// Nodes 1, 2, … are server-1, server-2, …
-    fn voter_config(voter_sets: &[&[NodeId]]) -> VoterConfig {
-        let names: BTreeSet<NodeId> = voter_sets.concat().into_iter().collect();
+    fn voter_config(voter_sets: &[&[u64]]) -> VoterConfig {
+        let names: BTreeSet<NodeId> = NodeId::all(voter_sets.concat());
         VoterConfig {
             index: 5,
-            voter_sets: voter_sets.iter().map(|set| set.iter().copied().collect()).collect(),
+            voter_sets: voter_sets.iter().map(|set| NodeId::all(set.iter().copied())).collect(),
             names: names
                 .into_iter()
                 .map(|node| VoterName {
                     node,
                     name: format!("server-{node}"),
-                    witness: node == WITNESS,
+                    witness: node.get() == WITNESS,
                 })
                 .collect(),
         }
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn says_who_is_missing_how_many_are_needed_and_what_to_do() {
-        type Case = (&'static [&'static [NodeId]], &'static [NodeId], Option<&'static str>);
+        type Case = (&'static [&'static [u64]], &'static [u64], Option<&'static str>);
         let table: [Case; 7] = [
             (&[&[1, 2, 3]], &[1, 2], None),
             (&[&[1, 2, WITNESS]], &[2, WITNESS], None),
@@ -135,16 +139,16 @@ mod tests {
             (&[], &[1, 2], None),
         ];
         for (voter_sets, here, expected) in table {
-            let said = describe(&voter_config(voter_sets), &here.iter().copied().collect());
+            let said = describe(&voter_config(voter_sets), &NodeId::all(here.iter().copied()));
             assert_eq!(said.as_deref(), expected, "{voter_sets:?} {here:?}");
         }
     }
 
     #[test]
     fn a_new_witness_replaces_a_lost_one_only_where_nothing_depends_on_what_that_knew() {
-        const FOUR: &[&[NodeId]] = &[&[1, 2, 3, WITNESS]];
-        const JOINT: &[&[NodeId]] = &[&[1, 2, 3, WITNESS], &[1, 2, WITNESS]];
-        type Case = (&'static str, &'static [(NodeId, &'static [&'static [NodeId]])], bool);
+        const FOUR: &[&[u64]] = &[&[1, 2, 3, WITNESS]];
+        const JOINT: &[&[u64]] = &[&[1, 2, 3, WITNESS], &[1, 2, WITNESS]];
+        type Case = (&'static str, &'static [(u64, &'static [&'static [u64]])], bool);
         let table: [Case; 8] = [
             ("a majority of the masters", &[(2, FOUR), (3, FOUR)], true),
             ("all of them", &[(1, FOUR), (2, FOUR), (3, FOUR)], true),
@@ -158,16 +162,15 @@ mod tests {
         for (case, reports, may) in table {
             let configs: Vec<(NodeId, VoterConfig)> = reports
                 .iter()
-                .map(|(node, voter_sets)| (*node, voter_config(voter_sets)))
+                .map(|(node, voter_sets)| (NodeId::new(*node), voter_config(voter_sets)))
                 .collect();
             let reports: Vec<(NodeId, &VoterConfig)> =
                 configs.iter().map(|(node, voter_config)| (*node, voter_config)).collect();
-            assert_eq!(
-                replaceable_witness(NEW_WITNESS, &reports),
-                may.then_some(WITNESS),
-                "{case}"
-            );
-            assert_eq!(replaceable_witness(WITNESS, &reports), None, "{case}: it is that one");
+            let [lost, new] = [WITNESS, NEW_WITNESS].map(|node| Some(NodeId::new(node)));
+            let expected = may.then_some(lost).flatten();
+            assert_eq!(replaceable_witness(new, &reports), expected, "{case}");
+            assert_eq!(replaceable_witness(None, &reports), expected, "{case}: not known yet");
+            assert_eq!(replaceable_witness(lost, &reports), None, "{case}: it is that one");
         }
     }
 }

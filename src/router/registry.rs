@@ -518,7 +518,7 @@ impl Registry {
             return;
         }
         let leader = self.available().and_then(Master::stream);
-        let witness = self.witness.as_ref().map_or(0, |witness| witness.node);
+        let witness = self.witness.as_ref().map(|witness| witness.node);
         let (Some(leader), Some(better)) =
             (leader, self.foreign_masters.preferred_cluster(witness))
         else {
@@ -825,7 +825,7 @@ impl Registry {
         let living = || self.masters.iter().filter(|(_, master)| master.lives());
         let reports: Vec<(NodeId, &VoterConfig)> =
             living().map(|(node, master)| (*node, &*master.progress.voter_config)).collect();
-        if let Some(lost) = quorum_loss::replaceable_witness(*node, &reports) {
+        if let Some(lost) = quorum_loss::replaceable_witness(Some(*node), &reports) {
             let term = living().map(|(_, master)| master.progress.term).max().unwrap_or(0);
             self.replacing_witness = Some(*node);
             effects.push(Effect::ReplaceWitness(lost, term));

@@ -234,8 +234,8 @@ impl RegistryActor {
                     self.send_to_voter(*voter, directive::Directive::Campaign(Campaign {}));
                 }
                 Effect::ReplaceWitness(node, term) => {
-                    tracing::info!(node, "the new witness replaces the lost one");
-                    let replace = ReplaceWitness { node_id: *node, term: *term };
+                    tracing::info!(node = node.get(), "the new witness replaces the lost one");
+                    let replace = ReplaceWitness { node_id: node.get(), term: *term };
                     self.send_to_voter(
                         Voter::Witness,
                         directive::Directive::ReplaceWitness(replace),
@@ -266,7 +266,7 @@ impl RegistryActor {
                     );
                 }
                 Effect::ResetNode(voter, node) => {
-                    let reset_node = ResetNode { node_id: *node };
+                    let reset_node = ResetNode { node_id: node.get() };
                     self.send_to_voter(*voter, directive::Directive::ResetNode(reset_node));
                 }
                 Effect::Close(stream) => {
@@ -385,7 +385,7 @@ impl RegistryActor {
 
     fn roster(&self) -> Roster {
         let master = |master: &Master| Member {
-            node_id: master.hello.node,
+            node_id: master.hello.node.get(),
             name: master.hello.name.clone(),
             client_address: master.hello.client_address.clone(),
             peer_address: master.hello.peer_address.clone(),
@@ -397,7 +397,7 @@ impl RegistryActor {
             address_version: master.hello.address_version,
         };
         let witness = self.registry.witness().map(|(node, works)| Member {
-            node_id: node,
+            node_id: node.get(),
             name: "router".to_owned(),
             client_address: String::new(),
             peer_address: format!(":{}", self.place.witness_port),
@@ -413,7 +413,7 @@ impl RegistryActor {
         Roster {
             cluster_id: self.registry.cluster().map_or(String::new(), |id| id.to_string()),
             members: self.registry.masters().values().map(master).chain(witness).collect(),
-            available: available.map_or(0, |master| master.hello.node),
+            available: NodeId::to_wire(available.map(|master| master.hello.node)),
             available_term: available.map_or(0, |master| master.progress.term),
         }
     }

@@ -10,7 +10,7 @@ use super::{
     registry_actor::{MasterStream, RegistryHandle},
 };
 use crate::{
-    domain::UnixMillis,
+    domain::{NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     replication::{node, voter_config::VoterConfig},
     wire::internal::{
@@ -36,7 +36,7 @@ fn parse_hello(wire: Hello) -> Result<registry::Hello, Status> {
         SupportedVersions::from_wire(wire.oldest_format, wire.newest_format)
             .ok_or_else(|| Status::invalid_argument("those are not versions of the format"))?;
     Ok(registry::Hello {
-        node: wire.node_id,
+        node: NodeId::new(wire.node_id),
         name: wire.name,
         cluster: wire.cluster_id.parse().ok(),
         client_address: wire.client_address,
@@ -63,10 +63,10 @@ fn parse_progress(wire: Progress, voter_config: &mut Arc<VoterConfig>) -> node::
         applied: wire.applied_index,
         leading: wire.leading,
         cut_off: wire.cut_off,
-        known_leader: Some(wire.known_leader).filter(|leader| *leader != 0),
+        known_leader: NodeId::from_wire(wire.known_leader),
         electable: wire.electable,
         voter: wire.voter,
-        voters: wire.voters,
+        voters: wire.voters.into_iter().map(NodeId::new).collect(),
         cluster: wire.cluster_id.parse().ok(),
         probe: wire.probe,
         voter_config: Arc::clone(voter_config),

@@ -42,15 +42,15 @@ pub(super) struct Fake {
 }
 
 /// The node of the router's own witness.
-pub(super) const WITNESS: NodeId = 100;
+pub(super) const WITNESS: u64 = 100;
 
 pub(super) struct Story {
     pub(super) registry: Registry,
     pub(super) now: Instant,
-    pub(super) masters: BTreeMap<NodeId, Fake>,
+    pub(super) masters: BTreeMap<u64, Fake>,
     pub(super) witness: Progress,
     /// The leader that the witness hears.
-    pub(super) witness_leader: Option<NodeId>,
+    pub(super) witness_leader: Option<u64>,
     /// The versions that masters speak when they say hello.
     pub(super) supported_versions: SupportedVersions,
     streams: MasterStreamId,
@@ -73,7 +73,7 @@ impl Story {
     }
 
     /// Masters 1 to `count` vote, and the first of them leads in term 1.
-    pub(super) fn settled(count: NodeId) -> Self {
+    pub(super) fn settled(count: u64) -> Self {
         let mut story = Self::new(Some(OWN));
         for node in 1..=count {
             story.hello(node, Some(OWN));
@@ -84,7 +84,7 @@ impl Story {
         }
         story.change(1, |progress| {
             progress.leading = true;
-            progress.voters = (1..=count).collect();
+            progress.voters = NodeId::all(1..=count);
         });
         assert_eq!(story.available(), Some(1));
         story.effects.clear();
@@ -96,30 +96,25 @@ impl Story {
         self.effects.extend(effects);
     }
 
-    fn hello_named(&mut self, node: NodeId, name: &str, cluster: Option<ClusterId>) {
+    fn hello_named(&mut self, node: u64, name: &str, cluster: Option<ClusterId>) {
         self.introduce(node, name, cluster, None);
     }
 
     /// A master comes whose cluster was abandoned for another.
-    pub(super) fn hello_after_abandonment(
-        &mut self,
-        node: NodeId,
-        cluster: ClusterId,
-        to: ClusterId,
-    ) {
+    pub(super) fn hello_after_abandonment(&mut self, node: u64, cluster: ClusterId, to: ClusterId) {
         self.introduce(node, &format!("server-{node}"), Some(cluster), Some(to));
     }
 
     fn introduce(
         &mut self,
-        node: NodeId,
+        node: u64,
         name: &str,
         cluster: Option<ClusterId>,
         abandoned_for: Option<ClusterId>,
     ) {
         self.streams += 1;
         let hello = Hello {
-            node,
+            node: NodeId::new(node),
             name: name.to_owned(),
             cluster,
             client_address: format!("host:{node}"),
@@ -138,48 +133,48 @@ impl Story {
         self.step(Input::Hello(self.streams, hello));
     }
 
-    pub(super) fn hello(&mut self, node: NodeId, cluster: Option<ClusterId>) {
+    pub(super) fn hello(&mut self, node: u64, cluster: Option<ClusterId>) {
         self.hello_named(node, &format!("server-{node}"), cluster);
     }
 
-    pub(super) fn report(&mut self, node: NodeId) {
+    pub(super) fn report(&mut self, node: u64) {
         let master = &self.masters[&node];
         self.step(Input::Progress(master.stream, master.progress.clone()));
     }
 
-    pub(super) fn change(&mut self, node: NodeId, change: impl FnOnce(&mut Progress)) {
+    pub(super) fn change(&mut self, node: u64, change: impl FnOnce(&mut Progress)) {
         change(&mut self.masters.get_mut(&node).expect("introduced").progress);
         self.report(node);
     }
 
-    pub(super) fn hang(&mut self, node: NodeId) {
+    pub(super) fn hang(&mut self, node: u64) {
         self.masters.get_mut(&node).expect("introduced").hung = true;
     }
 
-    pub(super) fn lose(&mut self, node: NodeId) {
+    pub(super) fn lose(&mut self, node: u64) {
         let master = self.masters.remove(&node).expect("introduced");
         self.step(Input::Lost(master.stream));
     }
 
-    pub(super) fn leave(&mut self, node: NodeId) {
+    pub(super) fn leave(&mut self, node: u64) {
         self.step(Input::Leaving(self.masters[&node].stream));
     }
 
     /// `node` leads from now on, in `term`; the previous leader reports this too.
-    pub(super) fn lead(&mut self, node: NodeId, term: u64) {
-        let voters: Vec<NodeId> = self.masters.keys().copied().collect();
+    pub(super) fn lead(&mut self, node: u64, term: u64) {
+        let voters: Vec<NodeId> = NodeId::all(self.masters.keys().copied());
         self.change(node, |progress| {
             *progress = Progress { term, leading: true, voters, ..progress.clone() };
         });
     }
 
     /// `node` reports, with the number of the newest probe it was sent.
-    pub(super) fn answer(&mut self, node: NodeId) {
+    pub(super) fn answer(&mut self, node: u64) {
         self.answer_pre_vote(node, true);
     }
 
     /// The same, with whether it would win an election.
-    pub(super) fn answer_pre_vote(&mut self, node: NodeId, electable: bool) {
+    pub(super) fn answer_pre_vote(&mut self, node: u64, electable: bool) {
         let stream = self.masters[&node].stream;
         let newest = self.effects.iter().rev().find_map(|effect| match effect {
             Effect::Probe(asked, question) if *asked == Voter::Master(stream) => {
@@ -196,7 +191,7 @@ impl Story {
     /// The witness reports.
     pub(super) fn change_witness(&mut self, change: impl FnOnce(&mut Progress)) {
         change(&mut self.witness);
-        self.step(Input::WitnessProgress(WITNESS, self.witness.clone()));
+        self.step(Input::WitnessProgress(NodeId::new(WITNESS), self.witness.clone()));
     }
 
     /// The witness reports, with the number of the newest probe it was sent.
@@ -225,20 +220,20 @@ impl Story {
             for node in living.map(|(node, _)| *node).collect::<Vec<_>>() {
                 self.report(node);
             }
-            self.step(Input::Tick { witness_leader: self.witness_leader });
+            self.step(Input::Tick { witness_leader: self.witness_leader.map(NodeId::new) });
         }
     }
 
-    pub(super) fn available(&self) -> Option<NodeId> {
-        self.registry.available().map(|master| master.hello.node)
+    pub(super) fn available(&self) -> Option<u64> {
+        self.registry.available().map(|master| master.hello.node.get())
     }
 
-    fn state(&self, node: NodeId) -> State {
-        self.registry.masters()[&node].state
+    fn state(&self, node: u64) -> State {
+        self.registry.masters()[&NodeId::new(node)].state
     }
 
     /// The nodes that were asked, or told to campaign, since the effects were last cleared.
-    pub(super) fn asked(&self) -> Vec<NodeId> {
+    pub(super) fn asked(&self) -> Vec<u64> {
         let asked = self.effects.iter().filter_map(|effect| match effect {
             Effect::Probe(Voter::Master(stream), _) => self.node_of(*stream),
             _ => None,
@@ -246,7 +241,7 @@ impl Story {
         asked.collect()
     }
 
-    pub(super) fn campaigned(&self) -> Vec<NodeId> {
+    pub(super) fn campaigned(&self) -> Vec<u64> {
         let campaigned = self.effects.iter().filter_map(|effect| match effect {
             Effect::Campaign(Voter::Master(stream)) => self.node_of(*stream),
             _ => None,
@@ -259,7 +254,7 @@ impl Story {
         self.effects.iter().filter(|effect| **effect == Effect::Campaign(Voter::Witness)).count()
     }
 
-    fn bootstrapped(&self) -> Vec<(Option<NodeId>, ClusterId)> {
+    fn bootstrapped(&self) -> Vec<(Option<u64>, ClusterId)> {
         let bootstrapped = self.effects.iter().filter_map(|effect| match effect {
             Effect::Bootstrap(stream, cluster) => Some((self.node_of(*stream), *cluster)),
             _ => None,
@@ -271,7 +266,12 @@ impl Story {
         self.effects.iter().filter(|effect| matches!(effect, Effect::Reject(..))).count()
     }
 
-    fn node_of(&self, stream: MasterStreamId) -> Option<NodeId> {
+    /// The masters that the registry shows.
+    pub(super) fn known(&self) -> Vec<u64> {
+        self.registry.masters().keys().map(|node| node.get()).collect()
+    }
+
+    fn node_of(&self, stream: MasterStreamId) -> Option<u64> {
         self.masters.iter().find(|(_, master)| master.stream == stream).map(|(node, _)| *node)
     }
 }
@@ -335,7 +335,7 @@ fn another_clusters_master_is_rejected_and_never_available() {
     assert_eq!(story.rejected(), 1);
     story.lead(3, 9);
     assert_eq!(story.available(), Some(1));
-    assert!(!story.registry.masters().contains_key(&3));
+    assert!(!story.known().contains(&3));
 }
 
 #[test]
@@ -364,7 +364,7 @@ fn a_master_that_does_not_speak_the_clusters_format_is_rejected_with_what_to_do(
     });
     let expected = "the cluster writes in format 2, server-4 speaks format 1: upgrade it";
     assert_eq!(reason, Some(expected));
-    assert_eq!(story.registry.masters().keys().copied().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(story.known(), [1, 2]);
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn a_master_that_turns_out_to_belong_to_another_cluster_is_rejected() {
     });
     assert_eq!(story.rejected(), 1);
     assert_eq!(story.available(), Some(1));
-    assert!(!story.registry.masters().contains_key(&3));
+    assert!(!story.known().contains(&3));
 }
 
 #[test]
@@ -455,7 +455,7 @@ fn whom_the_leader_calls_a_voter_is_asked_and_campaigns_if_it_says_so_itself() {
     for node in [2, 3, 4] {
         story.change(node, |progress| progress.voter = false);
     }
-    story.change(1, |progress| progress.voters = vec![1, 2, 3]);
+    story.change(1, |progress| progress.voters = NodeId::all([1, 2, 3]));
     story.lose(1);
     assert_eq!(story.asked(), [2, 3]);
     story.masters.get_mut(&3).expect("introduced").progress.voter = true;
@@ -523,7 +523,7 @@ fn when_the_chosen_one_dies_the_next_is_asked_at_once() {
 /// Two masters and the witness vote, and only the witness has what the first master wrote last.
 fn only_the_witness_knows() -> Story {
     let mut story = Story::settled(2);
-    story.change(1, |progress| progress.voters = vec![1, 2, WITNESS]);
+    story.change(1, |progress| progress.voters = NodeId::all([1, 2, WITNESS]));
     story.change_witness(|progress| {
         *progress = Progress { term: 1, voter: true, last_log: (1, 11), ..Progress::default() };
     });
@@ -569,7 +569,7 @@ fn a_master_as_far_as_the_witness_campaigns_itself() {
 #[test]
 fn masters_that_are_a_majority_do_without_the_witness() {
     let mut story = Story::settled(4);
-    story.change(1, |progress| progress.voters = vec![1, 2, 3, 4, WITNESS]);
+    story.change(1, |progress| progress.voters = NodeId::all([1, 2, 3, 4, WITNESS]));
     story.change_witness(|progress| {
         *progress = Progress { term: 1, voter: true, last_log: (1, 99), ..Progress::default() };
     });
@@ -689,7 +689,7 @@ fn a_leader_that_returns_does_not_take_the_role_back() {
     story.pass(ms(5_000));
     assert_eq!((story.available(), story.campaigned()), (Some(2), vec![]));
     assert_eq!(story.state(1), State::CatchingUp);
-    story.change(2, |progress| progress.voters = vec![1, 2, 3]);
+    story.change(2, |progress| progress.voters = NodeId::all([1, 2, 3]));
     story.pass(ms(5_000));
     assert_eq!((story.available(), story.state(1)), (Some(2), State::Standby));
 }
@@ -755,8 +755,7 @@ fn a_wiped_slots_old_entry_disappears_when_its_name_returns_and_a_living_one_nev
     story.lose(3);
     story.hello_named(13, "server-3", None);
     story.hello_named(12, "server-2", None);
-    let known: Vec<NodeId> = story.registry.masters().keys().copied().collect();
-    assert_eq!(known, [1, 2, 12, 13]);
+    assert_eq!(story.known(), [1, 2, 12, 13]);
 }
 
 #[test]
@@ -766,7 +765,7 @@ fn the_dead_are_shown_for_a_while_and_then_forgotten() {
     story.pass(Duration::from_mins(9));
     assert_eq!(story.state(2), State::Down);
     story.pass(Duration::from_mins(2));
-    assert!(!story.registry.masters().contains_key(&2));
+    assert!(!story.known().contains(&2));
 }
 
 #[test]
@@ -776,7 +775,7 @@ fn every_master_is_shown_as_what_it_is() {
     let states = |story: &Story| [1, 2, 3, 4].map(|node| story.state(node));
     let expected = [State::Available, State::Standby, State::Standby, State::CatchingUp];
     assert_eq!(states(&story), expected);
-    story.change(1, |progress| progress.voters = vec![1, 2, 4]);
+    story.change(1, |progress| progress.voters = NodeId::all([1, 2, 4]));
     story.report(2);
     let expected = [State::Available, State::Standby, State::CatchingUp, State::Standby];
     assert_eq!(states(&story), expected, "according to the leader");
@@ -788,13 +787,13 @@ fn every_master_is_shown_as_what_it_is() {
 
 #[derive(Clone, Debug)]
 enum Happening {
-    Hello(NodeId, Option<ClusterId>),
-    Report(NodeId, Progress),
+    Hello(u64, Option<ClusterId>),
+    Report(u64, Progress),
     Witness(Progress),
-    Answer(NodeId),
-    Leave(NodeId),
-    Lose(NodeId),
-    Hang(NodeId),
+    Answer(u64),
+    Leave(u64),
+    Lose(u64),
+    Hang(u64),
     Pass(u64),
     Pause(u64),
 }
@@ -809,7 +808,7 @@ fn happening() -> impl Strategy<Value = Happening> {
                 last_log: (term, last),
                 leading,
                 voter,
-                voters: vec![1, 2],
+                voters: NodeId::all([1, 2]),
                 probe,
                 ..Progress::default()
             },
@@ -846,7 +845,7 @@ impl Story {
             Happening::Pass(millis) => self.pass(ms(millis)),
             Happening::Pause(millis) => {
                 self.now += ms(millis);
-                self.step(Input::Tick { witness_leader: self.witness_leader });
+                self.step(Input::Tick { witness_leader: self.witness_leader.map(NodeId::new) });
             }
             _ => {}
         }
@@ -855,17 +854,17 @@ impl Story {
     /// What must hold after every step.
     fn check(&self) {
         let masters = self.registry.masters();
-        let shown: Vec<NodeId> = masters
+        let shown: Vec<u64> = masters
             .iter()
             .filter(|(_, master)| master.state == State::Available)
-            .map(|(node, _)| *node)
+            .map(|(node, _)| node.get())
             .collect();
         assert_eq!(shown, self.available().into_iter().collect::<Vec<_>>());
         let leaders = masters.values().filter(|master| master.lives() && master.progress.leading);
         let newest = leaders.map(|master| master.progress.term).max();
         assert_eq!(self.registry.available().map(|master| master.progress.term), newest);
         for node in self.campaigned() {
-            assert!(masters.contains_key(&node), "an unknown node was told to campaign");
+            assert!(self.known().contains(&node), "an unknown node was told to campaign");
         }
     }
 }
@@ -905,7 +904,7 @@ fn clocks_are_compared_with_the_one_in_the_middle() {
     for (node, clock) in [(1, 2 * YEAR_MS), (2, YEAR_MS), (3, YEAR_MS + 7)] {
         story.change(node, |progress| progress.clock = UnixMillis::new(clock));
     }
-    assert_eq!(story.registry.masters()[&1].ahead_ms, 2 * YEAR_MS);
+    assert_eq!(story.registry.masters()[&NodeId::new(1)].ahead_ms, 2 * YEAR_MS);
     assert_eq!(story.registry.median_ahead_ms(), YEAR_MS);
     let problems = story.registry.problems();
     assert_eq!(problems.len(), 1, "{problems:?}");
@@ -935,7 +934,7 @@ fn a_master_that_came_back_to_voters_without_it_is_not_shown_as_one() {
     let mut story = Story::settled(3);
     story.lose(3);
     story.change(1, |progress| {
-        progress.voters = vec![1, 2];
+        progress.voters = NodeId::all([1, 2]);
         progress.last_log = (1, 20);
     });
     story.lose(1);
@@ -943,27 +942,30 @@ fn a_master_that_came_back_to_voters_without_it_is_not_shown_as_one() {
     story.hello(3, Some(OWN));
     story.change(3, |progress| {
         progress.voter = true;
-        progress.voters = vec![1, 2, 3];
+        progress.voters = NodeId::all([1, 2, 3]);
         progress.last_log = (1, 10);
     });
-    assert_eq!(story.registry.masters()[&3].state, State::CatchingUp);
+    assert_eq!(story.state(3), State::CatchingUp);
     let told = "no quorum: 2 of these must come back, with its data: server-1, server-2";
     assert_eq!(story.registry.problems(), [told]);
 }
 
 /// Who votes, as masters report it: masters 1 to 3 and the witness `witness`.
-fn voter_config(witness: NodeId) -> VoterConfig {
-    let voter =
-        |node: NodeId| VoterName { node, name: format!("server-{node}"), witness: node == witness };
+fn voter_config(witness: u64) -> VoterConfig {
+    let voter = |node: u64| VoterName {
+        node: NodeId::new(node),
+        name: format!("server-{node}"),
+        witness: node == witness,
+    };
     VoterConfig {
         index: 5,
-        voter_sets: vec![BTreeSet::from([1, 2, 3, witness])],
+        voter_sets: vec![NodeId::all::<BTreeSet<_>>([1, 2, 3, witness])],
         names: [1, 2, 3, witness].map(voter).into(),
     }
 }
 
 /// A router that has lost its data; of three masters and its witness `witness`, `here` report.
-fn after_a_restart(witness: NodeId, here: &[NodeId]) -> Story {
+fn after_a_restart(witness: u64, here: &[u64]) -> Story {
     let mut story = Story::new(Some(OWN));
     for node in here {
         story.hello(*node, Some(OWN));
@@ -994,7 +996,11 @@ fn who_is_missing_is_said_once_it_lasts_and_until_a_quorum_is_here() {
 #[test]
 fn a_new_witness_takes_the_lost_ones_place_once_and_only_where_there_is_no_leader() {
     let replacements = |story: &Story| {
-        story.effects.iter().filter(|effect| **effect == Effect::ReplaceWitness(99, 7)).count()
+        story
+            .effects
+            .iter()
+            .filter(|effect| **effect == Effect::ReplaceWitness(NodeId::new(99), 7))
+            .count()
     };
     let mut story = after_a_restart(99, &[2, 3]);
     assert_eq!(replacements(&story), 0, "they may elect a leader by themselves");

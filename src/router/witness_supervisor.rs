@@ -17,6 +17,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::registry_actor::RegistryHandle;
 use crate::{
     backoff::Backoff,
+    domain::NodeId,
     host::random,
     replication::{
         log_store::LogStore,
@@ -65,7 +66,7 @@ impl OpenWitness for WitnessDirectory {
 
     fn take_over(&self, lost: &ReplaceWitness) -> Result<(), StartError> {
         let path = self.directory.join(LOG_FILE);
-        Ok(LogStore::take_over_identity(&path, lost.node_id, lost.term)?)
+        Ok(LogStore::take_over_identity(&path, NodeId::new(lost.node_id), lost.term)?)
     }
 }
 
@@ -112,7 +113,7 @@ impl<O: OpenWitness> WitnessSupervisor<O> {
             let node = self.reopen(change).await;
             // Orders to the one that broke are discarded.
             while directives.try_recv().is_ok() {}
-            tracing::info!(node = node.id(), "the witness is back");
+            tracing::info!(node = node.id().get(), "the witness is back");
             self.current.send_replace(Some(node));
             self.health.set_service_status(WITNESS_HEALTH, ServingStatus::Serving).await;
         }
@@ -193,7 +194,7 @@ pub(super) async fn report(
                             return WitnessExit::Changes(WitnessChange::TakeOver(lost));
                         }
                         Some(directive::Directive::ResetNode(meant))
-                            if meant.node_id == node.id() =>
+                            if NodeId::new(meant.node_id) == node.id() =>
                         {
                             return WitnessExit::Changes(WitnessChange::Reset);
                         }
@@ -340,7 +341,7 @@ pub(super) mod tests {
         }
 
         fn take_over(&self, lost: &ReplaceWitness) -> Result<(), StartError> {
-            FullDisk::take_over_identity(self, lost.node_id, lost.term)
+            FullDisk::take_over_identity(self, NodeId::new(lost.node_id), lost.term)
                 .map_err(|error| StartError::Consensus(error.to_string()))
         }
     }

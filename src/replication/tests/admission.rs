@@ -16,7 +16,7 @@ use crate::{
 };
 
 fn vote(member: &Member) -> Request<Once<PeerCall>> {
-    let vote: VoteRequest<NodeId> = VoteRequest::new(Vote::new(1, 1), None);
+    let vote: VoteRequest<NodeId> = VoteRequest::new(Vote::new(1, NodeId::new(1)), None);
     member.request(Call::Vote(seal(Kind::Ballot, &vote).into()))
 }
 
@@ -41,7 +41,7 @@ async fn a_call_without_the_clusters_secret_is_not_heard() {
 async fn a_call_for_another_node_is_refused() {
     let member = Member::master("server-1").await;
     let mut wrong = vote(&member);
-    wrong.metadata_mut().insert(NODE_KEY, (member.id() ^ 1).into());
+    wrong.metadata_mut().insert(NODE_KEY, (member.id().get() ^ 1).into());
     assert_eq!(code(&member, wrong).await, Code::FailedPrecondition);
     let mut missing = vote(&member);
     missing.metadata_mut().remove(NODE_KEY);

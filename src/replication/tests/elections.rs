@@ -24,7 +24,7 @@ async fn ask(
     last_log: Option<LogId>,
     directed: bool,
 ) -> VoteResponse<NodeId> {
-    let request: VoteRequest<NodeId> = VoteRequest::new(Vote::new(term, 1), last_log);
+    let request: VoteRequest<NodeId> = VoteRequest::new(Vote::new(term, NodeId::new(1)), last_log);
     let payload = seal(Kind::Ballot, &request).into();
     let call = if directed { Call::DirectedVote(payload) } else { Call::Vote(payload) };
     let answer = voter.ask(voter.request(call)).await.expect("answered");

@@ -11,7 +11,7 @@ use openraft::{CommittedLeaderId, EntryPayload, Membership, storage::RaftStateMa
 use tempfile::TempDir;
 
 use crate::{
-    domain::{ClientId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    domain::{ClientId, NodeId, PostText, RequestKey, UnixMillis, UserId, UserName},
     envelope::{SupportedVersions, Version},
     replication::{
         Batch, Entry, LogId, NodeInfo,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub fn log_id(term: u64, index: u64) -> LogId {
-    LogId::new(CommittedLeaderId::new(term, 1), index)
+    LogId::new(CommittedLeaderId::new(term, NodeId::new(1)), index)
 }
 
 pub fn blank(term: u64, index: u64) -> Entry {
@@ -40,8 +40,8 @@ pub fn batch(term: u64, index: u64, commands: impl IntoIterator<Item = Command>)
 /// A membership of one voter that supports `supported_versions`.
 pub fn members(index: u64, supported_versions: SupportedVersions) -> Entry {
     let info = NodeInfo { supported_versions, ..NodeInfo::default() };
-    let nodes = BTreeMap::from([(1, info)]);
-    let membership = Membership::new(vec![BTreeSet::from([1])], nodes);
+    let nodes = BTreeMap::from([(NodeId::new(1), info)]);
+    let membership = Membership::new(vec![BTreeSet::from([NodeId::new(1)])], nodes);
     Entry { log_id: log_id(1, index), payload: EntryPayload::Membership(membership) }
 }
 

@@ -29,7 +29,7 @@ fn link(member: &Member) -> Link {
 }
 
 fn ask_for_a_vote(term: u64) -> Call {
-    let request: VoteRequest<NodeId> = VoteRequest::new(Vote::new(term, 1), None);
+    let request: VoteRequest<NodeId> = VoteRequest::new(Vote::new(term, NodeId::new(1)), None);
     Call::Vote(seal(Kind::Ballot, &request).into())
 }
 
@@ -86,7 +86,7 @@ async fn a_connection_that_breaks_is_noticed_though_nobody_calls() {
 async fn calls_to_a_node_that_hangs_do_not_pile_up_and_end() {
     let deaf = TcpListener::bind("127.0.0.1:0").await.expect("bound");
     let address = deaf.local_addr().expect("bound").to_string();
-    let link = Link::new(7, address, credentials()).expect("an address");
+    let link = Link::new(NodeId::new(7), address, credentials()).expect("an address");
     let calls = (0..MANY).map(|_| is_granted(&link, 1));
     let codes = futures::future::join_all(calls).await;
     let refused = codes.iter().filter(|code| **code == Err(Code::ResourceExhausted)).count();

@@ -42,7 +42,7 @@ use crate::{
 
 /// To check that something does not happen, however long one waits.
 const A_MOMENT: Duration = Duration::from_millis(100);
-const OTHER: NodeId = 2;
+const OTHER: NodeId = NodeId::new(2);
 
 /// The first entry of `leader`, in term 3, which makes the two nodes voters.
 fn membership(leader: NodeId) -> Entry {

@@ -10,6 +10,7 @@ use super::entries::{
     account, applied, batch, crash, dump, history, log_id, members, open_state, upgrade, view,
 };
 use crate::{
+    domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
     replication::{
         Consensus,
@@ -25,7 +26,7 @@ async fn taken(state: &mut StateStore) -> Snapshot<Consensus> {
 
 /// The chunks of `snapshot`, without the header.
 async fn chunks(snapshot: Snapshot<Consensus>) -> Vec<SnapshotChunk> {
-    let header = Header { vote: Vote::new(1, 1), meta: snapshot.meta };
+    let header = Header { vote: Vote::new(1, NodeId::new(1)), meta: snapshot.meta };
     let mut sent = snapshot::send(&header, *snapshot.snapshot);
     let first = sent.recv().await.expect("a header");
     let read: Header = envelope::open(Kind::SnapshotHeader, &first.payload).expect("a header");

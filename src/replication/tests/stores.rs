@@ -15,7 +15,7 @@ use super::entries::{
 };
 use crate::{
     cli,
-    domain::ClusterId,
+    domain::{ClusterId, NodeId},
     envelope::{Kind, Version, seal_in},
     host::disk,
     replication::{
@@ -31,13 +31,13 @@ async fn appended_entries_and_votes_survive_a_crash_right_after() {
     let mut log = open_log(directory.path());
     let entries = history(20);
     log.blocking_append(entries.clone()).await.expect("appended");
-    log.save_vote(&Vote::new(3, 7)).await.expect("saved");
+    log.save_vote(&Vote::new(3, NodeId::new(7))).await.expect("saved");
 
     let image = crash(&directory);
     let mut log = open_log(image.path());
     let found = log.try_get_log_entries(0..100).await.expect("read");
     assert_eq!(encode(&found), encode(&entries));
-    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new(3, 7)));
+    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new(3, NodeId::new(7))));
     assert_eq!(log.last_log_id().expect("read"), Some(log_id(1, 20)));
 }
 
@@ -45,16 +45,19 @@ async fn appended_entries_and_votes_survive_a_crash_right_after() {
 async fn an_election_that_was_won_may_be_forgotten_until_its_leader_has_written() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut log = open_log(directory.path());
-    log.save_vote(&Vote::new(3, 7)).await.expect("saved");
-    log.save_vote(&Vote::new_committed(3, 7)).await.expect("saved");
-    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new_committed(3, 7)));
+    log.save_vote(&Vote::new(3, NodeId::new(7))).await.expect("saved");
+    log.save_vote(&Vote::new_committed(3, NodeId::new(7))).await.expect("saved");
+    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new_committed(3, NodeId::new(7))));
     let forgetful = open_log(crash(&directory).path()).read_vote().await.expect("read");
-    assert!(forgetful >= Some(Vote::new(3, 7)), "{forgetful:?} forgets a vote that was granted");
+    assert!(
+        forgetful >= Some(Vote::new(3, NodeId::new(7))),
+        "{forgetful:?} forgets a vote that was granted"
+    );
 
-    log.save_vote(&Vote::new_committed(4, 8)).await.expect("saved");
+    log.save_vote(&Vote::new_committed(4, NodeId::new(8))).await.expect("saved");
     log.blocking_append([blank(4, 1)]).await.expect("appended");
     let mut log = open_log(crash(&directory).path());
-    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new_committed(4, 8)));
+    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new_committed(4, NodeId::new(8))));
 }
 
 #[tokio::test]
@@ -62,14 +65,15 @@ async fn a_leader_that_starts_again_follows() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (node, _state) = start_master(directory.path()).await.expect("started");
     let own = node.id();
+    let other = NodeId::new(own.get() + 1);
     node.stop().await;
     drop(node);
     let mut log = open_log(crash(&directory).path());
     log.save_vote(&Vote::new_committed(3, own)).await.expect("saved");
     log.blocking_append([blank(3, 1)]).await.expect("appended");
     assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new(3, own)));
-    log.save_vote(&Vote::new_committed(4, own + 1)).await.expect("saved");
-    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new_committed(4, own + 1)));
+    log.save_vote(&Vote::new_committed(4, other)).await.expect("saved");
+    assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new_committed(4, other)));
 }
 
 #[tokio::test]
@@ -219,7 +223,7 @@ async fn a_damaged_or_newer_fact_stops_a_node_before_it_votes_and_is_told_apart(
     let mut log = open_log(directory.path());
     log.save_cluster_id(ClusterId::new(7)).await.expect("saved");
     log.save_checkpoint(&Default::default()).await.expect("saved");
-    log.save_vote(&Vote::new(3, 7)).await.expect("saved");
+    log.save_vote(&Vote::new(3, NodeId::new(7))).await.expect("saved");
     log.blocking_append(history(3)).await.expect("appended");
     log.purge(log_id(1, 2)).await.expect("purged");
     for key in ["node_id", "vote", "purged", "cluster_id", "checkpoint"] {
