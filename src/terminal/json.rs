@@ -200,12 +200,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{client::Published, domain::UnixMillis, overview::output_size::OutputSize};
+    use crate::{
+        client::{Published, Refusal},
+        domain::{PostId, UnixMillis},
+        overview::output_size::OutputSize,
+    };
+
+    fn name(name: &str) -> UserName {
+        UserName::new(name).expect("valid")
+    }
 
     fn said(text: &str) -> Post {
         Post {
-            id: 7,
-            author: "ann".to_owned(),
+            id: PostId::new(7),
+            author: name("ann"),
             posted_at: UnixMillis::new(12),
             text: text.to_owned(),
         }
@@ -214,9 +222,9 @@ mod tests {
     #[test]
     fn field_names_and_their_order_stay() {
         let ok = |verb, answer| Report { verb: Some(verb), outcome: Ok(answer) };
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let names = |names: &[&str]| names.iter().copied().map(name).collect::<Vec<_>>();
         let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
-        let refused = ClientError::Refused { code: Code::AlreadyExists, message: "no".to_owned() };
+        let refused = ClientError::Refused(Refusal::new(RefusalKind::AlreadyExists, "no"));
         let mistake = Mistake::Unknown { word: "FOLOW".to_owned(), meant: Some(Verb::Follow) };
         for (report, json) in [
             (ok(Verb::Follow, Answer::Done), r#"{"type":"result","command":"FOLLOW","ok":true}"#),
@@ -239,7 +247,10 @@ mod tests {
             (
                 ok(
                     Verb::Post,
-                    Answer::Published(Published { id: 7, posted_at: UnixMillis::new(12) }),
+                    Answer::Published(Published {
+                        id: PostId::new(7),
+                        posted_at: UnixMillis::new(12),
+                    }),
                 ),
                 r#"{"type":"result","command":"POST","ok":true,"id":7,"posted_at_ms":12}"#,
             ),
@@ -253,7 +264,7 @@ mod tests {
                 r#"{"type":"result","command":"TIMELINE","ok":true,"posts":20}"#,
             ),
             (
-                ok(Verb::Whoami, Answer::Me { user: "ann".to_owned(), server: Some(server) }),
+                ok(Verb::Whoami, Answer::Me { user: Some(name("ann")), server: Some(server) }),
                 r#"{"type":"result","command":"WHOAMI","ok":true,"user":"ann","server":"server-4","address":"h:1"}"#,
             ),
             (

@@ -169,7 +169,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        domain::UnixMillis,
         master::{delivery::Delivery, sessions::tests::Fixture},
+        network::RefusalKind,
         replication::{
             state_store::Applied,
             tests::entries::{batch, context, publish},
@@ -200,12 +202,13 @@ mod tests {
 
         fn stream_session(&self) -> StreamSession {
             let sessions = self.fixture.sessions.clone();
-            let session = sessions.check(&self.fixture.token("ann"), 0).expect("good");
+            let session =
+                sessions.check(&self.fixture.token("ann"), UnixMillis::EPOCH).expect("good");
             let clock = Arc::clone(&self.clock);
             StreamSession {
                 sessions,
                 session,
-                clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+                clock: Arc::new(move || UnixMillis::new(clock.load(Ordering::Relaxed))),
             }
         }
 
@@ -213,10 +216,10 @@ mod tests {
             let bob = self.fixture.account("bob").user;
             let stream_session = self.stream_session();
             let inbox = self.delivery.open(stream_session.session.account.user, || {
-                Ok::<_, std::convert::Infallible>(vec![(bob, 0)])
+                Ok::<_, std::convert::Infallible>(vec![(bob, PostId::NONE)])
             });
             let inbox = inbox.expect("infallible").unwrap_or_else(|_| panic!("there is room"));
-            start(stream_session, 0, inbox, self.fixture.state.reader())
+            start(stream_session, PostId::NONE, inbox, self.fixture.state.reader())
         }
 
         async fn apply(&mut self, index: u64, command: Command) {

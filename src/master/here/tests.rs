@@ -5,14 +5,18 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tonic::{Code, Request};
 
-use super::Api;
+use super::{Here, Parts};
 use crate::{
+    grpc::{metadata::CallReader, social_service::SocialServer},
     master::{delivery::Delivery, passwords::Passwords, sessions::Sessions},
-    replication::tests::{
-        cluster::{Member, cluster},
-        entries::context,
+    replication::{
+        tests::{
+            cluster::{Member, cluster},
+            entries::context,
+        },
+        writes::Writes,
     },
-    settings::Limits,
+    settings::{Limits, Secret},
     social::{Command, Reply},
     wire::{
         RETRY_KEY,
@@ -34,27 +38,29 @@ const LIMITS: Limits = Limits {
 };
 
 /// The available server of a founded cluster.
-async fn available() -> (Api, Member) {
+async fn available() -> (SocialServer<Here>, Writes, Member) {
     let (mut masters, _witness) = cluster(1).await;
     let master = masters.remove(0);
     let state = master.state().clone();
-    let api = Api {
+    let writes = master.writes();
+    let here = Here::new(Parts {
         node: master.node.clone(),
         state: state.clone(),
-        writes: master.writes(),
+        writes: writes.clone(),
         reads: master.reads(),
         delivery: Delivery::new(LIMITS.stream_queue, LIMITS.subscriptions),
         sessions: Sessions::new(state, LIMITS.session_lifetime),
         passwords: Passwords::default(),
         limits: LIMITS,
-    };
+    });
     let bootstrap = Command::BootstrapCluster { signing_key: [7; 32] };
-    api.writes.submit(bootstrap).await.expect("written");
-    (api, master)
+    writes.submit(bootstrap).await.expect("written");
+    let calls = CallReader::new(Secret::new("the cluster's"));
+    (SocialServer::new(here, calls), writes, master)
 }
 
 /// Logs in, and makes requests with that session.
-async fn log_in<T>(api: &Api, username: &str) -> impl Fn(T) -> Request<T> {
+async fn log_in<T>(api: &SocialServer<Here>, username: &str) -> impl Fn(T) -> Request<T> {
     let request = LogInRequest { username: username.to_owned(), ..LogInRequest::default() };
     let reply = api.log_in(Request::new(request)).await.expect("logged in").into_inner();
     let bearer = format!("Bearer {}", reply.session_token);
@@ -67,7 +73,7 @@ async fn log_in<T>(api: &Api, username: &str) -> impl Fn(T) -> Request<T> {
 
 #[tokio::test]
 async fn a_session_that_has_ended_before_a_read_is_confirmed_reads_nothing() {
-    let (api, _master) = available().await;
+    let (api, writes, _master) = available().await;
     let by_ann = log_in(&api, "ann").await;
     let names = || ListRequest { kind: ListKind::Users.into(), ..ListRequest::default() };
     assert_eq!(api.list(by_ann(names())).await.expect("read").into_inner().usernames, ["ann"]);
@@ -76,14 +82,19 @@ async fn a_session_that_has_ended_before_a_read_is_confirmed_reads_nothing() {
     let mut read = api.list(by_ann(names()));
     assert!(read.as_mut().now_or_never().is_none(), "it waits for the quorum");
     let change = Command::SetPassword { context: context(1, 1), password_hash: None };
-    assert_eq!(api.writes.submit(change).await, Ok(Reply::Done));
+    assert_eq!(writes.submit(change).await, Ok(Reply::Done));
     assert_eq!(read.await.expect_err("refused").code(), Code::Unauthenticated);
 }
 
 #[tokio::test]
 async fn a_request_id_that_is_used_for_something_else_is_the_callers_mistake() {
-    let (api, _master) = available().await;
-    let id = Some(RequestId { client_id: vec![7; 16], sequence: 1, answered_below: 1 });
+    let (api, _writes, _master) = available().await;
+    let id = Some(RequestId {
+        client_id: vec![7; 16],
+        sequence: 1,
+        answered_below: 1,
+        opaque_key: Vec::new(),
+    });
     let post = |text: &str| PublishRequest { request_id: id.clone(), text: text.to_owned() };
     let by_ann = log_in(&api, "ann").await;
     let first = api.publish(by_ann(post("one"))).await.expect("published").into_inner();

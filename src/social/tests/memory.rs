@@ -1,6 +1,7 @@
 //! Repeated requests: carried out once, answered alike, kept for a day and limited.
 
 use super::*;
+use crate::domain::PostId;
 use crate::social::requests::{REPLIES_PER_ACCOUNT, VISITS_PER_COMMAND};
 
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -29,6 +30,10 @@ impl State {
         let prefix = format!("{table} ");
         self.every_row().iter().filter(|row| row.starts_with(&prefix)).count()
     }
+}
+
+fn published(post: u64) -> Reply {
+    Reply::Published { post: PostId::new(post), posted_at: UnixMillis::EPOCH }
 }
 
 #[test]
@@ -83,7 +88,7 @@ fn requests_of_other_clients_of_other_users_and_of_other_forms_are_other_request
         (1, RequestKey::Opaque(same_bytes), 4),
     ] {
         let (reply, _) = state.apply(0, publish(user, key, "hello"));
-        assert_eq!(reply, Reply::Published { post, posted_at: UnixMillis::EPOCH });
+        assert_eq!(reply, published(post));
     }
 }
 
@@ -91,7 +96,6 @@ fn requests_of_other_clients_of_other_users_and_of_other_forms_are_other_request
 fn requests_come_in_any_order_and_are_remembered_however_many_follow() {
     let state = State::with_users(&["u1"]);
     let publish = |sequence| state.apply(0, publish(1, request(1, sequence), "hello")).0;
-    let published = |post| Reply::Published { post, posted_at: UnixMillis::EPOCH };
     assert_eq!(publish(1_000), published(1));
     assert_eq!(publish(1), published(2));
     let others = (2..400).map(|sequence| super::publish(1, request(1, sequence), "hello"));
@@ -114,10 +118,7 @@ fn what_its_client_calls_answered_is_forgotten_and_never_done_again() {
     assert!((10..=74).contains(&kept), "{kept} replies are kept");
     let before = state.every_row();
     for sequence in 291..=300 {
-        assert_eq!(
-            publish(sequence, 1),
-            Reply::Published { post: sequence, posted_at: UnixMillis::EPOCH }
-        );
+        assert_eq!(publish(sequence, 1), published(sequence));
     }
     for sequence in [0, 1, 200] {
         assert_eq!(publish(sequence, 0), Reply::Refused(CommandRefusal::StaleRequest));
@@ -140,10 +141,7 @@ fn no_request_can_call_itself_answered_and_much_is_forgotten_little_by_little() 
         left.push(state.count("REPLIES"));
     }
     assert_eq!(left, [173, 46, 47]);
-    assert_eq!(
-        publish(303, u64::MAX),
-        Reply::Published { post: 303, posted_at: UnixMillis::EPOCH }
-    );
+    assert_eq!(publish(303, u64::MAX), published(303));
     assert_eq!(publish(128, 0), Reply::Refused(CommandRefusal::StaleRequest));
 }
 

@@ -137,7 +137,7 @@ impl Model {
                 if model.follows.contains_key(&(user, followee)) {
                     return (Reply::Refused(CommandRefusal::AlreadyFollowing), None);
                 }
-                let since = model.posts.len() as u64;
+                let since = model.newest_post();
                 model.follows.insert((user, followee), since);
                 (Reply::Done, Some(Event::Followed { follower: user, followee, since }))
             }),
@@ -154,7 +154,7 @@ impl Model {
             }),
             Command::Publish { context, ref text } => self.once(&context, asked, |model| {
                 let user = context.user;
-                let id = model.posts.len() as u64 + 1;
+                let id = PostId::new(model.posts.len() as u64 + 1);
                 let author_name = model.account(user).expect("once has looked").name.clone();
                 let text = text.as_str().to_owned();
                 let posted_at = model.now;
@@ -252,12 +252,16 @@ impl Model {
         names.into_iter().map(|account| account.name.clone()).collect()
     }
 
+    fn newest_post(&self) -> PostId {
+        PostId::new(self.posts.len() as u64)
+    }
+
     /// Asserts that every read of `view` gives what the model gives.
     pub fn assert_agrees(&self, view: &View, limit: usize) {
         assert_eq!(view.signing_key(), self.signing_key);
         assert_eq!(view.abandoned_for(), self.abandoned_for);
         assert_eq!(view.has_content().unwrap(), self.has_content());
-        assert_eq!(view.newest_post(), self.posts.len() as u64);
+        assert_eq!(view.newest_post(), self.newest_post());
         let all = |names| Page { names, next: None };
         assert_eq!(view.users(None, 1_000).unwrap(), all(self.names(|_| true)));
         for account in &self.accounts {
@@ -277,7 +281,7 @@ impl Model {
                 self.follows.get(&(user, post.author)).is_some_and(|since| post.id > *since)
             };
             let newest = self.posts.len() as u64;
-            for position in [0, 1, newest / 2, newest, newest + 1, u64::MAX] {
+            for position in [0, 1, newest / 2, newest, newest + 1, u64::MAX].map(PostId::new) {
                 for cursor in [Cursor::Before(position), Cursor::After(position)] {
                     let timeline = self.posts.iter().filter(in_timeline).collect();
                     let page = view.timeline(user, cursor, limit).unwrap();

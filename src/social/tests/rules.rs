@@ -1,7 +1,7 @@
 //! One story per rule.
 
 use super::*;
-use crate::domain::{ClusterId, Post};
+use crate::domain::{ClusterId, Post, PostId};
 
 /// Numbers the requests of one client, for stories in which none is repeated.
 struct Requests(u64);
@@ -14,7 +14,7 @@ impl Requests {
 }
 
 fn ids((posts, more): (Vec<Post>, bool)) -> (Vec<u64>, bool) {
-    (posts.into_iter().map(|post| post.id).collect(), more)
+    (posts.into_iter().map(|post| post.id.get()).collect(), more)
 }
 
 fn names(page: &Page) -> Vec<&str> {
@@ -25,7 +25,15 @@ fn refused(refusal: CommandRefusal) -> (Reply, Option<Event>) {
     (Reply::Refused(refusal), None)
 }
 
-const NEWEST: Cursor = Cursor::Before(u64::MAX);
+const NEWEST: Cursor = Cursor::Before(PostId::MAX);
+
+fn before(post: u64) -> Cursor {
+    Cursor::Before(PostId::new(post))
+}
+
+fn after(post: u64) -> Cursor {
+    Cursor::After(PostId::new(post))
+}
 
 #[test]
 fn a_state_that_was_never_written_reads_as_empty() {
@@ -33,7 +41,7 @@ fn a_state_that_was_never_written_reads_as_empty() {
     let view = state.view();
     let nobody = UserId(1);
     assert_eq!(view.signing_key(), None);
-    assert_eq!(view.newest_post(), 0);
+    assert_eq!(view.newest_post(), PostId::NONE);
     assert_eq!(view.account_by_name(&name("u1")).unwrap(), None);
     assert_eq!(view.account(nobody).unwrap(), None);
     assert_eq!(view.users(None, 9).unwrap(), Page::default());
@@ -158,7 +166,9 @@ fn a_session_that_has_ended_changes_nothing_whatever_the_server_knew_that_took_t
     // The same request comes again when its client has logged in again.
     let context = Context { password_version: 1, ..context(1, request(1, 2)) };
     let again = Command::Publish { context, text: text("hello") };
-    assert!(matches!(state.apply(0, again).0, Reply::Published { post: 1, .. }));
+    assert!(
+        matches!(state.apply(0, again).0, Reply::Published { post, .. } if post == PostId::new(1))
+    );
 }
 
 #[test]
@@ -179,7 +189,8 @@ fn secrets_are_not_printed() {
 fn follows_and_unfollows_are_refused_for_the_right_reason() {
     let state = State::with_users(&["u1", "U2"]);
     let mut requests = Requests(0);
-    let followed = Event::Followed { follower: UserId(1), followee: UserId(2), since: 0 };
+    let followed =
+        Event::Followed { follower: UserId(1), followee: UserId(2), since: PostId::new(0) };
     let unfollowed = Event::Unfollowed { follower: UserId(1), followee: UserId(2) };
     let follow = |request, target| follow(1, request, target);
     let unfollow = |request, target| unfollow(1, request, target);
@@ -258,25 +269,25 @@ fn lists_are_pages_in_the_order_of_folded_names_as_their_owners_wrote_them() {
         assert_eq!(names(&read(Some("bz"), 9)), &all[2..], "after a name that nobody has");
     }
     assert_eq!(names(&view.followers(UserId(2), None, 9).unwrap()), ["me"]);
-    assert_eq!(view.following_ids(UserId(5)).unwrap(), [(UserId(1), 0)]);
+    assert_eq!(view.following_ids(UserId(5)).unwrap(), [(UserId(1), PostId::new(0))]);
 }
 
 #[test]
 fn posts_are_numbered_from_one_and_their_time_never_runs_backwards() {
     let state = State::with_users(&["u1"]);
     for (sequence, stamped, posted_at) in [(1, 70, 70), (2, 60, 70), (3, -9, 70), (4, 71, 71)] {
-        let posted_at = UnixMillis::new(posted_at);
+        let (id, posted_at) = (PostId::new(sequence), UnixMillis::new(posted_at));
         let (reply, event) = state.apply(stamped, publish(1, request(1, sequence), "hello"));
-        assert_eq!(reply, Reply::Published { post: sequence, posted_at });
+        assert_eq!(reply, Reply::Published { post: id, posted_at });
         let post = Post {
-            id: sequence,
+            id,
             author: UserId(1),
             author_name: name("u1"),
             posted_at,
             text: "hello".to_owned(),
         };
         assert_eq!(event, Some(Event::Published(post)));
-        assert_eq!(state.view().newest_post(), sequence);
+        assert_eq!(state.view().newest_post(), id);
     }
 }
 
@@ -286,7 +297,7 @@ fn times_at_the_ends_of_their_range_do_no_harm() {
     for (sequence, at) in [(1, i64::MIN), (2, i64::MAX), (3, 0), (u64::MAX, 1), (0, 1)] {
         state.apply(at, publish(1, request(1, sequence), "hello"));
     }
-    assert_eq!(state.view().newest_post(), 5);
+    assert_eq!(state.view().newest_post(), PostId::new(5));
 }
 
 #[test]
@@ -306,17 +317,17 @@ fn a_timeline_holds_the_posts_of_the_followed_made_since_the_follow() {
     let view = state.view();
     let page = |user, cursor, limit| ids(view.timeline(UserId(user), cursor, limit).unwrap());
     assert_eq!(page(2, NEWEST, 20), ((3..=22).rev().collect(), true));
-    assert_eq!(page(2, Cursor::Before(3), 20), (vec![2, 1], false));
+    assert_eq!(page(2, before(3), 20), (vec![2, 1], false));
     assert_eq!(page(3, NEWEST, 20), ((11..=22).rev().collect(), false));
-    assert_eq!(page(3, Cursor::After(0), 12), ((11..=22).collect(), false));
-    assert_eq!(page(3, Cursor::After(0), 11), ((11..=21).collect(), true));
-    assert_eq!(page(3, Cursor::After(21), 9), (vec![22], false));
-    assert_eq!(page(3, Cursor::After(u64::MAX), 9), (vec![], false));
-    assert_eq!(page(3, Cursor::Before(0), 9), (vec![], false));
-    assert_eq!(page(3, Cursor::Before(11), 9), (vec![], false));
+    assert_eq!(page(3, after(0), 12), ((11..=22).collect(), false));
+    assert_eq!(page(3, after(0), 11), ((11..=21).collect(), true));
+    assert_eq!(page(3, after(21), 9), (vec![22], false));
+    assert_eq!(page(3, after(u64::MAX), 9), (vec![], false));
+    assert_eq!(page(3, before(0), 9), (vec![], false));
+    assert_eq!(page(3, before(11), 9), (vec![], false));
     assert_eq!(page(3, NEWEST, 0), (vec![], true));
     assert_eq!(page(1, NEWEST, 20), (vec![], false), "one's own posts are not in it");
-    let own = view.posts_of(UserId(1), Cursor::Before(3), 20).unwrap();
+    let own = view.posts_of(UserId(1), before(3), 20).unwrap();
     assert_eq!(own.0[0].text, "p2");
     assert_eq!(own.0[0].author_name, name("u1"));
     assert_eq!(own.0[0].posted_at, UnixMillis::new(2));
@@ -333,11 +344,12 @@ fn following_again_starts_anew() {
     assert_eq!(ids(state.view().timeline(UserId(2), NEWEST, 9).unwrap()), (vec![], false));
     state.apply(0, publish(1, requests.next(), "between"));
     let (_, event) = state.apply(0, follow(2, requests.next(), "u1"));
-    let followed = Event::Followed { follower: UserId(2), followee: UserId(1), since: 2 };
+    let followed =
+        Event::Followed { follower: UserId(2), followee: UserId(1), since: PostId::new(2) };
     assert_eq!(event, Some(followed));
     state.apply(0, publish(1, requests.next(), "after"));
     assert_eq!(ids(state.view().timeline(UserId(2), NEWEST, 9).unwrap()), (vec![3], false));
-    assert_eq!(state.view().following_ids(UserId(2)).unwrap(), [(UserId(1), 2)]);
+    assert_eq!(state.view().following_ids(UserId(2)).unwrap(), [(UserId(1), PostId::new(2))]);
 }
 
 #[test]

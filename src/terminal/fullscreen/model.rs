@@ -417,14 +417,27 @@ mod tests {
 
     const NOW: UnixMillis = UnixMillis::new(1_000_000);
 
-    fn post(id: PostId) -> Post {
-        Post { id, author: "u2".to_owned(), posted_at: UnixMillis::EPOCH, text: format!("p{id}") }
+    fn name(name: &str) -> UserName {
+        UserName::new(name).expect("valid")
+    }
+
+    fn post(id: u64) -> Post {
+        Post {
+            id: PostId::new(id),
+            author: name("u2"),
+            posted_at: UnixMillis::EPOCH,
+            text: format!("p{id}"),
+        }
     }
 
     /// The timeline of u1 on a small screen, with just enough posts to fill it.
     fn model(more: bool) -> Model {
-        let page = PostPage { posts: (101..=120).rev().map(post).collect(), as_of: 120, more };
-        Model::new("u1".to_owned(), &page, (40, 8), NOW)
+        let page = PostPage {
+            posts: (101..=120).rev().map(post).collect(),
+            as_of: PostId::new(120),
+            more,
+        };
+        Model::new(name("u1"), &page, (40, 8), NOW)
     }
 
     fn press(model: &mut Model, code: KeyCode, modifiers: KeyModifiers) -> Vec<Effect> {
@@ -445,7 +458,8 @@ mod tests {
         press(model, KeyCode::Enter, KeyModifiers::NONE)
     }
 
-    fn published(model: &mut Model, id: PostId) -> Vec<Effect> {
+    fn published(model: &mut Model, id: u64) -> Vec<Effect> {
+        let id = PostId::new(id);
         model.update(Event::Published(Ok(Published { id, posted_at: NOW })))
     }
 
@@ -549,7 +563,7 @@ mod tests {
         let mut model = model(true);
         let tick = |model: &mut Model, now| model.update(Event::Tick(now));
         assert_eq!(tick(&mut model, NOW), [], "there is enough for a while");
-        let older = Load::Older(101);
+        let older = Load::Older(PostId::new(101));
         let home = |model: &mut Model| press(model, KeyCode::Home, KeyModifiers::NONE);
         assert_eq!(home(&mut model), [Effect::Load(older)]);
         assert_eq!(home(&mut model), [], "it is under way");
@@ -557,18 +571,21 @@ mod tests {
         assert_eq!(model.notice(), Some("cannot load more posts: no"));
         assert_eq!(tick(&mut model, NOW.saturating_add_ms(LOAD_AGAIN_MS - 1)), []);
         assert_eq!(tick(&mut model, NOW.saturating_add_ms(LOAD_AGAIN_MS)), [Effect::Load(older)]);
-        let page =
-            PostPage { posts: (91..=100).rev().map(post).collect(), as_of: 120, more: false };
+        let page = PostPage {
+            posts: (91..=100).rev().map(post).collect(),
+            as_of: PostId::new(120),
+            more: false,
+        };
         assert_eq!(model.update(Event::Loaded(older, Ok(page))), []);
         home(&mut model);
-        assert_eq!(model.position(), Position::Back { lowest: 93, hidden: 0 });
+        assert_eq!(model.position(), Position::Back { lowest: PostId::new(93), hidden: 0 });
     }
 
     #[test]
     fn a_tall_screen_is_filled() {
         let mut model = model(true);
         model.fit((40, 100));
-        assert_eq!(model.update(Event::Tick(NOW)), [Effect::Load(Load::Older(101))]);
+        assert_eq!(model.update(Event::Tick(NOW)), [Effect::Load(Load::Older(PostId::new(101)))]);
     }
 
     #[test]
