@@ -359,7 +359,7 @@ impl<N: Network> Client<N> {
             Some(cursor) => cursor,
             // Fixes the position before anything is streamed, so that a stream that breaks before
             // its first event loses nothing.
-            None => self.timeline(Cursor::Newest, Some(1)).await?.as_of,
+            None => Box::pin(self.timeline(Cursor::Newest, Some(1))).await?.as_of,
         };
         Subscription::open(Arc::clone(&self.core), cursor).await
     }

@@ -379,7 +379,7 @@ impl Network for Relayed {
             Some(after) => after,
             // Fixes the position before anything is streamed, so that a stream that breaks before
             // its first event loses nothing.
-            None => self.timeline(call, Cursor::Newest, Some(1)).await?.as_of,
+            None => Box::pin(self.timeline(call, Cursor::Newest, Some(1))).await?.as_of,
         };
         Ok(resumed_timeline::open(self.for_a_stream(), call.clone(), after))
     }

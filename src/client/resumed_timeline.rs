@@ -73,7 +73,7 @@ impl Feed {
         loop {
             let request = v1::SubscribeRequest { after: Some(self.cursor.get()) };
             let attempt = |mut api: Api, request| async move { api.subscribe(request).await };
-            let (attempts, call) = (self.attempts.clone(), self.call.renewed());
+            let (attempts, call) = (self.attempts.clone(), self.call.renewed(Instant::now()));
             match self.network.ask_from(attempts, &call, request, attempt).await {
                 Ok(answered) => {
                     if self.deliver(answered.reply, &answered.server).await?.is_break() {

@@ -90,7 +90,7 @@ impl<N: Network> Subscription<N> {
             }
             State::SessionEnded(token) => {
                 let ended = token.clone();
-                match self.core.renew(&ended, self.core.deadline()).await {
+                match Box::pin(self.core.renew(&ended, self.core.deadline())).await {
                     Ok(_begun) => {
                         self.is_renewed = true;
                         self.state = State::Closed;

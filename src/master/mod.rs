@@ -172,18 +172,7 @@ async fn run_node(
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<SocialServiceServer<SocialServer<Here>>>().await;
     let clients_stop = ended.child_token();
-    let calls = CallReader::new(settings.secret.clone());
-    let public = public(here.clone(), calls.clone(), location.clone()).add_service(health);
-    let nearest = Nearest::new(here, Relayed::by_node(location.clone(), &settings.secret));
-    let public = classic::add(
-        public,
-        classic::Host::Master,
-        settings.classic,
-        nearest,
-        calls,
-        location,
-        clients_stop.clone(),
-    );
+    let public = public(here, settings, location, clients_stop.clone()).add_service(health);
     let peer_service = PeerServiceServer::new(PeerServer::new(node.clone(), ended.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal = Routes::new(InterceptedService::new(
@@ -221,11 +210,22 @@ async fn run_node(
 }
 
 /// What everyone may ask for.
-fn public(here: Here, calls: CallReader, location: watch::Receiver<Location>) -> Routes {
-    let social = SocialServiceServer::new(SocialServer::new(here, calls))
+fn public(
+    here: Here,
+    settings: &MasterSettings,
+    location: watch::Receiver<Location>,
+    stop: CancellationToken,
+) -> Routes {
+    let calls = CallReader::new(settings.secret.clone());
+    let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), &settings.secret));
+    let social = SocialServiceServer::new(SocialServer::new(here, calls.clone()))
         .max_decoding_message_size(CLIENT_MESSAGE_BYTES);
-    let directory = DirectoryServiceServer::new(DirectoryServer::new(location, AskTheRouter));
-    Routes::new(social).add_service(directory).add_service(reflection::service())
+    let directory = DirectoryServer::new(location.clone(), AskTheRouter);
+    let routes = Routes::new(social)
+        .add_service(DirectoryServiceServer::new(directory))
+        .add_service(reflection::service());
+    let (host, mode) = (classic::Host::Master, settings.classic);
+    classic::add(routes, host, mode, nearest, calls, location, stop)
 }
 
 /// A listener has ended: well, where it was asked to.

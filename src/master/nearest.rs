@@ -3,7 +3,7 @@
 //! leadership is repeated there, under the same key.
 
 use futures::{StreamExt as _, stream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::here::Here;
 use crate::{
@@ -157,7 +157,7 @@ impl Resumable {
         let is_final = matches!(&ended, Some(Err(why)) if why.kind.advice() == Advice::Never);
         match self.elsewhere.take() {
             Some((relayed, call)) if !is_final => {
-                match relayed.subscribe(&call.renewed(), Some(self.after)).await {
+                match relayed.subscribe(&call.renewed(Instant::now()), Some(self.after)).await {
                     Ok(events) => self.events = events,
                     Err(refusal) => return Some(Err(refusal)),
                 }

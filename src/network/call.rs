@@ -17,10 +17,10 @@ pub struct Call {
 }
 
 impl Call {
-    /// The same call, made again now, with as much patience as at first.
+    /// The same call, made again at `now`, with as much patience as at first.
     #[must_use]
-    pub fn renewed(&self) -> Self {
-        let deadline = Deadline::after(Instant::now(), self.deadline.patience);
+    pub fn renewed(&self, now: Instant) -> Self {
+        let deadline = Deadline::after(now, self.deadline.patience);
         Self { deadline, ..self.clone() }
     }
 }
