@@ -35,14 +35,13 @@ use tokio::sync::oneshot;
 use super::{
     Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, Vote,
     durability::{self, AppendAck, AppendPolicy, DurableIndex, LogChange, WriterGone},
-    file_header,
     log_error::{LogError, OpenError},
     storage_error,
 };
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
-    host::{disk, random},
+    host::{disk, file_header, random},
 };
 
 const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");

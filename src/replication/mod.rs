@@ -1,6 +1,6 @@
 //! The replicated log and everything around it: consensus by openraft over redb and gRPC.
 //!
-//! In reading order: the types of the consensus, what it keeps on disk ([`file_header`],
+//! In reading order: the types of the consensus, what it keeps on disk (
 //! [`log_store`], [`log_error`], [`durability`], [`state_store`], [`witness_store`]), how it reaches the other
 //! nodes ([`peers`], [`link`], [`node_credentials`], [`peer_service`], [`snapshot`]; `reachability`
 //! reports when it cannot) and learns their addresses ([`addresses`], [`address_gossip`]), how the
@@ -18,7 +18,6 @@ pub mod addresses;
 pub mod check_quorum;
 pub mod cluster_clock;
 pub mod durability;
-pub mod file_header;
 pub mod link;
 pub mod log_error;
 pub mod log_store;

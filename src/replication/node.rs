@@ -26,7 +26,7 @@ use super::{
     peers::Peers,
     pre_vote::LeaderLease,
     quorum, startup_check,
-    state_store::{FILE, Observer, StateReader, StateStore},
+    state_store::{Observer, StateReader, StateStore},
     voter_config::VoterConfig,
     witness_store::WitnessStore,
 };
@@ -35,7 +35,7 @@ use crate::{
     envelope::{SupportedVersions, Version},
     host::{clock, database_fault::DatabaseFault},
     settings::{ConsensusSettings, Secret},
-    social::StateError,
+    social::{FILE, StateError},
 };
 
 /// Log entries between two checkpoints of the state. A restart applies about this many again at
@@ -263,8 +263,7 @@ impl Node {
     ) -> Result<(Self, StateReader), StartError> {
         let state = StateStore::open_as(supported_versions, directory, observer)
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
-        let failed = |source| StartError::State { directory: directory.to_owned(), source };
-        let applied = state.applied().map_err(failed)?;
+        let applied = state.applied();
         let purged = log.purged().map_err(|source| StartError::log(directory, source))?;
         if !startup_check::log_reaches_state(applied, purged) {
             let reason = "it ends before the log begins".to_owned();

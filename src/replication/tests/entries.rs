@@ -18,7 +18,7 @@ use crate::{
         log_store::LogStore,
         state_store::{StateReader, StateStore},
     },
-    social::{self, Command, Context, Row, Stamped, View},
+    social::{Command, Context, Row, Stamped, View},
 };
 
 pub fn log_id(term: u64, index: u64) -> LogId {
@@ -98,12 +98,11 @@ pub fn crash(directory: &TempDir) -> TempDir {
 }
 
 pub fn dump(state: &StateReader) -> Vec<Row> {
-    let transaction = state.read().expect("readable");
-    social::dump(&transaction).expect("readable").map(|row| row.expect("readable")).collect()
+    view(state).rows().expect("readable").map(|row| row.expect("readable")).collect()
 }
 
 pub fn view(state: &StateReader) -> View {
-    View::open(&state.read().expect("readable")).expect("readable")
+    state.view().expect("readable")
 }
 
 pub async fn applied(state: &mut StateStore) -> Option<LogId> {

@@ -17,11 +17,8 @@ use crate::{
     cli,
     domain::{ClusterId, NodeId, PostId},
     envelope::{Kind, Version, seal_in},
-    host::disk,
-    replication::{
-        encode, file_header::tests::write_newer_header, log_store::LogStore, node::StartError,
-        witness_store::WitnessStore,
-    },
+    host::{disk, file_header::tests::write_newer_header},
+    replication::{encode, log_store::LogStore, node::StartError, witness_store::WitnessStore},
     social::Command,
 };
 
