@@ -3,10 +3,10 @@
 //! Total: no command can cause a panic, whatever it contains; a refusal is a reply. Errors come
 //! only from the disk, and after one the transaction must be discarded.
 
-use redb::{Error, ReadableTable, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 
 use super::{
-    Account, Command, CommandRefusal, Context, Event, Reply, Stamped,
+    Account, Command, CommandRefusal, Context, Event, Reply, Stamped, StateError,
     requests::{self, Seen, SeriesPosition, StoredReply},
     tables::{self, Follow, Meta, Tables, UserRecord},
 };
@@ -32,7 +32,7 @@ type Outcome = (Reply, Option<Event>);
 impl<'txn> Graph<'txn> {
     /// Opens the state, creating it if there is none. Must be dropped before the transaction is
     /// committed.
-    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, Error> {
+    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
         let tables = Tables::open(transaction)?;
         let meta = tables::meta(&tables.meta)?;
         Ok(Self { tables, meta })
@@ -42,7 +42,7 @@ impl<'txn> Graph<'txn> {
     ///
     /// A request is looked up before anything is forgotten, so that a repetition is found however
     /// far ahead the clock of the server is that stamped it.
-    pub fn apply(&mut self, stamped: Stamped) -> Result<Outcome, Error> {
+    pub fn apply(&mut self, stamped: Stamped) -> Result<Outcome, StateError> {
         let before = self.meta;
         let at = stamped.at.max(self.meta.applied_at);
         let passed_ms = at.saturating_ms_since(self.meta.applied_at);
@@ -56,7 +56,7 @@ impl<'txn> Graph<'txn> {
         Ok(outcome)
     }
 
-    fn dispatch(&mut self, at: UnixMillis, command: Command) -> Result<Outcome, Error> {
+    fn dispatch(&mut self, at: UnixMillis, command: Command) -> Result<Outcome, StateError> {
         let asked = Asked {
             fingerprint: command.fingerprint().unwrap_or_default(),
             // Each of them proves the password; and somebody who has stolen a session must not be
@@ -105,8 +105,8 @@ impl<'txn> Graph<'txn> {
         &mut self,
         Context { user, password_version, key }: &Context,
         Asked { fingerprint, needs_room }: Asked,
-        change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, Error>,
-    ) -> Result<Outcome, Error> {
+        change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, StateError>,
+    ) -> Result<Outcome, StateError> {
         let Some(record) = tables::user(&self.tables.users, user.0)? else {
             return Ok(refused(CommandRefusal::NoSuchAccount));
         };
@@ -138,7 +138,7 @@ impl<'txn> Graph<'txn> {
         &mut self,
         name: UserName,
         password_hash: Option<String>,
-    ) -> Result<Account, Error> {
+    ) -> Result<Account, StateError> {
         if let Some(user) = self.find(&name)? {
             let record = tables::known_user(&self.tables.users, user)?;
             return Ok(record.into_account(user, false));
@@ -155,7 +155,7 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: UserRecord,
         password_hash: Option<String>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, StateError> {
         let password_version = record.password_version.wrapping_add(1);
         self.tables.put_user(user.0, &UserRecord { password_version, password_hash, ..record })?;
         Ok((Reply::Done, Some(Event::PasswordChanged { user })))
@@ -166,7 +166,7 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: &UserRecord,
         target: &UserName,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, StateError> {
         let edge = match self.edge(user, record, target)? {
             Ok(edge) => edge,
             Err(refusal) => return Ok(refused(refusal)),
@@ -185,7 +185,7 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: &UserRecord,
         target: &UserName,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, StateError> {
         let edge = match self.edge(user, record, target)? {
             Ok(edge) => edge,
             Err(refusal) => return Ok(refused(refusal)),
@@ -203,7 +203,7 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: UserRecord,
         text: &PostText,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, StateError> {
         let id = self.meta.newest_post.next().ok_or_else(used_up)?;
         self.tables.put_post(id, user.0, at, text.as_str())?;
         self.meta.newest_post = id;
@@ -217,7 +217,7 @@ impl<'txn> Graph<'txn> {
         Ok((Reply::Published { post: id, posted_at: at }, Some(Event::Published(post))))
     }
 
-    fn abandon_cluster(&mut self, to: ClusterId) -> Result<Outcome, Error> {
+    fn abandon_cluster(&mut self, to: ClusterId) -> Result<Outcome, StateError> {
         let Tables { following, users, .. } = &self.tables;
         if tables::has_content(&self.meta, following, users)? {
             return Ok(refused(CommandRefusal::NotEmpty));
@@ -232,7 +232,7 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: &UserRecord,
         target: &UserName,
-    ) -> Result<Result<Follow, CommandRefusal>, Error> {
+    ) -> Result<Result<Follow, CommandRefusal>, StateError> {
         let Some(followee) = self.find(target)? else { return Ok(Err(CommandRefusal::NoSuchUser)) };
         if followee == user.0 {
             return Ok(Err(CommandRefusal::Oneself));
@@ -246,7 +246,7 @@ impl<'txn> Graph<'txn> {
         }))
     }
 
-    fn find(&self, name: &UserName) -> Result<Option<u64>, Error> {
+    fn find(&self, name: &UserName) -> Result<Option<u64>, StateError> {
         Ok(self.tables.names.get(name.folded().as_str())?.map(|row| row.value()))
     }
 }
@@ -256,6 +256,6 @@ fn refused(refusal: CommandRefusal) -> Outcome {
 }
 
 /// No valid state counts that far, but a corrupt one must not cause a panic.
-fn used_up() -> Error {
-    Error::Corrupted("the ids are used up".to_owned())
+fn used_up() -> StateError {
+    StateError::damaged("the ids are used up".to_owned())
 }

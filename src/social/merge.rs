@@ -9,9 +9,10 @@ use std::{
     ops::Bound,
 };
 
-use redb::Error;
-
-use super::tables::{PostRecord, ReadTables, decode, known_user};
+use super::{
+    StateError,
+    tables::{PostRecord, ReadTables, decode, known_user},
+};
 use crate::domain::{Post, PostId, UserId, UserName};
 
 /// Where a page of posts begins, and in which direction it reads.
@@ -54,7 +55,7 @@ pub fn merge(
     sources: &[PostSource],
     cursor: Cursor,
     limit: usize,
-) -> Result<(Vec<Post>, bool), Error> {
+) -> Result<(Vec<Post>, bool), StateError> {
     let mut heads: Heads = BinaryHeap::with_capacity(sources.len());
     for &source in sources {
         push_head(tables, &mut heads, source, cursor)?;
@@ -77,7 +78,7 @@ fn push_head(
     heads: &mut Heads,
     source: PostSource,
     cursor: Cursor,
-) -> Result<(), Error> {
+) -> Result<(), StateError> {
     if let Some(post) = next_post(tables, source, cursor)? {
         heads.push((cursor.rank(post), post, source));
     }
@@ -89,7 +90,7 @@ fn next_post(
     tables: &ReadTables,
     PostSource { author, since }: PostSource,
     cursor: Cursor,
-) -> Result<Option<PostId>, Error> {
+) -> Result<Option<PostId>, StateError> {
     let (after, end) = match cursor {
         Cursor::Before(before) => (since, Bound::Excluded((author, before.get()))),
         Cursor::After(after) => (after.max(since), Bound::Included((author, u64::MAX))),
@@ -106,11 +107,11 @@ fn read(
     tables: &ReadTables,
     post: PostId,
     names: &mut BTreeMap<u64, UserName>,
-) -> Result<Post, Error> {
+) -> Result<Post, StateError> {
     let row = tables
         .posts
         .get(post.get())?
-        .ok_or_else(|| Error::Corrupted(format!("post {post} is indexed but missing")))?;
+        .ok_or_else(|| StateError::damaged(format!("post {post} is indexed but missing")))?;
     let PostRecord { author, at: posted_at, text } = decode(row.value())?;
     let author_name = match names.entry(author) {
         Entry::Occupied(known) => known.get().clone(),

@@ -20,6 +20,7 @@ mod dump;
 mod merge;
 mod read;
 mod requests;
+mod store;
 mod tables;
 
 #[cfg(test)]
@@ -30,3 +31,4 @@ pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamp
 pub use dump::{Row, dump, restore};
 pub use merge::Cursor;
 pub use read::{Page, View};
+pub use store::StateError;

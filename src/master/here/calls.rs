@@ -15,7 +15,7 @@ use crate::{
         Call, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
         PasswordChange, Post, PostPage, Published, Refusal, RefusalKind, SessionToken, Timeline,
     },
-    social::{self, Account, Command, CommandRefusal, Context, Reply, View},
+    social::{self, Account, Command, CommandRefusal, Context, Reply, StateError, View},
 };
 
 /// Posts on a page if the caller does not say.
@@ -244,7 +244,7 @@ fn state_cursor(cursor: Cursor) -> social::Cursor {
 
 fn post_page(
     view: &View,
-    page: Result<(Vec<crate::domain::Post>, bool), redb::Error>,
+    page: Result<(Vec<crate::domain::Post>, bool), StateError>,
 ) -> Result<PostPage, Refusal> {
     let (posts, more) = page.map_err(|error| broken(&error))?;
     Ok(PostPage {

@@ -15,7 +15,7 @@ use crate::{
     master::{delivery::Inbox, sessions::StreamSession},
     network::{Refusal, Timeline, TimelineEvent},
     replication::state_store::StateReader,
-    social::{Cursor, View},
+    social::{Cursor, StateError},
 };
 
 /// Posts read at a time while a reader catches up.
@@ -102,18 +102,14 @@ impl Subscription {
         }
     }
 
-    fn read(&self) -> Result<(Vec<Post>, bool, PostId), redb::Error> {
-        let view = self.local_view()?;
+    fn read(&self) -> Result<(Vec<Post>, bool, PostId), StateError> {
+        let view = self.state.view()?;
         let (posts, more) = view.timeline(
             self.stream_session.session.account.user,
             Cursor::After(self.cursor),
             CATCH_UP_PAGE,
         )?;
         Ok((posts, more, view.newest_post()))
-    }
-
-    fn local_view(&self) -> Result<View, redb::Error> {
-        View::open(&self.state.read()?)
     }
 
     async fn follow(&mut self) -> Result<(), StreamClosed> {
@@ -149,7 +145,7 @@ impl Subscription {
     async fn send_position(&mut self) -> Result<(), StreamClosed> {
         // A post is in the queue before its transaction is committed by the applying thread; so
         // anything that the state has and the queue does not is not part of this timeline.
-        if let (Ok(view), true) = (self.local_view(), self.inbox.is_empty()) {
+        if let (Ok(view), true) = (self.state.view(), self.inbox.is_empty()) {
             self.cursor = self.cursor.max(view.newest_post());
         }
         self.send(TimelineEvent::Position(self.cursor)).await

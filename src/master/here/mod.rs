@@ -110,8 +110,7 @@ impl Here {
 
     /// The state as this master has it, which may be behind.
     fn local_view(&self) -> Result<View, Refusal> {
-        let view = self.parts.state.read().and_then(|transaction| View::open(&transaction));
-        view.map_err(|error| broken(&error))
+        self.parts.state.view().map_err(|error| broken(&error))
     }
 
     async fn submit(&self, deadline: Deadline, command: Command) -> Result<Reply, Refusal> {

@@ -5,7 +5,7 @@ use crate::{
     master::sessions::SessionError,
     network::{Refusal, RefusalKind},
     replication::writes::WriteError,
-    social::{CommandRefusal, Reply},
+    social::{CommandRefusal, Reply, StateError},
 };
 
 /// Not logged in, or no longer.
@@ -20,7 +20,7 @@ pub fn session_refusal(error: &SessionError) -> Refusal {
 }
 
 /// This node's own disk or state failed.
-pub fn broken(error: &redb::Error) -> Refusal {
+pub fn broken(error: &StateError) -> Refusal {
     tracing::error!(%error, "cannot read the state");
     Refusal::broken(error)
 }

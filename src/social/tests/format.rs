@@ -125,7 +125,7 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
     let read = || {
         let read = state.view().timeline(UserId(1), Cursor::After(PostId::NONE), 9);
         let error = read.expect_err("refused");
-        Error::find_in(&error).expect("of the envelope").clone()
+        error.envelope_error().expect("of the envelope").clone()
     };
     for position in 0..whole.len() {
         let mut damaged = whole.clone();

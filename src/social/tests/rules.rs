@@ -1,7 +1,10 @@
 //! One story per rule.
 
 use super::*;
-use crate::domain::{ClusterId, Post, PostId};
+use crate::{
+    domain::{ClusterId, Post, PostId},
+    host::database_fault::DatabaseFault,
+};
 
 /// Numbers the requests of one client, for stories in which none is repeated.
 struct Requests(u64);
@@ -373,7 +376,9 @@ fn a_dump_with_a_follow_of_nobody_is_an_error_and_not_a_panic() {
     let fresh = State::new();
     let transaction = fresh.0.begin_write().unwrap();
     let result = restore(&transaction, rows.into_iter());
-    assert!(matches!(result, Err(redb::Error::Corrupted(_))), "{result:?}");
+    let error = result.expect_err("refused");
+    assert_eq!(error.fault(), DatabaseFault::Damaged);
+    assert_eq!(error.to_string(), "DB corrupted: user 1 is referred to but missing");
 }
 
 #[test]
