@@ -156,8 +156,8 @@ fn message(post: Post) -> Message {
 }
 
 fn timestamp(at: UnixMillis) -> prost_types::Timestamp {
-    let nanos = i32::try_from(at.rem_euclid(1_000) * 1_000_000).expect("less than a second");
-    prost_types::Timestamp { seconds: at.div_euclid(1_000), nanos }
+    let nanos = i32::try_from(at.get().rem_euclid(1_000) * 1_000_000).expect("less than a second");
+    prost_types::Timestamp { seconds: at.get().div_euclid(1_000), nanos }
 }
 
 #[cfg(test)]
@@ -167,7 +167,11 @@ mod tests {
     #[test]
     fn times_before_and_after_the_epoch_are_told_in_seconds_and_nanoseconds() {
         for (at, seconds, nanos) in [(0, 0, 0), (1_500, 1, 500_000_000), (-1, -1, 999_000_000)] {
-            assert_eq!(timestamp(at), prost_types::Timestamp { seconds, nanos }, "{at}");
+            assert_eq!(
+                timestamp(UnixMillis::new(at)),
+                prost_types::Timestamp { seconds, nanos },
+                "{at}"
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     directory::Location,
-    domain::{ClientId, PostId},
+    domain::{ClientId, PostId, UnixMillis},
     host::random,
     wire::v1,
 };
@@ -145,7 +145,7 @@ impl Client {
         let reply = self.core.log_in(request, deadline).await?;
         let v1::LogInReply { session_token, username, created, expires_at_ms } = reply;
         self.core.session.begin(credentials, username.clone(), &session_token)?;
-        Ok(LoggedIn { username, created, expires_at: expires_at_ms })
+        Ok(LoggedIn { username, created, expires_at: UnixMillis::new(expires_at_ms) })
     }
 
     /// Who is logged in, spelled as when the account was created.
@@ -230,7 +230,7 @@ impl Client {
         let ticket = self.core.window.begin().await;
         let request = v1::PublishRequest { request_id: Some(ticket.id()), text: text.to_owned() };
         let reply = self.core.call(Attempts::default(), request, attempt!(publish)).await?.reply;
-        Ok(Published { id: reply.post_id, posted_at: reply.posted_at_ms })
+        Ok(Published { id: reply.post_id, posted_at: UnixMillis::new(reply.posted_at_ms) })
     }
 
     /// Lists users, sorted by name, through all pages.

@@ -141,7 +141,7 @@ impl From<v1::MasterStatus> for MasterStatus {
             last_log_index: master.last_log_index,
             applied_index: master.applied_index,
             reboots: master.reboots,
-            since: master.since_ms,
+            since: UnixMillis::new(master.since_ms),
             voter: master.voter,
             host: master.host,
             clock_ahead_ms: master.clock_ahead_ms,
@@ -152,6 +152,6 @@ impl From<v1::MasterStatus> for MasterStatus {
 impl From<v1::RouterStatus> for RouterStatus {
     fn from(router: v1::RouterStatus) -> Self {
         let v1::RouterStatus { address, pid, since_ms, term, last_log_index, voter, host } = router;
-        Self { address, pid, since: since_ms, term, last_log_index, voter, host }
+        Self { address, pid, since: UnixMillis::new(since_ms), term, last_log_index, voter, host }
     }
 }

@@ -21,7 +21,7 @@ pub struct Post {
 impl From<v1::Post> for Post {
     fn from(post: v1::Post) -> Self {
         let v1::Post { id, author, posted_at_ms, text } = post;
-        Self { id, author, posted_at: posted_at_ms, text }
+        Self { id, author, posted_at: UnixMillis::new(posted_at_ms), text }
     }
 }
 

@@ -6,12 +6,11 @@
 mod ids;
 mod post;
 mod request;
+mod time;
 mod username;
 
 pub use ids::{ClusterId, ClusterIdError, NodeId, UserId};
 pub use post::{Post, PostId, PostText, TextError};
 pub use request::{ClientId, KeyError, OpaqueKey, RequestKey};
+pub use time::UnixMillis;
 pub use username::{NameError, UserName};
-
-/// Milliseconds since the Unix epoch.
-pub type UnixMillis = i64;

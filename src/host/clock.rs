@@ -8,5 +8,5 @@ use crate::domain::UnixMillis;
 /// for times that people read, never to measure how long something takes.
 pub fn now() -> UnixMillis {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::try_from(since_epoch.as_millis()).unwrap_or(UnixMillis::MAX)
+    UnixMillis::EPOCH.saturating_add(since_epoch)
 }

@@ -219,7 +219,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::domain::UserName;
+    use crate::domain::{UnixMillis, UserName};
 
     const READER: UserId = UserId(1);
     const AUTHOR: UserId = UserId(2);
@@ -227,7 +227,13 @@ mod tests {
     fn post(id: PostId) -> Event {
         let author_name = UserName::new("author").expect("valid");
         let text = id.to_string();
-        Event::Published(Post { id, author: AUTHOR, author_name, posted_at: 0, text })
+        Event::Published(Post {
+            id,
+            author: AUTHOR,
+            author_name,
+            posted_at: UnixMillis::EPOCH,
+            text,
+        })
     }
 
     fn open(delivery: &Delivery, sources: &[(UserId, PostId)]) -> Inbox {

@@ -389,7 +389,7 @@ impl Reporter {
             host: net::host_name(),
             address_version: self.info.address_version,
             process: self.node.peers().process(),
-            started_ms: self.started,
+            started_ms: self.started.get(),
             abandoned_for: id_or_empty(abandoned_for),
         }
     }
@@ -422,7 +422,7 @@ impl Reporter {
             cluster_id: id_or_empty(now.cluster),
             probe: now.probe,
             voter_config: self.news_of(&now.voter_config),
-            clock_ms: now.clock,
+            clock_ms: now.clock.get(),
             format: now.version.into(),
             is_empty,
             abandoned_for: id_or_empty(abandoned_for),

@@ -49,8 +49,8 @@ pub struct StreamSession {
 impl StreamSession {
     /// How long the session lasts from now on, unless it is ended.
     pub fn lifetime(&self) -> Duration {
-        let left = self.session.expires_at.saturating_sub((self.clock)());
-        Duration::from_millis(u64::try_from(left).unwrap_or(0))
+        let left_ms = self.session.expires_at.saturating_ms_since((self.clock)());
+        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
     }
 
     /// Whether the session is still valid.
@@ -98,8 +98,7 @@ impl Sessions {
         account: &Account,
         now: UnixMillis,
     ) -> Result<(String, UnixMillis), SessionError> {
-        let lifetime = UnixMillis::try_from(self.lifetime.as_millis()).unwrap_or(UnixMillis::MAX);
-        let expires_at = now.saturating_add(lifetime);
+        let expires_at = now.saturating_add(self.lifetime);
         let claims =
             Claims { user: account.user, password_version: account.password_version, expires_at };
         let claims = envelope::seal(Kind::Session, &claims);
@@ -193,7 +192,7 @@ pub(crate) mod tests {
         }
 
         pub fn token(&self, of: &str) -> String {
-            self.sessions.begin(&self.account(of), 0).expect("there is a key").0
+            self.sessions.begin(&self.account(of), UnixMillis::EPOCH).expect("there is a key").0
         }
     }
 
@@ -201,9 +200,9 @@ pub(crate) mod tests {
     async fn a_token_speaks_for_its_account_until_it_expires() {
         let fixture = Fixture::new().await;
         let token = fixture.token("ann");
-        let checked = fixture.sessions.check(&token, 999).expect("good");
+        let checked = fixture.sessions.check(&token, UnixMillis::new(999)).expect("good");
         assert_eq!(checked.account.name, name("ann"));
-        let expired = fixture.sessions.check(&token, 1_000);
+        let expired = fixture.sessions.check(&token, UnixMillis::new(1_000));
         assert!(matches!(expired, Err(SessionError::Expired)));
     }
 
@@ -215,14 +214,14 @@ pub(crate) mod tests {
             let mut forged = ann.clone().into_bytes();
             forged[position] = if forged[position] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(forged).expect("ASCII");
-            let outcome = fixture.sessions.check(&forged, 0);
+            let outcome = fixture.sessions.check(&forged, UnixMillis::EPOCH);
             assert!(matches!(outcome, Err(SessionError::Invalid)), "{forged}: {outcome:?}");
         }
         let (claims, _) = ann.split_once('.').expect("two parts");
         let (_, signature) = bob.split_once('.').expect("two parts");
         let spliced = format!("{claims}.{signature}");
         for forged in [spliced.as_str(), claims, "", ".", "a.b"] {
-            let outcome = fixture.sessions.check(forged, 0);
+            let outcome = fixture.sessions.check(forged, UnixMillis::EPOCH);
             assert!(matches!(outcome, Err(SessionError::Invalid)), "{forged:?}: {outcome:?}");
         }
     }
@@ -234,9 +233,9 @@ pub(crate) mod tests {
         let view = View::open(&fixture.state.reader().read().expect("readable")).expect("opens");
         let signature = seal(&view, &newer).expect("there is a key").finalize().into_bytes();
         let [newer, signature] = [&newer, &signature[..]].map(|part| URL_SAFE_NO_PAD.encode(part));
-        let outcome = fixture.sessions.check(&format!("{newer}.{signature}"), 0);
+        let outcome = fixture.sessions.check(&format!("{newer}.{signature}"), UnixMillis::EPOCH);
         assert!(matches!(outcome, Err(SessionError::Version(_))));
-        let outcome = fixture.sessions.check(&format!("{newer}.AAAA"), 0);
+        let outcome = fixture.sessions.check(&format!("{newer}.AAAA"), UnixMillis::EPOCH);
         assert!(matches!(outcome, Err(SessionError::Invalid)));
     }
 
@@ -247,7 +246,7 @@ pub(crate) mod tests {
         let bootstrap = Command::BootstrapCluster { signing_key: [8; 32] };
         state.apply([batch(1, 1, [bootstrap, account("ann")])]).await.expect("applied");
         let sessions = Sessions::new(state.reader(), LIFETIME);
-        let outcome = sessions.check(&ours.token("ann"), 0);
+        let outcome = sessions.check(&ours.token("ann"), UnixMillis::EPOCH);
         assert!(matches!(outcome, Err(SessionError::Invalid)));
     }
 
@@ -259,9 +258,12 @@ pub(crate) mod tests {
         let password_hash = Some("hash".to_owned());
         let change = Command::SetPassword { context: context(user.0, 1), password_hash };
         fixture.state.apply([batch(1, 2, [change])]).await.expect("applied");
-        assert!(matches!(fixture.sessions.check(&ann, 0), Err(SessionError::Expired)));
-        assert!(fixture.sessions.check(&bob, 0).is_ok());
-        assert!(fixture.sessions.check(&fixture.token("ann"), 0).is_ok());
+        assert!(matches!(
+            fixture.sessions.check(&ann, UnixMillis::EPOCH),
+            Err(SessionError::Expired)
+        ));
+        assert!(fixture.sessions.check(&bob, UnixMillis::EPOCH).is_ok());
+        assert!(fixture.sessions.check(&fixture.token("ann"), UnixMillis::EPOCH).is_ok());
     }
 
     #[tokio::test]
@@ -269,9 +271,9 @@ pub(crate) mod tests {
         let fixture = Fixture::new().await;
         let empty = tempfile::tempdir().expect("a temporary directory");
         let sessions = Sessions::new(open_state(empty.path()).reader(), LIFETIME);
-        let begun = sessions.begin(&fixture.account("ann"), 0);
+        let begun = sessions.begin(&fixture.account("ann"), UnixMillis::EPOCH);
         assert!(matches!(begun, Err(SessionError::NoKey)));
-        let checked = sessions.check(&fixture.token("ann"), 0);
+        let checked = sessions.check(&fixture.token("ann"), UnixMillis::EPOCH);
         assert!(matches!(checked, Err(SessionError::NoKey)));
     }
 }

@@ -115,7 +115,7 @@ async fn known_to_the_router(
         newest_format: info.supported_versions.newest.into(),
         address_version: first_address_version(log.starts()),
         process: random::id(),
-        started_ms: clock::now(),
+        started_ms: clock::now().get(),
         abandoned_for: String::new(),
     };
     let hello = MasterReport { report: Some(Report::Hello(hello)) };

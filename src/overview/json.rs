@@ -77,7 +77,7 @@ pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
         last_log_index: master.last_log_index,
         applied_index: master.applied_index,
         reboots: master.reboots,
-        since_ms: master.since,
+        since_ms: master.since.get(),
         voter: master.voter,
         host: &master.host,
         clock_ahead_ms: master.clock_ahead_ms,
@@ -89,7 +89,7 @@ pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
         router: Router {
             address: &status.router.address,
             pid: status.router.pid,
-            since_ms: status.router.since,
+            since_ms: status.router.since.get(),
             term: status.router.term,
             last_log_index: status.router.last_log_index,
             voter: status.router.voter,

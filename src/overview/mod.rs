@@ -13,11 +13,14 @@ pub mod table;
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::client::{ClusterStatus, MasterState, MasterStatus, RouterStatus};
+    use crate::{
+        client::{ClusterStatus, MasterState, MasterStatus, RouterStatus},
+        domain::UnixMillis,
+    };
 
     /// A cluster of two, one of which is down.
     pub fn cluster() -> ClusterStatus {
-        let master = |name: &str, state, since| MasterStatus {
+        let master = |name: &str, state, since_ms| MasterStatus {
             name: name.to_owned(),
             address: "10.0.0.1:3011".to_owned(),
             pid: 41,
@@ -26,7 +29,7 @@ pub(crate) mod tests {
             last_log_index: 120,
             applied_index: 119,
             reboots: 2,
-            since,
+            since: UnixMillis::new(since_ms),
             voter: state != MasterState::Down,
             host: "here".to_owned(),
             clock_ahead_ms: 0,
@@ -41,7 +44,7 @@ pub(crate) mod tests {
             router: RouterStatus {
                 address: "10.0.0.9:3010".to_owned(),
                 pid: 40,
-                since: 0,
+                since: UnixMillis::EPOCH,
                 term: 7,
                 last_log_index: 120,
                 voter: true,

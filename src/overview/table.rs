@@ -168,7 +168,7 @@ fn short(host: &str) -> String {
 
 /// How long ago `since` was, in the largest unit of which at least one has passed.
 fn age(since: UnixMillis, now: UnixMillis) -> String {
-    let seconds = now.saturating_sub(since).max(0) / 1_000;
+    let seconds = now.saturating_ms_since(since).max(0) / 1_000;
     match seconds {
         0..60 => format!("{seconds}s"),
         60..3_600 => format!("{}m", seconds / 60),
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use crate::client::MasterState;
 
-    const NOW: UnixMillis = 62_500;
+    const NOW: UnixMillis = UnixMillis::new(62_500);
 
     fn lines(status: &ClusterStatus, columns: usize) -> Vec<String> {
         let room = OutputSize { columns, ..OutputSize::ENDLESS };
@@ -279,7 +279,7 @@ mod tests {
         for (seconds, told) in
             [(-1, "0s"), (0, "0s"), (59, "59s"), (60, "1m"), (7_199, "1h"), (172_800, "2d")]
         {
-            assert_eq!(age(0, seconds * 1_000), told);
+            assert_eq!(age(UnixMillis::EPOCH, UnixMillis::new(seconds * 1_000)), told);
         }
     }
 }

@@ -45,13 +45,14 @@ impl ClockReading {
     /// The time it shows now; none if that is not known any more.
     pub fn now(self, now: Instant) -> Option<UnixMillis> {
         let since = now.saturating_duration_since(self.at);
-        let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        (since < READING_VALID_FOR).then(|| self.time.saturating_add(since_ms))
+        (since < READING_VALID_FOR).then(|| self.time.saturating_add(since))
     }
 }
 
 /// The median clock, or the earlier of two in the middle; none if there are none.
-pub fn median(mut clocks: Vec<UnixMillis>) -> Option<UnixMillis> {
+///
+/// What clocks show, or by how much they are ahead of the same clock.
+pub fn median<Reading: Copy + Ord>(mut clocks: Vec<Reading>) -> Option<Reading> {
     clocks.sort_unstable();
     clocks.get(clocks.len().checked_sub(1)? / 2).copied()
 }
@@ -60,7 +61,7 @@ pub fn median(mut clocks: Vec<UnixMillis>) -> Option<UnixMillis> {
 pub fn cluster_time(own: UnixMillis, others: impl IntoIterator<Item = UnixMillis>) -> UnixMillis {
     let clocks = others.into_iter().chain([own]).collect();
     let median = median(clocks).expect("this node has a clock");
-    own.clamp(median.saturating_sub(MAX_SKEW_MS), median.saturating_add(MAX_SKEW_MS))
+    own.clamp(median.saturating_add_ms(-MAX_SKEW_MS), median.saturating_add_ms(MAX_SKEW_MS))
 }
 
 #[cfg(test)]
@@ -93,20 +94,19 @@ mod tests {
             (i64::MAX, &[i64::MIN, i64::MIN], i64::MIN + MAX_SKEW_MS),
             (i64::MIN, &[i64::MAX, i64::MAX], i64::MAX - MAX_SKEW_MS),
         ] {
-            assert_eq!(
-                cluster_time(own, others.iter().copied()),
-                agreed_on,
-                "{own} among {others:?}"
-            );
+            let time =
+                cluster_time(UnixMillis::new(own), others.iter().copied().map(UnixMillis::new));
+            assert_eq!(time, UnixMillis::new(agreed_on), "{own} among {others:?}");
         }
     }
 
     #[test]
     fn a_clock_that_was_heard_of_goes_on_for_a_while() {
         let at = Instant::now();
-        let reading = ClockReading::of(100, at, at).expect("answered at once");
+        let reading = ClockReading::of(UnixMillis::new(100), at, at).expect("answered at once");
         for (passed_s, now) in [(0, Some(100)), (60, Some(60_100)), (600, None)] {
-            assert_eq!(reading.now(at + Duration::from_secs(passed_s)), now, "after {passed_s} s");
+            let shown = reading.now(at + Duration::from_secs(passed_s));
+            assert_eq!(shown, now.map(UnixMillis::new), "after {passed_s} s");
         }
     }
     #[test]
@@ -114,7 +114,11 @@ mod tests {
         let asked = Instant::now();
         for (took_ms, tells) in [(0, true), (1_000, true), (1_001, false)] {
             let at = asked + Duration::from_millis(took_ms);
-            assert_eq!(ClockReading::of(0, asked, at).is_some(), tells, "after {took_ms} ms");
+            assert_eq!(
+                ClockReading::of(UnixMillis::EPOCH, asked, at).is_some(),
+                tells,
+                "after {took_ms} ms"
+            );
         }
     }
 }

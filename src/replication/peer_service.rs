@@ -171,7 +171,7 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
             Pong { last_log, known_leader: NodeId::to_wire(node.known_leader()) }.encode_to_vec()
         }
     };
-    Ok(PeerAnswer { number, payload: payload.into(), clock_ms: clock::now() })
+    Ok(PeerAnswer { number, payload: payload.into(), clock_ms: clock::now().get() })
 }
 
 /// Drops the lease of the last leader, for a candidate that was told to campaign because that

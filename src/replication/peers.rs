@@ -391,7 +391,7 @@ impl Peers {
         let is_out_of_step = agreed != own;
         if is_out_of_step != std::mem::replace(&mut state.is_out_of_step, is_out_of_step) {
             drop(state);
-            let ahead_ms = own.saturating_sub(agreed);
+            let ahead_ms = own.saturating_ms_since(agreed);
             if is_out_of_step {
                 tracing::warn!(
                     ahead_ms,
@@ -562,7 +562,7 @@ impl Connection {
         };
         self.peers.note(self.target, &self.info.name, &result);
         let PeerAnswer { payload, clock_ms, .. } = result.map_err(|status| unreachable(&status))?;
-        self.peers.note_clock(self.target, clock_ms, asked);
+        self.peers.note_clock(self.target, UnixMillis::new(clock_ms), asked);
         envelope::open(answer, &payload)
             .map_err(|error| RPCError::Network(NetworkError::new(&error)))
     }

@@ -32,11 +32,11 @@ impl Story {
     }
 
     fn step(&mut self, input: Input) {
-        let effects = self.registry.step(input, self.now, 0);
+        let effects = self.registry.step(input, self.now, UnixMillis::EPOCH);
         self.effects.extend(effects);
     }
 
-    fn hello(&mut self, stream: MasterStreamId, process: u64, started: UnixMillis) {
+    fn hello(&mut self, stream: MasterStreamId, process: u64, started_ms: i64) {
         let hello = Hello {
             node: NODE,
             name: "server-1".to_owned(),
@@ -49,7 +49,7 @@ impl Story {
             supported_versions: crate::envelope::SupportedVersions::default(),
             address_version: process,
             process,
-            started,
+            started: UnixMillis::new(started_ms),
             abandoned_for: None,
         };
         self.step(Input::Hello(stream, hello));

@@ -70,7 +70,7 @@ impl Story {
     /// The witness is back as a new node.
     fn witness_is_reset(&mut self) {
         let witness = Input::WitnessProgress(NodeId::new(NEW_WITNESS), Progress::default());
-        let effects = self.registry.step(witness, self.now, 0);
+        let effects = self.registry.step(witness, self.now, crate::domain::UnixMillis::EPOCH);
         self.effects.extend(effects);
     }
 }

@@ -623,8 +623,8 @@ impl Registry {
         let Some(master) = self.master_by_stream(stream) else { return };
         master.last_report = now;
         master.silent = false;
-        if progress.clock != 0 {
-            master.ahead_ms = progress.clock.saturating_sub(wall);
+        if progress.clock != UnixMillis::EPOCH {
+            master.ahead_ms = progress.clock.saturating_ms_since(wall);
         }
         master.reported = true;
         let (node, probe, votes) = (master.hello.node, progress.probe, progress.voter);

@@ -434,7 +434,7 @@ impl RegistryActor {
                 address: self.place.address.clone(),
                 pid: process::id(),
                 host: net::host_name(),
-                since_ms: self.since,
+                since_ms: self.since.get(),
                 term: witness.as_ref().map_or(0, |now| now.current_term),
                 last_log_index: witness.as_ref().and_then(|now| now.last_log_index).unwrap_or(0),
                 voter: available.is_some_and(|leader| {
@@ -465,7 +465,7 @@ fn master_status(master: &Master, median_ahead_ms: i64) -> MasterStatus {
         applied_index: master.progress.applied,
         reboots: master.hello.reboots,
         host: master.hello.host.clone(),
-        since_ms: master.since,
+        since_ms: master.since.get(),
         voter: matches!(master.state, State::Available | State::Standby),
         clock_ahead_ms: master.ahead_ms.saturating_sub(median_ahead_ms),
     }

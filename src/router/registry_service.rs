@@ -10,7 +10,7 @@ use super::{
     registry_actor::{MasterStream, RegistryHandle},
 };
 use crate::{
-    domain::NodeId,
+    domain::{NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     replication::{node, voter_config::VoterConfig},
     wire::internal::{
@@ -47,7 +47,7 @@ fn parse_hello(wire: Hello) -> Result<registry::Hello, Status> {
         supported_versions,
         address_version: wire.address_version,
         process: wire.process,
-        started: wire.started_ms,
+        started: UnixMillis::new(wire.started_ms),
         abandoned_for: wire.abandoned_for.parse().ok(),
     })
 }
@@ -70,7 +70,7 @@ fn parse_progress(wire: Progress, voter_config: &mut Arc<VoterConfig>) -> node::
         cluster: wire.cluster_id.parse().ok(),
         probe: wire.probe,
         voter_config: Arc::clone(voter_config),
-        clock: wire.clock_ms,
+        clock: UnixMillis::new(wire.clock_ms),
         version: u8::try_from(wire.format).map_or(Version::FIRST, Version::new),
         is_empty: wire.is_empty,
         abandoned_for: wire.abandoned_for.parse().ok(),

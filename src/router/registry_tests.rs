@@ -15,7 +15,7 @@ use super::{
     registry::{Effect, Hello, Input, MasterStreamId, Registry, State},
 };
 use crate::{
-    domain::{ClusterId, NodeId},
+    domain::{ClusterId, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     replication::{
         node::Progress,
@@ -92,7 +92,7 @@ impl Story {
     }
 
     fn step(&mut self, input: Input) {
-        let effects = self.registry.step(input, self.now, 0);
+        let effects = self.registry.step(input, self.now, UnixMillis::EPOCH);
         self.effects.extend(effects);
     }
 
@@ -125,7 +125,7 @@ impl Story {
             supported_versions: self.supported_versions,
             address_version: 0,
             process: node,
-            started: 0,
+            started: UnixMillis::EPOCH,
             abandoned_for,
         };
         let progress = Progress { cluster, ..Progress::default() };
@@ -902,7 +902,7 @@ fn clocks_are_compared_with_the_one_in_the_middle() {
     assert_eq!(story.registry.median_ahead_ms(), 0);
     // The router's own clock shows 0, and is wrong.
     for (node, clock) in [(1, 2 * YEAR_MS), (2, YEAR_MS), (3, YEAR_MS + 7)] {
-        story.change(node, |progress| progress.clock = clock);
+        story.change(node, |progress| progress.clock = UnixMillis::new(clock));
     }
     assert_eq!(story.registry.masters()[&NodeId::new(1)].ahead_ms, 2 * YEAR_MS);
     assert_eq!(story.registry.median_ahead_ms(), YEAR_MS);

@@ -224,6 +224,7 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         directory::ClusterView as _,
+        domain::UnixMillis,
         replication::addresses::AddressSource,
         replication::tests::{
             cluster::{
@@ -255,7 +256,7 @@ pub(super) mod tests {
             supported_versions: master.info.supported_versions,
             address_version: master.info.address_version,
             process: 1,
-            started: 0,
+            started: UnixMillis::EPOCH,
             abandoned_for: None,
         }
     }

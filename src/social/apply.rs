@@ -45,9 +45,9 @@ impl<'txn> Graph<'txn> {
     pub fn apply(&mut self, stamped: Stamped) -> Result<Outcome, Error> {
         let before = self.meta;
         let at = stamped.at.max(self.meta.applied_at);
-        let passed = at.saturating_sub(self.meta.applied_at);
+        let passed_ms = at.saturating_ms_since(self.meta.applied_at);
         self.meta.applied_at = at;
-        self.meta.memory_age_ms = requests::grow_older(self.meta.memory_age_ms, passed);
+        self.meta.memory_age_ms = requests::grow_older(self.meta.memory_age_ms, passed_ms);
         let outcome = self.dispatch(at, stamped.command)?;
         self.tables.memory.forget_aged(self.meta.memory_age_ms)?;
         if self.meta != before {

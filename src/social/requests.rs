@@ -26,10 +26,7 @@ use super::{
     Reply,
     tables::{REPLIES, REPLIES_KEPT, Record, SERIES, SERIES_BY_AGE, decode, encode},
 };
-use crate::{
-    domain::{RequestKey, UnixMillis},
-    envelope::Kind,
-};
+use crate::{domain::RequestKey, envelope::Kind};
 
 /// More than one request a second, day and night, each by a client of its own, as from a script
 /// that starts the program for each post. Such a request takes about 250 bytes, a hundred thousand
@@ -51,9 +48,9 @@ pub const REMOVED_AT_A_TIME: usize = 128;
 /// row.
 pub const FLOOR_STEP: u64 = 64;
 
-/// The memory's age after `passed` milliseconds of the log's time.
-pub fn grow_older(age_ms: i64, passed: UnixMillis) -> i64 {
-    age_ms.saturating_add(passed.clamp(0, LONGEST_STEP_MS))
+/// The memory's age after `passed_ms` of the log's time.
+pub fn grow_older(age_ms: i64, passed_ms: i64) -> i64 {
+    age_ms.saturating_add(passed_ms.clamp(0, LONGEST_STEP_MS))
 }
 
 /// Where a request belongs in the memory.

@@ -79,7 +79,7 @@ pub fn result(report: &Report) -> String {
 /// A post.
 pub fn post(post: &Post) -> String {
     let Post { id, author, posted_at, text } = post;
-    line(&Line::Post { id: *id, author, posted_at_ms: *posted_at, text })
+    line(&Line::Post { id: *id, author, posted_at_ms: posted_at.get(), text })
 }
 
 /// A move to another server.
@@ -108,7 +108,7 @@ fn details(answer: &Answer) -> (Details<'_>, &[Post]) {
         Answer::Lists { users, followers } => Details::Lists { users, followers },
         Answer::Following(following) => Details::Following { following },
         Answer::Published(published) => {
-            Details::Published { id: published.id, posted_at_ms: published.posted_at }
+            Details::Published { id: published.id, posted_at_ms: published.posted_at.get() }
         }
         Answer::Posts(posts) => return (Details::Posts { posts: posts.len() }, posts),
         Answer::Timeline(posts) => Details::Posts { posts: *posts },
@@ -203,10 +203,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{client::Published, overview::output_size::OutputSize};
+    use crate::{client::Published, domain::UnixMillis, overview::output_size::OutputSize};
 
     fn said(text: &str) -> Post {
-        Post { id: 7, author: "ann".to_owned(), posted_at: 12, text: text.to_owned() }
+        Post {
+            id: 7,
+            author: "ann".to_owned(),
+            posted_at: UnixMillis::new(12),
+            text: text.to_owned(),
+        }
     }
 
     #[test]
@@ -235,7 +240,10 @@ mod tests {
                 r#"{"type":"result","command":"FOLLOWING","ok":true,"following":["a"]}"#,
             ),
             (
-                ok(Verb::Post, Answer::Published(Published { id: 7, posted_at: 12 })),
+                ok(
+                    Verb::Post,
+                    Answer::Published(Published { id: 7, posted_at: UnixMillis::new(12) }),
+                ),
                 r#"{"type":"result","command":"POST","ok":true,"id":7,"posted_at_ms":12}"#,
             ),
             (
@@ -265,7 +273,7 @@ mod tests {
         let status = crate::overview::tests::cluster();
         let status = result(&ok(
             Verb::Status,
-            Answer::Cluster { status, now: 0, room: OutputSize::ENDLESS },
+            Answer::Cluster { status, now: UnixMillis::EPOCH, room: OutputSize::ENDLESS },
         ));
         assert!(status.contains(r#""ok":true,"cluster":{"cluster_id":"0123"#), "{status}");
     }

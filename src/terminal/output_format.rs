@@ -131,6 +131,7 @@ mod tests {
     use super::*;
     use crate::{
         client::Published,
+        domain::UnixMillis,
         terminal::{prompt_command::Mistake, report::Answer},
     };
 
@@ -183,7 +184,7 @@ mod tests {
         {
             assert!(told.said.contains("INVALID_ARGUMENT") && told.notice.is_none(), "{told:?}");
         }
-        let published = Answer::Published(Published { id: 1, posted_at: 2 });
+        let published = Answer::Published(Published { id: 1, posted_at: UnixMillis::new(2) });
         let report = Report { verb: Some(Verb::Post), outcome: Ok(published) };
         assert_eq!(PLAIN.result_in_timeline(&report), Output::default());
         assert_eq!(PLAIN.result(&report).said, text::SUCCESS);

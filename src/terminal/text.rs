@@ -112,7 +112,8 @@ pub fn post<Zone: TimeZone>(post: &Post, zone: &Zone, paint: Paint) -> String
 where
     Zone::Offset: std::fmt::Display,
 {
-    let posted_at = DateTime::<Utc>::from_timestamp_millis(post.posted_at).unwrap_or_default();
+    let posted_at =
+        DateTime::<Utc>::from_timestamp_millis(post.posted_at.get()).unwrap_or_default();
     let mut words = paint.name(&sanitise::line(&post.author));
     let time = posted_at.with_timezone(zone).format("%a %b %e %H:%M:%S %Y");
     writeln!(words, "({time}) >> {}", sanitise::text(&post.text))
@@ -148,7 +149,9 @@ mod tests {
     use chrono::FixedOffset;
 
     use super::*;
-    use crate::{overview::output_size::OutputSize, terminal::prompt_command::Mistake};
+    use crate::{
+        domain::UnixMillis, overview::output_size::OutputSize, terminal::prompt_command::Mistake,
+    };
 
     #[test]
     fn every_outcome_has_its_classic_status_line() {
@@ -211,7 +214,7 @@ mod tests {
         assert!(help.lines().all(|line| line.chars().count() < 80), "{help}");
         assert!(help.starts_with(" FOLLOW <username>    shows you"), "{help}");
         let status = overview::tests::cluster();
-        let (now, room) = (62_500, OutputSize::ENDLESS);
+        let (now, room) = (UnixMillis::new(62_500), OutputSize::ENDLESS);
         let told = Answer::Cluster { status: status.clone(), now, room };
         let table = answer(&told, &Utc, Paint::default());
         assert_eq!(table, overview::table::render(&status, now, room));
@@ -232,7 +235,7 @@ mod tests {
         let hello = Post {
             id: 1,
             author: "u1".to_owned(),
-            posted_at: 1_517_528_845_000,
+            posted_at: UnixMillis::new(1_517_528_845_000),
             text: "hello\n\u{1b}c".to_owned(),
         };
         assert_eq!(
@@ -246,7 +249,7 @@ mod tests {
         );
         let painted = post(&hello, &Utc, Paint { is_wanted: true });
         assert!(painted.starts_with("\u{1b}[1;36mu1\u{1b}[0m(Thu Feb"), "{painted:?}");
-        let never = Post { posted_at: i64::MAX, ..hello };
+        let never = Post { posted_at: UnixMillis::MAX, ..hello };
         assert!(post(&never, &Utc, Paint::default()).starts_with("u1(Thu Jan  1 00:00:00 1970)"));
     }
 

@@ -37,7 +37,7 @@ impl Api {
         if !account.created {
             self.verify_password(&account, password).await?;
         }
-        let (session_token, expires_at_ms) = self
+        let (session_token, expires_at) = self
             .sessions
             .begin(&account, self.node.now())
             .map_err(|error| ApiRefusal::session(&error))?;
@@ -45,7 +45,7 @@ impl Api {
             session_token,
             username: account.name.into(),
             created: account.created,
-            expires_at_ms,
+            expires_at_ms: expires_at.get(),
         })
     }
 
@@ -131,7 +131,7 @@ impl Api {
         let context = parse::context(&caller, request_id)?;
         match self.submit(Command::Publish { context, text }).await? {
             Reply::Published { post, posted_at } => {
-                Ok(PublishReply { post_id: post, posted_at_ms: posted_at })
+                Ok(PublishReply { post_id: post, posted_at_ms: posted_at.get() })
             }
             other => Err(unexpected(&other)),
         }
@@ -223,7 +223,7 @@ pub fn wire_post(post: Post) -> v1::Post {
     v1::Post {
         id: post.id,
         author: post.author_name.into(),
-        posted_at_ms: post.posted_at,
+        posted_at_ms: post.posted_at.get(),
         text: post.text,
     }
 }

@@ -174,6 +174,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        domain::UnixMillis,
         master::{delivery::Delivery, sessions::tests::Fixture},
         replication::{
             state_store::Applied,
@@ -205,12 +206,13 @@ mod tests {
 
         fn stream_session(&self) -> StreamSession {
             let sessions = self.fixture.sessions.clone();
-            let session = sessions.check(&self.fixture.token("ann"), 0).expect("good");
+            let session =
+                sessions.check(&self.fixture.token("ann"), UnixMillis::EPOCH).expect("good");
             let clock = Arc::clone(&self.clock);
             StreamSession {
                 sessions,
                 session,
-                clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+                clock: Arc::new(move || UnixMillis::new(clock.load(Ordering::Relaxed))),
             }
         }
 

@@ -11,7 +11,7 @@ use openraft::{CommittedLeaderId, EntryPayload, Membership, storage::RaftStateMa
 use tempfile::TempDir;
 
 use crate::{
-    domain::{ClientId, NodeId, PostText, RequestKey, UserId, UserName},
+    domain::{ClientId, NodeId, PostText, RequestKey, UnixMillis, UserId, UserName},
     envelope::{SupportedVersions, Version},
     replication::{
         Batch, Entry, LogId, NodeInfo,
@@ -30,7 +30,7 @@ pub fn blank(term: u64, index: u64) -> Entry {
 }
 
 pub fn batch(term: u64, index: u64, commands: impl IntoIterator<Item = Command>) -> Entry {
-    let at = index.try_into().expect("small");
+    let at = UnixMillis::new(index.try_into().expect("small"));
     let stamped: Vec<Stamped> =
         commands.into_iter().map(|command| Stamped { at, command }).collect();
     let payload = EntryPayload::Normal(Batch::new(&stamped));

@@ -155,7 +155,7 @@ impl PeerService for Recorder {
             entries.try_send(request.entries.len()).expect("room");
             let answer = AppendEntriesResponse::<NodeId>::Success;
             let payload = envelope::seal(Kind::Appended, &answer).into();
-            Ok(PeerAnswer { number, payload, clock_ms: clock::now() })
+            Ok(PeerAnswer { number, payload, clock_ms: clock::now().get() })
         });
         Ok(Response::new(answers.boxed()))
     }

@@ -78,7 +78,7 @@ fn history(variety: Variety) -> impl Strategy<Value = Vec<Stamped>> {
         });
         let mut stamp = |(step, command)| {
             now += step;
-            Stamped { at: now, command }
+            Stamped { at: UnixMillis::new(now), command }
         };
         accounts.chain(steps).map(&mut stamp).collect()
     })

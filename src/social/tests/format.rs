@@ -22,7 +22,7 @@ fn hex_of(bytes: &[u8]) -> String {
 
 #[test]
 fn commands_and_replies_keep_their_encoding() {
-    let stamp = |command| Stamped { at: 1, command };
+    let stamp = |command| Stamped { at: UnixMillis::new(1), command };
     let account = Account {
         user: UserId(1),
         name: name("u1"),
@@ -48,7 +48,7 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&stamp(Command::AbandonCluster { to: ClusterId::new(1) })), "020601".to_owned()),
         (hex(&Reply::Done), "00".to_owned()),
         (hex(&Reply::Account(account)), "0101027531010002".to_owned()),
-        (hex(&Reply::Published { post: 5, posted_at: 1 }), "020502".to_owned()),
+        (hex(&Reply::Published { post: 5, posted_at: UnixMillis::new(1) }), "020502".to_owned()),
         (hex(&Reply::Refused(Refusal::NoSuchUser)), "0300".to_owned()),
         (hex(&Reply::Refused(Refusal::NoSuchAccount)), "0305".to_owned()),
         (hex(&Reply::Refused(Refusal::TooManyRequests)), "0308".to_owned()),

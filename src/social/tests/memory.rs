@@ -3,7 +3,7 @@
 use super::*;
 use crate::social::requests::{REPLIES_PER_ACCOUNT, VISITS_PER_COMMAND};
 
-const DAY_MS: UnixMillis = 24 * HOUR_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 fn refused(refusal: Refusal) -> (Reply, Option<Event>) {
     (Reply::Refused(refusal), None)
@@ -16,7 +16,7 @@ fn nothing() -> Command {
 
 impl State {
     /// Something happens every half an hour.
-    fn pass(&self, from: UnixMillis, to: UnixMillis) {
+    fn pass(&self, from: i64, to: i64) {
         let step = usize::try_from(HOUR_MS / 2).unwrap();
         for at in (from..=to).step_by(step) {
             self.apply(at, nothing());
@@ -83,7 +83,7 @@ fn requests_of_other_clients_of_other_users_and_of_other_forms_are_other_request
         (1, RequestKey::Opaque(same_bytes), 4),
     ] {
         let (reply, _) = state.apply(0, publish(user, key, "hello"));
-        assert_eq!(reply, Reply::Published { post, posted_at: 0 });
+        assert_eq!(reply, Reply::Published { post, posted_at: UnixMillis::EPOCH });
     }
 }
 
@@ -91,11 +91,11 @@ fn requests_of_other_clients_of_other_users_and_of_other_forms_are_other_request
 fn requests_come_in_any_order_and_are_remembered_however_many_follow() {
     let state = State::with_users(&["u1"]);
     let publish = |sequence| state.apply(0, publish(1, request(1, sequence), "hello")).0;
-    let published = |post| Reply::Published { post, posted_at: 0 };
+    let published = |post| Reply::Published { post, posted_at: UnixMillis::EPOCH };
     assert_eq!(publish(1_000), published(1));
     assert_eq!(publish(1), published(2));
     let others = (2..400).map(|sequence| super::publish(1, request(1, sequence), "hello"));
-    let others: Vec<_> = others.map(|command| Stamped { at: 0, command }).collect();
+    let others: Vec<_> = others.map(|command| Stamped { at: UnixMillis::EPOCH, command }).collect();
     state.apply_all(&others);
     assert_eq!((publish(1), publish(1_000)), (published(2), published(1)));
 }
@@ -114,7 +114,10 @@ fn what_its_client_calls_answered_is_forgotten_and_never_done_again() {
     assert!((10..=74).contains(&kept), "{kept} replies are kept");
     let before = state.every_row();
     for sequence in 291..=300 {
-        assert_eq!(publish(sequence, 1), Reply::Published { post: sequence, posted_at: 0 });
+        assert_eq!(
+            publish(sequence, 1),
+            Reply::Published { post: sequence, posted_at: UnixMillis::EPOCH }
+        );
     }
     for sequence in [0, 1, 200] {
         assert_eq!(publish(sequence, 0), Reply::Refused(Refusal::StaleRequest));
@@ -129,7 +132,7 @@ fn no_request_can_call_itself_answered_and_much_is_forgotten_little_by_little() 
         state.apply(0, publish(1, answered(1, sequence, answered_below), "hello")).0
     };
     let first = (1..=300).map(|sequence| super::publish(1, request(1, sequence), "hello"));
-    let first: Vec<_> = first.map(|command| Stamped { at: 0, command }).collect();
+    let first: Vec<_> = first.map(|command| Stamped { at: UnixMillis::EPOCH, command }).collect();
     state.apply_all(&first);
     let mut left = Vec::new();
     for sequence in 301..=303 {
@@ -137,7 +140,10 @@ fn no_request_can_call_itself_answered_and_much_is_forgotten_little_by_little() 
         left.push(state.count("REPLIES"));
     }
     assert_eq!(left, [173, 46, 47]);
-    assert_eq!(publish(303, u64::MAX), Reply::Published { post: 303, posted_at: 0 });
+    assert_eq!(
+        publish(303, u64::MAX),
+        Reply::Published { post: 303, posted_at: UnixMillis::EPOCH }
+    );
     assert_eq!(publish(128, 0), Reply::Refused(Refusal::StaleRequest));
 }
 
@@ -162,7 +168,7 @@ fn a_reply_is_kept_for_a_day_of_the_logs_time_and_for_little_more() {
 fn a_client_at_work_loses_what_is_a_day_old_and_nothing_else() {
     let state = State::with_users(&["u1"]);
     let publish = |hours: u64| {
-        let at = UnixMillis::try_from(hours).unwrap() * HOUR_MS;
+        let at = i64::try_from(hours).unwrap() * HOUR_MS;
         state.apply(at, publish(1, request(1, hours), "hello")).0
     };
     let first: Vec<Reply> = (0..72).map(publish).collect();

@@ -16,7 +16,7 @@ use crate::{
     host::disk,
 };
 
-const HOUR_MS: UnixMillis = 60 * 60 * 1_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 fn name(text: &str) -> UserName {
     UserName::new(text).expect("tests use valid names")
@@ -61,7 +61,8 @@ impl State {
         outcomes
     }
 
-    fn apply(&self, at: UnixMillis, command: Command) -> (Reply, Option<Event>) {
+    fn apply(&self, at_ms: i64, command: Command) -> (Reply, Option<Event>) {
+        let at = UnixMillis::new(at_ms);
         self.apply_all(&[Stamped { at, command }]).remove(0)
     }
 

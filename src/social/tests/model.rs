@@ -54,7 +54,7 @@ impl Model {
     pub fn apply(&mut self, Stamped { at, command }: Stamped) -> Outcome {
         let before = self.now;
         self.now = self.now.max(at);
-        self.age += (self.now - before).min(HOUR_MS);
+        self.age += self.now.saturating_ms_since(before).min(HOUR_MS);
         let outcome = self.dispatch(command);
         for _ in 0..2 {
             let by_age = self.series.iter().map(|(key, series)| (series.oldest, key.clone()));

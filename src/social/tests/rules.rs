@@ -265,6 +265,7 @@ fn lists_are_pages_in_the_order_of_folded_names_as_their_owners_wrote_them() {
 fn posts_are_numbered_from_one_and_their_time_never_runs_backwards() {
     let state = State::with_users(&["u1"]);
     for (sequence, stamped, posted_at) in [(1, 70, 70), (2, 60, 70), (3, -9, 70), (4, 71, 71)] {
+        let posted_at = UnixMillis::new(posted_at);
         let (reply, event) = state.apply(stamped, publish(1, request(1, sequence), "hello"));
         assert_eq!(reply, Reply::Published { post: sequence, posted_at });
         let post = Post {
@@ -318,7 +319,7 @@ fn a_timeline_holds_the_posts_of_the_followed_made_since_the_follow() {
     let own = view.posts_of(UserId(1), Cursor::Before(3), 20).unwrap();
     assert_eq!(own.0[0].text, "p2");
     assert_eq!(own.0[0].author_name, name("u1"));
-    assert_eq!(own.0[0].posted_at, 2);
+    assert_eq!(own.0[0].posted_at, UnixMillis::new(2));
     assert_eq!(ids(own), (vec![2, 1], false));
 }
 

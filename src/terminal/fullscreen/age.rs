@@ -17,7 +17,7 @@ pub fn of<Zone: TimeZone>(then: UnixMillis, now: UnixMillis, zone: &Zone) -> Str
 where
     Zone::Offset: std::fmt::Display,
 {
-    match now.saturating_sub(then) {
+    match now.saturating_ms_since(then) {
         ..NOW => "now".to_owned(),
         age @ ..MINUTE => format!("{} s", age / SECOND),
         age @ ..HOUR => format!("{} min", age / MINUTE),
@@ -25,7 +25,9 @@ where
         age if age < 7 * DAY => format!("{} d", age / DAY),
         _ => {
             let [then, now] = [then, now].map(|at| {
-                DateTime::<Utc>::from_timestamp_millis(at).unwrap_or_default().with_timezone(zone)
+                DateTime::<Utc>::from_timestamp_millis(at.get())
+                    .unwrap_or_default()
+                    .with_timezone(zone)
             });
             let form = if then.year() == now.year() { "%b %-d" } else { "%b %-d %Y" };
             then.format(form).to_string()
@@ -38,7 +40,7 @@ mod tests {
     use super::*;
 
     /// 2018-02-01 23:47:25 UTC.
-    const THEN: UnixMillis = 1_517_528_845_000;
+    const THEN: UnixMillis = UnixMillis::new(1_517_528_845_000);
 
     #[test]
     fn tells_the_age_in_the_greatest_unit_that_fits() {
@@ -57,8 +59,8 @@ mod tests {
             (7 * DAY, "Feb 1"),
             (365 * DAY, "Feb 1 2018"),
         ] {
-            assert_eq!(of(THEN, THEN + age, &Utc), words, "{age}");
+            assert_eq!(of(THEN, THEN.saturating_add_ms(age), &Utc), words, "{age}");
         }
-        assert_eq!(of(i64::MIN, i64::MAX, &Utc), "Jan 1");
+        assert_eq!(of(UnixMillis::MIN, UnixMillis::MAX, &Utc), "Jan 1");
     }
 }

@@ -213,15 +213,17 @@ mod tests {
     use super::*;
     use crate::{
         client::{ActiveServer, Page, Post, Server},
+        domain::UnixMillis,
         terminal::fullscreen::model::Event,
     };
 
-    const NOW: i64 = 1_517_528_845_000;
+    const NOW: UnixMillis = UnixMillis::new(1_517_528_845_000);
     const SIZE: (u16, u16) = (40, 8);
 
     fn post(id: u64, author: &str, text: &str) -> Post {
-        let age = i64::try_from(100 - id).expect("small") * 1_000;
-        Post { id, author: author.to_owned(), posted_at: NOW - age, text: text.to_owned() }
+        let age_ms = i64::try_from(100 - id).expect("small") * 1_000;
+        let posted_at = NOW.saturating_add_ms(-age_ms);
+        Post { id, author: author.to_owned(), posted_at, text: text.to_owned() }
     }
 
     /// The timeline of u1, with these posts, newest first.
@@ -289,7 +291,7 @@ mod tests {
                 "> draft",
             ],
         );
-        model.update(Event::Tick(NOW + 60_000));
+        model.update(Event::Tick(NOW.saturating_add_ms(60_000)));
         let drawn = terminal(&model, SIZE).backend().to_string();
         assert!(drawn.contains("u3  1 min") && drawn.contains(" u1 · server-4 "), "{drawn}");
     }

@@ -91,7 +91,12 @@ mod tests {
     use crate::client::Post;
 
     fn height_of(text: &str, width: u16) -> usize {
-        let post = Post { id: 1, author: "u1".to_owned(), posted_at: 0, text: text.to_owned() };
+        let post = Post {
+            id: 1,
+            author: "u1".to_owned(),
+            posted_at: UnixMillis::EPOCH,
+            text: text.to_owned(),
+        };
         height(&ShownPost::new(&post), width)
     }
 

@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     fn post(id: PostId) -> Post {
-        Post { id, author: "u1".to_owned(), posted_at: 0, text: format!("p{id}") }
+        Post { id, author: "u1".to_owned(), posted_at: UnixMillis::EPOCH, text: format!("p{id}") }
     }
 
     /// A page of these posts, in this order.

@@ -149,7 +149,7 @@ impl Model {
             Event::Published(outcome) => self.published(outcome),
             Event::Server(active_server) => {
                 // What was already known on entering is not news.
-                let old = self.now - NOTICE_MS;
+                let old = self.now.saturating_add_ms(-NOTICE_MS);
                 let since = self.server.as_ref().map_or(old, |_| self.now);
                 self.server = Some((active_server, since));
             }
@@ -268,7 +268,7 @@ impl Model {
             (Load::Newer(_), Ok(page)) => self.loaded.extend_newer(&page),
             (Load::Newest, Ok(page)) => self.loaded.restart(&page),
             (_, Err(why)) => {
-                self.load_after = self.now + LOAD_AGAIN_MS;
+                self.load_after = self.now.saturating_add_ms(LOAD_AGAIN_MS);
                 self.tell(&format!("cannot load more posts: {why}"));
             }
         }
@@ -332,7 +332,7 @@ impl Model {
     }
 
     fn tell(&mut self, words: &str) {
-        self.notice = Some((words.to_owned(), self.now + NOTICE_MS));
+        self.notice = Some((words.to_owned(), self.now.saturating_add_ms(NOTICE_MS)));
     }
 
     /// The posts, laid out.
@@ -398,7 +398,7 @@ impl Model {
         let name = sanitise::line(active_server.server.label());
         match active_server.move_took {
             _ if !active_server.answers => format!("{name} does not answer, looking for another…"),
-            Some(took) if self.now - since < NOTICE_MS => {
+            Some(took) if self.now.saturating_ms_since(*since) < NOTICE_MS => {
                 format!("moved to {name} in {} ms", took.as_millis())
             }
             _ => name,
@@ -410,10 +410,10 @@ impl Model {
 mod tests {
     use super::*;
 
-    const NOW: UnixMillis = 1_000_000;
+    const NOW: UnixMillis = UnixMillis::new(1_000_000);
 
     fn post(id: PostId) -> Post {
-        Post { id, author: "u2".to_owned(), posted_at: 0, text: format!("p{id}") }
+        Post { id, author: "u2".to_owned(), posted_at: UnixMillis::EPOCH, text: format!("p{id}") }
     }
 
     /// The timeline of u1 on a small screen, with just enough posts to fill it.
@@ -550,8 +550,8 @@ mod tests {
         assert_eq!(home(&mut model), [], "it is under way");
         assert_eq!(model.update(Event::Loaded(older, Err("no".to_owned()))), []);
         assert_eq!(model.notice(), Some("cannot load more posts: no"));
-        assert_eq!(tick(&mut model, NOW + LOAD_AGAIN_MS - 1), []);
-        assert_eq!(tick(&mut model, NOW + LOAD_AGAIN_MS), [Effect::Load(older)]);
+        assert_eq!(tick(&mut model, NOW.saturating_add_ms(LOAD_AGAIN_MS - 1)), []);
+        assert_eq!(tick(&mut model, NOW.saturating_add_ms(LOAD_AGAIN_MS)), [Effect::Load(older)]);
         let page = Page { posts: (91..=100).rev().map(post).collect(), as_of: 120, more: false };
         assert_eq!(model.update(Event::Loaded(older, Ok(page))), []);
         home(&mut model);
@@ -576,7 +576,7 @@ mod tests {
         assert!(model.notice().is_none(), "Ctrl-D deletes within a line");
         press(&mut model, KeyCode::Esc, KeyModifiers::NONE);
         assert!(model.notice().is_some());
-        model.update(Event::Tick(NOW + NOTICE_MS));
+        model.update(Event::Tick(NOW.saturating_add_ms(NOTICE_MS)));
         assert_eq!(model.notice(), None);
         let active_server = |answers| ActiveServer {
             server: crate::client::Server {

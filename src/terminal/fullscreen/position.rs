@@ -120,7 +120,10 @@ impl<Height: Fn(&ShownPost) -> usize> Sheet<'_, Height> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{Page, Post};
+    use crate::{
+        client::{Page, Post},
+        domain::UnixMillis,
+    };
 
     /// Posts 1 to `count`, each three lines high, on a screen of `screen` lines.
     fn on_sheet<T>(
@@ -128,7 +131,12 @@ mod tests {
         screen: usize,
         test: impl FnOnce(&Sheet<'_, fn(&ShownPost) -> usize>) -> T,
     ) -> T {
-        let post = |id| Post { id, author: String::new(), posted_at: 0, text: String::new() };
+        let post = |id| Post {
+            id,
+            author: String::new(),
+            posted_at: UnixMillis::EPOCH,
+            text: String::new(),
+        };
         let posts = (1..=count).rev().map(post).collect();
         let loaded = LoadedPosts::new(&Page { posts, as_of: count, more: false });
         test(&Sheet { loaded: &loaded, height_of: |_| 3, screen })
