@@ -10,15 +10,16 @@ use tracing::error;
 
 use crate::{
     documents, envelope,
-    host::{disk::DirectoryError, net::ListenError, stdio},
+    host::{database_fault::DatabaseFault, disk::DirectoryError, net::ListenError, stdio},
     logging,
-    replication::node::StartError,
+    replication::{log_error::LogError, node::StartError},
     settings::{
         HealthcheckSettings, Key, Layers, LogSettings, MasterSettings, Role, RouterSettings,
         SettingsError, SlaveSettings, StatusSettings, TerminalSettings, VARIABLE_PREFIX, ValueKind,
     },
     slave::REFUSED,
     slot::SlotError,
+    social::StateError,
 };
 
 /// A command line that was understood, with everything that is needed to carry it out.
@@ -98,13 +99,16 @@ fn failed(error: &anyhow::Error) -> u8 {
 /// Whether a setting cannot be used in the present situation, or a file is damaged of which there
 /// is no other copy.
 fn is_configuration_error(cause: &(dyn Error + 'static)) -> bool {
-    let of_another_version =
-        || envelope::Error::find_in(cause).is_some_and(envelope::Error::is_another_version);
+    let is_of_another_version = |fault| fault == DatabaseFault::OtherVersion;
     cause.is::<ListenError>()
         || cause.is::<SlotError>()
         || cause.is::<DirectoryError>()
         || cause.downcast_ref().is_some_and(StartError::is_refusal)
-        || of_another_version()
+        || cause
+            .downcast_ref()
+            .is_some_and(|error: &StateError| is_of_another_version(error.fault()))
+        || cause.downcast_ref().is_some_and(|error: &LogError| is_of_another_version(error.fault()))
+        || cause.downcast_ref().is_some_and(envelope::Error::is_another_version)
 }
 
 /// Tells the user of a short-lived role why it failed.

@@ -17,6 +17,8 @@ pub const CLUSTER_KEY: &str = "tinysns-cluster";
 pub const FORMAT_KEY: &str = "tinysns-format";
 /// Metadata key of the id of the node that the call is meant for.
 pub const NODE_KEY: &str = "tinysns-node";
+/// Metadata key of the address at which a call began that a node relays.
+pub const ORIGIN_KEY: &str = "tinysns-origin";
 /// Metadata key of who calls and where it listens, as a `Caller` of the peer protocol.
 pub const CALLER_KEY: &str = "tinysns-caller-bin";
 

@@ -1,18 +1,21 @@
 //! The calls of `SNSService`.
 
-use std::{borrow::Cow, future::Future, sync::Arc, time::Duration};
+use std::{borrow::Cow, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{caller, reply_text, timeline_stream};
 use crate::{
-    client::{Client, ClientError, ListKind},
+    client::{Client, ClientError},
     directory::{Location, split_address},
+    domain::UserName,
+    grpc::metadata::CallReader,
+    network::{ListKind, Network, Refusal, RefusalKind},
     wire::classic::{
         ListReply, Message, Regmessage, Reply, Request as Call, sns_service_server::SnsService,
     },
@@ -38,28 +41,33 @@ pub enum Host {
 }
 
 /// Serves the classic protocol.
-pub struct Classic {
+pub struct Classic<N> {
     host: Host,
     /// Clients are told to stay here, and every call is relayed for them.
     is_relayed: bool,
-    client: Client,
+    /// Whose calls are made for the users of this server.
+    client: Client<N>,
+    calls: CallReader,
     location: watch::Receiver<Location>,
     timelines: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
-impl Classic {
-    /// Serves at `host` until `stop`.
+impl<N: Network> Classic<N> {
+    /// Serves `network` at `host` until `stop`.
     pub fn new(
         host: Host,
         is_relayed: bool,
+        network: N,
+        calls: CallReader,
         location: watch::Receiver<Location>,
         stop: CancellationToken,
     ) -> Self {
         Self {
             host,
             is_relayed,
-            client: Client::inside(location.clone(), HOLD),
+            client: Client::of(network, HOLD),
+            calls,
             location,
             timelines: Arc::new(Semaphore::new(TIMELINES)),
             stop,
@@ -67,8 +75,8 @@ impl Classic {
     }
 
     /// A client that acts for `username`.
-    async fn of(&self, username: &[u8]) -> Result<Client, ClientError> {
-        let client = self.client.for_another_user();
+    async fn of(&self, username: &[u8], origin: Option<IpAddr>) -> Result<Client<N>, ClientError> {
+        let client = self.client.for_another_user(origin);
         client.log_in_existing(&text(username), None).await?;
         Ok(client)
     }
@@ -87,12 +95,12 @@ impl Classic {
         Some((host.to_owned(), port))
     }
 
-    async fn names(client: &Client, kind: ListKind) -> Result<Vec<String>, ClientError> {
+    async fn names(client: &Client<N>, kind: ListKind) -> Result<Vec<String>, ClientError> {
         let mut names = Vec::new();
         let mut next = None;
         loop {
-            let page = client.list_page(kind, next.as_deref(), 0).await?;
-            names.extend(page.names);
+            let page = client.list_page(kind, next.as_ref(), None).await?;
+            names.extend(page.names.into_iter().map(UserName::into));
             next = page.next;
             if next.is_none() || names.len() >= NAMES {
                 names.truncate(NAMES);
@@ -106,23 +114,23 @@ impl Classic {
 pub async fn bounded<T>(
     call: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, ClientError> {
-    let late = |_| ClientError::Unanswered { call_timeout: HOLD, reason: "no answer".to_owned() };
+    let late = |_| ClientError::from(Refusal::unanswered(HOLD, "no answer"));
     timeout(HOLD, call).await.map_err(late)?
 }
 
 /// A client's error as a status of ours.
 pub fn status(error: ClientError) -> Status {
     match error {
-        ClientError::Refused { code, message } => Status::new(code, message),
+        ClientError::Refused(refusal) => refusal.into(),
         other => Status::unavailable(format!("{other}; ask again")),
     }
 }
 
 /// An outcome for which the protocol may have a text.
-fn told(outcome: Result<(), ClientError>) -> Result<Result<(), Code>, Status> {
+fn told(outcome: Result<(), ClientError>) -> Result<Result<(), RefusalKind>, Status> {
     match outcome {
         Ok(()) => Ok(Ok(())),
-        Err(ClientError::Refused { code, .. }) => Ok(Err(code)),
+        Err(ClientError::Refused(refusal)) => Ok(Err(refusal.kind)),
         Err(error) => Err(status(error)),
     }
 }
@@ -142,15 +150,16 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 #[tonic::async_trait]
-impl SnsService for Classic {
+impl<N: Network> SnsService for Classic<N> {
     async fn login(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
         let here = self.here(&request);
+        let origin = self.calls.origin(&request);
         let Call { username, .. } = request.into_inner();
-        let client = self.client.for_another_user();
+        let client = self.client.for_another_user(origin);
         let msg = match bounded(client.log_in(&text(&username), None)).await {
             Ok(_) => reply_text::LOGGED_IN.to_owned(),
-            Err(ClientError::Refused { message, .. }) if self.host == Host::Master => {
-                reply_text::not_logged_in(&message)
+            Err(ClientError::Refused(refusal)) if self.host == Host::Master => {
+                reply_text::not_logged_in(&refusal.message)
             }
             Err(error) => return Err(status(error)),
         };
@@ -165,16 +174,19 @@ impl SnsService for Classic {
     }
 
     async fn list(&self, request: Request<Call>) -> Result<Response<ListReply>, Status> {
+        let origin = self.calls.origin(&request);
         let Call { username, .. } = request.into_inner();
         let lists = bounded(async {
-            let client = self.of(&username).await?;
+            let client = self.of(&username, origin).await?;
             let all_users = Self::names(&client, ListKind::Users).await?;
             let followers = Self::names(&client, ListKind::Followers).await?;
             Ok(ListReply { all_users, followers })
         });
         match lists.await {
             Ok(lists) => Ok(Response::new(lists)),
-            Err(ClientError::Refused { code, .. }) if reply_text::is_about_a_name(code) => {
+            Err(ClientError::Refused(Refusal { kind, .. }))
+                if reply_text::is_about_a_name(&kind) =>
+            {
                 Ok(Response::new(ListReply::default()))
             }
             Err(error) => Err(status(error)),
@@ -182,17 +194,24 @@ impl SnsService for Classic {
     }
 
     async fn follow(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
+        let origin = self.calls.origin(&request);
         let call = request.into_inner();
-        let done = bounded(async { self.of(&call.username).await?.follow(&target(&call)).await });
+        let done =
+            bounded(async { self.of(&call.username, origin).await?.follow(&target(&call)).await });
         let outcome = told(done.await)?;
-        reply_text::followed(outcome).map(reply).ok_or_else(|| unexpected_refusal(outcome))
+        let text = reply_text::followed(outcome.as_ref().copied());
+        text.map(reply).ok_or_else(|| unexpected_refusal(outcome))
     }
 
     async fn un_follow(&self, request: Request<Call>) -> Result<Response<Reply>, Status> {
+        let origin = self.calls.origin(&request);
         let call = request.into_inner();
-        let done = bounded(async { self.of(&call.username).await?.unfollow(&target(&call)).await });
+        let done = bounded(async {
+            self.of(&call.username, origin).await?.unfollow(&target(&call)).await
+        });
         let outcome = told(done.await)?;
-        reply_text::unfollowed(outcome).map(reply).ok_or_else(|| unexpected_refusal(outcome))
+        let text = reply_text::unfollowed(outcome.as_ref().copied());
+        text.map(reply).ok_or_else(|| unexpected_refusal(outcome))
     }
 
     type TimelineStream = timeline_stream::Messages;
@@ -205,7 +224,7 @@ impl SnsService for Classic {
             let why = "this server has reached its limit of open timelines: ask another";
             return Err(Status::resource_exhausted(why));
         };
-        let client = self.client.for_another_stream();
+        let client = self.client.for_another_user(self.calls.origin(&request));
         let messages =
             timeline_stream::open(client, request.into_inner(), self.stop.clone(), permit);
         Ok(Response::new(messages))
@@ -245,6 +264,7 @@ impl SnsService for Classic {
 }
 
 /// A refusal for which the classic protocol has no text.
-fn unexpected_refusal(outcome: Result<(), Code>) -> Status {
-    Status::new(outcome.err().unwrap_or(Code::Internal), "the request was refused")
+fn unexpected_refusal(outcome: Result<(), RefusalKind>) -> Status {
+    let kind = outcome.err().unwrap_or(RefusalKind::Broken);
+    Refusal::new(kind, "the request was refused").into()
 }

@@ -7,14 +7,18 @@ use tonic::{Streaming, service::Routes, transport::Channel};
 
 use super::{Host, add};
 use crate::{
-    client::tests::{
-        fake::{Network, Node},
-        soon,
+    client::{
+        Relayed,
+        tests::{
+            fake::{Network, Node},
+            soon,
+        },
     },
     directory::{Available, Location, split_address},
+    grpc::metadata::CallReader,
     host::net,
     serving::{self, NODE_STREAMS},
-    settings::ClassicMode,
+    settings::{ClassicMode, Secret},
     wire::classic::{Message, Regmessage, Request, sns_service_client::SnsServiceClient},
 };
 
@@ -31,7 +35,11 @@ impl Router {
         let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("a free port");
         let port = listener.port();
         let stop = CancellationToken::new();
-        let routes = add(Routes::default(), Host::Router, mode, known, stop.clone());
+        let secret = Secret::new("the cluster's");
+        let relayed = Relayed::by_node(known.clone(), &secret);
+        let calls = CallReader::new(secret);
+        let routes =
+            add(Routes::default(), Host::Router, mode, relayed, calls, known, stop.clone());
         tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, stop.clone()));
         Self { port, location, _stop: stop.drop_guard() }
     }

@@ -21,9 +21,10 @@ use super::{
     service::{HOLD, bounded, status, text},
 };
 use crate::{
-    client::{Client, ClientError, Cursor, Post},
+    client::{Client, ClientError},
     domain::UnixMillis,
     host::clock,
+    network::{Cursor, Network, Post},
     wire::classic::Message,
 };
 
@@ -38,8 +39,8 @@ const MESSAGES_WAITING: usize = 16;
 const SERVER: &str = "*tinysns*";
 
 /// Serves one timeline until its client leaves, or `stop`.
-pub fn open(
-    client: Client,
+pub fn open<N: Network>(
+    client: Client<N>,
     incoming: Streaming<Message>,
     stop: CancellationToken,
     permit: OwnedSemaphorePermit,
@@ -63,8 +64,8 @@ pub fn open(
 
 type Outgoing = mpsc::Sender<Result<Message, Status>>;
 
-async fn converse(
-    client: &Client,
+async fn converse<N: Network>(
+    client: &Client<N>,
     mut incoming: Streaming<Message>,
     outgoing: &Outgoing,
 ) -> Result<(), Status> {
@@ -76,7 +77,7 @@ async fn converse(
     };
     let (first, mut live) = bounded(async {
         client.log_in_existing(&text(&username), None).await?;
-        let page = client.timeline(Cursor::Newest, FIRST_POSTS).await?;
+        let page = client.timeline(Cursor::Newest, Some(FIRST_POSTS)).await?;
         let live = client.subscribe(Some(page.as_of)).await?;
         Ok((page.posts, live))
     })
@@ -111,8 +112,8 @@ async fn converse(
 }
 
 /// Publishes what arrives, in order: each post once the outcome of the previous one is known.
-async fn post_all(
-    client: &Client,
+async fn post_all<N: Network>(
+    client: &Client<N>,
     mut incoming: Streaming<Message>,
     outgoing: &Outgoing,
 ) -> Result<(), Status> {
@@ -127,8 +128,8 @@ async fn post_all(
         }
         match client.publish(text).await {
             Ok(_) => {}
-            Err(ClientError::Refused { message, .. }) => {
-                send_notice(outgoing, reply_text::not_posted(&message)).await;
+            Err(ClientError::Refused(refusal)) => {
+                send_notice(outgoing, reply_text::not_posted(&refusal.message)).await;
             }
             Err(error) => return Err(status(error)),
         }
@@ -149,7 +150,7 @@ async fn send_notice(outgoing: &Outgoing, words: String) {
 
 fn message(post: Post) -> Message {
     Message {
-        username: post.author.into_bytes(),
+        username: String::from(post.author).into_bytes(),
         msg: (post.text + "\n").into_bytes(),
         timestamp: Some(timestamp(post.posted_at)),
     }

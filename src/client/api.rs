@@ -1,97 +1,142 @@
 //! [`Client`]: one method a call.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
-use tonic::Code;
 
 use super::{
-    ActiveServer, ClientError, ClientOptions, ClusterStatus, Cursor, ListKind, LoggedIn, NamePage,
-    Page, Published, Subscription,
-    active_server::ActiveServerMonitor,
-    call::{Api, Core},
-    choice::Attempts,
-    directory::Directory,
+    ActiveServer, ClientError, ClientOptions, ClusterStatus, Relayed, Subscription,
     request_window::RequestWindow,
-    session::LoginCredentials,
-    status, subscription,
+    session::{ClientSession, LoginCredentials},
+    status,
 };
 use crate::{
-    directory::Location,
-    domain::{ClientId, PostId, UnixMillis},
+    domain::{ClientId, PostId, UserName},
     host::random,
-    wire::v1,
+    network::{
+        Call, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
+        PasswordChange, PostPage, Published, Refusal, RefusalKind, SessionToken, Timeline,
+    },
 };
 
-/// A client of the social network. Cheap to clone; all clones share one session.
+/// A user of the social network. Cheap to clone; all clones share one session.
 ///
 /// Every call is repeated, on one available server after another, until it is answered or
-/// [`ClientOptions::call_timeout`] has run out. A call that changes something carries the same
-/// request id each time, so it is carried out once. Dropping a call's future abandons it: the call
-/// may or may not have been carried out.
-#[derive(Clone)]
-pub struct Client {
-    core: Arc<Core>,
+/// [`ClientOptions::call_timeout`] has run out. A call that changes something carries the same key
+/// each time, so it is carried out once. Dropping a call's future abandons it: the call may or may
+/// not have been carried out.
+pub struct Client<N = Relayed> {
+    core: Arc<Core<N>>,
 }
 
-/// Makes one attempt at a call.
-macro_rules! attempt {
-    ($method:ident) => {
-        |mut api: Api, request| async move { api.$method(request).await }
-    };
+impl<N> Clone for Client<N> {
+    fn clone(&self) -> Self {
+        Self { core: Arc::clone(&self.core) }
+    }
+}
+
+/// What all clones of a client share.
+pub struct Core<N> {
+    pub network: N,
+    /// How long one call may take in all.
+    call_timeout: Duration,
+    /// On whose behalf calls are made, if not on that of this process.
+    origin: Option<IpAddr>,
+    pub session: ClientSession,
+    window: Arc<RequestWindow>,
+}
+
+impl<N: Network> Core<N> {
+    /// When a call that begins now gives up.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::after(Instant::now(), self.call_timeout)
+    }
+
+    fn call_in(&self, session: SessionToken, deadline: Deadline) -> Call {
+        Call { session: Some(session), deadline, origin: self.origin }
+    }
+
+    /// Makes a call in the session, and again in a new one if the session has ended.
+    async fn call<Reply, Answer>(
+        &self,
+        attempt: impl Fn(Call) -> Answer,
+    ) -> Result<Reply, ClientError>
+    where
+        Answer: Future<Output = Result<Reply, Refusal>>,
+    {
+        let deadline = self.deadline();
+        let token = self.session.token()?;
+        match attempt(self.call_in(token.clone(), deadline)).await {
+            Err(Refusal { kind: RefusalKind::SessionEnded, .. }) => {
+                // Boxed, because it is rare and would make every call's future three times as
+                // large.
+                let token = Box::pin(self.renew(&token, deadline)).await?;
+                Ok(Box::pin(attempt(self.call_in(token, deadline))).await?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    pub async fn subscribe(
+        &self,
+        token: &SessionToken,
+        after: PostId,
+    ) -> Result<Timeline, Refusal> {
+        let call = self.call_in(token.clone(), self.deadline());
+        self.network.subscribe(&call, Some(after)).await
+    }
+
+    async fn log_in(
+        &self,
+        credentials: LoginCredentials,
+        must_exist: bool,
+        deadline: Deadline,
+    ) -> Result<LoggedIn, ClientError> {
+        let LoginCredentials { name, password } = credentials.clone();
+        let call = Call { session: None, deadline, origin: self.origin };
+        let logged_in = self.network.log_in(&call, &Login { name, password, must_exist }).await?;
+        self.session.begin(credentials, &logged_in);
+        Ok(logged_in)
+    }
+
+    /// Logs in again, unless another call has done so since `ended` was found to have ended. If the
+    /// password is refused, tries the one that a change of unknown outcome asked for.
+    pub async fn renew(
+        &self,
+        ended: &SessionToken,
+        deadline: Deadline,
+    ) -> Result<SessionToken, ClientError> {
+        let _one_at_a_time = self.session.renewal.lock().await;
+        let held = self.session.token()?;
+        if held != *ended {
+            return Ok(held);
+        }
+        let mut refusal = ClientError::NotLoggedIn;
+        for credentials in self.session.credentials()? {
+            match self.log_in(credentials, true, deadline).await {
+                Ok(logged_in) => return Ok(logged_in.session),
+                Err(error) if error.refusal_kind() == Some(&RefusalKind::WrongPassword) => {
+                    refusal = error;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refusal)
+    }
 }
 
 impl Client {
     /// A client of the cluster behind a router. Starts looking for the available server at once,
     /// without waiting for it. Must be called inside a runtime.
     pub fn connect(options: ClientOptions) -> Result<Self, ClientError> {
-        Ok(Self::new(Directory::open(&options)?, options))
-    }
-
-    /// A client inside a server of the cluster, which knows where the available server is. It has
-    /// no router to ask, so [`Client::cluster`] does not work.
-    pub fn inside(location: watch::Receiver<Location>, call_timeout: Duration) -> Self {
-        let options = ClientOptions { call_timeout, ..ClientOptions::new("") };
-        Self::new(Directory::inside(location), options)
-    }
-
-    fn new(directory: Directory, options: ClientOptions) -> Self {
-        let core = Core {
-            options,
-            directory: Arc::new(directory),
-            connections: Arc::default(),
-            session: Arc::default(),
-            window: Arc::new(RequestWindow::new(ClientId(random::wide_id()))),
-            active_server: Arc::new(ActiveServerMonitor::new()),
-        };
-        Self { core: Arc::new(core) }
-    }
-
-    /// A client for another user, who has not logged in yet. The two share what they know of the
-    /// cluster, the connection, and the numbering of requests.
-    #[must_use]
-    pub fn for_another_user(&self) -> Self {
-        let core = Core { session: Arc::default(), ..Core::clone(&self.core) };
-        Self { core: Arc::new(core) }
-    }
-
-    /// Like [`Client::for_another_user`], with a connection of its own: for long streams, of which
-    /// a server allows only a limited number on one connection.
-    #[must_use]
-    pub fn for_another_stream(&self) -> Self {
-        let core = Core {
-            connections: Arc::default(),
-            active_server: Arc::new(ActiveServerMonitor::new()),
-            session: Arc::default(),
-            ..Core::clone(&self.core)
-        };
-        Self { core: Arc::new(core) }
+        let call_timeout = options.call_timeout;
+        Ok(Self::of(Relayed::from_outside(options)?, call_timeout))
     }
 
     /// Waits until the router cannot be reached and no other node of the cluster has ever been
     /// heard of, and says why: the address may be wrong.
     pub async fn out_of_reach(&self) -> String {
-        let mut views = self.core.directory.watch();
+        let mut views = self.core.network.known_cluster();
         let reason = views.wait_for(|view| view.out_of_reach().is_some()).await;
         match reason.ok().and_then(|view| view.out_of_reach().map(str::to_owned)) {
             Some(reason) => reason,
@@ -102,9 +147,47 @@ impl Client {
 
     /// Waits until the router can be reached again, or another node is known.
     pub async fn within_reach(&self) {
-        let mut views = self.core.directory.watch();
+        let mut views = self.core.network.known_cluster();
         let _ends_only_with_the_runtime =
             views.wait_for(|view| view.out_of_reach().is_none()).await;
+    }
+
+    /// The whole cluster, as the router sees it.
+    pub async fn cluster(&self) -> Result<ClusterStatus, ClientError> {
+        status::cluster(self.core.network.router()).await
+    }
+
+    /// The active server and every move to another.
+    pub fn active_server(&self) -> watch::Receiver<Option<ActiveServer>> {
+        self.core.network.active_server().watch()
+    }
+}
+
+impl<N: Network> Client<N> {
+    /// A client of `network`, each of whose calls may take as long as `call_timeout` in all.
+    pub fn of(network: N, call_timeout: Duration) -> Self {
+        let core = Core {
+            network,
+            call_timeout,
+            origin: None,
+            session: ClientSession::default(),
+            window: Arc::new(RequestWindow::new(ClientId(random::wide_id()))),
+        };
+        Self { core: Arc::new(core) }
+    }
+
+    /// A client for another user, at `origin`, who has not logged in yet. The two share the network
+    /// and the numbering of requests.
+    #[must_use]
+    pub fn for_another_user(&self, origin: Option<IpAddr>) -> Self {
+        let core = Core {
+            network: self.core.network.clone(),
+            call_timeout: self.core.call_timeout,
+            origin,
+            session: ClientSession::default(),
+            window: Arc::clone(&self.core.window),
+        };
+        Self { core: Arc::new(core) }
     }
 
     /// Logs in; the first login of a name creates the account. The client remembers both, and logs
@@ -117,7 +200,7 @@ impl Client {
         self.begin_session(username, password, false).await
     }
 
-    /// Like [`Client::log_in`], but refused with `NotFound` if there is no such account.
+    /// Like [`Client::log_in`], but refused as not found if there is no such account.
     pub async fn log_in_existing(
         &self,
         username: &str,
@@ -132,25 +215,15 @@ impl Client {
         password: Option<&str>,
         must_exist: bool,
     ) -> Result<LoggedIn, ClientError> {
-        let credentials = LoginCredentials {
-            username: username.to_owned(),
-            password: password.unwrap_or_default().to_owned(),
-        };
-        let request = v1::LogInRequest {
-            username: credentials.username.clone(),
-            password: credentials.password.clone(),
-            must_exist,
-        };
-        let deadline = Instant::now() + self.core.options.call_timeout;
-        let reply = self.core.log_in(request, deadline).await?;
-        let v1::LogInReply { session_token, username, created, expires_at_ms } = reply;
-        self.core.session.begin(credentials, username.clone(), &session_token)?;
-        Ok(LoggedIn { username, created, expires_at: UnixMillis::new(expires_at_ms) })
+        let name = UserName::new(username)?;
+        let credentials =
+            LoginCredentials { name, password: password.unwrap_or_default().to_owned() };
+        self.core.log_in(credentials, must_exist, self.core.deadline()).await
     }
 
     /// Who is logged in, spelled as when the account was created.
-    pub fn username(&self) -> Option<String> {
-        self.core.session.username()
+    pub fn username(&self) -> Option<UserName> {
+        self.core.session.name()
     }
 
     /// Whether the account has a password, as far as this client knows.
@@ -172,32 +245,32 @@ impl Client {
         current: Option<&str>,
         new: Option<&str>,
     ) -> Result<(), ClientError> {
-        let Core { session, options, .. } = &*self.core;
-        let deadline = Instant::now() + options.call_timeout;
+        let Core { session, network, window, .. } = &*self.core;
+        let deadline = self.core.deadline();
         let _one_at_a_time = session.change.lock().await;
         if session.is_in_doubt() {
-            self.core.renew(&session.bearer()?, deadline).await?;
+            self.core.renew(&session.token()?, deadline).await?;
         }
         let new = new.unwrap_or_default();
-        let ticket = self.core.window.begin().await;
-        let request = v1::SetPasswordRequest {
-            request_id: Some(ticket.id()),
-            current_password: current.unwrap_or_default().to_owned(),
-            new_password: new.to_owned(),
+        let permit = window.begin().await;
+        let key = &permit.key();
+        let change = &PasswordChange {
+            current: current.unwrap_or_default().to_owned(),
+            new: new.to_owned(),
         };
         session.ask_for(new);
         let can_tell = session.is_in_doubt();
-        let outcome = self.core.call(Attempts::default(), request, attempt!(set_password)).await;
-        let Err(error) = outcome else {
+        let attempt = |call| async move { network.set_password(&call, key, change).await };
+        let Err(error) = self.core.call(attempt).await else {
             session.changed_to(new);
             // If this fails, the next call that finds no session begins one.
-            let _begun = self.core.renew(&session.bearer()?, deadline).await;
+            let _begun = self.core.renew(&session.token()?, deadline).await;
             return Ok(());
         };
-        let ClientError::Refused { code, .. } = &error else { return Err(error) };
-        if *code == Code::Unauthenticated {
+        let Some(kind) = error.refusal_kind() else { return Err(error) };
+        if *kind == RefusalKind::SessionEnded {
             // The session was renewed for this call, and has ended again.
-            let renewed = self.core.renew(&session.bearer()?, deadline).await;
+            let renewed = self.core.renew(&session.token()?, deadline).await;
             if let Err(unanswered @ ClientError::Unanswered { .. }) = renewed {
                 return Err(unanswered);
             }
@@ -209,111 +282,85 @@ impl Client {
 
     /// Follows a user: their posts from now on appear in the caller's timeline.
     pub async fn follow(&self, username: &str) -> Result<(), ClientError> {
-        let ticket = self.core.window.begin().await;
-        let request =
-            v1::FollowRequest { request_id: Some(ticket.id()), username: username.to_owned() };
-        self.core.call(Attempts::default(), request, attempt!(follow)).await?;
-        Ok(())
+        let Core { network, window, .. } = &*self.core;
+        let target = &UserName::new(username)?;
+        let permit = window.begin().await;
+        let key = &permit.key();
+        self.core.call(|call| async move { network.follow(&call, key, target).await }).await
     }
 
     /// Stops following a user: their posts leave the caller's timeline.
     pub async fn unfollow(&self, username: &str) -> Result<(), ClientError> {
-        let ticket = self.core.window.begin().await;
-        let request =
-            v1::UnfollowRequest { request_id: Some(ticket.id()), username: username.to_owned() };
-        self.core.call(Attempts::default(), request, attempt!(unfollow)).await?;
-        Ok(())
+        let Core { network, window, .. } = &*self.core;
+        let target = &UserName::new(username)?;
+        let permit = window.begin().await;
+        let key = &permit.key();
+        self.core.call(|call| async move { network.unfollow(&call, key, target).await }).await
     }
 
     /// Publishes a post. When this returns, it is durable on a quorum of the cluster.
     pub async fn publish(&self, text: &str) -> Result<Published, ClientError> {
-        let ticket = self.core.window.begin().await;
-        let request = v1::PublishRequest { request_id: Some(ticket.id()), text: text.to_owned() };
-        let reply = self.core.call(Attempts::default(), request, attempt!(publish)).await?.reply;
-        Ok(Published { id: reply.post_id, posted_at: UnixMillis::new(reply.posted_at_ms) })
+        let Core { network, window, .. } = &*self.core;
+        let permit = window.begin().await;
+        let key = &permit.key();
+        self.core.call(|call| async move { network.publish(&call, key, text).await }).await
     }
 
     /// Lists users, sorted by name, through all pages.
-    pub async fn list(&self, kind: ListKind) -> Result<Vec<String>, ClientError> {
-        let mut page = self.list_page(kind, None, 0).await?;
+    pub async fn list(&self, kind: ListKind) -> Result<Vec<UserName>, ClientError> {
+        let mut page = self.list_page(kind, None, None).await?;
         let mut names = page.names;
         while let Some(next) = page.next.take() {
-            page = self.list_page(kind, Some(&next), 0).await?;
+            page = self.list_page(kind, Some(&next), None).await?;
             names.append(&mut page.names);
         }
         Ok(names)
     }
 
-    /// One page of users: the first, or the one that `next` of the previous page asks for. A
-    /// `limit` of 0 means the server's page size.
+    /// One page of users: the first, or the one that `next` of the previous page asks for.
     pub async fn list_page(
         &self,
         kind: ListKind,
-        next: Option<&str>,
-        limit: u32,
+        next: Option<&NamePosition>,
+        limit: Option<u32>,
     ) -> Result<NamePage, ClientError> {
-        let request = v1::ListRequest {
-            kind: v1::ListKind::from(kind).into(),
-            page_size: limit,
-            page_token: next.unwrap_or_default().to_owned(),
-        };
-        let reply = self.core.call(Attempts::default(), request, attempt!(list)).await?.reply;
-        let next = Some(reply.next_page_token).filter(|token| !token.is_empty());
-        Ok(NamePage { names: reply.usernames, next })
+        let network = &self.core.network;
+        self.core.call(|call| async move { network.list(&call, kind, next, limit).await }).await
     }
 
-    /// One page of the caller's timeline. A `limit` of 0 means 20 posts.
-    pub async fn timeline(&self, cursor: Cursor, limit: u32) -> Result<Page, ClientError> {
-        use v1::timeline_request::Cursor as Wire;
-        let cursor = match cursor {
-            Cursor::Newest => None,
-            Cursor::Before(id) => Some(Wire::Before(id)),
-            Cursor::After(id) => Some(Wire::After(id)),
-        };
-        let request = v1::TimelineRequest { cursor, page_size: limit };
-        let reply = self.core.call(Attempts::default(), request, attempt!(timeline)).await?.reply;
-        Ok(reply.into())
+    /// One page of the caller's timeline; 20 posts, without a limit.
+    pub async fn timeline(
+        &self,
+        cursor: Cursor,
+        limit: Option<u32>,
+    ) -> Result<PostPage, ClientError> {
+        let network = &self.core.network;
+        self.core.call(|call| async move { network.timeline(&call, cursor, limit).await }).await
     }
 
-    /// One page of a user's posts. A `limit` of 0 means 20 posts.
+    /// One page of a user's posts; 20 posts, without a limit.
     pub async fn posts(
         &self,
         username: &str,
         cursor: Cursor,
-        limit: u32,
-    ) -> Result<Page, ClientError> {
-        use v1::posts_request::Cursor as Wire;
-        let cursor = match cursor {
-            Cursor::Newest => None,
-            Cursor::Before(id) => Some(Wire::Before(id)),
-            Cursor::After(id) => Some(Wire::After(id)),
-        };
-        let request = v1::PostsRequest { username: username.to_owned(), cursor, page_size: limit };
-        let reply = self.core.call(Attempts::default(), request, attempt!(posts)).await?.reply;
-        Ok(reply.into())
+        limit: Option<u32>,
+    ) -> Result<PostPage, ClientError> {
+        let network = &self.core.network;
+        let author = &UserName::new(username)?;
+        self.core
+            .call(|call| async move { network.posts(&call, author, cursor, limit).await })
+            .await
     }
 
     /// Receives the caller's timeline as it grows: the posts after `after`, or those made from now
     /// on. Once this returns, no later post will be missed.
-    pub async fn subscribe(&self, after: Option<PostId>) -> Result<Subscription, ClientError> {
+    pub async fn subscribe(&self, after: Option<PostId>) -> Result<Subscription<N>, ClientError> {
         let cursor = match after {
             Some(cursor) => cursor,
             // Fixes the position before anything is streamed, so that a stream that breaks before
             // its first event loses nothing.
-            None => self.timeline(Cursor::Newest, 1).await?.as_of,
+            None => Box::pin(self.timeline(Cursor::Newest, Some(1))).await?.as_of,
         };
-        // Without a session, fail here and not in the stream.
-        self.core.session.bearer()?;
-        Ok(subscription::open(Arc::clone(&self.core), cursor))
-    }
-
-    /// The whole cluster, as the router sees it.
-    pub async fn cluster(&self) -> Result<ClusterStatus, ClientError> {
-        status::cluster(&self.core.options.router).await
-    }
-
-    /// The active server and every move to another.
-    pub fn active_server(&self) -> watch::Receiver<Option<ActiveServer>> {
-        self.core.active_server.watch()
+        Subscription::open(Arc::clone(&self.core), cursor).await
     }
 }

@@ -1,18 +1,21 @@
 //! The client library: finds the available server, follows it through failovers, and repeats
-//! unanswered requests under the same request id, so that nothing is lost and nothing is done
-//! twice.
+//! unanswered requests under the same key, so that nothing is lost and nothing is done twice.
+//!
+//! It has two layers. [`Relayed`] is the network, by way of the available server; its calls know no
+//! user. [`Client`] is one user of a network, this one or another: it keeps a session and numbers
+//! requests.
 //!
 //! | file | what it is |
 //! | --- | --- |
 //! | `options` | a client's options |
 //! | `error` | the errors that a caller can get |
 //! | `api` | [`Client`]: one method per call |
-//! | `types` | what the calls return |
-//! | `status` | the cluster as the router sees it |
-//! | `subscription` | [`Subscription`]: a timeline as it grows, across failovers |
-//! | `call` | one call, repeated until it is answered |
-//! | `session` | who is logged in; logs in again when a session has ended |
+//! | `session` | who is logged in |
 //! | `request_window` | numbers requests, and keeps unanswered ones within what servers remember |
+//! | `subscription` | [`Subscription`]: a timeline as it grows |
+//! | `status` | the cluster as the router sees it |
+//! | `relayed` | [`Relayed`]: calls, repeated until they are answered |
+//! | `resumed_timeline` | a live timeline that outlives its server |
 //! | `connections` | the connection in use |
 //! | `active_server` | which server is in use, and how long the last move took |
 //! | `directory` | a task that watches the router, or the masters while it is away |
@@ -25,19 +28,19 @@
 
 mod active_server;
 mod api;
-mod call;
 mod choice;
 mod connections;
 mod directory;
 mod error;
 mod known_cluster;
 mod options;
+mod relayed;
 mod request_window;
+mod resumed_timeline;
 mod retry_policy;
 mod session;
 mod status;
 mod subscription;
-mod types;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -48,6 +51,10 @@ pub(crate) use directory::innermost_cause;
 pub use error::ClientError;
 pub use known_cluster::Server;
 pub use options::ClientOptions;
+pub use relayed::Relayed;
 pub use status::{ClusterStatus, MasterState, MasterStatus, RouterStatus, cluster};
 pub use subscription::Subscription;
-pub use types::{Cursor, ListKind, LoggedIn, NamePage, Page, Post, Published};
+
+pub use crate::network::{
+    Cursor, ListKind, LoggedIn, NamePage, Post, PostPage, Published, Refusal, RefusalKind,
+};

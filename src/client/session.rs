@@ -4,12 +4,12 @@
 //! are remembered until it is known which one is.
 
 use parking_lot::{Mutex, MutexGuard};
-use tonic::metadata::{Ascii, MetadataValue};
 
 use super::ClientError;
-
-/// What a call carries to prove who makes it.
-pub type Bearer = MetadataValue<Ascii>;
+use crate::{
+    domain::UserName,
+    network::{LoggedIn, SessionToken},
+};
 
 /// The session of one client, if it has one.
 #[derive(Default)]
@@ -24,8 +24,9 @@ pub struct ClientSession {
 #[derive(Clone)]
 struct Held {
     credentials: LoginCredentials,
-    username: String,
-    bearer: Bearer,
+    /// Spelled as when the account was created.
+    name: UserName,
+    token: SessionToken,
     /// A requested new password, while it is not known whether the change was made.
     asked_for: Option<String>,
 }
@@ -33,36 +34,27 @@ struct Held {
 /// What a login takes.
 #[derive(Clone)]
 pub struct LoginCredentials {
-    pub username: String,
+    pub name: UserName,
     /// Empty for an account without one.
     pub password: String,
 }
 
 impl ClientSession {
-    /// Begins a session with a token that was granted to `credentials`.
-    pub fn begin(
-        &self,
-        credentials: LoginCredentials,
-        username: String,
-        token: &str,
-    ) -> Result<(), ClientError> {
-        let bearer = format!("Bearer {token}").parse().map_err(|_| ClientError::Refused {
-            code: tonic::Code::Internal,
-            message: "the server has sent a session token that cannot be used".to_owned(),
-        })?;
+    /// Begins a session that was granted to `credentials`.
+    pub fn begin(&self, credentials: LoginCredentials, granted: &LoggedIn) {
         let mut held = self.held();
-        let asked_for =
-            held.take().filter(|held| held.credentials.username == credentials.username);
+        let asked_for = held.take().filter(|held| held.credentials.name == credentials.name);
         let asked_for = asked_for.and_then(|held| held.asked_for);
         // If the requested password has opened the account, the change was made. If the old one
         // has, the change may still be made.
         let asked_for = asked_for.filter(|password| *password != credentials.password);
-        *held = Some(Held { credentials, username, bearer, asked_for });
-        Ok(())
+        let LoggedIn { session, name, .. } = granted.clone();
+        *held = Some(Held { credentials, name, token: session, asked_for });
     }
 
-    pub fn bearer(&self) -> Result<Bearer, ClientError> {
-        self.held().as_ref().map(|held| held.bearer.clone()).ok_or(ClientError::NotLoggedIn)
+    /// What a call presents to prove who makes it.
+    pub fn token(&self) -> Result<SessionToken, ClientError> {
+        self.held().as_ref().map(|held| held.token.clone()).ok_or(ClientError::NotLoggedIn)
     }
 
     /// All passwords that may be correct, the likeliest first.
@@ -108,8 +100,8 @@ impl ClientSession {
         }
     }
 
-    pub fn username(&self) -> Option<String> {
-        self.held().as_ref().map(|held| held.username.clone())
+    pub fn name(&self) -> Option<UserName> {
+        self.held().as_ref().map(|held| held.name.clone())
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {

@@ -1,158 +1,121 @@
-//! A timeline as it grows, across failovers: each stream continues after the cursor of the previous
-//! one, so nothing is missed and nothing is delivered twice.
+//! The caller's timeline as it grows, for as long as the caller listens: through failovers, which the
+//! network hides, and through the end of a session, after which another is begun.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+
+use super::{ClientError, Relayed, api::Core};
+use crate::{
+    domain::PostId,
+    network::{Network, Post, Refusal, RefusalKind, SessionToken, Timeline, TimelineEvent},
 };
 
-use futures::Stream;
-use tokio::{sync::mpsc, time::Instant};
-use tokio_util::task::AbortOnDropHandle;
-use tonic::Streaming;
-
-use super::{
-    ClientError, Post,
-    call::{Api, Core, superseded},
-    choice::Attempts,
-    known_cluster::Server,
-    retry_policy::{self, RetryDecision},
-};
-use crate::{domain::PostId, wire::v1};
-
-/// Posts that wait here for a slow consumer; after that HTTP/2's flow control fills up, then the
-/// server's queue, and then the server closes the stream, which is resumed.
-const QUEUE: usize = 64;
-
-/// The posts of the timeline, in order, each exactly once. Also a [`Stream`].
+/// The posts of the timeline, in order, each exactly once.
 ///
 /// Outages only pause it, however long they last. It ends with an error if a server refuses it.
 /// Dropping it ends its stream.
-pub struct Subscription {
-    posts: mpsc::Receiver<Result<Post, ClientError>>,
-    _task: AbortOnDropHandle<()>,
-}
-
-impl Subscription {
-    /// The next post; `None` after an error.
-    pub async fn next(&mut self) -> Option<Result<Post, ClientError>> {
-        self.posts.recv().await
-    }
-}
-
-impl Stream for Subscription {
-    type Item = Result<Post, ClientError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.posts.poll_recv(context)
-    }
-}
-
-/// Subscribes after `cursor`.
-pub fn open(core: Arc<Core>, cursor: PostId) -> Subscription {
-    let (sender, posts) = mpsc::channel(QUEUE);
-    let task = tokio::spawn(async move {
-        let mut feed = Feed { core: &core, cursor, attempts: Attempts::default(), posts: &sender };
-        if let Some(error) = feed.run().await {
-            // Fails only if the receiver has gone.
-            let _ = sender.send(Err(error)).await;
-        }
-    });
-    Subscription { posts, _task: AbortOnDropHandle::new(task) }
-}
-
-struct Feed<'a> {
-    core: &'a Core,
+pub struct Subscription<N = Relayed> {
+    core: Arc<Core<N>>,
     /// Everything up to this post was delivered.
     cursor: PostId,
-    /// Failures since the last event.
-    attempts: Attempts,
-    posts: &'a mpsc::Sender<Result<Post, ClientError>>,
+    state: State,
+    /// A session was begun for this timeline, and nothing has come in it yet.
+    is_renewed: bool,
 }
 
-impl Feed<'_> {
-    /// Opens one stream after another. Ends with an error, or with none if the receiver has gone.
-    async fn run(&mut self) -> Option<ClientError> {
-        loop {
-            let request = v1::SubscribeRequest { after: Some(self.cursor) };
-            let attempt = |mut api: Api, request| async move { api.subscribe(request).await };
-            match self.core.call(self.attempts.clone(), request, attempt).await {
-                Ok(answered) => {
-                    if self.deliver(answered.reply, &answered.server).await.is_break() {
-                        return None;
-                    }
-                }
-                // An outage: subscribers wait until it is over.
-                Err(ClientError::Unanswered { .. }) => {}
-                Err(error) => return Some(error),
-            }
-        }
+enum State {
+    /// Events come from here, in this session.
+    Open(Timeline, SessionToken),
+    /// A stream is to be opened.
+    Closed,
+    /// This session has ended; another is to be begun.
+    SessionEnded(SessionToken),
+    /// It has ended with an error.
+    Over,
+}
+
+impl<N: Network> Subscription<N> {
+    /// After `cursor`. Fails only if nobody has logged in: what a server refuses, the first
+    /// [`Subscription::next`] tells.
+    pub(super) async fn open(core: Arc<Core<N>>, cursor: PostId) -> Result<Self, ClientError> {
+        let token = core.session.token()?;
+        let opened = core.subscribe(&token, cursor).await;
+        let state = match opened {
+            Ok(events) => State::Open(events, token),
+            Err(_met_again) => State::Closed,
+        };
+        Ok(Self { core, cursor, state, is_renewed: false })
     }
 
-    /// Delivers one stream to its end, and records how it ended.
-    async fn deliver(
-        &mut self,
-        mut events: Streaming<v1::SubscribeEvent>,
-        server: &Server,
-    ) -> std::ops::ControlFlow<()> {
-        use std::ops::ControlFlow::{Break, Continue};
-        let mut views = self.core.directory.watch();
+    /// The next post; `None` after an error. May be abandoned at any time, and called again.
+    pub async fn next(&mut self) -> Option<Result<Post, ClientError>> {
         loop {
-            let event = tokio::select! {
-                biased;
-                event = events.message() => event,
-                () = superseded(&mut views, server) => {
-                    self.core.active_server.failed(server, Instant::now());
-                    self.attempts = Attempts::default();
-                    return Continue(());
-                }
-            };
-            match event {
-                Ok(Some(event)) => {
-                    self.attempts = Attempts::default();
-                    if self.take(event).await.is_break() {
-                        return Break(());
-                    }
-                }
-                // We were too slow, or the server is stopping.
-                Ok(None) => {
-                    self.attempts.asked_to_wait(server);
-                    return Continue(());
-                }
-                Err(status) => {
-                    match retry_policy::decide(&status) {
-                        RetryDecision::Elsewhere { available } => {
-                            self.attempts.failed(server, available);
-                        }
-                        RetryDecision::Lost => self.attempts.failed(server, None),
-                        // A final refusal is repeated when asked again, and then reported.
-                        RetryDecision::Here | RetryDecision::Never => {
-                            self.attempts.asked_to_wait(server);
-                        }
-                    }
-                    self.core.active_server.failed(server, Instant::now());
-                    return Continue(());
+            match self.step().await {
+                Ok(Some(post)) => return Some(Ok(post)),
+                Ok(None) if matches!(self.state, State::Over) => return None,
+                Ok(None) => {}
+                Err(error) => {
+                    self.state = State::Over;
+                    return Some(Err(error));
                 }
             }
         }
     }
 
-    /// Passes an event on; breaks if the receiver has gone.
-    async fn take(&mut self, event: v1::SubscribeEvent) -> std::ops::ControlFlow<()> {
-        use v1::subscribe_event::Event;
-        match event.event {
-            Some(Event::Post(post)) if post.id > self.cursor => {
-                let id = post.id;
-                if self.posts.send(Ok(post.into())).await.is_err() {
-                    return std::ops::ControlFlow::Break(());
+    /// Takes one event, or gets the timeline one step nearer to the next.
+    async fn step(&mut self) -> Result<Option<Post>, ClientError> {
+        match &mut self.state {
+            State::Open(events, token) => match events.next().await {
+                Some(Ok(event)) => {
+                    self.is_renewed = false;
+                    return Ok(self.take(event));
                 }
-                self.cursor = id;
+                Some(Err(Refusal { kind: RefusalKind::SessionEnded, .. })) if !self.is_renewed => {
+                    self.state = State::SessionEnded(token.clone());
+                }
+                Some(Err(refusal)) => return Err(refusal.into()),
+                None => self.state = State::Over,
+            },
+            State::Closed => {
+                let token = self.core.session.token()?;
+                match self.core.subscribe(&token, self.cursor).await {
+                    Ok(events) => self.state = State::Open(events, token),
+                    Err(Refusal { kind: RefusalKind::SessionEnded, .. }) if !self.is_renewed => {
+                        self.state = State::SessionEnded(token);
+                    }
+                    Err(Refusal { kind: RefusalKind::Unanswered, .. }) => {}
+                    Err(refusal) => return Err(refusal.into()),
+                }
             }
-            Some(Event::Position(position)) => self.cursor = self.cursor.max(position),
-            // Delivered already, or an event of a later version.
-            Some(Event::Post(_)) | None => {}
+            State::SessionEnded(token) => {
+                let ended = token.clone();
+                match Box::pin(self.core.renew(&ended, self.core.deadline())).await {
+                    Ok(_begun) => {
+                        self.is_renewed = true;
+                        self.state = State::Closed;
+                    }
+                    Err(ClientError::Unanswered { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            State::Over => {}
         }
-        std::ops::ControlFlow::Continue(())
+        Ok(None)
+    }
+
+    fn take(&mut self, event: TimelineEvent) -> Option<Post> {
+        match event {
+            TimelineEvent::Post(post) if post.id > self.cursor => {
+                self.cursor = post.id;
+                Some(post)
+            }
+            // Delivered already.
+            TimelineEvent::Post(_) => None,
+            TimelineEvent::Position(position) => {
+                self.cursor = self.cursor.max(position);
+                None
+            }
+        }
     }
 }

@@ -1,12 +1,50 @@
 //! Posts.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{UnixMillis, UserId, UserName};
 
 /// A post's number, counted from 1 in the order in which the cluster applied them; also a cursor
-/// into every timeline. 0 is before the first post.
-pub type PostId = u64;
+/// into every timeline.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PostId(u64);
+
+impl PostId {
+    /// Before the first post.
+    pub const NONE: Self = Self(0);
+    /// After the last post that there can be.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The post with a number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The next post; none after the last that there can be.
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+}
+
+impl fmt::Display for PostId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+impl fmt::Debug for PostId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}
 
 /// A valid post: it has something visible, at most the allowed number of characters, and no control
 /// characters except newline and tab.

@@ -62,6 +62,12 @@ impl fmt::Display for UserName {
     }
 }
 
+impl AsRef<str> for UserName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl TryFrom<String> for UserName {
     type Error = NameError;
 

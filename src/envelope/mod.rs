@@ -107,22 +107,6 @@ impl Error {
     pub fn is_another_version(&self) -> bool {
         matches!(self, Self::Newer { .. } | Self::Older { .. })
     }
-
-    /// The envelope error that `error` is, or that it carries out of a database.
-    pub fn find_in<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
-        let in_disk = || match error.downcast_ref()? {
-            redb::Error::Io(error) => error.get_ref()?.downcast_ref(),
-            _ => None,
-        };
-        error.downcast_ref().or_else(in_disk)
-    }
-}
-
-/// For code that reads databases, whose errors are redb's: [`Error::find_in`] extracts it again.
-impl From<Error> for redb::Error {
-    fn from(error: Error) -> Self {
-        Self::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error))
-    }
 }
 
 /// Seals `value` in the first version of the format.

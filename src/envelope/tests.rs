@@ -161,15 +161,6 @@ fn newer_older_and_misplaced_ones_are_no_damage() {
 }
 
 #[test]
-fn an_error_is_found_again_in_what_a_database_failed_with() {
-    let newer = open::<u8>(Kind::Vote, &forged(4, 9, &[1])).expect_err("newer");
-    let carried = redb::Error::from(newer.clone());
-    assert_eq!(Error::find_in(&carried), Some(&newer));
-    assert_eq!(Error::find_in(&newer), Some(&newer));
-    assert_eq!(Error::find_in(&redb::Error::Corrupted(String::new())), None);
-}
-
-#[test]
 fn a_line_for_people_is_refused_in_the_same_ways() {
     let sealed = line::seal(Kind::ClusterId, "0abc");
     assert_eq!(sealed, "tinysns cluster-id 1 0abc 12495f90\n");

@@ -1,6 +1,6 @@
 //! What is wrong with a database file that cannot be used, and what a person can do about it.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use crate::envelope;
 
@@ -25,7 +25,7 @@ impl DatabaseFault {
     /// What an error means.
     pub fn of(error: &redb::Error) -> Self {
         use redb::Error as E;
-        if envelope::Error::find_in(error).is_some_and(envelope::Error::is_another_version) {
+        if envelope_error_in(error).is_some_and(envelope::Error::is_another_version) {
             return Self::OtherVersion;
         }
         match error {
@@ -76,12 +76,40 @@ impl DatabaseFault {
     }
 }
 
+/// For code that reads databases, whose errors are redb's: [`envelope_error_in`] extracts it again.
+impl From<envelope::Error> for redb::Error {
+    fn from(error: envelope::Error) -> Self {
+        Self::Io(io::Error::new(ErrorKind::InvalidData, error))
+    }
+}
+
+/// The envelope error that `error` carries out of a database.
+pub fn envelope_error_in(error: &redb::Error) -> Option<&envelope::Error> {
+    match error {
+        redb::Error::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{io, path::Path};
+    use std::path::Path;
 
     use super::*;
-    use crate::host::disk::open;
+    use crate::{
+        envelope::{Kind, Version, seal_in},
+        host::disk::open,
+    };
+
+    #[test]
+    fn an_error_of_an_envelope_is_found_again_in_what_a_database_failed_with() {
+        let newer = seal_in(Version::new(9), Kind::Vote, &1_u8);
+        let newer = envelope::open::<u8>(Kind::Vote, &newer).expect_err("newer");
+        let carried = redb::Error::from(newer.clone());
+        assert_eq!(envelope_error_in(&carried), Some(&newer));
+        assert_eq!(DatabaseFault::of(&carried), DatabaseFault::OtherVersion);
+        assert_eq!(envelope_error_in(&redb::Error::Corrupted(String::new())), None);
+    }
 
     #[test]
     fn only_what_a_file_holds_is_damage_and_only_a_failing_disk_is_given_up() {

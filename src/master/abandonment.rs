@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::ClusterId,
     replication::{node::Node, state_store::StateReader, writes::Writes},
-    social::{Command, Reply, View},
+    social::{Command, Reply},
 };
 
 /// Between attempts.
@@ -51,7 +51,7 @@ impl AbandonmentHandle {
     pub fn observe(&mut self, applied: u64) -> (bool, Option<ClusterId>) {
         let known = &mut self.known;
         if !known.has_content && known.applied != Some(applied) {
-            let view = self.state.read().and_then(|transaction| View::open(&transaction));
+            let view = self.state.view();
             let read = view.and_then(|view| Ok((view.has_content()?, view.abandoned_for())));
             let (has_content, abandoned_for) =
                 read.expect("a state that cannot be read ends this master");

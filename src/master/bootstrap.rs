@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     host::random,
     replication::{node::Node, state_store::StateReader, writes::Writes},
-    social::{Command, View},
+    social::Command,
 };
 
 /// Between attempts.
@@ -36,6 +36,6 @@ pub async fn run(node: Node, state: StateReader, writes: Writes, cancelled: Canc
 }
 
 fn is_bootstrapped(state: &StateReader) -> bool {
-    let view = state.read().and_then(|transaction| View::open(&transaction));
+    let view = state.view();
     view.expect("a state that cannot be read ends this master").signing_key().is_some()
 }

@@ -135,7 +135,7 @@ impl Streams {
             .iter()
             .filter(|id| {
                 self.open.get(id).is_some_and(|stream| {
-                    let since = stream.sources.get(&post.author).copied().unwrap_or(0);
+                    let since = stream.sources.get(&post.author).copied().unwrap_or_default();
                     post.id > since && stream.posts.try_send(Arc::clone(post)).is_err()
                 })
             })
@@ -224,11 +224,11 @@ mod tests {
     const READER: UserId = UserId(1);
     const AUTHOR: UserId = UserId(2);
 
-    fn post(id: PostId) -> Event {
+    fn post(id: u64) -> Event {
         let author_name = UserName::new("author").expect("valid");
         let text = id.to_string();
         Event::Published(Post {
-            id,
+            id: PostId::new(id),
             author: AUTHOR,
             author_name,
             posted_at: UnixMillis::EPOCH,
@@ -236,18 +236,19 @@ mod tests {
         })
     }
 
-    fn open(delivery: &Delivery, sources: &[(UserId, PostId)]) -> Inbox {
-        let sources = sources.to_vec();
+    fn open(delivery: &Delivery, sources: &[(UserId, u64)]) -> Inbox {
+        let sources: Vec<_> =
+            sources.iter().map(|(author, since)| (*author, PostId::new(*since))).collect();
         delivery
             .open(READER, || Ok::<_, Infallible>(sources))
             .expect("infallible")
             .unwrap_or_else(|_| panic!("there is room"))
     }
 
-    async fn ids(inbox: &mut Inbox, count: usize) -> Vec<PostId> {
+    async fn ids(inbox: &mut Inbox, count: usize) -> Vec<u64> {
         let mut ids = Vec::new();
         for _ in 0..count {
-            ids.push(inbox.next().await.expect("open").id);
+            ids.push(inbox.next().await.expect("open").id.get());
         }
         ids
     }
@@ -265,7 +266,8 @@ mod tests {
     async fn a_follow_and_an_unfollow_take_effect_on_open_streams() {
         let delivery = Delivery::new(8, 8);
         let mut inbox = open(&delivery, &[]);
-        let followed = Event::Followed { follower: READER, followee: AUTHOR, since: 1 };
+        let followed =
+            Event::Followed { follower: READER, followee: AUTHOR, since: PostId::new(1) };
         let unfollowed = Event::Unfollowed { follower: READER, followee: AUTHOR };
         delivery.dispatch(&[post(1), followed, post(2), unfollowed, post(3)]);
         assert_eq!(ids(&mut inbox, 1).await, [2]);
@@ -277,7 +279,7 @@ mod tests {
         let delivery = Delivery::new(8, 8);
         let mut own = [open(&delivery, &[(AUTHOR, 0)]), open(&delivery, &[(AUTHOR, 0)])];
         let mut other = delivery
-            .open(UserId(3), || Ok::<_, Infallible>(vec![(AUTHOR, 0)]))
+            .open(UserId(3), || Ok::<_, Infallible>(vec![(AUTHOR, PostId::NONE)]))
             .expect("infallible")
             .unwrap_or_else(|_| panic!("there is room"));
         let changed = Event::PasswordChanged { user: READER };

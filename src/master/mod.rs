@@ -5,7 +5,8 @@
 //! - [`router_stream`]: a stream to the router
 //! - [`location`]: where the available server is, as this master sees it
 //! - [`cluster_id_file`]: the cluster of the other slots in the data directory
-//! - [`api`]: the public API; [`sessions`] and [`passwords`] say who is calling
+//! - [`here`]: what may be asked of the network, carried out by this master; [`nearest`]: the same, or
+//!   else relayed; [`sessions`] and [`passwords`] say who is calling
 //! - [`delivery`]: live timelines
 //! - [`state_recovery`]: fetches a lost state from the others before anything else starts
 //! - [`bootstrap`]: what the first leader writes before anyone can log in
@@ -13,11 +14,12 @@
 
 pub mod abandonment;
 pub mod address;
-pub mod api;
 pub mod bootstrap;
 pub mod cluster_id_file;
 pub mod delivery;
+pub mod here;
 pub mod location;
+pub mod nearest;
 pub mod passwords;
 pub mod reporter;
 pub mod router_stream;
@@ -39,14 +41,21 @@ use tonic::service::{Routes, interceptor::InterceptedService};
 use tonic_health::ServingStatus;
 
 use self::{
-    api::Api, delivery::Delivery, passwords::Passwords, reporter::Reporter, sessions::Sessions,
+    delivery::Delivery,
+    here::{Here, Parts},
+    nearest::Nearest,
+    passwords::Passwords,
+    reporter::Reporter,
+    sessions::Sessions,
 };
 use crate::{
     classic,
+    client::Relayed,
     control::{ReceivedRoster, departure},
     directory::{AskTheRouter, DirectoryServer, Location},
     domain::{ClusterId, NodeId},
     envelope::SupportedVersions,
+    grpc::{metadata::CallReader, social_service::SocialServer},
     host::net,
     node_auth::SecretInterceptor,
     reflection,
@@ -152,7 +161,7 @@ async fn run_node(
     tasks.spawn(bootstrap::run(node.clone(), state.clone(), writes.clone(), ended.clone()));
     tasks.spawn(abandonment::run(abandon_cluster, node.clone(), writes.clone(), ended.clone()));
 
-    let api = Api {
+    let here = Here::new(Parts {
         node: node.clone(),
         state: state.clone(),
         writes,
@@ -161,13 +170,11 @@ async fn run_node(
         sessions: Sessions::new(state, settings.limits.session_lifetime),
         passwords: Passwords::default(),
         limits: settings.limits.clone(),
-    };
+    });
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter.set_serving::<SocialServiceServer<Api>>().await;
+    health_reporter.set_serving::<SocialServiceServer<SocialServer<Here>>>().await;
     let clients_stop = ended.child_token();
-    let public = public(api, location.clone()).add_service(health);
-    let host = classic::Host::Master;
-    let public = classic::add(public, host, settings.classic, location, clients_stop.clone());
+    let public = public(here, settings, location, clients_stop.clone()).add_service(health);
     let peer_service = PeerServiceServer::new(PeerServer::new(node.clone(), ended.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal = Routes::new(InterceptedService::new(
@@ -205,10 +212,22 @@ async fn run_node(
 }
 
 /// What everyone may ask for.
-fn public(api: Api, location: watch::Receiver<Location>) -> Routes {
-    let social = SocialServiceServer::new(api).max_decoding_message_size(CLIENT_MESSAGE_BYTES);
-    let directory = DirectoryServiceServer::new(DirectoryServer::new(location, AskTheRouter));
-    Routes::new(social).add_service(directory).add_service(reflection::service())
+fn public(
+    here: Here,
+    settings: &MasterSettings,
+    location: watch::Receiver<Location>,
+    stop: CancellationToken,
+) -> Routes {
+    let calls = CallReader::new(settings.secret.clone());
+    let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), &settings.secret));
+    let social = SocialServiceServer::new(SocialServer::new(here, calls.clone()))
+        .max_decoding_message_size(CLIENT_MESSAGE_BYTES);
+    let directory = DirectoryServer::new(location.clone(), AskTheRouter);
+    let routes = Routes::new(social)
+        .add_service(DirectoryServiceServer::new(directory))
+        .add_service(reflection::service());
+    let (host, mode) = (classic::Host::Master, settings.classic);
+    classic::add(routes, host, mode, nearest, calls, location, stop)
 }
 
 /// A listener has ended: well, where it was asked to.

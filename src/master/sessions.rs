@@ -15,7 +15,7 @@ use crate::{
     domain::{UnixMillis, UserId},
     envelope::{self, Kind},
     replication::{cluster_clock::Clock, state_store::StateReader},
-    social::{Account, View},
+    social::{Account, StateError, View},
 };
 
 /// Creates and checks tokens.
@@ -76,7 +76,7 @@ pub enum SessionError {
     NoKey,
     /// The state could not be read.
     #[error(transparent)]
-    State(#[from] redb::Error),
+    State(#[from] StateError),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,7 +102,7 @@ impl Sessions {
         let claims =
             Claims { user: account.user, password_version: account.password_version, expires_at };
         let claims = envelope::seal(Kind::Session, &claims);
-        let view = View::open(&self.state.read()?)?;
+        let view = self.state.view()?;
         let seal = seal(&view, &claims)?.finalize().into_bytes();
         let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(&claims), URL_SAFE_NO_PAD.encode(seal));
         Ok((token, expires_at))
@@ -110,7 +110,7 @@ impl Sessions {
 
     /// The session of `token`, according to the state that this master has.
     pub fn check(&self, token: &str, now: UnixMillis) -> Result<Session, SessionError> {
-        self.check_in(&View::open(&self.state.read()?)?, token, now)
+        self.check_in(&self.state.view()?, token, now)
     }
 
     /// The session of `token`, according to the state in `view`.
@@ -187,7 +187,7 @@ pub(crate) mod tests {
         }
 
         pub fn account(&self, of: &str) -> Account {
-            let view = View::open(&self.state.reader().read().expect("readable")).expect("opens");
+            let view = self.state.reader().view().expect("readable");
             view.account_by_name(&name(of)).expect("readable").expect("exists")
         }
 
@@ -230,7 +230,7 @@ pub(crate) mod tests {
     async fn a_token_of_another_version_says_so_once_it_is_known_to_be_ours() {
         let fixture = Fixture::new().await;
         let newer = envelope::seal_in(envelope::Version::new(9), Kind::Session, &"whatever");
-        let view = View::open(&fixture.state.reader().read().expect("readable")).expect("opens");
+        let view = fixture.state.reader().view().expect("readable");
         let signature = seal(&view, &newer).expect("there is a key").finalize().into_bytes();
         let [newer, signature] = [&newer, &signature[..]].map(|part| URL_SAFE_NO_PAD.encode(part));
         let outcome = fixture.sessions.check(&format!("{newer}.{signature}"), UnixMillis::EPOCH);

@@ -21,7 +21,7 @@ use crate::{
         log_store::LogStore,
         node_credentials::NodeCredentials,
         startup_check::{self, StartupCheck},
-        state_fetch,
+        state_fetch::{self, StateFetchError},
     },
     settings::MasterSettings,
     slot::SlotInfo,
@@ -83,7 +83,9 @@ async fn ask_all(
         let asked = (other, address.as_str());
         match state_fetch::fetch(&slot.directory, log, credentials, asked, purged).await {
             Ok(()) => return Ok(None),
-            Err(error @ state_fetch::StateFetchError::Disk(_)) => return Err(error.into()),
+            Err(error @ (StateFetchError::Log(_) | StateFetchError::State(_))) => {
+                return Err(error.into());
+            }
             Err(error) => failures.push(format!("{address}: {error}")),
         }
     }

@@ -37,7 +37,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         envelope::{Error, Version, seal_in},
-        host::disk,
+        host::{database_fault::envelope_error_in, disk},
     };
 
     /// What a future program would leave.
@@ -54,7 +54,7 @@ pub(crate) mod tests {
 
     fn refused(database: &Database, kind: Kind) -> Error {
         let error = check(database, kind).expect_err("refused");
-        Error::find_in(&error).expect("of the envelope").clone()
+        envelope_error_in(&error).expect("of the envelope").clone()
     }
 
     #[test]

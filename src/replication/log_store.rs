@@ -35,12 +35,14 @@ use tokio::sync::oneshot;
 use super::{
     Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, Vote,
     durability::{self, AppendAck, AppendPolicy, DurableIndex, LogChange, WriterGone},
-    file_header, storage_error,
+    file_header,
+    log_error::{LogError, OpenError},
+    storage_error,
 };
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
-    host::{database_fault::DatabaseFault, disk, random},
+    host::{disk, random},
 };
 
 const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
@@ -84,28 +86,10 @@ struct Queue {
     writer: mpsc::SyncSender<Job>,
 }
 
-/// The log's file could not be used.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use the log {path}: {source}; {}", .fault.log_remedy())]
-pub struct OpenError {
-    path: String,
-    source: redb::Error,
-    /// What is wrong with it.
-    pub fault: DatabaseFault,
-}
-
-impl OpenError {
-    /// What `source` means for the log at `path`.
-    pub fn new(path: &Path, source: redb::Error) -> Self {
-        let fault = DatabaseFault::of(&source);
-        Self { path: path.display().to_string(), source, fault }
-    }
-}
-
 /// How far a witness has counted, and the membership at that point.
 pub type Checkpoint = (Option<LogId>, StoredMembership);
-type Done = oneshot::Sender<Result<(), redb::Error>>;
-type Write = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send>;
+type Done = oneshot::Sender<Result<(), LogError>>;
+type Write = Box<dyn FnOnce(&WriteTransaction) -> Result<(), LogError> + Send>;
 
 struct Job {
     durability: Durability,
@@ -118,13 +102,13 @@ struct Job {
 impl LogStore {
     /// Opens or creates the log at `path`; a new one gets a new node id.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |source: redb::Error| OpenError::new(path, source);
+        let failed = |source: LogError| OpenError::new(path, source);
         let database = disk::open(path).map_err(|error| failed(error.into()))?;
         Self::with_database(database).map_err(failed)
     }
 
     /// The same for an open database.
-    pub fn with_database(database: Database) -> Result<Self, redb::Error> {
+    pub fn with_database(database: Database) -> Result<Self, LogError> {
         file_header::check(&database, Kind::LogFile)?;
         let identity = identity(&database)?;
         let database = Arc::new(database);
@@ -136,8 +120,7 @@ impl LogStore {
         let owned = Arc::clone(&database);
         thread::Builder::new()
             .name("log-writer".to_owned())
-            .spawn(move || write_jobs(&owned, &jobs, &written))
-            .map_err(redb::Error::Io)?;
+            .spawn(move || write_jobs(&owned, &jobs, &written))?;
         let queue = Arc::new(Mutex::new(queue));
         Ok(Self { database, recent: Arc::default(), queue, durable, identity })
     }
@@ -145,7 +128,7 @@ impl LogStore {
     /// Creates the log at `path`, for the node `id`, which may vote only in terms after `term`: it
     /// may already have voted in the earlier ones.
     pub fn take_over_identity(path: &Path, id: NodeId, term: u64) -> Result<(), OpenError> {
-        let failed = |source: redb::Error| OpenError::new(path, source);
+        let failed = |source: LogError| OpenError::new(path, source);
         let database = disk::open(path).map_err(|error| failed(error.into()))?;
         Self::take_over_identity_in(&database, id, term).map_err(failed)
     }
@@ -155,7 +138,7 @@ impl LogStore {
         database: &Database,
         id: NodeId,
         term: u64,
-    ) -> Result<(), redb::Error> {
+    ) -> Result<(), LogError> {
         file_header::check(database, Kind::LogFile)?;
         let transaction = database.begin_write()?;
         assert!(transaction.open_table(LOG)?.is_empty()?, "only a new log may change its node");
@@ -180,27 +163,27 @@ impl LogStore {
     }
 
     /// The cluster this node belongs to, if it has ever joined one.
-    pub fn cluster_id(&self) -> Result<Option<ClusterId>, redb::Error> {
+    pub fn cluster_id(&self) -> Result<Option<ClusterId>, LogError> {
         self.fact(CLUSTER_ID, Kind::ClusterId)
     }
 
     /// Saves the cluster's id.
-    pub async fn save_cluster_id(&self, cluster: ClusterId) -> Result<(), redb::Error> {
+    pub async fn save_cluster_id(&self, cluster: ClusterId) -> Result<(), LogError> {
         self.save_fact(CLUSTER_ID, envelope::seal(Kind::ClusterId, &cluster)).await
     }
 
     /// The witness's position, and the membership at that point.
-    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, redb::Error> {
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, LogError> {
         self.fact(CHECKPOINT, Kind::Checkpoint)
     }
 
     /// Saves the witness's position.
-    pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), redb::Error> {
+    pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
         self.save_fact(CHECKPOINT, envelope::seal(Kind::Checkpoint, checkpoint)).await
     }
 
     /// The nodes of the newest membership that was ever appended, committed or not.
-    pub fn members(&self) -> Result<Option<BTreeMap<NodeId, NodeInfo>>, redb::Error> {
+    pub fn members(&self) -> Result<Option<BTreeMap<NodeId, NodeInfo>>, LogError> {
         let membership: Option<StoredMembership> = self.fact(MEMBERS, Kind::Membership)?;
         let nodes = |known: StoredMembership| {
             known.membership().nodes().map(|(id, info)| (*id, info.clone())).collect()
@@ -209,28 +192,28 @@ impl LogStore {
     }
 
     /// The last entry that was purged.
-    pub fn purged(&self) -> Result<Option<LogId>, redb::Error> {
+    pub fn purged(&self) -> Result<Option<LogId>, LogError> {
         purged(&self.database)
     }
 
     /// Cuts off what contradicts `applied`, which is committed. Called before this node starts with
     /// a state that reaches that far.
-    pub async fn truncate_conflicts(&mut self, applied: LogId) -> Result<(), redb::Error> {
+    pub async fn truncate_conflicts(&mut self, applied: LogId) -> Result<(), LogError> {
         let own = self.read(applied.index, applied.index + 1, usize::MAX)?;
         match own.first().map(|entry| entry.log_id) {
             Some(own) if own != applied => {
-                let failed = |error| redb::Error::Io(io::Error::other(error));
+                let failed = |error| LogError::from(io::Error::other(error));
                 self.truncate(own).await.map_err(failed)
             }
             _ => Ok(()),
         }
     }
 
-    fn fact<T: DeserializeOwned>(&self, key: &str, kind: Kind) -> Result<Option<T>, redb::Error> {
+    fn fact<T: DeserializeOwned>(&self, key: &str, kind: Kind) -> Result<Option<T>, LogError> {
         fact(&self.database, key, kind)
     }
 
-    async fn save_fact(&self, key: &'static str, value: Vec<u8>) -> Result<(), redb::Error> {
+    async fn save_fact(&self, key: &'static str, value: Vec<u8>) -> Result<(), LogError> {
         self.write(LogChange::Unchanged, insert_fact(key, value)).await
     }
 
@@ -240,7 +223,7 @@ impl LogStore {
     }
 
     /// Returns when the write is on disk, together with all earlier ones.
-    async fn write(&self, change: LogChange, write: Write) -> Result<(), redb::Error> {
+    async fn write(&self, change: LogChange, write: Write) -> Result<(), LogError> {
         self.write_with(Durability::Immediate, change, write).await
     }
 
@@ -250,7 +233,7 @@ impl LogStore {
         durability: Durability,
         change: LogChange,
         write: Write,
-    ) -> Result<(), redb::Error> {
+    ) -> Result<(), LogError> {
         let (done, answer) = oneshot::channel();
         self.queue().add(Job { durability, write, change, done: Some(done) })?;
         answer.await.map_err(|_| writer_gone())?
@@ -272,7 +255,7 @@ impl LogStore {
     }
 
     /// The entries in `[start, end)`, up to about `bytes` bytes, but at least one if there is one.
-    fn read(&self, start: u64, end: u64, bytes: usize) -> Result<Vec<Entry>, redb::Error> {
+    fn read(&self, start: u64, end: u64, bytes: usize) -> Result<Vec<Entry>, LogError> {
         let mut budget = bytes;
         let mut within = |entry: &Entry| {
             let fits = budget > 0;
@@ -302,7 +285,7 @@ impl LogStore {
     }
 
     /// The position of the last entry, whether it is still here or was purged.
-    pub fn last_log_id(&self) -> Result<Option<LogId>, redb::Error> {
+    pub fn last_log_id(&self) -> Result<Option<LogId>, LogError> {
         let recent = self.recent().back().map(|entry| entry.log_id);
         match recent {
             Some(last) => Ok(Some(last)),
@@ -313,29 +296,29 @@ impl LogStore {
 
 impl Queue {
     /// Adds a job. Waits for room if the disk is far behind.
-    fn add(&mut self, job: Job) -> Result<(), redb::Error> {
+    fn add(&mut self, job: Job) -> Result<(), LogError> {
         self.end = job.change.after(self.end);
         self.writer.send(job).map_err(|_| writer_gone())
     }
 }
 
-fn writer_gone() -> redb::Error {
-    redb::Error::Io(io::Error::other(WriterGone))
+fn writer_gone() -> LogError {
+    io::Error::other(WriterGone).into()
 }
 
-fn last_entry(database: &Database) -> Result<Option<LogId>, redb::Error> {
+fn last_entry(database: &Database) -> Result<Option<LogId>, LogError> {
     let transaction = database.begin_read()?;
     let log = transaction.open_table(LOG)?;
     let Some((_, entry)) = log.last()? else { return Ok(None) };
     Ok(Some(*decode_entry(entry.value())?.get_log_id()))
 }
 
-fn purged(database: &Database) -> Result<Option<LogId>, redb::Error> {
+fn purged(database: &Database) -> Result<Option<LogId>, LogError> {
     fact(database, PURGED, Kind::Position)
 }
 
 /// The position of the last entry in `database`, whether it is still there or was purged.
-fn last_log_id(database: &Database) -> Result<Option<LogId>, redb::Error> {
+fn last_log_id(database: &Database) -> Result<Option<LogId>, LogError> {
     Ok(last_entry(database)?.or(purged(database)?))
 }
 
@@ -343,7 +326,7 @@ fn fact<T: DeserializeOwned>(
     database: &Database,
     key: &str,
     kind: Kind,
-) -> Result<Option<T>, redb::Error> {
+) -> Result<Option<T>, LogError> {
     let transaction = database.begin_read()?;
     let facts = transaction.open_table(FACTS)?;
     Ok(facts.get(key)?.map(|value| envelope::open(kind, value.value())).transpose()?)
@@ -369,17 +352,17 @@ fn membership(entry: &Entry) -> Option<StoredMembership> {
     }
 }
 
-fn decode_entry(bytes: &[u8]) -> Result<Entry, redb::Error> {
+fn decode_entry(bytes: &[u8]) -> Result<Entry, LogError> {
     Ok(envelope::open(Kind::LogEntry, bytes)?)
 }
 
 /// Reads the node's id, or creates one if the file is new, and counts this start.
-fn identity(database: &Database) -> Result<Identity, redb::Error> {
+fn identity(database: &Database) -> Result<Identity, LogError> {
     let transaction = database.begin_write()?;
     let identity = {
         let mut facts = transaction.open_table(FACTS)?;
         transaction.open_table(LOG)?;
-        let number = |key, kind| -> Result<Option<u64>, redb::Error> {
+        let number = |key, kind| -> Result<Option<u64>, LogError> {
             let number = facts.get(key)?;
             Ok(number.map(|number| envelope::open(kind, number.value())).transpose()?)
         };
@@ -421,9 +404,9 @@ fn write_jobs(
     }
 }
 
-fn write_job(database: &Database, durability: Durability, write: Write) -> Result<(), redb::Error> {
+fn write_job(database: &Database, durability: Durability, write: Write) -> Result<(), LogError> {
     let mut transaction = database.begin_write()?;
-    transaction.set_durability(durability).map_err(redb::Error::from)?;
+    transaction.set_durability(durability)?;
     write(&transaction)?;
     Ok(transaction.commit()?)
 }
@@ -435,7 +418,7 @@ fn insert_fact(key: &'static str, value: Vec<u8>) -> Write {
     })
 }
 
-fn failed(verb: ErrorVerb) -> impl Fn(redb::Error) -> StorageError {
+fn failed(verb: ErrorVerb) -> impl Fn(LogError) -> StorageError {
     move |error| storage_error(ErrorSubject::Logs, verb, &error)
 }
 

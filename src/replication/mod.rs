@@ -1,7 +1,7 @@
 //! The replicated log and everything around it: consensus by openraft over redb and gRPC.
 //!
 //! In reading order: the types of the consensus, what it keeps on disk ([`file_header`],
-//! [`log_store`], [`durability`], [`state_store`], [`witness_store`]), how it reaches the other
+//! [`log_store`], [`log_error`], [`durability`], [`state_store`], [`witness_store`]), how it reaches the other
 //! nodes ([`peers`], [`link`], [`node_credentials`], [`peer_service`], [`snapshot`]; `reachability`
 //! reports when it cannot) and learns their addresses ([`addresses`], [`address_gossip`]), how the
 //! rest of the program writes ([`writes`]) and reads ([`reads`]) through it, whose clock counts
@@ -20,6 +20,7 @@ pub mod cluster_clock;
 pub mod durability;
 pub mod file_header;
 pub mod link;
+pub mod log_error;
 pub mod log_store;
 pub mod membership;
 #[cfg(test)]
@@ -145,11 +146,12 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("plain data always encodes")
 }
 
-/// Converts any error of a store into that of the storage traits.
+/// Converts any error of a store into that of the storage traits. It keeps the error's words; the
+/// name of its type would say nothing to those who read them.
 pub(crate) fn storage_error(
     subject: openraft::ErrorSubject<NodeId>,
     verb: openraft::ErrorVerb,
     error: &(impl std::error::Error + 'static),
 ) -> StorageError {
-    openraft::StorageIOError::new(subject, verb, openraft::AnyError::new(error)).into()
+    openraft::StorageIOError::new(subject, verb, openraft::AnyError::from_dyn(error, None)).into()
 }

@@ -21,7 +21,8 @@ use super::{
     check_quorum,
     cluster_clock::Clock,
     durability::StallDetector,
-    log_store::{LogStore, OpenError},
+    log_error::{LogError, OpenError},
+    log_store::LogStore,
     peers::Peers,
     pre_vote::LeaderLease,
     quorum, startup_check,
@@ -35,6 +36,7 @@ use crate::{
     envelope::{SupportedVersions, Version},
     host::{clock, database_fault::DatabaseFault},
     settings::{ConsensusSettings, Secret},
+    social::StateError,
 };
 
 /// Log entries between two checkpoints of the state. A restart applies about this many again at
@@ -113,12 +115,20 @@ pub enum StartError {
     #[error(transparent)]
     Log(#[from] OpenError),
     /// The state's file.
-    #[error("cannot use the state in {directory}: {source}; {}", DatabaseFault::of(.source).remedy())]
+    #[error("cannot use the state in {directory}: {source}; {}", .source.fault().remedy())]
     State {
         /// The slot.
         directory: PathBuf,
-        /// What redb says.
-        source: redb::Error,
+        /// What is wrong with it.
+        source: StateError,
+    },
+    /// The witness's checkpoint, which is beside its log.
+    #[error("cannot use the state in {directory}: {source}; {}", .source.fault().remedy())]
+    Checkpoint {
+        /// The router's data directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        source: LogError,
     },
     /// The log is new but the state is not.
     #[error(
@@ -145,7 +155,7 @@ pub enum StartError {
 
 impl StartError {
     /// The log in `directory` cannot be used because of `source`.
-    pub fn log(directory: &Path, source: redb::Error) -> Self {
+    pub fn log(directory: &Path, source: LogError) -> Self {
         Self::Log(OpenError::new(&directory.join(LOG_FILE), source))
     }
 
@@ -154,7 +164,8 @@ impl StartError {
         let by_fault = |fault| !matches!(fault, DatabaseFault::Full | DatabaseFault::Failing);
         match self {
             Self::Log(error) => by_fault(error.fault),
-            Self::State { source, .. } => by_fault(DatabaseFault::of(source)),
+            Self::State { source, .. } => by_fault(source.fault()),
+            Self::Checkpoint { source, .. } => by_fault(source.fault()),
             Self::LogLost { .. } | Self::StateLost { .. } => true,
             Self::Consensus(_) => false,
         }
@@ -176,7 +187,7 @@ pub enum JoinError {
     },
     /// It cannot save the id, and is [`broken`](Node::broken).
     #[error("this node's disk failed: {0}")]
-    Disk(redb::Error),
+    Disk(LogError),
 }
 
 impl Node {
@@ -248,7 +259,7 @@ impl Node {
         timing: ConsensusSettings,
     ) -> Result<Self, StartError> {
         let witness = WitnessStore::open(log.clone())
-            .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
+            .map_err(|source| StartError::Checkpoint { directory: directory.to_owned(), source })?;
         let config = Config { enable_elect: false, ..config(timing) };
         // A witness does not decode commands, so it need not know which version the cluster has
         // agreed on.
@@ -544,7 +555,7 @@ impl Node {
         self.inner.ended.clone()
     }
 
-    fn fail(&self, error: &redb::Error) {
+    fn fail(&self, error: &LogError) {
         self.inner.failure.send_replace(Some(error.to_string()));
     }
 

@@ -5,7 +5,7 @@
 //! file beside its own; neither ever holds the whole state in memory.
 
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -20,7 +20,7 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind, Version, seal},
     host::disk,
-    social::{self, Row},
+    social::{self, Row, StateError},
     wire::internal::SnapshotChunk,
 };
 
@@ -99,7 +99,7 @@ fn chunk(payload: Vec<u8>) -> SnapshotChunk {
 fn send_rows(
     transaction: &ReadTransaction,
     chunks: &mpsc::Sender<SnapshotChunk>,
-) -> Result<(), redb::Error> {
+) -> Result<(), StateError> {
     let mut end = End { rows: 0, version: state_store::version(transaction)? };
     let mut rows = Vec::new();
     let mut bytes = 0;
@@ -142,7 +142,7 @@ pub enum ReceiveError {
     Unreadable(#[from] envelope::Error),
     /// Our own disk.
     #[error(transparent)]
-    Disk(#[from] redb::Error),
+    Disk(#[from] StateError),
 }
 
 /// Writes the chunks after the header to a new database at `path`.
@@ -153,7 +153,7 @@ pub async fn receive(
     let path = path.to_owned();
     task::spawn_blocking(move || write_rows(path, chunks))
         .await
-        .map_err(|lost| ReceiveError::Disk(redb::Error::Io(lost.into())))?
+        .map_err(|lost| ReceiveError::Disk(io::Error::from(lost).into()))?
 }
 
 /// The same for the chunks that `stream` brings; the outer error is the stream's.
@@ -181,11 +181,11 @@ fn write_rows(
     mut chunks: mpsc::Receiver<SnapshotChunk>,
 ) -> Result<StagedSnapshot, ReceiveError> {
     if path.exists() {
-        std::fs::remove_file(&path).map_err(redb::Error::Io)?;
+        std::fs::remove_file(&path).map_err(StateError::from)?;
     }
-    let database = disk::open(&path).map_err(redb::Error::from)?;
-    file_header::check(&database, Kind::StateFile)?;
-    let transaction = database.begin_write().map_err(redb::Error::from)?;
+    let database = disk::open(&path).map_err(StateError::from)?;
+    file_header::check(&database, Kind::StateFile).map_err(StateError::from)?;
+    let transaction = database.begin_write().map_err(StateError::from)?;
     let mut found = 0;
     let mut ended = Err(ReceiveError::Truncated);
     let rows = std::iter::from_fn(|| {
@@ -211,7 +211,7 @@ fn write_rows(
     });
     social::restore(&transaction, rows.flatten())?;
     state_store::save_version(&transaction, ended?)?;
-    transaction.commit().map_err(redb::Error::from)?;
+    transaction.commit().map_err(StateError::from)?;
     Ok(StagedSnapshot { database, path })
 }
 

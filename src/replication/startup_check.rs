@@ -17,6 +17,7 @@ use std::{
 
 use super::{
     LogId,
+    log_error::LogError,
     log_store::LogStore,
     node::{LOG_FILE, StartError},
     state_store::{self, StateFile},
@@ -109,7 +110,7 @@ pub fn examine(directory: &Path, log: &LogStore) -> Result<StartupCheck, StartEr
 
 /// The other masters and their addresses, by the newest membership in the log; none if it has never
 /// had one.
-pub fn other_masters(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, redb::Error> {
+pub fn other_masters(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, LogError> {
     let own = log.node_id();
     Ok(log.members()?.map(|members| {
         let masters = members.into_iter().filter(|(id, info)| *id != own && !info.witness);

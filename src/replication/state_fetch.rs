@@ -11,6 +11,7 @@ use tonic::Status;
 use super::{
     LogId,
     link::{Client, MESSAGE_BYTES},
+    log_error::LogError,
     log_store::LogStore,
     node_credentials::NodeCredentials,
     snapshot::{self, Header},
@@ -20,6 +21,7 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind},
     host::net,
+    social::StateError,
     wire::internal::FetchStateRequest,
 };
 
@@ -35,9 +37,12 @@ pub enum StateFetchError {
     /// What arrived is incomplete.
     #[error(transparent)]
     Garbled(#[from] snapshot::ReceiveError),
-    /// Our own disk.
+    /// Our own disk, where the log is.
     #[error("this node's own disk: {0}")]
-    Disk(#[from] redb::Error),
+    Log(#[from] LogError),
+    /// Our own disk, where the state is.
+    #[error("this node's own disk: {0}")]
+    State(#[from] StateError),
 }
 
 /// Replaces the state in `directory` with that of `other` at `address` (host:port). `log` begins
@@ -64,7 +69,7 @@ pub async fn fetch(
     let incoming = snapshot::receive_from(&path, &mut stream).await??;
     // The log first: a state must not be ahead of a log whose entries contradict it.
     log.truncate_conflicts(applied).await?;
-    startup_check::put_aside(directory).map_err(redb::Error::Io)?;
+    startup_check::put_aside(directory).map_err(StateError::from)?;
     drop(state_store::install(directory, &header.meta, incoming)?);
     tracing::info!(
         from = other.get(),

@@ -32,7 +32,7 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
     host::{database_fault::DatabaseFault, disk},
-    social::{Command, Event, Graph, Reply},
+    social::{Command, Event, Graph, Reply, StateError, View},
 };
 
 const POSITIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("positions");
@@ -74,8 +74,13 @@ pub struct StateReader {
 
 impl StateReader {
     /// A view of the state as it is now.
-    pub fn read(&self) -> Result<ReadTransaction, redb::Error> {
+    pub fn read(&self) -> Result<ReadTransaction, StateError> {
         Ok(self.current().begin_read()?)
+    }
+
+    /// The same, for those who ask about accounts and posts.
+    pub fn view(&self) -> Result<View, StateError> {
+        View::open(&self.read()?)
     }
 
     fn current(&self) -> Arc<Database> {
@@ -98,7 +103,7 @@ pub struct StateStore {
 
 impl StateStore {
     /// Opens or creates the state in `directory`.
-    pub fn open(directory: &Path, observer: Observer) -> Result<Self, redb::Error> {
+    pub fn open(directory: &Path, observer: Observer) -> Result<Self, StateError> {
         Self::open_as(SupportedVersions::BUILD, directory, observer)
     }
 
@@ -107,7 +112,7 @@ impl StateStore {
         supported_versions: SupportedVersions,
         directory: &Path,
         observer: Observer,
-    ) -> Result<Self, redb::Error> {
+    ) -> Result<Self, StateError> {
         let leftover = directory.join(INCOMING_FILE);
         if leftover.exists() {
             std::fs::remove_file(leftover)?;
@@ -130,7 +135,7 @@ impl StateStore {
     }
 
     /// How far the log is applied.
-    pub fn applied(&self) -> Result<Option<LogId>, redb::Error> {
+    pub fn applied(&self) -> Result<Option<LogId>, StateError> {
         Ok(positions(&self.reader.read()?)?.0)
     }
 
@@ -152,9 +157,9 @@ impl StateStore {
     fn apply_all(
         &self,
         entries: impl IntoIterator<Item = Entry>,
-    ) -> Result<(Vec<Vec<Reply>>, Vec<Event>), redb::Error> {
+    ) -> Result<(Vec<Vec<Reply>>, Vec<Event>), StateError> {
         let mut transaction = self.reader.current().begin_write()?;
-        transaction.set_durability(Durability::None).map_err(redb::Error::from)?;
+        transaction.set_durability(Durability::None)?;
         let mut replies = Vec::new();
         let mut events = Vec::new();
         let mut applied = None;
@@ -202,7 +207,7 @@ impl StateStore {
         if gives_way {
             // Whoever starts here next must know it, though nobody may be left who says how far the
             // log is committed.
-            transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
+            transaction.set_durability(Durability::Immediate)?;
         }
         transaction.commit()?;
         self.set_version(version);
@@ -217,7 +222,7 @@ impl StateStore {
         &self,
         meta: &SnapshotMeta<NodeId, NodeInfo>,
         incoming: StagedSnapshot,
-    ) -> Result<(), redb::Error> {
+    ) -> Result<(), StateError> {
         let version = {
             let transaction = incoming.database.begin_read()?;
             version(&transaction)?
@@ -234,7 +239,7 @@ impl StateStore {
 
 /// Examines the state in `directory`. If it cannot be read for a reason other than damage, that is
 /// an error.
-pub fn examine(directory: &Path) -> Result<StateFile, redb::Error> {
+pub fn examine(directory: &Path) -> Result<StateFile, StateError> {
     let path = directory.join(FILE);
     match std::fs::metadata(&path) {
         Ok(file) if file.len() == 0 => return Ok(StateFile::Damaged("it is empty".to_owned())),
@@ -250,8 +255,8 @@ pub fn examine(directory: &Path) -> Result<StateFile, redb::Error> {
     match read() {
         Ok((applied, _)) => Ok(StateFile::Sound(applied)),
         // Its process was killed before the tables were created.
-        Err(redb::Error::TableDoesNotExist(_)) => Ok(StateFile::Sound(None)),
-        Err(error) if DatabaseFault::of(&error) == DatabaseFault::Damaged => {
+        Err(error) if error.lacks_table() => Ok(StateFile::Sound(None)),
+        Err(error) if error.fault() == DatabaseFault::Damaged => {
             Ok(StateFile::Damaged(error.to_string()))
         }
         Err(error) => Err(error),
@@ -263,7 +268,7 @@ pub fn install(
     directory: &Path,
     meta: &SnapshotMeta<NodeId, NodeInfo>,
     StagedSnapshot { database, path }: StagedSnapshot,
-) -> Result<Database, redb::Error> {
+) -> Result<Database, StateError> {
     let transaction = database.begin_write()?;
     save_positions(&transaction, meta.last_log_id, Some(&meta.last_membership))?;
     transaction.commit()?;
@@ -275,7 +280,7 @@ pub fn install(
 /// Reads how far `transaction`'s state is applied, and the membership at that point.
 fn positions(
     transaction: &ReadTransaction,
-) -> Result<(Option<LogId>, StoredMembership), redb::Error> {
+) -> Result<(Option<LogId>, StoredMembership), StateError> {
     let table = transaction.open_table(POSITIONS)?;
     let applied = match table.get(APPLIED)? {
         Some(sealed) => Some(envelope::open(Kind::Position, sealed.value())?),
@@ -286,7 +291,7 @@ fn positions(
 
 fn membership_in(
     positions: &impl ReadableTable<&'static str, &'static [u8]>,
-) -> Result<StoredMembership, redb::Error> {
+) -> Result<StoredMembership, StateError> {
     match positions.get(MEMBERSHIP)? {
         Some(sealed) => Ok(envelope::open(Kind::Membership, sealed.value())?),
         None => Ok(StoredMembership::default()),
@@ -297,7 +302,7 @@ fn membership_in(
 fn members(
     transaction: &WriteTransaction,
     membership: Option<&StoredMembership>,
-) -> Result<Vec<SupportedVersions>, redb::Error> {
+) -> Result<Vec<SupportedVersions>, StateError> {
     if let Some(membership) = membership {
         return Ok(upgrade::supported_by_members(membership));
     }
@@ -306,7 +311,7 @@ fn members(
 
 fn version_in(
     positions: &impl ReadableTable<&'static str, &'static [u8]>,
-) -> Result<Version, redb::Error> {
+) -> Result<Version, StateError> {
     match positions.get(VERSION)? {
         Some(sealed) => Ok(envelope::open(Kind::ClusterVersion, sealed.value())?),
         None => Ok(Version::default()),
@@ -314,7 +319,7 @@ fn version_in(
 }
 
 /// In which version of the format the cluster writes, according to the transaction.
-pub(super) fn version(transaction: &ReadTransaction) -> Result<Version, redb::Error> {
+pub(super) fn version(transaction: &ReadTransaction) -> Result<Version, StateError> {
     version_in(&transaction.open_table(POSITIONS)?)
 }
 
@@ -322,7 +327,7 @@ pub(super) fn version(transaction: &ReadTransaction) -> Result<Version, redb::Er
 pub(super) fn save_version(
     transaction: &WriteTransaction,
     version: Version,
-) -> Result<(), redb::Error> {
+) -> Result<(), StateError> {
     let sealed = envelope::seal(Kind::ClusterVersion, &version);
     transaction.open_table(POSITIONS)?.insert(VERSION, sealed.as_slice())?;
     Ok(())
@@ -347,7 +352,7 @@ fn save_positions(
     transaction: &WriteTransaction,
     applied: Option<LogId>,
     membership: Option<&StoredMembership>,
-) -> Result<(), redb::Error> {
+) -> Result<(), StateError> {
     let mut table = transaction.open_table(POSITIONS)?;
     if let Some(applied) = applied {
         table.insert(APPLIED, envelope::seal(Kind::Position, &applied).as_slice())?;
@@ -359,7 +364,7 @@ fn save_positions(
 }
 
 /// The current state, as a snapshot.
-fn snapshot(reader: &StateReader) -> Result<Option<Snapshot<Consensus>>, redb::Error> {
+fn snapshot(reader: &StateReader) -> Result<Option<Snapshot<Consensus>>, StateError> {
     let transaction = reader.read()?;
     let (last_log_id, last_membership) = positions(&transaction)?;
     Ok(last_log_id.map(|last| Snapshot {
@@ -368,7 +373,7 @@ fn snapshot(reader: &StateReader) -> Result<Option<Snapshot<Consensus>>, redb::E
     }))
 }
 
-fn failed(verb: ErrorVerb) -> impl Fn(redb::Error) -> StorageError {
+fn failed(verb: ErrorVerb) -> impl Fn(StateError) -> StorageError {
     move |error| storage_error(ErrorSubject::StateMachine, verb, &error)
 }
 
@@ -430,19 +435,19 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    async fn make_durable(&self) -> Result<Option<Snapshot<Consensus>>, redb::Error> {
+    async fn make_durable(&self) -> Result<Option<Snapshot<Consensus>>, StateError> {
         let _writing = self.writing.lock().await;
         let database = self.reader.current();
         let commit = move || {
             let mut transaction = database.begin_write()?;
-            transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
+            transaction.set_durability(Durability::Immediate)?;
             // So that opening it after a crash need not check the whole file.
             transaction.set_quick_repair(true);
-            Ok::<(), redb::Error>(transaction.commit()?)
+            Ok::<(), StateError>(transaction.commit()?)
         };
         tokio::task::spawn_blocking(commit)
             .await
-            .map_err(|lost| redb::Error::Io(lost.into()))??;
+            .map_err(|lost| StateError::from(io::Error::from(lost)))??;
         snapshot(&self.reader)
     }
 }

@@ -10,8 +10,8 @@ use openraft::{
 };
 
 use super::{
-    Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, log_store::LogStore,
-    snapshot::SnapshotData, storage_error,
+    Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, log_error::LogError,
+    log_store::LogStore, snapshot::SnapshotData, storage_error,
 };
 use crate::{domain::NodeId, social::Reply};
 
@@ -25,7 +25,7 @@ pub struct WitnessStore {
 
 impl WitnessStore {
     /// Continues from the checkpoint beside `log`.
-    pub fn open(log: LogStore) -> Result<Self, redb::Error> {
+    pub fn open(log: LogStore) -> Result<Self, LogError> {
         let (applied, membership) = log.checkpoint()?.unwrap_or_default();
         Ok(Self { log, applied, membership })
     }

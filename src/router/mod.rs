@@ -46,18 +46,23 @@ use self::{
 };
 use crate::{
     classic,
+    client::Relayed,
     directory::{DirectoryServer, Location},
+    grpc::{metadata::CallReader, social_service::SocialServer},
     host::{disk, net},
     node_auth::SecretInterceptor,
     reflection,
     replication::{link::MESSAGE_BYTES, peer_service::PeerServer},
-    serving::{self, NODE_STREAMS, QUORUM_HEALTH},
+    serving::{self, CLIENT_MESSAGE_BYTES, NODE_STREAMS, QUORUM_HEALTH},
     settings::RouterSettings,
     wire::{
         internal::{
             peer_service_server::PeerServiceServer, registry_service_server::RegistryServiceServer,
         },
-        v1::directory_service_server::DirectoryServiceServer,
+        v1::{
+            directory_service_server::DirectoryServiceServer,
+            social_service_server::SocialServiceServer,
+        },
     },
 };
 
@@ -101,8 +106,19 @@ pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::R
         .add_service(InterceptedService::new(registry, guard.clone()))
         .add_service(reflection::service())
         .add_service(health);
-    let public =
-        classic::add(public, classic::Host::Router, settings.classic, location, stop.clone());
+    let calls = CallReader::new(settings.secret.clone());
+    let relayed = Relayed::by_node(location.clone(), &settings.secret);
+    let social = SocialServer::new(relayed.clone(), calls.clone());
+    let social = SocialServiceServer::new(social).max_decoding_message_size(CLIENT_MESSAGE_BYTES);
+    let public = classic::add(
+        public.add_service(social),
+        classic::Host::Router,
+        settings.classic,
+        relayed,
+        calls,
+        location,
+        stop.clone(),
+    );
     let peer_service = PeerServiceServer::new(PeerServer::of(witness.clone(), stop.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
     let internal = Routes::new(InterceptedService::new(peer_service, guard));

@@ -3,10 +3,10 @@
 //! Total: no command can cause a panic, whatever it contains; a refusal is a reply. Errors come
 //! only from the disk, and after one the transaction must be discarded.
 
-use redb::{Error, ReadableTable, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 
 use super::{
-    Account, Command, Context, Event, Refusal, Reply, Stamped,
+    Account, Command, CommandRefusal, Context, Event, Reply, Stamped, StateError,
     requests::{self, Seen, SeriesPosition, StoredReply},
     tables::{self, Follow, Meta, Tables, UserRecord},
 };
@@ -32,7 +32,7 @@ type Outcome = (Reply, Option<Event>);
 impl<'txn> Graph<'txn> {
     /// Opens the state, creating it if there is none. Must be dropped before the transaction is
     /// committed.
-    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, Error> {
+    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
         let tables = Tables::open(transaction)?;
         let meta = tables::meta(&tables.meta)?;
         Ok(Self { tables, meta })
@@ -42,7 +42,7 @@ impl<'txn> Graph<'txn> {
     ///
     /// A request is looked up before anything is forgotten, so that a repetition is found however
     /// far ahead the clock of the server is that stamped it.
-    pub fn apply(&mut self, stamped: Stamped) -> Result<Outcome, Error> {
+    pub fn apply(&mut self, stamped: Stamped) -> Result<Outcome, StateError> {
         let before = self.meta;
         let at = stamped.at.max(self.meta.applied_at);
         let passed_ms = at.saturating_ms_since(self.meta.applied_at);
@@ -56,7 +56,7 @@ impl<'txn> Graph<'txn> {
         Ok(outcome)
     }
 
-    fn dispatch(&mut self, at: UnixMillis, command: Command) -> Result<Outcome, Error> {
+    fn dispatch(&mut self, at: UnixMillis, command: Command) -> Result<Outcome, StateError> {
         let asked = Asked {
             fingerprint: command.fingerprint().unwrap_or_default(),
             // Each of them proves the password; and somebody who has stolen a session must not be
@@ -64,7 +64,7 @@ impl<'txn> Graph<'txn> {
             needs_room: !matches!(command, Command::SetPassword { .. }),
         };
         if self.meta.abandoned_for.is_some() {
-            return Ok(refused(Refusal::ClusterAbandoned));
+            return Ok(refused(CommandRefusal::ClusterAbandoned));
         }
         match command {
             Command::BootstrapCluster { signing_key } => {
@@ -105,21 +105,21 @@ impl<'txn> Graph<'txn> {
         &mut self,
         Context { user, password_version, key }: &Context,
         Asked { fingerprint, needs_room }: Asked,
-        change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, Error>,
-    ) -> Result<Outcome, Error> {
+        change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, StateError>,
+    ) -> Result<Outcome, StateError> {
         let Some(record) = tables::user(&self.tables.users, user.0)? else {
-            return Ok(refused(Refusal::NoSuchAccount));
+            return Ok(refused(CommandRefusal::NoSuchAccount));
         };
         let position = SeriesPosition::of(key);
         match self.tables.memory.look_up(user.0, &position, fingerprint)? {
             Seen::Before(reply) => Ok((reply, None)),
-            Seen::Answered => Ok(refused(Refusal::StaleRequest)),
-            Seen::OtherRequest => Ok(refused(Refusal::KeyReused)),
+            Seen::Answered => Ok(refused(CommandRefusal::StaleRequest)),
+            Seen::OtherRequest => Ok(refused(CommandRefusal::KeyReused)),
             Seen::Never if record.password_version != *password_version => {
-                Ok(refused(Refusal::SessionEnded))
+                Ok(refused(CommandRefusal::SessionEnded))
             }
             Seen::Never if needs_room && !self.tables.memory.has_room(user.0)? => {
-                Ok(refused(Refusal::TooManyRequests))
+                Ok(refused(CommandRefusal::TooManyRequests))
             }
             Seen::Never => {
                 let (reply, event) = change(self, record)?;
@@ -138,12 +138,12 @@ impl<'txn> Graph<'txn> {
         &mut self,
         name: UserName,
         password_hash: Option<String>,
-    ) -> Result<Account, Error> {
+    ) -> Result<Account, StateError> {
         if let Some(user) = self.find(&name)? {
             let record = tables::known_user(&self.tables.users, user)?;
             return Ok(record.into_account(user, false));
         }
-        let user = next(self.meta.newest_user)?;
+        let user = self.meta.newest_user.checked_add(1).ok_or_else(used_up)?;
         let record = UserRecord { name, password_version: 0, password_hash };
         self.tables.put_user(user, &record)?;
         self.meta.newest_user = user;
@@ -155,7 +155,7 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: UserRecord,
         password_hash: Option<String>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, StateError> {
         let password_version = record.password_version.wrapping_add(1);
         self.tables.put_user(user.0, &UserRecord { password_version, password_hash, ..record })?;
         Ok((Reply::Done, Some(Event::PasswordChanged { user })))
@@ -166,14 +166,14 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: &UserRecord,
         target: &UserName,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, StateError> {
         let edge = match self.edge(user, record, target)? {
             Ok(edge) => edge,
             Err(refusal) => return Ok(refused(refusal)),
         };
         let key = (edge.follower, edge.followee_name.as_str());
         if self.tables.following.get(key)?.is_some() {
-            return Ok(refused(Refusal::AlreadyFollowing));
+            return Ok(refused(CommandRefusal::AlreadyFollowing));
         }
         self.tables.put_follow(&edge)?;
         let followee = UserId(edge.followee);
@@ -185,13 +185,13 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: &UserRecord,
         target: &UserName,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, StateError> {
         let edge = match self.edge(user, record, target)? {
             Ok(edge) => edge,
             Err(refusal) => return Ok(refused(refusal)),
         };
         if !self.tables.remove_follow(&edge)? {
-            return Ok(refused(Refusal::NotFollowing));
+            return Ok(refused(CommandRefusal::NotFollowing));
         }
         let followee = UserId(edge.followee);
         Ok((Reply::Done, Some(Event::Unfollowed { follower: user, followee })))
@@ -203,8 +203,8 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: UserRecord,
         text: &PostText,
-    ) -> Result<Outcome, Error> {
-        let id = next(self.meta.newest_post)?;
+    ) -> Result<Outcome, StateError> {
+        let id = self.meta.newest_post.next().ok_or_else(used_up)?;
         self.tables.put_post(id, user.0, at, text.as_str())?;
         self.meta.newest_post = id;
         let post = Post {
@@ -217,10 +217,10 @@ impl<'txn> Graph<'txn> {
         Ok((Reply::Published { post: id, posted_at: at }, Some(Event::Published(post))))
     }
 
-    fn abandon_cluster(&mut self, to: ClusterId) -> Result<Outcome, Error> {
+    fn abandon_cluster(&mut self, to: ClusterId) -> Result<Outcome, StateError> {
         let Tables { following, users, .. } = &self.tables;
         if tables::has_content(&self.meta, following, users)? {
-            return Ok(refused(Refusal::NotEmpty));
+            return Ok(refused(CommandRefusal::NotEmpty));
         }
         self.meta.abandoned_for = Some(to);
         Ok((Reply::Done, None))
@@ -232,10 +232,10 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: &UserRecord,
         target: &UserName,
-    ) -> Result<Result<Follow, Refusal>, Error> {
-        let Some(followee) = self.find(target)? else { return Ok(Err(Refusal::NoSuchUser)) };
+    ) -> Result<Result<Follow, CommandRefusal>, StateError> {
+        let Some(followee) = self.find(target)? else { return Ok(Err(CommandRefusal::NoSuchUser)) };
         if followee == user.0 {
-            return Ok(Err(Refusal::Oneself));
+            return Ok(Err(CommandRefusal::Oneself));
         }
         Ok(Ok(Follow {
             follower: user.0,
@@ -246,16 +246,16 @@ impl<'txn> Graph<'txn> {
         }))
     }
 
-    fn find(&self, name: &UserName) -> Result<Option<u64>, Error> {
+    fn find(&self, name: &UserName) -> Result<Option<u64>, StateError> {
         Ok(self.tables.names.get(name.folded().as_str())?.map(|row| row.value()))
     }
 }
 
-fn refused(refusal: Refusal) -> Outcome {
+fn refused(refusal: CommandRefusal) -> Outcome {
     (Reply::Refused(refusal), None)
 }
 
-/// The next id. No valid state counts that far, but a corrupt one must not cause a panic.
-fn next(newest: u64) -> Result<u64, Error> {
-    newest.checked_add(1).ok_or_else(|| Error::Corrupted("the ids are used up".to_owned()))
+/// No valid state counts that far, but a corrupt one must not cause a panic.
+fn used_up() -> StateError {
+    StateError::damaged("the ids are used up".to_owned())
 }

@@ -191,7 +191,7 @@ pub enum Reply {
         posted_at: UnixMillis,
     },
     /// Nothing was changed.
-    Refused(Refusal),
+    Refused(CommandRefusal),
 }
 
 /// An account as the state holds it.
@@ -226,7 +226,7 @@ impl fmt::Debug for Account {
 
 /// Why nothing was changed, in words for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-pub enum Refusal {
+pub enum CommandRefusal {
     /// The target does not exist.
     #[error("there is no user of that name")]
     NoSuchUser,

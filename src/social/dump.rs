@@ -4,10 +4,11 @@
 //! Indexes are left out, and rebuilt when a dump is restored. In neither direction is the whole
 //! state held in memory.
 
-use redb::{Error, ReadTransaction, WriteTransaction};
+use redb::{ReadTransaction, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    StateError,
     requests::{Series, StoredReply},
     tables::{
         self, Follow, FollowRecord, Meta, PostRecord, ReadTables, Tables, UserRecord, decode,
@@ -47,7 +48,7 @@ enum RowKind {
 /// Streams every row of the state as the transaction sees it; none if there is no state yet.
 pub fn dump(
     transaction: &ReadTransaction,
-) -> Result<impl Iterator<Item = Result<Row, Error>> + Send + use<>, Error> {
+) -> Result<impl Iterator<Item = Result<Row, StateError>> + Send + use<>, StateError> {
     let rows = ReadTables::open(transaction)?.map(|tables| rows(&tables)).transpose()?;
     Ok(rows.into_iter().flatten().map(|kind| kind.map(Row)))
 }
@@ -57,7 +58,7 @@ pub fn dump(
 pub fn restore(
     transaction: &WriteTransaction,
     rows: impl Iterator<Item = Row>,
-) -> Result<(), Error> {
+) -> Result<(), StateError> {
     tables::clear(transaction)?;
     let mut tables = Tables::open(transaction)?;
     for Row(kind) in rows {
@@ -69,7 +70,7 @@ pub fn restore(
 /// Users come before follows, which are indexed by the users' names.
 fn rows(
     tables: &ReadTables,
-) -> Result<impl Iterator<Item = Result<RowKind, Error>> + Send + use<>, Error> {
+) -> Result<impl Iterator<Item = Result<RowKind, StateError>> + Send + use<>, StateError> {
     let users = tables.users.range::<u64>(..)?.map(|row| {
         let (user, record) = row?;
         Ok(RowKind::User { user: user.value(), record: decode(record.value())? })
@@ -82,7 +83,7 @@ fn rows(
     let posts = tables.posts.range::<u64>(..)?.map(|row| {
         let (post, value) = row?;
         let PostRecord { author, at, text } = decode(value.value())?;
-        Ok(RowKind::Post { post: post.value(), author, at, text: text.to_owned() })
+        Ok(RowKind::Post { post: PostId::new(post.value()), author, at, text: text.to_owned() })
     });
     let series = tables.series.range::<(u64, &[u8])>(..)?.map(|row| {
         let (key, series) = row?;
@@ -100,12 +101,12 @@ fn rows(
     Ok(meta.into_iter().chain(users).chain(follows).chain(posts).chain(series).chain(replies))
 }
 
-fn put(tables: &mut Tables<'_>, kind: RowKind) -> Result<(), Error> {
+fn put(tables: &mut Tables<'_>, kind: RowKind) -> Result<(), StateError> {
     match kind {
         RowKind::Meta(meta) => tables.put_meta(&meta),
         RowKind::User { user, record } => tables.put_user(user, &record),
         RowKind::Follow { follower, followee, since } => {
-            let folded = |user| Ok::<_, Error>(known_user(&tables.users, user)?.name.folded());
+            let folded = |user| Ok::<_, StateError>(known_user(&tables.users, user)?.name.folded());
             tables.put_follow(&Follow {
                 follower,
                 follower_name: folded(follower)?,

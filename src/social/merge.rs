@@ -9,17 +9,18 @@ use std::{
     ops::Bound,
 };
 
-use redb::Error;
-
-use super::tables::{PostRecord, ReadTables, decode, known_user};
+use super::{
+    StateError,
+    tables::{PostRecord, ReadTables, decode, known_user},
+};
 use crate::domain::{Post, PostId, UserId, UserName};
 
 /// Where a page of posts begins, and in which direction it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cursor {
-    /// Posts with a smaller id, newest first; `u64::MAX` begins with the newest.
+    /// Posts with a smaller id, newest first; [`PostId::MAX`] begins with the newest.
     Before(PostId),
-    /// Posts with a greater id, oldest first; 0 begins with the oldest.
+    /// Posts with a greater id, oldest first; [`PostId::NONE`] begins with the oldest.
     After(PostId),
 }
 
@@ -35,8 +36,8 @@ impl Cursor {
     /// Higher for posts that are to be read first.
     const fn rank(self, post: PostId) -> u64 {
         match self {
-            Self::Before(_) => post,
-            Self::After(_) => !post,
+            Self::Before(_) => post.get(),
+            Self::After(_) => !post.get(),
         }
     }
 }
@@ -54,7 +55,7 @@ pub fn merge(
     sources: &[PostSource],
     cursor: Cursor,
     limit: usize,
-) -> Result<(Vec<Post>, bool), Error> {
+) -> Result<(Vec<Post>, bool), StateError> {
     let mut heads: Heads = BinaryHeap::with_capacity(sources.len());
     for &source in sources {
         push_head(tables, &mut heads, source, cursor)?;
@@ -77,7 +78,7 @@ fn push_head(
     heads: &mut Heads,
     source: PostSource,
     cursor: Cursor,
-) -> Result<(), Error> {
+) -> Result<(), StateError> {
     if let Some(post) = next_post(tables, source, cursor)? {
         heads.push((cursor.rank(post), post, source));
     }
@@ -89,28 +90,28 @@ fn next_post(
     tables: &ReadTables,
     PostSource { author, since }: PostSource,
     cursor: Cursor,
-) -> Result<Option<PostId>, Error> {
+) -> Result<Option<PostId>, StateError> {
     let (after, end) = match cursor {
-        Cursor::Before(before) => (since, Bound::Excluded((author, before))),
+        Cursor::Before(before) => (since, Bound::Excluded((author, before.get()))),
         Cursor::After(after) => (after.max(since), Bound::Included((author, u64::MAX))),
     };
-    let mut range = tables.posts_by_author.range((Bound::Excluded((author, after)), end))?;
+    let mut range = tables.posts_by_author.range((Bound::Excluded((author, after.get())), end))?;
     let row = match cursor {
         Cursor::Before(_) => range.next_back(),
         Cursor::After(_) => range.next(),
     };
-    Ok(row.transpose()?.map(|(key, _)| key.value().1))
+    Ok(row.transpose()?.map(|(key, _)| PostId::new(key.value().1)))
 }
 
 fn read(
     tables: &ReadTables,
     post: PostId,
     names: &mut BTreeMap<u64, UserName>,
-) -> Result<Post, Error> {
+) -> Result<Post, StateError> {
     let row = tables
         .posts
-        .get(post)?
-        .ok_or_else(|| Error::Corrupted(format!("post {post} is indexed but missing")))?;
+        .get(post.get())?
+        .ok_or_else(|| StateError::damaged(format!("post {post} is indexed but missing")))?;
     let PostRecord { author, at: posted_at, text } = decode(row.value())?;
     let author_name = match names.entry(author) {
         Entry::Occupied(known) => known.get().clone(),

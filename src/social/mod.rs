@@ -20,13 +20,15 @@ mod dump;
 mod merge;
 mod read;
 mod requests;
+mod store;
 mod tables;
 
 #[cfg(test)]
 mod tests;
 
 pub use apply::Graph;
-pub use command::{Account, Command, Context, Event, Refusal, Reply, Stamped};
+pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamped};
 pub use dump::{Row, dump, restore};
 pub use merge::Cursor;
 pub use read::{Page, View};
+pub use store::StateError;

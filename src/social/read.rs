@@ -6,10 +6,10 @@
 
 use std::ops::Bound;
 
-use redb::{AccessGuard, Error, Range, ReadTransaction, StorageError, Value};
+use redb::{AccessGuard, Range, ReadTransaction, StorageError, Value};
 
 use super::{
-    Account, Cursor,
+    Account, Cursor, StateError,
     merge::{self, PostSource},
     tables::{self, FollowRecord, Meta, ReadTables, decode, known_user},
 };
@@ -32,7 +32,7 @@ pub struct Page {
 
 impl View {
     /// Opens the state as the transaction sees it.
-    pub fn open(transaction: &ReadTransaction) -> Result<Self, Error> {
+    pub fn open(transaction: &ReadTransaction) -> Result<Self, StateError> {
         Ok(Self { tables: ReadTables::open(transaction)? })
     }
 
@@ -42,7 +42,7 @@ impl View {
     }
 
     /// Whether people have made something: a post, a follow, or a password.
-    pub fn has_content(&self) -> Result<bool, Error> {
+    pub fn has_content(&self) -> Result<bool, StateError> {
         let Some(ReadTables { meta, following, users, .. }) = &self.tables else {
             return Ok(false);
         };
@@ -54,13 +54,13 @@ impl View {
         self.meta().abandoned_for
     }
 
-    /// The newest post's number; 0 before the first.
+    /// The newest post; none before the first.
     pub fn newest_post(&self) -> PostId {
         self.meta().newest_post
     }
 
     /// The account with a name, in upper or lower case.
-    pub fn account_by_name(&self, name: &UserName) -> Result<Option<Account>, Error> {
+    pub fn account_by_name(&self, name: &UserName) -> Result<Option<Account>, StateError> {
         let Some(tables) = &self.tables else { return Ok(None) };
         match tables.names.get(name.folded().as_str())? {
             Some(user) => self.account(UserId(user.value())),
@@ -69,14 +69,14 @@ impl View {
     }
 
     /// The account with a number.
-    pub fn account(&self, user: UserId) -> Result<Option<Account>, Error> {
+    pub fn account(&self, user: UserId) -> Result<Option<Account>, StateError> {
         let Some(tables) = &self.tables else { return Ok(None) };
         let record = tables::user(&tables.users, user.0)?;
         Ok(record.map(|record| record.into_account(user.0, false)))
     }
 
     /// All users after the folded name `after`; at least one name per page.
-    pub fn users(&self, after: Option<&str>, limit: usize) -> Result<Page, Error> {
+    pub fn users(&self, after: Option<&str>, limit: usize) -> Result<Page, StateError> {
         let Some(tables) = &self.tables else { return Ok(Page::default()) };
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let rows = tables.names.range::<&str>((start, Bound::Unbounded))?;
@@ -89,7 +89,7 @@ impl View {
         user: UserId,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Page, Error> {
+    ) -> Result<Page, StateError> {
         let Some(tables) = &self.tables else { return Ok(Page::default()) };
         let rows = tables.following.range(edges_after(user, after))?;
         let edges = edges_of(user, rows).map(|row| decode::<FollowRecord>(row?.value()));
@@ -102,7 +102,7 @@ impl View {
         user: UserId,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Page, Error> {
+    ) -> Result<Page, StateError> {
         let Some(tables) = &self.tables else { return Ok(Page::default()) };
         let rows = tables.followers.range(edges_after(user, after))?;
         page(tables, limit, edges_of(user, rows).map(|row| Ok(row?.value())))
@@ -110,7 +110,7 @@ impl View {
 
     /// The users whom a user follows, each with the newest post at the time when the follow began:
     /// only later posts belong to the user's timeline. Sorted by name.
-    pub fn following_ids(&self, user: UserId) -> Result<Vec<(UserId, PostId)>, Error> {
+    pub fn following_ids(&self, user: UserId) -> Result<Vec<(UserId, PostId)>, StateError> {
         let sources = self.sources(user)?;
         Ok(sources.into_iter().map(|source| (UserId(source.author), source.since)).collect())
     }
@@ -121,7 +121,7 @@ impl View {
         user: UserId,
         cursor: Cursor,
         limit: usize,
-    ) -> Result<(Vec<Post>, bool), Error> {
+    ) -> Result<(Vec<Post>, bool), StateError> {
         self.merge(&self.sources(user)?, cursor, limit)
     }
 
@@ -131,15 +131,15 @@ impl View {
         user: UserId,
         cursor: Cursor,
         limit: usize,
-    ) -> Result<(Vec<Post>, bool), Error> {
-        self.merge(&[PostSource { author: user.0, since: 0 }], cursor, limit)
+    ) -> Result<(Vec<Post>, bool), StateError> {
+        self.merge(&[PostSource { author: user.0, since: PostId::NONE }], cursor, limit)
     }
 
     fn meta(&self) -> Meta {
         self.tables.as_ref().map(|tables| tables.meta).unwrap_or_default()
     }
 
-    fn sources(&self, user: UserId) -> Result<Vec<PostSource>, Error> {
+    fn sources(&self, user: UserId) -> Result<Vec<PostSource>, StateError> {
         let Some(tables) = &self.tables else { return Ok(Vec::new()) };
         edges_of(user, tables.following.range(edges_after(user, None))?)
             .map(|row| {
@@ -154,7 +154,7 @@ impl View {
         sources: &[PostSource],
         cursor: Cursor,
         limit: usize,
-    ) -> Result<(Vec<Post>, bool), Error> {
+    ) -> Result<(Vec<Post>, bool), StateError> {
         match &self.tables {
             Some(tables) => merge::merge(tables, sources, cursor, limit),
             None => Ok((Vec::new(), false)),
@@ -185,8 +185,8 @@ fn edges_of<'a, V: Value + 'static>(
 fn page(
     tables: &ReadTables,
     limit: usize,
-    users: impl Iterator<Item = Result<u64, Error>>,
-) -> Result<Page, Error> {
+    users: impl Iterator<Item = Result<u64, StateError>>,
+) -> Result<Page, StateError> {
     let mut page = Page::default();
     for user in users {
         let user = user?;

@@ -19,11 +19,11 @@
 //!
 //! Each command costs a bounded number of rows, however much is due to be forgotten.
 
-use redb::{Error, ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Reply,
+    Reply, StateError,
     tables::{REPLIES, REPLIES_KEPT, Record, SERIES, SERIES_BY_AGE, decode, encode},
 };
 use crate::{domain::RequestKey, envelope::Kind};
@@ -135,7 +135,7 @@ struct Trimmed {
 }
 
 impl<'txn> Memory<'txn> {
-    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, Error> {
+    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
         Ok(Self {
             series: transaction.open_table(SERIES)?,
             by_age: transaction.open_table(SERIES_BY_AGE)?,
@@ -150,7 +150,7 @@ impl<'txn> Memory<'txn> {
         user: u64,
         position: &SeriesPosition,
         fingerprint: u64,
-    ) -> Result<Seen, Error> {
+    ) -> Result<Seen, StateError> {
         let Some(Series { floor, .. }) = self.series(user, &position.series)? else {
             return Ok(Seen::Never);
         };
@@ -167,7 +167,7 @@ impl<'txn> Memory<'txn> {
     }
 
     /// Whether one more reply to `user` may be remembered.
-    pub fn has_room(&self, user: u64) -> Result<bool, Error> {
+    pub fn has_room(&self, user: u64) -> Result<bool, StateError> {
         Ok(self.kept.get(user)?.is_none_or(|kept| kept.value() < REPLIES_PER_ACCOUNT))
     }
 
@@ -177,7 +177,7 @@ impl<'txn> Memory<'txn> {
         user: u64,
         SeriesPosition { series: name, sequence, answered_below }: &SeriesPosition,
         stored: &StoredReply,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StateError> {
         self.put_reply(user, name, *sequence, stored)?;
         match self.series(user, name)? {
             None => {
@@ -198,7 +198,7 @@ impl<'txn> Memory<'txn> {
     }
 
     /// Forgets some of what was kept for long enough.
-    pub fn forget_aged(&mut self, age_ms: i64) -> Result<(), Error> {
+    pub fn forget_aged(&mut self, age_ms: i64) -> Result<(), StateError> {
         for _ in 0..VISITS_PER_COMMAND {
             let first = self.by_age.first()?.map(|(key, _)| {
                 let (oldest_ms, user, name) = key.value();
@@ -218,9 +218,11 @@ impl<'txn> Memory<'txn> {
 
     /// Forgets the replies of a series that are older than `before_ms`, and the series itself with
     /// its last reply.
-    fn visit(&mut self, user: u64, name: &[u8], before_ms: i64) -> Result<(), Error> {
+    fn visit(&mut self, user: u64, name: &[u8], before_ms: i64) -> Result<(), StateError> {
         let Some(Series { floor, oldest_ms }) = self.series(user, name)? else {
-            return Err(Error::Corrupted("a series is in the index by age but missing".to_owned()));
+            return Err(StateError::damaged(
+                "a series is in the index by age but missing".to_owned(),
+            ));
         };
         let trimmed = self.low_end(user, name, floor, Some(before_ms))?;
         self.remove(user, name, &trimmed.gone)?;
@@ -241,7 +243,7 @@ impl<'txn> Memory<'txn> {
         name: &[u8],
         answered_below: u64,
         before_ms: Option<i64>,
-    ) -> Result<Trimmed, Error> {
+    ) -> Result<Trimmed, StateError> {
         let mut gone = Vec::new();
         for row in self.replies.range((user, name, 0)..=(user, name, u64::MAX))? {
             let (key, stored) = row?;
@@ -261,7 +263,7 @@ impl<'txn> Memory<'txn> {
         Ok(Trimmed { gone, floor: answered_below, oldest_ms: None })
     }
 
-    fn remove(&mut self, user: u64, name: &[u8], gone: &[u64]) -> Result<(), Error> {
+    fn remove(&mut self, user: u64, name: &[u8], gone: &[u64]) -> Result<(), StateError> {
         for sequence in gone {
             self.replies.remove((user, name, *sequence))?;
         }
@@ -275,7 +277,7 @@ impl<'txn> Memory<'txn> {
         Ok(())
     }
 
-    pub fn put_series(&mut self, user: u64, name: &[u8], series: Series) -> Result<(), Error> {
+    pub fn put_series(&mut self, user: u64, name: &[u8], series: Series) -> Result<(), StateError> {
         self.series.insert((user, name), encode(&series).as_slice())?;
         self.by_age.insert((series.oldest_ms, user, name), ())?;
         Ok(())
@@ -287,7 +289,7 @@ impl<'txn> Memory<'txn> {
         series: &[u8],
         sequence: u64,
         stored: &StoredReply,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StateError> {
         let encoded = encode(stored);
         let is_new = self.replies.insert((user, series, sequence), encoded.as_slice())?.is_none();
         if is_new {
@@ -297,7 +299,7 @@ impl<'txn> Memory<'txn> {
         Ok(())
     }
 
-    fn series(&self, user: u64, name: &[u8]) -> Result<Option<Series>, Error> {
+    fn series(&self, user: u64, name: &[u8]) -> Result<Option<Series>, StateError> {
         self.series.get((user, name))?.map(|row| decode(row.value())).transpose()
     }
 }

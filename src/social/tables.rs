@@ -8,12 +8,12 @@
 use std::fmt;
 
 use redb::{
-    Error, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError,
+    ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError,
     WriteTransaction,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Account, requests::Memory};
+use super::{Account, StateError, requests::Memory};
 use crate::{
     domain::{ClusterId, PostId, UnixMillis, UserId, UserName},
     envelope::{self, Kind},
@@ -157,7 +157,7 @@ pub struct Tables<'txn> {
 }
 
 impl<'txn> Tables<'txn> {
-    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, Error> {
+    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
         Ok(Self {
             meta: transaction.open_table(META)?,
             users: transaction.open_table(USERS)?,
@@ -170,18 +170,18 @@ impl<'txn> Tables<'txn> {
         })
     }
 
-    pub fn put_meta(&mut self, meta: &Meta) -> Result<(), Error> {
+    pub fn put_meta(&mut self, meta: &Meta) -> Result<(), StateError> {
         self.meta.insert((), encode(meta).as_slice())?;
         Ok(())
     }
 
-    pub fn put_user(&mut self, user: u64, record: &UserRecord) -> Result<(), Error> {
+    pub fn put_user(&mut self, user: u64, record: &UserRecord) -> Result<(), StateError> {
         self.users.insert(user, encode(record).as_slice())?;
         self.names.insert(record.name.folded().as_str(), user)?;
         Ok(())
     }
 
-    pub fn put_follow(&mut self, follow: &Follow) -> Result<(), Error> {
+    pub fn put_follow(&mut self, follow: &Follow) -> Result<(), StateError> {
         let Follow { follower, follower_name, followee, followee_name, since } = follow;
         let record = encode(&FollowRecord { followee: *followee, since: *since });
         self.following.insert((*follower, followee_name.as_str()), record.as_slice())?;
@@ -190,7 +190,7 @@ impl<'txn> Tables<'txn> {
     }
 
     /// Removes the edge; false if there was none.
-    pub fn remove_follow(&mut self, follow: &Follow) -> Result<bool, Error> {
+    pub fn remove_follow(&mut self, follow: &Follow) -> Result<bool, StateError> {
         let Follow { follower, follower_name, followee, followee_name, .. } = follow;
         let existed = self.following.remove((*follower, followee_name.as_str()))?.is_some();
         self.followers.remove((*followee, follower_name.as_str()))?;
@@ -203,9 +203,9 @@ impl<'txn> Tables<'txn> {
         author: u64,
         at: UnixMillis,
         text: &str,
-    ) -> Result<(), Error> {
-        self.posts.insert(post, encode(&PostRecord { author, at, text }).as_slice())?;
-        self.posts_by_author.insert((author, post), ())?;
+    ) -> Result<(), StateError> {
+        self.posts.insert(post.get(), encode(&PostRecord { author, at, text }).as_slice())?;
+        self.posts_by_author.insert((author, post.get()), ())?;
         Ok(())
     }
 }
@@ -220,7 +220,7 @@ pub struct Follow {
 }
 
 /// Empties every table.
-pub fn clear(transaction: &WriteTransaction) -> Result<(), Error> {
+pub fn clear(transaction: &WriteTransaction) -> Result<(), StateError> {
     transaction.delete_table(META)?;
     transaction.delete_table(USERS)?;
     transaction.delete_table(NAMES)?;
@@ -250,7 +250,7 @@ pub struct ReadTables {
 
 impl ReadTables {
     /// None for a database to which no command was ever applied.
-    pub fn open(transaction: &ReadTransaction) -> Result<Option<Self>, Error> {
+    pub fn open(transaction: &ReadTransaction) -> Result<Option<Self>, StateError> {
         let meta = match transaction.open_table(META) {
             Ok(table) => meta(&table)?,
             Err(TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -271,7 +271,7 @@ impl ReadTables {
 }
 
 /// The single row of general facts; all zeros at first.
-pub fn meta(table: &impl ReadableTable<(), Bytes>) -> Result<Meta, Error> {
+pub fn meta(table: &impl ReadableTable<(), Bytes>) -> Result<Meta, StateError> {
     table.get(())?.map_or_else(|| Ok(Meta::default()), |row| decode(row.value()))
 }
 
@@ -279,14 +279,17 @@ pub fn meta(table: &impl ReadableTable<(), Bytes>) -> Result<Meta, Error> {
 pub fn user(
     users: &impl ReadableTable<u64, Bytes>,
     user: u64,
-) -> Result<Option<UserRecord>, Error> {
+) -> Result<Option<UserRecord>, StateError> {
     users.get(user)?.map(|row| decode(row.value())).transpose()
 }
 
 /// The record of an account that another row refers to.
-pub fn known_user(users: &impl ReadableTable<u64, Bytes>, id: u64) -> Result<UserRecord, Error> {
+pub fn known_user(
+    users: &impl ReadableTable<u64, Bytes>,
+    id: u64,
+) -> Result<UserRecord, StateError> {
     user(users, id)?
-        .ok_or_else(|| Error::Corrupted(format!("user {id} is referred to but missing")))
+        .ok_or_else(|| StateError::damaged(format!("user {id} is referred to but missing")))
 }
 
 /// Whether people have made something: a post, a follow, or a password. An account without any of
@@ -295,8 +298,8 @@ pub fn has_content(
     meta: &Meta,
     following: &impl ReadableTable<(u64, Text), Bytes>,
     users: &impl ReadableTable<u64, Bytes>,
-) -> Result<bool, Error> {
-    if meta.newest_post > 0 || following.first()?.is_some() {
+) -> Result<bool, StateError> {
+    if meta.newest_post > PostId::NONE || following.first()?.is_some() {
         return Ok(true);
     }
     for row in users.iter()? {
@@ -317,6 +320,6 @@ pub fn encode<T: Record + Serialize>(record: &T) -> Vec<u8> {
 }
 
 /// Reads a record that [`encode`] wrote.
-pub fn decode<'a, T: Record + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+pub fn decode<'a, T: Record + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StateError> {
     Ok(envelope::open(T::KIND, bytes)?)
 }

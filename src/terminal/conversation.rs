@@ -12,7 +12,7 @@ use super::{
     verb::Verb,
 };
 use crate::{
-    client::{Client, ClientError, Cursor, ListKind, Page, Subscription},
+    client::{Client, ClientError, Cursor, ListKind, PostPage, Subscription},
     host::clock,
     overview::output_size::OutputSize,
 };
@@ -167,7 +167,7 @@ impl Conversation {
     }
 
     async fn posts(&self, name: &str) -> Result<Answer, Failure> {
-        let page = self.client.posts(name, Cursor::Newest, FIRST_POSTS).await?;
+        let page = self.client.posts(name, Cursor::Newest, Some(FIRST_POSTS)).await?;
         self.names.learn([name]);
         Ok(Answer::Posts(page.posts))
     }
@@ -185,7 +185,7 @@ impl Conversation {
             .borrow()
             .as_ref()
             .map(|active_server| active_server.server.clone());
-        Answer::Me { user: self.client.username().unwrap_or_default(), server }
+        Answer::Me { user: self.client.username(), server }
     }
 
     async fn status(&self) -> Result<Answer, Failure> {
@@ -193,8 +193,8 @@ impl Conversation {
         Ok(Answer::Cluster { status, now: clock::now(), room: OutputSize::on_output() })
     }
 
-    async fn open_timeline(&self) -> Result<(Page, Subscription), ClientError> {
-        let page = self.client.timeline(Cursor::Newest, FIRST_POSTS).await?;
+    async fn open_timeline(&self) -> Result<(PostPage, Subscription), ClientError> {
+        let page = self.client.timeline(Cursor::Newest, Some(FIRST_POSTS)).await?;
         let subscription = self.client.subscribe(Some(page.as_of)).await?;
         self.names.learn(page.posts.iter().map(|post| &post.author));
         Ok((page, subscription))

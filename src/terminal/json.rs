@@ -7,7 +7,6 @@ use std::io;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
-use tonic::Code;
 
 use super::{
     prompt_command::Mistake,
@@ -15,7 +14,8 @@ use super::{
     verb::{VERBS, Verb},
 };
 use crate::{
-    client::{ActiveServer, ClientError, Post, Server},
+    client::{ActiveServer, ClientError, Post, RefusalKind, Server},
+    domain::UserName,
     overview::json::{Cluster, cluster},
 };
 
@@ -49,8 +49,8 @@ enum Line<'a> {
 enum Details<'a> {
     Failed { code: &'static str, message: String },
     Done {},
-    Lists { users: &'a [String], followers: &'a [String] },
-    Following { following: &'a [String] },
+    Lists { users: &'a [UserName], followers: &'a [UserName] },
+    Following { following: &'a [UserName] },
     Published { id: u64, posted_at_ms: i64 },
     Posts { posts: usize },
     Me { user: &'a str, server: Option<&'a str>, address: Option<&'a str> },
@@ -79,7 +79,7 @@ pub fn result(report: &Report) -> String {
 /// A post.
 pub fn post(post: &Post) -> String {
     let Post { id, author, posted_at, text } = post;
-    line(&Line::Post { id: *id, author, posted_at_ms: posted_at.get(), text })
+    line(&Line::Post { id: id.get(), author: author.as_str(), posted_at_ms: posted_at.get(), text })
 }
 
 /// A move to another server.
@@ -108,12 +108,12 @@ fn details(answer: &Answer) -> (Details<'_>, &[Post]) {
         Answer::Lists { users, followers } => Details::Lists { users, followers },
         Answer::Following(following) => Details::Following { following },
         Answer::Published(published) => {
-            Details::Published { id: published.id, posted_at_ms: published.posted_at.get() }
+            Details::Published { id: published.id.get(), posted_at_ms: published.posted_at.get() }
         }
         Answer::Posts(posts) => return (Details::Posts { posts: posts.len() }, posts),
         Answer::Timeline(posts) => Details::Posts { posts: *posts },
         Answer::Me { user, server } => Details::Me {
-            user,
+            user: user.as_ref().map_or("", UserName::as_str),
             server: server.as_ref().map(Server::label),
             address: server.as_ref().map(|server| &*server.address),
         },
@@ -138,31 +138,28 @@ fn failure_code(failure: &Failure) -> &'static str {
 
 /// The code of a refusal is that of gRPC.
 fn error_code(error: &ClientError) -> &'static str {
-    let code = match error {
-        ClientError::Refused { code, .. } => code,
+    let kind = match error {
+        ClientError::Refused(refusal) => &refusal.kind,
         ClientError::Unanswered { .. } => return "UNANSWERED",
         ClientError::NotLoggedIn => return "NOT_LOGGED_IN",
         ClientError::Router { .. } => return "ROUTER_UNREACHABLE",
         ClientError::Address { .. } => return "INVALID_ADDRESS",
     };
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
+    match kind {
+        RefusalKind::Invalid => "INVALID_ARGUMENT",
+        RefusalKind::NotFound => "NOT_FOUND",
+        RefusalKind::AlreadyExists => "ALREADY_EXISTS",
+        RefusalKind::NotPossible => "FAILED_PRECONDITION",
+        RefusalKind::Stale => "OUT_OF_RANGE",
+        RefusalKind::SessionEnded => "UNAUTHENTICATED",
+        RefusalKind::WrongPassword => "PERMISSION_DENIED",
+        RefusalKind::TooMuch => "RESOURCE_EXHAUSTED",
+        RefusalKind::Interrupted => "ABORTED",
+        RefusalKind::Elsewhere(_) => "UNAVAILABLE",
+        RefusalKind::Broken => "INTERNAL",
+        RefusalKind::Unanswered => "DEADLINE_EXCEEDED",
+        RefusalKind::Unsupported => "UNIMPLEMENTED",
+        RefusalKind::Unknown => "UNKNOWN",
     }
 }
 
@@ -203,12 +200,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{client::Published, domain::UnixMillis, overview::output_size::OutputSize};
+    use crate::{
+        client::{Published, Refusal},
+        domain::{PostId, UnixMillis},
+        overview::output_size::OutputSize,
+    };
+
+    fn name(name: &str) -> UserName {
+        UserName::new(name).expect("valid")
+    }
 
     fn said(text: &str) -> Post {
         Post {
-            id: 7,
-            author: "ann".to_owned(),
+            id: PostId::new(7),
+            author: name("ann"),
             posted_at: UnixMillis::new(12),
             text: text.to_owned(),
         }
@@ -217,9 +222,9 @@ mod tests {
     #[test]
     fn field_names_and_their_order_stay() {
         let ok = |verb, answer| Report { verb: Some(verb), outcome: Ok(answer) };
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let names = |names: &[&str]| names.iter().copied().map(name).collect::<Vec<_>>();
         let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
-        let refused = ClientError::Refused { code: Code::AlreadyExists, message: "no".to_owned() };
+        let refused = ClientError::Refused(Refusal::new(RefusalKind::AlreadyExists, "no"));
         let mistake = Mistake::Unknown { word: "FOLOW".to_owned(), meant: Some(Verb::Follow) };
         for (report, json) in [
             (ok(Verb::Follow, Answer::Done), r#"{"type":"result","command":"FOLLOW","ok":true}"#),
@@ -242,7 +247,10 @@ mod tests {
             (
                 ok(
                     Verb::Post,
-                    Answer::Published(Published { id: 7, posted_at: UnixMillis::new(12) }),
+                    Answer::Published(Published {
+                        id: PostId::new(7),
+                        posted_at: UnixMillis::new(12),
+                    }),
                 ),
                 r#"{"type":"result","command":"POST","ok":true,"id":7,"posted_at_ms":12}"#,
             ),
@@ -256,7 +264,7 @@ mod tests {
                 r#"{"type":"result","command":"TIMELINE","ok":true,"posts":20}"#,
             ),
             (
-                ok(Verb::Whoami, Answer::Me { user: "ann".to_owned(), server: Some(server) }),
+                ok(Verb::Whoami, Answer::Me { user: Some(name("ann")), server: Some(server) }),
                 r#"{"type":"result","command":"WHOAMI","ok":true,"user":"ann","server":"server-4","address":"h:1"}"#,
             ),
             (

@@ -12,7 +12,7 @@ use super::{
     text,
     verb::Verb,
 };
-use crate::client::{ClientError, Page, Post, Published, Subscription};
+use crate::client::{ClientError, Post, PostPage, Published, Subscription};
 
 type Publishing = Pin<Box<dyn Future<Output = Result<Published, ClientError>> + Send>>;
 
@@ -20,7 +20,11 @@ impl Conversation {
     /// The user's posts are sent one at a time, so that they keep their order; others' posts are
     /// shown meanwhile. The next line is read only after that, so at the end of the input
     /// everything is acknowledged.
-    pub async fn timeline(&mut self, page: Page, subscription: Subscription) -> io::Result<Next> {
+    pub async fn timeline(
+        &mut self,
+        page: PostPage,
+        subscription: Subscription,
+    ) -> io::Result<Next> {
         let opened = Ok(Answer::Timeline(page.posts.len()));
         self.tell(&Report { verb: Some(Verb::Timeline), outcome: opened }).await?;
         if self.is_full_screen {

@@ -7,14 +7,13 @@ use std::{
 };
 
 use tokio::{task, time};
-use tonic::Code;
 
 use super::{
     conversation::INTERRUPTED, input::Line, output_format::UNAVAILABLE, password_prompt,
     report::Failure, sanitise, screen::print_error,
 };
 use crate::{
-    client::{Client, ClientError},
+    client::{Client, ClientError, Refusal, RefusalKind},
     settings::TerminalSettings,
 };
 
@@ -48,7 +47,7 @@ pub async fn log_in(
     let first = client.log_in(user, password.as_deref());
     let mut outcome = explain_delay(client, first, router, FIRST_CONTACT_WITHIN, print_error).await;
     let mut tries = 0;
-    while may_ask && tries < TRIES && is_about_the_password(&outcome) {
+    while may_ask && tries < TRIES && outcome.as_ref().is_err_and(is_about_the_password) {
         if tries > 0 {
             print_error("wrong password");
         }
@@ -69,9 +68,7 @@ pub async fn log_in(
     }
     let Err(error) = outcome else { return Ok(LoginOutcome::LoggedIn) };
     let hint = match &settings.password_file {
-        _ if !matches!(error, ClientError::Refused { code: Code::PermissionDenied, .. }) => {
-            String::new()
-        }
+        _ if !is_about_the_password(&error) => String::new(),
         Some(file) => format!(" (it was read from {})", file.display()),
         None if may_ask => String::new(),
         None => "; name a file that holds it on its first line, with --password-file FILE or the \
@@ -82,8 +79,8 @@ pub async fn log_in(
     Ok(LoginOutcome::Refused(exit_code(&error)))
 }
 
-fn is_about_the_password<T>(outcome: &Result<T, ClientError>) -> bool {
-    matches!(outcome, Err(ClientError::Refused { code: Code::PermissionDenied, .. }))
+fn is_about_the_password(error: &ClientError) -> bool {
+    error.refusal_kind() == Some(&RefusalKind::WrongPassword)
 }
 
 /// Waits for `login`, and explains through `tell` why it takes long. If no node at all can be
@@ -111,7 +108,7 @@ async fn explain_delay<T>(
                     answer = &mut login => return answer.map(drop),
                     back = time::timeout(call_timeout, client.within_reach()) => if back.is_err() {
                         let reason = format!("{reason}; is this its address (--router HOST:PORT)?");
-                        return Err(ClientError::Unanswered { call_timeout, reason });
+                        return Err(Refusal::unanswered(call_timeout, reason).into());
                     }
                 }
             }

@@ -124,21 +124,17 @@ pub fn exit_code(report: &Report, strict: bool) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tonic::Code;
-
     use super::*;
     use crate::{
-        client::Published,
-        domain::UnixMillis,
+        client::{Published, Refusal, RefusalKind},
+        domain::{PostId, UnixMillis},
         terminal::{prompt_command::Mistake, report::Answer},
     };
 
     const PLAIN: OutputFormat = OutputFormat::Text(Paint { is_wanted: false });
 
-    fn refused(code: Code) -> Failure {
-        Failure::Call(ClientError::Refused { code, message: "because".to_owned() })
+    fn refused(kind: RefusalKind) -> Failure {
+        Failure::Call(ClientError::Refused(Refusal::new(kind, "because")))
     }
 
     fn failed(verb: Option<Verb>, failure: Failure) -> Report {
@@ -147,17 +143,14 @@ mod tests {
 
     #[test]
     fn the_exit_code_tells_of_failures_without_classic_words_or_of_all() {
-        let unanswered = || {
-            let (call_timeout, reason) = (Duration::ZERO, String::new());
-            Failure::Call(ClientError::Unanswered { call_timeout, reason })
-        };
+        let unanswered = || Failure::Call(ClientError::Unanswered { message: String::new() });
         let unknown = Mistake::Unknown { word: "x".to_owned(), meant: None };
         for (verb, failure, classic, strict) in [
-            (Some(Verb::Follow), refused(Code::AlreadyExists), None, UNACCEPTABLE),
-            (Some(Verb::Follow), refused(Code::Internal), Some(UNACCEPTABLE), UNACCEPTABLE),
+            (Some(Verb::Follow), refused(RefusalKind::AlreadyExists), None, UNACCEPTABLE),
+            (Some(Verb::Follow), refused(RefusalKind::Broken), Some(UNACCEPTABLE), UNACCEPTABLE),
             (Some(Verb::Follow), unanswered(), Some(UNAVAILABLE), UNAVAILABLE),
-            (Some(Verb::Posts), refused(Code::NotFound), Some(UNACCEPTABLE), UNACCEPTABLE),
-            (Some(Verb::Post), refused(Code::InvalidArgument), Some(UNACCEPTABLE), UNACCEPTABLE),
+            (Some(Verb::Posts), refused(RefusalKind::NotFound), Some(UNACCEPTABLE), UNACCEPTABLE),
+            (Some(Verb::Post), refused(RefusalKind::Invalid), Some(UNACCEPTABLE), UNACCEPTABLE),
             (Some(Verb::Password), Failure::Differ, Some(UNACCEPTABLE), UNACCEPTABLE),
             (None, Failure::NoText, Some(UNACCEPTABLE), UNACCEPTABLE),
             (Some(Verb::List), Mistake::Form(Verb::List).into(), None, UNACCEPTABLE),
@@ -173,7 +166,7 @@ mod tests {
 
     #[test]
     fn words_keep_explanations_beside_the_conversation_and_json_has_everything_in_line() {
-        let report = failed(Some(Verb::Post), refused(Code::InvalidArgument));
+        let report = failed(Some(Verb::Post), refused(RefusalKind::Invalid));
         let told = PLAIN.result(&report);
         assert_eq!(told.said, text::UNKNOWN_REASON);
         assert_eq!(told.notice.as_deref(), Some("because\n"));
@@ -184,7 +177,8 @@ mod tests {
         {
             assert!(told.said.contains("INVALID_ARGUMENT") && told.notice.is_none(), "{told:?}");
         }
-        let published = Answer::Published(Published { id: 1, posted_at: UnixMillis::new(2) });
+        let published =
+            Answer::Published(Published { id: PostId::new(1), posted_at: UnixMillis::new(2) });
         let report = Report { verb: Some(Verb::Post), outcome: Ok(published) };
         assert_eq!(PLAIN.result_in_timeline(&report), Output::default());
         assert_eq!(PLAIN.result(&report).said, text::SUCCESS);

@@ -3,7 +3,7 @@
 use super::{prompt_command::Mistake, verb::Verb};
 use crate::{
     client::{ClientError, ClusterStatus, Post, Published, Server},
-    domain::UnixMillis,
+    domain::{UnixMillis, UserName},
     overview::output_size::OutputSize,
 };
 
@@ -21,17 +21,17 @@ pub enum Answer {
     /// Success, with nothing more to say.
     Done,
     Lists {
-        users: Vec<String>,
-        followers: Vec<String>,
+        users: Vec<UserName>,
+        followers: Vec<UserName>,
     },
-    Following(Vec<String>),
+    Following(Vec<UserName>),
     Published(Published),
     /// A user's posts, newest first.
     Posts(Vec<Post>),
     /// The timeline, followed at once by this many posts.
     Timeline(usize),
     Me {
-        user: String,
+        user: Option<UserName>,
         server: Option<Server>,
     },
     /// The cluster, the current time, and how much room there is to show it.

@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeZone, Utc};
-use tonic::Code;
 
 use super::{
     colour::Paint,
@@ -13,7 +12,8 @@ use super::{
     verb::{Argument, VERBS, Verb},
 };
 use crate::{
-    client::{ActiveServer, ClientError, Post, Server},
+    client::{ActiveServer, ClientError, Post, RefusalKind, Server},
+    domain::UserName,
     overview,
 };
 
@@ -41,12 +41,14 @@ pub fn status(report: &Report) -> &'static str {
     match &report.outcome {
         Ok(_) => SUCCESS,
         Err(Failure::Invalid(_)) => INVALID_COMMAND,
-        Err(Failure::Call(ClientError::Refused { code, .. })) if is_about_a_name => match code {
-            Code::AlreadyExists => ALREADY_EXISTS,
-            Code::NotFound | Code::InvalidArgument => INVALID_USERNAME,
-            Code::FailedPrecondition => DOES_NOT_EXIST,
-            _ => UNKNOWN_REASON,
-        },
+        Err(Failure::Call(ClientError::Refused(refusal))) if is_about_a_name => {
+            match refusal.kind {
+                RefusalKind::AlreadyExists => ALREADY_EXISTS,
+                RefusalKind::NotFound | RefusalKind::Invalid => INVALID_USERNAME,
+                RefusalKind::NotPossible => DOES_NOT_EXIST,
+                _ => UNKNOWN_REASON,
+            }
+        }
         Err(_) => UNKNOWN_REASON,
     }
 }
@@ -69,7 +71,7 @@ where
         Answer::Following(names) => enumerate("Following: ", names),
         Answer::Posts(posts) => posts.iter().map(|it| post(it, zone, paint)).collect(),
         Answer::Timeline(_) => IN_TIMELINE.to_owned(),
-        Answer::Me { user, server } => me(user, server.as_ref()),
+        Answer::Me { user, server } => me(user.as_ref(), server.as_ref()),
         Answer::Cluster { status, now, room } => {
             sanitise::block(&overview::table::render(status, *now, *room)) + "\n"
         }
@@ -86,21 +88,21 @@ fn help(verb: Verb) -> String {
 }
 
 /// What LIST prints.
-fn list(users: &[String], followers: &[String]) -> String {
+fn list(users: &[UserName], followers: &[UserName]) -> String {
     enumerate("All users: ", users) + &enumerate("Followers: ", followers)
 }
 
-fn enumerate(title: &str, names: &[String]) -> String {
+fn enumerate(title: &str, names: &[UserName]) -> String {
     let mut words = title.to_owned();
     for name in names {
-        words.push_str(&sanitise::line(name));
+        words.push_str(name.as_str());
         words.push_str(", ");
     }
     words + "\n"
 }
 
-fn me(user: &str, server: Option<&Server>) -> String {
-    let user = sanitise::line(user);
+fn me(user: Option<&UserName>, server: Option<&Server>) -> String {
+    let user = user.map_or("", UserName::as_str);
     match server.map(|server| sanitise::line(server.label())) {
         Some(server) => format!("You are {user}, on {server}\n"),
         None => format!("You are {user}\n"),
@@ -114,7 +116,7 @@ where
 {
     let posted_at =
         DateTime::<Utc>::from_timestamp_millis(post.posted_at.get()).unwrap_or_default();
-    let mut words = paint.name(&sanitise::line(&post.author));
+    let mut words = paint.name(post.author.as_str());
     let time = posted_at.with_timezone(zone).format("%a %b %e %H:%M:%S %Y");
     writeln!(words, "({time}) >> {}", sanitise::text(&post.text))
         .expect("writing to a string cannot fail");
@@ -150,31 +152,37 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::UnixMillis, overview::output_size::OutputSize, terminal::prompt_command::Mistake,
+        client::Refusal,
+        domain::{PostId, UnixMillis},
+        overview::output_size::OutputSize,
+        terminal::prompt_command::Mistake,
     };
+
+    fn name(name: &str) -> UserName {
+        UserName::new(name).expect("valid")
+    }
 
     #[test]
     fn every_outcome_has_its_classic_status_line() {
         let refused =
-            |code| Err(Failure::Call(ClientError::Refused { code, message: "because".to_owned() }));
-        let unanswered =
-            ClientError::Unanswered { call_timeout: Duration::ZERO, reason: String::new() };
+            |kind| Err(Failure::Call(ClientError::Refused(Refusal::new(kind, "because"))));
+        let unanswered = ClientError::from(Refusal::unanswered(Duration::ZERO, ""));
         let mistake = Mistake::Unknown { word: "folow".to_owned(), meant: Some(Verb::Follow) };
         let because = Some("because\n");
         let meant = Some("there is no command folow: did you mean FOLLOW?\n");
         let silence = Some("no server has answered within 0s: \n");
         for (verb, outcome, line, why) in [
             (Verb::Follow, Ok(Answer::Done), SUCCESS, None),
-            (Verb::Follow, refused(Code::AlreadyExists), ALREADY_EXISTS, None),
-            (Verb::Follow, refused(Code::NotFound), INVALID_USERNAME, None),
-            (Verb::Follow, refused(Code::InvalidArgument), INVALID_USERNAME, None),
-            (Verb::Follow, refused(Code::FailedPrecondition), DOES_NOT_EXIST, None),
-            (Verb::Follow, refused(Code::PermissionDenied), UNKNOWN_REASON, because),
+            (Verb::Follow, refused(RefusalKind::AlreadyExists), ALREADY_EXISTS, None),
+            (Verb::Follow, refused(RefusalKind::NotFound), INVALID_USERNAME, None),
+            (Verb::Follow, refused(RefusalKind::Invalid), INVALID_USERNAME, None),
+            (Verb::Follow, refused(RefusalKind::NotPossible), DOES_NOT_EXIST, None),
+            (Verb::Follow, refused(RefusalKind::WrongPassword), UNKNOWN_REASON, because),
             (Verb::Follow, Err(unanswered.into()), UNKNOWN_REASON, silence),
             (Verb::Follow, Err(mistake.into()), INVALID_COMMAND, meant),
-            (Verb::Posts, refused(Code::NotFound), INVALID_USERNAME, None),
-            (Verb::Post, refused(Code::InvalidArgument), UNKNOWN_REASON, because),
-            (Verb::Password, refused(Code::InvalidArgument), UNKNOWN_REASON, because),
+            (Verb::Posts, refused(RefusalKind::NotFound), INVALID_USERNAME, None),
+            (Verb::Post, refused(RefusalKind::Invalid), UNKNOWN_REASON, because),
+            (Verb::Password, refused(RefusalKind::Invalid), UNKNOWN_REASON, because),
         ] {
             let report = Report { verb: Some(verb), outcome };
             assert_eq!(status(&report), line, "{report:?}");
@@ -195,9 +203,9 @@ mod tests {
 
     #[test]
     fn answers_are_told_in_plain_words() {
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let names = |names: &[&str]| names.iter().copied().map(name).collect::<Vec<_>>();
         let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
-        let user = || "ann".to_owned();
+        let user = || Some(name("ann"));
         for (told, words) in [
             (Answer::Done, ""),
             (Answer::Following(names(&["u1", "u2"])), "Following: u1, u2, \n"),
@@ -222,19 +230,19 @@ mod tests {
 
     #[test]
     fn lists_as_the_classic_client_does() {
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let names = |names: &[&str]| names.iter().copied().map(name).collect::<Vec<_>>();
         assert_eq!(
             list(&names(&["u1", "u2"]), &names(&["u2"])),
             "All users: u1, u2, \nFollowers: u2, \n"
         );
-        assert_eq!(list(&[], &names(&["\u{1b}[2J"])), "All users: \nFollowers: \u{fffd}[2J, \n");
+        assert_eq!(list(&[], &names(&["u2"])), "All users: \nFollowers: u2, \n");
     }
 
     #[test]
     fn a_post_carries_its_author_and_the_time_of_the_reader() {
         let hello = Post {
-            id: 1,
-            author: "u1".to_owned(),
+            id: PostId::new(1),
+            author: name("u1"),
             posted_at: UnixMillis::new(1_517_528_845_000),
             text: "hello\n\u{1b}c".to_owned(),
         };

@@ -182,7 +182,7 @@ async fn a_failover_while_a_post_is_being_typed_loses_nothing_of_it() {
     let live =
         |screen: &str| shows_post(screen, "u2", "live again") && screen.matches(text).count() == 1;
     terminal.until("live, and one's own post once", live).await;
-    let posts = u2.posts("u1", Cursor::Newest, 0).await.expect("read").posts;
+    let posts = u2.posts("u1", Cursor::Newest, None).await.expect("read").posts;
     assert_eq!(posts.into_iter().map(|post| post.text).collect::<Vec<_>>(), [text]);
 }
 
@@ -200,7 +200,7 @@ async fn a_post_that_is_refused_is_given_back_and_nothing_unposted_is_left_behin
     terminal.shows("this line is not posted yet").await;
     terminal.presses(&["Enter"]);
     terminal.until("it is posted", |screen| writing(screen).starts_with("> Write")).await;
-    let posts = async || u2.posts("u1", Cursor::Newest, 0).await.expect("read").posts.len();
+    let posts = async || u2.posts("u1", Cursor::Newest, None).await.expect("read").posts.len();
     eventually("it is made", posts, |count| *count > 0).await;
     terminal.until("it is shown as made", |screen| !screen.contains("sending")).await;
     assert_eq!(posts().await, 1);

@@ -143,7 +143,7 @@ async fn a_line_of_a_million_characters_is_refused_and_the_next_one_is_posted() 
     );
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(said.starts_with("not posted: ") && said.len() < 200, "{said:?}");
-    let posts = u2.posts("u1", tinysns::client::Cursor::Newest, 0).await.expect("read").posts;
+    let posts = u2.posts("u1", tinysns::client::Cursor::Newest, None).await.expect("read").posts;
     assert_eq!(posts.into_iter().map(|post| post.text).collect::<Vec<_>>(), ["after"]);
 }
 

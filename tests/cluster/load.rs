@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tinysns::client::{Client, Cursor};
+use tinysns::{
+    client::{Client, Cursor},
+    domain::PostId,
+};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -30,7 +33,7 @@ pub struct Writer {
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     /// The ids of the acknowledged posts, in the order of writing.
-    pub ids: Vec<u64>,
+    pub ids: Vec<PostId>,
     /// The longest time from a post to its acknowledgement.
     pub slowest: Duration,
 }
@@ -81,18 +84,18 @@ fn text(index: usize) -> String {
 }
 
 /// Checks that `user` has made exactly the posts `ids`, numbered from 1, in this order.
-pub async fn assert_posts(client: &Client, user: &str, ids: &[u64]) {
+pub async fn assert_posts(client: &Client, user: &str, ids: &[PostId]) {
     let mut found = Vec::new();
-    let mut cursor = 0;
+    let mut cursor = PostId::NONE;
     loop {
-        let page = client.posts(user, Cursor::After(cursor), 100).await.expect("readable");
+        let page = client.posts(user, Cursor::After(cursor), Some(100)).await.expect("readable");
         cursor = page.posts.last().map_or(cursor, |post| post.id);
         found.extend(page.posts.into_iter().map(|post| (post.id, post.text)));
         if !page.more {
             break;
         }
     }
-    let expected: Vec<(u64, String)> =
+    let expected: Vec<(PostId, String)> =
         ids.iter().enumerate().map(|(index, id)| (*id, text(index))).collect();
     assert_eq!(found, expected, "the posts of {user}");
     assert!(ids.is_sorted(), "acknowledged in the order of writing");

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use tinysns::client::{Client, ClientOptions, Cursor};
+use tinysns::{
+    client::{Client, ClientOptions, Cursor},
+    domain::PostId,
+};
 use tokio::{
     task::JoinHandle,
     time::{MissedTickBehavior, interval},
@@ -79,9 +82,10 @@ async fn post(client: Client, name: String, stop: CancellationToken) -> Posted {
 /// All posts of a user, oldest first.
 pub async fn posts_of(client: &Client, name: &str) -> Vec<String> {
     let mut texts = Vec::new();
-    let mut after = 0;
+    let mut after = PostId::NONE;
     loop {
-        let page = client.posts(name, Cursor::After(after), 100).await.expect("posts are read");
+        let page =
+            client.posts(name, Cursor::After(after), Some(100)).await.expect("posts are read");
         after = page.posts.last().map_or(after, |post| post.id);
         texts.extend(page.posts.into_iter().map(|post| post.text));
         if !page.more {

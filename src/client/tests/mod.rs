@@ -4,11 +4,19 @@ pub(crate) mod fake;
 
 use std::{future::Future, time::Duration};
 
-use tokio::time;
+use tokio::{sync::watch, time};
 use tonic::Code;
 
-use super::{Client, ClientError, ClientOptions, Cursor, ListKind, Subscription};
-use fake::{Behaviour, Network, Node};
+use super::{
+    Client, ClientError, ClientOptions, Cursor, ListKind, Refusal, RefusalKind, Relayed,
+    Subscription,
+};
+use crate::{
+    directory::{Available, Location},
+    domain::{PostId, UserName},
+    settings::Secret,
+};
+use fake::{Behaviour, Network, Node, SECRET};
 
 /// Far longer than any step takes; a test that reaches it has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -54,7 +62,7 @@ async fn a_call_cut_off_by_a_death_is_repeated_under_the_same_id_and_done_once()
     router.name_available(&second, 2, &[&second]);
 
     let published = soon(publishing).await.expect("no panic").expect("published");
-    assert_eq!(published.id, 2, "the post that the first master made");
+    assert_eq!(published.id, PostId::new(2), "the post that the first master made");
     assert_eq!(network.texts(), ["before", "during"]);
     let seen = network.seen();
     assert_eq!(
@@ -148,7 +156,7 @@ async fn a_refusal_is_final() {
     first.behave(Behaviour::Refuse(Code::InvalidArgument));
     let refusal = soon(client.publish("hello")).await.expect_err("refused");
     assert!(
-        matches!(&refusal, ClientError::Refused { code: Code::InvalidArgument, message } if message == "no"),
+        matches!(&refusal, ClientError::Refused(refused) if *refused == Refusal::invalid("no")),
         "{refusal:?}"
     );
     assert_eq!(network.seen().len(), 1);
@@ -161,7 +169,7 @@ async fn a_session_that_has_ended_is_renewed_once_for_all_calls() {
     network.end_sessions();
     let calls = (0..20).map(|number| {
         let client = client.clone();
-        async move { client.publish(&number.to_string()).await.map(|published| published.id) }
+        async move { client.publish(&number.to_string()).await.map(|published| published.id.get()) }
     });
     let mut ids = soon(futures::future::try_join_all(calls)).await.expect("published");
     ids.sort_unstable();
@@ -191,8 +199,7 @@ async fn a_wrong_current_password_changes_nothing() {
     for new in ["one", "two"] {
         let refusal = soon(client.set_password(Some("wrong"), Some(new))).await;
         let refusal = refusal.expect_err("refused");
-        let refused = matches!(refusal, ClientError::Refused { code: Code::PermissionDenied, .. });
-        assert!(refused, "{refusal:?}");
+        assert_eq!(refusal.refusal_kind(), Some(&RefusalKind::WrongPassword));
     }
     network.end_sessions();
     client.publish("with the old password").await.expect("published");
@@ -255,7 +262,7 @@ async fn nothing_is_asked_without_a_session() {
     let (_network, router, _first, _second) = cluster();
     let client = Client::connect(ClientOptions::new(router.address())).expect("an address");
     assert!(matches!(client.publish("hello").await, Err(ClientError::NotLoggedIn)));
-    assert!(matches!(client.subscribe(Some(0)).await, Err(ClientError::NotLoggedIn)));
+    assert!(matches!(client.subscribe(Some(PostId::NONE)).await, Err(ClientError::NotLoggedIn)));
 }
 
 #[tokio::test]
@@ -304,7 +311,9 @@ async fn many_calls_at_a_time_all_survive_a_failover_and_each_is_done_once() {
     let client = client_of(&router).await;
     let calls = (0..CALLS).map(|number| {
         let client = client.clone();
-        tokio::spawn(async move { client.publish(&number.to_string()).await.map(|done| done.id) })
+        tokio::spawn(
+            async move { client.publish(&number.to_string()).await.map(|done| done.id.get()) },
+        )
     });
     let calls: Vec<_> = calls.collect();
     soon(network.until(|seen| seen.len() > 100)).await;
@@ -323,7 +332,7 @@ async fn many_calls_at_a_time_all_survive_a_failover_and_each_is_done_once() {
 async fn next_ids(subscription: &mut Subscription, count: usize) -> Vec<u64> {
     let mut ids = Vec::new();
     for _ in 0..count {
-        ids.push(soon(subscription.next()).await.expect("open").expect("a post").id);
+        ids.push(soon(subscription.next()).await.expect("open").expect("a post").id.get());
     }
     ids
 }
@@ -359,7 +368,7 @@ async fn a_subscription_goes_on_elsewhere_without_a_gap_or_a_duplicate() {
 async fn a_slow_consumer_loses_nothing() {
     let (network, router, _first, _second) = cluster();
     let client = client_of(&router).await;
-    let mut subscription = soon(client.subscribe(Some(0))).await.expect("subscribed");
+    let mut subscription = soon(client.subscribe(Some(PostId::NONE))).await.expect("subscribed");
     for number in 0..1_000 {
         network.post(&number.to_string());
     }
@@ -371,9 +380,10 @@ async fn a_refused_subscription_ends_with_the_refusal() {
     let (_network, router, first, _second) = cluster();
     let client = client_of(&router).await;
     first.behave(Behaviour::Refuse(Code::PermissionDenied));
-    let mut subscription = client.subscribe(Some(0)).await.expect("it is asked in the stream");
+    let mut subscription =
+        client.subscribe(Some(PostId::NONE)).await.expect("it is asked in the stream");
     let refusal = soon(subscription.next()).await.expect("an event").expect_err("refused");
-    assert!(matches!(refusal, ClientError::Refused { code: Code::PermissionDenied, .. }));
+    assert_eq!(refusal.refusal_kind(), Some(&RefusalKind::WrongPassword));
     assert!(soon(subscription.next()).await.is_none());
 }
 
@@ -382,7 +392,38 @@ async fn lists_run_through_all_pages() {
     let (_network, router, _first, _second) = cluster();
     let client = client_of(&router).await;
     let names = soon(client.list(ListKind::Users)).await.expect("listed");
-    assert_eq!(names, ["a", "b", "c", "d", "e"]);
-    let page = soon(client.timeline(Cursor::Before(9), 3)).await.expect("read");
+    assert_eq!(names.iter().map(UserName::as_str).collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
+    let page = soon(client.timeline(Cursor::Before(PostId::new(9)), Some(3))).await.expect("read");
     assert!(page.posts.is_empty());
+}
+
+#[tokio::test]
+async fn a_subscription_outlives_its_session() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    let mut subscription = soon(client.subscribe(None)).await.expect("subscribed");
+    network.post("1");
+    assert_eq!(next_ids(&mut subscription, 1).await, [1]);
+    network.end_sessions();
+    first.kill();
+    router.name_available(&second, 2, &[&second]);
+    network.post("2");
+    assert_eq!(next_ids(&mut subscription, 1).await, [2]);
+    assert_eq!(network.logins(), 2);
+}
+
+#[tokio::test]
+async fn a_node_tells_where_the_calls_that_it_relays_come_from_and_others_are_not_believed() {
+    let network = Network::default();
+    let server = network.start("server-1");
+    let address = server.address();
+    let available = Some(Available { name: "server-1".to_owned(), address });
+    let (_location, known) = watch::channel(Location { available, term: 1, ..Location::default() });
+    let [caller, this_host] = ["192.0.2.7", "127.0.0.1"].map(|ip| ip.parse().expect("an address"));
+    for (secret, seen) in [(SECRET, caller), ("a guess", this_host)] {
+        let relayed = Relayed::by_node(known.clone(), &Secret::new(secret));
+        let client = Client::of(relayed, DEADLINE).for_another_user(Some(caller));
+        soon(client.log_in("u1", None)).await.expect("logged in");
+        assert_eq!(network.origins().last(), Some(&seen));
+    }
 }

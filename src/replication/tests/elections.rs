@@ -10,7 +10,7 @@ use super::{
     entries::{account, publish, view},
 };
 use crate::{
-    domain::{NodeId, UserName},
+    domain::{NodeId, PostId, UserName},
     envelope::{Kind, open, seal},
     replication::{LogId, writes::WriteError},
     social::Reply,
@@ -94,7 +94,7 @@ async fn a_false_alarm_costs_a_change_of_leaders_and_no_data() {
     let command = publish(1, 1);
     masters[1].writes().submit(command.clone()).await.expect("written");
     masters[0].level_with(&masters[1]).await;
-    assert_eq!(view(masters[0].state()).newest_post(), 1);
+    assert_eq!(view(masters[0].state()).newest_post(), PostId::new(1));
     assert!(!masters[0].node.leads());
     assert_eq!(writes.submit(command).await, Err(WriteError::NotLeading));
     assert_eq!(masters[0].reads().confirm().await, Err(WriteError::NotLeading));
@@ -133,6 +133,6 @@ async fn every_leader_may_be_killed_in_turn_while_a_majority_lives() {
         masters[next].node.campaign().await;
         masters[next].leads().await;
         masters[next].writes().submit(publish(1, sequence)).await.expect("written");
-        assert_eq!(view(masters[next].state()).newest_post(), sequence);
+        assert_eq!(view(masters[next].state()).newest_post(), PostId::new(sequence));
     }
 }

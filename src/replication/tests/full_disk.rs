@@ -10,7 +10,10 @@ use std::{
 
 use redb::{Database, StorageBackend, backends::InMemoryBackend};
 
-use crate::{domain::NodeId, replication::log_store::LogStore};
+use crate::{
+    domain::NodeId,
+    replication::{log_error::LogError, log_store::LogStore},
+};
 
 /// Handle on the disk; clones share it.
 #[derive(Clone, Debug)]
@@ -26,17 +29,17 @@ impl FullDisk {
     }
 
     /// Opens the log on this disk, creating it if there is none.
-    pub fn open(&self) -> Result<LogStore, redb::Error> {
+    pub fn open(&self) -> Result<LogStore, LogError> {
         LogStore::with_database(Database::builder().create_with_backend(self.clone())?)
     }
 
     /// Removes everything on it.
-    pub fn reset_node(&self) -> Result<(), redb::Error> {
+    pub fn reset_node(&self) -> Result<(), LogError> {
         Ok(self.set_len(0)?)
     }
 
     /// Creates the log, which is new, for another node.
-    pub fn take_over_identity(&self, id: NodeId, term: u64) -> Result<(), redb::Error> {
+    pub fn take_over_identity(&self, id: NodeId, term: u64) -> Result<(), LogError> {
         LogStore::take_over_identity_in(
             &Database::builder().create_with_backend(self.clone())?,
             id,

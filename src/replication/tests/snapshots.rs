@@ -10,7 +10,7 @@ use super::entries::{
     account, applied, batch, crash, dump, history, log_id, members, open_state, upgrade, view,
 };
 use crate::{
-    domain::NodeId,
+    domain::{NodeId, PostId},
     envelope::{self, Kind, SupportedVersions, Version},
     replication::{
         Consensus,
@@ -127,7 +127,7 @@ async fn a_truncated_or_garbled_snapshot_is_refused_and_leaves_the_state_alone()
         let Some(ReceiveError::Unreadable(error)) = refused else { panic!("{refused:?}") };
         assert_eq!(error.is_another_version(), is_newer, "{error}");
     }
-    assert_eq!(view(&receiver.reader()).newest_post(), 0);
+    assert_eq!(view(&receiver.reader()).newest_post(), PostId::NONE);
     assert!(receive(&theirs, chunks).await.is_ok(), "a second attempt starts afresh");
 }
 

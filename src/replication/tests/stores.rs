@@ -15,7 +15,7 @@ use super::entries::{
 };
 use crate::{
     cli,
-    domain::{ClusterId, NodeId},
+    domain::{ClusterId, NodeId, PostId},
     envelope::{Kind, Version, seal_in},
     host::disk,
     replication::{
@@ -142,7 +142,7 @@ async fn a_crashed_state_is_at_its_checkpoint_at_least_and_catches_up_from_the_l
     let rest = entries.into_iter().filter(|entry| entry.log_id.index > at);
     state.apply(rest.collect::<Vec<_>>()).await.expect("applied");
     assert_eq!(dump(&state.reader()), complete);
-    assert_eq!(view(&state.reader()).newest_post(), 118);
+    assert_eq!(view(&state.reader()).newest_post(), PostId::new(118));
 }
 
 #[tokio::test]

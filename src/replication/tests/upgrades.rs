@@ -24,7 +24,7 @@ use crate::{
         Batch, Entry, NodeInfo, StorageError, addresses::AddressSource, state_store::StateStore,
         upgrade, writes::WriteError,
     },
-    social::{Command, Reply},
+    social::{Command, Reply, StateError},
 };
 
 const ONE: SupportedVersions = SupportedVersions { oldest: Version::FIRST, newest: Version::FIRST };
@@ -94,7 +94,7 @@ async fn no_new_command_is_logged_before_the_last_member_is_upgraded_and_then_it
 fn open_as(
     supported_versions: SupportedVersions,
     directory: &std::path::Path,
-) -> Result<StateStore, redb::Error> {
+) -> Result<StateStore, StateError> {
     StateStore::open_as(supported_versions, directory, Arc::new(|_| {}))
 }
 

@@ -9,6 +9,7 @@ use super::{
     entries::{account, name, publish, view},
 };
 use crate::{
+    domain::PostId,
     host::clock,
     replication::{
         cluster_clock::{Clock, MAX_SKEW_MS},
@@ -46,7 +47,7 @@ async fn every_writer_gets_its_own_reply_and_commands_keep_their_order() {
         Ok(Reply::Published { post, .. }) => post,
         other => panic!("{other:?}"),
     });
-    assert!(posts.eq(1..=600));
+    assert!(posts.eq((1..=600).map(PostId::new)));
 }
 
 #[tokio::test]
@@ -78,9 +79,9 @@ async fn a_retry_after_a_change_of_leaders_is_answered_alike_and_done_once() {
     succeed(&masters, 2).await;
     let writes = masters[2].writes();
     assert_eq!(writes.submit(publish(1, 1)).await, Ok(reply));
-    assert_eq!(view(masters[2].state()).newest_post(), 1);
+    assert_eq!(view(masters[2].state()).newest_post(), PostId::new(1));
     let next = writes.submit(publish(1, 2)).await.expect("written");
-    assert!(matches!(next, Reply::Published { post: 2, .. }));
+    assert!(matches!(next, Reply::Published { post, .. } if post == PostId::new(2)));
 }
 
 #[tokio::test]
@@ -120,7 +121,7 @@ async fn a_successor_whose_clock_is_days_ahead_does_nothing_twice() {
         assert_eq!(writes.submit(publish(user, 1)).await, reply);
         writes.submit(publish(user, 2)).await.expect("written");
     }
-    assert_eq!(view(masters[2].state()).newest_post(), 8);
+    assert_eq!(view(masters[2].state()).newest_post(), PostId::new(8));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::{
-    domain::ClusterId,
+    domain::{ClusterId, PostId},
     envelope::{Error, Kind, Version, seal_in},
 };
 
@@ -48,10 +48,13 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&stamp(Command::AbandonCluster { to: ClusterId::new(1) })), "020601".to_owned()),
         (hex(&Reply::Done), "00".to_owned()),
         (hex(&Reply::Account(account)), "0101027531010002".to_owned()),
-        (hex(&Reply::Published { post: 5, posted_at: UnixMillis::new(1) }), "020502".to_owned()),
-        (hex(&Reply::Refused(Refusal::NoSuchUser)), "0300".to_owned()),
-        (hex(&Reply::Refused(Refusal::NoSuchAccount)), "0305".to_owned()),
-        (hex(&Reply::Refused(Refusal::TooManyRequests)), "0308".to_owned()),
+        (
+            hex(&Reply::Published { post: PostId::new(5), posted_at: UnixMillis::new(1) }),
+            "020502".to_owned(),
+        ),
+        (hex(&Reply::Refused(CommandRefusal::NoSuchUser)), "0300".to_owned()),
+        (hex(&Reply::Refused(CommandRefusal::NoSuchAccount)), "0305".to_owned()),
+        (hex(&Reply::Refused(CommandRefusal::TooManyRequests)), "0308".to_owned()),
     ] {
         assert_eq!(found, golden);
     }
@@ -120,9 +123,9 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
         transaction.commit().unwrap();
     };
     let read = || {
-        let read = state.view().timeline(UserId(1), Cursor::After(0), 9);
+        let read = state.view().timeline(UserId(1), Cursor::After(PostId::NONE), 9);
         let error = read.expect_err("refused");
-        Error::find_in(&error).expect("of the envelope").clone()
+        error.envelope_error().expect("of the envelope").clone()
     };
     for position in 0..whole.len() {
         let mut damaged = whole.clone();
@@ -135,5 +138,8 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
     put(&newest(&state, tables::USERS));
     assert_eq!(read(), Error::WrongKind { wanted: Kind::Post, found: Kind::User });
     put(&whole);
-    assert_eq!(state.view().timeline(UserId(1), Cursor::After(0), 9).unwrap().0.len(), 1);
+    assert_eq!(
+        state.view().timeline(UserId(1), Cursor::After(PostId::NONE), 9).unwrap().0.len(),
+        1
+    );
 }

@@ -1,11 +1,12 @@
 //! Repeated requests: carried out once, answered alike, kept for a day and limited.
 
 use super::*;
+use crate::domain::PostId;
 use crate::social::requests::{REPLIES_PER_ACCOUNT, VISITS_PER_COMMAND};
 
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-fn refused(refusal: Refusal) -> (Reply, Option<Event>) {
+fn refused(refusal: CommandRefusal) -> (Reply, Option<Event>) {
     (Reply::Refused(refusal), None)
 }
 
@@ -31,6 +32,10 @@ impl State {
     }
 }
 
+fn published(post: u64) -> Reply {
+    Reply::Published { post: PostId::new(post), posted_at: UnixMillis::EPOCH }
+}
+
 #[test]
 fn a_repeated_request_gets_the_same_reply_and_changes_nothing() {
     let state = State::with_users(&["u1", "u2"]);
@@ -51,7 +56,7 @@ fn a_repeated_request_gets_the_same_reply_and_changes_nothing() {
     // The account has been created meanwhile, but the refusal is still repeated.
     state.apply(1, Command::CreateAccount { name: name("nobody"), password_hash: None });
     let again = state.apply(1, follow(1, request(7, 5), "nobody"));
-    assert_eq!(again, refused(Refusal::NoSuchUser));
+    assert_eq!(again, refused(CommandRefusal::NoSuchUser));
 }
 
 #[test]
@@ -65,7 +70,7 @@ fn a_key_that_is_used_again_for_something_else_is_refused_and_nothing_is_done() 
             follow(1, key.clone(), "u2"),
             set_password(context(1, key.clone()), None),
         ] {
-            assert_eq!(state.apply(1, other), refused(Refusal::KeyReused));
+            assert_eq!(state.apply(1, other), refused(CommandRefusal::KeyReused));
         }
         assert_eq!(state.every_row(), before);
         assert_eq!(state.apply(1, publish(1, key, "hello")).0, first.0);
@@ -83,7 +88,7 @@ fn requests_of_other_clients_of_other_users_and_of_other_forms_are_other_request
         (1, RequestKey::Opaque(same_bytes), 4),
     ] {
         let (reply, _) = state.apply(0, publish(user, key, "hello"));
-        assert_eq!(reply, Reply::Published { post, posted_at: UnixMillis::EPOCH });
+        assert_eq!(reply, published(post));
     }
 }
 
@@ -91,7 +96,6 @@ fn requests_of_other_clients_of_other_users_and_of_other_forms_are_other_request
 fn requests_come_in_any_order_and_are_remembered_however_many_follow() {
     let state = State::with_users(&["u1"]);
     let publish = |sequence| state.apply(0, publish(1, request(1, sequence), "hello")).0;
-    let published = |post| Reply::Published { post, posted_at: UnixMillis::EPOCH };
     assert_eq!(publish(1_000), published(1));
     assert_eq!(publish(1), published(2));
     let others = (2..400).map(|sequence| super::publish(1, request(1, sequence), "hello"));
@@ -114,13 +118,10 @@ fn what_its_client_calls_answered_is_forgotten_and_never_done_again() {
     assert!((10..=74).contains(&kept), "{kept} replies are kept");
     let before = state.every_row();
     for sequence in 291..=300 {
-        assert_eq!(
-            publish(sequence, 1),
-            Reply::Published { post: sequence, posted_at: UnixMillis::EPOCH }
-        );
+        assert_eq!(publish(sequence, 1), published(sequence));
     }
     for sequence in [0, 1, 200] {
-        assert_eq!(publish(sequence, 0), Reply::Refused(Refusal::StaleRequest));
+        assert_eq!(publish(sequence, 0), Reply::Refused(CommandRefusal::StaleRequest));
     }
     assert_eq!(state.every_row(), before);
 }
@@ -140,11 +141,8 @@ fn no_request_can_call_itself_answered_and_much_is_forgotten_little_by_little() 
         left.push(state.count("REPLIES"));
     }
     assert_eq!(left, [173, 46, 47]);
-    assert_eq!(
-        publish(303, u64::MAX),
-        Reply::Published { post: 303, posted_at: UnixMillis::EPOCH }
-    );
-    assert_eq!(publish(128, 0), Reply::Refused(Refusal::StaleRequest));
+    assert_eq!(publish(303, u64::MAX), published(303));
+    assert_eq!(publish(128, 0), Reply::Refused(CommandRefusal::StaleRequest));
 }
 
 #[test]
@@ -179,7 +177,7 @@ fn a_client_at_work_loses_what_is_a_day_old_and_nothing_else() {
     }
     // Its client is still active, so that they are not carried out again either.
     for hours in [0, 1, 40] {
-        assert_eq!(publish(hours), Reply::Refused(Refusal::StaleRequest));
+        assert_eq!(publish(hours), Reply::Refused(CommandRefusal::StaleRequest));
     }
 }
 
@@ -209,7 +207,10 @@ fn an_account_with_a_full_memory_is_refused_and_forgets_nothing() {
     fill(&state, 1);
     let (key, post) = (opaque("one more"), "hello");
     let before = state.every_row();
-    assert_eq!(state.apply(0, publish(1, key.clone(), post)), refused(Refusal::TooManyRequests));
+    assert_eq!(
+        state.apply(0, publish(1, key.clone(), post)),
+        refused(CommandRefusal::TooManyRequests)
+    );
     assert_eq!(state.every_row(), before);
     assert_eq!(state.apply(0, publish(1, opaque("first"), "hello")).0, first);
     // Nobody else is affected, nor is a new password.

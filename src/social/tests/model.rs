@@ -93,11 +93,11 @@ impl Model {
     fn dispatch(&mut self, command: Command) -> Outcome {
         let asked = command.clone();
         if self.abandoned_for.is_some() {
-            return (Reply::Refused(Refusal::ClusterAbandoned), None);
+            return (Reply::Refused(CommandRefusal::ClusterAbandoned), None);
         }
         match command {
             Command::AbandonCluster { .. } if self.has_content() => {
-                (Reply::Refused(Refusal::NotEmpty), None)
+                (Reply::Refused(CommandRefusal::NotEmpty), None)
             }
             Command::AbandonCluster { to } => {
                 self.abandoned_for = Some(to);
@@ -135,9 +135,9 @@ impl Model {
                     Err(refusal) => return (Reply::Refused(refusal), None),
                 };
                 if model.follows.contains_key(&(user, followee)) {
-                    return (Reply::Refused(Refusal::AlreadyFollowing), None);
+                    return (Reply::Refused(CommandRefusal::AlreadyFollowing), None);
                 }
-                let since = model.posts.len() as u64;
+                let since = model.newest_post();
                 model.follows.insert((user, followee), since);
                 (Reply::Done, Some(Event::Followed { follower: user, followee, since }))
             }),
@@ -148,13 +148,13 @@ impl Model {
                     Err(refusal) => return (Reply::Refused(refusal), None),
                 };
                 if model.follows.remove(&(user, followee)).is_none() {
-                    return (Reply::Refused(Refusal::NotFollowing), None);
+                    return (Reply::Refused(CommandRefusal::NotFollowing), None);
                 }
                 (Reply::Done, Some(Event::Unfollowed { follower: user, followee }))
             }),
             Command::Publish { context, ref text } => self.once(&context, asked, |model| {
                 let user = context.user;
-                let id = model.posts.len() as u64 + 1;
+                let id = PostId::new(model.posts.len() as u64 + 1);
                 let author_name = model.account(user).expect("once has looked").name.clone();
                 let text = text.as_str().to_owned();
                 let posted_at = model.now;
@@ -172,7 +172,9 @@ impl Model {
         change: impl FnOnce(&mut Self) -> Outcome,
     ) -> Outcome {
         let refused = |refusal| (Reply::Refused(refusal), None);
-        let Some(account) = self.account(*user) else { return refused(Refusal::NoSuchAccount) };
+        let Some(account) = self.account(*user) else {
+            return refused(CommandRefusal::NoSuchAccount);
+        };
         let is_current = account.password_version == *password_version;
         let (series, sequence, answered_below) = match key {
             RequestKey::Counted { client, sequence, answered_below } => {
@@ -183,18 +185,18 @@ impl Model {
         };
         if let Some(known) = self.series.get(&series) {
             if sequence < known.floor {
-                return refused(Refusal::StaleRequest);
+                return refused(CommandRefusal::StaleRequest);
             }
             match known.replies.get(&sequence) {
                 Some(known) if is_repetition(&known.command, &asked) => {
                     return (known.reply.clone(), None);
                 }
-                Some(_) => return refused(Refusal::KeyReused),
+                Some(_) => return refused(CommandRefusal::KeyReused),
                 None => {}
             }
         }
         if !is_current {
-            return refused(Refusal::SessionEnded);
+            return refused(CommandRefusal::SessionEnded);
         }
         let outcome = change(self);
         let at = self.age;
@@ -214,10 +216,10 @@ impl Model {
         outcome
     }
 
-    fn target(&self, user: UserId, name: &UserName) -> Result<UserId, Refusal> {
+    fn target(&self, user: UserId, name: &UserName) -> Result<UserId, CommandRefusal> {
         match self.find(name) {
-            None => Err(Refusal::NoSuchUser),
-            Some(account) if account.user == user => Err(Refusal::Oneself),
+            None => Err(CommandRefusal::NoSuchUser),
+            Some(account) if account.user == user => Err(CommandRefusal::Oneself),
             Some(account) => Ok(account.user),
         }
     }
@@ -250,12 +252,16 @@ impl Model {
         names.into_iter().map(|account| account.name.clone()).collect()
     }
 
+    fn newest_post(&self) -> PostId {
+        PostId::new(self.posts.len() as u64)
+    }
+
     /// Asserts that every read of `view` gives what the model gives.
     pub fn assert_agrees(&self, view: &View, limit: usize) {
         assert_eq!(view.signing_key(), self.signing_key);
         assert_eq!(view.abandoned_for(), self.abandoned_for);
         assert_eq!(view.has_content().unwrap(), self.has_content());
-        assert_eq!(view.newest_post(), self.posts.len() as u64);
+        assert_eq!(view.newest_post(), self.newest_post());
         let all = |names| Page { names, next: None };
         assert_eq!(view.users(None, 1_000).unwrap(), all(self.names(|_| true)));
         for account in &self.accounts {
@@ -275,7 +281,7 @@ impl Model {
                 self.follows.get(&(user, post.author)).is_some_and(|since| post.id > *since)
             };
             let newest = self.posts.len() as u64;
-            for position in [0, 1, newest / 2, newest, newest + 1, u64::MAX] {
+            for position in [0, 1, newest / 2, newest, newest + 1, u64::MAX].map(PostId::new) {
                 for cursor in [Cursor::Before(position), Cursor::After(position)] {
                     let timeline = self.posts.iter().filter(in_timeline).collect();
                     let page = view.timeline(user, cursor, limit).unwrap();

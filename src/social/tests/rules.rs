@@ -1,7 +1,10 @@
 //! One story per rule.
 
 use super::*;
-use crate::domain::{ClusterId, Post};
+use crate::{
+    domain::{ClusterId, Post, PostId},
+    host::database_fault::DatabaseFault,
+};
 
 /// Numbers the requests of one client, for stories in which none is repeated.
 struct Requests(u64);
@@ -14,18 +17,26 @@ impl Requests {
 }
 
 fn ids((posts, more): (Vec<Post>, bool)) -> (Vec<u64>, bool) {
-    (posts.into_iter().map(|post| post.id).collect(), more)
+    (posts.into_iter().map(|post| post.id.get()).collect(), more)
 }
 
 fn names(page: &Page) -> Vec<&str> {
     page.names.iter().map(UserName::as_str).collect()
 }
 
-fn refused(refusal: Refusal) -> (Reply, Option<Event>) {
+fn refused(refusal: CommandRefusal) -> (Reply, Option<Event>) {
     (Reply::Refused(refusal), None)
 }
 
-const NEWEST: Cursor = Cursor::Before(u64::MAX);
+const NEWEST: Cursor = Cursor::Before(PostId::MAX);
+
+fn before(post: u64) -> Cursor {
+    Cursor::Before(PostId::new(post))
+}
+
+fn after(post: u64) -> Cursor {
+    Cursor::After(PostId::new(post))
+}
 
 #[test]
 fn a_state_that_was_never_written_reads_as_empty() {
@@ -33,7 +44,7 @@ fn a_state_that_was_never_written_reads_as_empty() {
     let view = state.view();
     let nobody = UserId(1);
     assert_eq!(view.signing_key(), None);
-    assert_eq!(view.newest_post(), 0);
+    assert_eq!(view.newest_post(), PostId::NONE);
     assert_eq!(view.account_by_name(&name("u1")).unwrap(), None);
     assert_eq!(view.account(nobody).unwrap(), None);
     assert_eq!(view.users(None, 9).unwrap(), Page::default());
@@ -65,7 +76,7 @@ fn an_empty_cluster_is_abandoned_once_and_takes_nothing_afterwards() {
         Command::CreateAccount { name: name("u3"), password_hash: None },
         publish(1, request(1, 1), "too late"),
     ] {
-        assert_eq!(state.apply(5, command), refused(Refusal::ClusterAbandoned));
+        assert_eq!(state.apply(5, command), refused(CommandRefusal::ClusterAbandoned));
     }
     assert_eq!(state.view().abandoned_for(), Some(better));
 }
@@ -85,7 +96,7 @@ fn a_cluster_in_which_anybody_has_made_anything_is_not_abandoned() {
         state.apply(5, made);
         assert!(state.view().has_content().unwrap(), "{what}");
         let abandon_cluster = Command::AbandonCluster { to: ClusterId::new(1) };
-        assert_eq!(state.apply(5, abandon_cluster), refused(Refusal::NotEmpty), "{what}");
+        assert_eq!(state.apply(5, abandon_cluster), refused(CommandRefusal::NotEmpty), "{what}");
         assert_eq!(state.view().abandoned_for(), None, "{what}");
     }
 }
@@ -152,13 +163,15 @@ fn a_session_that_has_ended_changes_nothing_whatever_the_server_knew_that_took_t
         unfollow(1, request(1, 4), "u2"),
         set_password(context(1, request(1, 5)), Some("old")),
     ] {
-        assert_eq!(state.apply(0, command), refused(Refusal::SessionEnded));
+        assert_eq!(state.apply(0, command), refused(CommandRefusal::SessionEnded));
     }
     assert_eq!(state.every_row(), before);
     // The same request comes again when its client has logged in again.
     let context = Context { password_version: 1, ..context(1, request(1, 2)) };
     let again = Command::Publish { context, text: text("hello") };
-    assert!(matches!(state.apply(0, again).0, Reply::Published { post: 1, .. }));
+    assert!(
+        matches!(state.apply(0, again).0, Reply::Published { post, .. } if post == PostId::new(1))
+    );
 }
 
 #[test]
@@ -179,20 +192,21 @@ fn secrets_are_not_printed() {
 fn follows_and_unfollows_are_refused_for_the_right_reason() {
     let state = State::with_users(&["u1", "U2"]);
     let mut requests = Requests(0);
-    let followed = Event::Followed { follower: UserId(1), followee: UserId(2), since: 0 };
+    let followed =
+        Event::Followed { follower: UserId(1), followee: UserId(2), since: PostId::new(0) };
     let unfollowed = Event::Unfollowed { follower: UserId(1), followee: UserId(2) };
     let follow = |request, target| follow(1, request, target);
     let unfollow = |request, target| unfollow(1, request, target);
     for (command, outcome) in [
-        (unfollow(requests.next(), "u2"), refused(Refusal::NotFollowing)),
+        (unfollow(requests.next(), "u2"), refused(CommandRefusal::NotFollowing)),
         (follow(requests.next(), "u2"), (Reply::Done, Some(followed.clone()))),
-        (follow(requests.next(), "U2"), refused(Refusal::AlreadyFollowing)),
-        (follow(requests.next(), "U1"), refused(Refusal::Oneself)),
-        (follow(requests.next(), "u4"), refused(Refusal::NoSuchUser)),
-        (unfollow(requests.next(), "u1"), refused(Refusal::Oneself)),
-        (unfollow(requests.next(), "u4"), refused(Refusal::NoSuchUser)),
+        (follow(requests.next(), "U2"), refused(CommandRefusal::AlreadyFollowing)),
+        (follow(requests.next(), "U1"), refused(CommandRefusal::Oneself)),
+        (follow(requests.next(), "u4"), refused(CommandRefusal::NoSuchUser)),
+        (unfollow(requests.next(), "u1"), refused(CommandRefusal::Oneself)),
+        (unfollow(requests.next(), "u4"), refused(CommandRefusal::NoSuchUser)),
         (unfollow(requests.next(), "U2"), (Reply::Done, Some(unfollowed))),
-        (unfollow(requests.next(), "u2"), refused(Refusal::NotFollowing)),
+        (unfollow(requests.next(), "u2"), refused(CommandRefusal::NotFollowing)),
         (follow(requests.next(), "u2"), (Reply::Done, Some(followed))),
     ] {
         assert_eq!(state.apply(0, command.clone()), outcome, "{command:?}");
@@ -209,7 +223,7 @@ fn a_request_of_nobody_is_refused_and_leaves_nothing_behind() {
         publish(0, request(1, 3), "hello"),
         set_password(context(9, request(1, 4)), None),
     ] {
-        assert_eq!(state.apply(0, command), refused(Refusal::NoSuchAccount));
+        assert_eq!(state.apply(0, command), refused(CommandRefusal::NoSuchAccount));
     }
     assert_eq!(state.every_row(), before);
 }
@@ -258,25 +272,25 @@ fn lists_are_pages_in_the_order_of_folded_names_as_their_owners_wrote_them() {
         assert_eq!(names(&read(Some("bz"), 9)), &all[2..], "after a name that nobody has");
     }
     assert_eq!(names(&view.followers(UserId(2), None, 9).unwrap()), ["me"]);
-    assert_eq!(view.following_ids(UserId(5)).unwrap(), [(UserId(1), 0)]);
+    assert_eq!(view.following_ids(UserId(5)).unwrap(), [(UserId(1), PostId::new(0))]);
 }
 
 #[test]
 fn posts_are_numbered_from_one_and_their_time_never_runs_backwards() {
     let state = State::with_users(&["u1"]);
     for (sequence, stamped, posted_at) in [(1, 70, 70), (2, 60, 70), (3, -9, 70), (4, 71, 71)] {
-        let posted_at = UnixMillis::new(posted_at);
+        let (id, posted_at) = (PostId::new(sequence), UnixMillis::new(posted_at));
         let (reply, event) = state.apply(stamped, publish(1, request(1, sequence), "hello"));
-        assert_eq!(reply, Reply::Published { post: sequence, posted_at });
+        assert_eq!(reply, Reply::Published { post: id, posted_at });
         let post = Post {
-            id: sequence,
+            id,
             author: UserId(1),
             author_name: name("u1"),
             posted_at,
             text: "hello".to_owned(),
         };
         assert_eq!(event, Some(Event::Published(post)));
-        assert_eq!(state.view().newest_post(), sequence);
+        assert_eq!(state.view().newest_post(), id);
     }
 }
 
@@ -286,7 +300,7 @@ fn times_at_the_ends_of_their_range_do_no_harm() {
     for (sequence, at) in [(1, i64::MIN), (2, i64::MAX), (3, 0), (u64::MAX, 1), (0, 1)] {
         state.apply(at, publish(1, request(1, sequence), "hello"));
     }
-    assert_eq!(state.view().newest_post(), 5);
+    assert_eq!(state.view().newest_post(), PostId::new(5));
 }
 
 #[test]
@@ -306,17 +320,17 @@ fn a_timeline_holds_the_posts_of_the_followed_made_since_the_follow() {
     let view = state.view();
     let page = |user, cursor, limit| ids(view.timeline(UserId(user), cursor, limit).unwrap());
     assert_eq!(page(2, NEWEST, 20), ((3..=22).rev().collect(), true));
-    assert_eq!(page(2, Cursor::Before(3), 20), (vec![2, 1], false));
+    assert_eq!(page(2, before(3), 20), (vec![2, 1], false));
     assert_eq!(page(3, NEWEST, 20), ((11..=22).rev().collect(), false));
-    assert_eq!(page(3, Cursor::After(0), 12), ((11..=22).collect(), false));
-    assert_eq!(page(3, Cursor::After(0), 11), ((11..=21).collect(), true));
-    assert_eq!(page(3, Cursor::After(21), 9), (vec![22], false));
-    assert_eq!(page(3, Cursor::After(u64::MAX), 9), (vec![], false));
-    assert_eq!(page(3, Cursor::Before(0), 9), (vec![], false));
-    assert_eq!(page(3, Cursor::Before(11), 9), (vec![], false));
+    assert_eq!(page(3, after(0), 12), ((11..=22).collect(), false));
+    assert_eq!(page(3, after(0), 11), ((11..=21).collect(), true));
+    assert_eq!(page(3, after(21), 9), (vec![22], false));
+    assert_eq!(page(3, after(u64::MAX), 9), (vec![], false));
+    assert_eq!(page(3, before(0), 9), (vec![], false));
+    assert_eq!(page(3, before(11), 9), (vec![], false));
     assert_eq!(page(3, NEWEST, 0), (vec![], true));
     assert_eq!(page(1, NEWEST, 20), (vec![], false), "one's own posts are not in it");
-    let own = view.posts_of(UserId(1), Cursor::Before(3), 20).unwrap();
+    let own = view.posts_of(UserId(1), before(3), 20).unwrap();
     assert_eq!(own.0[0].text, "p2");
     assert_eq!(own.0[0].author_name, name("u1"));
     assert_eq!(own.0[0].posted_at, UnixMillis::new(2));
@@ -333,11 +347,12 @@ fn following_again_starts_anew() {
     assert_eq!(ids(state.view().timeline(UserId(2), NEWEST, 9).unwrap()), (vec![], false));
     state.apply(0, publish(1, requests.next(), "between"));
     let (_, event) = state.apply(0, follow(2, requests.next(), "u1"));
-    let followed = Event::Followed { follower: UserId(2), followee: UserId(1), since: 2 };
+    let followed =
+        Event::Followed { follower: UserId(2), followee: UserId(1), since: PostId::new(2) };
     assert_eq!(event, Some(followed));
     state.apply(0, publish(1, requests.next(), "after"));
     assert_eq!(ids(state.view().timeline(UserId(2), NEWEST, 9).unwrap()), (vec![3], false));
-    assert_eq!(state.view().following_ids(UserId(2)).unwrap(), [(UserId(1), 2)]);
+    assert_eq!(state.view().following_ids(UserId(2)).unwrap(), [(UserId(1), PostId::new(2))]);
 }
 
 #[test]
@@ -361,7 +376,9 @@ fn a_dump_with_a_follow_of_nobody_is_an_error_and_not_a_panic() {
     let fresh = State::new();
     let transaction = fresh.0.begin_write().unwrap();
     let result = restore(&transaction, rows.into_iter());
-    assert!(matches!(result, Err(redb::Error::Corrupted(_))), "{result:?}");
+    let error = result.expect_err("refused");
+    assert_eq!(error.fault(), DatabaseFault::Damaged);
+    assert_eq!(error.to_string(), "DB corrupted: user 1 is referred to but missing");
 }
 
 #[test]

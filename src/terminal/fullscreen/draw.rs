@@ -212,23 +212,28 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::{ActiveServer, Page, Post, Server},
-        domain::UnixMillis,
+        client::{ActiveServer, Post, PostPage, Server},
+        domain::{PostId, UnixMillis, UserName},
         terminal::fullscreen::model::Event,
     };
 
     const NOW: UnixMillis = UnixMillis::new(1_517_528_845_000);
     const SIZE: (u16, u16) = (40, 8);
 
+    fn name(name: &str) -> UserName {
+        UserName::new(name).expect("valid")
+    }
+
     fn post(id: u64, author: &str, text: &str) -> Post {
         let age_ms = i64::try_from(100 - id).expect("small") * 1_000;
         let posted_at = NOW.saturating_add_ms(-age_ms);
-        Post { id, author: author.to_owned(), posted_at, text: text.to_owned() }
+        Post { id: PostId::new(id), author: name(author), posted_at, text: text.to_owned() }
     }
 
     /// The timeline of u1, with these posts, newest first.
     fn model(posts: Vec<Post>) -> Model {
-        Model::new("u1".to_owned(), &Page { posts, as_of: 90, more: false }, SIZE, NOW)
+        let page = PostPage { posts, as_of: PostId::new(90), more: false };
+        Model::new(name("u1"), &page, SIZE, NOW)
     }
 
     fn terminal(model: &Model, (columns, rows): (u16, u16)) -> Terminal<TestBackend> {

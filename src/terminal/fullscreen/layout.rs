@@ -88,12 +88,15 @@ fn paragraph<'a>(text: impl Into<Text<'a>>) -> Paragraph<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Post;
+    use crate::{
+        client::Post,
+        domain::{PostId, UserName},
+    };
 
     fn height_of(text: &str, width: u16) -> usize {
         let post = Post {
-            id: 1,
-            author: "u1".to_owned(),
+            id: PostId::new(1),
+            author: UserName::new("u1").expect("valid"),
             posted_at: UnixMillis::EPOCH,
             text: text.to_owned(),
         };

@@ -4,7 +4,7 @@
 use std::{cell::Cell, collections::VecDeque};
 
 use crate::{
-    client::{Page, Post},
+    client::{Post, PostPage},
     domain::{PostId, UnixMillis},
     terminal::sanitise,
 };
@@ -30,7 +30,7 @@ impl ShownPost {
     pub fn new(post: &Post) -> Self {
         Self {
             id: post.id,
-            author: sanitise::line(&post.author),
+            author: post.author.to_string(),
             posted_at: post.posted_at,
             text: sanitise::block(&post.text),
             layout: Cell::default(),
@@ -61,7 +61,7 @@ pub struct LoadedPosts {
 
 impl LoadedPosts {
     /// Begins with a page of the newest posts.
-    pub fn new(page: &Page) -> Self {
+    pub fn new(page: &PostPage) -> Self {
         Self {
             entries: page.posts.iter().rev().map(ShownPost::new).collect(),
             older_exist: page.more,
@@ -109,7 +109,7 @@ impl LoadedPosts {
     }
 
     /// Adds a page of the user's own newest posts, newest first.
-    pub fn learn_own(&mut self, page: &Page, cut: Cut) {
+    pub fn learn_own(&mut self, page: &PostPage, cut: Cut) {
         for post in page.posts.iter().rev() {
             self.remember_own(ShownPost::new(post));
         }
@@ -118,7 +118,7 @@ impl LoadedPosts {
     }
 
     /// Adds a page of posts before the first entry, newest first.
-    pub fn extend_older(&mut self, page: &Page) {
+    pub fn extend_older(&mut self, page: &PostPage) {
         for post in &page.posts {
             if self.entries.front().is_none_or(|first| post.id < first.id) {
                 self.entries.push_front(ShownPost::new(post));
@@ -130,7 +130,7 @@ impl LoadedPosts {
     }
 
     /// Adds a page of posts after the last entry, oldest first.
-    pub fn extend_newer(&mut self, page: &Page) {
+    pub fn extend_newer(&mut self, page: &PostPage) {
         for post in &page.posts {
             if self.entries.back().is_none_or(|last| post.id > last.id) {
                 self.entries.push_back(ShownPost::new(post));
@@ -144,7 +144,7 @@ impl LoadedPosts {
     }
 
     /// Starts over with a page of the newest posts.
-    pub fn restart(&mut self, page: &Page) {
+    pub fn restart(&mut self, page: &PostPage) {
         let before = std::mem::replace(self, Self::new(page));
         self.newer_exist = before.newest > page.as_of;
         self.newest = before.newest.max(page.as_of);
@@ -179,8 +179,8 @@ impl LoadedPosts {
 
     /// Inserts the user's own posts where they belong.
     fn restore_own(&mut self) {
-        let first = self.entries.front().map_or(0, |entry| entry.id);
-        let last = self.entries.back().map_or(0, |entry| entry.id);
+        let first = self.entries.front().map_or(PostId::NONE, |entry| entry.id);
+        let last = self.entries.back().map_or(PostId::NONE, |entry| entry.id);
         let belong: Vec<ShownPost> = self
             .own
             .iter()
@@ -215,18 +215,24 @@ impl LoadedPosts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::UserName;
 
-    fn post(id: PostId) -> Post {
-        Post { id, author: "u1".to_owned(), posted_at: UnixMillis::EPOCH, text: format!("p{id}") }
+    fn post(id: u64) -> Post {
+        Post {
+            id: PostId::new(id),
+            author: UserName::new("u1").expect("valid"),
+            posted_at: UnixMillis::EPOCH,
+            text: format!("p{id}"),
+        }
     }
 
     /// A page of these posts, in this order.
-    fn page(ids: impl IntoIterator<Item = PostId>, as_of: PostId, more: bool) -> Page {
-        Page { posts: ids.into_iter().map(post).collect(), as_of, more }
+    fn page(ids: impl IntoIterator<Item = u64>, as_of: u64, more: bool) -> PostPage {
+        PostPage { posts: ids.into_iter().map(post).collect(), as_of: PostId::new(as_of), more }
     }
 
-    fn ids(loaded: &LoadedPosts) -> Vec<PostId> {
-        loaded.entries().iter().map(|entry| entry.id).collect()
+    fn ids(loaded: &LoadedPosts) -> Vec<u64> {
+        loaded.entries().iter().map(|entry| entry.id.get()).collect()
     }
 
     #[test]
@@ -243,7 +249,7 @@ mod tests {
     #[test]
     fn older_pages_join_on_until_there_are_no_more() {
         let mut loaded = LoadedPosts::new(&page([9, 8], 9, true));
-        assert_eq!(loaded.older(), Some(8));
+        assert_eq!(loaded.older(), Some(PostId::new(8)));
         loaded.extend_older(&page([7, 5], 9, true));
         loaded.extend_older(&page([3], 9, false));
         assert_eq!(ids(&loaded), [3, 5, 7, 8, 9]);
@@ -257,22 +263,26 @@ mod tests {
             loaded.arrive(&post(id), Cut::Older);
         }
         assert_eq!(loaded.entries().len(), MOST);
-        assert_eq!((loaded.older(), loaded.newer()), (Some(3), None));
+        assert_eq!((loaded.older(), loaded.newer()), (Some(PostId::new(3)), None));
     }
 
     #[test]
     fn a_reader_far_back_loses_the_newest_and_finds_them_again() {
         let mut loaded = LoadedPosts::new(&page((501..=1_500).rev(), 1_500, true));
         loaded.extend_older(&page([500, 499], 1_500, true));
-        assert_eq!(loaded.newer(), Some(1_498));
+        assert_eq!(loaded.newer(), Some(PostId::new(1_498)));
         assert!(loaded.arrive(&post(1_501), Cut::Newer), "it is new, though it is not held");
-        assert_eq!(loaded.newer(), Some(1_498));
+        assert_eq!(loaded.newer(), Some(PostId::new(1_498)));
         loaded.extend_newer(&page([1_499, 1_500], 1_500, false));
-        assert_eq!(loaded.newer(), Some(1_500), "a live post came after the page was read");
+        assert_eq!(
+            loaded.newer(),
+            Some(PostId::new(1_500)),
+            "a live post came after the page was read"
+        );
         loaded.extend_newer(&page([1_501], 1_501, false));
         assert_eq!(loaded.newer(), None);
         assert_eq!(ids(&loaded).last(), Some(&1_501));
-        assert_eq!(loaded.older(), Some(502));
+        assert_eq!(loaded.older(), Some(PostId::new(502)));
     }
 
     #[test]

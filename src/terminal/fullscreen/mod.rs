@@ -36,7 +36,7 @@ use std::{
 
 use chrono::Local;
 use crossterm::event::EventStream;
-use futures::{StreamExt as _, stream::Fuse};
+use futures::StreamExt as _;
 use tokio::{
     sync::watch,
     task,
@@ -46,7 +46,8 @@ use tokio::{
 use super::sanitise;
 use crate::{
     ansi,
-    client::{ActiveServer, Client, ClientError, Cursor, Page, Subscription},
+    client::{ActiveServer, Client, ClientError, Cursor, PostPage, Subscription},
+    domain::UserName,
     host::clock,
 };
 use model::{Effect, Event, Load, Model};
@@ -72,11 +73,15 @@ pub enum End {
 /// An operation in progress, whose outcome is an event.
 type UnderWay = Pin<Box<dyn Future<Output = Event> + Send>>;
 
+fn logged_in(client: &Client) -> UserName {
+    client.username().expect("only someone who has logged in has a timeline")
+}
+
 /// Shows the timeline until the user leaves it. Fails if the terminal fails.
-pub async fn run(client: &Client, page: &Page, subscription: Subscription) -> io::Result<End> {
+pub async fn run(client: &Client, page: &PostPage, subscription: Subscription) -> io::Result<End> {
     let mut tty = Tty::take()?;
     let colours = ansi::wants_colour(true, |name| env::var_os(name));
-    let user = sanitise::line(&client.username().unwrap_or_default());
+    let user = logged_in(client);
     let mut model = Model::new(user, page, tty.size()?, clock::now());
     let mut sources = Sources::new(client, subscription);
     let mut unshown = BATCH;
@@ -132,15 +137,15 @@ fn fetch(client: Client, load: Load) -> UnderWay {
         Load::Newest => Cursor::Newest,
     };
     Box::pin(async move {
-        Event::Loaded(load, client.timeline(cursor, PAGE).await.map_err(|e| why(&e)))
+        Event::Loaded(load, client.timeline(cursor, Some(PAGE)).await.map_err(|e| why(&e)))
     })
 }
 
 /// The user's own earlier posts; the timeline works without them. If that fails, waits for ever.
 fn fetch_own(client: Client) -> UnderWay {
     Box::pin(async move {
-        let user = client.username().unwrap_or_default();
-        match client.posts(&user, Cursor::Newest, PAGE).await {
+        let user = logged_in(&client);
+        match client.posts(user.as_str(), Cursor::Newest, Some(PAGE)).await {
             Ok(page) => Event::Own(page),
             Err(_) => future::pending().await,
         }
@@ -158,7 +163,7 @@ fn why(error: &ClientError) -> String {
 /// All sources of events.
 struct Sources {
     inputs: EventStream,
-    live: Fuse<Subscription>,
+    live: Subscription,
     server: watch::Receiver<Option<ActiveServer>>,
     ticks: Interval,
     publishing: Option<UnderWay>,
@@ -174,7 +179,7 @@ impl Sources {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             inputs: EventStream::new(),
-            live: subscription.fuse(),
+            live: subscription,
             server,
             ticks,
             publishing: None,

@@ -11,8 +11,8 @@ use super::{
     writing::{DraftLine, Shown},
 };
 use crate::{
-    client::{ActiveServer, Page, Post, Published},
-    domain::{PostId, UnixMillis},
+    client::{ActiveServer, Post, PostPage, Published},
+    domain::{PostId, UnixMillis, UserName},
     terminal::{
         prompt_command::{self, TimelineLine},
         sanitise,
@@ -37,9 +37,9 @@ pub enum Event {
     /// No more live posts will come, for this reason.
     LiveEnded(String),
     /// A page that was requested, or why it could not be loaded.
-    Loaded(Load, Result<Page, String>),
+    Loaded(Load, Result<PostPage, String>),
     /// The user's own newest posts.
-    Own(Page),
+    Own(PostPage),
     /// The outcome of the post in progress.
     Published(Result<Published, String>),
     /// What is known of the active server.
@@ -73,7 +73,7 @@ pub enum Load {
 
 /// What is known.
 pub struct Model {
-    user: String,
+    user: UserName,
     loaded: LoadedPosts,
     position: Position,
     /// Posts that arrived below the visible part.
@@ -99,7 +99,12 @@ pub struct Model {
 
 impl Model {
     /// Begins with a page of the newest posts, on a screen of this size.
-    pub fn new(user: String, page: &Page, (columns, rows): (u16, u16), now: UnixMillis) -> Self {
+    pub fn new(
+        user: UserName,
+        page: &PostPage,
+        (columns, rows): (u16, u16),
+        now: UnixMillis,
+    ) -> Self {
         Self {
             user,
             loaded: LoadedPosts::new(page),
@@ -261,7 +266,7 @@ impl Model {
         }
     }
 
-    fn loaded(&mut self, load: Load, outcome: Result<Page, String>) {
+    fn loaded(&mut self, load: Load, outcome: Result<PostPage, String>) {
         self.loading = None;
         match (load, outcome) {
             (Load::Older(_), Ok(page)) => self.loaded.extend_older(&page),
@@ -351,7 +356,7 @@ impl Model {
     }
 
     pub fn user(&self) -> &str {
-        &self.user
+        self.user.as_str()
     }
 
     pub fn now(&self) -> UnixMillis {
@@ -412,14 +417,27 @@ mod tests {
 
     const NOW: UnixMillis = UnixMillis::new(1_000_000);
 
-    fn post(id: PostId) -> Post {
-        Post { id, author: "u2".to_owned(), posted_at: UnixMillis::EPOCH, text: format!("p{id}") }
+    fn name(name: &str) -> UserName {
+        UserName::new(name).expect("valid")
+    }
+
+    fn post(id: u64) -> Post {
+        Post {
+            id: PostId::new(id),
+            author: name("u2"),
+            posted_at: UnixMillis::EPOCH,
+            text: format!("p{id}"),
+        }
     }
 
     /// The timeline of u1 on a small screen, with just enough posts to fill it.
     fn model(more: bool) -> Model {
-        let page = Page { posts: (101..=120).rev().map(post).collect(), as_of: 120, more };
-        Model::new("u1".to_owned(), &page, (40, 8), NOW)
+        let page = PostPage {
+            posts: (101..=120).rev().map(post).collect(),
+            as_of: PostId::new(120),
+            more,
+        };
+        Model::new(name("u1"), &page, (40, 8), NOW)
     }
 
     fn press(model: &mut Model, code: KeyCode, modifiers: KeyModifiers) -> Vec<Effect> {
@@ -440,7 +458,8 @@ mod tests {
         press(model, KeyCode::Enter, KeyModifiers::NONE)
     }
 
-    fn published(model: &mut Model, id: PostId) -> Vec<Effect> {
+    fn published(model: &mut Model, id: u64) -> Vec<Effect> {
+        let id = PostId::new(id);
         model.update(Event::Published(Ok(Published { id, posted_at: NOW })))
     }
 
@@ -544,7 +563,7 @@ mod tests {
         let mut model = model(true);
         let tick = |model: &mut Model, now| model.update(Event::Tick(now));
         assert_eq!(tick(&mut model, NOW), [], "there is enough for a while");
-        let older = Load::Older(101);
+        let older = Load::Older(PostId::new(101));
         let home = |model: &mut Model| press(model, KeyCode::Home, KeyModifiers::NONE);
         assert_eq!(home(&mut model), [Effect::Load(older)]);
         assert_eq!(home(&mut model), [], "it is under way");
@@ -552,17 +571,21 @@ mod tests {
         assert_eq!(model.notice(), Some("cannot load more posts: no"));
         assert_eq!(tick(&mut model, NOW.saturating_add_ms(LOAD_AGAIN_MS - 1)), []);
         assert_eq!(tick(&mut model, NOW.saturating_add_ms(LOAD_AGAIN_MS)), [Effect::Load(older)]);
-        let page = Page { posts: (91..=100).rev().map(post).collect(), as_of: 120, more: false };
+        let page = PostPage {
+            posts: (91..=100).rev().map(post).collect(),
+            as_of: PostId::new(120),
+            more: false,
+        };
         assert_eq!(model.update(Event::Loaded(older, Ok(page))), []);
         home(&mut model);
-        assert_eq!(model.position(), Position::Back { lowest: 93, hidden: 0 });
+        assert_eq!(model.position(), Position::Back { lowest: PostId::new(93), hidden: 0 });
     }
 
     #[test]
     fn a_tall_screen_is_filled() {
         let mut model = model(true);
         model.fit((40, 100));
-        assert_eq!(model.update(Event::Tick(NOW)), [Effect::Load(Load::Older(101))]);
+        assert_eq!(model.update(Event::Tick(NOW)), [Effect::Load(Load::Older(PostId::new(101)))]);
     }
 
     #[test]

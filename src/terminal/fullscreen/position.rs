@@ -121,8 +121,8 @@ impl<Height: Fn(&ShownPost) -> usize> Sheet<'_, Height> {
 mod tests {
     use super::*;
     use crate::{
-        client::{Page, Post},
-        domain::UnixMillis,
+        client::{Post, PostPage},
+        domain::{UnixMillis, UserName},
     };
 
     /// Posts 1 to `count`, each three lines high, on a screen of `screen` lines.
@@ -132,17 +132,18 @@ mod tests {
         test: impl FnOnce(&Sheet<'_, fn(&ShownPost) -> usize>) -> T,
     ) -> T {
         let post = |id| Post {
-            id,
-            author: String::new(),
+            id: PostId::new(id),
+            author: UserName::new("u1").expect("valid"),
             posted_at: UnixMillis::EPOCH,
             text: String::new(),
         };
         let posts = (1..=count).rev().map(post).collect();
-        let loaded = LoadedPosts::new(&Page { posts, as_of: count, more: false });
+        let loaded = LoadedPosts::new(&PostPage { posts, as_of: PostId::new(count), more: false });
         test(&Sheet { loaded: &loaded, height_of: |_| 3, screen })
     }
 
-    fn back(lowest: PostId, hidden: usize) -> Position {
+    fn back(lowest: u64, hidden: usize) -> Position {
+        let lowest = PostId::new(lowest);
         Position::Back { lowest, hidden }
     }
 

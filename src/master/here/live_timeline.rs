@@ -1,26 +1,22 @@
 //! One live timeline: first what its reader has missed, from the state, then posts as they are
 //! applied.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
 };
-use tokio_stream::{Stream, wrappers::ReceiverStream};
-use tonic::Status;
+use tokio_stream::wrappers::ReceiverStream;
 
-use super::{refusal::ApiRefusal, service::wire_post};
+use super::refusals::{broken, session_refusal};
 use crate::{
     domain::{Post, PostId},
     master::{delivery::Inbox, sessions::StreamSession},
+    network::{Refusal, Timeline, TimelineEvent},
     replication::state_store::StateReader,
-    social::{Cursor, View},
-    wire::v1::{SubscribeEvent, subscribe_event::Event},
+    social::{Cursor, StateError},
 };
-
-/// What a subscriber receives.
-pub type Events = Pin<Box<dyn Stream<Item = Result<SubscribeEvent, Status>> + Send>>;
 
 /// Posts read at a time while a reader catches up.
 const CATCH_UP_PAGE: usize = 100;
@@ -36,7 +32,7 @@ struct Subscription {
     cursor: PostId,
     inbox: Inbox,
     state: StateReader,
-    events: mpsc::Sender<Result<SubscribeEvent, Status>>,
+    events: mpsc::Sender<Result<TimelineEvent, Refusal>>,
 }
 
 /// The stream has ended, or its reader has gone.
@@ -49,7 +45,7 @@ pub fn start(
     after: PostId,
     inbox: Inbox,
     state: StateReader,
-) -> Events {
+) -> Timeline {
     let (events, receiver) = mpsc::channel(EVENTS_WAITING);
     let expires = Instant::now() + stream_session.lifetime();
     let subscription =
@@ -73,8 +69,8 @@ impl Subscription {
             return Ok(());
         }
         match self.stream_session.check() {
-            Err(error) => self.end(ApiRefusal::session(&error)).await,
-            Ok(()) if self.inbox.is_closed() => self.end(ApiRefusal::Interrupted).await,
+            Err(error) => self.end(session_refusal(&error)).await,
+            Ok(()) if self.inbox.is_closed() => self.end(Refusal::interrupted()).await,
             Ok(()) => {
                 // The clock was set back.
                 self.expires = Instant::now() + self.stream_session.lifetime();
@@ -83,8 +79,8 @@ impl Subscription {
         }
     }
 
-    async fn end(&self, why: ApiRefusal) -> Result<(), StreamClosed> {
-        let _gone = self.events.send(Err(Status::from(why))).await;
+    async fn end(&self, why: Refusal) -> Result<(), StreamClosed> {
+        let _gone = self.events.send(Err(why)).await;
         Err(StreamClosed)
     }
 
@@ -93,31 +89,27 @@ impl Subscription {
             self.check_may_continue().await?;
             let (posts, more, newest) = match self.read() {
                 Ok(read) => read,
-                Err(error) => return self.end(ApiRefusal::broken(&error)).await,
+                Err(error) => return self.end(broken(&error)).await,
             };
             for post in posts {
                 self.cursor = post.id;
-                self.send(Event::Post(wire_post(post))).await?;
+                self.send(TimelineEvent::Post(post.into())).await?;
             }
             if !more {
                 self.cursor = self.cursor.max(newest);
-                return self.send(Event::Position(self.cursor)).await;
+                return self.send(TimelineEvent::Position(self.cursor)).await;
             }
         }
     }
 
-    fn read(&self) -> Result<(Vec<Post>, bool, PostId), redb::Error> {
-        let view = self.local_view()?;
+    fn read(&self) -> Result<(Vec<Post>, bool, PostId), StateError> {
+        let view = self.state.view()?;
         let (posts, more) = view.timeline(
             self.stream_session.session.account.user,
             Cursor::After(self.cursor),
             CATCH_UP_PAGE,
         )?;
         Ok((posts, more, view.newest_post()))
-    }
-
-    fn local_view(&self) -> Result<View, redb::Error> {
-        View::open(&self.state.read()?)
     }
 
     async fn follow(&mut self) -> Result<(), StreamClosed> {
@@ -147,20 +139,20 @@ impl Subscription {
             return Ok(());
         }
         self.cursor = post.id;
-        self.send(Event::Post(wire_post(Arc::unwrap_or_clone(post)))).await
+        self.send(TimelineEvent::Post(Arc::unwrap_or_clone(post).into())).await
     }
 
     async fn send_position(&mut self) -> Result<(), StreamClosed> {
         // A post is in the queue before its transaction is committed by the applying thread; so
         // anything that the state has and the queue does not is not part of this timeline.
-        if let (Ok(view), true) = (self.local_view(), self.inbox.is_empty()) {
+        if let (Ok(view), true) = (self.state.view(), self.inbox.is_empty()) {
             self.cursor = self.cursor.max(view.newest_post());
         }
-        self.send(Event::Position(self.cursor)).await
+        self.send(TimelineEvent::Position(self.cursor)).await
     }
 
-    async fn send(&self, event: Event) -> Result<(), StreamClosed> {
-        self.events.send(Ok(SubscribeEvent { event: Some(event) })).await.map_err(|_| StreamClosed)
+    async fn send(&self, event: TimelineEvent) -> Result<(), StreamClosed> {
+        self.events.send(Ok(event)).await.map_err(|_| StreamClosed)
     }
 }
 
@@ -170,12 +162,12 @@ mod tests {
 
     use openraft::storage::RaftStateMachine as _;
     use tokio_stream::StreamExt as _;
-    use tonic::Code;
 
     use super::*;
     use crate::{
         domain::UnixMillis,
         master::{delivery::Delivery, sessions::tests::Fixture},
+        network::RefusalKind,
         replication::{
             state_store::Applied,
             tests::entries::{batch, context, publish},
@@ -216,14 +208,14 @@ mod tests {
             }
         }
 
-        fn subscribe(&self) -> Events {
+        fn subscribe(&self) -> Timeline {
             let bob = self.fixture.account("bob").user;
             let stream_session = self.stream_session();
             let inbox = self.delivery.open(stream_session.session.account.user, || {
-                Ok::<_, std::convert::Infallible>(vec![(bob, 0)])
+                Ok::<_, std::convert::Infallible>(vec![(bob, PostId::NONE)])
             });
             let inbox = inbox.expect("infallible").unwrap_or_else(|_| panic!("there is room"));
-            start(stream_session, 0, inbox, self.fixture.state.reader())
+            start(stream_session, PostId::NONE, inbox, self.fixture.state.reader())
         }
 
         async fn apply(&mut self, index: u64, command: Command) {
@@ -231,14 +223,14 @@ mod tests {
         }
     }
 
-    /// The code of the status with which a stream ends, after this many events.
-    async fn end(mut events: Events, after: usize) -> Code {
+    /// The kind of refusal with which a stream ends, after this many events.
+    async fn end(mut events: Timeline, after: usize) -> RefusalKind {
         for _ in 0..after {
             let event = tokio::time::timeout(DEADLINE, events.next()).await.expect("in time");
             event.expect("goes on").expect("an event");
         }
         let ended = tokio::time::timeout(DEADLINE, events.next()).await.expect("in time");
-        ended.expect("a reason").expect_err("a status").code()
+        ended.expect("a reason").expect_err("a refusal").kind
     }
 
     #[tokio::test]
@@ -248,13 +240,17 @@ mod tests {
         let password_hash = Some("hash".to_owned());
         story.apply(2, Command::SetPassword { context: context(1, 1), password_hash }).await;
         story.apply(3, publish(2, 1)).await;
-        assert_eq!(end(events, 0).await, Code::Unauthenticated);
+        assert_eq!(end(events, 0).await, RefusalKind::SessionEnded);
 
         let mut story = Story::new().await;
         let events = story.subscribe();
         story.apply(2, publish(2, 1)).await;
         story.delivery.close_all();
-        assert_eq!(end(events, 0).await, Code::Aborted, "its session continues elsewhere");
+        assert_eq!(
+            end(events, 0).await,
+            RefusalKind::Interrupted,
+            "its session continues elsewhere"
+        );
     }
 
     #[tokio::test]
@@ -264,7 +260,7 @@ mod tests {
         story.clock.store(990, Ordering::Relaxed);
         let events = story.subscribe();
         story.clock.store(1_000, Ordering::Relaxed);
-        assert_eq!(end(events, 1).await, Code::Unauthenticated);
+        assert_eq!(end(events, 1).await, RefusalKind::SessionEnded);
 
         let mut story = Story::new().await;
         story.clock.store(1_000, Ordering::Relaxed);

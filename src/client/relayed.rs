@@ -1,0 +1,419 @@
+//! The network, by way of the available server: a call is repeated until it is answered, on the next
+//! available server when one fails, at once when the directory names another, and after a pause when
+//! there is no other to try.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{self, Instant},
+};
+use tonic::{Request, Response, Status, transport::Channel};
+
+use super::{
+    ClientError, ClientOptions,
+    active_server::ActiveServerMonitor,
+    choice::{self, Attempts, Choice},
+    connections::Connections,
+    directory::{self, Directory},
+    known_cluster::{KnownCluster, Server},
+    resumed_timeline,
+    retry_policy::{self, RetryDecision},
+};
+use crate::{
+    backoff::Backoff,
+    directory::Location,
+    domain::{PostId, RequestKey, UserName},
+    grpc::{
+        messages::{self, key_to_wire, limit_to_wire},
+        metadata::CallWriter,
+        status,
+    },
+    host::random,
+    network::{
+        Call, Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, Network, PasswordChange,
+        PostPage, Published, Refusal, RefusalKind, Timeline,
+    },
+    settings::Secret,
+    wire::v1::{self, social_service_client::SocialServiceClient},
+};
+
+/// The first pause is about as long as a failover; the longest keeps a thousand waiting clients from
+/// overloading a server.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+
+/// The generated client.
+pub type Api = SocialServiceClient<Channel>;
+
+/// The network, by way of the available server. Cheap to clone; clones share a connection.
+#[derive(Clone)]
+pub struct Relayed {
+    /// The router, host:port; empty for a node, which does not ask it.
+    router: String,
+    /// How long one server may take to answer.
+    attempt_timeout: Duration,
+    directory: Arc<Directory>,
+    connections: Arc<Connections>,
+    active_server: Arc<ActiveServerMonitor>,
+    writer: CallWriter,
+    streams: StreamConnections,
+}
+
+/// Over which connection live timelines come. A server allows only a limited number of streams on
+/// one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StreamConnections {
+    /// The one over which calls are made: enough for one person.
+    Shared,
+    /// One each: a node has the timelines of many people.
+    Own,
+}
+
+/// An answer, and who gave it.
+pub struct Answered<Reply> {
+    pub reply: Reply,
+    pub server: Server,
+}
+
+/// How one attempt ended.
+enum Outcome<Reply> {
+    Answer(Reply),
+    Refusal(Status),
+    Superseded,
+    Silence,
+}
+
+/// Makes one attempt at a call.
+macro_rules! attempt {
+    ($method:ident) => {
+        |mut api: Api, request| async move { api.$method(request).await }
+    };
+}
+
+impl Relayed {
+    /// For a client of the cluster behind a router. Starts looking for the available server at once,
+    /// without waiting for it. Must be called inside a runtime.
+    pub(super) fn from_outside(options: ClientOptions) -> Result<Self, ClientError> {
+        let directory = Directory::open(&options)?;
+        Ok(Self::new(directory, options, CallWriter::of_client(), StreamConnections::Shared))
+    }
+
+    /// For a node of the cluster, which knows where the available server is, and tells it where each
+    /// call comes from. Must be called inside a runtime.
+    pub fn by_node(location: watch::Receiver<Location>, secret: &Secret) -> Self {
+        let directory = Directory::inside(location);
+        Self::new(
+            directory,
+            ClientOptions::new(""),
+            CallWriter::of_node(secret),
+            StreamConnections::Own,
+        )
+    }
+
+    fn new(
+        directory: Directory,
+        options: ClientOptions,
+        writer: CallWriter,
+        streams: StreamConnections,
+    ) -> Self {
+        let ClientOptions { router, attempt_timeout, .. } = options;
+        Self {
+            router,
+            attempt_timeout,
+            directory: Arc::new(directory),
+            connections: Arc::default(),
+            active_server: Arc::new(ActiveServerMonitor::new()),
+            writer,
+            streams,
+        }
+    }
+
+    /// The network for a live timeline.
+    fn for_a_stream(&self) -> Self {
+        match self.streams {
+            StreamConnections::Shared => self.clone(),
+            StreamConnections::Own => Self {
+                connections: Arc::default(),
+                active_server: Arc::new(ActiveServerMonitor::new()),
+                ..self.clone()
+            },
+        }
+    }
+
+    /// The router, host:port.
+    pub(super) fn router(&self) -> &str {
+        &self.router
+    }
+
+    /// What is known of the cluster.
+    pub(super) fn known_cluster(&self) -> watch::Receiver<KnownCluster> {
+        self.directory.watch()
+    }
+
+    /// Which server is in use.
+    pub(super) fn active_server(&self) -> &ActiveServerMonitor {
+        &self.active_server
+    }
+
+    /// Makes a call.
+    async fn ask<Message, Reply, Attempt, Answer>(
+        &self,
+        call: &Call,
+        message: Message,
+        attempt: Attempt,
+    ) -> Result<Reply, Refusal>
+    where
+        Message: Clone,
+        Attempt: Fn(Api, Request<Message>) -> Answer,
+        Answer: Future<Output = Result<Response<Reply>, Status>>,
+    {
+        Ok(self.ask_from(Attempts::default(), call, message, attempt).await?.reply)
+    }
+
+    /// Makes a call that was attempted before.
+    pub(super) async fn ask_from<Message, Reply, Attempt, Answer>(
+        &self,
+        attempts: Attempts,
+        call: &Call,
+        message: Message,
+        attempt: Attempt,
+    ) -> Result<Answered<Reply>, Refusal>
+    where
+        Message: Clone,
+        Attempt: Fn(Api, Request<Message>) -> Answer,
+        Answer: Future<Output = Result<Response<Reply>, Status>>,
+    {
+        let mut context = Request::new(());
+        self.writer.write(call, &mut context).map_err(|_unusable| {
+            Refusal::new(
+                RefusalKind::Broken,
+                "the server has sent a session token that cannot be used",
+            )
+        })?;
+        let (context, ..) = context.into_parts();
+        let request = || {
+            let mut request = Request::new(message.clone());
+            *request.metadata_mut() = context.clone();
+            request
+        };
+        let mut last_failure = None;
+        let repeat = self.repeat(attempts, &mut last_failure, |api| attempt(api, request()));
+        if let Ok(result) = time::timeout_at(call.deadline.at(), repeat).await {
+            return result;
+        }
+        let view = self.directory.watch().borrow().clone();
+        let reason = view.waiting.or(last_failure).or(view.router_error);
+        let reason = reason.unwrap_or_else(|| "no server is available".to_owned());
+        Err(Refusal::unanswered(call.deadline.patience(), reason))
+    }
+
+    /// Repeats the call until it is answered. `last_failure` says why it has not been answered yet.
+    async fn repeat<Reply, Answer>(
+        &self,
+        mut attempts: Attempts,
+        last_failure: &mut Option<String>,
+        attempt: impl Fn(Api) -> Answer,
+    ) -> Result<Answered<Reply>, Refusal>
+    where
+        Answer: Future<Output = Result<Response<Reply>, Status>>,
+    {
+        let mut views = self.directory.watch();
+        loop {
+            let pause = BACKOFF.pause(attempts.failures, random::id());
+            let server = next_server(&mut views, &attempts, pause).await;
+            let asked_at = Instant::now();
+            let connection = match self.connections.to(&server.address) {
+                Ok(connection) => connection,
+                Err(error) => {
+                    *last_failure = Some(format!("{}: {error}", server.address));
+                    attempts.failed(&server, None);
+                    continue;
+                }
+            };
+            let answer = attempt(Api::new(connection.channel.clone()));
+            let outcome = self.attempt(answer, &mut views, &server).await;
+            let status = match outcome {
+                Outcome::Answer(reply) => {
+                    self.active_server.answered(&server, asked_at, Instant::now());
+                    return Ok(Answered { reply, server });
+                }
+                Outcome::Superseded => {
+                    self.active_server.failed(&server, Instant::now());
+                    attempts.superseded();
+                    continue;
+                }
+                Outcome::Silence => Status::unavailable("it does not answer"),
+                Outcome::Refusal(status) => status,
+            };
+            let decision = retry_policy::decide(&status);
+            match decision {
+                RetryDecision::Never => {
+                    self.active_server.answered(&server, asked_at, Instant::now());
+                    return Err(status::refusal(&status));
+                }
+                RetryDecision::Here => attempts.asked_to_wait(&server),
+                RetryDecision::Elsewhere { available } => attempts.failed(&server, available),
+                RetryDecision::Lost => {
+                    self.connections.lost(&connection);
+                    attempts.failed(&server, None);
+                }
+            }
+            self.active_server.failed(&server, Instant::now());
+            *last_failure =
+                Some(format!("{}: {}", server.address, directory::innermost_cause(&status)));
+        }
+    }
+
+    /// Waits for `server` to answer, unless another takes over from it or it takes too long.
+    async fn attempt<Reply>(
+        &self,
+        answer: impl Future<Output = Result<Response<Reply>, Status>>,
+        views: &mut watch::Receiver<KnownCluster>,
+        server: &Server,
+    ) -> Outcome<Reply> {
+        tokio::select! {
+            biased;
+            answer = time::timeout(self.attempt_timeout, answer) => match answer {
+                Ok(Ok(response)) => Outcome::Answer(response.into_inner()),
+                Ok(Err(status)) => Outcome::Refusal(status),
+                Err(_) => Outcome::Silence,
+            },
+            () = superseded(views, server) => Outcome::Superseded,
+        }
+    }
+}
+
+impl Network for Relayed {
+    async fn log_in(&self, call: &Call, login: &Login) -> Result<LoggedIn, Refusal> {
+        let request = messages::login_to_wire(login.clone());
+        messages::logged_in_from_wire(self.ask(call, request, attempt!(log_in)).await?)
+    }
+
+    async fn set_password(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        change: &PasswordChange,
+    ) -> Result<(), Refusal> {
+        let request = messages::password_change_to_wire(key, change.clone());
+        self.ask(call, request, attempt!(set_password)).await?;
+        Ok(())
+    }
+
+    async fn follow(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        target: &UserName,
+    ) -> Result<(), Refusal> {
+        let (request_id, username) = (Some(key_to_wire(key)), target.to_string());
+        let request = v1::FollowRequest { request_id, username };
+        self.ask(call, request, attempt!(follow)).await?;
+        Ok(())
+    }
+
+    async fn unfollow(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        target: &UserName,
+    ) -> Result<(), Refusal> {
+        let (request_id, username) = (Some(key_to_wire(key)), target.to_string());
+        let request = v1::UnfollowRequest { request_id, username };
+        self.ask(call, request, attempt!(unfollow)).await?;
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        text: &str,
+    ) -> Result<Published, Refusal> {
+        let (request_id, text) = (Some(key_to_wire(key)), text.to_owned());
+        let request = v1::PublishRequest { request_id, text };
+        Ok(messages::published_from_wire(self.ask(call, request, attempt!(publish)).await?))
+    }
+
+    async fn list(
+        &self,
+        call: &Call,
+        kind: ListKind,
+        position: Option<&NamePosition>,
+        limit: Option<u32>,
+    ) -> Result<NamePage, Refusal> {
+        let request = v1::ListRequest {
+            kind: messages::list_kind_to_wire(kind).into(),
+            page_size: limit_to_wire(limit),
+            page_token: messages::name_position_to_wire(position),
+        };
+        messages::name_page_from_wire(self.ask(call, request, attempt!(list)).await?)
+    }
+
+    async fn timeline(
+        &self,
+        call: &Call,
+        cursor: Cursor,
+        limit: Option<u32>,
+    ) -> Result<PostPage, Refusal> {
+        let (cursor, page_size) = (cursor.into(), limit_to_wire(limit));
+        let request = v1::TimelineRequest { cursor, page_size };
+        messages::post_page_from_wire(self.ask(call, request, attempt!(timeline)).await?)
+    }
+
+    async fn posts(
+        &self,
+        call: &Call,
+        author: &UserName,
+        cursor: Cursor,
+        limit: Option<u32>,
+    ) -> Result<PostPage, Refusal> {
+        let (cursor, page_size) = (cursor.into(), limit_to_wire(limit));
+        let request = v1::PostsRequest { username: author.to_string(), cursor, page_size };
+        messages::post_page_from_wire(self.ask(call, request, attempt!(posts)).await?)
+    }
+
+    /// Ends only with a refusal that is final: an outage is a pause.
+    async fn subscribe(&self, call: &Call, after: Option<PostId>) -> Result<Timeline, Refusal> {
+        let after = match after {
+            Some(after) => after,
+            // Fixes the position before anything is streamed, so that a stream that breaks before
+            // its first event loses nothing.
+            None => Box::pin(self.timeline(call, Cursor::Newest, Some(1))).await?.as_of,
+        };
+        Ok(resumed_timeline::open(self.for_a_stream(), call.clone(), after))
+    }
+}
+
+/// Waits until there is a server to try. Returns at once if one is known that was not tried yet.
+async fn next_server(
+    views: &mut watch::Receiver<KnownCluster>,
+    attempts: &Attempts,
+    pause: Duration,
+) -> Server {
+    let pause = time::sleep(pause);
+    tokio::pin!(pause);
+    loop {
+        let choice = choice::choose(&views.borrow_and_update(), attempts);
+        let news = match choice {
+            Choice::Go(server) => return server,
+            Choice::Pause(server) => tokio::select! {
+                biased;
+                news = views.changed() => news,
+                () = &mut pause => return server,
+            },
+            Choice::Wait => views.changed().await,
+        };
+        if news.is_err() {
+            // The directory's task has ended before its client: the runtime is shutting down.
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Returns when another server has taken over from `server`.
+pub async fn superseded(views: &mut watch::Receiver<KnownCluster>, server: &Server) {
+    if views.wait_for(|view| choice::is_superseded(view, server)).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,167 @@
+//! The context of a call on the wire: its session, and where it comes from.
+//!
+//! The origin of a call decides what it may do, once addresses are limited. So it is the address of
+//! the connection, unless a node of the cluster relays the call and names another: it proves that it
+//! is one with the cluster's secret. What anybody else says of its origin is ignored.
+
+use std::{net::IpAddr, time::Duration};
+
+use tokio::time::Instant;
+use tonic::{
+    Request,
+    metadata::{Ascii, AsciiMetadataValue, MetadataMap, MetadataValue},
+};
+
+use crate::{
+    network::{Call, Deadline, SessionToken},
+    node_auth::{ORIGIN_KEY, SECRET_KEY, metadata_text, secret_metadata},
+    settings::Secret,
+};
+
+/// How long a call may take, unless its caller gives up earlier. Longer than the 30 s for which a
+/// classic call is held, and than rebooting all masters.
+pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+const SESSION_KEY: &str = "authorization";
+const SCHEME: &str = "Bearer ";
+
+/// Reads the context of calls at a server.
+#[derive(Clone)]
+pub struct CallReader {
+    secret: Secret,
+}
+
+impl CallReader {
+    /// Believes what the nodes that have `secret` say about the origin of a call.
+    pub fn new(secret: Secret) -> Self {
+        Self { secret }
+    }
+
+    /// The context of a request.
+    pub fn read<T>(&self, request: &Request<T>) -> Call {
+        Call {
+            session: session(request.metadata()),
+            deadline: Deadline::after(Instant::now(), CALL_TIMEOUT),
+            origin: self.origin(request),
+        }
+    }
+
+    /// Where a request comes from.
+    pub fn origin<T>(&self, request: &Request<T>) -> Option<IpAddr> {
+        let named = self.origin_named_by_a_node(request.metadata());
+        named.or_else(|| Some(request.remote_addr()?.ip().to_canonical()))
+    }
+
+    fn origin_named_by_a_node(&self, metadata: &MetadataMap) -> Option<IpAddr> {
+        let origin = metadata_text(metadata, ORIGIN_KEY)?.parse().ok()?;
+        let secret = metadata.get(SECRET_KEY)?;
+        self.secret.matches(secret.as_bytes()).then_some(origin)
+    }
+}
+
+fn session(metadata: &MetadataMap) -> Option<SessionToken> {
+    let token = metadata_text(metadata, SESSION_KEY)?.strip_prefix(SCHEME)?;
+    Some(SessionToken::new(token))
+}
+
+/// Writes the context of calls that this process makes.
+#[derive(Clone, Default)]
+pub struct CallWriter {
+    /// Proves that this process is a node of the cluster.
+    secret: Option<AsciiMetadataValue>,
+}
+
+/// A session token that no header can carry.
+#[derive(Debug)]
+pub struct UnusableToken;
+
+impl CallWriter {
+    /// For a process that is no node of the cluster.
+    pub fn of_client() -> Self {
+        Self::default()
+    }
+
+    /// For a node of the cluster, which tells where the calls that it relays come from.
+    pub fn of_node(secret: &Secret) -> Self {
+        Self { secret: Some(secret_metadata(secret)) }
+    }
+
+    /// Adds the context of `call` to a request.
+    pub fn write<T>(&self, call: &Call, request: &mut Request<T>) -> Result<(), UnusableToken> {
+        let metadata = request.metadata_mut();
+        if let Some(session) = &call.session {
+            let bearer: MetadataValue<Ascii> =
+                format!("{SCHEME}{}", session.expose()).parse().map_err(|_| UnusableToken)?;
+            metadata.insert(SESSION_KEY, bearer);
+        }
+        if let (Some(secret), Some(origin)) = (&self.secret, call.origin) {
+            metadata.insert(SECRET_KEY, secret.clone());
+            metadata.insert(ORIGIN_KEY, origin.to_string().parse().expect("ASCII"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::transport::server::TcpConnectInfo;
+
+    use super::*;
+
+    const CALLER: &str = "192.0.2.7";
+    const RELAY: &str = "198.51.100.1";
+
+    fn ip(address: &str) -> IpAddr {
+        address.parse().expect("an address")
+    }
+
+    /// A request that has come over a connection from `peer`, with what `writer` adds for `origin`.
+    fn request(writer: &CallWriter, origin: Option<IpAddr>, peer: &str) -> Request<()> {
+        let call = Call {
+            session: Some(SessionToken::new("a token")),
+            deadline: Deadline::after(Instant::now(), CALL_TIMEOUT),
+            origin,
+        };
+        let mut request = Request::new(());
+        writer.write(&call, &mut request).unwrap_or_else(|_| panic!("ASCII"));
+        let remote_addr = Some((ip(peer), 4_000).into());
+        request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr });
+        request
+    }
+
+    #[test]
+    fn an_origin_is_believed_from_nodes_of_the_cluster_alone() {
+        let secret = Secret::new("the cluster's");
+        let reader = CallReader::new(secret.clone());
+        let node = CallWriter::of_node(&secret);
+        let stranger = CallWriter::of_node(&Secret::new("a guess"));
+        let origin = Some(ip(CALLER));
+        for (writer, named, seen) in [
+            (&node, origin, CALLER),
+            (&node, None, RELAY),
+            (&stranger, origin, RELAY),
+            (&CallWriter::of_client(), origin, RELAY),
+        ] {
+            let call = reader.read(&request(writer, named, RELAY));
+            assert_eq!(call.origin, Some(ip(seen)));
+            assert_eq!(call.session, Some(SessionToken::new("a token")));
+        }
+        let mut bare = request(&CallWriter::of_client(), None, RELAY);
+        bare.metadata_mut().insert(ORIGIN_KEY, CALLER.parse().expect("ASCII"));
+        assert_eq!(reader.origin(&bare), Some(ip(RELAY)), "said without proof");
+    }
+
+    #[test]
+    fn an_address_is_the_same_however_the_socket_writes_it() {
+        let reader = CallReader::new(Secret::new("the cluster's"));
+        let mapped = request(&CallWriter::of_client(), None, "::ffff:192.0.2.7");
+        assert_eq!(reader.origin(&mapped), Some(ip(CALLER)));
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_told() {
+        let session = Some(SessionToken::new("line\nbreak"));
+        let deadline = Deadline::after(Instant::now(), CALL_TIMEOUT);
+        let call = Call { session, deadline, origin: None };
+        assert!(CallWriter::of_client().write(&call, &mut Request::new(())).is_err());
+    }
+}

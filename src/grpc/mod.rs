@@ -1,0 +1,14 @@
+//! The public gRPC API, `tinysns.v1`, in both directions: what arrives is parsed here once, and what
+//! is sent is written here once, for servers and clients.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | [`messages`] | what calls take and return |
+//! | [`status`](mod@status) | refusals |
+//! | [`metadata`] | the context of a call |
+//! | [`social_service`] | the server, an adapter on [`Network`](crate::network::Network) |
+
+pub mod messages;
+pub mod metadata;
+pub mod social_service;
+pub mod status;

@@ -1,0 +1,122 @@
+//! Refusals on the wire: a gRPC status with a message for people, and metadata that tells programs
+//! what to do.
+
+use tonic::{Code, Status, metadata::MetadataMap};
+
+use crate::{
+    network::{Advice, Refusal, RefusalKind},
+    wire::{AVAILABLE_KEY, RETRY_KEY},
+};
+
+/// The code of a kind of refusal.
+pub const fn code(kind: &RefusalKind) -> Code {
+    match kind {
+        RefusalKind::Invalid => Code::InvalidArgument,
+        RefusalKind::NotFound => Code::NotFound,
+        RefusalKind::AlreadyExists => Code::AlreadyExists,
+        RefusalKind::NotPossible => Code::FailedPrecondition,
+        RefusalKind::Stale => Code::OutOfRange,
+        RefusalKind::SessionEnded => Code::Unauthenticated,
+        RefusalKind::WrongPassword => Code::PermissionDenied,
+        RefusalKind::TooMuch => Code::ResourceExhausted,
+        RefusalKind::Interrupted => Code::Aborted,
+        RefusalKind::Elsewhere(_) => Code::Unavailable,
+        RefusalKind::Broken => Code::Internal,
+        RefusalKind::Unanswered => Code::DeadlineExceeded,
+        RefusalKind::Unsupported => Code::Unimplemented,
+        RefusalKind::Unknown => Code::Unknown,
+    }
+}
+
+fn kind(code: Code, available: Option<String>) -> RefusalKind {
+    match code {
+        Code::InvalidArgument => RefusalKind::Invalid,
+        Code::NotFound => RefusalKind::NotFound,
+        Code::AlreadyExists => RefusalKind::AlreadyExists,
+        Code::FailedPrecondition => RefusalKind::NotPossible,
+        Code::OutOfRange => RefusalKind::Stale,
+        Code::Unauthenticated => RefusalKind::SessionEnded,
+        Code::PermissionDenied => RefusalKind::WrongPassword,
+        Code::ResourceExhausted => RefusalKind::TooMuch,
+        Code::Aborted => RefusalKind::Interrupted,
+        Code::Unavailable => RefusalKind::Elsewhere(available),
+        Code::Internal => RefusalKind::Broken,
+        Code::DeadlineExceeded => RefusalKind::Unanswered,
+        Code::Unimplemented => RefusalKind::Unsupported,
+        Code::Ok | Code::Cancelled | Code::Unknown | Code::DataLoss => RefusalKind::Unknown,
+    }
+}
+
+/// The refusal that a server has sent.
+pub fn refusal(status: &Status) -> Refusal {
+    let available = status.metadata().get(AVAILABLE_KEY).and_then(|at| at.to_str().ok());
+    let available = available.filter(|at| !at.is_empty()).map(str::to_owned);
+    Refusal::new(kind(status.code(), available), status.message().to_owned())
+}
+
+impl From<Refusal> for Status {
+    fn from(Refusal { kind, message }: Refusal) -> Self {
+        let advice = match kind.advice() {
+            Advice::Here => "here",
+            Advice::Elsewhere => "elsewhere",
+            Advice::Never => "never",
+        };
+        let code = code(&kind);
+        let mut metadata = MetadataMap::new();
+        metadata.insert(RETRY_KEY, advice.parse().expect("ASCII"));
+        if let RefusalKind::Elsewhere(Some(address)) = kind
+            && let Ok(address) = address.parse()
+        {
+            metadata.insert(AVAILABLE_KEY, address);
+        }
+        Self::with_metadata(code, message, metadata)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [RefusalKind; 14] = [
+        RefusalKind::Invalid,
+        RefusalKind::NotFound,
+        RefusalKind::AlreadyExists,
+        RefusalKind::NotPossible,
+        RefusalKind::Stale,
+        RefusalKind::SessionEnded,
+        RefusalKind::WrongPassword,
+        RefusalKind::TooMuch,
+        RefusalKind::Interrupted,
+        RefusalKind::Elsewhere(None),
+        RefusalKind::Broken,
+        RefusalKind::Unanswered,
+        RefusalKind::Unsupported,
+        RefusalKind::Unknown,
+    ];
+
+    #[test]
+    fn a_refusal_arrives_as_it_was_sent() {
+        for kind in KINDS {
+            let sent = Refusal::new(kind, "because");
+            assert_eq!(refusal(&Status::from(sent.clone())), sent);
+        }
+        let sent = Refusal::elsewhere(Some("h:1".to_owned()));
+        assert_eq!(refusal(&Status::from(sent.clone())), sent);
+    }
+
+    #[test]
+    fn a_refusal_tells_programs_what_to_do() {
+        for (kind, advice) in [
+            (RefusalKind::Invalid, "never"),
+            (RefusalKind::Stale, "never"),
+            (RefusalKind::SessionEnded, "never"),
+            (RefusalKind::TooMuch, "here"),
+            (RefusalKind::Interrupted, "here"),
+            (RefusalKind::Elsewhere(None), "elsewhere"),
+            (RefusalKind::Broken, "elsewhere"),
+        ] {
+            let status = Status::from(Refusal::new(kind.clone(), "because"));
+            assert_eq!(status.metadata().get(RETRY_KEY).expect("a word"), advice, "{kind:?}");
+        }
+    }
+}

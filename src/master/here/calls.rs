@@ -1,0 +1,268 @@
+//! The calls.
+
+use super::{
+    Here, live_timeline,
+    refusals::{broken, done, session_refusal, unexpected, wrong_password},
+    within,
+};
+use crate::{
+    domain::{PostId, PostText, RequestKey, UserName},
+    master::{
+        passwords,
+        sessions::{Session, StreamSession},
+    },
+    network::{
+        Call, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
+        PasswordChange, Post, PostPage, Published, Refusal, RefusalKind, SessionToken, Timeline,
+    },
+    social::{self, Account, Command, CommandRefusal, Context, Reply, StateError, View},
+};
+
+/// Posts on a page if the caller does not say.
+const DEFAULT_PAGE: usize = 20;
+
+impl Network for Here {
+    async fn log_in(&self, call: &Call, login: &Login) -> Result<LoggedIn, Refusal> {
+        let Login { name, password, must_exist } = login;
+        self.ensure_available()?;
+        check_length(password)?;
+        let view = self.linearizable_view(call.deadline).await?;
+        let account = match view.account_by_name(name) {
+            Ok(Some(account)) => account,
+            Ok(None) if *must_exist => return Err(CommandRefusal::NoSuchUser.into()),
+            Ok(None) => self.create(call.deadline, name.clone(), password).await?,
+            Err(error) => return Err(broken(&error)),
+        };
+        if !account.created {
+            self.verify_password(call.deadline, &account, password).await?;
+        }
+        let begun = self.parts.sessions.begin(&account, self.parts.node.now());
+        let (token, expires_at) = begun.map_err(|error| session_refusal(&error))?;
+        let Account { name, created, .. } = account;
+        Ok(LoggedIn { session: SessionToken::new(token), name, created, expires_at })
+    }
+
+    /// The current password is checked against everything that was acknowledged before. Of two
+    /// concurrent changes that both verify it, the first ends the session of the other.
+    async fn set_password(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        PasswordChange { current, new }: &PasswordChange,
+    ) -> Result<(), Refusal> {
+        check_length(current)?;
+        check_length(new)?;
+        // A new leader learns only now what was acknowledged before it led. That may include this
+        // very change, which ended the session. The owner of the session can then try another
+        // password.
+        let (Session { account, .. }, _) = self.authenticated_view(call).await?;
+        self.verify_password(call.deadline, &account, current).await?;
+        let password_hash = self.hash(call.deadline, new).await?;
+        let change = Command::SetPassword { context: context(&account, key), password_hash };
+        done(&self.submit(call.deadline, change).await?)
+    }
+
+    async fn follow(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        target: &UserName,
+    ) -> Result<(), Refusal> {
+        let context = context(&self.caller(call)?, key);
+        let command = Command::Follow { context, target: target.clone() };
+        let reply = self.submit(call.deadline, command).await?;
+        if reply == Reply::Refused(CommandRefusal::Oneself) {
+            let why = "you cannot follow yourself: you know your own posts already";
+            return Err(Refusal::new(RefusalKind::AlreadyExists, why));
+        }
+        done(&reply)
+    }
+
+    async fn unfollow(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        target: &UserName,
+    ) -> Result<(), Refusal> {
+        let context = context(&self.caller(call)?, key);
+        let command = Command::Unfollow { context, target: target.clone() };
+        done(&self.submit(call.deadline, command).await?)
+    }
+
+    async fn publish(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        text: &str,
+    ) -> Result<Published, Refusal> {
+        let context = context(&self.caller(call)?, key);
+        let text = PostText::new(text, self.parts.limits.post_chars)?;
+        match self.submit(call.deadline, Command::Publish { context, text }).await? {
+            Reply::Published { post, posted_at } => Ok(Published { id: post, posted_at }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn list(
+        &self,
+        call: &Call,
+        kind: ListKind,
+        position: Option<&NamePosition>,
+        limit: Option<u32>,
+    ) -> Result<NamePage, Refusal> {
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let limit = page_size(limit, self.parts.limits.page_size, self.parts.limits.page_size);
+        let after = position.map(NamePosition::as_str);
+        let page = match kind {
+            ListKind::Users => view.users(after, limit),
+            ListKind::Following => view.following(caller.user, after, limit),
+            ListKind::Followers => view.followers(caller.user, after, limit),
+        };
+        let social::Page { names, next } = page.map_err(|error| broken(&error))?;
+        Ok(NamePage { names, next: next.map(NamePosition::new) })
+    }
+
+    async fn timeline(
+        &self,
+        call: &Call,
+        cursor: Cursor,
+        limit: Option<u32>,
+    ) -> Result<PostPage, Refusal> {
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
+        post_page(&view, view.timeline(caller.user, state_cursor(cursor), limit))
+    }
+
+    async fn posts(
+        &self,
+        call: &Call,
+        author: &UserName,
+        cursor: Cursor,
+        limit: Option<u32>,
+    ) -> Result<PostPage, Refusal> {
+        let (_, view) = self.authenticated_view(call).await?;
+        let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
+        let author = view.account_by_name(author).map_err(|error| broken(&error))?;
+        let author = author.ok_or(CommandRefusal::NoSuchUser)?;
+        post_page(&view, view.posts_of(author.user, state_cursor(cursor), limit))
+    }
+
+    async fn subscribe(&self, call: &Call, after: Option<PostId>) -> Result<Timeline, Refusal> {
+        let (session, view) = self.authenticated_view(call).await?;
+        let user = session.account.user;
+        let after = after.unwrap_or_else(|| view.newest_post());
+        let inbox = self.parts.delivery.open(user, || {
+            let view = self.local_view()?;
+            // Checked again, because a session that ends from now on closes the inbox, but one that
+            // ended before does not.
+            self.session(&view, call)?;
+            view.following_ids(user).map_err(|error| broken(&error))
+        })?;
+        let inbox = inbox.map_err(|_too_many| Refusal::too_many_timelines())?;
+        let stream_session = StreamSession {
+            sessions: self.parts.sessions.clone(),
+            session,
+            clock: self.parts.node.clock(),
+        };
+        Ok(live_timeline::start(stream_session, after, inbox, self.parts.state.clone()))
+    }
+}
+
+impl Here {
+    async fn create(
+        &self,
+        deadline: Deadline,
+        name: UserName,
+        password: &str,
+    ) -> Result<Account, Refusal> {
+        let password_hash = self.hash(deadline, password).await?;
+        match self.submit(deadline, Command::CreateAccount { name, password_hash }).await? {
+            Reply::Account(account) => Ok(account),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn hash(&self, deadline: Deadline, password: &str) -> Result<Option<String>, Refusal> {
+        if password.is_empty() {
+            return Ok(None);
+        }
+        within(deadline, self.parts.passwords.hash(password.to_owned())).await.map(Some)
+    }
+
+    async fn verify_password(
+        &self,
+        deadline: Deadline,
+        account: &Account,
+        password: &str,
+    ) -> Result<(), Refusal> {
+        match &account.password_hash {
+            None if password.is_empty() => Ok(()),
+            None => Err(wrong_password("this account has no password: leave it out")),
+            Some(_) if password.is_empty() => {
+                Err(wrong_password("this account needs its password"))
+            }
+            Some(hash) => {
+                let verified = self.parts.passwords.verify(password.to_owned(), hash.clone());
+                if within(deadline, verified).await? {
+                    Ok(())
+                } else {
+                    Err(wrong_password("wrong password"))
+                }
+            }
+        }
+    }
+}
+
+/// Who asks for a change, and under which key.
+fn context(caller: &Account, key: &RequestKey) -> Context {
+    let Account { user, password_version, .. } = caller;
+    Context { user: *user, password_version: *password_version, key: key.clone() }
+}
+
+fn check_length(password: &str) -> Result<(), Refusal> {
+    if password.len() <= passwords::MAX_BYTES {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!("a password has at most {} bytes", passwords::MAX_BYTES)))
+}
+
+/// How many names or posts a page gets.
+fn page_size(wanted: Option<u32>, default: usize, limit: usize) -> usize {
+    match wanted {
+        Some(wanted) => usize::try_from(wanted).unwrap_or(limit).min(limit),
+        None => default.min(limit),
+    }
+}
+
+fn state_cursor(cursor: Cursor) -> social::Cursor {
+    match cursor {
+        Cursor::Newest => social::Cursor::Before(PostId::MAX),
+        Cursor::Before(post) => social::Cursor::Before(post),
+        Cursor::After(post) => social::Cursor::After(post),
+    }
+}
+
+fn post_page(
+    view: &View,
+    page: Result<(Vec<crate::domain::Post>, bool), StateError>,
+) -> Result<PostPage, Refusal> {
+    let (posts, more) = page.map_err(|error| broken(&error))?;
+    Ok(PostPage {
+        posts: posts.into_iter().map(Post::from).collect(),
+        as_of: view.newest_post(),
+        more,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_stay_within_the_limit() {
+        let sizes =
+            |default| [None, Some(7), Some(1_000)].map(|wanted| page_size(wanted, default, 100));
+        assert_eq!(sizes(DEFAULT_PAGE), [20, 7, 100]);
+        assert_eq!(sizes(100), [100, 7, 100]);
+    }
+}

@@ -1,0 +1,135 @@
+//! What may be asked of the network, carried out by this master if it is the available server, and
+//! refused otherwise.
+//!
+//! - `calls`: the calls
+//! - [`live_timeline`]: one live timeline
+//! - `refusals`: what a rule, a session or the consensus refuses, as the caller is told
+//!
+//! The rules themselves are in the social graph.
+
+mod calls;
+pub mod live_timeline;
+mod refusals;
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::{future::Future, sync::Arc};
+
+use tokio::time::timeout_at;
+
+use self::refusals::{broken, session_refusal};
+use super::{
+    delivery::Delivery,
+    location,
+    passwords::Passwords,
+    sessions::{Session, SessionError, Sessions},
+};
+use crate::{
+    network::{Call, Deadline, Refusal},
+    replication::{
+        node::Node,
+        reads::Reads,
+        state_store::StateReader,
+        writes::{WriteError, Writes},
+    },
+    settings::Limits,
+    social::{Account, Command, Reply, View},
+};
+
+/// The network, on this master. Cheap to clone.
+#[derive(Clone)]
+pub struct Here {
+    parts: Arc<Parts>,
+}
+
+/// What the calls need.
+pub struct Parts {
+    /// Whether this master leads, and what time it is.
+    pub node: Node,
+    /// The state as this master has it.
+    pub state: StateReader,
+    /// The way into the log.
+    pub writes: Writes,
+    /// Confirms that a read is linearizable.
+    pub reads: Reads,
+    /// Live timelines.
+    pub delivery: Delivery,
+    /// Who a session token belongs to.
+    pub sessions: Sessions,
+    /// Hashes.
+    pub passwords: Passwords,
+    /// How much a call may ask for.
+    pub limits: Limits,
+}
+
+impl Here {
+    /// The network, by these means.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Refuses if this master is not the available server.
+    fn ensure_available(&self) -> Result<(), Refusal> {
+        if self.parts.node.leads() { Ok(()) } else { Err(self.redirect()) }
+    }
+
+    fn redirect(&self) -> Refusal {
+        Refusal::elsewhere(location::redirect_address(&self.parts.node))
+    }
+
+    /// The account to which the call's session belongs, as far as this master knows. That is enough
+    /// for a change, which is refused on application if the session has ended by then.
+    fn caller(&self, call: &Call) -> Result<Account, Refusal> {
+        self.ensure_available()?;
+        Ok(self.session(&self.local_view()?, call)?.account)
+    }
+
+    /// The call's session, and a view that includes everything acknowledged before the call, such
+    /// as the end of that session.
+    async fn authenticated_view(&self, call: &Call) -> Result<(Session, View), Refusal> {
+        self.ensure_available()?;
+        let view = self.linearizable_view(call.deadline).await?;
+        Ok((self.session(&view, call)?, view))
+    }
+
+    fn session(&self, view: &View, call: &Call) -> Result<Session, Refusal> {
+        let Some(token) = &call.session else {
+            return Err(session_refusal(&SessionError::Invalid));
+        };
+        let session = self.parts.sessions.check_in(view, token.expose(), self.parts.node.now());
+        session.map_err(|error| session_refusal(&error))
+    }
+
+    /// A view that includes everything acknowledged before this call.
+    async fn linearizable_view(&self, deadline: Deadline) -> Result<View, Refusal> {
+        let confirmed = within(deadline, self.parts.reads.confirm()).await?;
+        confirmed.map_err(|error| self.write_refusal(error))?;
+        self.local_view()
+    }
+
+    /// The state as this master has it, which may be behind.
+    fn local_view(&self) -> Result<View, Refusal> {
+        self.parts.state.view().map_err(|error| broken(&error))
+    }
+
+    async fn submit(&self, deadline: Deadline, command: Command) -> Result<Reply, Refusal> {
+        let reply = within(deadline, self.parts.writes.submit(command)).await?;
+        reply.map_err(|error| self.write_refusal(error))
+    }
+
+    fn write_refusal(&self, error: WriteError) -> Refusal {
+        match error {
+            WriteError::NotLeading => self.redirect(),
+            WriteError::Overloaded => Refusal::overloaded(),
+            WriteError::Upgrading => refusals::upgrading(error),
+        }
+    }
+}
+
+/// Gives up when the caller does. A change may be made all the same.
+async fn within<T>(deadline: Deadline, work: impl Future<Output = T>) -> Result<T, Refusal> {
+    timeout_at(deadline.at(), work).await.map_err(|_late| {
+        Refusal::unanswered(deadline.patience(), "the cluster has not confirmed the call in time")
+    })
+}

@@ -1,0 +1,93 @@
+//! What a rule, a session or the consensus refuses, as the caller is told: which kind of refusal it
+//! is. The words are where the reason is.
+
+use crate::{
+    master::sessions::SessionError,
+    network::{Refusal, RefusalKind},
+    replication::writes::WriteError,
+    social::{CommandRefusal, Reply, StateError},
+};
+
+/// Not logged in, or no longer.
+pub fn session_refusal(error: &SessionError) -> Refusal {
+    match error {
+        SessionError::Invalid | SessionError::Expired | SessionError::Version(_) => {
+            Refusal::new(RefusalKind::SessionEnded, error.to_string())
+        }
+        SessionError::NoKey => Refusal::overloaded(),
+        SessionError::State(error) => broken(error),
+    }
+}
+
+/// This node's own disk or state failed.
+pub fn broken(error: &StateError) -> Refusal {
+    tracing::error!(%error, "cannot read the state");
+    Refusal::broken(error)
+}
+
+/// Not all members of the cluster know the command yet.
+pub fn upgrading(error: WriteError) -> Refusal {
+    Refusal::new(RefusalKind::NotPossible, error.to_string())
+}
+
+/// The password is wrong, missing or not wanted.
+pub fn wrong_password(message: &'static str) -> Refusal {
+    Refusal::new(RefusalKind::WrongPassword, message)
+}
+
+/// A reply that belongs to another command, or a refusal.
+pub fn unexpected(reply: &Reply) -> Refusal {
+    match reply {
+        Reply::Refused(refusal) => (*refusal).into(),
+        other => Refusal::broken(format_args!("unexpected reply {other:?}")),
+    }
+}
+
+/// Nothing, if the reply says that the change was made.
+pub fn done(reply: &Reply) -> Result<(), Refusal> {
+    match reply {
+        Reply::Done => Ok(()),
+        other => Err(unexpected(other)),
+    }
+}
+
+impl From<CommandRefusal> for Refusal {
+    fn from(refusal: CommandRefusal) -> Self {
+        let kind = match refusal {
+            CommandRefusal::NoSuchUser => RefusalKind::NotFound,
+            CommandRefusal::AlreadyFollowing => RefusalKind::AlreadyExists,
+            // No call asks for what the latter refuses.
+            CommandRefusal::NotFollowing | CommandRefusal::NotEmpty => RefusalKind::NotPossible,
+            CommandRefusal::Oneself | CommandRefusal::KeyReused => RefusalKind::Invalid,
+            CommandRefusal::StaleRequest => RefusalKind::Stale,
+            CommandRefusal::NoSuchAccount | CommandRefusal::SessionEnded => {
+                RefusalKind::SessionEnded
+            }
+            CommandRefusal::TooManyRequests => RefusalKind::TooMuch,
+            CommandRefusal::ClusterAbandoned => return Self::elsewhere(None),
+        };
+        Self::new(kind, refusal.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Advice;
+
+    #[test]
+    fn what_a_request_was_refused_for_tells_its_caller_what_to_do() {
+        for (refusal, kind, advice) in [
+            (CommandRefusal::KeyReused, RefusalKind::Invalid, Advice::Never),
+            (CommandRefusal::StaleRequest, RefusalKind::Stale, Advice::Never),
+            (CommandRefusal::SessionEnded, RefusalKind::SessionEnded, Advice::Never),
+            (CommandRefusal::NoSuchAccount, RefusalKind::SessionEnded, Advice::Never),
+            (CommandRefusal::TooManyRequests, RefusalKind::TooMuch, Advice::Here),
+        ] {
+            let told = Refusal::from(refusal);
+            assert_eq!(told.kind, kind, "{refusal:?}");
+            assert_eq!(told.kind.advice(), advice, "{refusal:?}");
+            assert_eq!(told.message, refusal.to_string());
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Why a call was not carried out: a kind for programs, words for people, and what the caller
+//! should do.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use crate::domain::{KeyError, NameError, TextError};
+
+/// Why a call was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// For programs.
+    pub kind: RefusalKind,
+    /// For people.
+    pub message: Cow<'static, str>,
+}
+
+/// A kind of refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// The request itself is wrong.
+    Invalid,
+    /// There is no user of that name.
+    NotFound,
+    /// It is so already.
+    AlreadyExists,
+    /// It is not possible as things are.
+    NotPossible,
+    /// The request was answered before, and its reply is no longer kept.
+    Stale,
+    /// The caller is not logged in, or no longer.
+    SessionEnded,
+    /// The password is wrong, missing or not wanted.
+    WrongPassword,
+    /// More than the server, or the account, may be asked for at present.
+    TooMuch,
+    /// A live timeline was closed: its reader was too slow, or the available server has changed.
+    Interrupted,
+    /// Another master is the available server: at this address (host:port), if known.
+    Elsewhere(Option<String>),
+    /// A fault of the server.
+    Broken,
+    /// No server has answered within the caller's patience: a change may have been made or not.
+    Unanswered,
+    /// The server does not know this call.
+    Unsupported,
+    /// A kind that this program does not know.
+    Unknown,
+}
+
+/// What the caller should do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// Repeat on the same server, after a moment.
+    Here,
+    /// Repeat on the available server.
+    Elsewhere,
+    /// Asking again gives the same answer.
+    Never,
+}
+
+impl RefusalKind {
+    /// What the caller should do.
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::TooMuch | Self::Interrupted | Self::Unanswered => Advice::Here,
+            Self::Elsewhere(_) | Self::Broken => Advice::Elsewhere,
+            Self::Invalid
+            | Self::NotFound
+            | Self::AlreadyExists
+            | Self::NotPossible
+            | Self::Stale
+            | Self::SessionEnded
+            | Self::WrongPassword
+            | Self::Unsupported
+            | Self::Unknown => Advice::Never,
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal of a kind, with a message for people.
+    pub fn new(kind: RefusalKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// The request itself is wrong, as the message says.
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(RefusalKind::Invalid, message)
+    }
+
+    /// This is not the available server, which is at `available`, if that is known.
+    pub fn elsewhere(available: Option<String>) -> Self {
+        let message = match &available {
+            Some(address) => format!("the available server is at {address}: ask there").into(),
+            None => "there is no available server at this moment: ask again".into(),
+        };
+        Self { kind: RefusalKind::Elsewhere(available), message }
+    }
+
+    /// Too much is waiting at the server.
+    pub fn overloaded() -> Self {
+        Self::new(RefusalKind::TooMuch, "this server is overloaded: ask again in a moment")
+    }
+
+    /// The server has as many live timelines as it may.
+    pub fn too_many_timelines() -> Self {
+        Self::new(
+            RefusalKind::TooMuch,
+            "this server has reached its limit of live timelines: ask again later",
+        )
+    }
+
+    /// A live timeline was closed.
+    pub fn interrupted() -> Self {
+        Self::new(
+            RefusalKind::Interrupted,
+            "the live timeline was closed, because its reader was too slow or the available \
+             server has changed: resume after the last post",
+        )
+    }
+
+    /// A fault of the server.
+    pub fn broken(reason: impl fmt::Display) -> Self {
+        Self::new(RefusalKind::Broken, format!("this server is broken: {reason}"))
+    }
+
+    /// Nobody has answered in time, for a reason.
+    pub fn unanswered(patience: Duration, reason: impl fmt::Display) -> Self {
+        let patience = humantime::format_duration(patience);
+        Self::new(
+            RefusalKind::Unanswered,
+            format!("no server has answered within {patience}: {reason}"),
+        )
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<NameError> for Refusal {
+    fn from(error: NameError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<TextError> for Refusal {
+    fn from(error: TextError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
