@@ -11,6 +11,7 @@ pub mod backoff;
 pub mod classic;
 pub mod cli;
 pub mod client;
+pub mod control;
 pub mod directory;
 pub mod documents;
 pub mod domain;

@@ -1,7 +1,8 @@
 //! A master: a full server with its own copy of the state. One of them is the available server.
 //!
 //! - [`address`]: the host by which others reach this master
-//! - [`reporter`]: the stream to the router, and the router's directives
+//! - [`reporter`]: what this master reports to the router, and what it is told
+//! - [`router_stream`]: a stream to the router
 //! - [`location`]: where the available server is, as this master sees it
 //! - [`cluster_id_file`]: the cluster of the other slots in the data directory
 //! - [`here`]: what may be asked of the network, carried out by this master; [`nearest`]: the same, or
@@ -21,6 +22,7 @@ pub mod location;
 pub mod nearest;
 pub mod passwords;
 pub mod reporter;
+pub mod router_stream;
 pub mod sessions;
 pub mod state_recovery;
 
@@ -49,6 +51,7 @@ use self::{
 use crate::{
     classic,
     client::Relayed,
+    control::{ReceivedRoster, departure},
     directory::{AskTheRouter, DirectoryServer, Location},
     domain::{ClusterId, NodeId},
     envelope::SupportedVersions,
@@ -64,10 +67,9 @@ use crate::{
         peer_service::PeerServer,
         pre_vote,
         reads::Reads,
-        reconcile::{self, Roster},
-        startup_check,
+        reconcile, startup_check,
         state_store::{Applied, Observer},
-        upgrade,
+        upgrade, voter_config,
         writes::Writes,
     },
     serving::{self, CLIENT_MESSAGE_BYTES, NODE_STREAMS},
@@ -137,7 +139,7 @@ async fn run_node(
 
     let writes = Writes::start(&node, settings.limits.pending_writes, node.clock());
     let reads = Reads::start(node.raft().clone());
-    let (roster, roster_seen) = watch::channel(Roster::default());
+    let (roster, roster_seen) = watch::channel(ReceivedRoster::default());
     let location = location::start(&node);
     let roster_left = roster_seen.clone();
     let tasks = TaskTracker::new();
@@ -268,7 +270,7 @@ fn delivery_observer(delivery: Delivery) -> Observer {
 async fn leave(
     node: &Node,
     report: &reporter::ReporterHandle,
-    mut roster: watch::Receiver<Roster>,
+    mut roster: watch::Receiver<ReceivedRoster>,
     limit: Duration,
 ) {
     /// The part of the time limit that is kept for closing connections.
@@ -277,7 +279,7 @@ async fn leave(
     const HEARD_WITHIN: Duration = Duration::from_millis(500);
     let own = node.id();
     let mut metrics = node.raft().server_metrics();
-    if is_single(&metrics.borrow(), own) {
+    if departure::is_single(own, &voter_config::of(&metrics.borrow().membership_config)) {
         return;
     }
     tracing::info!(leads = node.leads(), "leaving");
@@ -285,11 +287,16 @@ async fn leave(
     let left = async {
         // Even if its vote is not needed: otherwise the others would expect it back, as if it had
         // died.
-        let heard = async { roster.wait_for(|now| now.leaves(own)).await.is_ok() };
+        let heard = async {
+            roster.wait_for(|now| departure::is_announced(own, &now.members)).await.is_ok()
+        };
         let _router_is_away = timeout(HEARD_WITHIN, heard).await.is_err();
         let mut needed = metrics.clone();
         tokio::select! {
-            left = needed.wait_for(|now| is_dispensable(now, own)) => if left.is_ok() {
+            left = needed.wait_for(|now| {
+                let voter_config = voter_config::of(&now.membership_config);
+                departure::is_dispensable(own, now.current_leader, &voter_config)
+            }) => if left.is_ok() {
                 tracing::info!("left");
             },
             () = until_nobody_stays(own, &mut roster, &mut metrics) => {
@@ -306,39 +313,25 @@ async fn leave(
 /// reboot will take over later: if this one leads, it first makes sure that the other has a vote.
 async fn until_nobody_stays(
     own: NodeId,
-    roster: &mut watch::Receiver<Roster>,
+    roster: &mut watch::Receiver<ReceivedRoster>,
     metrics: &mut watch::Receiver<RaftServerMetrics<NodeId, NodeInfo>>,
 ) {
     /// A leader checks ten times a second; a master that has been away for long gets no vote any
     /// more.
     const COUNTED_ON_WITHIN: Duration = Duration::from_secs(1);
-    let stopping = roster.wait_for(|now| now.received.is_some() && !now.others_stay(own)).await;
-    let Ok(expected) = stopping.map(|now| now.expected_back(own)) else { return };
+    let stopping = roster
+        .wait_for(|now| now.received.is_some() && !departure::others_stay(own, &now.members))
+        .await;
+    let expected = stopping.map(|now| departure::expected_back(own, &now.members));
+    let Ok(expected) = expected else { return };
     let leads = metrics.borrow().current_leader == Some(own);
     if !leads || expected.is_empty() {
         return;
     }
     let counted_on = metrics.wait_for(|now| {
-        match now.membership_config.membership().get_joint_config().as_slice() {
-            [voters] => !voters.is_disjoint(&expected),
-            _half_made => false,
-        }
+        departure::are_counted_on(&expected, &voter_config::of(&now.membership_config))
     });
     let _in_vain = timeout(COUNTED_ON_WITHIN, counted_on).await;
-}
-
-fn is_single(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
-    now.membership_config.membership().voter_ids().eq([own])
-}
-
-/// Whether the others will have a quorum and a leader when `own` stops: they have a leader, and
-/// `own` does not vote, or is one of two masters beside the witness.
-fn is_dispensable(now: &RaftServerMetrics<NodeId, NodeInfo>, own: NodeId) -> bool {
-    let membership = now.membership_config.membership();
-    let voters: Vec<NodeId> = membership.voter_ids().collect();
-    let masters = membership.nodes().filter(|(id, info)| !info.witness && voters.contains(id));
-    let other_leads = now.current_leader.is_some_and(|id| id != own);
-    !voters.contains(&own) || (other_leads && masters.count() <= 2)
 }
 
 /// The name of the first of `tasks` to end. They should last as long as the master does.

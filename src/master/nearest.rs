@@ -168,3 +168,120 @@ impl Resumable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::watch;
+    use tokio_util::sync::{CancellationToken, DropGuard};
+    use tonic::service::Routes;
+
+    use super::*;
+    use crate::{
+        directory::{Available, Location},
+        domain::{ClientId, PostId},
+        host::net,
+        master::here::tests::{bootstrap, here_on, served},
+        network::{Deadline, SessionToken},
+        replication::tests::cluster::{Member, cluster},
+        serving::{self, NODE_STREAMS},
+        settings::Secret,
+        wire::v1::social_service_server::SocialServiceServer,
+    };
+
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    fn call(session: Option<SessionToken>) -> Call {
+        Call { session, deadline: Deadline::after(Instant::now(), PATIENCE), origin: None }
+    }
+
+    fn key(sequence: u64) -> RequestKey {
+        RequestKey::Counted { client: ClientId(5), sequence, answered_below: 0 }
+    }
+
+    fn name(name: &str) -> UserName {
+        UserName::new(name).expect("valid")
+    }
+
+    async fn log_in(network: &impl Network, username: &str) -> Call {
+        let login = Login { name: name(username), password: String::new(), must_exist: false };
+        let granted = network.log_in(&call(None), &login).await.expect("logged in");
+        call(Some(granted.session))
+    }
+
+    /// Relays to a server that is to be named.
+    fn relay() -> (watch::Sender<Location>, Relayed) {
+        let (location, known) = watch::channel(Location::default());
+        (location, Relayed::by_node(known, &Secret::new("the cluster's")))
+    }
+
+    /// Where a server is that serves `here` until the guard is dropped.
+    async fn serve(here: Here, term: u64) -> (Location, DropGuard) {
+        let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("a free port");
+        let address = format!("127.0.0.1:{}", listener.port());
+        let available = Some(Available { name: "server".to_owned(), address });
+        let stop = CancellationToken::new();
+        let routes = Routes::new(SocialServiceServer::new(served(here)));
+        tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, stop.clone()));
+        (Location { available, term, ..Location::default() }, stop.drop_guard())
+    }
+
+    async fn two_masters() -> (Member, Member, Member) {
+        let (masters, witness) = cluster(2).await;
+        bootstrap(&masters[0]).await;
+        let [first, second] = masters.try_into().unwrap_or_else(|_| panic!("two masters"));
+        (first, second, witness)
+    }
+
+    #[tokio::test]
+    async fn the_available_server_asks_nobody_and_another_master_asks_it() {
+        let (first, second, _witness) = two_masters().await;
+        let (_nobody, relayed) = relay();
+        let at_first = Nearest::new(here_on(&first).0, relayed);
+        let ann = log_in(&at_first, "ann").await;
+        let published = at_first.publish(&ann, &key(1), "one").await.expect("published");
+
+        let (location, relayed) = relay();
+        let at_second = Nearest::new(here_on(&second).0, relayed);
+        let (available, _serves) = serve(here_on(&first).0, 1).await;
+        location.send_replace(available);
+        assert_eq!(
+            at_second.publish(&ann, &key(1), "one").await,
+            Ok(published),
+            "the same request"
+        );
+        let page = at_second.posts(&ann, &name("ann"), Cursor::Newest, None).await.expect("read");
+        assert_eq!(page.posts.len(), 1);
+        let refused = at_second.follow(&ann, &key(2), &name("nobody")).await;
+        assert_eq!(refused, at_first.follow(&ann, &key(2), &name("nobody")).await, "word by word");
+    }
+
+    #[tokio::test]
+    async fn a_live_timeline_goes_on_at_the_next_available_server_without_gap_or_duplicate() {
+        let (first, second, _witness) = two_masters().await;
+        let (location, relayed) = relay();
+        let (here, delivery) = here_on(&first);
+        let at_first = Nearest::new(here, relayed);
+        let [ann, bob] = [log_in(&at_first, "ann").await, log_in(&at_first, "bob").await];
+        at_first.follow(&bob, &key(1), &name("ann")).await.expect("followed");
+        at_first.publish(&ann, &key(1), "one").await.expect("published");
+        let mut timeline = at_first.subscribe(&bob, Some(PostId::NONE)).await.expect("opened");
+        let mut next = async || loop {
+            match timeline.next().await.expect("it goes on").expect("an event") {
+                TimelineEvent::Post(post) => return post.text,
+                TimelineEvent::Position(_) => {}
+            }
+        };
+        assert_eq!(next().await, "one");
+
+        second.level_with(&first).await;
+        second.node.campaign().await;
+        second.leads().await;
+        delivery.close_all();
+        let (available, _serves) = serve(here_on(&second).0, 2).await;
+        location.send_replace(available);
+        at_first.publish(&ann, &key(2), "two").await.expect("published, elsewhere");
+        assert_eq!(next().await, "two");
+    }
+}

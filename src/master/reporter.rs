@@ -6,34 +6,31 @@ use std::{net::IpAddr, process, sync::Arc, time::Duration};
 
 use openraft::ServerState;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::watch,
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Status, Streaming};
+use tonic::Status;
 
-use super::{abandonment, address, cluster_id_file};
+use super::{
+    abandonment, address, cluster_id_file,
+    router_stream::{DirectiveError, RouterStream},
+};
 use crate::{
     backoff::Backoff,
+    control::{
+        Directive, Hello, NodeInfo, Progress, ReceivedRoster, Report, Roster, VoterDirective,
+    },
     directory::split_address,
-    domain::{ClusterId, NodeId, UnixMillis},
-    envelope::SupportedVersions,
+    domain::{ClusterId, UnixMillis},
     host::{clock, net, random},
-    node_auth::{SECRET_KEY, secret_metadata},
+    node_auth::secret_metadata,
     replication::{
-        NodeInfo,
         addresses::AddressSource,
         node::{Node, ProbeAnswer},
-        reconcile::{Roster, RosterEntry},
-        voter_config::VoterConfig,
     },
     settings::MasterSettings,
     slot::SlotInfo,
-    wire::internal::{
-        self, Directive, Hello, Leaving, MasterReport, Progress, Reject, directive,
-        master_report::Report, registry_service_client::RegistryServiceClient,
-    },
 };
 
 /// First and longest wait between attempts to reach the router.
@@ -42,8 +39,6 @@ const RETRY: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_se
 const AFTER_REJECTION: Duration = Duration::from_secs(5);
 /// If the router does not answer the first report within this time, it is tried again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Reports that may wait for the router; if there are more, it hangs.
-const REPORTS_WAITING: usize = 64;
 
 /// A handle for the reporter.
 pub struct ReporterHandle {
@@ -69,13 +64,11 @@ pub struct Reporter {
     started: UnixMillis,
     /// Why the router last rejected this master; logged once.
     last_rejection: Option<String>,
-    /// The voter configuration that was last reported on this stream.
-    reported: Option<Arc<VoterConfig>>,
     /// Whether the settings name the host by which others reach this master.
     fixed_host: bool,
     /// Where it listens.
     listening: [IpAddr; 2],
-    roster: watch::Sender<Roster>,
+    roster: watch::Sender<ReceivedRoster>,
     leaving: watch::Receiver<bool>,
     abandonment: abandonment::AbandonmentHandle,
     cancelled: CancellationToken,
@@ -106,7 +99,7 @@ impl Reporter {
         slot: &SlotInfo,
         node: Node,
         info: NodeInfo,
-        roster: watch::Sender<Roster>,
+        roster: watch::Sender<ReceivedRoster>,
         abandonment: abandonment::AbandonmentHandle,
         cancelled: CancellationToken,
     ) -> (Self, ReporterHandle) {
@@ -120,7 +113,6 @@ impl Reporter {
             info,
             started: clock::now(),
             last_rejection: None,
-            reported: None,
             fixed_host: settings.advertise_host.is_some(),
             listening: address::listening(settings),
             roster,
@@ -167,17 +159,11 @@ impl Reporter {
         let channel = net::channel(&self.router)
             .map_err(|error| Status::invalid_argument(format!("router: {error}")))?;
         self.refresh_address().await;
-        self.reported = None;
-        let mut client = RegistryServiceClient::new(channel);
-        let (reports, outgoing) = mpsc::channel(REPORTS_WAITING);
-        let _room = reports.try_send(report(Report::Hello(self.hello_message())));
-        let mut request = Request::new(ReceiverStream::new(outgoing));
-        request.metadata_mut().insert(SECRET_KEY, self.secret.clone());
-        let mut directives = timeout(ANSWER_WITHIN, client.report(request))
+        let stream = RouterStream::open(channel, self.secret.clone(), self.hello());
+        let router = timeout(ANSWER_WITHIN, stream)
             .await
-            .map_err(|_| Status::deadline_exceeded("the router does not answer"))??
-            .into_inner();
-        self.follow(&reports, &mut directives).await
+            .map_err(|_| Status::deadline_exceeded("the router does not answer"))??;
+        self.follow(router).await
     }
 
     /// Updates the address by which others reach this master: a container that was cut off from its
@@ -205,11 +191,7 @@ impl Reporter {
         }
     }
 
-    async fn follow(
-        &mut self,
-        reports: &mpsc::Sender<MasterReport>,
-        directives: &mut Streaming<Directive>,
-    ) -> Result<StreamEnd, Status> {
+    async fn follow(&mut self, mut router: RouterStream) -> Result<StreamEnd, Status> {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut metrics = self.node.raft().server_metrics();
@@ -217,7 +199,7 @@ impl Reporter {
         let mut probe = ProbeAnswer::default();
         let mut led = false;
         if *self.leaving.borrow_and_update() {
-            let _room = reports.try_send(report(Report::Leaving(Leaving {})));
+            let _room = router.report(Report::Leaving);
         }
         loop {
             let news = tokio::select! {
@@ -239,11 +221,11 @@ impl Reporter {
                     true
                 }
                 _ = self.leaving.changed() => {
-                    let _room = reports.try_send(report(Report::Leaving(Leaving {})));
+                    let _room = router.report(Report::Leaving);
                     true
                 }
-                directive = directives.message() => match directive {
-                    Ok(Some(Directive { directive: Some(directive) })) => {
+                directive = router.directive() => match directive {
+                    Ok(Some(directive)) => {
                         match self.apply_directive(directive, &mut probe).await {
                             DirectiveOutcome::Rejected => return Ok(StreamEnd::Rejected),
                             DirectiveOutcome::NodeReset => return Ok(StreamEnd::Cancelled),
@@ -251,15 +233,15 @@ impl Reporter {
                             DirectiveOutcome::Nothing => false,
                         }
                     }
-                    Ok(Some(Directive { directive: None })) => false,
-                    Ok(None) | Err(_) => return Ok(StreamEnd::Lost),
+                    Err(error @ DirectiveError::Invalid(_)) => return Err(error.into()),
+                    Ok(None) | Err(DirectiveError::Broken(_)) => return Ok(StreamEnd::Lost),
                 }
             };
             if !news {
                 continue;
             }
             let progress = self.progress(probe).await;
-            if reports.try_send(report(Report::Progress(progress))).is_err() {
+            if !router.report(Report::Progress(progress)) {
                 return Ok(StreamEnd::Lost);
             }
         }
@@ -268,63 +250,59 @@ impl Reporter {
     /// Carries out the router's directive.
     async fn apply_directive(
         &mut self,
-        directive: directive::Directive,
+        directive: Directive,
         probe: &mut ProbeAnswer,
     ) -> DirectiveOutcome {
         match directive {
-            directive::Directive::Roster(roster) => {
-                self.apply_roster(roster).await;
+            Directive::Roster(roster) => {
+                self.apply_roster(Arc::unwrap_or_clone(roster)).await;
                 DirectiveOutcome::Nothing
             }
-            directive::Directive::Bootstrap(bootstrap) => {
-                if let Ok(cluster) = bootstrap.cluster_id.parse() {
-                    self.bootstrap(cluster).await;
-                }
+            Directive::Bootstrap(cluster) => {
+                self.bootstrap(cluster).await;
                 DirectiveOutcome::ReportNow
             }
-            directive::Directive::Campaign(_) => {
+            Directive::Voter(VoterDirective::Campaign) => {
                 tracing::info!("campaigning");
                 self.node.campaign().await;
                 DirectiveOutcome::Nothing
             }
-            directive::Directive::Probe(asked) => {
-                let pre_vote = Duration::from_millis(asked.pre_vote_ms.into());
-                *probe = self.node.answer_probe(asked.number, pre_vote).await;
+            Directive::Voter(VoterDirective::Probe(asked)) => {
+                *probe = self.node.answer_probe(asked).await;
                 DirectiveOutcome::ReportNow
             }
-            directive::Directive::Reject(reject) => {
-                if self.last_rejection.as_ref() != Some(&reject.reason) {
-                    let Reject { reason, temporary } = &reject;
-                    if *temporary {
-                        tracing::warn!(%reason, "the router lets this master wait");
-                    } else {
-                        tracing::error!(%reason, "the router rejected this master");
-                    }
-                    self.last_rejection = Some(reject.reason);
+            Directive::Voter(VoterDirective::ResetNode(meant)) => {
+                if meant != self.node.id() {
+                    // For the node that was here before.
+                    return DirectiveOutcome::Nothing;
                 }
-                if reject.temporary {
-                    DirectiveOutcome::Nothing
-                } else {
-                    DirectiveOutcome::Rejected
-                }
-            }
-            directive::Directive::AbandonCluster(asked) => {
-                if let Ok(cluster) = asked.cluster_id.parse() {
-                    self.abandonment.abandon_cluster(cluster);
-                }
-                DirectiveOutcome::Nothing
-            }
-            directive::Directive::ResetNode(meant)
-                if NodeId::new(meant.node_id) == self.node.id() =>
-            {
                 self.abandonment.reset_node();
                 DirectiveOutcome::NodeReset
             }
-            // For the node that was here before, and for the router's own witness.
-            directive::Directive::ResetNode(_) | directive::Directive::ReplaceWitness(_) => {
+            Directive::Reject(reason) => {
+                if self.is_new_rejection(&reason) {
+                    tracing::error!(%reason, "the router rejected this master");
+                }
+                DirectiveOutcome::Rejected
+            }
+            Directive::Defer(reason) => {
+                if self.is_new_rejection(&reason) {
+                    tracing::warn!(%reason, "the router lets this master wait");
+                }
+                DirectiveOutcome::Nothing
+            }
+            Directive::AbandonCluster(cluster) => {
+                self.abandonment.abandon_cluster(cluster);
                 DirectiveOutcome::Nothing
             }
         }
+    }
+
+    /// Whether this is another reason than the last one, which was logged.
+    fn is_new_rejection(&mut self, reason: &str) -> bool {
+        let is_new = self.last_rejection.as_deref() != Some(reason);
+        self.last_rejection = Some(reason.to_owned());
+        is_new
     }
 
     async fn bootstrap(&self, cluster: ClusterId) {
@@ -335,106 +313,51 @@ impl Reporter {
         }
     }
 
-    async fn apply_roster(&self, wire: internal::Roster) {
-        if let Ok(cluster) = wire.cluster_id.parse() {
+    async fn apply_roster(&self, roster: Roster) {
+        if let Some(cluster) = roster.cluster {
             match self.node.join(cluster).await {
                 Ok(()) => cluster_id_file::save(&self.slot, cluster),
                 Err(error) => tracing::error!(%error, "cannot join the cluster"),
             }
         }
         let router_host = split_address(&self.router).map_or("", |(host, _)| host);
-        let mut members = std::collections::BTreeMap::new();
-        for member in wire.members {
-            let peer_address = match member.peer_address.strip_prefix(':') {
-                Some(port) => format!("{router_host}:{port}"),
-                None => member.peer_address,
-            };
-            let info = NodeInfo {
-                name: member.name,
-                peer_address,
-                client_address: member.client_address,
-                witness: member.witness,
-                supported_versions: SupportedVersions::from_wire(
-                    member.oldest_format,
-                    member.newest_format,
-                )
-                .unwrap_or_default(),
-                address_version: member.address_version,
-            };
-            let node = NodeId::new(member.node_id);
-            self.node.peers().learn(node, info.clone(), AddressSource::Router);
-            if !member.down {
-                self.node.peers().open(node);
+        let members = roster.members_seen_from(router_host);
+        for (node, listed) in &members {
+            self.node.peers().learn(*node, listed.info.clone(), AddressSource::Router);
+            if !listed.down {
+                self.node.peers().open(*node);
             }
-            members.insert(node, RosterEntry { info, down: member.down, leaving: member.leaving });
         }
-        self.roster.send_replace(Roster { members, received: Some(Instant::now()) });
+        self.roster.send_replace(ReceivedRoster { members, received: Some(Instant::now()) });
     }
 
-    fn hello_message(&mut self) -> Hello {
+    fn hello(&mut self) -> Hello {
         let applied = self.node.raft().metrics().borrow().last_applied;
         let (_, abandoned_for) = self.abandonment.observe(applied.map_or(0, |at| at.index));
         let cluster =
             self.node.cluster().or_else(|| cluster_id_file::load(&self.slot).ok().flatten());
         Hello {
-            node_id: self.node.id().get(),
+            node: self.node.id(),
             name: self.info.name.clone(),
-            cluster_id: id_or_empty(cluster),
+            cluster,
             client_address: self.info.client_address.clone(),
             peer_address: self.info.peer_address.clone(),
             pid: process::id(),
             reboots: self.slot.reboots,
-            oldest_format: self.info.supported_versions.oldest.into(),
-            newest_format: self.info.supported_versions.newest.into(),
             host: net::host_name(),
+            supported_versions: self.info.supported_versions,
             address_version: self.info.address_version,
             process: self.node.peers().process(),
-            started_ms: self.started.get(),
-            abandoned_for: id_or_empty(abandoned_for),
+            started: self.started,
+            abandoned_for,
         }
-    }
-
-    /// The voter configuration, unless it is the last one reported on this stream.
-    fn news_of(&mut self, voter_config: &Arc<VoterConfig>) -> Option<internal::VoterConfig> {
-        let is_known = self.reported.as_ref().is_some_and(|known| Arc::ptr_eq(known, voter_config));
-        (!is_known).then(|| {
-            self.reported = Some(Arc::clone(voter_config));
-            (**voter_config).clone().into()
-        })
     }
 
     /// This master's progress. If the consensus waits for a hung disk, it does not answer, and the
     /// report is missing, as it should be.
     async fn progress(&mut self, ProbeAnswer { number, electable }: ProbeAnswer) -> Progress {
-        let now = self.node.progress(number).await;
-        let (is_empty, abandoned_for) = self.abandonment.observe(now.applied);
-        Progress {
-            term: now.term,
-            last_log_term: now.last_log.0,
-            last_log_index: now.last_log.1,
-            applied_index: now.applied,
-            leading: now.leading,
-            cut_off: now.cut_off,
-            known_leader: NodeId::to_wire(now.known_leader),
-            electable,
-            voter: now.voter,
-            voters: now.voters.into_iter().map(NodeId::get).collect(),
-            cluster_id: id_or_empty(now.cluster),
-            probe: now.probe,
-            voter_config: self.news_of(&now.voter_config),
-            clock_ms: now.clock.get(),
-            format: now.version.into(),
-            is_empty,
-            abandoned_for: id_or_empty(abandoned_for),
-        }
+        let progress = self.node.progress(number).await;
+        let (is_empty, abandoned_for) = self.abandonment.observe(progress.applied);
+        Progress { electable, is_empty, abandoned_for, ..progress }
     }
-}
-
-/// Empty for none.
-fn id_or_empty(cluster: Option<ClusterId>) -> String {
-    cluster.map_or_else(String::new, |id| id.to_string())
-}
-
-fn report(report: Report) -> MasterReport {
-    MasterReport { report: Some(report) }
 }

@@ -6,13 +6,15 @@
 use std::{collections::BTreeMap, process, time::Duration};
 
 use tokio::time::{sleep, timeout};
-use tonic::{Request, Status};
+use tonic::Status;
 
+use super::router_stream::RouterStream;
 use crate::{
     backoff::Backoff,
+    control::{Directive, Hello, RosterEntry},
     domain::NodeId,
     host::{clock, net, random},
-    node_auth::{SECRET_KEY, secret_metadata},
+    node_auth::secret_metadata,
     replication::{
         LogId, NodeInfo,
         addresses::first_address_version,
@@ -23,10 +25,6 @@ use crate::{
     },
     settings::MasterSettings,
     slot::SlotInfo,
-    wire::internal::{
-        Hello, MasterReport, directive::Directive, master_report::Report,
-        registry_service_client::RegistryServiceClient,
-    },
 };
 
 /// First and longest wait between rounds.
@@ -104,42 +102,37 @@ async fn known_to_the_router(
     let channel =
         net::channel(&settings.router).map_err(|error| Status::unavailable(error.to_string()))?;
     let cluster = log.cluster_id().map_err(|error| Status::internal(error.to_string()))?;
+    let own = log.node_id();
     let hello = Hello {
-        node_id: log.node_id().get(),
+        node: own,
         name: info.name.clone(),
-        cluster_id: cluster.map_or(String::new(), |id| id.to_string()),
+        cluster,
         client_address: info.client_address.clone(),
         peer_address: info.peer_address.clone(),
         pid: process::id(),
         reboots: slot.reboots,
         host: net::host_name(),
-        oldest_format: info.supported_versions.oldest.into(),
-        newest_format: info.supported_versions.newest.into(),
+        supported_versions: info.supported_versions,
         address_version: first_address_version(log.starts()),
         process: random::id(),
-        started_ms: clock::now().get(),
-        abandoned_for: String::new(),
+        started: clock::now(),
+        abandoned_for: None,
     };
-    let hello = MasterReport { report: Some(Report::Hello(hello)) };
-    // Keeps the stream open until the roster has arrived.
-    let (reports, outgoing) = tokio::sync::mpsc::channel(1);
-    let _room = reports.try_send(hello);
-    let mut request = Request::new(tokio_stream::wrappers::ReceiverStream::new(outgoing));
-    request.metadata_mut().insert(SECRET_KEY, secret_metadata(&settings.secret));
-    let mut directives = RegistryServiceClient::new(channel).report(request).await?.into_inner();
-    while let Some(said) = directives.message().await? {
-        match said.directive {
-            Some(Directive::Roster(roster)) => {
-                let own = log.node_id().get();
-                let others = roster
-                    .members
-                    .into_iter()
-                    .filter(|member| member.node_id != own && !member.witness && !member.down);
+    let mut router = RouterStream::open(channel, secret_metadata(&settings.secret), hello).await?;
+    while let Some(directive) = router.directive().await? {
+        match directive {
+            Directive::Roster(roster) => {
+                let is_other_master = |(node, listed): &(&NodeId, &RosterEntry)| {
+                    **node != own && !listed.info.witness && !listed.down
+                };
+                let others = roster.members.iter().filter(is_other_master);
                 return Ok(others
-                    .map(|member| (NodeId::new(member.node_id), member.peer_address))
+                    .map(|(node, listed)| (*node, listed.info.peer_address.clone()))
                     .collect());
             }
-            Some(Directive::Reject(reject)) => return Err(Status::aborted(reject.reason)),
+            Directive::Reject(reason) | Directive::Defer(reason) => {
+                return Err(Status::aborted(reason));
+            }
             _ => {}
         }
     }

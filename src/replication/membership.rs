@@ -17,7 +17,7 @@
 use std::collections::BTreeSet;
 
 use super::NodeInfo;
-use crate::domain::NodeId;
+use crate::{control::departure, domain::NodeId};
 
 /// The role of a node in the membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +167,9 @@ impl Observation {
     fn voters(&self) -> BTreeSet<NodeId> {
         let mut seats: Vec<&Observed> =
             self.nodes.iter().filter(|node| self.should_vote(node)).collect();
-        let single = |seats: &[&Observed]| seats.iter().filter(|n| !n.info.witness).count() < 2;
+        let single = |seats: &[&Observed]| {
+            departure::are_too_few(seats.iter().filter(|n| !n.info.witness).count())
+        };
         if single(&seats) {
             seats.extend(self.best(&seats, |node| self.rank_as_second_master(node)));
         }
@@ -188,7 +190,8 @@ impl Observation {
                 matches!(node.health, Health::CaughtUp | Health::Behind | Health::Unclear)
             }
         };
-        node.id == self.own || (fares_well && !node.leaving)
+        let is_own = node.id == self.own;
+        is_own || (fares_well && !departure::gives_up_vote(node.leaving, is_own))
     }
 
     /// The node with the lowest rank that is not in `seats`.

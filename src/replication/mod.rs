@@ -50,6 +50,8 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+/// What the membership records about a node.
+pub use crate::control::NodeInfo;
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
@@ -78,32 +80,6 @@ pub type StoredMembership = openraft::StoredMembership<NodeId, NodeInfo>;
 pub type StorageError = openraft::StorageError<NodeId>;
 /// A term, and the node that leads it or wants to.
 pub type Vote = openraft::Vote<NodeId>;
-
-/// What the membership records about a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeInfo {
-    /// The display name.
-    pub name: String,
-    /// Where other nodes reach it, host:port.
-    pub peer_address: String,
-    /// Where clients reach it, host:port; empty for the witness.
-    pub client_address: String,
-    /// The router's witness: votes and keeps the log, holds no state, serves nobody.
-    pub witness: bool,
-    /// The versions of the format that its program speaks.
-    pub supported_versions: SupportedVersions,
-    /// Of two pieces of information about one node, the one with the higher version is
-    /// newer: it increases with every start of the node's process, and whenever that process
-    /// changes its address.
-    pub address_version: u64,
-}
-
-impl NodeInfo {
-    /// Whether both contain the same information, whichever is newer.
-    pub fn is_same_but_for_version(&self, other: &Self) -> bool {
-        Self { address_version: other.address_version, ..self.clone() } == *other
-    }
-}
 
 /// Commands that are replicated as one entry. They are encoded once: the entry is cloned for every
 /// follower and cache, and its commands are decoded only when it is applied.

@@ -27,10 +27,11 @@ use super::{
     pre_vote::LeaderLease,
     quorum, startup_check,
     state_store::{Observer, StateReader, StateStore},
-    voter_config::VoterConfig,
+    voter_config,
     witness_store::WitnessStore,
 };
 use crate::{
+    control::{ProbeRequest, Progress, VoterConfig},
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     host::{clock, database_fault::DatabaseFault},
@@ -91,45 +92,6 @@ struct Format {
     supported_versions: SupportedVersions,
     /// The version in which the cluster writes.
     version: watch::Receiver<Version>,
-}
-
-/// The node's progress, as it is reported to the router.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "the fields of the report are independent")]
-pub struct Progress {
-    /// The newest term it knows.
-    pub term: u64,
-    /// Term and index of its last log entry; zeros for an empty log.
-    pub last_log: (u64, u64),
-    /// Index of the last entry that it applied; 0 for none.
-    pub applied: u64,
-    /// It leads the consensus, and a quorum has answered it recently.
-    pub leading: bool,
-    /// It was elected to lead, but no quorum has answered it for a while.
-    pub cut_off: bool,
-    /// The leader that it has heard recently.
-    pub known_leader: Option<NodeId>,
-    /// It would win an election, according to the [`pre_vote`](Node::pre_vote) that the probe asked
-    /// for.
-    pub electable: bool,
-    /// It votes, according to the membership it knows.
-    pub voter: bool,
-    /// Who votes, according to the membership it knows.
-    pub voters: Vec<NodeId>,
-    /// The cluster it belongs to now.
-    pub cluster: Option<ClusterId>,
-    /// The newest probe it has seen.
-    pub probe: u64,
-    /// All voters, according to the membership it knows.
-    pub voter_config: Arc<VoterConfig>,
-    /// The time on its clock; 0 if it does not say.
-    pub clock: UnixMillis,
-    /// In which version of the format the cluster writes, according to the log it has applied.
-    pub version: Version,
-    /// Nobody has made anything in its cluster, as far as it has applied the log. Its reporter says.
-    pub is_empty: bool,
-    /// The cluster for which its own was abandoned. Its reporter says.
-    pub abandoned_for: Option<ClusterId>,
 }
 
 /// The node cannot continue.
@@ -461,7 +423,8 @@ impl Node {
 
     /// Carries out the router's probe: a [`pre_vote`](Self::pre_vote) within this time, or none if
     /// the time is zero.
-    pub async fn answer_probe(&self, number: u64, pre_vote: Duration) -> ProbeAnswer {
+    pub async fn answer_probe(&self, asked: ProbeRequest) -> ProbeAnswer {
+        let ProbeRequest { number, pre_vote } = asked;
         ProbeAnswer { number, electable: !pre_vote.is_zero() && self.pre_vote(pre_vote).await }
     }
 
@@ -515,7 +478,7 @@ impl Node {
     fn voter_config(&self, membership: &StoredMembership) -> Arc<VoterConfig> {
         let mut known = self.inner.voter_config.lock();
         if known.0 != *membership.log_id() {
-            *known = (*membership.log_id(), Arc::new(VoterConfig::of(membership)));
+            *known = (*membership.log_id(), Arc::new(voter_config::of(membership)));
         }
         Arc::clone(&known.1)
     }

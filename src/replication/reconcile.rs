@@ -22,7 +22,11 @@ use super::{
     node::Node,
     peers::Contact,
 };
-use crate::{domain::NodeId, envelope::Version};
+use crate::{
+    control::{ReceivedRoster, RosterEntry},
+    domain::NodeId,
+    envelope::Version,
+};
 
 /// Between two observations while nothing happens.
 const RECONCILE_EVERY: Duration = Duration::from_millis(100);
@@ -53,51 +57,12 @@ const MIN_FAULT_MARGIN: usize = 3;
 /// A change that takes longer has lost its quorum; it stays proposed, and is checked again later.
 const CHANGE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The nodes that the router knows, according to its newest roster.
-#[derive(Clone, Debug, Default)]
-pub struct Roster {
-    /// By id.
-    pub members: BTreeMap<NodeId, RosterEntry>,
-    /// When it arrived; none before the first.
-    pub received: Option<Instant>,
-}
-
-/// One node on the roster.
-#[derive(Clone, Debug)]
-pub struct RosterEntry {
-    /// Its name and addresses.
-    pub info: NodeInfo,
-    /// The router has lost it.
-    pub down: bool,
-    /// It is about to stop.
-    pub leaving: bool,
-}
-
-impl Roster {
-    /// Whether a master other than `own` is up and is not about to stop.
-    pub fn others_stay(&self, own: NodeId) -> bool {
-        self.members.iter().any(|(id, listed)| {
-            *id != own && !listed.info.witness && !listed.down && !listed.leaving
-        })
-    }
-
-    /// The masters other than `own` that are lost, and have not stopped on purpose.
-    pub fn expected_back(&self, own: NodeId) -> BTreeSet<NodeId> {
-        let lost = |(id, listed): (&NodeId, &RosterEntry)| {
-            let expected = listed.down && !listed.leaving && !listed.info.witness && *id != own;
-            expected.then_some(*id)
-        };
-        self.members.iter().filter_map(lost).collect()
-    }
-
-    /// Whether `own` is known to be about to stop.
-    pub fn leaves(&self, own: NodeId) -> bool {
-        self.members.get(&own).is_some_and(|listed| listed.leaving)
-    }
-}
-
 /// Runs until cancelled.
-pub async fn run(node: Node, mut roster: watch::Receiver<Roster>, cancelled: CancellationToken) {
+pub async fn run(
+    node: Node,
+    mut roster: watch::Receiver<ReceivedRoster>,
+    cancelled: CancellationToken,
+) {
     let mut metrics = node.raft().server_metrics();
     let mut log = node.raft().data_metrics();
     let mut addresses = node.peers().changes();
@@ -153,7 +118,7 @@ impl LeaderTenure {
         self.since.is_none_or(|since| since.elapsed() < CLIENTS_FIRST)
     }
 
-    fn observe(&mut self, node: &Node, roster: &Roster) -> Observation {
+    fn observe(&mut self, node: &Node, roster: &ReceivedRoster) -> Observation {
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
         let heartbeat = Duration::from_millis(node.raft().config().heartbeat_interval);
@@ -220,7 +185,7 @@ fn away_health(lasted: Duration, leaving: bool, witness: bool) -> Health {
 
 /// Whether `id` is the witness of a router that has since lost its disk: there is one router, so
 /// only its newest witness counts.
-fn replaced(id: NodeId, info: &NodeInfo, roster: &Roster) -> bool {
+fn replaced(id: NodeId, info: &NodeInfo, roster: &ReceivedRoster) -> bool {
     let other_witness =
         |(other, listed): (&NodeId, &RosterEntry)| listed.info.witness && *other != id;
     info.witness && roster.members.iter().any(other_witness)
@@ -249,7 +214,7 @@ fn lag(metrics: &RaftMetrics<NodeId, NodeInfo>, id: NodeId) -> Option<u64> {
 struct HealthEvidence<'a> {
     contact: Contact,
     listed: Option<&'a RosterEntry>,
-    roster: &'a Roster,
+    roster: &'a ReceivedRoster,
     heartbeat: Duration,
     /// Since when this node leads, and has been sending heartbeats.
     since: Instant,
@@ -344,7 +309,7 @@ mod tests {
         let contact = Contact { answered: answered.map(ago), refused_since: refused.map(ago) };
         let listed =
             RosterEntry { info: NodeInfo::default(), down: down.is_some(), leaving: false };
-        let roster = &Roster { received: down.map(ago), ..Roster::default() };
+        let roster = &ReceivedRoster { received: down.map(ago), ..ReceivedRoster::default() };
         let (listed, heartbeat, since) = (Some(&listed), HEARTBEAT, now - led);
         HealthEvidence { contact, listed, roster, heartbeat, since, now }.health(lag)
     }

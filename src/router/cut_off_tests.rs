@@ -8,7 +8,7 @@ use super::{
     registry::Effect,
     registry_tests::{OWN, Story, WITNESS, ms},
 };
-use crate::{domain::NodeId, replication::node::Progress};
+use crate::{control::Progress, domain::NodeId};
 
 /// How long the router may take to replace a leader that has just reported that it is cut off: half
 /// of what the whole may take, which is twice the default of `down_after`.

@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::registry::{Hello, MasterStreamId};
-use crate::domain::NodeId;
+use super::registry::MasterStreamId;
+use crate::{control::Hello, domain::NodeId};
 
 /// Processes that wait for the outcome of another process of their node.
 #[derive(Debug, Default)]
@@ -42,6 +42,11 @@ impl Duplicates {
     /// A stream has ended.
     pub fn remove(&mut self, stream: MasterStreamId) {
         self.waiting.remove(&stream);
+    }
+
+    /// The streams of those that wait.
+    pub fn streams(&self) -> impl Iterator<Item = MasterStreamId> {
+        self.waiting.keys().copied()
     }
 
     /// Those whose other process `is_lost`, in the order in which they came.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::registry::{Effect, Hello, Input, MasterStreamId, Registry};
+use super::registry::{Effect, Input, MasterStreamId, Registry};
 use crate::{
+    control::{Hello, Progress},
     domain::{ClusterId, NodeId, UnixMillis},
-    replication::node::Progress,
 };
 
 const DOWN_AFTER: Duration = Duration::from_secs(1);

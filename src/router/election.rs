@@ -18,7 +18,7 @@ use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 
 use super::registry::MasterStreamId;
-use crate::domain::NodeId;
+use crate::{control::ProbeRequest, domain::NodeId};
 
 /// How long to wait for answers if no majority answers. A node that has not answered by then does
 /// not campaign, unless none has: then the first one to answer does.
@@ -51,15 +51,6 @@ pub struct Candidate {
     pub last_log: (u64, u64),
     /// According to its pre-vote, it would win.
     pub electable: bool,
-}
-
-/// A question to all possible candidates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProbeRequest {
-    /// Repeated in the answer; counts from 1.
-    pub number: u64,
-    /// How long a pre-vote may take; zero for none.
-    pub pre_vote: Duration,
 }
 
 /// Why an election is needed.

@@ -8,13 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    quorum_loss,
-    registry::{Hello, MasterStreamId},
-};
+use super::{quorum_loss, registry::MasterStreamId};
 use crate::{
+    control::{Hello, Progress, VoterConfig},
     domain::{ClusterId, NodeId},
-    replication::{node::Progress, voter_config::VoterConfig},
 };
 
 /// Those that are connected.
@@ -53,6 +50,11 @@ impl ForeignMasters {
     /// Everyone who is here.
     pub fn iter(&self) -> impl Iterator<Item = &ForeignMaster> {
         self.by_stream.values()
+    }
+
+    /// The streams of everyone who is here.
+    pub fn streams(&self) -> impl Iterator<Item = MasterStreamId> {
+        self.by_stream.keys().copied()
     }
 
     /// Takes out those of whom `which` says so.

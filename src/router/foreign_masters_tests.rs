@@ -2,15 +2,13 @@
 
 use super::{
     election::Voter,
+    presentation::problems,
     registry::{Effect, Input},
     registry_tests::{OTHER, OWN, Story, WITNESS, ms},
 };
 use crate::{
+    control::{Progress, VoterConfig, VoterName},
     domain::NodeId,
-    replication::{
-        node::Progress,
-        voter_config::{VoterConfig, VoterName},
-    },
 };
 
 /// What the masters of the other cluster know: they are 11, 12 and 13, and their witness is lost.
@@ -121,7 +119,7 @@ fn before_the_leader_has_reported_nobody_is_rejected() {
     story.report_foreign(11, &OTHERS[..1]);
     story.hello(1, Some(OWN));
     assert_eq!(story.rejected(), 0);
-    assert!(story.registry.problems().iter().any(|problem| problem.contains("is abandoned if")));
+    assert!(problems(&story.registry).iter().any(|problem| problem.contains("is abandoned if")));
     story.lead(1, 1);
     assert_eq!(
         (story.rejected(), story.told_to_abandon_cluster()),

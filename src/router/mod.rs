@@ -25,6 +25,7 @@ mod foreign_masters_tests;
 pub mod observed_voters;
 #[cfg(test)]
 mod partition_tests;
+pub mod presentation;
 pub mod quorum_loss;
 pub mod registry;
 pub mod registry_actor;

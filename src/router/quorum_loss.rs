@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    control::{VoterConfig, VoterName},
     domain::NodeId,
-    replication::voter_config::{VoterConfig, VoterName},
 };
 
 /// Which nodes are missing and what to do, if those in `here` are not a quorum of `voter_config`.

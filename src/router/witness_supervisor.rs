@@ -17,16 +17,15 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::registry_actor::RegistryHandle;
 use crate::{
     backoff::Backoff,
-    domain::NodeId,
+    control::{Progress, VoterDirective, WitnessDirective, directive::LostWitness},
     host::random,
     replication::{
         log_store::LogStore,
-        node::{LOG_FILE, Node, ProbeAnswer, Progress, StartError},
+        node::{LOG_FILE, Node, ProbeAnswer, StartError},
         startup_check,
     },
     serving::WITNESS_HEALTH,
     settings::{ConsensusSettings, Secret},
-    wire::internal::{Directive, ReplaceWitness, directive},
 };
 
 /// First and longest wait between attempts to open the log again.
@@ -41,7 +40,7 @@ pub trait OpenWitness: Send + Sync + 'static {
     fn reset_node(&self) -> Result<(), StartError>;
 
     /// Turns the log, which is new and not in use, into that of the lost witness.
-    fn take_over(&self, lost: &ReplaceWitness) -> Result<(), StartError>;
+    fn take_over(&self, lost: LostWitness) -> Result<(), StartError>;
 }
 
 /// Opens the witness of a router's data directory.
@@ -64,9 +63,9 @@ impl OpenWitness for WitnessDirectory {
         startup_check::reset_node(&self.directory).map_err(failed)
     }
 
-    fn take_over(&self, lost: &ReplaceWitness) -> Result<(), StartError> {
+    fn take_over(&self, lost: LostWitness) -> Result<(), StartError> {
         let path = self.directory.join(LOG_FILE);
-        Ok(LogStore::take_over_identity(&path, NodeId::new(lost.node_id), lost.term)?)
+        Ok(LogStore::take_over_identity(&path, lost.node, lost.term)?)
     }
 }
 
@@ -90,7 +89,11 @@ impl<O: OpenWitness> WitnessSupervisor<O> {
     }
 
     /// Reports to `registry`, and restarts the witness whenever it breaks, until the router stops.
-    pub async fn run(self, registry: RegistryHandle, mut directives: mpsc::Receiver<Directive>) {
+    pub async fn run(
+        self,
+        registry: RegistryHandle,
+        mut directives: mpsc::Receiver<WitnessDirective>,
+    ) {
         loop {
             let node = self.current.borrow().clone();
             let Some(node) = node else { return };
@@ -127,7 +130,7 @@ impl<O: OpenWitness> WitnessSupervisor<O> {
             sleep(REOPEN.pause(attempts, random::id())).await;
             let changed = match &change {
                 WitnessChange::None => Ok(()),
-                WitnessChange::TakeOver(lost) => self.opener.take_over(lost),
+                WitnessChange::TakeOver(lost) => self.opener.take_over(*lost),
                 WitnessChange::Reset => self.opener.reset_node(),
             };
             if let Err(error) = changed {
@@ -155,7 +158,7 @@ pub(super) enum WitnessExit {
 pub(super) enum WitnessChange {
     None,
     /// It becomes that of a lost witness.
-    TakeOver(ReplaceWitness),
+    TakeOver(LostWitness),
     /// It becomes a new one, as the cluster was abandoned.
     Reset,
 }
@@ -164,7 +167,7 @@ pub(super) enum WitnessChange {
 pub(super) async fn report(
     node: &Node,
     registry: &RegistryHandle,
-    directives: &mut mpsc::Receiver<Directive>,
+    directives: &mut mpsc::Receiver<WitnessDirective>,
 ) -> WitnessExit {
     let mut server = node.raft().server_metrics();
     let mut data = node.raft().data_metrics();
@@ -180,25 +183,22 @@ pub(super) async fn report(
             // While it leads, the registry waits until its entries are where they are needed.
             changed = data.changed(), if leads => changed.is_ok(),
             directive = directives.recv() => match directive {
-                Some(Directive { directive }) => {
-                    match directive {
-                        Some(directive::Directive::Probe(asked)) => {
-                            let pre_vote = Duration::from_millis(asked.pre_vote_ms.into());
-                            probe = node.answer_probe(asked.number, pre_vote).await;
-                        }
-                        Some(directive::Directive::Campaign(_)) => {
-                            tracing::info!("the witness campaigns");
-                            node.campaign().await;
-                        }
-                        Some(directive::Directive::ReplaceWitness(lost)) => {
-                            return WitnessExit::Changes(WitnessChange::TakeOver(lost));
-                        }
-                        Some(directive::Directive::ResetNode(meant))
-                            if NodeId::new(meant.node_id) == node.id() =>
-                        {
-                            return WitnessExit::Changes(WitnessChange::Reset);
-                        }
-                        _ => {}
+                Some(WitnessDirective::Voter(VoterDirective::Probe(asked))) => {
+                    probe = node.answer_probe(asked).await;
+                    true
+                }
+                Some(WitnessDirective::Voter(VoterDirective::Campaign)) => {
+                    tracing::info!("the witness campaigns");
+                    node.campaign().await;
+                    true
+                }
+                Some(WitnessDirective::ReplaceWitness(lost)) => {
+                    return WitnessExit::Changes(WitnessChange::TakeOver(lost));
+                }
+                // Another id is that of the witness that was here before.
+                Some(WitnessDirective::Voter(VoterDirective::ResetNode(meant))) => {
+                    if meant == node.id() {
+                        return WitnessExit::Changes(WitnessChange::Reset);
                     }
                     true
                 }
@@ -223,6 +223,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::{
+        control::{Directive, Hello},
         directory::ClusterView as _,
         domain::UnixMillis,
         replication::addresses::AddressSource,
@@ -234,10 +235,7 @@ pub(super) mod tests {
             entries::{account, name, view},
             full_disk::FullDisk,
         },
-        router::{
-            registry::Hello,
-            registry_actor::{MasterStream, RegistryActor, RouterAddress},
-        },
+        router::registry_actor::{MasterStream, RegistryActor, RouterAddress},
     };
 
     const PATIENT: Duration = Duration::from_mins(1);
@@ -281,12 +279,11 @@ pub(super) mod tests {
                 },
                 _ = cut_off.changed() => {}
                 _ = ticks.tick() => {}
-                directive = directives.recv() => match directive.and_then(|said| said.directive) {
-                    Some(directive::Directive::Probe(asked)) => {
-                        let pre_vote = Duration::from_millis(asked.pre_vote_ms.into());
-                        probe = node.answer_probe(asked.number, pre_vote).await;
+                directive = directives.recv() => match directive {
+                    Some(Directive::Voter(VoterDirective::Probe(asked))) => {
+                        probe = node.answer_probe(asked).await;
                     }
-                    Some(directive::Directive::Campaign(_)) => node.campaign().await,
+                    Some(Directive::Voter(VoterDirective::Campaign)) => node.campaign().await,
                     Some(_) => {}
                     None => return,
                 },
@@ -298,7 +295,7 @@ pub(super) mod tests {
     pub(in crate::router) fn registry(
         current: &watch::Receiver<Option<Node>>,
         down_after: Duration,
-    ) -> (RegistryHandle, mpsc::Receiver<Directive>) {
+    ) -> (RegistryHandle, mpsc::Receiver<WitnessDirective>) {
         let (directives, directives_for_it) = mpsc::channel(8);
         let place = RouterAddress { address: "nowhere:2".to_owned(), witness_port: 0 };
         let (registry, handle) = RegistryActor::new(current.clone(), directives, down_after, place);
@@ -340,8 +337,8 @@ pub(super) mod tests {
             FullDisk::reset_node(self).map_err(|error| StartError::Consensus(error.to_string()))
         }
 
-        fn take_over(&self, lost: &ReplaceWitness) -> Result<(), StartError> {
-            FullDisk::take_over_identity(self, NodeId::new(lost.node_id), lost.term)
+        fn take_over(&self, lost: LostWitness) -> Result<(), StartError> {
+            FullDisk::take_over_identity(self, lost.node, lost.term)
                 .map_err(|error| StartError::Consensus(error.to_string()))
         }
     }

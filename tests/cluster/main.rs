@@ -18,6 +18,7 @@ mod processes;
 mod python_client;
 mod recovery;
 mod refusals;
+mod relay;
 mod tmux;
 
 /// The program under test.

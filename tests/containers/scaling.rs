@@ -14,7 +14,8 @@ use crate::{
 
 /// Everyone who has an account.
 async fn users(client: &Client) -> Vec<String> {
-    client.list(ListKind::Users).await.unwrap().into_iter().map(String::from).collect()
+    let users = client.list(ListKind::Users).await.expect("listed");
+    users.into_iter().map(String::from).collect()
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
     thread,
@@ -16,7 +16,9 @@ use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 use tonic::{Code, Request, Response, Status, transport::Server};
 
 use crate::{
+    grpc::metadata::CallReader,
     host::net,
+    settings::Secret,
     wire::{
         AVAILABLE_KEY, RETRY_KEY,
         v1::{
@@ -26,6 +28,9 @@ use crate::{
         },
     },
 };
+
+/// The secret of the nodes' cluster.
+pub const SECRET: &str = "the cluster's";
 
 /// What a node does with a call.
 #[derive(Clone, Debug)]
@@ -66,6 +71,8 @@ struct Memory {
     newest: BTreeMap<Vec<u8>, u64>,
     widest_spread: u64,
     logins: u32,
+    /// Where logins have come from.
+    origins: Vec<IpAddr>,
     sessions: u32,
     password: String,
     streaming: Vec<String>,
@@ -143,6 +150,10 @@ impl Network {
 
     pub fn password(&self) -> String {
         self.memory().password.clone()
+    }
+
+    pub fn origins(&self) -> Vec<IpAddr> {
+        self.memory().origins.clone()
     }
 
     pub fn logins(&self) -> u32 {
@@ -329,9 +340,11 @@ impl SocialService for Service {
         &self,
         request: Request<v1::LogInRequest>,
     ) -> Result<Response<v1::LogInReply>, Status> {
+        let origin = CallReader::new(Secret::new(SECRET)).origin(&request);
         let mut memory = self.network.memory();
         let request = request.into_inner();
         memory.logins += 1;
+        memory.origins.push(origin.expect("of the connection, if of nothing else"));
         memory.verify_password(&request.password)?;
         Ok(Response::new(v1::LogInReply {
             session_token: memory.sessions.to_string(),

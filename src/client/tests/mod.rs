@@ -4,14 +4,19 @@ pub(crate) mod fake;
 
 use std::{future::Future, time::Duration};
 
-use tokio::time;
+use tokio::{sync::watch, time};
 use tonic::Code;
 
 use super::{
-    Client, ClientError, ClientOptions, Cursor, ListKind, Refusal, RefusalKind, Subscription,
+    Client, ClientError, ClientOptions, Cursor, ListKind, Refusal, RefusalKind, Relayed,
+    Subscription,
 };
-use crate::domain::{PostId, UserName};
-use fake::{Behaviour, Network, Node};
+use crate::{
+    directory::{Available, Location},
+    domain::{PostId, UserName},
+    settings::Secret,
+};
+use fake::{Behaviour, Network, Node, SECRET};
 
 /// Far longer than any step takes; a test that reaches it has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -390,4 +395,35 @@ async fn lists_run_through_all_pages() {
     assert_eq!(names.iter().map(UserName::as_str).collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
     let page = soon(client.timeline(Cursor::Before(PostId::new(9)), Some(3))).await.expect("read");
     assert!(page.posts.is_empty());
+}
+
+#[tokio::test]
+async fn a_subscription_outlives_its_session() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    let mut subscription = soon(client.subscribe(None)).await.expect("subscribed");
+    network.post("1");
+    assert_eq!(next_ids(&mut subscription, 1).await, [1]);
+    network.end_sessions();
+    first.kill();
+    router.name_available(&second, 2, &[&second]);
+    network.post("2");
+    assert_eq!(next_ids(&mut subscription, 1).await, [2]);
+    assert_eq!(network.logins(), 2);
+}
+
+#[tokio::test]
+async fn a_node_tells_where_the_calls_that_it_relays_come_from_and_others_are_not_believed() {
+    let network = Network::default();
+    let server = network.start("server-1");
+    let address = server.address();
+    let available = Some(Available { name: "server-1".to_owned(), address });
+    let (_location, known) = watch::channel(Location { available, term: 1, ..Location::default() });
+    let [caller, this_host] = ["192.0.2.7", "127.0.0.1"].map(|ip| ip.parse().expect("an address"));
+    for (secret, seen) in [(SECRET, caller), ("a guess", this_host)] {
+        let relayed = Relayed::by_node(known.clone(), &Secret::new(secret));
+        let client = Client::of(relayed, DEADLINE).for_another_user(Some(caller));
+        soon(client.log_in("u1", None)).await.expect("logged in");
+        assert_eq!(network.origins().last(), Some(&seen));
+    }
 }

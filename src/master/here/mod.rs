@@ -12,7 +12,7 @@ pub mod live_timeline;
 mod refusals;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{future::Future, sync::Arc};
 

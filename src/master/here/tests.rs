@@ -37,26 +37,40 @@ const LIMITS: Limits = Limits {
     session_lifetime: Duration::from_hours(1),
 };
 
-/// The available server of a founded cluster.
-async fn available() -> (SocialServer<Here>, Writes, Member) {
-    let (mut masters, _witness) = cluster(1).await;
-    let master = masters.remove(0);
+/// The network on a master, with the live timelines that are open there.
+pub fn here_on(master: &Member) -> (Here, Delivery) {
     let state = master.state().clone();
-    let writes = master.writes();
+    let delivery = Delivery::new(LIMITS.stream_queue, LIMITS.subscriptions);
     let here = Here::new(Parts {
         node: master.node.clone(),
         state: state.clone(),
-        writes: writes.clone(),
+        writes: master.writes(),
         reads: master.reads(),
-        delivery: Delivery::new(LIMITS.stream_queue, LIMITS.subscriptions),
+        delivery: delivery.clone(),
         sessions: Sessions::new(state, LIMITS.session_lifetime),
         passwords: Passwords::default(),
         limits: LIMITS,
     });
+    (here, delivery)
+}
+
+/// Serves the network of a master by gRPC.
+pub fn served(here: Here) -> SocialServer<Here> {
+    SocialServer::new(here, CallReader::new(Secret::new("the cluster's")))
+}
+
+/// Gives the cluster of `leader` a key for its session tokens.
+pub async fn bootstrap(leader: &Member) {
     let bootstrap = Command::BootstrapCluster { signing_key: [7; 32] };
-    writes.submit(bootstrap).await.expect("written");
-    let calls = CallReader::new(Secret::new("the cluster's"));
-    (SocialServer::new(here, calls), writes, master)
+    leader.writes().submit(bootstrap).await.expect("written");
+}
+
+/// The available server of a founded cluster.
+async fn available() -> (SocialServer<Here>, Writes, Member) {
+    let (mut masters, _witness) = cluster(1).await;
+    let master = masters.remove(0);
+    bootstrap(&master).await;
+    (served(here_on(&master).0), master.writes(), master)
 }
 
 /// Logs in, and makes requests with that session.

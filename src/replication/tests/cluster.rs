@@ -25,6 +25,7 @@ use super::{
     slow_disk::SlowDisk,
 };
 use crate::{
+    control::{ReceivedRoster, RosterEntry},
     domain::{ClusterId, NodeId},
     envelope::SupportedVersions,
     host::{clock, net},
@@ -39,7 +40,7 @@ use crate::{
         peer_service::PeerServer,
         pre_vote,
         reads::Reads,
-        reconcile::{self, Roster, RosterEntry},
+        reconcile,
         state_store::StateReader,
         writes::Writes,
     },
@@ -117,7 +118,7 @@ pub struct Member {
     /// Cancelled when it is killed.
     ended: CancellationToken,
     /// What it is told by the router.
-    pub roster: watch::Sender<Roster>,
+    pub roster: watch::Sender<ReceivedRoster>,
     timing: ConsensusSettings,
     directory: TempDir,
 }
@@ -258,7 +259,7 @@ impl Member {
             state,
             serving: CancellationToken::new(),
             ended: CancellationToken::new(),
-            roster: watch::Sender::new(Roster::default()),
+            roster: watch::Sender::new(ReceivedRoster::default()),
             timing: TIMING,
             directory,
         };
@@ -439,9 +440,12 @@ pub fn introduce(members: &[&Member]) {
 }
 
 /// The roster that a router would publish.
-pub fn roster<'a>(members: impl IntoIterator<Item = &'a Member>) -> Roster {
+pub fn roster<'a>(members: impl IntoIterator<Item = &'a Member>) -> ReceivedRoster {
     let listed = |member: &'a Member| {
         (member.id(), RosterEntry { info: member.info.clone(), down: false, leaving: false })
     };
-    Roster { members: members.into_iter().map(listed).collect(), received: Some(Instant::now()) }
+    ReceivedRoster {
+        members: members.into_iter().map(listed).collect(),
+        received: Some(Instant::now()),
+    }
 }

@@ -11,17 +11,14 @@ use super::{
     entries::{account, view},
 };
 use crate::{
+    control::ReceivedRoster,
     domain::NodeId,
-    replication::{
-        NodeInfo,
-        addresses::AddressSource,
-        reconcile::{self, Roster},
-    },
+    replication::{NodeInfo, addresses::AddressSource, reconcile},
 };
 
 /// Masters that belong to no cluster yet, except the first, which leads and keeps the membership
 /// according to the returned roster.
-async fn growing(masters: usize) -> (Vec<Member>, Member, watch::Sender<Roster>) {
+async fn growing(masters: usize) -> (Vec<Member>, Member, watch::Sender<ReceivedRoster>) {
     let mut members = Vec::new();
     for number in 1..=masters {
         members.push(Member::master(&format!("server-{number}")).await);

@@ -275,8 +275,9 @@ impl Model {
             let mut sources = view.sources(user).unwrap();
             sources.sort_unstable();
             let edges = self.follows.iter().filter(|((follower, _), _)| *follower == user);
-            let source = |((_, author), since)| Source { author: *author, since: *since };
-            assert_eq!(sources, edges.map(source).collect::<Vec<_>>());
+            let expected =
+                edges.map(|((_, author), since)| Source { author: *author, since: *since });
+            assert_eq!(sources, expected.collect::<Vec<_>>());
 
             let in_timeline = |post: &&Post| {
                 self.follows.get(&(user, post.author)).is_some_and(|since| post.id > *since)

@@ -1,0 +1,41 @@
+//! Programs that speak the gRPC API and reach only the router's port.
+
+use nix::sys::signal::Signal;
+use tinysns::wire::v1::{
+    LogInRequest, PostsRequest, PublishRequest, RequestId,
+    social_service_client::SocialServiceClient,
+};
+use tonic::{Request, transport::Endpoint};
+
+use super::{
+    BINARY,
+    processes::{Cluster, signal},
+};
+
+#[tokio::test]
+async fn whoever_reaches_only_the_router_is_served_there_through_a_failover() {
+    let cluster = Cluster::start(BINARY, 3, "1s").await;
+    let router = Endpoint::from_shared(format!("http://{}", cluster.router())).unwrap();
+    let mut router = SocialServiceClient::new(router.connect_lazy());
+    let ann = LogInRequest { username: "ann".to_owned(), ..LogInRequest::default() };
+    let session = router.log_in(ann).await.expect("logged in").into_inner().session_token;
+    let bearer = format!("Bearer {session}");
+    let publish = || {
+        let key = RequestId { opaque_key: b"a key of its own".to_vec(), ..RequestId::default() };
+        let text = "only the router is in reach".to_owned();
+        let mut request = Request::new(PublishRequest { request_id: Some(key), text });
+        request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+        request
+    };
+    let first = router.publish(publish()).await.expect("published").into_inner();
+    signal(cluster.available().await.pid, Signal::SIGKILL);
+    let again = router.publish(publish()).await.expect("answered by the next server").into_inner();
+    assert_eq!(again, first, "it is the same request");
+
+    let mut posts = Request::new(PostsRequest { username: "ann".to_owned(), ..Default::default() });
+    posts.metadata_mut().insert("authorization", bearer.parse().unwrap());
+    let page = router.posts(posts).await.expect("read").into_inner();
+    assert_eq!(page.posts.len(), 1);
+    let refused = router.publish(PublishRequest::default()).await.expect_err("refused");
+    assert_eq!(refused.metadata().get("tinysns-retry").unwrap(), "never", "{refused:?}");
+}
