@@ -107,7 +107,7 @@ impl LogStore {
     }
 
     /// The same for an open database.
-    pub fn with_database(database: Database) -> Result<Self, LogError> {
+    pub(super) fn with_database(database: Database) -> Result<Self, LogError> {
         file_header::check(&database, Kind::LogFile)?;
         let identity = identity(&database)?;
         let database = Arc::new(database);
@@ -133,7 +133,7 @@ impl LogStore {
     }
 
     /// The same for an open database.
-    pub fn take_over_identity_in(
+    pub(super) fn take_over_identity_in(
         database: &Database,
         id: NodeId,
         term: u64,

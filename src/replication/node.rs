@@ -26,7 +26,7 @@ use super::{
     peers::Peers,
     pre_vote::LeaderLease,
     quorum, startup_check,
-    state_store::{Observer, StateReader, StateStore},
+    state_store::{Observer, StateStore},
     voter_config,
     witness_store::WitnessStore,
 };
@@ -36,7 +36,7 @@ use crate::{
     envelope::{SupportedVersions, Version},
     host::{clock, database_fault::DatabaseFault},
     settings::{ConsensusSettings, Secret},
-    social::{FILE, StateError},
+    social::{FILE, StateError, StateReader},
 };
 
 /// Log entries between two checkpoints of the state. A restart applies about this many again at

@@ -23,13 +23,12 @@ use super::{
     Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership,
     snapshot::SnapshotData, storage_error, upgrade,
 };
-pub use crate::social::StateReader;
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
     social::{
         self, Change, Command, Event, Facts, FileCondition, Graph, Reply, StagedState, State,
-        StateError,
+        StateError, StateReader,
     },
 };
 

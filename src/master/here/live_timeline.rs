@@ -14,8 +14,7 @@ use crate::{
     domain::{Post, PostId},
     master::{delivery::Inbox, sessions::StreamSession},
     network::{Refusal, Timeline, TimelineEvent},
-    replication::state_store::StateReader,
-    social::{Cursor, StateError},
+    social::{Cursor, StateError, StateReader},
 };
 
 /// Posts read at a time while a reader catches up.

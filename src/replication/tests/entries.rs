@@ -13,12 +13,8 @@ use tempfile::TempDir;
 use crate::{
     domain::{ClientId, NodeId, PostText, RequestKey, UnixMillis, UserId, UserName},
     envelope::{SupportedVersions, Version},
-    replication::{
-        Batch, Entry, LogId, NodeInfo,
-        log_store::LogStore,
-        state_store::{StateReader, StateStore},
-    },
-    social::{Command, Context, Row, Stamped, View},
+    replication::{Batch, Entry, LogId, NodeInfo, log_store::LogStore, state_store::StateStore},
+    social::{Command, Context, Row, Stamped, StateReader, View},
 };
 
 pub fn log_id(term: u64, index: u64) -> LogId {

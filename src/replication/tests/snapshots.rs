@@ -86,6 +86,21 @@ async fn a_received_snapshot_replaces_the_state_and_survives_a_crash() {
 }
 
 #[tokio::test]
+#[should_panic(expected = "replaces a state at")]
+async fn a_snapshot_that_would_take_the_state_back_is_not_installed() {
+    let (ours, theirs) = (tempfile::tempdir().expect("temp"), tempfile::tempdir().expect("temp"));
+    let mut sender = open_state(ours.path());
+    sender.apply(history(4)).await.expect("applied");
+    let mut receiver = open_state(theirs.path());
+    receiver.apply(history(5)).await.expect("applied");
+    let snapshot = taken(&mut sender).await;
+    let meta = snapshot.meta.clone();
+    let incoming = receive(&theirs, chunks(snapshot).await).await.expect("whole");
+    let incoming = Box::new(SnapshotData::Received(incoming));
+    let _never = receiver.install_snapshot(&meta, incoming).await;
+}
+
+#[tokio::test]
 async fn a_snapshot_shows_the_moment_it_was_taken() {
     let ours = tempfile::tempdir().expect("temp");
     let mut state = open_state(ours.path());
