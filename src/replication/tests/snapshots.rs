@@ -73,7 +73,7 @@ async fn a_received_snapshot_replaces_the_state_and_survives_a_crash() {
 
     assert_eq!(dump(&reader), dump(&sender.reader()));
     assert_eq!(applied(&mut receiver).await, Some(log_id(1, 2_000)));
-    let left = before.rows().and_then(|rows| rows.collect::<Result<Vec<_>, _>>());
+    let left = before.rows().and_then(Iterator::collect::<Result<Vec<_>, _>>);
     assert!(left.is_err(), "old readers get an error, not a mixture");
     let image = crash(&theirs);
     let mut again = open_state(image.path());
