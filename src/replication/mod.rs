@@ -53,7 +53,7 @@ use serde::{Deserialize, Serialize};
 /// What the membership records about a node.
 pub use crate::control::NodeInfo;
 use crate::{
-    domain::NodeId,
+    domain::{LogPosition, NodeId},
     envelope::{self, Kind, SupportedVersions, Version},
     social::{Reply, Stamped},
 };
@@ -72,6 +72,11 @@ openraft::declare_raft_types!(
 pub type Raft = openraft::Raft<Consensus>;
 /// A position in the log: term, leader and index.
 pub type LogId = openraft::LogId<NodeId>;
+/// Where a log ends whose last entry is this one.
+pub(crate) fn position(last: Option<LogId>) -> LogPosition {
+    last.map_or(LogPosition::EMPTY, |id| LogPosition::new(id.leader_id.term, id.index))
+}
+
 /// An entry of the log.
 pub type Entry = openraft::Entry<Consensus>;
 /// A membership with the log position at which it was decided.

@@ -24,6 +24,7 @@ use super::{
     log_error::{LogError, OpenError},
     log_store::LogStore,
     peers::Peers,
+    position,
     pre_vote::LeaderLease,
     quorum, startup_check,
     state_store::{Observer, StateStore},
@@ -456,7 +457,7 @@ impl Node {
         let voters: Vec<NodeId> = metrics.membership_config.membership().voter_ids().collect();
         Progress {
             term: metrics.current_term,
-            last_log: last_log.map_or((0, 0), |id| (id.leader_id.term, id.index)),
+            last_log: position(last_log),
             applied: metrics.last_applied.map_or(0, |id| id.index),
             leading,
             cut_off,
