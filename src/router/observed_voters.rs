@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{control::Progress, domain::NodeId, replication::membership::missing_for_quorum};
+use crate::{control::Progress, domain::NodeId, replication::quorum::missing_for_quorum};
 
 /// The voters, as far as any node has reported.
 #[derive(Debug, Default)]
