@@ -1,4 +1,4 @@
-//! The context of a call on the wire: its session, and where it comes from.
+//! The context of a call on the wire: its session, its deadline, and where it comes from.
 //!
 //! The origin of a call decides what it may do, once addresses are limited. So it is the address of
 //! the connection, unless a node of the cluster relays the call and names another: it proves that it
@@ -21,6 +21,10 @@ use crate::{
 /// How long a call may take, unless its caller gives up earlier. Longer than the 30 s for which a
 /// classic call is held, and than rebooting all masters.
 pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+/// How much longer than its caller a server may work on a call: so a caller gives up first, and says
+/// why.
+const SLACK: Duration = Duration::from_secs(1);
+const TIMEOUT_KEY: &str = "grpc-timeout";
 const SESSION_KEY: &str = "authorization";
 const SCHEME: &str = "Bearer ";
 
@@ -40,7 +44,7 @@ impl CallReader {
     pub fn read<T>(&self, request: &Request<T>) -> Call {
         Call {
             session: session(request.metadata()),
-            deadline: Deadline::after(Instant::now(), CALL_TIMEOUT),
+            deadline: Deadline::after(Instant::now(), patience(request.metadata())),
             origin: self.origin(request),
         }
     }
@@ -55,6 +59,27 @@ impl CallReader {
         let origin = metadata_text(metadata, ORIGIN_KEY)?.parse().ok()?;
         let secret = metadata.get(SECRET_KEY)?;
         self.secret.matches(secret.as_bytes()).then_some(origin)
+    }
+}
+
+/// How long the caller waits.
+fn patience(metadata: &MetadataMap) -> Duration {
+    let wanted = metadata_text(metadata, TIMEOUT_KEY).and_then(timeout_from_wire);
+    wanted.unwrap_or(CALL_TIMEOUT).min(CALL_TIMEOUT)
+}
+
+/// Up to eight digits and a unit, as gRPC writes a timeout.
+fn timeout_from_wire(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(u64::saturating_mul(number, 3_600))),
+        "M" => Some(Duration::from_secs(u64::saturating_mul(number, 60))),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
     }
 }
 
@@ -87,6 +112,7 @@ impl CallWriter {
 
     /// Adds the context of `call` to a request.
     pub fn write<T>(&self, call: &Call, request: &mut Request<T>) -> Result<(), UnusableToken> {
+        request.set_timeout(call.deadline.at().saturating_duration_since(Instant::now()) + SLACK);
         let metadata = request.metadata_mut();
         if let Some(session) = &call.session {
             let bearer: MetadataValue<Ascii> =
@@ -155,6 +181,30 @@ mod tests {
         let reader = CallReader::new(Secret::new("the cluster's"));
         let mapped = request(&CallWriter::of_client(), None, "::ffff:192.0.2.7");
         assert_eq!(reader.origin(&mapped), Some(ip(CALLER)));
+    }
+
+    #[test]
+    fn a_deadline_is_passed_on_and_limited() {
+        let reader = CallReader::new(Secret::new("the cluster's"));
+        let patience = |text: &str| {
+            let mut request = Request::new(());
+            request.metadata_mut().insert(TIMEOUT_KEY, text.parse().expect("ASCII"));
+            reader.read(&request).deadline.patience()
+        };
+        for (text, expected) in [
+            ("250m", Duration::from_millis(250)),
+            ("7S", Duration::from_secs(7)),
+            ("1000000u", Duration::from_secs(1)),
+            ("99999999n", Duration::from_nanos(99_999_999)),
+            ("1M", CALL_TIMEOUT),
+            ("2H", CALL_TIMEOUT),
+            ("soon", CALL_TIMEOUT),
+            ("", CALL_TIMEOUT),
+        ] {
+            assert_eq!(patience(text), expected, "{text}");
+        }
+        let relayed = reader.read(&request(&CallWriter::of_client(), None, RELAY));
+        assert!(relayed.deadline.patience() + SLACK > CALL_TIMEOUT);
     }
 
     #[test]

@@ -37,10 +37,5 @@ async fn whoever_reaches_only_the_router_is_served_there_through_a_failover() {
     let page = router.posts(posts).await.expect("read").into_inner();
     assert_eq!(page.posts.len(), 1);
     let refused = router.publish(PublishRequest::default()).await.expect_err("refused");
-    assert_eq!(
-        refused.metadata().get("tinysns-retry").unwrap(),
-        "never",
-        "{refusal:?}",
-        refusal = refused
-    );
+    assert_eq!(refused.metadata().get("tinysns-retry").unwrap(), "never", "{refused:?}");
 }
