@@ -23,6 +23,8 @@ pub mod election;
 pub mod foreign_masters;
 #[cfg(test)]
 mod foreign_masters_tests;
+#[cfg(test)]
+mod invariants_tests;
 pub mod observed_voters;
 #[cfg(test)]
 mod partition_tests;

@@ -60,9 +60,12 @@ pub fn replaceable_witness(
     let agree = |(node, voter_config): &&(NodeId, &VoterConfig)| {
         voters.contains(node) && node != lost && voter_config.voter_sets == newest.voter_sets
     };
+    if !voters.contains(lost) {
+        return None;
+    }
     let masters = voters.len() - 1;
     let agreeing = reports.iter().filter(agree).count();
-    let may = voters.contains(lost) && voters.len() % 2 == 0 && agreeing >= majority(masters);
+    let may = voters.len() % 2 == 0 && agreeing >= majority(masters);
     let is_new = own.is_none_or(|own| *lost != own && !voters.contains(&own));
     (may && is_new).then_some(*lost)
 }
