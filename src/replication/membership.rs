@@ -16,7 +16,10 @@
 
 use std::collections::BTreeSet;
 
-use super::NodeInfo;
+use super::{
+    NodeInfo,
+    quorum::{majority, missing_for_quorum},
+};
 use crate::{control::departure, domain::NodeId};
 
 /// The role of a node in the membership.
@@ -105,19 +108,6 @@ pub enum Change {
     Remove(NodeId),
 }
 
-/// The voters that are missing for a quorum: the absent voters of every voter set of the
-/// configuration that has no majority without them. Empty if there is a quorum.
-pub fn missing_for_quorum(
-    voter_sets: &[BTreeSet<NodeId>],
-    is_there: impl Fn(NodeId) -> bool,
-) -> BTreeSet<NodeId> {
-    let silent = |set: &&BTreeSet<NodeId>| {
-        let there = set.iter().filter(|id| is_there(**id)).count();
-        there <= set.len() / 2
-    };
-    voter_sets.iter().filter(silent).flatten().copied().filter(|id| !is_there(*id)).collect()
-}
-
 impl Observation {
     /// What the leader should change first, if anything.
     pub fn plan(&self) -> Option<Change> {
@@ -147,7 +137,7 @@ impl Observation {
         let lives = |id: &NodeId| self.node(*id).is_some_and(|node| !node.health.is_dead());
         let margin = |set: &BTreeSet<NodeId>| {
             let living = set.iter().filter(|id| lives(id)).count();
-            living.saturating_sub(set.len() / 2 + 1)
+            living.saturating_sub(majority(set.len()))
         };
         self.voter_sets.iter().map(margin).min().unwrap_or(0)
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     NodeInfo,
-    membership::{Change, Health, MembershipRole, Observation, Observed, missing_for_quorum},
+    membership::{Change, Health, MembershipRole, Observation, Observed},
+    quorum::missing_for_quorum,
 };
 use crate::domain::NodeId;
 

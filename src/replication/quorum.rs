@@ -15,11 +15,27 @@ use crate::domain::NodeId;
 /// majority of each.
 pub type VoterSets = [BTreeSet<NodeId>];
 
+/// How many of so many voters are a majority.
+pub fn majority(voters: usize) -> usize {
+    voters / 2 + 1
+}
+
 /// Whether the nodes for which `counts` is true are a majority of each of the `voter_sets`.
 pub fn is_majority(voter_sets: &VoterSets, counts: impl Fn(NodeId) -> bool) -> bool {
-    let majority =
-        |set: &BTreeSet<NodeId>| set.iter().filter(|node| counts(**node)).count() * 2 > set.len();
-    voter_sets.iter().all(majority)
+    let counting = |set: &BTreeSet<NodeId>| set.iter().filter(|node| counts(**node)).count();
+    voter_sets.iter().all(|set| counting(set) >= majority(set.len()))
+}
+
+/// The voters that are missing for a quorum: the absent voters of every voter set of the
+/// configuration that has no majority without them. Empty if there is a quorum.
+pub fn missing_for_quorum(
+    voter_sets: &VoterSets,
+    is_there: impl Fn(NodeId) -> bool,
+) -> BTreeSet<NodeId> {
+    let silent = |set: &&BTreeSet<NodeId>| {
+        set.iter().filter(|id| is_there(**id)).count() < majority(set.len())
+    };
+    voter_sets.iter().filter(silent).flatten().copied().filter(|id| !is_there(*id)).collect()
 }
 
 /// When a quorum last answered: the latest moment at or after which a majority of each of the

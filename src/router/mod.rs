@@ -2,6 +2,7 @@
 //! the cluster's witness.
 //!
 //! - [`registry`], with [`election`] and [`observed_voters`]: the router's decisions (pure)
+//! - [`presentation`]: what these come to, for clients, nodes and people (pure)
 //! - [`duplicates`]: what to do about two masters with one identity (pure)
 //! - [`foreign_masters`]: whether an empty cluster is abandoned for an older one (pure)
 //! - [`quorum_loss`]: which nodes are missing if there can be no leader, and which lost witness a
@@ -22,10 +23,14 @@ pub mod election;
 pub mod foreign_masters;
 #[cfg(test)]
 mod foreign_masters_tests;
+#[cfg(test)]
+mod invariants_tests;
 pub mod observed_voters;
 #[cfg(test)]
 mod partition_tests;
 pub mod presentation;
+#[cfg(test)]
+mod presentation_tests;
 pub mod quorum_loss;
 pub mod registry;
 pub mod registry_actor;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::{
     control::Progress,
     domain::{LogPosition, NodeId},
-    replication::membership::missing_for_quorum,
+    replication::quorum::missing_for_quorum,
 };
 
 /// The voters, as far as any node has reported.

@@ -1,7 +1,8 @@
 //! What the registry shows: to clients the location, to nodes the roster, to people the status and
 //! what is wrong. Pure: functions of the registry's state.
 //!
-//! The status is built in its wire form, which is what every one of its readers takes.
+//! Relies on *The available server leads* (see [`registry`](super::registry)). The status is built in
+//! its wire form, which is what every one of its readers takes.
 
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ pub struct RouterFacts {
 /// Where clients find the available server.
 pub fn location(registry: &Registry) -> Location {
     let available = registry.available();
+    debug_assert!(available.is_none_or(Master::leads), "the available server leads");
     let masters = registry.masters().values();
     Location {
         available: available.map(|master| Available {

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use crate::{
     control::{VoterConfig, VoterName},
     domain::NodeId,
+    replication::quorum::majority,
 };
 
 /// Which nodes are missing and what to do, if those in `here` are not a quorum of `voter_config`.
 pub fn describe(voter_config: &VoterConfig, here: &BTreeSet<NodeId>) -> Option<String> {
     let lacking = voter_config.voter_sets.iter().find(|set| {
         let present = set.iter().filter(|voter| here.contains(voter)).count();
-        present < quorum(set.len())
+        present < majority(set.len())
     })?;
     let missing: Vec<&VoterName> = voter_config
         .names
@@ -35,7 +36,7 @@ pub fn describe(voter_config: &VoterConfig, here: &BTreeSet<NodeId>) -> Option<S
         join_names(&names),
         lacking.len() - missing.len(),
         lacking.len(),
-        quorum(lacking.len()),
+        majority(lacking.len()),
     ))
 }
 
@@ -59,15 +60,14 @@ pub fn replaceable_witness(
     let agree = |(node, voter_config): &&(NodeId, &VoterConfig)| {
         voters.contains(node) && node != lost && voter_config.voter_sets == newest.voter_sets
     };
+    if !voters.contains(lost) {
+        return None;
+    }
     let masters = voters.len() - 1;
     let agreeing = reports.iter().filter(agree).count();
-    let may = voters.contains(lost) && voters.len() % 2 == 0 && agreeing >= quorum(masters);
+    let may = voters.len() % 2 == 0 && agreeing >= majority(masters);
     let is_new = own.is_none_or(|own| *lost != own && !voters.contains(&own));
     (may && is_new).then_some(*lost)
-}
-
-fn quorum(voters: usize) -> usize {
-    voters / 2 + 1
 }
 
 fn join_names(names: &[&str]) -> String {

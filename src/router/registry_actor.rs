@@ -200,7 +200,8 @@ impl RegistryActor {
         let id = self.next_stream;
         self.next_stream += 1;
         let (sender, directives) = mpsc::channel(DIRECTIVES_WAITING);
-        self.streams.insert(id, sender);
+        let other = self.streams.insert(id, sender);
+        debug_assert!(other.is_none(), "one master a stream: {id}");
         if opened.send(MasterStream { id, directives }).is_ok() {
             self.step(Input::Hello(id, hello)).await;
         }

@@ -113,7 +113,15 @@ impl<O: OpenWitness> WitnessSupervisor<O> {
             self.current.send_replace(None);
             node.stop().await;
             drop(node);
+            let taken_over = match change {
+                WitnessChange::TakeOver(lost) => Some(lost.node),
+                WitnessChange::None | WitnessChange::Reset => None,
+            };
             let node = self.reopen(change).await;
+            debug_assert!(
+                taken_over.is_none_or(|lost| lost == node.id()),
+                "who takes a place has its id"
+            );
             // Orders to the one that broke are discarded.
             while directives.try_recv().is_ok() {}
             tracing::info!(node = node.id().get(), "the witness is back");

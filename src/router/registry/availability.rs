@@ -8,6 +8,7 @@ use super::{Effect, Master, Registry, State, WitnessRecord};
 use crate::{
     control::{Progress, VoterConfig, departure, directive::LostWitness},
     domain::{LogPosition, NodeId, UnixMillis},
+    replication::quorum::majority,
     router::{
         election::{Candidate, Cause, Order, Voter},
         observed_voters::MissingVoters,
@@ -53,25 +54,27 @@ impl Registry {
         if let Some((.., voters)) = leader {
             self.voters.clone_from(voters);
         }
-        let stays = leader.map(|(_, leaving, _)| departure::may_be_elected(leaving));
-        match stays {
-            Some(true) => {
+        let leaves = leader.map(|(_, leaving, _)| leaving);
+        match leaves {
+            Some(false) => {
                 self.leaderless_since = None;
                 self.election.end();
                 return;
             }
-            Some(false) => self.election.begin(Cause::Gone),
+            // A leader that leaves hands over (`control::departure`).
+            Some(true) => self.election.begin(Cause::Gone),
             None if lost => self.election.begin(Cause::Gone),
             None if cut_off => self.election.begin(Cause::Unclear),
             None if self.is_leaderless(now) => self.election.begin(Cause::Unclear),
             None => {}
         }
         let mut candidates = self.candidates();
-        if stays.is_none() {
+        if leaves.is_none() {
             candidates.extend(self.witness_as_candidate());
         }
         // Before the first leader, the voters are unknown.
-        let majority = if self.voters.is_empty() { usize::MAX } else { self.voters.len() / 2 + 1 };
+        let majority =
+            if self.voters.is_empty() { usize::MAX } else { majority(self.voters.len()) };
         for order in self.election.advance(now, &candidates, majority) {
             effects.push(match order {
                 Order::Probe(voter, question) => Effect::Probe(voter, question),

@@ -59,7 +59,7 @@ impl Master {
     }
 
     /// Whether it is alive and leads.
-    pub(super) fn leads(&self) -> bool {
+    pub fn leads(&self) -> bool {
         self.lives() && self.progress.leading
     }
 }
