@@ -1,7 +1,7 @@
-//! The replicated log and everything around it: consensus by openraft over redb and gRPC.
+//! The replicated log and everything around it: consensus by openraft over gRPC.
 //!
-//! In reading order: the types of the consensus, what it keeps on disk (
-//! [`log_store`], [`log_error`], [`durability`], [`state_store`], [`witness_store`]), how it reaches the other
+//! In reading order: the types of the consensus, what it keeps on disk ([`log_store`],
+//! [`log_error`], [`durability`], [`state_store`], [`witness_store`]), how it reaches the other
 //! nodes ([`peers`], [`link`], [`node_credentials`], [`peer_service`], [`snapshot`]; `reachability`
 //! reports when it cannot) and learns their addresses ([`addresses`], [`address_gossip`]), how the
 //! rest of the program writes ([`writes`]) and reads ([`reads`]) through it, whose clock counts
