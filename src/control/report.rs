@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{NodeInfo, VoterConfig};
 use crate::{
-    domain::{ClusterId, NodeId, UnixMillis},
+    domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
 };
 
@@ -71,7 +71,7 @@ pub struct Progress {
     /// The newest term it knows.
     pub term: u64,
     /// Term and index of its last log entry; zeros for an empty log.
-    pub last_log: (u64, u64),
+    pub last_log: LogPosition,
     /// Index of the last entry that it applied; 0 for none.
     pub applied: u64,
     /// It leads the consensus, and a quorum has answered it recently.

@@ -11,7 +11,7 @@ use super::{
     VoterDirective, VoterName, roster::AvailableServer,
 };
 use crate::{
-    domain::{ClusterId, NodeId, UnixMillis},
+    domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     wire::internal::{self, directive, master_report, voter_config::VoterSet},
 };
@@ -75,8 +75,8 @@ impl ReportEncoder {
         self.sent = Some(progress.voter_config);
         internal::Progress {
             term: progress.term,
-            last_log_term: progress.last_log.0,
-            last_log_index: progress.last_log.1,
+            last_log_term: progress.last_log.term,
+            last_log_index: progress.last_log.index,
             applied_index: progress.applied,
             leading: progress.leading,
             voter: progress.voter,
@@ -119,7 +119,7 @@ impl ReportDecoder {
         }
         Ok(Progress {
             term: wire.term,
-            last_log: (wire.last_log_term, wire.last_log_index),
+            last_log: LogPosition::new(wire.last_log_term, wire.last_log_index),
             applied: wire.applied_index,
             leading: wire.leading,
             cut_off: wire.cut_off,

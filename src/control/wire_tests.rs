@@ -11,7 +11,7 @@ use super::{
     wire::{InvalidMessage, ReportDecoder, ReportEncoder},
 };
 use crate::{
-    domain::{ClusterId, NodeId, UnixMillis},
+    domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     wire::internal::{self, directive, master_report},
 };
@@ -91,14 +91,14 @@ fn stream() -> impl Strategy<Value = Vec<Progress>> {
         let mut newest = 0;
         let progress =
             |(numbers, flags, clusters, nodes, version, which): (_, _, _, _, _, usize)| {
-                let (later, last_log, applied, probe, clock) = numbers;
+                let (later, (last_term, last_index), applied, probe, clock) = numbers;
                 let (leads, electable, voter, is_empty) = flags;
                 newest += later;
                 let (known_leader, voters) = nodes;
                 let (cluster, abandoned_for) = clusters;
                 Progress {
                     term: newest,
-                    last_log,
+                    last_log: LogPosition::new(last_term, last_index),
                     applied,
                     leading: leads == 1,
                     cut_off: leads == 2,

@@ -4,12 +4,14 @@
 //! why in words for people.
 
 mod ids;
+mod log_position;
 mod post;
 mod request;
 mod time;
 mod username;
 
 pub use ids::{ClusterId, ClusterIdError, NodeId, UserId};
+pub use log_position::LogPosition;
 pub use post::{Post, PostId, PostText, TextError};
 pub use request::{ClientId, KeyError, OpaqueKey, RequestKey};
 pub use time::UnixMillis;

@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod database_fault;
 pub mod disk;
+pub mod file_header;
 pub mod net;
 pub mod process_setup;
 pub mod random;

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::ClusterId,
-    replication::{node::Node, state_store::StateReader, writes::Writes},
-    social::{Command, Reply},
+    replication::{node::Node, writes::Writes},
+    social::{Command, Reply, StateReader},
 };
 
 /// Between attempts.

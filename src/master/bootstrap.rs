@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     host::random,
-    replication::{node::Node, state_store::StateReader, writes::Writes},
-    social::Command,
+    replication::{node::Node, writes::Writes},
+    social::{Command, StateReader},
 };
 
 /// Between attempts.

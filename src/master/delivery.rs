@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{Post, PostId, UserId},
+    domain::{Post, UserId},
     replication::node::Node,
-    social::Event,
+    social::{Event, Source},
 };
 
 type StreamId = u64;
@@ -38,8 +38,8 @@ struct Streams {
 
 struct Stream {
     follower: UserId,
-    /// Whom the follower follows, each with the newest post that is not part of the timeline.
-    sources: HashMap<UserId, PostId>,
+    /// What belongs to the follower's timeline, by author.
+    sources: HashMap<UserId, Source>,
     posts: mpsc::Sender<Arc<Post>>,
 }
 
@@ -65,13 +65,14 @@ impl Delivery {
     pub fn open<E>(
         &self,
         follower: UserId,
-        sources: impl FnOnce() -> Result<Vec<(UserId, PostId)>, E>,
+        sources: impl FnOnce() -> Result<Vec<Source>, E>,
     ) -> Result<Result<Inbox, TooMany>, E> {
         let mut streams = self.streams();
         if streams.open.len() >= self.limit {
             return Ok(Err(TooMany));
         }
-        let sources: HashMap<UserId, PostId> = sources()?.into_iter().collect();
+        let by_author = |source: Source| (source.author, source);
+        let sources: HashMap<UserId, Source> = sources()?.into_iter().map(by_author).collect();
         let id = streams.next;
         streams.next += 1;
         for author in sources.keys() {
@@ -90,7 +91,7 @@ impl Delivery {
             match event {
                 Event::Published(post) => streams.deliver(&Arc::new(post.clone())),
                 Event::Followed { follower, followee, since } => {
-                    streams.follow(*follower, *followee, *since);
+                    streams.follow(*follower, Source { author: *followee, since: *since });
                 }
                 Event::Unfollowed { follower, followee } => {
                     streams.unfollow(*follower, *followee);
@@ -135,8 +136,9 @@ impl Streams {
             .iter()
             .filter(|id| {
                 self.open.get(id).is_some_and(|stream| {
-                    let since = stream.sources.get(&post.author).copied().unwrap_or_default();
-                    post.id > since && stream.posts.try_send(Arc::clone(post)).is_err()
+                    let source = stream.sources.get(&post.author);
+                    source.is_some_and(|source| source.includes(post.id))
+                        && stream.posts.try_send(Arc::clone(post)).is_err()
                 })
             })
             .copied()
@@ -146,12 +148,12 @@ impl Streams {
         }
     }
 
-    fn follow(&mut self, follower: UserId, followee: UserId, since: PostId) {
+    fn follow(&mut self, follower: UserId, source: Source) {
         let Some(ids) = self.by_follower.get(&follower) else { return };
         for id in ids {
             if let Some(stream) = self.open.get_mut(id) {
-                stream.sources.insert(followee, since);
-                self.by_author.entry(followee).or_default().insert(*id);
+                stream.sources.insert(source.author, source);
+                self.by_author.entry(source.author).or_default().insert(*id);
             }
         }
     }
@@ -219,7 +221,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::domain::{UnixMillis, UserName};
+    use crate::domain::{PostId, UnixMillis, UserName};
 
     const READER: UserId = UserId(1);
     const AUTHOR: UserId = UserId(2);
@@ -237,8 +239,11 @@ mod tests {
     }
 
     fn open(delivery: &Delivery, sources: &[(UserId, u64)]) -> Inbox {
-        let sources: Vec<_> =
-            sources.iter().map(|(author, since)| (*author, PostId::new(*since))).collect();
+        let source = |(author, since): &(UserId, u64)| Source {
+            author: *author,
+            since: PostId::new(*since),
+        };
+        let sources: Vec<_> = sources.iter().map(source).collect();
         delivery
             .open(READER, || Ok::<_, Infallible>(sources))
             .expect("infallible")
@@ -279,7 +284,7 @@ mod tests {
         let delivery = Delivery::new(8, 8);
         let mut own = [open(&delivery, &[(AUTHOR, 0)]), open(&delivery, &[(AUTHOR, 0)])];
         let mut other = delivery
-            .open(UserId(3), || Ok::<_, Infallible>(vec![(AUTHOR, PostId::NONE)]))
+            .open(UserId(3), || Ok::<_, Infallible>(vec![Source::all_of(AUTHOR)]))
             .expect("infallible")
             .unwrap_or_else(|_| panic!("there is room"));
         let changed = Event::PasswordChanged { user: READER };

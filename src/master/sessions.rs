@@ -14,8 +14,8 @@ use sha2::Sha256;
 use crate::{
     domain::{UnixMillis, UserId},
     envelope::{self, Kind},
-    replication::{cluster_clock::Clock, state_store::StateReader},
-    social::{Account, StateError, View},
+    replication::cluster_clock::Clock,
+    social::{Account, StateError, StateReader, View},
 };
 
 /// Creates and checks tokens.

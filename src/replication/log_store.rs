@@ -35,14 +35,13 @@ use tokio::sync::oneshot;
 use super::{
     Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, Vote,
     durability::{self, AppendAck, AppendPolicy, DurableIndex, LogChange, WriterGone},
-    file_header,
     log_error::{LogError, OpenError},
     storage_error,
 };
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
-    host::{disk, random},
+    host::{disk, file_header, random},
 };
 
 const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
@@ -108,7 +107,7 @@ impl LogStore {
     }
 
     /// The same for an open database.
-    pub fn with_database(database: Database) -> Result<Self, LogError> {
+    pub(super) fn with_database(database: Database) -> Result<Self, LogError> {
         file_header::check(&database, Kind::LogFile)?;
         let identity = identity(&database)?;
         let database = Arc::new(database);
@@ -134,7 +133,7 @@ impl LogStore {
     }
 
     /// The same for an open database.
-    pub fn take_over_identity_in(
+    pub(super) fn take_over_identity_in(
         database: &Database,
         id: NodeId,
         term: u64,

@@ -1,6 +1,6 @@
 //! The replicated log and everything around it: consensus by openraft over redb and gRPC.
 //!
-//! In reading order: the types of the consensus, what it keeps on disk ([`file_header`],
+//! In reading order: the types of the consensus, what it keeps on disk (
 //! [`log_store`], [`log_error`], [`durability`], [`state_store`], [`witness_store`]), how it reaches the other
 //! nodes ([`peers`], [`link`], [`node_credentials`], [`peer_service`], [`snapshot`]; `reachability`
 //! reports when it cannot) and learns their addresses ([`addresses`], [`address_gossip`]), how the
@@ -18,7 +18,6 @@ pub mod addresses;
 pub mod check_quorum;
 pub mod cluster_clock;
 pub mod durability;
-pub mod file_header;
 pub mod link;
 pub mod log_error;
 pub mod log_store;
@@ -54,7 +53,7 @@ use serde::{Deserialize, Serialize};
 /// What the membership records about a node.
 pub use crate::control::NodeInfo;
 use crate::{
-    domain::NodeId,
+    domain::{LogPosition, NodeId},
     envelope::{self, Kind, SupportedVersions, Version},
     social::{Reply, Stamped},
 };
@@ -73,6 +72,11 @@ openraft::declare_raft_types!(
 pub type Raft = openraft::Raft<Consensus>;
 /// A position in the log: term, leader and index.
 pub type LogId = openraft::LogId<NodeId>;
+/// Where a log ends whose last entry is this one.
+pub(crate) fn position(last: Option<LogId>) -> LogPosition {
+    last.map_or(LogPosition::EMPTY, |id| LogPosition::new(id.leader_id.term, id.index))
+}
+
 /// An entry of the log.
 pub type Entry = openraft::Entry<Consensus>;
 /// A membership with the log position at which it was decided.

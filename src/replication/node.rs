@@ -24,9 +24,10 @@ use super::{
     log_error::{LogError, OpenError},
     log_store::LogStore,
     peers::Peers,
+    position,
     pre_vote::LeaderLease,
     quorum, startup_check,
-    state_store::{FILE, Observer, StateReader, StateStore},
+    state_store::{Observer, StateStore},
     voter_config,
     witness_store::WitnessStore,
 };
@@ -36,7 +37,7 @@ use crate::{
     envelope::{SupportedVersions, Version},
     host::{clock, database_fault::DatabaseFault},
     settings::{ConsensusSettings, Secret},
-    social::StateError,
+    social::{FILE, StateError, StateReader},
 };
 
 /// Log entries between two checkpoints of the state. A restart applies about this many again at
@@ -225,8 +226,7 @@ impl Node {
     ) -> Result<(Self, StateReader), StartError> {
         let state = StateStore::open_as(supported_versions, directory, observer)
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
-        let failed = |source| StartError::State { directory: directory.to_owned(), source };
-        let applied = state.applied().map_err(failed)?;
+        let applied = state.applied();
         let purged = log.purged().map_err(|source| StartError::log(directory, source))?;
         if !startup_check::log_reaches_state(applied, purged) {
             let reason = "it ends before the log begins".to_owned();
@@ -457,7 +457,7 @@ impl Node {
         let voters: Vec<NodeId> = metrics.membership_config.membership().voter_ids().collect();
         Progress {
             term: metrics.current_term,
-            last_log: last_log.map_or((0, 0), |id| (id.leader_id.term, id.index)),
+            last_log: position(last_log),
             applied: metrics.last_applied.map_or(0, |id| id.index),
             leading,
             cut_off,

@@ -19,13 +19,14 @@ use super::{
     node::Node,
     node_credentials::Caller,
     pre_vote,
-    snapshot::{self, Header, SnapshotData, StagedSnapshot},
+    snapshot::{self, Header, SnapshotData},
 };
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, Version, seal},
     host::clock,
     node_auth::{CLUSTER_KEY, FORMAT_KEY, NODE_KEY, metadata_text},
+    social::StagedState,
     wire::internal::{
         FetchStateRequest, LogPosition, PeerAnswer, PeerCall, PeerReply, Ping, Pong, SnapshotChunk,
         peer_call::Call, peer_service_server::PeerService,
@@ -106,7 +107,7 @@ impl PeerServer {
         let data = match node.snapshot_staging() {
             None => SnapshotData::Empty,
             Some(path) => {
-                let incoming: StagedSnapshot = snapshot::receive_from(path, &mut stream)
+                let incoming: StagedState = snapshot::receive_from(path, &mut stream)
                     .await?
                     .map_err(|error| Status::aborted(error.to_string()))?;
                 SnapshotData::Received(incoming)

@@ -21,9 +21,9 @@ use prost::Message as _;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{NodeInfo, StoredMembership, node::Node};
+use super::{NodeInfo, StoredMembership, node::Node, position};
 use crate::{
-    domain::NodeId,
+    domain::{LogPosition, NodeId},
     wire::internal::{PreVoteAnswer, PreVoteRequest, peer_call::Call},
 };
 
@@ -72,12 +72,9 @@ pub async fn answer(node: &Node, request: &PreVoteRequest) -> PreVoteAnswer {
     if node.leads() || node.leader_lease().valid_until().is_some() {
         return PreVoteAnswer { granted: false };
     }
-    let own = last_log(node).await;
-    PreVoteAnswer { granted: (request.last_log_term, request.last_log_index) >= own }
-}
-
-async fn last_log(node: &Node) -> (u64, u64) {
-    node.last_log().await.map_or((0, 0), |last| (last.leader_id.term, last.index))
+    let PreVoteRequest { last_log_term, last_log_index } = *request;
+    let candidate = LogPosition::new(last_log_term, last_log_index);
+    PreVoteAnswer { granted: candidate >= position(node.last_log().await) }
 }
 
 /// Lets a master campaign whenever it would win; runs until cancelled.
@@ -159,8 +156,8 @@ async fn request_pre_votes(node: &Node) -> Option<PreVoteOutcome> {
     if state == ServerState::Leader || !votes(&node.id()) {
         return None;
     }
-    let (last_log_term, last_log_index) = last_log(node).await;
-    let asked = PreVoteRequest { last_log_term, last_log_index };
+    let own = position(node.last_log().await);
+    let asked = PreVoteRequest { last_log_term: own.term, last_log_index: own.index };
     let ask = |(id, info): (NodeId, NodeInfo)| async move {
         if id == node.id() {
             return Some((id, true));

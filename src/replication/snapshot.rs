@@ -1,26 +1,21 @@
 //! The transfer of a snapshot of the state from one node to another.
 //!
 //! It travels in chunks: first a header, then the rows of the state, then an end mark that counts
-//! them. The sender reads the rows in a read transaction, the receiver writes them to a database
-//! file beside its own; neither ever holds the whole state in memory.
+//! them. The sender reads the rows from a view of the state, the receiver writes them to a file
+//! beside its own; neither ever holds the whole state in memory.
 
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-};
+use std::{fmt, io, path::Path};
 
 use openraft::SnapshotMeta;
-use redb::{Database, ReadTransaction};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, task};
 use tonic::{Status, Streaming};
 
-use super::{NodeInfo, Vote, file_header, state_store};
+use super::{NodeInfo, Vote, state_store};
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, Version, seal},
-    host::disk,
-    social::{self, Row, StateError},
+    social::{Row, StagedState, StateError, View},
     wire::internal::SnapshotChunk,
 };
 
@@ -32,19 +27,11 @@ const CHUNKS_WAITING: usize = 8;
 /// The data of a snapshot, as openraft passes it on.
 pub enum SnapshotData {
     /// Of our own state.
-    Local(ReadTransaction),
+    Local(Box<View>),
     /// Received from another node, ready to be installed.
-    Received(StagedSnapshot),
+    Received(StagedState),
     /// A witness's snapshot: there is no state.
     Empty,
-}
-
-/// A received state in a database file of its own.
-pub struct StagedSnapshot {
-    /// The open database.
-    pub database: Database,
-    /// Its file.
-    pub path: PathBuf,
 }
 
 impl fmt::Debug for SnapshotData {
@@ -83,8 +70,8 @@ pub fn send(header: &Header, data: SnapshotData) -> mpsc::Receiver<SnapshotChunk
         if chunks.blocking_send(first).is_err() {
             return;
         }
-        let SnapshotData::Local(transaction) = data else { return };
-        if let Err(error) = send_rows(&transaction, &chunks) {
+        let SnapshotData::Local(view) = data else { return };
+        if let Err(error) = send_rows(&view, &chunks) {
             // The receiver sees a snapshot without its end mark and refuses it.
             tracing::error!(%error, "cannot read the state for a snapshot");
         }
@@ -96,14 +83,11 @@ fn chunk(payload: Vec<u8>) -> SnapshotChunk {
     SnapshotChunk { payload: payload.into() }
 }
 
-fn send_rows(
-    transaction: &ReadTransaction,
-    chunks: &mpsc::Sender<SnapshotChunk>,
-) -> Result<(), StateError> {
-    let mut end = End { rows: 0, version: state_store::version(transaction)? };
+fn send_rows(view: &View, chunks: &mpsc::Sender<SnapshotChunk>) -> Result<(), StateError> {
+    let mut end = End { rows: 0, version: state_store::version(view.facts())? };
     let mut rows = Vec::new();
     let mut bytes = 0;
-    for row in social::dump(transaction)? {
+    for row in view.rows()? {
         let row = row?;
         bytes += row.size();
         rows.push(row);
@@ -149,9 +133,9 @@ pub enum ReceiveError {
 pub async fn receive(
     path: &Path,
     chunks: mpsc::Receiver<SnapshotChunk>,
-) -> Result<StagedSnapshot, ReceiveError> {
+) -> Result<StagedState, ReceiveError> {
     let path = path.to_owned();
-    task::spawn_blocking(move || write_rows(path, chunks))
+    task::spawn_blocking(move || write_rows(&path, chunks))
         .await
         .map_err(|lost| ReceiveError::Disk(io::Error::from(lost).into()))?
 }
@@ -160,7 +144,7 @@ pub async fn receive(
 pub async fn receive_from(
     path: &Path,
     stream: &mut Streaming<SnapshotChunk>,
-) -> Result<Result<StagedSnapshot, ReceiveError>, Status> {
+) -> Result<Result<StagedState, ReceiveError>, Status> {
     let (sender, chunks) = mpsc::channel(CHUNKS_WAITING);
     let forward = async {
         while let Some(chunk) = stream.message().await? {
@@ -177,15 +161,11 @@ pub async fn receive_from(
 }
 
 fn write_rows(
-    path: PathBuf,
+    path: &Path,
     mut chunks: mpsc::Receiver<SnapshotChunk>,
-) -> Result<StagedSnapshot, ReceiveError> {
-    if path.exists() {
-        std::fs::remove_file(&path).map_err(StateError::from)?;
-    }
-    let database = disk::open(&path).map_err(StateError::from)?;
-    file_header::check(&database, Kind::StateFile).map_err(StateError::from)?;
-    let transaction = database.begin_write().map_err(StateError::from)?;
+) -> Result<StagedState, ReceiveError> {
+    let staged = StagedState::create(path)?;
+    let change = staged.begin()?;
     let mut found = 0;
     let mut ended = Err(ReceiveError::Truncated);
     let rows = std::iter::from_fn(|| {
@@ -209,10 +189,10 @@ fn write_rows(
             }
         }
     });
-    social::restore(&transaction, rows.flatten())?;
-    state_store::save_version(&transaction, ended?)?;
-    transaction.commit().map_err(StateError::from)?;
-    Ok(StagedSnapshot { database, path })
+    change.restore(rows.flatten())?;
+    state_store::save_version(&change, ended?)?;
+    change.commit_durably()?;
+    Ok(staged)
 }
 
 /// A chunk after the first.

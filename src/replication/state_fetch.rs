@@ -70,7 +70,7 @@ pub async fn fetch(
     // The log first: a state must not be ahead of a log whose entries contradict it.
     log.truncate_conflicts(applied).await?;
     startup_check::put_aside(directory).map_err(StateError::from)?;
-    drop(state_store::install(directory, &header.meta, incoming)?);
+    state_store::install(directory, &header.meta, incoming)?;
     tracing::info!(
         from = other.get(),
         applied = applied.index,

@@ -1,12 +1,12 @@
-//! The replicated state of a master, in `state.redb`: the social graph, and, in the same
-//! transaction, how far the log has been applied to it.
+//! The replicated state of a master: entries of the log become changes of the social graph, and in
+//! the same step it is noted how far the log has been applied.
 //!
 //! Applying does not wait for the disk: what a crash takes away is still in the log and is applied
 //! again. "Building a snapshot" therefore means making the state durable, after which the earlier
-//! log may be purged; the snapshot's data is a read transaction, opened when a follower needs it.
+//! log may be purged; the snapshot's data is a view of the state, opened when a follower needs it.
+//! How the state is stored is the affair of [`social`].
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,32 +16,26 @@ use openraft::{
     EntryPayload, ErrorSubject, ErrorVerb, RaftSnapshotBuilder, Snapshot, SnapshotMeta,
     storage::RaftStateMachine,
 };
-use parking_lot::RwLock;
-use redb::{
-    Database, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition,
-    WriteTransaction,
-};
+use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, watch};
 
 use super::{
-    Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership, file_header,
-    snapshot::{SnapshotData, StagedSnapshot},
-    storage_error, upgrade,
+    Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership,
+    snapshot::SnapshotData, storage_error, upgrade,
 };
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
-    host::{database_fault::DatabaseFault, disk},
-    social::{Command, Event, Graph, Reply, StateError, View},
+    social::{
+        self, Change, Command, Event, Facts, FileCondition, Graph, Reply, StagedState, State,
+        StateError, StateReader,
+    },
 };
 
-const POSITIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("positions");
+// The facts that lie beside the state.
 const APPLIED: &str = "applied";
 const MEMBERSHIP: &str = "membership";
 const VERSION: &str = "version";
-/// The state's file in a slot.
-pub const FILE: &str = "state.redb";
-const INCOMING_FILE: &str = "state.incoming.redb";
 
 /// What an apply did, for the delivery of posts.
 #[derive(Debug)]
@@ -52,53 +46,36 @@ pub enum Applied<'a> {
     Replaced,
 }
 
-/// The condition of a state's file before it is used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StateFile {
-    /// There is none.
-    Missing,
-    /// It can be opened; the log is applied to it up to here.
-    Sound(Option<LogId>),
-    /// It cannot be opened as a state, for this reason.
-    Damaged(String),
-}
+/// The condition of a state's file before it is used, and if it is sound, how far the log is applied
+/// to it.
+pub type StateFile = FileCondition<Option<LogId>>;
 
 /// Called after every apply, on the runtime's thread; must not block.
 pub type Observer = Arc<dyn Fn(Applied<'_>) + Send + Sync>;
 
-/// Reads the state: every transaction is a consistent view that later applies do not change.
-#[derive(Clone)]
-pub struct StateReader {
-    database: Arc<RwLock<Arc<Database>>>,
-}
-
-impl StateReader {
-    /// A view of the state as it is now.
-    pub fn read(&self) -> Result<ReadTransaction, StateError> {
-        Ok(self.current().begin_read()?)
-    }
-
-    /// The same, for those who ask about accounts and posts.
-    pub fn view(&self) -> Result<View, StateError> {
-        View::open(&self.read()?)
-    }
-
-    fn current(&self) -> Arc<Database> {
-        Arc::clone(&self.database.read())
-    }
-}
-
 /// The state machine of a master.
 pub struct StateStore {
-    reader: StateReader,
-    directory: PathBuf,
-    /// Held while a transaction is made durable, so that an apply can wait for it without stopping
-    /// the runtime.
+    state: State,
+    /// Held while a change is made durable, so that an apply can wait for it without stopping the
+    /// runtime.
     writing: Arc<Mutex<()>>,
     observer: Observer,
     supported_versions: SupportedVersions,
+    /// How far the log is applied.
+    ///
+    /// **Invariant**, asserted wherever it changes: it never goes back, and entries are applied one
+    /// after the other, so that none is left out.
+    applied: Option<LogId>,
     /// The version in which the cluster writes, as far as this master has applied the log.
     version: watch::Sender<Version>,
+}
+
+/// What comes of applying some entries.
+#[derive(Default)]
+struct Outcome {
+    /// Per entry.
+    replies: Vec<Vec<Reply>>,
+    events: Vec<Event>,
 }
 
 impl StateStore {
@@ -113,35 +90,31 @@ impl StateStore {
         directory: &Path,
         observer: Observer,
     ) -> Result<Self, StateError> {
-        let leftover = directory.join(INCOMING_FILE);
-        if leftover.exists() {
-            std::fs::remove_file(leftover)?;
-        }
-        let database = disk::open(&directory.join(FILE))?;
-        file_header::check(&database, Kind::StateFile)?;
-        let transaction = database.begin_write()?;
-        let version = version_in(&transaction.open_table(POSITIONS)?)?;
+        let state = State::open(directory)?;
+        let change = state.begin()?;
+        let version = version_of(change.fact(VERSION)?)?;
         must_support(supported_versions, version)?;
-        drop(Graph::open(&transaction)?);
-        transaction.commit()?;
+        drop(Graph::open(&change)?);
+        change.commit_durably()?;
+        let (applied, _) = positions(&state.reader().facts()?)?;
         Ok(Self {
-            reader: StateReader { database: Arc::new(RwLock::new(Arc::new(database))) },
-            directory: directory.to_owned(),
+            state,
             writing: Arc::default(),
             observer,
             supported_versions,
+            applied,
             version: watch::Sender::new(version),
         })
     }
 
     /// How far the log is applied.
-    pub fn applied(&self) -> Result<Option<LogId>, StateError> {
-        Ok(positions(&self.reader.read()?)?.0)
+    pub fn applied(&self) -> Option<LogId> {
+        self.applied
     }
 
     /// Reads what has been applied here.
     pub fn reader(&self) -> StateReader {
-        self.reader.clone()
+        self.state.reader()
     }
 
     /// In which version of the format the cluster writes.
@@ -151,27 +124,26 @@ impl StateStore {
 
     /// Where a snapshot is assembled while it is received.
     pub fn incoming_path(directory: &Path) -> PathBuf {
-        directory.join(INCOMING_FILE)
+        StagedState::path_in(directory)
     }
 
     fn apply_all(
-        &self,
+        &mut self,
         entries: impl IntoIterator<Item = Entry>,
-    ) -> Result<(Vec<Vec<Reply>>, Vec<Event>), StateError> {
-        let mut transaction = self.reader.current().begin_write()?;
-        transaction.set_durability(Durability::None)?;
-        let mut replies = Vec::new();
-        let mut events = Vec::new();
-        let mut applied = None;
+    ) -> Result<Outcome, StateError> {
+        let change = self.state.begin()?;
+        let mut outcome = Outcome::default();
+        let mut applied = self.applied;
         let mut membership = None;
         let mut version = *self.version.borrow();
         let mut gives_way = false;
         {
-            let mut graph = Graph::open(&transaction)?;
-            for entry in entries {
-                applied = Some(entry.log_id);
-                let mut answers = Vec::new();
-                match entry.payload {
+            let mut graph = Graph::open(&change)?;
+            for Entry { log_id, payload } in entries {
+                assert!(is_next(applied, log_id), "entry {log_id} after {applied:?}");
+                applied = Some(log_id);
+                let mut replies = Vec::new();
+                match payload {
                     EntryPayload::Blank => {}
                     EntryPayload::Membership(members) => {
                         membership = Some(StoredMembership::new(applied, members));
@@ -186,32 +158,34 @@ impl StateStore {
                                 gives_way |=
                                     matches!(command.command, Command::AbandonCluster { .. });
                                 let (reply, event) = graph.apply(command)?;
-                                answers.push(reply);
-                                events.extend(event);
+                                replies.push(reply);
+                                outcome.events.extend(event);
                             }
                         }
                         Content::Upgrade(next) => {
-                            let members = members(&transaction, membership.as_ref())?;
+                            let members = members(&change, membership.as_ref())?;
                             if upgrade::is_due(version, next, &members) {
                                 must_support(self.supported_versions, next)?;
-                                save_version(&transaction, next)?;
+                                save_version(&change, next)?;
                                 version = next;
                             }
                         }
                     },
                 }
-                replies.push(answers);
+                outcome.replies.push(replies);
             }
         }
-        save_positions(&transaction, applied, membership.as_ref())?;
+        save_positions(&change, applied, membership.as_ref())?;
         if gives_way {
             // Whoever starts here next must know it, though nobody may be left who says how far the
             // log is committed.
-            transaction.set_durability(Durability::Immediate)?;
+            change.commit_durably()?;
+        } else {
+            change.commit()?;
         }
-        transaction.commit()?;
+        self.applied = applied;
         self.set_version(version);
-        Ok((replies, events))
+        Ok(outcome)
     }
 
     fn set_version(&self, version: Version) {
@@ -219,118 +193,91 @@ impl StateStore {
     }
 
     fn take_over(
-        &self,
+        &mut self,
         meta: &SnapshotMeta<NodeId, NodeInfo>,
-        incoming: StagedSnapshot,
+        staged: StagedState,
     ) -> Result<(), StateError> {
-        let version = {
-            let transaction = incoming.database.begin_read()?;
-            version(&transaction)?
-        };
+        let version = version(&staged.facts()?)?;
         must_support(self.supported_versions, version)?;
-        let database = install(&self.directory, meta, incoming)?;
-        // Dropping the old database closes it: a reader that is still active gets an error, never a
-        // mixture of both.
-        *self.reader.database.write() = Arc::new(database);
+        let (before, after) = (self.applied, meta.last_log_id);
+        assert!(after >= before, "a snapshot at {after:?} replaces a state at {before:?}");
+        save_meta(&staged, meta)?;
+        self.state.replace(staged)?;
+        self.applied = after;
         self.set_version(version);
         Ok(())
     }
 }
 
+/// Whether `entry` comes directly after the last applied one. Before the first, nothing is known of
+/// where a log begins.
+fn is_next(applied: Option<LogId>, entry: LogId) -> bool {
+    applied.is_none_or(|applied| entry > applied && entry.index == applied.index + 1)
+}
+
 /// Examines the state in `directory`. If it cannot be read for a reason other than damage, that is
 /// an error.
 pub fn examine(directory: &Path) -> Result<StateFile, StateError> {
-    let path = directory.join(FILE);
-    match std::fs::metadata(&path) {
-        Ok(file) if file.len() == 0 => return Ok(StateFile::Damaged("it is empty".to_owned())),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(StateFile::Missing),
-        Err(error) => return Err(error.into()),
-    }
-    let read = || {
-        let database = disk::open(&path)?;
-        file_header::check(&database, Kind::StateFile)?;
-        positions(&database.begin_read()?)
-    };
-    match read() {
-        Ok((applied, _)) => Ok(StateFile::Sound(applied)),
-        // Its process was killed before the tables were created.
-        Err(error) if error.lacks_table() => Ok(StateFile::Sound(None)),
-        Err(error) if error.fault() == DatabaseFault::Damaged => {
-            Ok(StateFile::Damaged(error.to_string()))
-        }
-        Err(error) => Err(error),
-    }
+    social::examine(directory, |facts| Ok(positions(facts)?.0))
 }
 
-/// Replaces the state in `directory` with `incoming`, which `meta` describes.
+/// Replaces the state in `directory`, which is not open, with `staged`, which `meta` describes.
 pub fn install(
     directory: &Path,
     meta: &SnapshotMeta<NodeId, NodeInfo>,
-    StagedSnapshot { database, path }: StagedSnapshot,
-) -> Result<Database, StateError> {
-    let transaction = database.begin_write()?;
-    save_positions(&transaction, meta.last_log_id, Some(&meta.last_membership))?;
-    transaction.commit()?;
-    std::fs::rename(path, directory.join(FILE))?;
-    File::open(directory)?.sync_all()?;
-    Ok(database)
+    staged: StagedState,
+) -> Result<(), StateError> {
+    save_meta(&staged, meta)?;
+    staged.install(directory)
 }
 
-/// Reads how far `transaction`'s state is applied, and the membership at that point.
-fn positions(
-    transaction: &ReadTransaction,
-) -> Result<(Option<LogId>, StoredMembership), StateError> {
-    let table = transaction.open_table(POSITIONS)?;
-    let applied = match table.get(APPLIED)? {
-        Some(sealed) => Some(envelope::open(Kind::Position, sealed.value())?),
-        None => None,
-    };
-    Ok((applied, membership_in(&table)?))
+fn save_meta(
+    staged: &StagedState,
+    meta: &SnapshotMeta<NodeId, NodeInfo>,
+) -> Result<(), StateError> {
+    let change = staged.begin()?;
+    save_positions(&change, meta.last_log_id, Some(&meta.last_membership))?;
+    change.commit_durably()
 }
 
-fn membership_in(
-    positions: &impl ReadableTable<&'static str, &'static [u8]>,
-) -> Result<StoredMembership, StateError> {
-    match positions.get(MEMBERSHIP)? {
-        Some(sealed) => Ok(envelope::open(Kind::Membership, sealed.value())?),
-        None => Ok(StoredMembership::default()),
-    }
+/// How far a state is applied, and the membership at that point.
+fn positions(facts: &Facts) -> Result<(Option<LogId>, StoredMembership), StateError> {
+    let applied = unsealed(Kind::Position, facts.get(APPLIED)?)?;
+    let membership = unsealed(Kind::Membership, facts.get(MEMBERSHIP)?)?;
+    Ok((applied, membership.unwrap_or_default()))
+}
+
+fn unsealed<T: DeserializeOwned>(
+    kind: Kind,
+    fact: Option<Vec<u8>>,
+) -> Result<Option<T>, envelope::Error> {
+    fact.map(|sealed| envelope::open(kind, &sealed)).transpose()
 }
 
 /// Which versions the members speak: those of `membership`, or of the last applied one.
 fn members(
-    transaction: &WriteTransaction,
+    change: &Change,
     membership: Option<&StoredMembership>,
 ) -> Result<Vec<SupportedVersions>, StateError> {
     if let Some(membership) = membership {
         return Ok(upgrade::supported_by_members(membership));
     }
-    Ok(upgrade::supported_by_members(&membership_in(&transaction.open_table(POSITIONS)?)?))
+    let membership = unsealed(Kind::Membership, change.fact(MEMBERSHIP)?)?;
+    Ok(upgrade::supported_by_members(&membership.unwrap_or_default()))
 }
 
-fn version_in(
-    positions: &impl ReadableTable<&'static str, &'static [u8]>,
-) -> Result<Version, StateError> {
-    match positions.get(VERSION)? {
-        Some(sealed) => Ok(envelope::open(Kind::ClusterVersion, sealed.value())?),
-        None => Ok(Version::default()),
-    }
+fn version_of(fact: Option<Vec<u8>>) -> Result<Version, envelope::Error> {
+    Ok(unsealed(Kind::ClusterVersion, fact)?.unwrap_or_default())
 }
 
-/// In which version of the format the cluster writes, according to the transaction.
-pub(super) fn version(transaction: &ReadTransaction) -> Result<Version, StateError> {
-    version_in(&transaction.open_table(POSITIONS)?)
+/// In which version of the format the cluster writes, according to `facts`.
+pub(super) fn version(facts: &Facts) -> Result<Version, StateError> {
+    Ok(version_of(facts.get(VERSION)?)?)
 }
 
 /// Saves in which version of the format the cluster writes.
-pub(super) fn save_version(
-    transaction: &WriteTransaction,
-    version: Version,
-) -> Result<(), StateError> {
-    let sealed = envelope::seal(Kind::ClusterVersion, &version);
-    transaction.open_table(POSITIONS)?.insert(VERSION, sealed.as_slice())?;
-    Ok(())
+pub(super) fn save_version(change: &Change, version: Version) -> Result<(), StateError> {
+    change.put_fact(VERSION, &envelope::seal(Kind::ClusterVersion, &version))
 }
 
 /// Refuses the state of a cluster that already writes a version that this program does not speak.
@@ -349,27 +296,26 @@ fn must_support(
 }
 
 fn save_positions(
-    transaction: &WriteTransaction,
+    change: &Change,
     applied: Option<LogId>,
     membership: Option<&StoredMembership>,
 ) -> Result<(), StateError> {
-    let mut table = transaction.open_table(POSITIONS)?;
     if let Some(applied) = applied {
-        table.insert(APPLIED, envelope::seal(Kind::Position, &applied).as_slice())?;
+        change.put_fact(APPLIED, &envelope::seal(Kind::Position, &applied))?;
     }
     if let Some(membership) = membership {
-        table.insert(MEMBERSHIP, envelope::seal(Kind::Membership, membership).as_slice())?;
+        change.put_fact(MEMBERSHIP, &envelope::seal(Kind::Membership, membership))?;
     }
     Ok(())
 }
 
 /// The current state, as a snapshot.
 fn snapshot(reader: &StateReader) -> Result<Option<Snapshot<Consensus>>, StateError> {
-    let transaction = reader.read()?;
-    let (last_log_id, last_membership) = positions(&transaction)?;
+    let view = reader.view()?;
+    let (last_log_id, last_membership) = positions(view.facts())?;
     Ok(last_log_id.map(|last| Snapshot {
         meta: SnapshotMeta { last_log_id, last_membership, snapshot_id: last.to_string() },
-        snapshot: Box::new(SnapshotData::Local(transaction)),
+        snapshot: Box::new(SnapshotData::Local(Box::new(view))),
     }))
 }
 
@@ -381,10 +327,8 @@ impl RaftStateMachine<Consensus> for StateStore {
     type SnapshotBuilder = Checkpoint;
 
     async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), StorageError> {
-        self.reader
-            .read()
-            .and_then(|transaction| positions(&transaction))
-            .map_err(failed(ErrorVerb::Read))
+        let positions = self.reader().facts().and_then(|facts| positions(&facts));
+        positions.map_err(failed(ErrorVerb::Read))
     }
 
     async fn apply<I>(&mut self, entries: I) -> Result<Vec<Vec<Reply>>, StorageError>
@@ -392,8 +336,10 @@ impl RaftStateMachine<Consensus> for StateStore {
         I: IntoIterator<Item = Entry> + Send,
         I::IntoIter: Send,
     {
-        let _writing = self.writing.lock().await;
-        let (replies, events) = self.apply_all(entries).map_err(failed(ErrorVerb::Write))?;
+        let writing = Arc::clone(&self.writing);
+        let _writing = writing.lock().await;
+        let Outcome { replies, events } =
+            self.apply_all(entries).map_err(failed(ErrorVerb::Write))?;
         if !events.is_empty() {
             (self.observer)(Applied::Events(&events));
         }
@@ -401,7 +347,7 @@ impl RaftStateMachine<Consensus> for StateStore {
     }
 
     async fn get_snapshot_builder(&mut self) -> Checkpoint {
-        Checkpoint { reader: self.reader.clone(), writing: Arc::clone(&self.writing) }
+        Checkpoint { state: self.state.clone(), writing: Arc::clone(&self.writing) }
     }
 
     async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotData>, StorageError> {
@@ -413,42 +359,34 @@ impl RaftStateMachine<Consensus> for StateStore {
         meta: &SnapshotMeta<NodeId, NodeInfo>,
         snapshot: Box<SnapshotData>,
     ) -> Result<(), StorageError> {
-        let SnapshotData::Received(incoming) = *snapshot else {
+        let SnapshotData::Received(staged) = *snapshot else {
             let wrong = io::Error::other("only a received snapshot can be installed");
             return Err(storage_error(ErrorSubject::StateMachine, ErrorVerb::Write, &wrong));
         };
-        let _writing = self.writing.lock().await;
-        self.take_over(meta, incoming).map_err(failed(ErrorVerb::Write))?;
+        let writing = Arc::clone(&self.writing);
+        let _writing = writing.lock().await;
+        self.take_over(meta, staged).map_err(failed(ErrorVerb::Write))?;
         (self.observer)(Applied::Replaced);
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<Consensus>>, StorageError> {
-        snapshot(&self.reader).map_err(failed(ErrorVerb::Read))
+        snapshot(&self.reader()).map_err(failed(ErrorVerb::Read))
     }
 }
 
 /// Makes the state durable, so that the earlier log may be purged.
 pub struct Checkpoint {
-    reader: StateReader,
+    state: State,
     writing: Arc<Mutex<()>>,
 }
 
 impl Checkpoint {
     async fn make_durable(&self) -> Result<Option<Snapshot<Consensus>>, StateError> {
         let _writing = self.writing.lock().await;
-        let database = self.reader.current();
-        let commit = move || {
-            let mut transaction = database.begin_write()?;
-            transaction.set_durability(Durability::Immediate)?;
-            // So that opening it after a crash need not check the whole file.
-            transaction.set_quick_repair(true);
-            Ok::<(), StateError>(transaction.commit()?)
-        };
-        tokio::task::spawn_blocking(commit)
-            .await
-            .map_err(|lost| StateError::from(io::Error::from(lost)))??;
-        snapshot(&self.reader)
+        let state = self.state.clone();
+        tokio::task::spawn_blocking(move || state.flush()).await.map_err(io::Error::from)??;
+        snapshot(&self.state.reader())
     }
 }
 

@@ -8,7 +8,10 @@ use super::{
     registry::Effect,
     registry_tests::{OWN, Story, WITNESS, ms},
 };
-use crate::{control::Progress, domain::NodeId};
+use crate::{
+    control::Progress,
+    domain::{LogPosition, NodeId},
+};
 
 /// How long the router may take to replace a leader that has just reported that it is cut off: half
 /// of what the whole may take, which is twice the default of `down_after`.
@@ -20,7 +23,12 @@ fn with_witness(count: u64) -> Story {
     let voters = NodeId::all((1..=count).chain([WITNESS]));
     story.change(1, |progress| progress.voters = voters);
     story.change_witness(|progress| {
-        *progress = Progress { term: 1, voter: true, last_log: (1, 10), ..Progress::default() };
+        *progress = Progress {
+            term: 1,
+            voter: true,
+            last_log: LogPosition::new(1, 10),
+            ..Progress::default()
+        };
     });
     story
 }
@@ -35,7 +43,7 @@ fn cut_off(story: &mut Story, leader: u64) {
 #[test]
 fn a_leader_that_is_cut_off_is_not_available_and_only_one_that_would_win_campaigns() {
     let mut story = with_witness(3);
-    story.change(3, |progress| progress.last_log = (1, 99));
+    story.change(3, |progress| progress.last_log = LogPosition::new(1, 99));
     cut_off(&mut story, 1);
     assert_eq!(
         (story.available(), story.asked()),
@@ -100,7 +108,7 @@ fn all_are_asked_again_soon_when_someone_comes_whose_vote_may_be_the_missing_one
 #[test]
 fn who_campaigned_in_vain_is_passed_over_where_another_would_win() {
     let mut story = with_witness(4);
-    story.change(2, |progress| progress.last_log = (1, 11));
+    story.change(2, |progress| progress.last_log = LogPosition::new(1, 11));
     cut_off(&mut story, 1);
     story.answer_pre_vote(2, true);
     assert_eq!(story.campaigned(), [2]);
@@ -153,9 +161,9 @@ impl Broken {
     fn new(count: u64, with_leader: BTreeSet<u64>) -> Self {
         let mut story = with_witness(count);
         for node in &with_leader {
-            story.change(*node, |progress| progress.last_log = (1, 11));
+            story.change(*node, |progress| progress.last_log = LogPosition::new(1, 11));
         }
-        story.change_witness(|progress| progress.last_log = (1, 11));
+        story.change_witness(|progress| progress.last_log = LogPosition::new(1, 11));
         story.effects.clear();
         Self { story, with_leader, count, due: Vec::new(), passed: ms(0), term: 1 }
     }
@@ -165,7 +173,7 @@ impl Broken {
         is_witness || self.with_leader.contains(&a) == self.with_leader.contains(&b)
     }
 
-    fn last_log(&self, node: u64) -> (u64, u64) {
+    fn last_log(&self, node: u64) -> LogPosition {
         if node == WITNESS {
             return self.story.witness.last_log;
         }
@@ -223,7 +231,7 @@ impl Broken {
     fn campaign(&mut self, node: u64) {
         assert!(self.wins(node), "{node} was told to campaign, but lost");
         self.term += 1;
-        let last_log = (self.term, 12);
+        let last_log = LogPosition::new(self.term, 12);
         if node != WITNESS {
             self.story.lead(node, self.term);
             return;
@@ -274,7 +282,12 @@ fn started_anew() -> Story {
     for node in [2, 3] {
         story.hello(node, Some(OWN));
         story.change(node, |progress| {
-            *progress = Progress { term: 4, voter: true, last_log: (4, 10), ..progress.clone() };
+            *progress = Progress {
+                term: 4,
+                voter: true,
+                last_log: LogPosition::new(4, 10),
+                ..progress.clone()
+            };
         });
     }
     story

@@ -18,7 +18,10 @@ use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 
 use super::registry::MasterStreamId;
-use crate::{control::ProbeRequest, domain::NodeId};
+use crate::{
+    control::ProbeRequest,
+    domain::{LogPosition, NodeId},
+};
 
 /// How long to wait for answers if no majority answers. A node that has not answered by then does
 /// not campaign, unless none has: then the first one to answer does.
@@ -48,7 +51,7 @@ pub struct Candidate {
     /// How to address it.
     pub voter: Voter,
     /// Term and index of its last log entry.
-    pub last_log: (u64, u64),
+    pub last_log: LogPosition,
     /// According to its pre-vote, it would win.
     pub electable: bool,
 }

@@ -88,7 +88,7 @@ impl ForeignMasters {
 /// A master that has just started may have applied little of its log, until a leader says how far that
 /// is committed.
 fn may_have_content(progress: &Progress) -> bool {
-    !progress.is_empty || progress.applied < progress.last_log.1
+    !progress.is_empty || progress.applied < progress.last_log.index
 }
 
 fn can_elect(reports: &[(NodeId, &Progress)], witness: Option<NodeId>) -> bool {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     control::{Progress, VoterConfig, VoterName},
-    domain::NodeId,
+    domain::{LogPosition, NodeId},
 };
 
 /// What the masters of the other cluster know: they are 11, 12 and 13, and their witness is lost.
@@ -139,7 +139,7 @@ fn an_empty_cluster_is_not_abandoned_to_another_empty_one() {
     story.pass(ms(2_000));
     assert_eq!(story.told_to_abandon_cluster(), 0);
     // One that has just started does not know what its log comes to.
-    story.change(11, |progress| progress.last_log = (3, 9));
+    story.change(11, |progress| progress.last_log = LogPosition::new(3, 9));
     assert_eq!(story.told_to_abandon_cluster(), 1);
 }
 

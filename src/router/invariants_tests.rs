@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     control::{Hello, Progress, VoterConfig, VoterName},
-    domain::{ClusterId, NodeId, UnixMillis},
+    domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
 };
 
@@ -75,7 +75,7 @@ fn progress() -> impl Strategy<Value = Progress> {
         let (known_leader, voters, voter_config) = nodes;
         Progress {
             term,
-            last_log,
+            last_log: LogPosition::new(last_log.0, last_log.1),
             applied,
             leading,
             cut_off,

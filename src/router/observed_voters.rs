@@ -6,13 +6,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::{control::Progress, domain::NodeId, replication::quorum::missing_for_quorum};
+use crate::{
+    control::Progress,
+    domain::{LogPosition, NodeId},
+    replication::quorum::missing_for_quorum,
+};
 
 /// The voters, as far as any node has reported.
 #[derive(Debug, Default)]
 pub struct ObservedVoters {
     /// Term and index of the last entry in the log of the node that reported them.
-    as_of: (u64, u64),
+    as_of: LogPosition,
     voters: BTreeSet<NodeId>,
 }
 
@@ -52,7 +56,7 @@ impl ObservedVoters {
 mod tests {
     use super::*;
 
-    fn says(last_log: (u64, u64), voters: &[u64]) -> Progress {
+    fn says(last_log: LogPosition, voters: &[u64]) -> Progress {
         Progress { last_log, voters: NodeId::all(voters.iter().copied()), ..Progress::default() }
     }
 
@@ -62,19 +66,19 @@ mod tests {
         let votes = |observed: &ObservedVoters, node| observed.votes(NodeId::new(node));
         assert_eq!(votes(&observed_voters, 1), None);
         assert_eq!(observed_voters.missing(|_| false), None, "nobody has said who votes");
-        observed_voters.observe(&says((2, 7), &[2, 3]));
-        observed_voters.observe(&says((1, 90), &[1]));
-        observed_voters.observe(&says((2, 8), &[]));
+        observed_voters.observe(&says(LogPosition::new(2, 7), &[2, 3]));
+        observed_voters.observe(&says(LogPosition::new(1, 90), &[1]));
+        observed_voters.observe(&says(LogPosition::new(2, 8), &[]));
         assert_eq!(votes(&observed_voters, 1), Some(false));
         assert_eq!(votes(&observed_voters, 2), Some(true));
-        observed_voters.observe(&says((2, 8), &[1, 2, 3]));
+        observed_voters.observe(&says(LogPosition::new(2, 8), &[1, 2, 3]));
         assert_eq!(votes(&observed_voters, 1), Some(true));
     }
 
     #[test]
     fn those_are_missing_who_are_not_there_where_too_few_are() {
         let mut observed_voters = ObservedVoters::default();
-        observed_voters.observe(&says((1, 1), &[1, 2, 3, 4]));
+        observed_voters.observe(&says(LogPosition::new(1, 1), &[1, 2, 3, 4]));
         let missing = |there: &'static [u64]| {
             let missing = observed_voters.missing(|node| there.contains(&node.get()))?;
             Some((missing.count, missing.nodes.into_iter().map(NodeId::get).collect::<Vec<_>>()))

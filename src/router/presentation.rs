@@ -134,7 +134,7 @@ fn master_status(master: &Master, median_ahead_ms: i64) -> MasterStatus {
         pid: master.hello.pid,
         state: state.into(),
         term: master.progress.term,
-        last_log_index: master.progress.last_log.1,
+        last_log_index: master.progress.last_log.index,
         applied_index: master.progress.applied,
         reboots: master.hello.reboots,
         host: master.hello.host.clone(),

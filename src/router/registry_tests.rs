@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     control::{Hello, Progress, VoterConfig, VoterName, directive::LostWitness},
-    domain::{ClusterId, NodeId, UnixMillis},
+    domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
 };
 
@@ -76,8 +76,12 @@ impl Story {
         for node in 1..=count {
             story.hello(node, Some(OWN));
             story.change(node, |progress| {
-                *progress =
-                    Progress { term: 1, voter: true, last_log: (1, 10), ..progress.clone() };
+                *progress = Progress {
+                    term: 1,
+                    voter: true,
+                    last_log: LogPosition::new(1, 10),
+                    ..progress.clone()
+                };
             });
         }
         story.change(1, |progress| {
@@ -398,8 +402,8 @@ fn a_lost_leader_is_succeeded_by_the_most_caught_up() {
     assert_eq!(story.available(), None);
     assert_eq!(story.asked(), [2, 3, 4]);
     assert!(story.effects.contains(&Effect::Publish));
-    story.masters.get_mut(&3).expect("introduced").progress.last_log = (1, 12);
-    story.masters.get_mut(&4).expect("introduced").progress.last_log = (1, 11);
+    story.masters.get_mut(&3).expect("introduced").progress.last_log = LogPosition::new(1, 12);
+    story.masters.get_mut(&4).expect("introduced").progress.last_log = LogPosition::new(1, 11);
     story.answer(2);
     story.answer(3);
     assert!(story.campaigned().is_empty(), "not before all have answered");
@@ -415,8 +419,8 @@ fn a_lost_leader_is_succeeded_by_the_most_caught_up() {
 fn a_later_term_counts_more_than_a_longer_log() {
     let mut story = Story::settled(3);
     story.lose(1);
-    story.masters.get_mut(&2).expect("introduced").progress.last_log = (1, 99);
-    story.masters.get_mut(&3).expect("introduced").progress.last_log = (2, 11);
+    story.masters.get_mut(&2).expect("introduced").progress.last_log = LogPosition::new(1, 99);
+    story.masters.get_mut(&3).expect("introduced").progress.last_log = LogPosition::new(2, 11);
     story.answer(2);
     story.answer(3);
     assert_eq!(story.campaigned(), [3]);
@@ -425,7 +429,7 @@ fn a_later_term_counts_more_than_a_longer_log() {
 #[test]
 fn who_does_not_answer_does_not_campaign_however_good_it_looked() {
     let mut story = Story::settled(3);
-    story.change(3, |progress| progress.last_log = (1, 99));
+    story.change(3, |progress| progress.last_log = LogPosition::new(1, 99));
     story.hang(3);
     story.lose(1);
     story.answer(2);
@@ -442,7 +446,7 @@ fn the_answers_of_a_majority_are_enough() {
         story.answer(node);
     }
     assert!(story.campaigned().is_empty(), "four of eight are not a majority");
-    story.masters.get_mut(&6).expect("introduced").progress.last_log = (1, 99);
+    story.masters.get_mut(&6).expect("introduced").progress.last_log = LogPosition::new(1, 99);
     story.answer(6);
     assert_eq!(story.campaigned(), [6]);
 }
@@ -523,7 +527,12 @@ fn only_the_witness_knows() -> Story {
     let mut story = Story::settled(2);
     story.change(1, |progress| progress.voters = NodeId::all([1, 2, WITNESS]));
     story.change_witness(|progress| {
-        *progress = Progress { term: 1, voter: true, last_log: (1, 11), ..Progress::default() };
+        *progress = Progress {
+            term: 1,
+            voter: true,
+            last_log: LogPosition::new(1, 11),
+            ..Progress::default()
+        };
     });
     story.lose(1);
     story
@@ -542,12 +551,17 @@ fn what_only_the_witness_knows_it_hands_over_as_leader() {
     assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![], 1));
 
     story.change_witness(|progress| {
-        *progress =
-            Progress { term: 2, last_log: (2, 12), applied: 11, leading: true, ..progress.clone() };
+        *progress = Progress {
+            term: 2,
+            last_log: LogPosition::new(2, 12),
+            applied: 11,
+            leading: true,
+            ..progress.clone()
+        };
     });
     assert!(story.campaigned().is_empty(), "no master has its entries yet");
     assert_eq!(story.available(), None);
-    story.masters.get_mut(&2).expect("introduced").progress.last_log = (2, 12);
+    story.masters.get_mut(&2).expect("introduced").progress.last_log = LogPosition::new(2, 12);
     story.change_witness(|progress| progress.applied = 12);
     story.answer(2);
     assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![2], 1));
@@ -558,7 +572,7 @@ fn what_only_the_witness_knows_it_hands_over_as_leader() {
 #[test]
 fn a_master_as_far_as_the_witness_campaigns_itself() {
     let mut story = only_the_witness_knows();
-    story.masters.get_mut(&2).expect("introduced").progress.last_log = (1, 11);
+    story.masters.get_mut(&2).expect("introduced").progress.last_log = LogPosition::new(1, 11);
     story.answer(2);
     story.answer_as_witness();
     assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![2], 0));
@@ -569,7 +583,12 @@ fn masters_that_are_a_majority_do_without_the_witness() {
     let mut story = Story::settled(4);
     story.change(1, |progress| progress.voters = NodeId::all([1, 2, 3, 4, WITNESS]));
     story.change_witness(|progress| {
-        *progress = Progress { term: 1, voter: true, last_log: (1, 99), ..Progress::default() };
+        *progress = Progress {
+            term: 1,
+            voter: true,
+            last_log: LogPosition::new(1, 99),
+            ..Progress::default()
+        };
     });
     story.lose(1);
     for node in [2, 3, 4] {
@@ -586,7 +605,7 @@ fn a_witness_that_hangs_is_not_waited_for_and_one_without_a_vote_not_asked() {
     assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![2], 0));
 
     let mut story = Story::settled(2);
-    story.change_witness(|progress| progress.last_log = (1, 11));
+    story.change_witness(|progress| progress.last_log = LogPosition::new(1, 11));
     story.lose(1);
     story.answer(2);
     assert_eq!((story.campaigned(), story.witness_campaigned()), (vec![2], 0));
@@ -609,7 +628,12 @@ fn a_witness_that_hands_nothing_over_gives_way_in_time() {
     story.answer(2);
     story.answer_as_witness();
     story.change_witness(|progress| {
-        *progress = Progress { term: 2, last_log: (2, 12), leading: true, ..progress.clone() };
+        *progress = Progress {
+            term: 2,
+            last_log: LogPosition::new(2, 12),
+            leading: true,
+            ..progress.clone()
+        };
     });
     story.pass(ms(200));
     assert!(story.campaigned().is_empty());
@@ -682,7 +706,12 @@ fn a_leader_that_returns_does_not_take_the_role_back() {
     story.effects.clear();
     story.hello(1, Some(OWN));
     story.change(1, |progress| {
-        *progress = Progress { term: 2, voter: true, last_log: (1, 99), ..progress.clone() };
+        *progress = Progress {
+            term: 2,
+            voter: true,
+            last_log: LogPosition::new(1, 99),
+            ..progress.clone()
+        };
     });
     story.pass(ms(5_000));
     assert_eq!((story.available(), story.campaigned()), (Some(2), vec![]));
@@ -803,7 +832,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         (0..5u64, 0..5u64, 0..9u64, any::<bool>(), any::<bool>()).prop_map(
             |(term, last, probe, leading, voter)| Progress {
                 term,
-                last_log: (term, last),
+                last_log: LogPosition::new(term, last),
                 leading,
                 voter,
                 voters: NodeId::all([1, 2]),
@@ -933,7 +962,7 @@ fn a_master_that_came_back_to_voters_without_it_is_not_shown_as_one() {
     story.lose(3);
     story.change(1, |progress| {
         progress.voters = NodeId::all([1, 2]);
-        progress.last_log = (1, 20);
+        progress.last_log = LogPosition::new(1, 20);
     });
     story.lose(1);
     story.lose(2);
@@ -941,7 +970,7 @@ fn a_master_that_came_back_to_voters_without_it_is_not_shown_as_one() {
     story.change(3, |progress| {
         progress.voter = true;
         progress.voters = NodeId::all([1, 2, 3]);
-        progress.last_log = (1, 10);
+        progress.last_log = LogPosition::new(1, 10);
     });
     assert_eq!(story.state(3), State::CatchingUp);
     let told = "no quorum: 2 of these must come back, with its data: server-1, server-2";
@@ -1018,7 +1047,7 @@ fn a_new_witness_takes_the_lost_ones_place_once_and_only_where_there_is_no_leade
     assert_eq!(replacements(&story), 0, "the leader replaces the witness");
 
     let mut story = after_a_restart(99, &[2, 3]);
-    story.change_witness(|progress| progress.last_log = (1, 1));
+    story.change_witness(|progress| progress.last_log = LogPosition::new(1, 1));
     story.pass(ms(400));
     story.report(2);
     assert_eq!(replacements(&story), 0, "it is not new");

@@ -3,18 +3,20 @@
 //! Total: no command can cause a panic, whatever it contains; a refusal is a reply. Errors come
 //! only from the disk, and after one the transaction must be discarded.
 
-use redb::{ReadableTable, WriteTransaction};
-
 use super::{
-    Account, Command, CommandRefusal, Context, Event, Reply, Stamped, StateError,
-    requests::{self, Seen, SeriesPosition, StoredReply},
-    tables::{self, Follow, Meta, Tables, UserRecord},
+    Account, Command, CommandRefusal, Context, Event, Reply, Stamped,
+    requests::{self, Memory, Seen, SeriesPosition},
+    store::{
+        Change, Follow, StateError, StoredReply, Tables,
+        tables::{Meta, UserRecord},
+    },
 };
 use crate::domain::{ClusterId, Post, PostText, UnixMillis, UserId, UserName};
 
-/// The state within one write transaction, in which any number of commands is applied.
+/// The state within one change, in which any number of commands is applied.
 pub struct Graph<'txn> {
     tables: Tables<'txn>,
+    memory: Memory<'txn>,
     /// As the table holds it between two commands.
     meta: Meta,
 }
@@ -30,12 +32,12 @@ struct Asked {
 type Outcome = (Reply, Option<Event>);
 
 impl<'txn> Graph<'txn> {
-    /// Opens the state, creating it if there is none. Must be dropped before the transaction is
+    /// Opens the state, creating it if there is none. Must be dropped before the change is
     /// committed.
-    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
-        let tables = Tables::open(transaction)?;
-        let meta = tables::meta(&tables.meta)?;
-        Ok(Self { tables, meta })
+    pub fn open(change: &'txn Change) -> Result<Self, StateError> {
+        let tables = change.tables()?;
+        let meta = tables.meta()?;
+        Ok(Self { tables, memory: Memory::new(change.reply_tables()?), meta })
     }
 
     /// Carries out a command, once.
@@ -49,7 +51,8 @@ impl<'txn> Graph<'txn> {
         self.meta.applied_at = at;
         self.meta.memory_age_ms = requests::grow_older(self.meta.memory_age_ms, passed_ms);
         let outcome = self.dispatch(at, stamped.command)?;
-        self.tables.memory.forget_aged(self.meta.memory_age_ms)?;
+        self.memory.forget_aged(self.meta.memory_age_ms)?;
+        debug_assert!(self.meta.never_went_back(&before), "{before:?} became {:?}", self.meta);
         if self.meta != before {
             self.tables.put_meta(&self.meta)?;
         }
@@ -107,18 +110,18 @@ impl<'txn> Graph<'txn> {
         Asked { fingerprint, needs_room }: Asked,
         change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, StateError>,
     ) -> Result<Outcome, StateError> {
-        let Some(record) = tables::user(&self.tables.users, user.0)? else {
+        let Some(record) = self.tables.user(*user)? else {
             return Ok(refused(CommandRefusal::NoSuchAccount));
         };
         let position = SeriesPosition::of(key);
-        match self.tables.memory.look_up(user.0, &position, fingerprint)? {
+        match self.memory.look_up(*user, &position, fingerprint)? {
             Seen::Before(reply) => Ok((reply, None)),
             Seen::Answered => Ok(refused(CommandRefusal::StaleRequest)),
             Seen::OtherRequest => Ok(refused(CommandRefusal::KeyReused)),
             Seen::Never if record.password_version != *password_version => {
                 Ok(refused(CommandRefusal::SessionEnded))
             }
-            Seen::Never if needs_room && !self.tables.memory.has_room(user.0)? => {
+            Seen::Never if needs_room && !self.memory.has_room(*user)? => {
                 Ok(refused(CommandRefusal::TooManyRequests))
             }
             Seen::Never => {
@@ -128,7 +131,7 @@ impl<'txn> Graph<'txn> {
                     fingerprint,
                     reply: reply.clone(),
                 };
-                self.tables.memory.remember(user.0, &position, &stored)?;
+                self.memory.remember(*user, &position, &stored)?;
                 Ok((reply, event))
             }
         }
@@ -139,14 +142,15 @@ impl<'txn> Graph<'txn> {
         name: UserName,
         password_hash: Option<String>,
     ) -> Result<Account, StateError> {
-        if let Some(user) = self.find(&name)? {
-            let record = tables::known_user(&self.tables.users, user)?;
+        if let Some(user) = self.tables.user_named(&name)? {
+            let record = self.tables.known_user(user)?;
             return Ok(record.into_account(user, false));
         }
-        let user = self.meta.newest_user.checked_add(1).ok_or_else(used_up)?;
+        let number = self.meta.newest_user.checked_add(1).ok_or_else(used_up)?;
+        let user = UserId(number);
         let record = UserRecord { name, password_version: 0, password_hash };
         self.tables.put_user(user, &record)?;
-        self.meta.newest_user = user;
+        self.meta.newest_user = number;
         Ok(record.into_account(user, true))
     }
 
@@ -157,7 +161,7 @@ impl<'txn> Graph<'txn> {
         password_hash: Option<String>,
     ) -> Result<Outcome, StateError> {
         let password_version = record.password_version.wrapping_add(1);
-        self.tables.put_user(user.0, &UserRecord { password_version, password_hash, ..record })?;
+        self.tables.put_user(user, &UserRecord { password_version, password_hash, ..record })?;
         Ok((Reply::Done, Some(Event::PasswordChanged { user })))
     }
 
@@ -171,12 +175,11 @@ impl<'txn> Graph<'txn> {
             Ok(edge) => edge,
             Err(refusal) => return Ok(refused(refusal)),
         };
-        let key = (edge.follower, edge.followee_name.as_str());
-        if self.tables.following.get(key)?.is_some() {
+        if self.tables.has_follow(&edge)? {
             return Ok(refused(CommandRefusal::AlreadyFollowing));
         }
         self.tables.put_follow(&edge)?;
-        let followee = UserId(edge.followee);
+        let followee = edge.followee;
         Ok((Reply::Done, Some(Event::Followed { follower: user, followee, since: edge.since })))
     }
 
@@ -193,7 +196,7 @@ impl<'txn> Graph<'txn> {
         if !self.tables.remove_follow(&edge)? {
             return Ok(refused(CommandRefusal::NotFollowing));
         }
-        let followee = UserId(edge.followee);
+        let followee = edge.followee;
         Ok((Reply::Done, Some(Event::Unfollowed { follower: user, followee })))
     }
 
@@ -205,7 +208,8 @@ impl<'txn> Graph<'txn> {
         text: &PostText,
     ) -> Result<Outcome, StateError> {
         let id = self.meta.newest_post.next().ok_or_else(used_up)?;
-        self.tables.put_post(id, user.0, at, text.as_str())?;
+        // Ids grow by one, so that they are cursors: no post ever appears before one that was read.
+        self.tables.put_post(id, user, at, text.as_str())?;
         self.meta.newest_post = id;
         let post = Post {
             id,
@@ -218,8 +222,7 @@ impl<'txn> Graph<'txn> {
     }
 
     fn abandon_cluster(&mut self, to: ClusterId) -> Result<Outcome, StateError> {
-        let Tables { following, users, .. } = &self.tables;
-        if tables::has_content(&self.meta, following, users)? {
+        if self.tables.has_content(&self.meta)? {
             return Ok(refused(CommandRefusal::NotEmpty));
         }
         self.meta.abandoned_for = Some(to);
@@ -233,21 +236,19 @@ impl<'txn> Graph<'txn> {
         record: &UserRecord,
         target: &UserName,
     ) -> Result<Result<Follow, CommandRefusal>, StateError> {
-        let Some(followee) = self.find(target)? else { return Ok(Err(CommandRefusal::NoSuchUser)) };
-        if followee == user.0 {
+        let Some(followee) = self.tables.user_named(target)? else {
+            return Ok(Err(CommandRefusal::NoSuchUser));
+        };
+        if followee == user {
             return Ok(Err(CommandRefusal::Oneself));
         }
         Ok(Ok(Follow {
-            follower: user.0,
+            follower: user,
             follower_name: record.name.folded(),
             followee,
             followee_name: target.folded(),
             since: self.meta.newest_post,
         }))
-    }
-
-    fn find(&self, name: &UserName) -> Result<Option<u64>, StateError> {
-        Ok(self.tables.names.get(name.folded().as_str())?.map(|row| row.value()))
     }
 }
 
@@ -257,5 +258,5 @@ fn refused(refusal: CommandRefusal) -> Outcome {
 
 /// No valid state counts that far, but a corrupt one must not cause a panic.
 fn used_up() -> StateError {
-    StateError::damaged("the ids are used up".to_owned())
+    StateError::damaged("the ids are used up")
 }

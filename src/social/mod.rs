@@ -4,9 +4,8 @@
 //! - `command`: what the state can be asked to change, and the replies
 //! - `apply`: the one place where the state changes
 //! - `requests`: the memory of replies, which distinguishes a retry from a new request
-//! - `read`: all reads; `merge`: the merge behind every page of posts
-//! - `dump`: the whole state as a stream of rows, for snapshots
-//! - `tables`: how all of it is stored in redb
+//! - `timeline`: what belongs to a timeline, and where a page of posts begins
+//! - `store`: how all of it is kept in a file, and every question about it
 //!
 //! **Architecture invariant:** pure and synchronous. The same commands give the same bytes on every
 //! node, however they are batched into transactions: nothing here knows a clock, a random number, a
@@ -16,19 +15,17 @@
 
 mod apply;
 mod command;
-mod dump;
-mod merge;
-mod read;
 mod requests;
 mod store;
-mod tables;
+mod timeline;
 
 #[cfg(test)]
 mod tests;
 
 pub use apply::Graph;
 pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamped};
-pub use dump::{Row, dump, restore};
-pub use merge::Cursor;
-pub use read::{Page, View};
-pub use store::StateError;
+pub use store::{
+    Change, FILE, Facts, FileCondition, Row, StagedState, State, StateError, StateReader, examine,
+    view::{NameCursor, Page, View},
+};
+pub use timeline::{Cursor, Source};

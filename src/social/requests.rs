@@ -19,14 +19,11 @@
 //!
 //! Each command costs a bounded number of rows, however much is due to be forgotten.
 
-use redb::{ReadableTable, Table, WriteTransaction};
-use serde::{Deserialize, Serialize};
-
 use super::{
-    Reply, StateError,
-    tables::{REPLIES, REPLIES_KEPT, Record, SERIES, SERIES_BY_AGE, decode, encode},
+    Reply,
+    store::{OldestSeries, ReplyTables, Series, StateError, StoredReply},
 };
-use crate::{domain::RequestKey, envelope::Kind};
+use crate::domain::{RequestKey, UserId};
 
 /// More than one request a second, day and night, each by a client of its own, as from a script
 /// that starts the program for each post. Such a request takes about 250 bytes, a hundred thousand
@@ -91,39 +88,9 @@ pub enum Seen {
     OtherRequest,
 }
 
-/// A reply as it is remembered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredReply {
-    /// The memory's age when the reply was given.
-    pub at_ms: i64,
-    /// The fingerprint of the request.
-    pub fingerprint: u64,
-    pub reply: Reply,
-}
-
-impl Record for StoredReply {
-    const KIND: Kind = Kind::Reply;
-}
-
-/// What is stored about a series besides its replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Series {
-    /// The first number that may still be new.
-    pub floor: u64,
-    /// At most the age of its oldest reply.
-    pub oldest_ms: i64,
-}
-
-impl Record for Series {
-    const KIND: Kind = Kind::Series;
-}
-
-/// The tables of series and replies.
+/// The memory, within one change of the state.
 pub struct Memory<'txn> {
-    series: Table<'txn, (u64, &'static [u8]), &'static [u8]>,
-    by_age: Table<'txn, (i64, u64, &'static [u8]), ()>,
-    replies: Table<'txn, (u64, &'static [u8], u64), &'static [u8]>,
-    kept: Table<'txn, u64, u32>,
+    rows: ReplyTables<'txn>,
 }
 
 /// The low end of a series after trimming.
@@ -135,63 +102,54 @@ struct Trimmed {
 }
 
 impl<'txn> Memory<'txn> {
-    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
-        Ok(Self {
-            series: transaction.open_table(SERIES)?,
-            by_age: transaction.open_table(SERIES_BY_AGE)?,
-            replies: transaction.open_table(REPLIES)?,
-            kept: transaction.open_table(REPLIES_KEPT)?,
-        })
+    pub fn new(rows: ReplyTables<'txn>) -> Self {
+        Self { rows }
     }
 
     /// Whether a user's request was answered before.
     pub fn look_up(
         &self,
-        user: u64,
+        user: UserId,
         position: &SeriesPosition,
         fingerprint: u64,
     ) -> Result<Seen, StateError> {
-        let Some(Series { floor, .. }) = self.series(user, &position.series)? else {
+        let Some(Series { floor, .. }) = self.rows.series(user, &position.series)? else {
             return Ok(Seen::Never);
         };
         if position.sequence < floor {
             return Ok(Seen::Answered);
         }
-        let Some(row) = self.replies.get((user, position.series.as_slice(), position.sequence))?
-        else {
-            return Ok(Seen::Never);
-        };
-        let stored: StoredReply = decode(row.value())?;
-        let same = stored.fingerprint == fingerprint;
-        Ok(if same { Seen::Before(stored.reply) } else { Seen::OtherRequest })
+        Ok(match self.rows.reply(user, &position.series, position.sequence)? {
+            None => Seen::Never,
+            Some(stored) if stored.fingerprint == fingerprint => Seen::Before(stored.reply),
+            Some(_) => Seen::OtherRequest,
+        })
     }
 
     /// Whether one more reply to `user` may be remembered.
-    pub fn has_room(&self, user: u64) -> Result<bool, StateError> {
-        Ok(self.kept.get(user)?.is_none_or(|kept| kept.value() < REPLIES_PER_ACCOUNT))
+    pub fn has_room(&self, user: UserId) -> Result<bool, StateError> {
+        Ok(self.rows.kept(user)? < REPLIES_PER_ACCOUNT)
     }
 
     /// Stores the reply to a request that was [`Seen::Never`].
     pub fn remember(
         &mut self,
-        user: u64,
+        user: UserId,
         SeriesPosition { series: name, sequence, answered_below }: &SeriesPosition,
         stored: &StoredReply,
     ) -> Result<(), StateError> {
-        self.put_reply(user, name, *sequence, stored)?;
-        match self.series(user, name)? {
+        self.rows.put_reply(user, name, *sequence, stored)?;
+        match self.rows.series(user, name)? {
             None => {
                 let series = Series { floor: *answered_below, oldest_ms: stored.at_ms };
-                self.put_series(user, name, series)
+                self.rows.put_series(user, name, series)
             }
             Some(series) if *answered_below >= series.floor.saturating_add(FLOOR_STEP) => {
                 let trimmed = self.low_end(user, name, series.floor.max(*answered_below), None)?;
-                self.remove(user, name, &trimmed.gone)?;
+                self.rows.remove_replies(user, name, &trimmed.gone)?;
                 // Its oldest reply is now a later one, which is found out at the next visit.
-                let Series { oldest_ms, .. } = series;
-                let series = encode(&Series { floor: trimmed.floor, oldest_ms });
-                self.series.insert((user, name.as_slice()), series.as_slice())?;
-                Ok(())
+                let raised = Series { floor: trimmed.floor, ..series };
+                self.rows.change_series(user, name, series, Some(raised))
             }
             Some(_) => Ok(()),
         }
@@ -200,12 +158,8 @@ impl<'txn> Memory<'txn> {
     /// Forgets some of what was kept for long enough.
     pub fn forget_aged(&mut self, age_ms: i64) -> Result<(), StateError> {
         for _ in 0..VISITS_PER_COMMAND {
-            let first = self.by_age.first()?.map(|(key, _)| {
-                let (oldest_ms, user, name) = key.value();
-                (oldest_ms, user, name.to_owned())
-            });
-            match first {
-                Some((oldest_ms, user, name))
+            match self.rows.oldest_series()? {
+                Some(OldestSeries { oldest_ms, user, name })
                     if age_ms.saturating_sub(oldest_ms) > VISITED_AFTER_MS =>
                 {
                     self.visit(user, &name, age_ms.saturating_sub(KEPT_FOR_MS))?;
@@ -218,40 +172,32 @@ impl<'txn> Memory<'txn> {
 
     /// Forgets the replies of a series that are older than `before_ms`, and the series itself with
     /// its last reply.
-    fn visit(&mut self, user: u64, name: &[u8], before_ms: i64) -> Result<(), StateError> {
-        let Some(Series { floor, oldest_ms }) = self.series(user, name)? else {
-            return Err(StateError::damaged(
-                "a series is in the index by age but missing".to_owned(),
-            ));
+    fn visit(&mut self, user: UserId, name: &[u8], before_ms: i64) -> Result<(), StateError> {
+        let Some(series) = self.rows.series(user, name)? else {
+            return Err(StateError::damaged("a series is in the index by age but missing"));
         };
-        let trimmed = self.low_end(user, name, floor, Some(before_ms))?;
-        self.remove(user, name, &trimmed.gone)?;
-        self.by_age.remove((oldest_ms, user, name))?;
-        if let Some(oldest_ms) = trimmed.oldest_ms {
-            self.put_series(user, name, Series { floor: trimmed.floor, oldest_ms })
-        } else {
-            self.series.remove((user, name))?;
-            Ok(())
-        }
+        let trimmed = self.low_end(user, name, series.floor, Some(before_ms))?;
+        self.rows.remove_replies(user, name, &trimmed.gone)?;
+        let floor = trimmed.floor;
+        let rest = trimmed.oldest_ms.map(|oldest_ms| Series { floor, oldest_ms });
+        self.rows.change_series(user, name, series, rest)
     }
 
     /// What can be removed from a series, from its lowest number on: requests below
     /// `answered_below` and, if given, replies from before `before_ms`.
     fn low_end(
         &self,
-        user: u64,
+        user: UserId,
         name: &[u8],
         answered_below: u64,
         before_ms: Option<i64>,
     ) -> Result<Trimmed, StateError> {
         let mut gone = Vec::new();
-        for row in self.replies.range((user, name, 0)..=(user, name, u64::MAX))? {
-            let (key, stored) = row?;
-            let (_, _, sequence) = key.value();
-            let stored: StoredReply = decode(stored.value())?;
-            let has_aged = before_ms.is_some_and(|before_ms| stored.at_ms < before_ms);
+        for reply in self.rows.replies_of(user, name)? {
+            let (sequence, StoredReply { at_ms, .. }) = reply?;
+            let has_aged = before_ms.is_some_and(|before_ms| at_ms < before_ms);
             let above_gone = gone.last().map_or(0, |last: &u64| last.saturating_add(1));
-            let oldest_ms = Some(stored.at_ms);
+            let oldest_ms = Some(at_ms);
             if gone.len() >= REMOVED_AT_A_TIME {
                 return Ok(Trimmed { gone, floor: above_gone, oldest_ms });
             }
@@ -261,45 +207,5 @@ impl<'txn> Memory<'txn> {
             gone.push(sequence);
         }
         Ok(Trimmed { gone, floor: answered_below, oldest_ms: None })
-    }
-
-    fn remove(&mut self, user: u64, name: &[u8], gone: &[u64]) -> Result<(), StateError> {
-        for sequence in gone {
-            self.replies.remove((user, name, *sequence))?;
-        }
-        let gone = u32::try_from(gone.len()).expect("few are removed at a time");
-        let kept = self.kept.get(user)?.map_or(0, |kept| kept.value()).saturating_sub(gone);
-        if kept == 0 {
-            self.kept.remove(user)?;
-        } else {
-            self.kept.insert(user, kept)?;
-        }
-        Ok(())
-    }
-
-    pub fn put_series(&mut self, user: u64, name: &[u8], series: Series) -> Result<(), StateError> {
-        self.series.insert((user, name), encode(&series).as_slice())?;
-        self.by_age.insert((series.oldest_ms, user, name), ())?;
-        Ok(())
-    }
-
-    pub fn put_reply(
-        &mut self,
-        user: u64,
-        series: &[u8],
-        sequence: u64,
-        stored: &StoredReply,
-    ) -> Result<(), StateError> {
-        let encoded = encode(stored);
-        let is_new = self.replies.insert((user, series, sequence), encoded.as_slice())?.is_none();
-        if is_new {
-            let kept = self.kept.get(user)?.map_or(0, |kept| kept.value());
-            self.kept.insert(user, kept.saturating_add(1))?;
-        }
-        Ok(())
-    }
-
-    fn series(&self, user: u64, name: &[u8]) -> Result<Option<Series>, StateError> {
-        self.series.get((user, name))?.map(|row| decode(row.value())).transpose()
     }
 }

@@ -15,7 +15,9 @@ use crate::{
         Call, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
         PasswordChange, Post, PostPage, Published, Refusal, RefusalKind, SessionToken, Timeline,
     },
-    social::{self, Account, Command, CommandRefusal, Context, Reply, StateError, View},
+    social::{
+        self, Account, Command, CommandRefusal, Context, NameCursor, Reply, StateError, View,
+    },
 };
 
 /// Posts on a page if the caller does not say.
@@ -112,14 +114,15 @@ impl Network for Here {
     ) -> Result<NamePage, Refusal> {
         let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
         let limit = page_size(limit, self.parts.limits.page_size, self.parts.limits.page_size);
-        let after = position.map(NamePosition::as_str);
+        let after = position.map(|position| NameCursor::from_token(position.as_str()));
+        let after = after.as_ref();
         let page = match kind {
             ListKind::Users => view.users(after, limit),
             ListKind::Following => view.following(caller.user, after, limit),
             ListKind::Followers => view.followers(caller.user, after, limit),
         };
         let social::Page { names, next } = page.map_err(|error| broken(&error))?;
-        Ok(NamePage { names, next: next.map(NamePosition::new) })
+        Ok(NamePage { names, next: next.map(|next| NamePosition::new(next.to_token())) })
     }
 
     async fn timeline(
@@ -156,7 +159,7 @@ impl Network for Here {
             // Checked again, because a session that ends from now on closes the inbox, but one that
             // ended before does not.
             self.session(&view, call)?;
-            view.following_ids(user).map_err(|error| broken(&error))
+            view.sources(user).map_err(|error| broken(&error))
         })?;
         let inbox = inbox.map_err(|_too_many| Refusal::too_many_timelines())?;
         let stream_session = StreamSession {

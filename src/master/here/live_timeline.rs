@@ -14,8 +14,7 @@ use crate::{
     domain::{Post, PostId},
     master::{delivery::Inbox, sessions::StreamSession},
     network::{Refusal, Timeline, TimelineEvent},
-    replication::state_store::StateReader,
-    social::{Cursor, StateError},
+    social::{Cursor, StateError, StateReader},
 };
 
 /// Posts read at a time while a reader catches up.
@@ -172,7 +171,7 @@ mod tests {
             state_store::Applied,
             tests::entries::{batch, context, publish},
         },
-        social::Command,
+        social::{Command, Source},
     };
 
     const DEADLINE: Duration = Duration::from_mins(1);
@@ -212,7 +211,7 @@ mod tests {
             let bob = self.fixture.account("bob").user;
             let stream_session = self.stream_session();
             let inbox = self.delivery.open(stream_session.session.account.user, || {
-                Ok::<_, std::convert::Infallible>(vec![(bob, PostId::NONE)])
+                Ok::<_, std::convert::Infallible>(vec![Source::all_of(bob)])
             });
             let inbox = inbox.expect("infallible").unwrap_or_else(|_| panic!("there is room"));
             start(stream_session, PostId::NONE, inbox, self.fixture.state.reader())

@@ -30,11 +30,10 @@ use crate::{
     replication::{
         node::Node,
         reads::Reads,
-        state_store::StateReader,
         writes::{WriteError, Writes},
     },
     settings::Limits,
-    social::{Account, Command, Reply, View},
+    social::{Account, Command, Reply, StateReader, View},
 };
 
 /// The network, on this master. Cheap to clone.

@@ -41,11 +41,11 @@ use crate::{
         pre_vote,
         reads::Reads,
         reconcile,
-        state_store::StateReader,
         writes::Writes,
     },
     serving::{self, NODE_STREAMS},
     settings::{ConsensusSettings, Secret},
+    social::StateReader,
     wire::internal::{
         PeerCall, peer_call::Call, peer_service_client::PeerServiceClient,
         peer_service_server::PeerServiceServer,

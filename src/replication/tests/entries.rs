@@ -13,12 +13,8 @@ use tempfile::TempDir;
 use crate::{
     domain::{ClientId, NodeId, PostText, RequestKey, UnixMillis, UserId, UserName},
     envelope::{SupportedVersions, Version},
-    replication::{
-        Batch, Entry, LogId, NodeInfo,
-        log_store::LogStore,
-        state_store::{StateReader, StateStore},
-    },
-    social::{self, Command, Context, Row, Stamped, View},
+    replication::{Batch, Entry, LogId, NodeInfo, log_store::LogStore, state_store::StateStore},
+    social::{Command, Context, Row, Stamped, StateReader, View},
 };
 
 pub fn log_id(term: u64, index: u64) -> LogId {
@@ -98,12 +94,11 @@ pub fn crash(directory: &TempDir) -> TempDir {
 }
 
 pub fn dump(state: &StateReader) -> Vec<Row> {
-    let transaction = state.read().expect("readable");
-    social::dump(&transaction).expect("readable").map(|row| row.expect("readable")).collect()
+    view(state).rows().expect("readable").map(|row| row.expect("readable")).collect()
 }
 
 pub fn view(state: &StateReader) -> View {
-    View::open(&state.read().expect("readable")).expect("readable")
+    state.view().expect("readable")
 }
 
 pub async fn applied(state: &mut StateStore) -> Option<LogId> {

@@ -14,9 +14,10 @@ use crate::{
     envelope::{self, Kind, SupportedVersions, Version},
     replication::{
         Consensus,
-        snapshot::{self, Header, ReceiveError, SnapshotData, StagedSnapshot},
+        snapshot::{self, Header, ReceiveError, SnapshotData},
         state_store::StateStore,
     },
+    social::StagedState,
     wire::internal::SnapshotChunk,
 };
 
@@ -41,7 +42,7 @@ async fn chunks(snapshot: Snapshot<Consensus>) -> Vec<SnapshotChunk> {
 async fn receive(
     directory: &TempDir,
     chunks: Vec<SnapshotChunk>,
-) -> Result<StagedSnapshot, ReceiveError> {
+) -> Result<StagedState, ReceiveError> {
     let (sender, receiver) = mpsc::channel(chunks.len().max(1));
     for chunk in chunks {
         sender.send(chunk).await.expect("there is room");
@@ -57,7 +58,7 @@ async fn a_received_snapshot_replaces_the_state_and_survives_a_crash() {
     sender.apply(history(2_000)).await.expect("applied");
     let mut receiver = open_state(theirs.path());
     receiver.apply([batch(1, 1, [account("zoe")])]).await.expect("applied");
-    let before = receiver.reader().read().expect("readable");
+    let before = view(&receiver.reader());
 
     let snapshot = taken(&mut sender).await;
     let meta = snapshot.meta.clone();
@@ -72,7 +73,8 @@ async fn a_received_snapshot_replaces_the_state_and_survives_a_crash() {
 
     assert_eq!(dump(&reader), dump(&sender.reader()));
     assert_eq!(applied(&mut receiver).await, Some(log_id(1, 2_000)));
-    assert!(crate::social::dump(&before).is_err(), "old readers get an error, not a mixture");
+    let left = before.rows().and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    assert!(left.is_err(), "old readers get an error, not a mixture");
     let image = crash(&theirs);
     let mut again = open_state(image.path());
     assert_eq!(applied(&mut again).await, Some(log_id(1, 2_000)));
@@ -84,6 +86,21 @@ async fn a_received_snapshot_replaces_the_state_and_survives_a_crash() {
 }
 
 #[tokio::test]
+#[should_panic(expected = "replaces a state at")]
+async fn a_snapshot_that_would_take_the_state_back_is_not_installed() {
+    let (ours, theirs) = (tempfile::tempdir().expect("temp"), tempfile::tempdir().expect("temp"));
+    let mut sender = open_state(ours.path());
+    sender.apply(history(4)).await.expect("applied");
+    let mut receiver = open_state(theirs.path());
+    receiver.apply(history(5)).await.expect("applied");
+    let snapshot = taken(&mut sender).await;
+    let meta = snapshot.meta.clone();
+    let incoming = receive(&theirs, chunks(snapshot).await).await.expect("whole");
+    let incoming = Box::new(SnapshotData::Received(incoming));
+    let _never = receiver.install_snapshot(&meta, incoming).await;
+}
+
+#[tokio::test]
 async fn a_snapshot_shows_the_moment_it_was_taken() {
     let ours = tempfile::tempdir().expect("temp");
     let mut state = open_state(ours.path());
@@ -91,8 +108,8 @@ async fn a_snapshot_shows_the_moment_it_was_taken() {
     let then = dump(&state.reader());
     let snapshot = taken(&mut state).await;
     state.apply([batch(1, 6, [account("cat")])]).await.expect("applied");
-    let SnapshotData::Local(transaction) = *snapshot.snapshot else { panic!("our own") };
-    let rows = crate::social::dump(&transaction).expect("readable");
+    let SnapshotData::Local(view) = *snapshot.snapshot else { panic!("our own") };
+    let rows = view.rows().expect("readable");
     assert_eq!(rows.map(|row| row.expect("readable")).collect::<Vec<_>>(), then);
     assert_eq!(snapshot.meta.last_log_id, Some(log_id(1, 5)));
 }

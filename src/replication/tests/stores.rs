@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use openraft::{
-    LogState, RaftLogReader as _, RaftSnapshotBuilder as _, Vote,
+    EntryPayload, LogState, RaftLogReader as _, RaftSnapshotBuilder as _, Vote,
     storage::{RaftLogStorage as _, RaftLogStorageExt as _, RaftStateMachine as _},
 };
 use redb::{ReadableTable as _, TableDefinition};
@@ -11,15 +11,15 @@ use tokio::time::timeout;
 
 use super::cluster::{DEADLINE, start_master};
 use super::entries::{
-    applied, batch, blank, crash, dump, history, log_id, open_log, open_state, view,
+    applied, batch, blank, crash, dump, history, log_id, members, open_log, open_state, view,
 };
 use crate::{
     cli,
     domain::{ClusterId, NodeId, PostId},
-    envelope::{Kind, Version, seal_in},
-    host::disk,
+    envelope::{Kind, SupportedVersions, Version, seal_in},
+    host::{disk, file_header::tests::write_newer_header},
     replication::{
-        encode, file_header::tests::write_newer_header, log_store::LogStore, node::StartError,
+        StoredMembership, encode, log_store::LogStore, node::StartError,
         witness_store::WitnessStore,
     },
     social::Command,
@@ -156,6 +156,43 @@ async fn a_state_without_a_checkpoint_begins_anew_and_catches_up() {
     let rest = history(10).into_iter().filter(|entry| entry.log_id.index > at);
     again.apply(rest.collect::<Vec<_>>()).await.expect("applied");
     assert_eq!(dump(&again.reader()), dump(&state.reader()));
+}
+
+#[tokio::test]
+async fn a_state_says_how_far_it_is_applied_and_which_membership_was_the_last() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut state = open_state(directory.path());
+    let found = state.applied_state().await.expect("read");
+    assert_eq!(found, (None, StoredMembership::default()));
+    let entry = members(3, SupportedVersions::BUILD);
+    let EntryPayload::Membership(membership) = entry.payload.clone() else { panic!("{entry:?}") };
+    let stored = StoredMembership::new(Some(log_id(1, 3)), membership);
+    state.apply([entry]).await.expect("applied");
+    let found = state.applied_state().await.expect("read");
+    assert_eq!(found, (Some(log_id(1, 3)), stored.clone()));
+    state.apply([blank(1, 4), blank(2, 5)]).await.expect("applied");
+    let found = state.applied_state().await.expect("read");
+    assert_eq!(found, (Some(log_id(2, 5)), stored));
+    assert_eq!(state.applied(), Some(log_id(2, 5)));
+}
+
+#[tokio::test]
+#[should_panic(expected = "entry T1-N1-5 after")]
+async fn an_entry_that_leaves_a_gap_is_not_applied() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut state = open_state(directory.path());
+    state.apply([blank(1, 3)]).await.expect("applied");
+    let _never = state.apply([blank(1, 5)]).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "entry T1-N1-3 after")]
+async fn an_entry_is_not_applied_twice_either_after_a_restart() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut state = open_state(directory.path());
+    state.apply([blank(1, 3)]).await.expect("applied");
+    drop(state);
+    let _never = open_state(directory.path()).apply([blank(1, 3)]).await;
 }
 
 #[tokio::test]

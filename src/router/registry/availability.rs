@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Effect, Master, Registry, State, WitnessRecord};
 use crate::{
     control::{Progress, VoterConfig, departure, directive::LostWitness},
-    domain::{NodeId, UnixMillis},
+    domain::{LogPosition, NodeId, UnixMillis},
     replication::quorum::majority,
     router::{
         election::{Candidate, Cause, Order, Voter},
@@ -133,7 +133,7 @@ impl Registry {
     /// Lets a new witness replace a lost one, if that is all that is missing.
     pub(super) fn replace_witness(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let Some(WitnessRecord { node, progress, broken: None }) = &self.witness else { return };
-        let is_new = progress.last_log == (0, 0) && progress.voter_config.index == 0;
+        let is_new = progress.last_log == LogPosition::EMPTY && progress.voter_config.index == 0;
         let lasts = self.leaderless_since.is_some_and(|since| now - since >= LEADERLESS);
         if !is_new || !lasts || self.replacing_witness == Some(*node) {
             return;

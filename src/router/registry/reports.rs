@@ -75,7 +75,7 @@ impl Registry {
         }
         self.election.answered(node, progress.probe);
         self.observed_voters.observe(&progress);
-        if progress.leading && progress.applied == progress.last_log.1 {
+        if progress.leading && progress.applied == progress.last_log.index {
             self.election.handed_over();
         }
         if let (None, Some(cluster)) = (progress.cluster, self.cluster) {

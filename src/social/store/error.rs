@@ -22,11 +22,6 @@ impl StateError {
         crate::host::database_fault::envelope_error_in(&self.0)
     }
 
-    /// A table is missing, as in a file whose process was killed before it was complete.
-    pub fn lacks_table(&self) -> bool {
-        matches!(self.0, redb::Error::TableDoesNotExist(_))
-    }
-
     /// What is wrong, and so what a person can do about it.
     pub fn fault(&self) -> DatabaseFault {
         DatabaseFault::of(&self.0)

@@ -96,7 +96,7 @@ fn newest<K: redb::Key + 'static>(
     state: &State,
     table: redb::TableDefinition<'static, K, &'static [u8]>,
 ) -> Vec<u8> {
-    let transaction = state.0.begin_read().unwrap();
+    let transaction = state.0.engine().begin_read().unwrap();
     let table = transaction.open_table(table).unwrap();
     table.last().unwrap().expect("a row").1.value().to_vec()
 }
@@ -118,7 +118,7 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
     state.apply(1, publish(2, request(2, 3), "hello"));
     let whole = newest(&state, tables::POSTS);
     let put = |row: &[u8]| {
-        let transaction = state.0.begin_write().unwrap();
+        let transaction = state.0.engine().begin_write().unwrap();
         transaction.open_table(tables::POSTS).unwrap().insert(1, row).unwrap();
         transaction.commit().unwrap();
     };

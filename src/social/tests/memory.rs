@@ -226,7 +226,7 @@ fn an_account_with_a_full_memory_is_refused_and_forgets_nothing() {
 
 /// As if the account had its maximum of kept replies.
 fn fill(state: &State, user: u64) {
-    let transaction = state.0.begin_write().unwrap();
+    let transaction = state.0.engine().begin_write().unwrap();
     let mut kept = transaction.open_table(tables::REPLIES_KEPT).unwrap();
     kept.insert(user, REPLIES_PER_ACCOUNT).unwrap();
     drop(kept);

@@ -8,13 +8,10 @@ mod memory;
 mod model;
 mod rules;
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+use redb::{ReadableDatabase as _, ReadableTable as _};
 
-use super::{tables, *};
-use crate::{
-    domain::{ClientId, OpaqueKey, PostText, RequestKey, UnixMillis, UserId, UserName},
-    host::disk,
-};
+use super::{store::tables, *};
+use crate::domain::{ClientId, OpaqueKey, PostText, RequestKey, UnixMillis, UserId, UserName};
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
@@ -45,19 +42,19 @@ fn context(user: u64, key: RequestKey) -> Context {
 }
 
 /// A state in memory.
-struct State(Database);
+struct State(super::State);
 
 impl State {
     fn new() -> Self {
-        Self(disk::in_memory().unwrap())
+        Self(super::State::in_memory())
     }
 
     fn apply_all(&self, batch: &[Stamped]) -> Vec<(Reply, Option<Event>)> {
-        let transaction = self.0.begin_write().unwrap();
-        let mut graph = Graph::open(&transaction).unwrap();
+        let change = self.0.begin().unwrap();
+        let mut graph = Graph::open(&change).unwrap();
         let outcomes = batch.iter().map(|stamped| graph.apply(stamped.clone()).unwrap()).collect();
         drop(graph);
-        transaction.commit().unwrap();
+        change.commit().unwrap();
         outcomes
     }
 
@@ -67,12 +64,11 @@ impl State {
     }
 
     fn view(&self) -> View {
-        View::open(&self.0.begin_read().unwrap()).unwrap()
+        self.0.reader().view().unwrap()
     }
 
     fn dump(&self) -> Vec<Row> {
-        let rows = dump(&self.0.begin_read().unwrap()).unwrap();
-        rows.map(Result::unwrap).collect()
+        self.view().rows().unwrap().map(Result::unwrap).collect()
     }
 
     fn restored(rows: &[Row]) -> Self {
@@ -82,14 +78,14 @@ impl State {
     }
 
     fn restore(&self, rows: &[Row]) {
-        let transaction = self.0.begin_write().unwrap();
-        restore(&transaction, rows.iter().cloned()).unwrap();
-        transaction.commit().unwrap();
+        let change = self.0.begin().unwrap();
+        change.restore(rows.iter().cloned()).unwrap();
+        change.commit().unwrap();
     }
 
     /// Every row of every table, indexes included, in the order of their keys.
     fn every_row(&self) -> Vec<String> {
-        let transaction = self.0.begin_read().unwrap();
+        let transaction = self.0.engine().begin_read().unwrap();
         let mut rows = Vec::new();
         macro_rules! collect {
             ($($table:ident),*) => {$(

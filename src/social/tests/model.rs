@@ -272,10 +272,12 @@ impl Model {
             assert_eq!(view.following(user, None, 1_000).unwrap(), all(following));
             let followers = self.names(|other| self.follows.contains_key(&(other, user)));
             assert_eq!(view.followers(user, None, 1_000).unwrap(), all(followers));
-            let mut ids = view.following_ids(user).unwrap();
-            ids.sort_unstable();
+            let mut sources = view.sources(user).unwrap();
+            sources.sort_unstable();
             let edges = self.follows.iter().filter(|((follower, _), _)| *follower == user);
-            assert_eq!(ids, edges.map(|((_, id), since)| (*id, *since)).collect::<Vec<_>>());
+            let expected =
+                edges.map(|((_, author), since)| Source { author: *author, since: *since });
+            assert_eq!(sources, expected.collect::<Vec<_>>());
 
             let in_timeline = |post: &&Post| {
                 self.follows.get(&(user, post.author)).is_some_and(|since| post.id > *since)

@@ -1,22 +1,22 @@
-//! How the state is stored in redb: the tables, their records, and the writes that keep a table and
-//! its indexes consistent.
+//! How the state is stored in redb: the tables, and the contents of their rows.
 //!
 //! Users, follows, posts, series and replies are the state; names, followers and posts by author
-//! are indexes of it, written only here. So are the age of series and the count of replies, which
-//! `requests` maintains. This module decides nothing but the contents of records.
+//! are indexes of it, written only by [`writing`](super::writing). So are the age of series and the
+//! count of replies, which [`replies`](super::replies) maintains. This module decides nothing but
+//! the contents of records.
 
 use std::fmt;
 
 use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError,
-    WriteTransaction,
+    ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Account, StateError, requests::Memory};
+use super::StateError;
 use crate::{
     domain::{ClusterId, PostId, UnixMillis, UserId, UserName},
     envelope::{self, Kind},
+    social::Account,
 };
 
 type Definition<K, V> = TableDefinition<'static, K, V>;
@@ -38,7 +38,7 @@ pub const FOLLOWERS: Definition<(u64, Text), u64> = Definition::new("social_foll
 pub const POSTS: Definition<u64, Bytes> = Definition::new("social_posts");
 /// Author, post.
 pub const POSTS_BY_AUTHOR: Definition<(u64, u64), ()> = Definition::new("social_posts_by_author");
-/// User, series of requests → [`Series`](super::requests::Series).
+/// User, series of requests → [`Series`](super::Series).
 pub const SERIES: Definition<(u64, Bytes), Bytes> = Definition::new("social_series");
 /// At most the age of its oldest reply, user, series.
 pub const SERIES_BY_AGE: Definition<(i64, u64, Bytes), ()> =
@@ -56,6 +56,9 @@ pub trait Record {
 }
 
 /// The single row of general facts.
+///
+/// **Invariant** ([`never_went_back`](Self::never_went_back)): counts and times only grow. Ids are
+/// cursors, and what was forgotten by its age must not become young again.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
     pub signing_key: Option<[u8; 32]>,
@@ -67,6 +70,18 @@ pub struct Meta {
     pub memory_age_ms: i64,
     /// The cluster for which this one was abandoned.
     pub abandoned_for: Option<ClusterId>,
+}
+
+impl Meta {
+    /// Whether this may come after `before`: no count and no time is lower, and there is at most
+    /// one more post.
+    pub fn never_went_back(&self, before: &Self) -> bool {
+        let posts = self.newest_post.get().checked_sub(before.newest_post.get());
+        posts.is_some_and(|new| new <= 1)
+            && self.newest_user >= before.newest_user
+            && self.applied_at >= before.applied_at
+            && self.memory_age_ms >= before.memory_age_ms
+    }
 }
 
 impl Record for Meta {
@@ -108,9 +123,9 @@ impl Record for UserRecord {
 }
 
 impl UserRecord {
-    pub fn into_account(self, user: u64, created: bool) -> Account {
+    pub fn into_account(self, user: UserId, created: bool) -> Account {
         let Self { name, password_version, password_hash } = self;
-        Account { user: UserId(user), name, created, password_hash, password_version }
+        Account { user, name, created, password_hash, password_version }
     }
 }
 
@@ -142,81 +157,6 @@ pub struct PostRecord<'a> {
 
 impl Record for PostRecord<'_> {
     const KIND: Kind = Kind::Post;
-}
-
-/// Every table, for writing.
-pub struct Tables<'txn> {
-    pub meta: Table<'txn, (), Bytes>,
-    pub users: Table<'txn, u64, Bytes>,
-    pub names: Table<'txn, Text, u64>,
-    pub following: Table<'txn, (u64, Text), Bytes>,
-    pub followers: Table<'txn, (u64, Text), u64>,
-    pub posts: Table<'txn, u64, Bytes>,
-    pub posts_by_author: Table<'txn, (u64, u64), ()>,
-    pub memory: Memory<'txn>,
-}
-
-impl<'txn> Tables<'txn> {
-    pub fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
-        Ok(Self {
-            meta: transaction.open_table(META)?,
-            users: transaction.open_table(USERS)?,
-            names: transaction.open_table(NAMES)?,
-            following: transaction.open_table(FOLLOWING)?,
-            followers: transaction.open_table(FOLLOWERS)?,
-            posts: transaction.open_table(POSTS)?,
-            posts_by_author: transaction.open_table(POSTS_BY_AUTHOR)?,
-            memory: Memory::open(transaction)?,
-        })
-    }
-
-    pub fn put_meta(&mut self, meta: &Meta) -> Result<(), StateError> {
-        self.meta.insert((), encode(meta).as_slice())?;
-        Ok(())
-    }
-
-    pub fn put_user(&mut self, user: u64, record: &UserRecord) -> Result<(), StateError> {
-        self.users.insert(user, encode(record).as_slice())?;
-        self.names.insert(record.name.folded().as_str(), user)?;
-        Ok(())
-    }
-
-    pub fn put_follow(&mut self, follow: &Follow) -> Result<(), StateError> {
-        let Follow { follower, follower_name, followee, followee_name, since } = follow;
-        let record = encode(&FollowRecord { followee: *followee, since: *since });
-        self.following.insert((*follower, followee_name.as_str()), record.as_slice())?;
-        self.followers.insert((*followee, follower_name.as_str()), *follower)?;
-        Ok(())
-    }
-
-    /// Removes the edge; false if there was none.
-    pub fn remove_follow(&mut self, follow: &Follow) -> Result<bool, StateError> {
-        let Follow { follower, follower_name, followee, followee_name, .. } = follow;
-        let existed = self.following.remove((*follower, followee_name.as_str()))?.is_some();
-        self.followers.remove((*followee, follower_name.as_str()))?;
-        Ok(existed)
-    }
-
-    pub fn put_post(
-        &mut self,
-        post: PostId,
-        author: u64,
-        at: UnixMillis,
-        text: &str,
-    ) -> Result<(), StateError> {
-        self.posts.insert(post.get(), encode(&PostRecord { author, at, text }).as_slice())?;
-        self.posts_by_author.insert((author, post.get()), ())?;
-        Ok(())
-    }
-}
-
-/// One edge of the graph, with the folded names by which it is sorted.
-pub struct Follow {
-    pub follower: u64,
-    pub follower_name: String,
-    pub followee: u64,
-    pub followee_name: String,
-    pub since: PostId,
 }
 
 /// Empties every table.

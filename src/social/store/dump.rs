@@ -4,20 +4,19 @@
 //! Indexes are left out, and rebuilt when a dump is restored. In neither direction is the whole
 //! state held in memory.
 
-use redb::{ReadTransaction, WriteTransaction};
+use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
 
 use super::{
     StateError,
-    requests::{Series, StoredReply},
-    tables::{
-        self, Follow, FollowRecord, Meta, PostRecord, ReadTables, Tables, UserRecord, decode,
-        known_user,
-    },
+    replies::{ReplyTables, Series, StoredReply},
+    tables::{self, FollowRecord, Meta, PostRecord, ReadTables, UserRecord, decode},
+    writing::{Follow, Tables},
 };
-use crate::domain::{PostId, UnixMillis};
+use crate::domain::{PostId, UnixMillis, UserId};
 
-/// One row of the state. Opaque: only [`restore`] reads it.
+/// One row of the state. Opaque: only [`Change::restore`](super::Change::restore) reads
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row(RowKind);
 
@@ -45,24 +44,24 @@ enum RowKind {
     Reply { user: u64, series: Vec<u8>, sequence: u64, stored: StoredReply },
 }
 
-/// Streams every row of the state as the transaction sees it; none if there is no state yet.
+/// Every row of the state in `tables`.
 pub fn dump(
-    transaction: &ReadTransaction,
+    tables: Option<&ReadTables>,
 ) -> Result<impl Iterator<Item = Result<Row, StateError>> + Send + use<>, StateError> {
-    let rows = ReadTables::open(transaction)?.map(|tables| rows(&tables)).transpose()?;
+    let rows = tables.map(rows).transpose()?;
     Ok(rows.into_iter().flatten().map(|kind| kind.map(Row)))
 }
 
-/// Replaces the state with the rows of a dump. No [`Graph`](super::Graph) may be open in the
-/// transaction.
+/// Replaces the state with the rows of a dump.
 pub fn restore(
     transaction: &WriteTransaction,
     rows: impl Iterator<Item = Row>,
 ) -> Result<(), StateError> {
     tables::clear(transaction)?;
     let mut tables = Tables::open(transaction)?;
+    let mut replies = ReplyTables::open(transaction)?;
     for Row(kind) in rows {
-        put(&mut tables, kind)?;
+        put(&mut tables, &mut replies, kind)?;
     }
     Ok(())
 }
@@ -101,24 +100,26 @@ fn rows(
     Ok(meta.into_iter().chain(users).chain(follows).chain(posts).chain(series).chain(replies))
 }
 
-fn put(tables: &mut Tables<'_>, kind: RowKind) -> Result<(), StateError> {
+fn put(
+    tables: &mut Tables<'_>,
+    replies: &mut ReplyTables<'_>,
+    kind: RowKind,
+) -> Result<(), StateError> {
     match kind {
         RowKind::Meta(meta) => tables.put_meta(&meta),
-        RowKind::User { user, record } => tables.put_user(user, &record),
+        RowKind::User { user, record } => tables.put_user(UserId(user), &record),
         RowKind::Follow { follower, followee, since } => {
-            let folded = |user| Ok::<_, StateError>(known_user(&tables.users, user)?.name.folded());
-            tables.put_follow(&Follow {
-                follower,
-                follower_name: folded(follower)?,
-                followee,
-                followee_name: folded(followee)?,
-                since,
-            })
+            let [follower, followee] = [follower, followee].map(UserId);
+            let follower_name = tables.known_user(follower)?.name.folded();
+            let followee_name = tables.known_user(followee)?.name.folded();
+            tables.put_follow(&Follow { follower, follower_name, followee, followee_name, since })
         }
-        RowKind::Post { post, author, at, text } => tables.put_post(post, author, at, &text),
-        RowKind::Series { user, name, series } => tables.memory.put_series(user, &name, series),
+        RowKind::Post { post, author, at, text } => {
+            tables.put_post(post, UserId(author), at, &text)
+        }
+        RowKind::Series { user, name, series } => replies.put_series(UserId(user), &name, series),
         RowKind::Reply { user, series, sequence, stored } => {
-            tables.memory.put_reply(user, &series, sequence, &stored)
+            replies.put_reply(UserId(user), &series, sequence, &stored)
         }
     }
 }

@@ -13,46 +13,15 @@ use super::{
     StateError,
     tables::{PostRecord, ReadTables, decode, known_user},
 };
-use crate::domain::{Post, PostId, UserId, UserName};
-
-/// Where a page of posts begins, and in which direction it reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cursor {
-    /// Posts with a smaller id, newest first; [`PostId::MAX`] begins with the newest.
-    Before(PostId),
-    /// Posts with a greater id, oldest first; [`PostId::NONE`] begins with the oldest.
-    After(PostId),
-}
-
-impl Cursor {
-    /// The cursor that continues after `post`.
-    const fn past(self, post: PostId) -> Self {
-        match self {
-            Self::Before(_) => Self::Before(post),
-            Self::After(_) => Self::After(post),
-        }
-    }
-
-    /// Higher for posts that are to be read first.
-    const fn rank(self, post: PostId) -> u64 {
-        match self {
-            Self::Before(_) => post.get(),
-            Self::After(_) => !post.get(),
-        }
-    }
-}
-
-/// One author's posts with a greater id than `since`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PostSource {
-    pub author: u64,
-    pub since: PostId,
-}
+use crate::{
+    domain::{Post, PostId, UserId, UserName},
+    social::{Cursor, Source},
+};
 
 /// The first `limit` posts of all sources from the cursor on, and whether there are more.
 pub fn merge(
     tables: &ReadTables,
-    sources: &[PostSource],
+    sources: &[Source],
     cursor: Cursor,
     limit: usize,
 ) -> Result<(Vec<Post>, bool), StateError> {
@@ -67,16 +36,17 @@ pub fn merge(
         posts.push(read(tables, post, &mut names)?);
         push_head(tables, &mut heads, source, cursor.past(post))?;
     }
+    debug_assert!(cursor.is_order_of(posts.iter().map(|post| post.id)), "a page has an order");
     Ok((posts, !heads.is_empty()))
 }
 
 /// The next post of each source that has one, by rank.
-type Heads = BinaryHeap<(u64, PostId, PostSource)>;
+type Heads = BinaryHeap<(u64, PostId, Source)>;
 
 fn push_head(
     tables: &ReadTables,
     heads: &mut Heads,
-    source: PostSource,
+    source: Source,
     cursor: Cursor,
 ) -> Result<(), StateError> {
     if let Some(post) = next_post(tables, source, cursor)? {
@@ -88,19 +58,23 @@ fn push_head(
 /// The first of an author's posts from the cursor on.
 fn next_post(
     tables: &ReadTables,
-    PostSource { author, since }: PostSource,
+    source: Source,
     cursor: Cursor,
 ) -> Result<Option<PostId>, StateError> {
+    let author = source.author.0;
     let (after, end) = match cursor {
-        Cursor::Before(before) => (since, Bound::Excluded((author, before.get()))),
-        Cursor::After(after) => (after.max(since), Bound::Included((author, u64::MAX))),
+        Cursor::Before(before) => (PostId::NONE, Bound::Excluded((author, before.get()))),
+        Cursor::After(after) => (after, Bound::Included((author, u64::MAX))),
     };
-    let mut range = tables.posts_by_author.range((Bound::Excluded((author, after.get())), end))?;
+    let after = source.excluded_up_to(after).get();
+    let mut range = tables.posts_by_author.range((Bound::Excluded((author, after)), end))?;
     let row = match cursor {
         Cursor::Before(_) => range.next_back(),
         Cursor::After(_) => range.next(),
     };
-    Ok(row.transpose()?.map(|(key, _)| PostId::new(key.value().1)))
+    let post = row.transpose()?.map(|(key, _)| PostId::new(key.value().1));
+    debug_assert!(post.is_none_or(|post| source.includes(post)), "part of the timeline");
+    Ok(post)
 }
 
 fn read(

@@ -6,17 +6,21 @@
 
 use std::ops::Bound;
 
-use redb::{AccessGuard, Range, ReadTransaction, StorageError, Value};
+use redb::{AccessGuard, Range, StorageError, Value};
 
 use super::{
-    Account, Cursor, StateError,
-    merge::{self, PostSource},
+    Facts, Row, StateError, dump,
+    merge::merge,
     tables::{self, FollowRecord, Meta, ReadTables, decode, known_user},
 };
-use crate::domain::{ClusterId, Post, PostId, UserId, UserName};
+use crate::{
+    domain::{ClusterId, Post, PostId, UserId, UserName},
+    social::{Account, Cursor, Source},
+};
 
 /// The state at one moment.
 pub struct View {
+    facts: Facts,
     /// None before the first command.
     tables: Option<ReadTables>,
 }
@@ -26,14 +30,50 @@ pub struct View {
 pub struct Page {
     /// As their owners wrote them.
     pub names: Vec<UserName>,
-    /// The value for `after` on the next page; none if this is the last.
-    pub next: Option<String>,
+    /// Where the next page begins; none if this is the last.
+    pub next: Option<NameCursor>,
+}
+
+/// Where a page of names begins: after a name that may have gone since. Opaque to everyone else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameCursor {
+    folded: String,
+}
+
+impl NameCursor {
+    /// What [`to_token`](Self::to_token) gave. A token of somebody's own making is no danger: it is
+    /// a place in the order of names like any other.
+    pub fn from_token(token: impl Into<String>) -> Self {
+        Self { folded: token.into() }
+    }
+
+    /// In the form in which it is passed on.
+    pub fn to_token(self) -> String {
+        self.folded
+    }
+
+    fn past(name: &UserName) -> Self {
+        Self { folded: name.folded() }
+    }
 }
 
 impl View {
-    /// Opens the state as the transaction sees it.
-    pub fn open(transaction: &ReadTransaction) -> Result<Self, StateError> {
-        Ok(Self { tables: ReadTables::open(transaction)? })
+    /// The state at the moment of `facts`.
+    pub(super) fn open(facts: Facts) -> Result<Self, StateError> {
+        let tables = ReadTables::open(facts.transaction())?;
+        Ok(Self { facts, tables })
+    }
+
+    /// The facts beside the state, at the same moment.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Every row of the state, for a snapshot; none if there is no state yet.
+    pub fn rows(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Row, StateError>> + Send + use<>, StateError> {
+        dump::dump(self.tables.as_ref())
     }
 
     /// The key of session tokens; none until the cluster is bootstrapped.
@@ -72,22 +112,22 @@ impl View {
     pub fn account(&self, user: UserId) -> Result<Option<Account>, StateError> {
         let Some(tables) = &self.tables else { return Ok(None) };
         let record = tables::user(&tables.users, user.0)?;
-        Ok(record.map(|record| record.into_account(user.0, false)))
+        Ok(record.map(|record| record.into_account(user, false)))
     }
 
-    /// All users after the folded name `after`; at least one name per page.
-    pub fn users(&self, after: Option<&str>, limit: usize) -> Result<Page, StateError> {
+    /// All users after a cursor; at least one name per page.
+    pub fn users(&self, after: Option<&NameCursor>, limit: usize) -> Result<Page, StateError> {
         let Some(tables) = &self.tables else { return Ok(Page::default()) };
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let start = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.folded.as_str()));
         let rows = tables.names.range::<&str>((start, Bound::Unbounded))?;
         page(tables, limit, rows.map(|row| Ok(row?.1.value())))
     }
 
-    /// The users whom a user follows, after the folded name `after`; at least one name per page.
+    /// The users whom a user follows, after a cursor; at least one name per page.
     pub fn following(
         &self,
         user: UserId,
-        after: Option<&str>,
+        after: Option<&NameCursor>,
         limit: usize,
     ) -> Result<Page, StateError> {
         let Some(tables) = &self.tables else { return Ok(Page::default()) };
@@ -96,11 +136,11 @@ impl View {
         page(tables, limit, edges.map(|edge| Ok(edge?.followee)))
     }
 
-    /// The followers of a user, after the folded name `after`; at least one name per page.
+    /// The followers of a user, after a cursor; at least one name per page.
     pub fn followers(
         &self,
         user: UserId,
-        after: Option<&str>,
+        after: Option<&NameCursor>,
         limit: usize,
     ) -> Result<Page, StateError> {
         let Some(tables) = &self.tables else { return Ok(Page::default()) };
@@ -108,11 +148,15 @@ impl View {
         page(tables, limit, edges_of(user, rows).map(|row| Ok(row?.value())))
     }
 
-    /// The users whom a user follows, each with the newest post at the time when the follow began:
-    /// only later posts belong to the user's timeline. Sorted by name.
-    pub fn following_ids(&self, user: UserId) -> Result<Vec<(UserId, PostId)>, StateError> {
-        let sources = self.sources(user)?;
-        Ok(sources.into_iter().map(|source| (UserId(source.author), source.since)).collect())
+    /// What belongs to a user's timeline. Sorted by the authors' names.
+    pub fn sources(&self, user: UserId) -> Result<Vec<Source>, StateError> {
+        let Some(tables) = &self.tables else { return Ok(Vec::new()) };
+        edges_of(user, tables.following.range(edges_after(user, None))?)
+            .map(|row| {
+                let FollowRecord { followee, since } = decode(row?.value())?;
+                Ok(Source { author: UserId(followee), since })
+            })
+            .collect()
     }
 
     /// A page of a user's timeline, and whether there is more in the direction of reading.
@@ -132,31 +176,21 @@ impl View {
         cursor: Cursor,
         limit: usize,
     ) -> Result<(Vec<Post>, bool), StateError> {
-        self.merge(&[PostSource { author: user.0, since: PostId::NONE }], cursor, limit)
+        self.merge(&[Source::all_of(user)], cursor, limit)
     }
 
     fn meta(&self) -> Meta {
         self.tables.as_ref().map(|tables| tables.meta).unwrap_or_default()
     }
 
-    fn sources(&self, user: UserId) -> Result<Vec<PostSource>, StateError> {
-        let Some(tables) = &self.tables else { return Ok(Vec::new()) };
-        edges_of(user, tables.following.range(edges_after(user, None))?)
-            .map(|row| {
-                let FollowRecord { followee, since } = decode(row?.value())?;
-                Ok(PostSource { author: followee, since })
-            })
-            .collect()
-    }
-
     fn merge(
         &self,
-        sources: &[PostSource],
+        sources: &[Source],
         cursor: Cursor,
         limit: usize,
     ) -> Result<(Vec<Post>, bool), StateError> {
         match &self.tables {
-            Some(tables) => merge::merge(tables, sources, cursor, limit),
+            Some(tables) => merge(tables, sources, cursor, limit),
             None => Ok((Vec::new(), false)),
         }
     }
@@ -165,9 +199,9 @@ impl View {
 type Edge<'a> = (u64, &'a str);
 
 /// The edges of a user from a name on; the edges of other users come after them.
-fn edges_after(user: UserId, after: Option<&str>) -> (Bound<Edge<'_>>, Bound<Edge<'_>>) {
+fn edges_after(user: UserId, after: Option<&NameCursor>) -> (Bound<Edge<'_>>, Bound<Edge<'_>>) {
     let start = match after {
-        Some(name) => Bound::Excluded((user.0, name)),
+        Some(after) => Bound::Excluded((user.0, after.folded.as_str())),
         None => Bound::Included((user.0, "")),
     };
     (start, Bound::Unbounded)
@@ -191,7 +225,7 @@ fn page(
     for user in users {
         let user = user?;
         if page.names.len() >= limit.max(1) {
-            page.next = page.names.last().map(UserName::folded);
+            page.next = page.names.last().map(NameCursor::past);
             break;
         }
         page.names.push(known_user(&tables.users, user)?.name);
