@@ -11,10 +11,9 @@ use crate::{
 
 /// Which nodes are missing and what to do, if those in `here` are not a quorum of `voter_config`.
 pub fn describe(voter_config: &VoterConfig, here: &BTreeSet<NodeId>) -> Option<String> {
-    let lacking = voter_config.voter_sets.iter().find(|set| {
-        let present = set.iter().filter(|voter| here.contains(voter)).count();
-        present < majority(set.len())
-    })?;
+    let present = |set: &BTreeSet<NodeId>| set.intersection(here).count();
+    let mut voter_sets = voter_config.voter_sets.iter();
+    let lacking = voter_sets.find(|set| present(set) < majority(set.len()))?;
     let missing: Vec<&VoterName> = voter_config
         .names
         .iter()
@@ -34,7 +33,7 @@ pub fn describe(voter_config: &VoterConfig, here: &BTreeSet<NodeId>) -> Option<S
     Some(format!(
         "waiting for {}: {} of {} voters are here, {} are needed; {remedy}",
         join_names(&names),
-        lacking.len() - missing.len(),
+        present(lacking),
         lacking.len(),
         majority(lacking.len()),
     ))
