@@ -37,7 +37,7 @@ use crate::{
     envelope::{SupportedVersions, Version},
     host::{clock, database_fault::DatabaseFault},
     settings::{ConsensusSettings, Secret},
-    social::{FILE, StateError, StateReader},
+    social::{State, StateError, StateReader},
 };
 
 /// Log entries between two checkpoints of the state. A restart applies about this many again at
@@ -141,7 +141,8 @@ pub enum StartError {
     },
     /// The state cannot be used, and this is the only master.
     #[error(
-        "the state in {directory} cannot be used: {reason}; the log that produced it is gone, and no other master has it: put a newer copy of {FILE} back, or remove all data of the cluster to start over"
+        "the state in {directory} cannot be used: {reason}; the log that produced it is gone, and no other master has it: put a newer copy of {} back, or remove all data of the cluster to start over",
+        State::FILE
     )]
     StateLost {
         /// The slot.

@@ -22,7 +22,7 @@ use super::{
     node::{LOG_FILE, StartError},
     state_store::{self, StateFile},
 };
-use crate::{domain::NodeId, social};
+use crate::{domain::NodeId, social::State};
 
 /// What a damaged or outdated state is renamed to.
 const DAMAGED_FILE: &str = "state.redb.damaged";
@@ -123,7 +123,7 @@ pub fn other_masters(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, Lo
 ///
 /// The state goes first: a state without a log would be taken for a lost log.
 pub fn reset_node(directory: &Path) -> io::Result<()> {
-    for file in [social::FILE, LOG_FILE] {
+    for file in [State::FILE, LOG_FILE] {
         match fs::remove_file(directory.join(file)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -135,7 +135,7 @@ pub fn reset_node(directory: &Path) -> io::Result<()> {
 /// Renames the state in `directory`, if there is one, so that it is no longer used.
 pub(super) fn put_aside(directory: &Path) -> io::Result<()> {
     let aside: PathBuf = directory.join(DAMAGED_FILE);
-    match fs::rename(directory.join(social::FILE), &aside) {
+    match fs::rename(directory.join(State::FILE), &aside) {
         Ok(()) => {
             tracing::warn!(kept = %aside.display(), "put the unusable state aside");
             File::open(directory)?.sync_all()

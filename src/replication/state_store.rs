@@ -4,7 +4,7 @@
 //! Applying does not wait for the disk: what a crash takes away is still in the log and is applied
 //! again. "Building a snapshot" therefore means making the state durable, after which the earlier
 //! log may be purged; the snapshot's data is a view of the state, opened when a follower needs it.
-//! How the state is stored is the affair of [`social`].
+//! How the state is stored is the affair of [`social`](crate::social).
 
 use std::{
     io,
@@ -27,8 +27,8 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
     social::{
-        self, Change, Command, Event, Facts, FileCondition, Graph, Reply, StagedState, State,
-        StateError, StateReader,
+        Change, Command, Event, Facts, FileCondition, Graph, Reply, StagedState, State, StateError,
+        StateReader,
     },
 };
 
@@ -218,7 +218,7 @@ fn is_next(applied: Option<LogId>, entry: LogId) -> bool {
 /// Examines the state in `directory`. If it cannot be read for a reason other than damage, that is
 /// an error.
 pub fn examine(directory: &Path) -> Result<StateFile, StateError> {
-    social::examine(directory, |facts| Ok(positions(facts)?.0))
+    State::examine(directory, |facts| Ok(positions(facts)?.0))
 }
 
 /// Replaces the state in `directory`, which is not open, with `staged`, which `meta` describes.

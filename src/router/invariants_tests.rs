@@ -70,12 +70,12 @@ fn progress() -> impl Strategy<Value = Progress> {
     let clusters = (option::of(cluster()), option::of(cluster()));
     let nodes = (option::of(node()), vec(node(), 0..4), voter_config());
     (numbers, flags, clusters, nodes).prop_map(|(numbers, flags, clusters, nodes)| {
-        let (term, (last_term, last_index), applied, probe, clock, version) = numbers;
+        let (term, last_log, applied, probe, clock, version) = numbers;
         let [leading, cut_off, electable, voter, is_empty] = flags;
         let (known_leader, voters, voter_config) = nodes;
         Progress {
             term,
-            last_log: LogPosition::new(last_term, last_index),
+            last_log: LogPosition::new(last_log.0, last_log.1),
             applied,
             leading,
             cut_off,

@@ -6,10 +6,7 @@
 use super::{
     Account, Command, CommandRefusal, Context, Event, Reply, Stamped,
     requests::{self, Memory, Seen, SeriesPosition},
-    store::{
-        Change, Follow, StateError, StoredReply, Tables,
-        tables::{Meta, UserRecord},
-    },
+    store::{Change, Follow, Meta, StateError, StoredReply, Tables, UserRecord},
 };
 use crate::domain::{ClusterId, Post, PostText, UnixMillis, UserId, UserName};
 

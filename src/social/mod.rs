@@ -25,7 +25,7 @@ mod tests;
 pub use apply::Graph;
 pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamped};
 pub use store::{
-    Change, FILE, Facts, FileCondition, Row, StagedState, State, StateError, StateReader, examine,
-    view::{NameCursor, Page, View},
+    Change, Facts, FileCondition, NameCursor, Page, Row, StagedState, State, StateError,
+    StateReader, View,
 };
 pub use timeline::{Cursor, Source};

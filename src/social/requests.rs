@@ -146,12 +146,16 @@ impl<'txn> Memory<'txn> {
             }
             Some(series) if *answered_below >= series.floor.saturating_add(FLOOR_STEP) => {
                 let trimmed = self.low_end(user, name, series.floor.max(*answered_below), None)?;
+                debug_assert!(trimmed.floor >= series.floor, "a floor is never lowered");
                 self.rows.remove_replies(user, name, &trimmed.gone)?;
                 // Its oldest reply is now a later one, which is found out at the next visit.
                 let raised = Series { floor: trimmed.floor, ..series };
                 self.rows.change_series(user, name, series, Some(raised))
             }
-            Some(_) => Ok(()),
+            Some(series) => {
+                debug_assert!(series.floor <= *sequence, "no reply is below its series' floor");
+                Ok(())
+            }
         }
     }
 
@@ -177,6 +181,7 @@ impl<'txn> Memory<'txn> {
             return Err(StateError::damaged("a series is in the index by age but missing"));
         };
         let trimmed = self.low_end(user, name, series.floor, Some(before_ms))?;
+        debug_assert!(trimmed.floor >= series.floor, "a floor is never lowered");
         self.rows.remove_replies(user, name, &trimmed.gone)?;
         let floor = trimmed.floor;
         let rest = trimmed.oldest_ms.map(|oldest_ms| Series { floor, oldest_ms });

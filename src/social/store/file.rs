@@ -9,7 +9,7 @@
 //! 1. A change takes effect whole or not at all, and readers see it from its commit on. A crash may
 //!    take away what was committed since the last [`State::flush`] or [`Change::commit_durably`],
 //!    but always the newest changes first.
-//! 2. The file under [`FILE`] is always a whole state: one that is received is staged in another
+//! 2. The file [`State::FILE`] is always a whole state: one that is received is staged in another
 //!    file, and takes the place of the first by being renamed.
 
 use std::{
@@ -31,8 +31,6 @@ use crate::{
     host::{database_fault::DatabaseFault, disk, file_header},
 };
 
-/// The state's file in a slot.
-pub const FILE: &str = "state.redb";
 const STAGING_FILE: &str = "state.incoming.redb";
 const FACTS: TableDefinition<&str, &[u8]> = TableDefinition::new("positions");
 
@@ -78,11 +76,44 @@ pub struct StagedState {
 }
 
 impl State {
+    /// Its file in a slot.
+    pub const FILE: &str = "state.redb";
+
     /// Opens or creates the state in `directory`, and removes what is left of one that was being
     /// received.
     pub fn open(directory: &Path) -> Result<Self, StateError> {
         remove(&StagedState::path_in(directory))?;
-        Ok(Self::of(open(&directory.join(FILE))?, directory))
+        Ok(Self::of(open(&directory.join(Self::FILE))?, directory))
+    }
+
+    /// Examines the state in `directory`, of which `read` reads something. If it cannot be read for a
+    /// reason other than damage, that is an error.
+    pub fn examine<T>(
+        directory: &Path,
+        read: impl FnOnce(&Facts) -> Result<T, StateError>,
+    ) -> Result<FileCondition<T>, StateError> {
+        let path = directory.join(Self::FILE);
+        match fs::metadata(&path) {
+            Ok(file) if file.len() == 0 => {
+                return Ok(FileCondition::Damaged("it is empty".to_owned()));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(FileCondition::Missing);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let read = || {
+            let database = open(&path)?;
+            read(&Facts::of(&database)?)
+        };
+        match read() {
+            Ok(found) => Ok(FileCondition::Sound(found)),
+            Err(error) if error.fault() == DatabaseFault::Damaged => {
+                Ok(FileCondition::Damaged(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// A state in memory.
@@ -240,35 +271,9 @@ impl StagedState {
     }
 
     fn move_to(&self, directory: &Path) -> Result<(), StateError> {
-        fs::rename(&self.path, directory.join(FILE))?;
+        fs::rename(&self.path, directory.join(State::FILE))?;
         File::open(directory)?.sync_all()?;
         Ok(())
-    }
-}
-
-/// Examines the state in `directory`, of which `read` reads something. If it cannot be read for a
-/// reason other than damage, that is an error.
-pub fn examine<T>(
-    directory: &Path,
-    read: impl FnOnce(&Facts) -> Result<T, StateError>,
-) -> Result<FileCondition<T>, StateError> {
-    let path = directory.join(FILE);
-    match fs::metadata(&path) {
-        Ok(file) if file.len() == 0 => return Ok(FileCondition::Damaged("it is empty".to_owned())),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FileCondition::Missing),
-        Err(error) => return Err(error.into()),
-    }
-    let read = || {
-        let database = open(&path)?;
-        read(&Facts::of(&database)?)
-    };
-    match read() {
-        Ok(found) => Ok(FileCondition::Sound(found)),
-        Err(error) if error.fault() == DatabaseFault::Damaged => {
-            Ok(FileCondition::Damaged(error.to_string()))
-        }
-        Err(error) => Err(error),
     }
 }
 

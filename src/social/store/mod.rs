@@ -3,7 +3,7 @@
 //!
 //! - `error`: why the state cannot be read or written
 //! - `file`: the file: opened, read, changed, made durable, examined, replaced
-//! - [`view`]: the state at one moment, and every question about it; `merge`: the merge behind every
+//! - `view`: the state at one moment, and every question about it; `merge`: the merge behind every
 //!   page of posts
 //! - `writing`: the rows of the social graph, as `apply` changes them; `replies`: those of the memory
 //!   of replies, as `requests` changes them
@@ -18,13 +18,14 @@ mod error;
 mod file;
 mod merge;
 mod replies;
-pub mod tables;
-pub mod view;
+pub(super) mod tables;
+mod view;
 mod writing;
 
 pub use dump::Row;
 pub use error::StateError;
-pub use file::{Change, FILE, Facts, FileCondition, StagedState, State, StateReader, examine};
+pub use file::{Change, Facts, FileCondition, StagedState, State, StateReader};
 pub use replies::{OldestSeries, ReplyTables, Series, StoredReply};
-pub use view::View;
+pub use tables::{Meta, UserRecord};
+pub use view::{NameCursor, Page, View};
 pub use writing::{Follow, Tables};

@@ -160,7 +160,7 @@ impl Record for PostRecord<'_> {
 }
 
 /// Empties every table.
-pub fn clear(transaction: &WriteTransaction) -> Result<(), StateError> {
+pub(super) fn clear(transaction: &WriteTransaction) -> Result<(), StateError> {
     transaction.delete_table(META)?;
     transaction.delete_table(USERS)?;
     transaction.delete_table(NAMES)?;
@@ -176,21 +176,21 @@ pub fn clear(transaction: &WriteTransaction) -> Result<(), StateError> {
 }
 
 /// The tables that can be read, as one transaction sees them.
-pub struct ReadTables {
-    pub meta: Meta,
-    pub users: ReadOnlyTable<u64, Bytes>,
-    pub names: ReadOnlyTable<Text, u64>,
-    pub following: ReadOnlyTable<(u64, Text), Bytes>,
-    pub followers: ReadOnlyTable<(u64, Text), u64>,
-    pub posts: ReadOnlyTable<u64, Bytes>,
-    pub posts_by_author: ReadOnlyTable<(u64, u64), ()>,
-    pub series: ReadOnlyTable<(u64, Bytes), Bytes>,
-    pub replies: ReadOnlyTable<(u64, Bytes, u64), Bytes>,
+pub(super) struct ReadTables {
+    pub(super) meta: Meta,
+    pub(super) users: ReadOnlyTable<u64, Bytes>,
+    pub(super) names: ReadOnlyTable<Text, u64>,
+    pub(super) following: ReadOnlyTable<(u64, Text), Bytes>,
+    pub(super) followers: ReadOnlyTable<(u64, Text), u64>,
+    pub(super) posts: ReadOnlyTable<u64, Bytes>,
+    pub(super) posts_by_author: ReadOnlyTable<(u64, u64), ()>,
+    pub(super) series: ReadOnlyTable<(u64, Bytes), Bytes>,
+    pub(super) replies: ReadOnlyTable<(u64, Bytes, u64), Bytes>,
 }
 
 impl ReadTables {
     /// None for a database to which no command was ever applied.
-    pub fn open(transaction: &ReadTransaction) -> Result<Option<Self>, StateError> {
+    pub(super) fn open(transaction: &ReadTransaction) -> Result<Option<Self>, StateError> {
         let meta = match transaction.open_table(META) {
             Ok(table) => meta(&table)?,
             Err(TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -211,12 +211,12 @@ impl ReadTables {
 }
 
 /// The single row of general facts; all zeros at first.
-pub fn meta(table: &impl ReadableTable<(), Bytes>) -> Result<Meta, StateError> {
+pub(super) fn meta(table: &impl ReadableTable<(), Bytes>) -> Result<Meta, StateError> {
     table.get(())?.map_or_else(|| Ok(Meta::default()), |row| decode(row.value()))
 }
 
 /// An account's record.
-pub fn user(
+pub(super) fn user(
     users: &impl ReadableTable<u64, Bytes>,
     user: u64,
 ) -> Result<Option<UserRecord>, StateError> {
@@ -224,7 +224,7 @@ pub fn user(
 }
 
 /// The record of an account that another row refers to.
-pub fn known_user(
+pub(super) fn known_user(
     users: &impl ReadableTable<u64, Bytes>,
     id: u64,
 ) -> Result<UserRecord, StateError> {
@@ -234,7 +234,7 @@ pub fn known_user(
 
 /// Whether people have made something: a post, a follow, or a password. An account without any of
 /// these is made again by the next login of that name.
-pub fn has_content(
+pub(super) fn has_content(
     meta: &Meta,
     following: &impl ReadableTable<(u64, Text), Bytes>,
     users: &impl ReadableTable<u64, Bytes>,
@@ -255,11 +255,11 @@ pub fn has_content(
 ///
 /// Always in the format that the state's own history determines, never in one that this program
 /// would prefer: the same commands give the same bytes on every node, whatever it speaks.
-pub fn encode<T: Record + Serialize>(record: &T) -> Vec<u8> {
+pub(super) fn encode<T: Record + Serialize>(record: &T) -> Vec<u8> {
     envelope::seal(T::KIND, record)
 }
 
 /// Reads a record that [`encode`] wrote.
-pub fn decode<'a, T: Record + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StateError> {
+pub(super) fn decode<'a, T: Record + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StateError> {
     Ok(envelope::open(T::KIND, bytes)?)
 }
