@@ -5,11 +5,16 @@
 // Rust's own macros panic if the output is full or has no reader: see `host::stdio`. Not among
 // the lints in `Cargo.toml`, which also apply to tests and benchmarks.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+// Only `host` starts tasks and threads, changes directories and reads the clock; and nothing has an
+// order that differs between two processes. The lists are in `clippy.toml`.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod ansi;
 pub mod backoff;
+#[expect(clippy::disallowed_methods, reason = "a stream's task ends with the stream")]
 pub mod classic;
 pub mod cli;
+#[expect(clippy::disallowed_methods, reason = "its tasks end with their handles")]
 pub mod client;
 pub mod control;
 pub mod directory;

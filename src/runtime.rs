@@ -3,6 +3,12 @@
 //! Created after any `fork()`, which a runtime does not survive. Single-threaded: on two cores
 //! shared with the caller, a bare echo served 96 k/s that way and 46 k/s with worker threads, at a
 //! fifth of the 99th-percentile latency.
+//!
+//! **Architecture invariant, "one thread":** all tasks of a process run on the thread that runs its
+//! runtime. Other threads ([`host::thread`](crate::host::thread)) work on what they are given, and
+//! change nothing that tasks see. So what a task does between two `await`s, nobody sees half done:
+//! [`Delivery`](crate::master::delivery::Delivery) relies on it, and asserts it
+//! ([`OneThread`](crate::host::thread::OneThread)).
 
 use std::{io, pin::pin, time::Duration};
 
@@ -49,6 +55,7 @@ where
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut role = pin!(role(stop.clone()));
     tokio::select! {
+        biased;
         ended = &mut role => return ended,
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -6,12 +6,12 @@
 //! So it is never unlocked explicitly; the kernel does that when the last of the two ends.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
 };
 
-use crate::host::disk::remedy;
+use crate::host::disk::{self, remedy};
 
 /// More masters than this in one data directory are a mistake, such as a loop that starts slaves.
 const MOST_SLOTS: u32 = 999;
@@ -62,7 +62,7 @@ impl Slot {
     pub fn claim(data_dir: &Path) -> Result<Self, SlotError> {
         for number in 1..=MOST_SLOTS {
             let directory = data_dir.join(format!("slot-{number:03}"));
-            fs::create_dir_all(&directory).map_err(at(&directory))?;
+            disk::create_directory(&directory).map_err(at(&directory))?;
             let path = directory.join(LOCK_FILE);
             let lock = OpenOptions::new()
                 .create(true)
@@ -98,16 +98,13 @@ impl Slot {
     /// completely or not at all.
     pub fn record_master(&self, pid: u32) -> io::Result<()> {
         let unfinished = self.directory.join(format!("{PID_FILE}.new"));
-        fs::write(&unfinished, format!("{pid}\n"))?;
-        fs::rename(&unfinished, self.pid_file())
+        // Without waiting for the disk: after a loss of power no master runs.
+        disk::replace(&self.pid_file(), &unfinished, format!("{pid}\n").as_bytes())
     }
 
     /// Removes `master.pid`, if it is there.
     pub fn forget_master(&self) -> io::Result<()> {
-        match fs::remove_file(self.pid_file()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        disk::remove(&self.pid_file()).map(drop)
     }
 
     fn pid_file(&self) -> PathBuf {
@@ -122,6 +119,8 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> SlotError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn claim(data_dir: &Path, count: usize) -> Vec<Slot> {

@@ -87,6 +87,18 @@ const KNOW_REDB: [&str; 6] = [
     "social/store",
 ];
 
+/// Whose `select!`s draw lots among what is ready: people's terminals, and what has no order yet. All
+/// others are `biased`, in an order that was thought about, so that a seed determines what happens.
+const DRAWS_LOTS: [&str; 7] = [
+    "classic",
+    "client",
+    "master/here",
+    "master/reporter.rs",
+    "router/witness_supervisor.rs",
+    "status.rs",
+    "terminal",
+];
+
 /// Words that no pure module has. A moment as a number (`Instant`) is a value; reading a clock is not.
 const IMPURE: [&str; 18] = [
     "async fn",
@@ -227,4 +239,20 @@ fn nobody_but_the_state_and_the_log_knows_the_engine_of_their_databases() {
     let knows = |path: &&PathBuf| found.iter().any(|file| file.starts_with(path));
     let surplus: Vec<_> = allowed.iter().filter(|path| !knows(path)).collect();
     assert!(surplus.is_empty(), "{surplus:#?} need not be on the list");
+}
+
+#[test]
+fn what_is_ready_at_the_same_time_is_taken_in_a_fixed_order() {
+    let draws_lots: Vec<PathBuf> =
+        DRAWS_LOTS.iter().flat_map(|path| files(&sources().join(path))).collect();
+    let mut wrong = Vec::new();
+    for file in files(&sources()).iter().filter(|file| !draws_lots.contains(file)) {
+        let text = product(file);
+        let choices = text.split("select! {").skip(1);
+        let drawn = choices.filter(|choice| !choice.trim_start().starts_with("biased;")).count();
+        if drawn > 0 {
+            wrong.push(format!("{}: {drawn}", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -1,7 +1,12 @@
-//! Database files, and the directories that they are in.
+//! Database files, small files, and the directories that they are in.
+//!
+//! What is called durable survives a loss of power from the moment that the call returns. A file is
+//! that only once the directory that names it is on disk too.
+#![expect(clippy::disallowed_methods, reason = "this is where directories are changed")]
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +19,93 @@ const CACHE_BYTES: usize = 8 << 20;
 
 /// Opens the database at `path`, creating it if there is none, and repairing it after a crash.
 pub fn open(path: &Path) -> Result<Database, DatabaseError> {
-    Builder::new().set_cache_size(CACHE_BYTES).create(path)
+    let is_new = !path.exists();
+    let database = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
+    if is_new {
+        sync_directory_of(path).map_err(redb::StorageError::from)?;
+    }
+    Ok(database)
+}
+
+/// The text of a file, if it is there.
+pub fn read_text(path: &Path) -> io::Result<Option<String>> {
+    if_there(fs::read_to_string(path))
+}
+
+/// The length of a file in bytes, if it is there.
+pub fn length(path: &Path) -> io::Result<Option<u64>> {
+    Ok(if_there(fs::metadata(path))?.map(|file| file.len()))
+}
+
+/// Gives `path` these contents, completely or not at all. They are written to `unfinished` first,
+/// which is in the same directory. After a loss of power the file may be missing, or empty.
+pub fn replace(path: &Path, unfinished: &Path, contents: &[u8]) -> io::Result<()> {
+    fs::write(unfinished, contents)?;
+    fs::rename(unfinished, path)
+}
+
+/// The same, durably: after a loss of power it has the old contents or the new ones.
+pub fn replace_durably(path: &Path, unfinished: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = File::create(unfinished)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    rename_durably(unfinished, path)
+}
+
+/// Renames a file within its directory, durably. Its contents must be on disk already.
+pub fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_directory_of(to)
+}
+
+/// Removes a file; false if it is not there. After a loss of power it may be there again.
+pub fn remove(path: &Path) -> io::Result<bool> {
+    Ok(if_there(fs::remove_file(path))?.is_some())
+}
+
+/// Removes these files of `directory`, durably, in this order; those that are not there do not
+/// matter.
+pub fn remove_durably(directory: &Path, files: &[&str]) -> io::Result<()> {
+    for file in files {
+        remove(&directory.join(file))?;
+        // Each by itself, so that the order is the same on the disk.
+        sync(directory)?;
+    }
+    Ok(())
+}
+
+/// Creates a directory, with all above it, durably, unless it is there.
+pub fn create_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent().filter(|above| *above != Path::new("")) {
+        create_directory(above)?;
+    }
+    match fs::create_dir(path) {
+        // Another process has been quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_directory_of(path),
+    }
+}
+
+fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(directory) if directory != Path::new("") => sync(directory),
+        _ => sync(Path::new(".")),
+    }
+}
+
+fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 /// A directory that cannot be used.
@@ -48,7 +139,7 @@ pub fn prepare(setting: &'static str, path: &Path, file: &str) -> Result<(), Dir
         let path = path.to_owned();
         move |source| DirectoryError { setting, path, source }
     };
-    fs::create_dir_all(path).map_err(at(path))?;
+    create_directory(path).map_err(at(path))?;
     access(path, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|no| at(path)(no.into()))?;
     let file = path.join(file);
     match access(&file, AccessFlags::R_OK | AccessFlags::W_OK) {
@@ -62,4 +153,39 @@ pub fn in_memory() -> Result<Database, DatabaseError> {
     Builder::new()
         .set_cache_size(CACHE_BYTES)
         .create_with_backend(redb::backends::InMemoryBackend::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_removed_once() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let [path, unfinished] = ["file", "file.new"].map(|name| directory.path().join(name));
+        assert_eq!(read_text(&path).expect("absent"), None);
+        assert_eq!(length(&path).expect("absent"), None);
+        replace(&path, &unfinished, b"one").expect("written");
+        assert_eq!(read_text(&path).expect("readable").as_deref(), Some("one"));
+        replace_durably(&path, &unfinished, b"two and more").expect("written");
+        assert_eq!(read_text(&path).expect("readable").as_deref(), Some("two and more"));
+        assert_eq!(length(&path).expect("readable"), Some(12));
+        assert!(!unfinished.exists());
+        assert!(remove(&path).expect("removed") && !remove(&path).expect("absent"));
+        remove_durably(directory.path(), &["file", "file.new"]).expect("both are absent");
+    }
+
+    #[test]
+    fn a_directory_is_created_with_those_above_it_unless_a_file_is_in_the_way() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("a/b/c");
+        create_directory(&path).expect("created");
+        create_directory(&path).expect("there already");
+        assert!(path.is_dir());
+        fs::write(path.join("file"), "").expect("written");
+        for refused in [path.join("file"), path.join("file/d")] {
+            let error = create_directory(&refused).expect_err("a file is in the way");
+            assert!(!remedy(&error).is_empty(), "{error:?} says what to do");
+        }
+    }
 }

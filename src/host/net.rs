@@ -7,7 +7,10 @@ use std::{
 };
 
 use tokio::net::{TcpListener, lookup_host};
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::{Channel, Endpoint, server::TcpIncoming};
+
+use super::connections::{Connection, Connections};
 
 /// A connection that is not made within this time has failed. Generous on one machine, and enough
 /// for a lost first packet on a network.
@@ -60,6 +63,14 @@ impl Listener {
     /// The port that was bound.
     pub fn port(&self) -> u16 {
         self.listener.local_addr().map_or(0, |address| address.port())
+    }
+
+    /// The same, counted among `connections`.
+    pub fn incoming_in(
+        self,
+        connections: &Connections,
+    ) -> impl Stream<Item = io::Result<Connection>> {
+        self.incoming().map(|accepted| accepted.map(|stream| connections.add(stream)))
     }
 
     /// The accepted connections. Small messages leave at once: without `TCP_NODELAY` on the

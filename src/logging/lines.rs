@@ -5,7 +5,7 @@
 //! that will not fork again may leave the writing to a thread, and then up to [`WAITING`] lines may
 //! wait.
 
-use std::{collections::VecDeque, io, thread, time::Duration};
+use std::{collections::VecDeque, io, time::Duration};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use serde_json::json;
@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::{
 };
 
 use super::log_writer::{LogWriter, WriteMode};
-use crate::settings::LogFormat;
+use crate::{host::thread, settings::LogFormat};
 
 /// Lines that may wait for the thread: a few hundred kilobytes, more than a node logs in any second
 /// unless almost everything fails.
@@ -81,8 +81,7 @@ impl Lines {
 
     /// Starts a thread that writes from now on. If none can be started, nothing changes.
     pub fn write_in_background(&'static self) {
-        let _thread =
-            thread::Builder::new().name("log".to_owned()).spawn(|| self.write_what_comes());
+        let _none = thread::spawn("log", || self.write_what_comes());
     }
 
     fn write_what_comes(&self) {

@@ -87,6 +87,7 @@ pub async fn run(
         }
     };
     tokio::select! {
+        biased;
         () = cancelled.cancelled() => {}
         () = decided => {}
     }

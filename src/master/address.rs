@@ -50,6 +50,7 @@ async fn until_found<E: Display>(
     let mut told: Option<Instant> = None;
     loop {
         let error = tokio::select! {
+            biased;
             looked = look() => match looked {
                 Ok(ip) => return Some(ip),
                 Err(error) => error,
@@ -66,6 +67,7 @@ async fn until_found<E: Display>(
         }
         failures += 1;
         tokio::select! {
+            biased;
             () = sleep(RETRY.pause(failures, random::id())) => {}
             () = stop.cancelled() => return None,
         }

@@ -29,6 +29,7 @@ pub async fn run(node: Node, state: StateReader, writes: Writes, cancelled: Canc
             continue;
         }
         tokio::select! {
+            biased;
             () = cancelled.cancelled() => return,
             changed = metrics.changed() => if changed.is_err() { return },
         }

@@ -4,11 +4,12 @@
 //! be taken for the first master of a new cluster. So the cluster's id is also kept in the data
 //! directory.
 
-use std::{fs, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
 use crate::{
     domain::{ClusterId, ClusterIdError},
     envelope::{self, Kind, line},
+    host::disk,
     slot::SlotInfo,
 };
 
@@ -48,10 +49,9 @@ fn path(slot: &SlotInfo) -> Option<PathBuf> {
 /// The cluster of the other slots in this data directory, if it is known.
 pub fn load(slot: &SlotInfo) -> Result<Option<ClusterId>, ClusterIdFileError> {
     let Some(path) = path(slot) else { return Ok(None) };
-    let read = || match fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Unreadable::Disk(error)),
-        Ok(text) => Ok(Some(line::open(Kind::ClusterId, &text)?.parse()?)),
+    let read = || match disk::read_text(&path).map_err(Unreadable::Disk)? {
+        Some(text) => Ok(Some(line::open(Kind::ClusterId, &text)?.parse()?)),
+        None => Ok(None),
     };
     read().map_err(|source| ClusterIdFileError { path: path.clone(), source })
 }
@@ -60,7 +60,7 @@ pub fn load(slot: &SlotInfo) -> Result<Option<ClusterId>, ClusterIdFileError> {
 pub fn forget(slot: &SlotInfo, cluster: ClusterId) -> io::Result<()> {
     match path(slot) {
         Some(path) if matches!(load(slot), Ok(Some(known)) if known == cluster) => {
-            fs::remove_file(path)
+            disk::remove(&path).map(drop)
         }
         _ => Ok(()),
     }
@@ -73,10 +73,10 @@ pub fn save(slot: &SlotInfo, cluster: ClusterId) {
     }
     let sealed = line::seal(Kind::ClusterId, &cluster.to_string());
     let written = path(slot).map_or(Ok(()), |path| {
-        // Written completely or not at all, because the masters of other slots read it.
+        // Written completely or not at all, because the masters of other slots read it; and
+        // durably, because they refuse to start with half of it.
         let unfinished = path.with_extension(format!("{}.new", slot.number));
-        fs::write(&unfinished, sealed)?;
-        fs::rename(unfinished, path)
+        disk::replace_durably(&path, &unfinished, sealed.as_bytes())
     });
     if let Err(error) = written {
         tracing::warn!(%error, "cannot save the cluster's id in the data directory");
@@ -85,6 +85,8 @@ pub fn save(slot: &SlotInfo, cluster: ClusterId) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::cli;
 

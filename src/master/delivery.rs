@@ -4,7 +4,7 @@
 //! full is closed: its reader resumes from its cursor, and nobody else waits for it.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::{Post, UserId},
+    host::thread::OneThread,
     replication::node::Node,
     social::{Event, Source},
 };
@@ -21,8 +22,12 @@ use crate::{
 type StreamId = u64;
 
 /// Handle for the streams; clones share them.
+///
+/// Relies on [`OneThread`]: nothing else runs between the commit of a post and its delivery, so that
+/// whoever sees a post in the state finds it in the queue too.
 #[derive(Clone)]
 pub struct Delivery {
+    thread: OneThread,
     streams: Arc<Mutex<Streams>>,
     queue: usize,
     limit: usize,
@@ -31,15 +36,15 @@ pub struct Delivery {
 #[derive(Default)]
 struct Streams {
     next: StreamId,
-    open: HashMap<StreamId, Stream>,
-    by_author: HashMap<UserId, HashSet<StreamId>>,
-    by_follower: HashMap<UserId, HashSet<StreamId>>,
+    open: BTreeMap<StreamId, Stream>,
+    by_author: BTreeMap<UserId, BTreeSet<StreamId>>,
+    by_follower: BTreeMap<UserId, BTreeSet<StreamId>>,
 }
 
 struct Stream {
     follower: UserId,
     /// What belongs to the follower's timeline, by author.
-    sources: HashMap<UserId, Source>,
+    sources: BTreeMap<UserId, Source>,
     posts: mpsc::Sender<Arc<Post>>,
 }
 
@@ -57,7 +62,7 @@ pub struct TooMany;
 impl Delivery {
     /// No streams yet; at most `limit`, each with at most `queue` waiting posts.
     pub fn new(queue: usize, limit: usize) -> Self {
-        Self { streams: Arc::default(), queue, limit }
+        Self { thread: OneThread::this(), streams: Arc::default(), queue, limit }
     }
 
     /// Opens a stream for `follower`. `sources` reads whom they follow, while no event is being
@@ -72,7 +77,7 @@ impl Delivery {
             return Ok(Err(TooMany));
         }
         let by_author = |source: Source| (source.author, source);
-        let sources: HashMap<UserId, Source> = sources()?.into_iter().map(by_author).collect();
+        let sources: BTreeMap<UserId, Source> = sources()?.into_iter().map(by_author).collect();
         let id = streams.next;
         streams.next += 1;
         for author in sources.keys() {
@@ -117,6 +122,7 @@ impl Delivery {
                 self.close_all();
             }
             tokio::select! {
+                biased;
                 () = cancelled.cancelled() => return,
                 changed = metrics.changed() => if changed.is_err() { return },
                 changed = cut_off.changed() => if changed.is_err() { return },
@@ -125,6 +131,7 @@ impl Delivery {
     }
 
     fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.thread.assert();
         self.streams.lock()
     }
 }
@@ -183,7 +190,7 @@ impl Streams {
     }
 }
 
-fn remove(index: &mut HashMap<UserId, HashSet<StreamId>>, user: UserId, id: StreamId) {
+fn remove(index: &mut BTreeMap<UserId, BTreeSet<StreamId>>, user: UserId, id: StreamId) {
     if let Some(ids) = index.get_mut(&user) {
         ids.remove(&id);
         if ids.is_empty() {
@@ -206,6 +213,7 @@ impl Inbox {
 
     /// Whether no post is waiting.
     pub fn is_empty(&self) -> bool {
+        self.delivery.thread.assert();
         self.posts.is_empty()
     }
 }

@@ -20,7 +20,7 @@ pub fn start(node: &Node) -> watch::Receiver<Location> {
     let peers = node.peers().clone();
     let mut addresses = peers.changes();
     let mut cut_off = peers.cut_off();
-    tokio::spawn(async move {
+    node.tasks().spawn(async move {
         loop {
             addresses.borrow_and_update();
             let now = locate(&metrics.borrow_and_update(), *cut_off.borrow_and_update(), &peers);
@@ -29,7 +29,9 @@ pub fn start(node: &Node) -> watch::Receiver<Location> {
                 *published = now;
                 changed
             });
+            // All lead to the same: the newest of everything is looked at.
             tokio::select! {
+                biased;
                 changed = changes.changed() => if changed.is_err() { return },
                 changed = addresses.changed() => if changed.is_err() { return },
                 changed = cut_off.changed() => if changed.is_err() { return },

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use argon2::{
     Argon2, PasswordHasher as _, PasswordVerifier as _, password_hash::phc::PasswordHash,
 };
-use tokio::{sync::Semaphore, task};
+use tokio::sync::Semaphore;
 
-use crate::host::random;
+use crate::host::{random, thread};
 
 /// Longest password in bytes: hashing a longer one costs time and adds nothing.
 pub const MAX_BYTES: usize = 1_024;
@@ -50,7 +50,7 @@ impl Passwords {
 
     async fn compute<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
         let _turn = self.turn.acquire().await.expect("never closed");
-        task::spawn_blocking(job).await.expect("hashing does not panic")
+        thread::run(job).await.expect("hashing does not panic")
     }
 }
 

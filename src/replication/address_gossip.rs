@@ -23,6 +23,7 @@ pub async fn run(node: Node, cancelled: CancellationToken) {
     let mut refused = BTreeSet::new();
     loop {
         tokio::select! {
+            biased;
             () = cancelled.cancelled() => return,
             _ = ticks.tick() => {}
         }

@@ -4,7 +4,7 @@
 //! not matter in which way and order the pieces arrive: from the node itself, from the router, or
 //! from other nodes.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::NodeInfo;
 use crate::domain::NodeId;
@@ -30,7 +30,7 @@ pub enum AddressSource {
 /// All known addresses.
 #[derive(Debug, Default)]
 pub struct AddressBook {
-    known: HashMap<NodeId, NodeInfo>,
+    known: BTreeMap<NodeId, NodeInfo>,
 }
 
 impl AddressBook {

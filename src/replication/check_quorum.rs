@@ -17,10 +17,14 @@ use super::{
 };
 use crate::domain::NodeId;
 
-/// Starts watching, for as long as the consensus runs. A leader that no quorum has answered for
+/// Watches for as long as the consensus runs. A leader that no quorum has answered for
 /// `quorum_timeout` is cut off.
-pub fn start(raft: &Raft, peers: Peers, quorum_timeout: Duration) {
-    tokio::spawn(watch(raft.metrics(), raft.server_metrics(), peers, quorum_timeout));
+pub fn run(
+    raft: &Raft,
+    peers: Peers,
+    quorum_timeout: Duration,
+) -> impl Future<Output = ()> + use<> {
+    watch(raft.metrics(), raft.server_metrics(), peers, quorum_timeout)
 }
 
 async fn watch<T>(
@@ -37,6 +41,7 @@ async fn watch<T>(
         let leadership = check.observe(sample(&metrics.borrow(), &peers, now), now);
         peers.set_cut_off(leadership == Leadership::CutOff);
         tokio::select! {
+            biased;
             changed = changes.changed() => if changed.is_err() { return },
             // A follower sleeps: most nodes are followers.
             _ = ticks.tick(), if leadership != Leadership::Follows => {}

@@ -9,7 +9,7 @@
 //! and their callers decide what to do.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -30,7 +30,7 @@ use tonic::{Code, Status, Streaming, transport::Channel};
 use super::node_credentials::NodeCredentials;
 use crate::{
     domain::NodeId,
-    host::net,
+    host::{net, task},
     wire::internal::{
         PeerAnswer, PeerCall, peer_call::Call, peer_service_client::PeerServiceClient,
     },
@@ -103,7 +103,7 @@ impl Link {
         let broken = BrokenSince::default();
         let stream_state = Arc::new(StreamState::default());
         let answered = Arc::new(Mutex::default());
-        let task = StreamTask {
+        let stream_task = StreamTask {
             client: client.clone(),
             credentials,
             node,
@@ -111,7 +111,7 @@ impl Link {
             stream_state: Arc::clone(&stream_state),
             answered: Arc::clone(&answered),
         };
-        let task = AbortOnDropHandle::new(tokio::spawn(task.run(waiting, Arc::clone(&reopen))));
+        let task = task::spawn_owned(stream_task.run(waiting, Arc::clone(&reopen)));
         Ok(Self { address, client, calls, reopen, broken, stream_state, answered, _task: task })
     }
 
@@ -183,6 +183,7 @@ impl StreamTask {
     async fn run(self, mut calls: mpsc::Receiver<PendingCall>, reopen: Arc<Notify>) {
         loop {
             let first = tokio::select! {
+                biased;
                 call = calls.recv() => match call {
                     Some(call) => Some(call),
                     None => return,
@@ -230,14 +231,14 @@ async fn open(
         .await
         .map_err(|_| Status::unavailable("the node does not answer"))??
         .into_inner();
-    Ok(Stream { outgoing, answers, unanswered: HashMap::new(), number: 0 })
+    Ok(Stream { outgoing, answers, unanswered: BTreeMap::new(), number: 0 })
 }
 
 /// The stream, open.
 struct Stream {
     outgoing: mpsc::Sender<PeerCall>,
     answers: Streaming<PeerAnswer>,
-    unanswered: HashMap<u64, oneshot::Sender<Result<PeerAnswer, Status>>>,
+    unanswered: BTreeMap<u64, oneshot::Sender<Result<PeerAnswer, Status>>>,
     number: u64,
 }
 
@@ -254,10 +255,8 @@ impl Stream {
         }
         let broken = loop {
             tokio::select! {
-                call = calls.recv() => match call {
-                    Some(call) => self.send(call),
-                    None => break Status::unavailable("the link is closed"),
-                },
+                // Answers make room for calls; and there are no more of them than calls.
+                biased;
                 answer = self.answers.message() => match answer {
                     Ok(Some(answered)) => {
                         *last_answered.lock() =
@@ -270,6 +269,10 @@ impl Stream {
                     Err(status) => {
                         break Status::unavailable(format!("the connection is lost: {status}"));
                     }
+                },
+                call = calls.recv() => match call {
+                    Some(call) => self.send(call),
+                    None => break Status::unavailable("the link is closed"),
                 },
             }
         };

@@ -14,10 +14,9 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt::Debug,
     io,
-    ops::{Bound, RangeBounds},
+    ops::{Bound, ControlFlow, RangeBounds},
     path::Path,
-    sync::{Arc, mpsc},
-    thread,
+    sync::Arc,
 };
 
 use openraft::{
@@ -41,7 +40,7 @@ use super::{
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
-    host::{disk, file_header, random},
+    host::{disk, file_header, random, thread::Worker},
 };
 
 const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
@@ -57,6 +56,8 @@ const MEMBERS: &str = "members";
 
 /// Entries kept in memory: enough for followers that are a few round trips behind.
 const RECENT_ENTRIES: usize = 256;
+/// Writes that may wait for the disk.
+const WRITES_WAITING: usize = 64;
 /// What one replication call may carry, in bytes of batches: it has to arrive within a heartbeat.
 const REPLICATION_BYTES: usize = 1 << 20;
 
@@ -82,7 +83,7 @@ struct Queue {
     append_policy: AppendPolicy,
     /// The index after the last queued entry.
     end: u64,
-    writer: mpsc::SyncSender<Job>,
+    writer: Worker<Job>,
 }
 
 /// How far a witness has counted, and the membership at that point.
@@ -111,15 +112,13 @@ impl LogStore {
         file_header::check(&database, Kind::LogFile)?;
         let identity = identity(&database)?;
         let database = Arc::new(database);
-        let (writer, jobs) = mpsc::sync_channel(64);
         let last = last_log_id(&database)?;
         let (written, durable) = durability::durable_index(last);
         let end = last.map_or(0, |last| last.index + 1);
-        let queue = Queue { append_policy: AppendPolicy::new(identity.node), end, writer };
         let owned = Arc::clone(&database);
-        thread::Builder::new()
-            .name("log-writer".to_owned())
-            .spawn(move || write_jobs(&owned, &jobs, &written))?;
+        let write = move |job| do_job(&owned, job, &written);
+        let writer = Worker::start("log-writer", WRITES_WAITING, write)?;
+        let queue = Queue { append_policy: AppendPolicy::new(identity.node), end, writer };
         let queue = Arc::new(Mutex::new(queue));
         Ok(Self { database, recent: Arc::default(), queue, durable, identity })
     }
@@ -379,28 +378,27 @@ fn identity(database: &Database) -> Result<Identity, LogError> {
     Ok(identity)
 }
 
-/// The writer's thread. Ends with the last handle, or after a failure that no caller waits for:
+/// What the writer does. It ends with the last handle, or after a failure that no caller waits for:
 /// from then on it is unknown what is on disk, and nothing may rely on it.
-fn write_jobs(
+fn do_job(
     database: &Database,
-    jobs: &mpsc::Receiver<Job>,
+    Job { durability, write, change, done }: Job,
     written: &durability::DurableIndexWriter,
-) {
-    for Job { durability, write, change, done } in jobs {
-        let outcome = write_job(database, durability, write);
-        if outcome.is_ok() {
-            written.wrote(change);
-        }
-        match (done, outcome) {
-            // A caller that no longer waits is stopping.
-            (Some(done), outcome) => _ = done.send(outcome),
-            (None, Ok(())) => {}
-            (None, Err(error)) => {
-                tracing::error!(%error, "cannot write the log");
-                return;
-            }
+) -> ControlFlow<()> {
+    let outcome = write_job(database, durability, write);
+    if outcome.is_ok() {
+        written.wrote(change);
+    }
+    match (done, outcome) {
+        // A caller that no longer waits is stopping.
+        (Some(done), outcome) => _ = done.send(outcome),
+        (None, Ok(())) => {}
+        (None, Err(error)) => {
+            tracing::error!(%error, "cannot write the log");
+            return ControlFlow::Break(());
         }
     }
+    ControlFlow::Continue(())
 }
 
 fn write_job(database: &Database, durability: Durability, write: Write) -> Result<(), LogError> {

@@ -1,7 +1,8 @@
 //! The replicated log and everything around it: consensus by openraft over gRPC.
 //!
-//! In reading order: the types of the consensus, what it keeps on disk ([`log_store`],
-//! [`log_error`], [`durability`], [`state_store`], [`witness_store`]), how it reaches the other
+//! In reading order: the types of the consensus (and `consensus_runtime`, which it runs on), what it
+//! keeps on disk ([`log_store`], [`log_error`], [`durability`], [`state_store`],
+//! [`witness_store`]), how it reaches the other
 //! nodes ([`peers`], [`link`], [`node_credentials`], [`peer_service`], [`snapshot`]; `reachability`
 //! reports when it cannot) and learns their addresses ([`addresses`], [`address_gossip`]), how the
 //! rest of the program writes ([`writes`]) and reads ([`reads`]) through it, whose clock counts
@@ -17,6 +18,7 @@ pub mod address_gossip;
 pub mod addresses;
 pub mod check_quorum;
 pub mod cluster_clock;
+mod consensus_runtime;
 pub mod durability;
 pub mod link;
 pub mod log_error;
@@ -66,6 +68,7 @@ openraft::declare_raft_types!(
         NodeId = NodeId,
         Node = NodeInfo,
         SnapshotData = snapshot::SnapshotData,
+        AsyncRuntime = consensus_runtime::ConsensusRuntime,
 );
 
 /// The consensus of one node.

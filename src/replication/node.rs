@@ -35,7 +35,7 @@ use crate::{
     control::{ProbeRequest, Progress, VoterConfig},
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
-    host::{clock, database_fault::DatabaseFault},
+    host::{clock, database_fault::DatabaseFault, task::Tasks},
     settings::{ConsensusSettings, Secret},
     social::{State, StateError, StateReader},
 };
@@ -72,7 +72,7 @@ struct Inner {
     format: Format,
     /// Why this node cannot continue, if the consensus does not know yet.
     failure: watch::Sender<Option<String>>,
-    ended: CancellationToken,
+    tasks: Tasks,
     leader_contact: parking_lot::Mutex<Option<LeaderContact>>,
     /// The voter configuration of the membership at this position in the log.
     voter_config: parking_lot::Mutex<(Option<LogId>, Arc<VoterConfig>)>,
@@ -287,7 +287,8 @@ impl Node {
         let raft = Raft::new(log.node_id(), Arc::new(config), peers.clone(), log.clone(), state)
             .await
             .map_err(|error| StartError::Consensus(error.to_string()))?;
-        check_quorum::start(&raft, peers.clone(), leader_timeout);
+        let tasks = Tasks::default();
+        tasks.spawn(check_quorum::run(&raft, peers.clone(), leader_timeout));
         let cluster = watch::Sender::new(cluster);
         let joining = Mutex::default();
         let inner = Inner {
@@ -301,7 +302,7 @@ impl Node {
             stall: StallDetector::default(),
             format,
             failure: watch::Sender::new(None),
-            ended: CancellationToken::new(),
+            tasks,
             leader_contact: parking_lot::Mutex::default(),
             voter_config: parking_lot::Mutex::default(),
             leader_timeout,
@@ -553,19 +554,26 @@ impl Node {
 
     /// Cancelled when this node stops. Tasks that serve this node to others end with it.
     pub fn ended(&self) -> CancellationToken {
-        self.inner.ended.clone()
+        self.inner.tasks.ending()
+    }
+
+    /// The tasks that run for as long as this node.
+    pub fn tasks(&self) -> &Tasks {
+        &self.inner.tasks
     }
 
     fn fail(&self, error: &LogError) {
         self.inner.failure.send_replace(Some(error.to_string()));
     }
 
-    /// Stops the consensus; what was acknowledged is already on disk.
+    /// Stops the consensus, and then all that runs for this node; what was acknowledged is already
+    /// on disk.
     pub async fn stop(&self) {
-        self.inner.ended.cancel();
+        self.inner.tasks.ending().cancel();
         if let Err(error) = self.inner.raft.shutdown().await {
             tracing::warn!(%error, "the consensus did not stop cleanly");
         }
+        self.inner.tasks.end().await;
     }
 }
 

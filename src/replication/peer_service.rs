@@ -207,6 +207,7 @@ impl PeerService for PeerServer {
         let (stop, ended) = (self.stop.clone(), node.ended());
         let over = async move {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = ended.cancelled() => {}
                 () = replaced.cancelled() => {}

@@ -4,12 +4,7 @@
 //! openraft creates a new network client for every vote and every linearizable read, so the links
 //! are kept here and shared.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    future::Future,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::join_all;
@@ -85,13 +80,13 @@ struct Shared {
 #[derive(Default)]
 struct State {
     addresses: AddressBook,
-    links: HashMap<NodeId, Arc<Link>>,
-    contacts: HashMap<NodeId, Contact>,
-    reachability: HashMap<NodeId, Reachability>,
-    clocks: HashMap<NodeId, ClockReading>,
+    links: BTreeMap<NodeId, Arc<Link>>,
+    contacts: BTreeMap<NodeId, Contact>,
+    reachability: BTreeMap<NodeId, Reachability>,
+    clocks: BTreeMap<NodeId, ClockReading>,
     /// Whether this node's own clock was wrong when last checked.
     is_out_of_step: bool,
-    admitted: HashMap<NodeId, Admitted>,
+    admitted: BTreeMap<NodeId, Admitted>,
     directed_until: Option<Instant>,
 }
 
@@ -644,6 +639,7 @@ impl RaftNetwork<Consensus> for Connection {
         let link = self.peers.link(self.target, &self.info).map_err(|e| unreachable(&e))?;
         let mut client = link.client();
         let reply = tokio::select! {
+            biased;
             closed = cancel => return Err(StreamingError::Closed(closed)),
             reply = timeout(SNAPSHOT_TIMEOUT, client.install_snapshot(request)) => reply,
         };

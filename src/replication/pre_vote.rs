@@ -102,6 +102,7 @@ pub async fn run(node: Node, cancelled: CancellationToken) {
             }
         };
         tokio::select! {
+            biased;
             () = cancelled.cancelled() => return,
             () = sleep(pause) => {}
         }

@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Raft, writes::WriteError};
+use super::{Raft, node::Node, writes::WriteError};
 
 /// A quorum that does not answer within this time does not exist.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(2);
@@ -24,10 +24,10 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// Starts the task that asks `raft`; it ends with the last handle.
-    pub fn start(raft: Raft) -> Self {
+    /// Starts the task that asks `node`'s consensus; it ends with the node or the last handle.
+    pub fn start(node: &Node) -> Self {
         let (queue, waiting) = mpsc::channel(READERS_WAITING);
-        tokio::spawn(confirm_all(raft, waiting));
+        node.tasks().spawn(confirm_all(node.raft().clone(), waiting));
         Self { queue }
     }
 
@@ -35,7 +35,7 @@ impl Reads {
     /// here.
     pub async fn confirm(&self) -> Result<(), WriteError> {
         let (confirmed, answer) = oneshot::channel();
-        self.queue.try_send(confirmed).map_err(|_| WriteError::Overloaded)?;
+        self.queue.try_send(confirmed)?;
         if answer.await.unwrap_or(false) { Ok(()) } else { Err(WriteError::NotLeading) }
     }
 }

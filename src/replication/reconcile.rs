@@ -75,6 +75,7 @@ pub async fn run(
         // A standby sleeps until something changes: most of the cluster is standbys.
         let leads = node.leads();
         tokio::select! {
+            biased;
             () = cancelled.cancelled() => return,
             changed = roster.changed() => if changed.is_err() { return },
             changed = metrics.changed() => if changed.is_err() { return },

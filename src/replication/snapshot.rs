@@ -8,13 +8,14 @@ use std::{fmt, io, path::Path};
 
 use openraft::SnapshotMeta;
 use serde::{Deserialize, Serialize};
-use tokio::{sync::mpsc, task};
+use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
 use super::{NodeInfo, Vote, state_store};
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, Version, seal},
+    host::thread,
     social::{Row, StagedState, StateError, View},
     wire::internal::SnapshotChunk,
 };
@@ -64,26 +65,24 @@ struct End {
 
 /// Sends `header` and then the rows of `data`, if any, into the returned channel.
 pub fn send(header: &Header, data: SnapshotData) -> mpsc::Receiver<SnapshotChunk> {
-    let (chunks, receiver) = mpsc::channel(CHUNKS_WAITING);
     let first = chunk(seal(Kind::SnapshotHeader, header));
-    task::spawn_blocking(move || {
-        if chunks.blocking_send(first).is_err() {
+    thread::produce(CHUNKS_WAITING, move |send| {
+        if !send(first) {
             return;
         }
         let SnapshotData::Local(view) = data else { return };
-        if let Err(error) = send_rows(&view, &chunks) {
+        if let Err(error) = send_rows(&view, send) {
             // The receiver sees a snapshot without its end mark and refuses it.
             tracing::error!(%error, "cannot read the state for a snapshot");
         }
-    });
-    receiver
+    })
 }
 
 fn chunk(payload: Vec<u8>) -> SnapshotChunk {
     SnapshotChunk { payload: payload.into() }
 }
 
-fn send_rows(view: &View, chunks: &mpsc::Sender<SnapshotChunk>) -> Result<(), StateError> {
+fn send_rows(view: &View, send: &mut dyn FnMut(SnapshotChunk) -> bool) -> Result<(), StateError> {
     let mut end = End { rows: 0, version: state_store::version(view.facts())? };
     let mut rows = Vec::new();
     let mut bytes = 0;
@@ -93,17 +92,17 @@ fn send_rows(view: &View, chunks: &mpsc::Sender<SnapshotChunk>) -> Result<(), St
         rows.push(row);
         end.rows += 1;
         if bytes >= CHUNK_BYTES {
-            if chunks.blocking_send(chunk(seal(Kind::SnapshotRows, &rows))).is_err() {
+            if !send(chunk(seal(Kind::SnapshotRows, &rows))) {
                 return Ok(());
             }
             rows.clear();
             bytes = 0;
         }
     }
-    if !rows.is_empty() && chunks.blocking_send(chunk(seal(Kind::SnapshotRows, &rows))).is_err() {
+    if !rows.is_empty() && !send(chunk(seal(Kind::SnapshotRows, &rows))) {
         return Ok(());
     }
-    let _gone = chunks.blocking_send(chunk(seal(Kind::SnapshotEnd, &end)));
+    let _gone = send(chunk(seal(Kind::SnapshotEnd, &end)));
     Ok(())
 }
 
@@ -135,7 +134,7 @@ pub async fn receive(
     chunks: mpsc::Receiver<SnapshotChunk>,
 ) -> Result<StagedState, ReceiveError> {
     let path = path.to_owned();
-    task::spawn_blocking(move || write_rows(&path, chunks))
+    thread::consume(chunks, move |chunks| write_rows(&path, chunks))
         .await
         .map_err(|lost| ReceiveError::Disk(io::Error::from(lost).into()))?
 }
@@ -162,14 +161,14 @@ pub async fn receive_from(
 
 fn write_rows(
     path: &Path,
-    mut chunks: mpsc::Receiver<SnapshotChunk>,
+    chunks: &mut dyn Iterator<Item = SnapshotChunk>,
 ) -> Result<StagedState, ReceiveError> {
     let staged = StagedState::create(path)?;
     let change = staged.begin()?;
     let mut found = 0;
     let mut ended = Err(ReceiveError::Truncated);
     let rows = std::iter::from_fn(|| {
-        let chunk = chunks.blocking_recv()?;
+        let chunk = chunks.next()?;
         match read(&chunk.payload) {
             Ok(ChunkBody::Rows(rows)) => {
                 found += rows.len() as u64;

@@ -10,7 +10,6 @@
 //! not serve.
 
 use std::{
-    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
@@ -22,7 +21,7 @@ use super::{
     node::{LOG_FILE, StartError},
     state_store::{self, StateFile},
 };
-use crate::{domain::NodeId, social::State};
+use crate::{domain::NodeId, host::disk, social::State};
 
 /// What a damaged or outdated state is renamed to.
 const DAMAGED_FILE: &str = "state.redb.damaged";
@@ -123,22 +122,16 @@ pub fn other_masters(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, Lo
 ///
 /// The state goes first: a state without a log would be taken for a lost log.
 pub fn reset_node(directory: &Path) -> io::Result<()> {
-    for file in [State::FILE, LOG_FILE] {
-        match fs::remove_file(directory.join(file)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    File::open(directory)?.sync_all()
+    disk::remove_durably(directory, &[State::FILE, LOG_FILE])
 }
 
 /// Renames the state in `directory`, if there is one, so that it is no longer used.
 pub(super) fn put_aside(directory: &Path) -> io::Result<()> {
     let aside: PathBuf = directory.join(DAMAGED_FILE);
-    match fs::rename(directory.join(State::FILE), &aside) {
+    match disk::rename_durably(&directory.join(State::FILE), &aside) {
         Ok(()) => {
             tracing::warn!(kept = %aside.display(), "put the unusable state aside");
-            File::open(directory)?.sync_all()
+            Ok(())
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
+    host::thread,
     social::{
         Change, Command, Event, Facts, FileCondition, Graph, Reply, StagedState, State, StateError,
         StateReader,
@@ -340,6 +341,7 @@ impl RaftStateMachine<Consensus> for StateStore {
         let _writing = writing.lock().await;
         let Outcome { replies, events } =
             self.apply_all(entries).map_err(failed(ErrorVerb::Write))?;
+        // At once, without an `await`: nobody may see the state without its events ("one thread").
         if !events.is_empty() {
             (self.observer)(Applied::Events(&events));
         }
@@ -385,7 +387,7 @@ impl Checkpoint {
     async fn make_durable(&self) -> Result<Option<Snapshot<Consensus>>, StateError> {
         let _writing = self.writing.lock().await;
         let state = self.state.clone();
-        tokio::task::spawn_blocking(move || state.flush()).await.map_err(io::Error::from)??;
+        thread::run(move || state.flush()).await.map_err(io::Error::from)??;
         snapshot(&self.state.reader())
     }
 }

@@ -67,6 +67,7 @@ pub async fn run(node: Node, cancelled: CancellationToken) {
             tracing::debug!(%error, "the cluster's format is not changed yet");
         }
         tokio::select! {
+            biased;
             () = cancelled.cancelled() => return,
             changed = metrics.changed() => if changed.is_err() { return },
             changed = version.changed() => if changed.is_err() { return },

@@ -6,11 +6,16 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{
+    Semaphore,
+    mpsc::{self, error::TrySendError},
+    oneshot, watch,
+};
 
 use super::{Batch, Raft, cluster_clock::Clock, node::Node, upgrade};
 use crate::{
     envelope::Version,
+    host::task::Tasks,
     social::{Command, Reply, Stamped},
 };
 
@@ -42,17 +47,28 @@ pub enum WriteError {
     Upgrading,
 }
 
+impl<T> From<TrySendError<T>> for WriteError {
+    fn from(refused: TrySendError<T>) -> Self {
+        match refused {
+            TrySendError::Full(_) => Self::Overloaded,
+            // The node has stopped.
+            TrySendError::Closed(_) => Self::NotLeading,
+        }
+    }
+}
+
 struct PendingWrite {
     command: Command,
     reply: oneshot::Sender<Result<Reply, WriteError>>,
 }
 
 impl Writes {
-    /// Starts the task that feeds `node`'s consensus; it ends with the last handle. At most
-    /// `pending` commands wait; they are stamped with `now`.
+    /// Starts the task that feeds `node`'s consensus; it ends with the node or the last handle. At
+    /// most `pending` commands wait; they are stamped with `now`.
     pub fn start(node: &Node, pending: usize, now: Clock) -> Self {
         let (queue, waiting) = mpsc::channel(pending);
-        tokio::spawn(propose_all(node.raft().clone(), waiting, now));
+        let tasks = node.tasks();
+        tasks.spawn(propose_all(node.raft().clone(), tasks.clone(), waiting, now));
         Self { queue, version: node.version() }
     }
 
@@ -63,12 +79,17 @@ impl Writes {
             return Err(WriteError::Upgrading);
         }
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(PendingWrite { command, reply }).map_err(|_| WriteError::Overloaded)?;
+        self.queue.try_send(PendingWrite { command, reply })?;
         answer.await.unwrap_or(Err(WriteError::NotLeading))
     }
 }
 
-async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<PendingWrite>, now: Clock) {
+async fn propose_all(
+    raft: Raft,
+    tasks: Tasks,
+    mut waiting: mpsc::Receiver<PendingWrite>,
+    now: Clock,
+) {
     let under_way = Arc::new(Semaphore::new(ENTRIES_UNDER_WAY));
     let mut gathered = Vec::new();
     loop {
@@ -87,7 +108,7 @@ async fn propose_all(raft: Raft, mut waiting: mpsc::Receiver<PendingWrite>, now:
             .map(|PendingWrite { command, reply }| (Stamped { at, command }, reply))
             .unzip();
         let proposed = raft.client_write_ff(Batch::new(&commands)).await;
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             let outcome = match proposed {
                 Ok(applied) => applied.await.ok().and_then(Result::ok),
                 Err(_stopping) => None,

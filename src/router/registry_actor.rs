@@ -1,6 +1,6 @@
 //! The task that owns the registry: takes inputs, carries out effects, publishes the result.
 
-use std::{collections::HashMap, process, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, process, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -121,7 +121,7 @@ pub struct RegistryActor {
     witness_directives: mpsc::Sender<WitnessDirective>,
     place: RouterAddress,
     since: UnixMillis,
-    streams: HashMap<MasterStreamId, mpsc::Sender<Directive>>,
+    streams: BTreeMap<MasterStreamId, mpsc::Sender<Directive>>,
     next_stream: MasterStreamId,
     /// Why a master was last rejected.
     last_rejection: Option<String>,
@@ -150,7 +150,7 @@ impl RegistryActor {
             witness_directives,
             place,
             since: clock::now(),
-            streams: HashMap::new(),
+            streams: BTreeMap::new(),
             next_stream: 1,
             last_rejection: None,
             roster_due: None,
@@ -164,6 +164,8 @@ impl RegistryActor {
     pub async fn run(mut self) {
         loop {
             let message = tokio::select! {
+                // A report that waits is heard before its master counts as silent.
+                biased;
                 message = self.messages.recv() => message,
                 () = sleep_until(self.registry.next_tick()) => {
                     Some(Message::Input(Input::Tick { witness_leader: self.witness_leader() }))

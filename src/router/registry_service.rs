@@ -14,18 +14,20 @@ use crate::{
         Report,
         wire::{InvalidMessage, ReportDecoder},
     },
+    host::task::Tasks,
     wire::internal::{Directive, MasterReport, registry_service_server::RegistryService},
 };
 
 /// Serves the masters' reports.
 pub struct RegistryServer {
     registry: RegistryHandle,
+    tasks: Tasks,
 }
 
 impl RegistryServer {
-    /// Passes what it receives to `registry`.
-    pub fn new(registry: RegistryHandle) -> Self {
-        Self { registry }
+    /// Passes what it receives to `registry`, by a task for each stream.
+    pub fn new(registry: RegistryHandle, tasks: Tasks) -> Self {
+        Self { registry, tasks }
     }
 }
 
@@ -74,7 +76,7 @@ impl RegistryService for RegistryServer {
             .open(hello)
             .await
             .ok_or_else(|| Status::unavailable("the router is stopping"))?;
-        tokio::spawn(forward_reports(self.registry.clone(), id, decoder, reports));
+        self.tasks.spawn(forward_reports(self.registry.clone(), id, decoder, reports));
         let directives = ReceiverStream::new(directives);
         let messages = tokio_stream::StreamExt::map(directives, |directive| Ok(directive.into()));
         Ok(Response::new(Box::pin(messages)))

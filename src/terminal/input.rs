@@ -4,7 +4,6 @@
 use std::{
     io::{self, BufRead},
     path::PathBuf,
-    thread,
 };
 
 use rustyline::{
@@ -16,6 +15,7 @@ use super::{
     completion::{Assistant, Completion, Names},
     password_prompt, prompt_command, text,
 };
+use crate::host::thread;
 
 /// How many lines of history are kept.
 const HISTORY: usize = 1_000;
@@ -77,13 +77,14 @@ impl Input {
     ) -> Self {
         let (prompts, mut asked) = mpsc::channel(1);
         let (sender, lines) = mpsc::channel(1);
-        thread::spawn(move || {
+        let reading = thread::spawn("input", move || {
             while let Some(prompt) = asked.blocking_recv() {
                 if sender.blocking_send(read(prompt)).is_err() {
                     return;
                 }
             }
         });
+        reading.expect("a process may have two threads");
         Self { prompts, lines, is_asked: false, is_typed }
     }
 

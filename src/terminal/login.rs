@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{task, time};
+use tokio::time;
 
 use super::{
     conversation::INTERRUPTED, input::Line, output_format::UNAVAILABLE, password_prompt,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     client::{Client, ClientError, Refusal, RefusalKind},
+    host::thread,
     settings::TerminalSettings,
 };
 
@@ -53,7 +54,7 @@ pub async fn log_in(
         }
         tries += 1;
         let question = format!("Password for {user}: ");
-        let answer = task::spawn_blocking(move || password_prompt::read(&question)).await?;
+        let answer = thread::run(move || password_prompt::read(&question)).await?;
         let password = match answer? {
             Line::Text(line) => line.trim_end_matches(['\n', '\r']).to_owned(),
             Line::NoText => {

@@ -52,12 +52,11 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     ansi,
     client::{Client, ClientOptions, ListKind},
-    host::{stdio, text_file},
+    host::{stdio, task, text_file},
     settings::TerminalSettings,
 };
 use colour::Paint;
@@ -92,8 +91,8 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     let names = Names::default();
     let (format, is_edited, input, notices) = choose_io(&settings, &names);
     let moves = tell_moves(client.clone(), format, notices.clone());
-    let _moves = AbortOnDropHandle::new(tokio::spawn(moves));
-    let _names = AbortOnDropHandle::new(tokio::spawn(learn_names(client.clone(), names.clone())));
+    let _moves = task::spawn_owned(moves);
+    let _names = task::spawn_owned(learn_names(client.clone(), names.clone()));
     let conversation = Conversation {
         client,
         input,

@@ -9,13 +9,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
 };
 
 use rustyline::ExternalPrinter;
 use tokio::sync::mpsc;
 
-use crate::host::stdio;
+use crate::host::{stdio, thread};
 
 /// Texts that wait for the editor; beyond that, the sender waits. Live posts then wait in their
 /// stream.
@@ -104,12 +103,13 @@ impl Notices {
     /// Through the editor.
     pub fn beside_an_editor(mut printer: impl ExternalPrinter + Send + 'static) -> Self {
         let (sender, mut words) = mpsc::channel(QUEUE);
-        thread::spawn(move || {
+        let printing = thread::spawn("notices", move || {
             while let Some(words) = words.blocking_recv() {
                 // Fails only if the terminal is gone, which the editor notices too.
                 let _ = printer.print(words);
             }
         });
+        printing.expect("a process may have a few threads");
         Self { place: NoticeTarget::Editor(sender), is_quiet: Arc::default() }
     }
 

@@ -3,10 +3,7 @@
 //! A thread of its own waits for them, so that they work even if everything else waits for a
 //! terminal that is gone.
 
-use std::{
-    io::{self, IsTerminal as _},
-    thread,
-};
+use std::io::{self, IsTerminal as _};
 
 use crossterm::{event::DisableBracketedPaste, execute};
 use nix::{
@@ -18,7 +15,7 @@ use nix::{
 };
 
 use super::fullscreen;
-use crate::host::process_setup;
+use crate::host::{process_setup, thread};
 
 /// Handles them from now on; without a terminal there is nothing to do. Call this before any thread
 /// is started: threads inherit that these signals are blocked.
@@ -32,15 +29,14 @@ pub fn install() -> io::Result<()> {
     let ending: SigSet =
         ending.into_iter().filter(|signal| !process_setup::is_ignored(*signal)).collect();
     ending.thread_block()?;
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+    thread::spawn("signals", move || {
         let Ok(signal) = ending.wait() else { return };
         fullscreen::give_back();
         restore(&before);
         // Ends the process as the signal would have by default.
         let _ = ending.thread_unblock();
         let _ = raise(signal);
-    })?;
-    Ok(())
+    })
 }
 
 /// Undoes what a line editor has set. In the background, the terminal belongs to another process.

@@ -142,8 +142,8 @@ impl Subscription {
     }
 
     async fn send_position(&mut self) -> Result<(), StreamClosed> {
-        // A post is in the queue before its transaction is committed by the applying thread; so
-        // anything that the state has and the queue does not is not part of this timeline.
+        // Nothing runs between the commit of a post and its delivery ("one thread"); so anything
+        // that the state has and the queue does not is not part of this timeline.
         if let (Ok(view), true) = (self.state.view(), self.inbox.is_empty()) {
             self.cursor = self.cursor.max(view.newest_post());
         }

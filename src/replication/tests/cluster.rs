@@ -43,7 +43,7 @@ use crate::{
         reconcile,
         writes::Writes,
     },
-    serving::{self, NODE_STREAMS},
+    serving::{self, Served},
     settings::{ConsensusSettings, Secret},
     social::StateReader,
     wire::internal::{
@@ -281,7 +281,7 @@ impl Member {
             PeerServiceServer::new(PeerServer::of(self.current.clone(), self.serving.clone()));
         let guard = SecretInterceptor(Secret::new(SECRET));
         let routes = Routes::new(InterceptedService::new(server, guard));
-        tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, self.serving.clone()));
+        tokio::spawn(serving::serve(listener, Served::to_nodes(routes), self.serving.clone()));
     }
 
     /// A copy of its disk.
@@ -319,7 +319,7 @@ impl Member {
     }
 
     pub fn reads(&self) -> Reads {
-        Reads::start(self.node.raft().clone())
+        Reads::start(&self.node)
     }
 
     /// A client of this node's peer service, and a request as a peer would make it.

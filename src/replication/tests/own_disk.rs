@@ -31,7 +31,7 @@ use crate::{
         log_store::LogStore,
         peers::{Connection, Peers},
     },
-    serving::{self, NODE_STREAMS},
+    serving::{self, Served},
     settings::Secret,
     wire::internal::{
         FetchStateRequest, PeerAnswer, PeerCall, PeerReply, SnapshotChunk,
@@ -183,7 +183,7 @@ async fn recorder() -> (NodeInfo, mpsc::Receiver<usize>) {
     let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("bound");
     let peer_address = format!("127.0.0.1:{}", listener.port());
     let routes = Routes::new(PeerServiceServer::new(Recorder(noted)));
-    tokio::spawn(serving::serve(listener, routes, NODE_STREAMS, CancellationToken::new()));
+    tokio::spawn(serving::serve(listener, Served::to_nodes(routes), CancellationToken::new()));
     (NodeInfo { peer_address, ..NodeInfo::default() }, entries)
 }
 

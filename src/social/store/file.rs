@@ -13,8 +13,6 @@
 //!    file, and takes the place of the first by being renamed.
 
 use std::{
-    fs::{self, File},
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -82,7 +80,7 @@ impl State {
     /// Opens or creates the state in `directory`, and removes what is left of one that was being
     /// received.
     pub fn open(directory: &Path) -> Result<Self, StateError> {
-        remove(&StagedState::path_in(directory))?;
+        disk::remove(&StagedState::path_in(directory))?;
         Ok(Self::of(open(&directory.join(Self::FILE))?, directory))
     }
 
@@ -93,15 +91,10 @@ impl State {
         read: impl FnOnce(&Facts) -> Result<T, StateError>,
     ) -> Result<FileCondition<T>, StateError> {
         let path = directory.join(Self::FILE);
-        match fs::metadata(&path) {
-            Ok(file) if file.len() == 0 => {
-                return Ok(FileCondition::Damaged("it is empty".to_owned()));
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(FileCondition::Missing);
-            }
-            Err(error) => return Err(error.into()),
+        match disk::length(&path)? {
+            Some(0) => return Ok(FileCondition::Damaged("it is empty".to_owned())),
+            Some(_) => {}
+            None => return Ok(FileCondition::Missing),
         }
         let read = || {
             let database = open(&path)?;
@@ -251,7 +244,7 @@ impl StagedState {
 
     /// An empty one at `path`, instead of what may be left there.
     pub fn create(path: &Path) -> Result<Self, StateError> {
-        remove(path)?;
+        disk::remove(path)?;
         Ok(Self { database: open(path)?, path: path.to_owned() })
     }
 
@@ -271,9 +264,7 @@ impl StagedState {
     }
 
     fn move_to(&self, directory: &Path) -> Result<(), StateError> {
-        fs::rename(&self.path, directory.join(State::FILE))?;
-        File::open(directory)?.sync_all()?;
-        Ok(())
+        Ok(disk::rename_durably(&self.path, &directory.join(State::FILE))?)
     }
 }
 
@@ -281,11 +272,4 @@ fn open(path: &Path) -> Result<Database, StateError> {
     let database = disk::open(path)?;
     file_header::check(&database, Kind::StateFile)?;
     Ok(database)
-}
-
-fn remove(leftover: &Path) -> io::Result<()> {
-    match fs::remove_file(leftover) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -1,0 +1,379 @@
+//! One node of a master, built from its parts and run: [`Listeners::bind`], [`Master::build`],
+//! [`Master::run`]. What it serves is in [`here`]; this only joins the parts.
+
+use std::{process, sync::Arc};
+
+use anyhow::Context as _;
+use futures::FutureExt as _;
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinHandle},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::service::{Routes, interceptor::InterceptedService};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use super::{
+    abandonment::{self, AbandonmentHandle},
+    address, bootstrap, cluster_id_file,
+    delivery::Delivery,
+    here::{self, Here},
+    leave, location,
+    nearest::Nearest,
+    passwords::Passwords,
+    reporter::{Reporter, ReporterHandle},
+    sessions::Sessions,
+    state_recovery,
+};
+use crate::{
+    classic,
+    client::Relayed,
+    control::ReceivedRoster,
+    directory::{AskTheRouter, DirectoryServer, Location},
+    domain::ClusterId,
+    envelope::SupportedVersions,
+    grpc::{metadata::CallReader, social_service::SocialServer},
+    host::{
+        net::{self, ListenError, Listener},
+        task::Tasks,
+    },
+    node_auth::SecretInterceptor,
+    reflection,
+    replication::{
+        NodeInfo, address_gossip,
+        link::MESSAGE_BYTES,
+        log_store::LogStore,
+        node::{LOG_FILE, Node, StartError},
+        peer_service::PeerServer,
+        pre_vote,
+        reads::Reads,
+        reconcile,
+        state_store::{Applied, Observer},
+        upgrade,
+        writes::Writes,
+    },
+    serving::{self, CLIENT_MESSAGE_BYTES, Served},
+    settings::MasterSettings,
+    slot::SlotInfo,
+    social::StateReader,
+    wire::{
+        internal::peer_service_server::PeerServiceServer,
+        v1::{
+            directory_service_server::DirectoryServiceServer,
+            social_service_server::SocialServiceServer,
+        },
+    },
+};
+
+/// Where a master is reached, bound and not served yet.
+pub struct Listeners {
+    /// For clients.
+    pub clients: Listener,
+    /// For the other nodes.
+    pub peers: Listener,
+}
+
+impl Listeners {
+    /// Binds what the settings say.
+    pub async fn bind(settings: &MasterSettings) -> Result<Self, ListenError> {
+        Ok(Self {
+            clients: net::listen("client_listen", settings.client_listen).await?,
+            peers: net::listen("peer_listen", settings.peer_listen).await?,
+        })
+    }
+}
+
+/// A master whose node runs, and which serves nobody yet.
+pub struct Master {
+    node: Node,
+    listeners: Listeners,
+    /// What clients may ask for, and what nodes may.
+    routes: (Routes, Routes),
+    streams_per_connection: u32,
+    drain_timeout: std::time::Duration,
+    health: HealthReporter,
+    delivery: Delivery,
+    report: ReporterHandle,
+    roster: watch::Receiver<ReceivedRoster>,
+    /// Cancelled when the node's cluster was abandoned.
+    node_reset: CancellationToken,
+    /// Cancelled when clients are no longer served.
+    clients_stop: CancellationToken,
+    /// These end only with the master, if nothing is wrong.
+    lasting: Vec<(&'static str, JoinHandle<()>)>,
+    tasks: Tasks,
+}
+
+/// Why a master has ended.
+pub enum NodeEnd {
+    /// It was asked to stop, and has handed over and drained.
+    Stopped,
+    /// Its cluster was abandoned: a new node starts in its place.
+    ClusterAbandoned(ClusterId),
+}
+
+/// What the parts of a master share.
+struct Parts<'a> {
+    settings: &'a MasterSettings,
+    slot: &'a SlotInfo,
+    node: Node,
+    state: StateReader,
+    writes: Writes,
+    delivery: Delivery,
+    tasks: Tasks,
+}
+
+impl Master {
+    /// A master in `slot` on these listeners; none if `stop` came first, as it may take long until
+    /// the router is found, or a lost state.
+    pub async fn build(
+        settings: &MasterSettings,
+        slot: &SlotInfo,
+        listeners: Listeners,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Self>> {
+        // If it cannot be read now, it would later be treated as absent.
+        cluster_id_file::load(slot)?;
+        let Some(host) = address::advertised(settings, stop).await else { return Ok(None) };
+        let info = own_node_info(settings, slot, &host, &listeners);
+        let mut log = LogStore::open(&slot.directory.join(LOG_FILE)).map_err(StartError::from)?;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(None),
+            fit = state_recovery::run(settings, slot, &mut log, &info) => fit?,
+        }
+        Self::start(settings, slot, listeners, info, log).await.map(Some)
+    }
+
+    /// The same once everything is found.
+    async fn start(
+        settings: &MasterSettings,
+        slot: &SlotInfo,
+        listeners: Listeners,
+        mut info: NodeInfo,
+        log: LogStore,
+    ) -> anyhow::Result<Self> {
+        let delivery = Delivery::new(settings.limits.stream_queue, settings.limits.subscriptions);
+        let observer = delivery_observer(delivery.clone());
+        let (node, state) = Node::start_master_with_log(
+            log,
+            &slot.directory,
+            &settings.secret,
+            settings.consensus,
+            observer,
+        )
+        .await?;
+        info.address_version = node.first_address_version();
+        node.peers().set_own_address(info.clone());
+        tracing::info!(
+            name = %info.name, node = node.id().get(), address = %info.client_address, pid = process::id(),
+            reboots = slot.reboots, "master is up"
+        );
+        let writes = Writes::start(&node, settings.limits.pending_writes, node.clock());
+        let tasks = Tasks::default();
+        let parts = Parts { settings, slot, node, state, writes, delivery, tasks };
+        let node_reset = CancellationToken::new();
+        let (roster_sender, roster) = watch::channel(ReceivedRoster::default());
+        let (report, lasting) = parts.spawn(info, roster_sender, &roster, node_reset.clone());
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_serving::<SocialServiceServer<SocialServer<Here>>>().await;
+        let clients_stop = parts.tasks.ending().child_token();
+        let public = parts.public(&clients_stop, Routes::new(health_service));
+        let routes = (public, parts.internal());
+        let Parts { node, delivery, tasks, .. } = parts;
+        Ok(Self {
+            node,
+            listeners,
+            routes,
+            streams_per_connection: settings.limits.streams_per_connection,
+            drain_timeout: settings.drain_timeout,
+            health,
+            delivery,
+            report,
+            roster,
+            node_reset,
+            clients_stop,
+            lasting,
+            tasks,
+        })
+    }
+
+    /// Serves until `stop`, and then until it has handed over and drained, or until the node's
+    /// cluster is abandoned. Then nothing of it runs any more; only a failure leaves that to the end
+    /// of the process.
+    pub async fn run(self, stop: &CancellationToken) -> anyhow::Result<NodeEnd> {
+        let Self { node, listeners, tasks, clients_stop, .. } = self;
+        let Listeners { clients, peers } = listeners;
+        let (public, internal) = self.routes;
+        let (streams, ended) = (self.streams_per_connection, tasks.ending());
+        let internal = Served::to_nodes(internal);
+        let public = Served::to_clients(public, streams);
+        let peers_done = tasks.spawn_orderly(serving::serve(peers, internal, ended.clone()));
+        let clients_done =
+            tasks.spawn_orderly(serving::serve(clients, public, clients_stop.clone()));
+        let outcome = tokio::select! {
+            // One failure causes others: report the first, not its consequences.
+            biased;
+            () = stop.cancelled() => {
+                self.health.set_service_status("", ServingStatus::NotServing).await;
+                leave(&node, &self.report, self.roster, self.drain_timeout).await;
+                NodeEnd::Stopped
+            }
+            () = self.node_reset.cancelled() => {
+                let cluster = node.cluster().context("a cluster that is abandoned is known")?;
+                NodeEnd::ClusterAbandoned(cluster)
+            }
+            reason = node.broken() => anyhow::bail!("the consensus stopped: {reason}"),
+            served = peers_done => stopped(served, &ended)?,
+            served = clients_done => stopped(served, &clients_stop)?,
+            task = first_task_to_end(self.lasting) => anyhow::bail!("{task} ended by itself"),
+        };
+        clients_stop.cancel();
+        self.delivery.close_all();
+        tasks.end().await;
+        node.stop().await;
+        tracing::info!("drained");
+        Ok(outcome)
+    }
+}
+
+impl Parts<'_> {
+    /// Starts the tasks; those that should last are returned.
+    fn spawn(
+        &self,
+        info: NodeInfo,
+        roster: watch::Sender<ReceivedRoster>,
+        roster_seen: &watch::Receiver<ReceivedRoster>,
+        node_reset: CancellationToken,
+    ) -> (ReporterHandle, Vec<(&'static str, JoinHandle<()>)>) {
+        let Self { node, state, writes, tasks, .. } = self;
+        let ended = tasks.ending();
+        let (abandonment, abandon_cluster) = AbandonmentHandle::new(state.clone(), node_reset);
+        let (reporter, report) = Reporter::new(
+            self.settings,
+            self.slot,
+            node.clone(),
+            info,
+            roster,
+            abandonment,
+            ended.clone(),
+        );
+        let reconciling = reconcile::run(node.clone(), roster_seen.clone(), ended.clone());
+        let demotion = self.delivery.clone().close_on_demotion(node.clone(), ended.clone());
+        let lasting = vec![
+            ("the reporter", tasks.spawn_orderly(reporter.run())),
+            ("reconciling", tasks.spawn_orderly(reconciling)),
+            (
+                "the address gossip",
+                tasks.spawn_orderly(address_gossip::run(node.clone(), ended.clone())),
+            ),
+            ("the pre-votes", tasks.spawn_orderly(pre_vote::run(node.clone(), ended.clone()))),
+            ("the watch for the loss of leadership", tasks.spawn_orderly(demotion)),
+            (
+                "the watch of the format",
+                tasks.spawn_orderly(upgrade::run(node.clone(), ended.clone())),
+            ),
+        ];
+        let (state, writes) = (state.clone(), writes.clone());
+        tasks.spawn(bootstrap::run(node.clone(), state, writes.clone(), ended.clone()));
+        tasks.spawn(abandonment::run(abandon_cluster, node.clone(), writes, ended));
+        (report, lasting)
+    }
+
+    /// What everyone may ask for, besides `routes`.
+    fn public(&self, stop: &CancellationToken, routes: Routes) -> Routes {
+        let location = location::start(&self.node);
+        let here = Here::new(here::Parts {
+            node: self.node.clone(),
+            state: self.state.clone(),
+            writes: self.writes.clone(),
+            reads: Reads::start(&self.node),
+            delivery: self.delivery.clone(),
+            sessions: Sessions::new(self.state.clone(), self.settings.limits.session_lifetime),
+            passwords: Passwords::default(),
+            limits: self.settings.limits.clone(),
+        });
+        add_public(routes, here, self.settings, location, stop.clone())
+    }
+
+    /// What other nodes may ask for.
+    fn internal(&self) -> Routes {
+        let peer_service = PeerServer::new(self.node.clone(), self.tasks.ending());
+        let peer_service =
+            PeerServiceServer::new(peer_service).max_decoding_message_size(MESSAGE_BYTES);
+        let guard = SecretInterceptor(self.settings.secret.clone());
+        Routes::new(InterceptedService::new(peer_service, guard))
+    }
+}
+
+fn add_public(
+    routes: Routes,
+    here: Here,
+    settings: &MasterSettings,
+    location: watch::Receiver<Location>,
+    stop: CancellationToken,
+) -> Routes {
+    let calls = CallReader::new(settings.secret.clone());
+    let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), &settings.secret));
+    let social = SocialServiceServer::new(SocialServer::new(here, calls.clone()))
+        .max_decoding_message_size(CLIENT_MESSAGE_BYTES);
+    let directory = DirectoryServer::new(location.clone(), AskTheRouter);
+    let routes = routes
+        .add_service(social)
+        .add_service(DirectoryServiceServer::new(directory))
+        .add_service(reflection::service());
+    let (host, mode) = (classic::Host::Master, settings.classic);
+    classic::add(routes, host, mode, nearest, calls, location, stop)
+}
+
+/// A listener has ended: well, where it was asked to.
+fn stopped(
+    served: Result<Result<(), tonic::transport::Error>, JoinError>,
+    asked: &CancellationToken,
+) -> anyhow::Result<NodeEnd> {
+    serving::outcome(served.context("serving")?, asked)?;
+    Ok(NodeEnd::Stopped)
+}
+
+/// What others are told about this master, which is reached at `host`.
+fn own_node_info(
+    settings: &MasterSettings,
+    slot: &SlotInfo,
+    host: &str,
+    Listeners { clients, peers }: &Listeners,
+) -> NodeInfo {
+    NodeInfo {
+        name: settings.name.clone().unwrap_or_else(|| format!("server-{}", slot.number)),
+        peer_address: format!("{host}:{}", peers.port()),
+        client_address: format!("{host}:{}", clients.port()),
+        witness: false,
+        supported_versions: SupportedVersions::BUILD,
+        address_version: 0,
+    }
+}
+
+/// Passes what is applied to the live timelines.
+fn delivery_observer(delivery: Delivery) -> Observer {
+    Arc::new(move |applied: Applied<'_>| match applied {
+        Applied::Events(events) => delivery.dispatch(events),
+        Applied::Replaced => delivery.close_all(),
+    })
+}
+
+/// The name of the first of `tasks` to end. They should last as long as the master does.
+async fn first_task_to_end(tasks: Vec<(&'static str, JoinHandle<()>)>) -> &'static str {
+    let named = tasks.into_iter().map(|(name, task)| task.map(move |_ended| name).boxed());
+    futures::future::select_all(named).await.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lasting_task_that_ends_is_named() {
+        let lasting = tokio::spawn(std::future::pending());
+        let tasks = vec![("one", lasting), ("another", tokio::spawn(async {}))];
+        assert_eq!(first_task_to_end(tasks).await, "another");
+    }
+}

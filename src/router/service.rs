@@ -1,0 +1,190 @@
+//! The router, built from its parts and run: [`Listeners::bind`], [`Router::build`],
+//! [`Router::run`].
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::service::{Routes, interceptor::InterceptedService};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use super::{
+    registry_actor::{self, RegistryActor, RegistryHandle},
+    registry_service::RegistryServer,
+    witness_supervisor::{WitnessDirectory, WitnessSupervisor},
+};
+use crate::{
+    classic,
+    client::Relayed,
+    directory::{DirectoryServer, Location},
+    grpc::{metadata::CallReader, social_service::SocialServer},
+    host::{
+        disk,
+        net::{self, ListenError, Listener},
+        task::Tasks,
+    },
+    node_auth::SecretInterceptor,
+    reflection,
+    replication::{link::MESSAGE_BYTES, node::Node, peer_service::PeerServer},
+    serving::{self, CLIENT_MESSAGE_BYTES, NODE_STREAMS, QUORUM_HEALTH, Served},
+    settings::RouterSettings,
+    wire::{
+        internal::{
+            peer_service_server::PeerServiceServer, registry_service_server::RegistryServiceServer,
+        },
+        v1::{
+            directory_service_server::DirectoryServiceServer,
+            social_service_server::SocialServiceServer,
+        },
+    },
+};
+
+/// Where the router is reached, bound and not served yet.
+pub struct Listeners {
+    /// For clients and masters.
+    pub clients: Listener,
+    /// For the other nodes, as the witness.
+    pub peers: Listener,
+}
+
+impl Listeners {
+    /// Binds what the settings say.
+    pub async fn bind(settings: &RouterSettings) -> Result<Self, ListenError> {
+        Ok(Self {
+            clients: net::listen("router_listen", settings.router_listen).await?,
+            peers: net::listen("witness_listen", settings.witness_listen).await?,
+        })
+    }
+}
+
+/// A router whose witness runs, and which serves nobody yet.
+pub struct Router {
+    listeners: Listeners,
+    /// What clients and masters may ask for, and what nodes may ask the witness for.
+    routes: (Routes, Routes),
+    /// None while the witness is broken.
+    witness: watch::Receiver<Option<Node>>,
+    registry: JoinHandle<Option<()>>,
+    supervisor: JoinHandle<Option<()>>,
+    /// Cancelled when nobody is served any more.
+    serving_stops: CancellationToken,
+    tasks: Tasks,
+}
+
+impl Router {
+    /// A router on these listeners.
+    pub async fn build(settings: &RouterSettings, listeners: Listeners) -> anyhow::Result<Self> {
+        disk::prepare("router_data_dir", &settings.data_dir, "raft.redb")?;
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_serving::<DirectoryServiceServer<DirectoryServer<RegistryHandle>>>().await;
+        let opener = WitnessDirectory {
+            directory: settings.data_dir.clone(),
+            secret: settings.secret.clone(),
+            timing: settings.consensus,
+        };
+        let (supervisor, witness) = WitnessSupervisor::start(opener, health.clone()).await?;
+        let (port, witness_port) = (listeners.clients.port(), listeners.peers.port());
+        let host = settings.advertise_host.as_deref().unwrap_or("localhost");
+        let address =
+            registry_actor::RouterAddress { address: format!("{host}:{port}"), witness_port };
+        tracing::info!(port, witness_port, "router is up");
+        let (directives, witness_directives) = mpsc::channel(registry_actor::DIRECTIVES_WAITING);
+        let (actor, handle) =
+            RegistryActor::new(witness.clone(), directives, settings.down_after, address);
+        let tasks = Tasks::default();
+        let serving_stops = tasks.ending().child_token();
+        tasks.spawn(report_quorum_health(handle.location(), health));
+        let supervisor = tasks.spawn(supervisor.run(handle.clone(), witness_directives));
+        let registry = tasks.spawn(actor.run());
+        let public = public(settings, handle, &tasks, &serving_stops).add_service(health_service);
+        let routes = (public, internal(settings, &witness, &serving_stops));
+        Ok(Self { listeners, routes, witness, registry, supervisor, serving_stops, tasks })
+    }
+
+    /// Serves until `stop`; then nothing of it runs any more.
+    pub async fn run(self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let Listeners { clients, peers } = self.listeners;
+        let (public, internal) = self.routes;
+        let public = Served::to_clients(public, NODE_STREAMS);
+        let internal = Served::to_nodes(internal);
+        let serves = self.serving_stops;
+        let (stop, stops) = (stop.clone(), serves.clone());
+        self.tasks.spawn(async move {
+            stop.cancelled().await;
+            stops.cancel();
+        });
+        let outcome = tokio::select! {
+            // One failure causes others: report the first, not its consequences.
+            biased;
+            _ = self.registry => Err(anyhow::anyhow!("the registry ended by itself")),
+            _ = self.supervisor => Err(anyhow::anyhow!("the witness's supervisor ended by itself")),
+            served = serving::serve(clients, public, serves.clone()) => {
+                serving::outcome(served, &serves)
+            }
+            served = serving::serve(peers, internal, serves.clone()) => {
+                serving::outcome(served, &serves)
+            }
+        };
+        self.tasks.end().await;
+        let node = self.witness.borrow().clone();
+        if let Some(node) = node {
+            node.stop().await;
+        }
+        outcome
+    }
+}
+
+/// What clients and masters may ask for.
+fn public(
+    settings: &RouterSettings,
+    handle: RegistryHandle,
+    tasks: &Tasks,
+    stop: &CancellationToken,
+) -> Routes {
+    let guard = SecretInterceptor(settings.secret.clone());
+    let location = handle.location();
+    let directory = DirectoryServer::new(location.clone(), handle.clone());
+    let registry = RegistryServiceServer::new(RegistryServer::new(handle, tasks.clone()));
+    let calls = CallReader::new(settings.secret.clone());
+    let relayed = Relayed::by_node(location.clone(), &settings.secret);
+    let social = SocialServer::new(relayed.clone(), calls.clone());
+    let social = SocialServiceServer::new(social).max_decoding_message_size(CLIENT_MESSAGE_BYTES);
+    let routes = Routes::new(DirectoryServiceServer::new(directory))
+        .add_service(InterceptedService::new(registry, guard))
+        .add_service(reflection::service())
+        .add_service(social);
+    classic::add(
+        routes,
+        classic::Host::Router,
+        settings.classic,
+        relayed,
+        calls,
+        location,
+        stop.clone(),
+    )
+}
+
+/// What nodes may ask the witness for.
+fn internal(
+    settings: &RouterSettings,
+    witness: &watch::Receiver<Option<Node>>,
+    stop: &CancellationToken,
+) -> Routes {
+    let peer_service = PeerServiceServer::new(PeerServer::of(witness.clone(), stop.clone()))
+        .max_decoding_message_size(MESSAGE_BYTES);
+    let guard = SecretInterceptor(settings.secret.clone());
+    Routes::new(InterceptedService::new(peer_service, guard))
+}
+
+/// Reports through the health service whether enough of the cluster's voters are up.
+async fn report_quorum_health(mut location: watch::Receiver<Location>, health: HealthReporter) {
+    loop {
+        let waits = !location.borrow_and_update().waiting.is_empty();
+        let status = if waits { ServingStatus::NotServing } else { ServingStatus::Serving };
+        health.set_service_status(QUORUM_HEALTH, status).await;
+        if location.changed().await.is_err() {
+            return;
+        }
+    }
+}
