@@ -14,7 +14,6 @@ pub mod backoff;
 #[expect(clippy::disallowed_methods, reason = "a stream's task ends with the stream")]
 pub mod classic;
 pub mod cli;
-#[expect(clippy::disallowed_methods, reason = "its tasks end with their handles")]
 pub mod client;
 pub mod control;
 pub mod directory;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     directory::Location,
-    host::{net, random},
+    host::{net, random, task},
     wire::v1::{self, directory_service_client::DirectoryServiceClient},
 };
 
@@ -40,7 +40,7 @@ impl Directory {
         }
         let after = options.ask_masters_after;
         let (sender, views) = watch::channel(KnownCluster::default());
-        let task = tokio::spawn(async move {
+        let task = task::spawn_owned(async move {
             let serves = watch::Sender::new(false);
             let turn = usize::try_from(random::id() >> 32).unwrap_or_default();
             tokio::join!(
@@ -49,13 +49,13 @@ impl Directory {
                 fall_back_to_masters(turn.wrapping_add(1), after, &sender, serves.subscribe()),
             );
         });
-        Ok(Self { views, _task: AbortOnDropHandle::new(task) })
+        Ok(Self { views, _task: task })
     }
 
     /// Watches what this server itself knows; must be called inside a runtime.
     pub fn inside(mut location: watch::Receiver<Location>) -> Self {
         let (sender, views) = watch::channel(KnownCluster::default());
-        let task = tokio::spawn(async move {
+        let task = task::spawn_owned(async move {
             loop {
                 let known = location.borrow_and_update().to_wire();
                 learn(&sender, DirectoryAnswer::from(known), true);
@@ -64,7 +64,7 @@ impl Directory {
                 }
             }
         });
-        Self { views, _task: AbortOnDropHandle::new(task) }
+        Self { views, _task: task }
     }
 
     /// What is known now, and every change.

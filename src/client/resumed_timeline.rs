@@ -21,6 +21,7 @@ use super::{
 use crate::{
     domain::PostId,
     grpc::messages,
+    host::task,
     network::{Call, Refusal, RefusalKind, Timeline, TimelineEvent},
     wire::v1,
 };
@@ -32,7 +33,7 @@ const QUEUE: usize = 64;
 /// Opens the timeline of the caller of `call` after `cursor`.
 pub fn open(network: Relayed, call: Call, cursor: PostId) -> Timeline {
     let (sender, events) = mpsc::channel(QUEUE);
-    let task = tokio::spawn(async move {
+    let task = task::spawn_owned(async move {
         let attempts = Attempts::default();
         let mut feed = Feed { network, call, cursor, attempts, events: sender };
         if let Err(refusal) = feed.run().await {
@@ -40,7 +41,7 @@ pub fn open(network: Relayed, call: Call, cursor: PostId) -> Timeline {
             let _gone = feed.events.send(Err(refusal)).await;
         }
     });
-    Box::pin(ResumedTimeline { events, _task: AbortOnDropHandle::new(task) })
+    Box::pin(ResumedTimeline { events, _task: task })
 }
 
 struct ResumedTimeline {
