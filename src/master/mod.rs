@@ -119,7 +119,9 @@ async fn leave(
 }
 
 /// Returns if nobody will take over, because all are stopping together. A master that waits for its
-/// reboot will take over later: if this one leads, it first makes sure that the other has a vote.
+/// reboot will take over later: it is given a vote before the last of the others goes. The leader
+/// does that, and any of them may have to: an election may have been directed at one before the
+/// router heard that it leaves too.
 async fn until_nobody_stays(
     own: NodeId,
     roster: &mut watch::Receiver<ReceivedRoster>,
@@ -133,8 +135,7 @@ async fn until_nobody_stays(
         .await;
     let expected = stopping.map(|now| departure::expected_back(own, &now.members));
     let Ok(expected) = expected else { return };
-    let leads = metrics.borrow().current_leader == Some(own);
-    if !leads || expected.is_empty() {
+    if expected.is_empty() {
         return;
     }
     let counted_on = metrics.wait_for(|now| {
