@@ -60,7 +60,7 @@ fn main() {
         idle(servers).await;
         publishing(servers, load).await;
         failovers("kill -9", Signal::SIGKILL, servers, load, rounds).await;
-        failovers("SIGSTOP", Signal::SIGSTOP, servers, load, rounds / 5).await;
+        failovers("SIGSTOP", Signal::SIGSTOP, servers, load, rounds.div_ceil(5)).await;
     });
 }
 
