@@ -149,7 +149,6 @@ impl Feed {
             // Delivered already, or an event of a later version.
             Some(TimelineEvent::Post(_)) | None => return Ok(Continue(())),
         };
-        // A caller that goes on elsewhere begins after what it has received.
         Ok(match self.events.send(Ok(event)).await {
             Ok(()) => Continue(()),
             Err(_gone) => Break(()),

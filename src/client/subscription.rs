@@ -105,17 +105,11 @@ impl<N: Network> Subscription<N> {
     }
 
     fn take(&mut self, event: TimelineEvent) -> Option<Post> {
+        let delivered = self.cursor;
+        self.cursor = delivered.max(event.position());
         match event {
-            TimelineEvent::Post(post) if post.id > self.cursor => {
-                self.cursor = post.id;
-                Some(post)
-            }
-            // Delivered already.
-            TimelineEvent::Post(_) => None,
-            TimelineEvent::Position(position) => {
-                self.cursor = self.cursor.max(position);
-                None
-            }
+            TimelineEvent::Post(post) if post.id > delivered => Some(post),
+            TimelineEvent::Post(_) | TimelineEvent::Position(_) => None,
         }
     }
 }

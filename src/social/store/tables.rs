@@ -20,8 +20,8 @@ use crate::{
 };
 
 type Definition<K, V> = TableDefinition<'static, K, V>;
-type Bytes = &'static [u8];
-type Text = &'static str;
+pub(super) type Bytes = &'static [u8];
+pub(super) type Text = &'static str;
 
 /// [`Meta`], the one row.
 pub const META: Definition<(), Bytes> = Definition::new("social_meta");

@@ -6,14 +6,11 @@ use redb::{ReadableTable as _, Table, WriteTransaction};
 use super::{
     StateError,
     tables::{
-        self, FOLLOWERS, FOLLOWING, FollowRecord, META, Meta, NAMES, POSTS, POSTS_BY_AUTHOR,
-        PostRecord, USERS, UserRecord, encode,
+        self, Bytes, FOLLOWERS, FOLLOWING, FollowRecord, META, Meta, NAMES, POSTS, POSTS_BY_AUTHOR,
+        PostRecord, Text, USERS, UserRecord, encode,
     },
 };
 use crate::domain::{PostId, UnixMillis, UserId, UserName};
-
-type Bytes = &'static [u8];
-type Text = &'static str;
 
 /// The tables, within one change of the state.
 pub struct Tables<'txn> {
