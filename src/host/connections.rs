@@ -7,15 +7,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::{
     sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned},
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use super::socket::Socket;
 
 /// The open connections of a listener. They are closed when this is dropped.
 pub struct Connections {
@@ -34,7 +33,7 @@ impl Default for Connections {
 
 impl Connections {
     /// Adds one.
-    pub(super) fn add(&self, stream: TcpStream) -> Connection {
+    pub(super) fn add(&self, stream: Socket) -> Connection {
         let closing = Box::pin(self.closing.clone().cancelled_owned());
         Connection { stream, closing, _open: self.open.token() }
     }
@@ -49,7 +48,7 @@ impl Connections {
 
 /// An accepted connection. When it is closed from this side, whoever reads it sees its end.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Socket,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
     _open: TaskTrackerToken,
 }

@@ -2,16 +2,16 @@
 //!
 //! What is called durable survives a loss of power from the moment that the call returns. A file is
 //! that only once the directory that names it is on disk too.
-#![expect(clippy::disallowed_methods, reason = "this is where directories are changed")]
 
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{AccessFlags, access};
+use nix::unistd::AccessFlags;
 use redb::{Builder, Database, DatabaseError};
+
+use super::files;
 
 /// redb's page cache for one file, in bytes. Its default is 1 GiB per file; a master has two files
 /// and should stay below 40 MiB resident when idle.
@@ -19,8 +19,8 @@ const CACHE_BYTES: usize = 8 << 20;
 
 /// Opens the database at `path`, creating it if there is none, and repairing it after a crash.
 pub fn open(path: &Path) -> Result<Database, DatabaseError> {
-    let is_new = !path.exists();
-    let database = Builder::new().set_cache_size(CACHE_BYTES).create(path)?;
+    let is_new = !files::exists(path);
+    let database = files::open_database(Builder::new().set_cache_size(CACHE_BYTES), path)?;
     if is_new {
         sync_directory_of(path).map_err(redb::StorageError::from)?;
     }
@@ -29,38 +29,36 @@ pub fn open(path: &Path) -> Result<Database, DatabaseError> {
 
 /// The text of a file, if it is there.
 pub fn read_text(path: &Path) -> io::Result<Option<String>> {
-    if_there(fs::read_to_string(path))
+    if_there(files::read_to_string(path))
 }
 
 /// The length of a file in bytes, if it is there.
 pub fn length(path: &Path) -> io::Result<Option<u64>> {
-    Ok(if_there(fs::metadata(path))?.map(|file| file.len()))
+    if_there(files::length(path))
 }
 
 /// Gives `path` these contents, completely or not at all. They are written to `unfinished` first,
 /// which is in the same directory. After a loss of power the file may be missing, or empty.
 pub fn replace(path: &Path, unfinished: &Path, contents: &[u8]) -> io::Result<()> {
-    fs::write(unfinished, contents)?;
-    fs::rename(unfinished, path)
+    files::write(unfinished, contents)?;
+    files::rename(unfinished, path)
 }
 
 /// The same, durably: after a loss of power it has the old contents or the new ones.
 pub fn replace_durably(path: &Path, unfinished: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file = File::create(unfinished)?;
-    file.write_all(contents)?;
-    file.sync_all()?;
+    files::write_and_sync(unfinished, contents)?;
     rename_durably(unfinished, path)
 }
 
 /// Renames a file within its directory, durably. Its contents must be on disk already.
 pub fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to)?;
+    files::rename(from, to)?;
     sync_directory_of(to)
 }
 
 /// Removes a file; false if it is not there. After a loss of power it may be there again.
 pub fn remove(path: &Path) -> io::Result<bool> {
-    Ok(if_there(fs::remove_file(path))?.is_some())
+    Ok(if_there(files::remove(path))?.is_some())
 }
 
 /// Removes these files of `directory`, durably, in this order; those that are not there do not
@@ -69,22 +67,22 @@ pub fn remove_durably(directory: &Path, files: &[&str]) -> io::Result<()> {
     for file in files {
         remove(&directory.join(file))?;
         // Each by itself, so that the order is the same on the disk.
-        sync(directory)?;
+        files::sync_directory(directory)?;
     }
     Ok(())
 }
 
 /// Creates a directory, with all above it, durably, unless it is there.
 pub fn create_directory(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
+    if files::is_directory(path) {
         return Ok(());
     }
     if let Some(above) = path.parent().filter(|above| *above != Path::new("")) {
         create_directory(above)?;
     }
-    match fs::create_dir(path) {
+    match files::create_directory(path) {
         // Another process has been quicker.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && files::is_directory(path) => Ok(()),
         Err(error) => Err(error),
         Ok(()) => sync_directory_of(path),
     }
@@ -99,13 +97,9 @@ fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
 
 fn sync_directory_of(path: &Path) -> io::Result<()> {
     match path.parent() {
-        Some(directory) if directory != Path::new("") => sync(directory),
-        _ => sync(Path::new(".")),
+        Some(directory) if directory != Path::new("") => files::sync_directory(directory),
+        _ => files::sync_directory(Path::new(".")),
     }
-}
-
-fn sync(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }
 
 /// A directory that cannot be used.
@@ -140,12 +134,10 @@ pub fn prepare(setting: &'static str, path: &Path, file: &str) -> Result<(), Dir
         move |source| DirectoryError { setting, path, source }
     };
     create_directory(path).map_err(at(path))?;
-    access(path, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|no| at(path)(no.into()))?;
+    files::check_access(path, AccessFlags::W_OK | AccessFlags::X_OK).map_err(at(path))?;
     let file = path.join(file);
-    match access(&file, AccessFlags::R_OK | AccessFlags::W_OK) {
-        Ok(()) | Err(nix::Error::ENOENT) => Ok(()),
-        Err(no) => Err(at(&file)(no.into())),
-    }
+    let usable = files::check_access(&file, AccessFlags::R_OK | AccessFlags::W_OK);
+    if_there(usable).map_err(at(&file)).map(drop)
 }
 
 /// A database in memory, for tests.
@@ -157,6 +149,8 @@ pub fn in_memory() -> Result<Database, DatabaseError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -11,9 +11,13 @@ pub mod connections;
 pub mod database_fault;
 pub mod disk;
 pub mod file_header;
+mod files;
 pub mod net;
 pub mod process_setup;
 pub mod random;
+#[cfg(feature = "laboratory")]
+pub mod simulated;
+mod socket;
 pub mod stdio;
 pub mod task;
 pub mod text_file;

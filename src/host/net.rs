@@ -6,11 +6,17 @@ use std::{
     time::Duration,
 };
 
-use tokio::net::{TcpListener, lookup_host};
+use futures::stream;
+use tokio::net::lookup_host;
 use tokio_stream::{Stream, StreamExt as _};
-use tonic::transport::{Channel, Endpoint, server::TcpIncoming};
+use tonic::transport::{Channel, Endpoint};
 
-use super::connections::{Connection, Connections};
+#[cfg(feature = "laboratory")]
+use super::simulated::{Machine, connector};
+use super::{
+    connections::{Connection, Connections},
+    socket::{ListeningSocket, Socket},
+};
 
 /// A connection that is not made within this time has failed. Generous on one machine, and enough
 /// for a lost first packet on a network.
@@ -25,7 +31,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A bound listener, not yet served.
 pub struct Listener {
-    listener: TcpListener,
+    listener: ListeningSocket,
 }
 
 /// A port that could not be bound.
@@ -53,7 +59,7 @@ fn remedy(source: &io::Error) -> &'static str {
 
 /// Binds `address`; port 0 takes a free one. A port in use is an error, never shared.
 pub async fn listen(setting: &'static str, address: SocketAddr) -> Result<Listener, ListenError> {
-    match TcpListener::bind(address).await {
+    match ListeningSocket::bind(address).await {
         Ok(listener) => Ok(Listener { listener }),
         Err(source) => Err(ListenError { setting, address, source }),
     }
@@ -62,7 +68,7 @@ pub async fn listen(setting: &'static str, address: SocketAddr) -> Result<Listen
 impl Listener {
     /// The port that was bound.
     pub fn port(&self) -> u16 {
-        self.listener.local_addr().map_or(0, |address| address.port())
+        self.listener.port()
     }
 
     /// The same, counted among `connections`.
@@ -73,10 +79,9 @@ impl Listener {
         self.incoming().map(|accepted| accepted.map(|stream| connections.add(stream)))
     }
 
-    /// The accepted connections. Small messages leave at once: without `TCP_NODELAY` on the
-    /// server's side, throughput was a quarter.
-    pub fn incoming(self) -> TcpIncoming {
-        TcpIncoming::from(self.listener).with_nodelay(Some(true))
+    /// The accepted connections.
+    pub fn incoming(self) -> impl Stream<Item = io::Result<Socket>> {
+        stream::poll_fn(move |context| self.listener.poll_accept(context).map(Some))
     }
 }
 
@@ -91,18 +96,26 @@ pub fn node_channel(address: &str) -> Result<Channel, tonic::transport::Error> {
 }
 
 fn channel_with(address: &str, ping: Duration) -> Result<Channel, tonic::transport::Error> {
-    Ok(Endpoint::from_shared(format!("http://{address}"))?
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(ping)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .keep_alive_while_idle(true)
-        .connect_lazy())
+        .keep_alive_while_idle(true);
+    #[cfg(feature = "laboratory")]
+    if let Some(machine) = Machine::current() {
+        return Ok(endpoint.connect_with_connector_lazy(connector::from(machine)));
+    }
+    Ok(endpoint.connect_lazy())
 }
 
 /// The address of this machine on the way to `peer` (host:port): others can reach it there, if it
 /// listens at all of `listening`. Sends nothing except the name lookup of `peer`.
 pub async fn local_ip_towards(peer: &str, listening: &[IpAddr]) -> io::Result<IpAddr> {
+    #[cfg(feature = "laboratory")]
+    if let Some(machine) = Machine::current() {
+        return Ok(machine.ip());
+    }
     let mut addresses = lookup_host(peer).await?;
     let peer =
         addresses.find(|address| is_reachable_at(address.ip(), listening)).ok_or_else(|| {
@@ -141,6 +154,10 @@ pub async fn own_ip(listening: &[IpAddr]) -> io::Result<IpAddr> {
 
 /// What this machine or container calls itself; empty if it has no name.
 pub fn host_name() -> String {
+    #[cfg(feature = "laboratory")]
+    if let Some(machine) = Machine::current() {
+        return machine.name();
+    }
     nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 

@@ -62,13 +62,20 @@ impl From<JobLost> for io::Error {
     }
 }
 
+/// What a job would take on a thread of its own, in which others go on.
+async fn takes_a_while() {
+    #[cfg(feature = "laboratory")]
+    super::simulated::job_takes_a_while().await;
+    tokio::task::yield_now().await;
+}
+
 /// Does something that blocks. It is not interrupted if its caller gives up.
 pub async fn run<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, JobLost> {
     if stays() {
         // Others have their turn before and after, as if it took a while.
-        tokio::task::yield_now().await;
+        takes_a_while().await;
         let result = job();
         tokio::task::yield_now().await;
         return Ok(result);
@@ -210,8 +217,9 @@ impl<Job: Send + 'static> Worker<Job> {
         let task = task::spawn_owned(async move {
             loop {
                 owned.added.notified().await;
-                while owned.do_one() {
-                    tokio::task::yield_now().await;
+                while owned.has_job() {
+                    takes_a_while().await;
+                    owned.do_one();
                 }
             }
         });
@@ -247,6 +255,10 @@ impl<Job> TaskQueue<Job> {
         self.jobs.lock().push_back(job);
         self.added.notify_one();
         Ok(())
+    }
+
+    fn has_job(&self) -> bool {
+        !self.jobs.lock().is_empty()
     }
 
     /// Does the first job; false if there is none.

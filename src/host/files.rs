@@ -1,0 +1,96 @@
+//! The system's operations on files, each as it is there: what is durable, and when, is said in
+//! [`disk`](super::disk), which alone uses them. On a simulated machine they are those of its disk.
+#![expect(clippy::disallowed_methods, reason = "this is where directories are changed")]
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::Path,
+};
+
+use nix::unistd::{AccessFlags, access};
+use redb::{Builder, Database, DatabaseError};
+
+#[cfg(feature = "laboratory")]
+use super::simulated::{Machine, backend::SimulatedFile, files as simulated};
+
+/// Does the same on the disk of the simulated machine on which this runs, if it runs on one.
+macro_rules! on_a_simulated_machine {
+    (|$machine:ident| $operation:expr) => {
+        #[cfg(feature = "laboratory")]
+        if let Some($machine) = Machine::current() {
+            return $operation;
+        }
+    };
+}
+
+pub fn exists(path: &Path) -> bool {
+    on_a_simulated_machine!(|machine| simulated::exists(machine, path));
+    path.exists()
+}
+
+pub fn is_directory(path: &Path) -> bool {
+    on_a_simulated_machine!(|machine| simulated::is_directory(machine, path));
+    path.is_dir()
+}
+
+pub fn length(path: &Path) -> io::Result<u64> {
+    on_a_simulated_machine!(|machine| simulated::length(machine, path));
+    Ok(fs::metadata(path)?.len())
+}
+
+pub fn read_to_string(path: &Path) -> io::Result<String> {
+    on_a_simulated_machine!(|machine| simulated::read_to_string(machine, path));
+    fs::read_to_string(path)
+}
+
+pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
+    on_a_simulated_machine!(|machine| simulated::write(machine, path, contents, false));
+    fs::write(path, contents)
+}
+
+/// The same, and syncs the contents.
+pub fn write_and_sync(path: &Path, contents: &[u8]) -> io::Result<()> {
+    on_a_simulated_machine!(|machine| simulated::write(machine, path, contents, true));
+    let mut file = File::create(path)?;
+    file.write_all(contents)?;
+    file.sync_all()
+}
+
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    on_a_simulated_machine!(|machine| simulated::rename(machine, from, to));
+    fs::rename(from, to)
+}
+
+pub fn remove(path: &Path) -> io::Result<()> {
+    on_a_simulated_machine!(|machine| simulated::remove(machine, path));
+    fs::remove_file(path)
+}
+
+pub fn create_directory(path: &Path) -> io::Result<()> {
+    on_a_simulated_machine!(|machine| simulated::create_directory(machine, path));
+    fs::create_dir(path)
+}
+
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    on_a_simulated_machine!(|machine| simulated::sync_directory(machine));
+    File::open(directory)?.sync_all()
+}
+
+/// Whether this process may do `what` with it.
+pub fn check_access(path: &Path, what: AccessFlags) -> io::Result<()> {
+    on_a_simulated_machine!(|machine| {
+        let is_there = simulated::exists(machine, path) || simulated::is_directory(machine, path);
+        if is_there { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    });
+    Ok(access(path, what)?)
+}
+
+/// Opens a database, or creates one.
+pub fn open_database(builder: &mut Builder, path: &Path) -> Result<Database, DatabaseError> {
+    on_a_simulated_machine!(|machine| {
+        let file = SimulatedFile::open(machine, path).map_err(redb::StorageError::from)?;
+        builder.create_with_backend(file)
+    });
+    builder.create(path)
+}
