@@ -128,7 +128,7 @@ pub fn seal_in<T: Serialize + ?Sized>(version: Version, kind: Kind, value: &T) -
 
 /// Opens what [`seal`] made, in any version that this program speaks.
 pub fn open<'a, T: Deserialize<'a>>(kind: Kind, sealed: &'a [u8]) -> Result<T, Error> {
-    open_as(SupportedVersions::BUILD, kind, sealed)
+    open_as(SupportedVersions::of_this_program(), kind, sealed)
 }
 
 /// The same for a program that speaks other versions.

@@ -56,6 +56,15 @@ impl SupportedVersions {
     /// `newest`.
     pub const BUILD: Self = Self { oldest: Version::FIRST, newest: Version::FIRST };
 
+    /// Those of the program that runs: [`BUILD`](Self::BUILD), or of a simulated next one.
+    pub fn of_this_program() -> Self {
+        #[cfg(feature = "laboratory")]
+        if simulated::IS_NEXT.load(std::sync::atomic::Ordering::Relaxed) {
+            return Self { newest: Version(Self::BUILD.newest.0 + 1), ..Self::BUILD };
+        }
+        Self::BUILD
+    }
+
     /// From numbers that another node has sent; none if they are not valid. A node that sends zeros
     /// speaks only the first version.
     pub fn from_wire(oldest: u32, newest: u32) -> Option<Self> {
@@ -103,3 +112,18 @@ impl fmt::Display for SupportedVersions {
         }
     }
 }
+
+#[cfg(feature = "laboratory")]
+mod simulated {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// The program that runs is the next version.
+    pub static IS_NEXT: AtomicBool = AtomicBool::new(false);
+
+    /// Says whether the program that runs is the next version, which writes the next format.
+    pub fn simulate_next_version(is_next: bool) {
+        IS_NEXT.store(is_next, Ordering::Relaxed);
+    }
+}
+#[cfg(feature = "laboratory")]
+pub use simulated::simulate_next_version;

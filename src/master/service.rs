@@ -347,7 +347,7 @@ fn own_node_info(
         peer_address: format!("{host}:{}", peers.port()),
         client_address: format!("{host}:{}", clients.port()),
         witness: false,
-        supported_versions: SupportedVersions::BUILD,
+        supported_versions: SupportedVersions::of_this_program(),
         address_version: 0,
     }
 }

@@ -9,7 +9,8 @@
 //! ([`cluster_clock`]), who votes ([`membership`], [`reconcile`]), which node campaigns without
 //! being told to ([`pre_vote`]), whether a leader still has a quorum ([`quorum`],
 //! [`check_quorum`]), in which version of the format the cluster writes ([`upgrade`]), and what
-//! happens to damaged files ([`startup_check`], [`state_fetch`]).
+//! happens to damaged files ([`startup_check`], [`state_fetch`]). `log_length` says how much log is kept,
+//! and [`observed`] is what a simulation sees.
 //!
 //! **Architecture invariant:** the social graph is changed only in [`state_store`], by entries of
 //! the log.
@@ -22,12 +23,14 @@ mod consensus_runtime;
 pub mod durability;
 pub mod link;
 pub mod log_error;
+mod log_length;
 pub mod log_store;
 pub mod membership;
 #[cfg(test)]
 mod membership_tests;
 pub mod node;
 pub mod node_credentials;
+pub mod observed;
 pub mod peer_service;
 pub mod peers;
 pub mod pre_vote;

@@ -22,6 +22,7 @@ use super::{
     cluster_clock::Clock,
     durability::StallDetector,
     log_error::{LogError, OpenError},
+    log_length,
     log_store::LogStore,
     peers::Peers,
     position,
@@ -40,14 +41,6 @@ use crate::{
     social::{State, StateError, StateReader},
 };
 
-/// Log entries between two checkpoints of the state. A restart applies about this many again at
-/// most; an entry holds up to a few hundred commands.
-const CHECKPOINT_EVERY: u64 = 2_000;
-/// Entries kept before a checkpoint, so that a node that was away for a while can catch up from the
-/// log instead of from a whole snapshot.
-const ENTRIES_KEPT: u64 = 5_000;
-/// Entries are purged this many at a time: each purge waits for the disk.
-const PURGE_BATCH: u64 = 500;
 /// Entries in one replication call, in addition to its limit in bytes.
 const ENTRIES_PER_CALL: u64 = 128;
 
@@ -212,7 +205,7 @@ impl Node {
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
-        Self::start_master_as(SupportedVersions::BUILD, log, directory, secret, timing, observer)
+        Self::start_master_as(SupportedVersions::of_this_program(), log, directory, secret, timing, observer)
             .await
     }
 
@@ -265,7 +258,7 @@ impl Node {
         // A witness does not decode commands, so it need not know which version the cluster has
         // agreed on.
         let (_, version) = watch::channel(Version::default());
-        let format = Format { supported_versions: SupportedVersions::BUILD, version };
+        let format = Format { supported_versions: SupportedVersions::of_this_program(), version };
         Self::start(log, witness, format, secret, config, None).await
     }
 
@@ -587,11 +580,11 @@ fn config(timing: ConsensusSettings) -> Config {
         election_timeout_min: millis(timing.election_min),
         election_timeout_max: millis(timing.election_max),
         max_payload_entries: ENTRIES_PER_CALL,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(CHECKPOINT_EVERY),
-        max_in_snapshot_log_to_keep: ENTRIES_KEPT,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(log_length::checkpoint_every()),
+        max_in_snapshot_log_to_keep: log_length::entries_kept(),
         // Below what is kept: a node that is further behind cannot catch up from the log anyway.
-        replication_lag_threshold: ENTRIES_KEPT,
-        purge_batch_size: PURGE_BATCH,
+        replication_lag_threshold: log_length::entries_kept(),
+        purge_batch_size: log_length::purge_batch(),
         ..Config::default()
     }
 }

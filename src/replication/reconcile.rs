@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    NodeInfo,
+    NodeInfo, log_length,
     membership::{Change, Health, MembershipRole, Observation, Observed},
     node::Node,
     peers::Contact,
@@ -42,12 +42,6 @@ const REBOOT_WITHIN: Duration = Duration::from_mins(2);
 const RESTARTED_WITHIN: Duration = Duration::from_mins(1);
 /// A node that is away for this long is removed; if it returns, it joins as a new node.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
-/// Entries that a caught-up node may be behind: those in progress.
-const CAUGHT_UP_WITHIN: u64 = 64;
-/// A voter that is further behind loses its vote until it is within [`CAUGHT_UP_WITHIN`] again.
-/// Well below what the logs keep (`node::ENTRIES_KEPT`), since the witness must be able to give a
-/// master everything that it lacks.
-const LAGGING_BEYOND: u64 = 1_000;
 /// How long a new leader leaves the membership as it is: the clients of the previous one are
 /// waiting, and every change costs the nodes and their disks two more rounds.
 const CLIENTS_FIRST: Duration = Duration::from_millis(50);
@@ -243,8 +237,8 @@ impl HealthEvidence<'_> {
             return Health::Unclear;
         }
         match lag {
-            Some(..=CAUGHT_UP_WITHIN) => Health::CaughtUp,
-            Some(..=LAGGING_BEYOND) => Health::Behind,
+            Some(lag) if lag <= log_length::caught_up_within() => Health::CaughtUp,
+            Some(lag) if lag <= log_length::lagging_beyond() => Health::Behind,
             // A new leader does not know yet.
             None if self.now - self.since <= SILENT_FOR => Health::Behind,
             _ => Health::Lagging,
@@ -317,10 +311,10 @@ mod tests {
 
     #[test]
     fn who_answers_is_alive_and_fares_by_how_far_it_is_behind() {
-        assert_eq!(health(Some(100), None, None, CAUGHT_UP_WITHIN), Health::CaughtUp);
-        assert_eq!(health(Some(100), None, None, CAUGHT_UP_WITHIN + 1), Health::Behind);
-        assert_eq!(health(Some(100), None, None, LAGGING_BEYOND), Health::Behind);
-        assert_eq!(health(Some(100), None, None, LAGGING_BEYOND + 1), Health::Lagging);
+        assert_eq!(health(Some(100), None, None, log_length::caught_up_within()), Health::CaughtUp);
+        assert_eq!(health(Some(100), None, None, log_length::caught_up_within() + 1), Health::Behind);
+        assert_eq!(health(Some(100), None, None, log_length::lagging_beyond()), Health::Behind);
+        assert_eq!(health(Some(100), None, None, log_length::lagging_beyond() + 1), Health::Lagging);
     }
 
     #[test]

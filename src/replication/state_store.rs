@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::{
     Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership,
-    snapshot::SnapshotData, storage_error, upgrade,
+    observed, snapshot::SnapshotData, storage_error, upgrade,
 };
 use crate::{
     domain::NodeId,
@@ -82,7 +82,7 @@ struct Outcome {
 impl StateStore {
     /// Opens or creates the state in `directory`.
     pub fn open(directory: &Path, observer: Observer) -> Result<Self, StateError> {
-        Self::open_as(SupportedVersions::BUILD, directory, observer)
+        Self::open_as(SupportedVersions::of_this_program(), directory, observer)
     }
 
     /// The same for a program that speaks other versions of the format.
@@ -98,6 +98,7 @@ impl StateStore {
         drop(Graph::open(&change)?);
         change.commit_durably()?;
         let (applied, _) = positions(&state.reader().facts()?)?;
+        observed::opened(applied);
         Ok(Self {
             state,
             writing: Arc::default(),
@@ -140,7 +141,9 @@ impl StateStore {
         let mut gives_way = false;
         {
             let mut graph = Graph::open(&change)?;
-            for Entry { log_id, payload } in entries {
+            for entry in entries {
+                observed::applied(&entry);
+                let Entry { log_id, payload } = entry;
                 assert!(is_next(applied, log_id), "entry {log_id} after {applied:?}");
                 applied = Some(log_id);
                 let mut replies = Vec::new();
@@ -186,6 +189,7 @@ impl StateStore {
         }
         self.applied = applied;
         self.set_version(version);
+        observed::state(applied, &self.reader());
         Ok(outcome)
     }
 
@@ -206,6 +210,7 @@ impl StateStore {
         self.state.replace(staged)?;
         self.applied = after;
         self.set_version(version);
+        observed::replaced(after);
         Ok(())
     }
 }

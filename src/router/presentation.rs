@@ -77,7 +77,7 @@ pub fn roster(registry: &Registry, witness_port: u16) -> Roster {
             peer_address: format!(":{witness_port}"),
             client_address: String::new(),
             witness: true,
-            supported_versions: SupportedVersions::BUILD,
+            supported_versions: SupportedVersions::of_this_program(),
             // There is one router, and what it says of its witness is always new.
             address_version: 0,
         };

@@ -219,6 +219,11 @@ impl Disks {
         }
     }
 
+    pub(super) fn refuses(&self, machine: Machine) -> bool {
+        let behaviour = &self.disks[machine.index()].behaviour;
+        behaviour.fails || behaviour.full
+    }
+
     pub(super) fn lose(&mut self, machine: Machine) {
         self.disks[machine.index()] = Disk::default();
     }

@@ -169,6 +169,11 @@ impl Machine {
         with(|world| world.network.power_on(self));
     }
 
+    /// Whether its disk refuses something, so that its process may end.
+    pub fn disk_fails(self) -> bool {
+        with(|world| world.disks.refuses(self))
+    }
+
     /// Everything on its disk is gone, as if it had been exchanged.
     pub fn lose_disk(self) {
         with(|world| world.disks.lose(self));
@@ -186,9 +191,9 @@ impl World {
     }
 }
 
-/// The machines whose disks have had the last operation before a crash that was asked for.
-pub fn take_stopping() -> Vec<Machine> {
-    with(|world| world.stopping.clone())
+/// Whether a machine's disk has had its last operation before a crash that was asked for.
+pub fn is_stopping(machine: Machine) -> bool {
+    with(|world| world.stopping.contains(&machine))
 }
 
 /// How long what a machine does takes, other than computing: a job on another thread, or a sync.

@@ -1,0 +1,356 @@
+//! A whole cluster in the world: the router's process, slaves that reboot their masters, clients;
+//! and what happens to them, in the order of time.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BinaryHeap},
+    cmp::Reverse,
+    mem,
+    path::PathBuf,
+};
+
+use tinysns::{
+    cli::{self, Subcommand},
+    host::{
+        disk,
+        simulated::{self, Machine, clock, network},
+    },
+    master, router,
+    settings::{MasterSettings, RouterSettings},
+    slot::SlotInfo,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    plan::{Place, Plan},
+    process::Process,
+};
+
+const MILLISECOND: u64 = 1_000_000;
+/// Docker starts a router again soon.
+const ROUTER_REBOOT_MS: u64 = 1_000;
+
+/// How a process has ended.
+pub type Ended = anyhow::Result<()>;
+
+/// A machine with what runs on it.
+pub struct Host {
+    pub place: Place,
+    pub machine: Machine,
+    process: Option<Process<Ended>>,
+    stop: CancellationToken,
+    pub paused: bool,
+    pub powered: bool,
+    /// Somebody wants it to run; a master that was scaled down is not.
+    pub wanted: bool,
+    reboots: u32,
+    /// The version of its program: the next one, or this one.
+    pub is_upgraded: bool,
+}
+
+impl Host {
+    /// Whether its process runs and does not stand still.
+    pub fn is_up(&self) -> bool {
+        self.process.is_some() && self.powered && !self.paused
+    }
+}
+
+/// What the world does at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Happening {
+    /// A host's process is started, unless it runs.
+    Start(usize),
+    /// A host has power again.
+    PowerOn(usize),
+    /// The fault with this number begins.
+    Begin(usize),
+    /// It is over.
+    End(usize),
+    /// One step of a fault that has several.
+    Step(usize, u32),
+}
+
+thread_local! {
+    /// What was said in panics since this was last looked at.
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes panics instead of printing them.
+pub fn note_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        PANICS.with_borrow_mut(|panics| panics.push(info.to_string().replace('\n', " ")));
+    }));
+}
+
+/// The cluster.
+pub struct Cluster {
+    pub hosts: Vec<Host>,
+    happenings: BinaryHeap<Reverse<(u64, u64, Happening)>>,
+    counted: u64,
+    pub reboot_delay_ms: u64,
+    /// What must not happen, and did.
+    pub violations: Vec<String>,
+    /// How often things happened, by their names.
+    pub counts: BTreeMap<String, u64>,
+    /// The program of each client.
+    clients: Box<dyn Fn(usize, String) -> ClientMain>,
+    pub runs: u64,
+}
+
+/// What runs on a client's machine.
+pub type ClientMain = std::pin::Pin<Box<dyn Future<Output = Ended>>>;
+
+impl Cluster {
+    /// A cluster according to the plan, whose processes start at once.
+    pub fn new(plan: &Plan, clients: impl Fn(usize, String) -> ClientMain + 'static) -> Self {
+        let mut cluster = Self {
+            hosts: Vec::new(),
+            happenings: BinaryHeap::new(),
+            counted: 0,
+            reboot_delay_ms: plan.reboot_delay_ms,
+            violations: Vec::new(),
+            counts: BTreeMap::new(),
+            clients: Box::new(clients),
+            runs: 0,
+        };
+        let slots = (0..plan.masters).map(Place::Slot);
+        let clients = (0..plan.clients).map(Place::Client);
+        for place in std::iter::once(Place::Router).chain(slots).chain(clients) {
+            cluster.add(place);
+        }
+        for (number, planned) in plan.faults.iter().enumerate() {
+            cluster.schedule(planned.at_ms * MILLISECOND, Happening::Begin(number));
+        }
+        cluster
+    }
+
+    /// Adds a machine, which starts at once.
+    pub fn add(&mut self, place: Place) {
+        let number = self.hosts.len();
+        self.hosts.push(Host {
+            place,
+            machine: Machine::add(),
+            process: None,
+            stop: CancellationToken::new(),
+            paused: false,
+            powered: true,
+            wanted: true,
+            reboots: 0,
+            is_upgraded: false,
+        });
+        self.schedule(clock::now(), Happening::Start(number));
+    }
+
+    /// The number of the host at a place, if it exists.
+    pub fn at(&self, place: Place) -> Option<usize> {
+        self.hosts.iter().position(|host| host.place == place)
+    }
+
+    /// How many slots there are.
+    pub fn slots(&self) -> usize {
+        self.hosts.iter().filter(|host| matches!(host.place, Place::Slot(_))).count()
+    }
+
+    /// How many masters are to run.
+    pub fn wanted_slots(&self) -> usize {
+        let wanted = |host: &&Host| host.wanted && matches!(host.place, Place::Slot(_));
+        self.hosts.iter().filter(wanted).count()
+    }
+
+    pub fn schedule(&mut self, at: u64, what: Happening) {
+        self.counted += 1;
+        self.happenings.push(Reverse((at, self.counted, what)));
+    }
+
+    pub fn count(&mut self, what: impl Into<String>) {
+        *self.counts.entry(what.into()).or_default() += 1;
+    }
+
+    fn router_address(&self) -> String {
+        let router = &self.hosts[self.at(Place::Router).expect("there is one")];
+        format!("{}:3010", router.machine.ip())
+    }
+
+    /// Starts a host's process, unless it runs, has no power, or is not wanted.
+    fn start(&mut self, number: usize) {
+        let router = self.router_address();
+        let host = &mut self.hosts[number];
+        if host.process.is_some() || !host.powered || !host.wanted {
+            return;
+        }
+        host.stop = CancellationToken::new();
+        let stop = host.stop.clone();
+        let process = match host.place {
+            Place::Router => {
+                Process::start(host.machine, || router::run(router_settings(), stop))
+            }
+            Place::Slot(slot) => {
+                let reboots = host.reboots;
+                host.reboots += 1;
+                Process::start(host.machine, move || run_master(router, slot, reboots, stop))
+            }
+            Place::Client(client) => {
+                Process::start(host.machine, || (self.clients)(client, router))
+            }
+        };
+        host.process = Some(process);
+    }
+
+    /// Kills a host's process, if it runs; it is started again, after a while.
+    pub fn kill(&mut self, number: usize) {
+        let host = &mut self.hosts[number];
+        host.machine.kill();
+        host.process = None;
+        host.paused = false;
+        self.reboot_later(number);
+    }
+
+    /// A host loses its power; [`power_on`](Self::power_on) has to follow.
+    pub fn power_off(&mut self, number: usize) {
+        let host = &mut self.hosts[number];
+        host.machine.power_off();
+        host.process = None;
+        host.paused = false;
+        host.powered = false;
+    }
+
+    pub fn power_on(&mut self, number: usize) {
+        let host = &mut self.hosts[number];
+        if !mem::replace(&mut host.powered, true) {
+            host.machine.power_on();
+            self.schedule(clock::now(), Happening::Start(number));
+        }
+    }
+
+    /// Asks a host's process to stop in good order.
+    pub fn ask_to_stop(&mut self, number: usize) {
+        self.hosts[number].stop.cancel();
+    }
+
+    /// Starts it, if it does not run.
+    pub fn start_now(&mut self, number: usize) {
+        self.schedule(clock::now(), Happening::Start(number));
+    }
+
+    fn reboot_later(&mut self, number: usize) {
+        let delay = match self.hosts[number].place {
+            Place::Router => ROUTER_REBOOT_MS,
+            Place::Slot(_) | Place::Client(_) => self.reboot_delay_ms,
+        };
+        self.schedule(clock::now() + delay * MILLISECOND, Happening::Start(number));
+    }
+
+    /// Lets the world go on until the next thing happens that is not a process's own affair, and
+    /// returns it; none if `until` (nanoseconds) comes first.
+    pub fn next(&mut self, until: u64) -> Option<Happening> {
+        loop {
+            let wakes = self.hosts.iter().filter_map(|host| {
+                if host.paused { None } else { host.process.as_ref()?.wakes_at }
+            });
+            let planned = self.happenings.peek().map(|Reverse((at, _, _))| *at);
+            let next = wakes.chain(planned).chain(network::next_event()).min();
+            let next = next.unwrap_or(until).max(clock::now());
+            if next >= until {
+                clock::advance(until);
+                return None;
+            }
+            clock::advance(next);
+            if planned.is_some_and(|at| at <= next) {
+                let Reverse((_, _, what)) = self.happenings.pop().expect("it was there");
+                match what {
+                    Happening::Start(number) => self.start(number),
+                    Happening::PowerOn(number) => self.power_on(number),
+                    what => return Some(what),
+                }
+            }
+            self.run_hosts(next);
+        }
+    }
+
+    fn run_hosts(&mut self, now: u64) {
+        let touched = network::run_events();
+        for number in 0..self.hosts.len() {
+            let host = &mut self.hosts[number];
+            let Some(process) = &mut host.process else { continue };
+            let is_due = process.wakes_at.is_some_and(|at| at <= now);
+            if host.paused || !(is_due || touched.contains(&host.machine)) {
+                continue;
+            }
+            self.runs += 1;
+            tinysns::envelope::simulate_next_version(host.is_upgraded);
+            let ended = process.run();
+            self.look_at(number, ended);
+        }
+    }
+
+    /// What a run of a host's process came to.
+    fn look_at(&mut self, number: usize, ended: Option<Ended>) {
+        let panics = PANICS.take();
+        let host = &mut self.hosts[number];
+        if simulated::is_stopping(host.machine) {
+            // Its power has gone in the middle of a write; whatever it did since reached nobody.
+            self.power_off(number);
+            self.count("stopped in a write");
+            self.schedule(clock::now() + ROUTER_REBOOT_MS * MILLISECOND, Happening::PowerOn(number));
+            return;
+        }
+        let disk_fails = host.machine.disk_fails();
+        if !panics.is_empty() {
+            if disk_fails {
+                self.count("ended by a failing disk");
+            } else {
+                let place = host.place;
+                self.violations.push(format!("{place:?} panicked: {}", panics.join("; ")));
+            }
+            return self.kill(number);
+        }
+        let Some(ended) = ended else { return };
+        let place = host.place;
+        let was_asked = host.stop.is_cancelled();
+        host.machine.kill();
+        host.process = None;
+        match (place, ended) {
+            (Place::Client(_), Ok(())) => {}
+            (_, Ok(())) if was_asked => {
+                self.count("stopped in good order");
+                self.start_now(number);
+            }
+            (_, Ok(())) => self.violations.push(format!("{place:?} stopped by itself")),
+            (_, Err(error)) => {
+                if !disk_fails {
+                    self.count(format!("ended: {error:#}"));
+                }
+                self.reboot_later(number);
+            }
+        }
+    }
+}
+
+fn settings(arguments: &[&str]) -> Subcommand {
+    let program = ["tinysns"].into_iter().chain(arguments.iter().copied());
+    let parsed = cli::parse(program, [("TINYSNS_SECRET", "a secret of the cluster")]);
+    parsed.unwrap_or_else(|refused| panic!("{refused}")).command
+}
+
+fn router_settings() -> RouterSettings {
+    match settings(&["router", "--router-data-dir", "/data/router"]) {
+        Subcommand::Router(settings) => settings,
+        _ => unreachable!("it is a router"),
+    }
+}
+
+fn master_settings(router: &str, slot: usize) -> MasterSettings {
+    let name = format!("server-{}", slot + 1);
+    match settings(&["master", "--router", router, "--data-dir", "/data", "--name", &name]) {
+        Subcommand::Master(settings) => settings,
+        _ => unreachable!("it is a master"),
+    }
+}
+
+/// What a slave does, without the fork.
+async fn run_master(router: String, slot: usize, reboots: u32, stop: CancellationToken) -> Ended {
+    let directory = PathBuf::from("/data/slot-001");
+    disk::create_directory(&directory)?;
+    let slot_info = SlotInfo { number: 1, directory, reboots };
+    master::run(master_settings(&router, slot), slot_info, stop).await
+}

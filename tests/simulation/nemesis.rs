@@ -1,0 +1,291 @@
+//! What goes wrong: faults begin, and end. Which links and disks behave how follows from the faults
+//! that are there, so that several may be there at a time.
+
+use std::collections::BTreeMap;
+
+use tinysns::host::simulated::{
+    self, clock,
+    files::{self, DiskBehaviour},
+    network::{self, Link},
+};
+
+use crate::{
+    cluster::{Cluster, Happening},
+    plan::{Fault, Place, Plan},
+};
+
+const MILLISECOND: u64 = 1_000_000;
+/// So long nothing may have gone wrong before something is done that is safe only in a whole cluster.
+const CALM_FOR: u64 = 20_000 * MILLISECOND;
+/// How soon it is tried again.
+const LOOK_AGAIN: u64 = 500 * MILLISECOND;
+/// How often a flapping link changes.
+const FLAPS_MS: (u64, u64) = (20, 2_000);
+/// Between two masters of a rolling upgrade.
+const BETWEEN_UPGRADES: u64 = 15_000 * MILLISECOND;
+
+/// The faults that are there.
+pub struct Nemesis {
+    plan: Plan,
+    /// With the time at which each ends.
+    active: BTreeMap<usize, u64>,
+    /// Flapping links that are cut now.
+    flapped: BTreeMap<usize, bool>,
+    /// When something was last wrong.
+    disturbed_at: u64,
+    /// A fault waits for calm; others come after it.
+    waiting: Option<usize>,
+}
+
+impl Nemesis {
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            active: BTreeMap::new(),
+            flapped: BTreeMap::new(),
+            disturbed_at: 0,
+            waiting: None,
+        }
+    }
+
+    /// Since when nothing has been wrong; none while something is.
+    pub fn calm_since(&mut self, cluster: &Cluster) -> Option<u64> {
+        let all_are_up = cluster.hosts.iter().all(|host| host.is_up() || !host.wanted);
+        if !self.active.is_empty() || !all_are_up {
+            self.disturbed_at = clock::now();
+            return None;
+        }
+        Some(self.disturbed_at)
+    }
+
+    fn is_calm(&mut self, cluster: &Cluster) -> bool {
+        self.calm_since(cluster).is_some_and(|since| clock::now() - since >= CALM_FOR)
+    }
+
+    /// Does what is due.
+    pub fn happens(&mut self, cluster: &mut Cluster, what: Happening) {
+        match what {
+            Happening::Begin(number) => self.begin(cluster, number),
+            Happening::End(number) => self.end(cluster, number),
+            Happening::Step(number, step) => self.step(cluster, number, step),
+            Happening::Start(_) | Happening::PowerOn(_) => {
+                unreachable!("the cluster does that itself")
+            }
+        }
+        self.apply(cluster);
+    }
+
+    fn begin(&mut self, cluster: &mut Cluster, number: usize) {
+        if self.waiting.is_some_and(|waiting| waiting != number) {
+            return cluster.schedule(clock::now() + LOOK_AGAIN, Happening::Begin(number));
+        }
+        let planned = self.plan.faults[number].clone();
+        if needs_calm(&planned.fault) && !self.is_calm(cluster) {
+            self.waiting = Some(number);
+            return cluster.schedule(clock::now() + LOOK_AGAIN, Happening::Begin(number));
+        }
+        self.waiting = None;
+        let now = clock::now();
+        self.disturbed_at = now;
+        if !self.strike(cluster, number, &planned.fault, planned.lasts_ms) {
+            return cluster.count(format!("{} (not possible)", planned.fault.kind()));
+        }
+        cluster.count(planned.fault.kind());
+        let ends = now + planned.lasts_ms * MILLISECOND;
+        self.active.insert(number, ends);
+        cluster.schedule(ends, Happening::End(number));
+    }
+
+    /// Lets a fault begin; false if it cannot.
+    fn strike(&mut self, cluster: &mut Cluster, number: usize, fault: &Fault, lasts: u64) -> bool {
+        let at = |cluster: &Cluster, place: &Place| cluster.at(*place);
+        match fault {
+            Fault::Kill(places) => {
+                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>() {
+                    if cluster.hosts[host].powered {
+                        cluster.kill(host);
+                    }
+                }
+            }
+            Fault::PowerLoss(places) => {
+                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>() {
+                    cluster.power_off(host);
+                    cluster.schedule(clock::now() + lasts * MILLISECOND, Happening::PowerOn(host));
+                }
+            }
+            Fault::PowerLossInWrite { .. } | Fault::Cut { .. } | Fault::Delay { .. }
+            | Fault::Loss { .. } | Fault::SlowDisk { .. } | Fault::FailingDisk(_)
+            | Fault::FullDisk(_) => {}
+            Fault::Pause(places) => {
+                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>() {
+                    cluster.hosts[host].paused = true;
+                }
+            }
+            Fault::Flap { .. } => cluster.schedule(clock::now(), Happening::Step(number, 0)),
+            Fault::Reset { one, other } => {
+                let Some((one, other)) = at(cluster, one).zip(at(cluster, other)) else { return false };
+                let [one, other] = [one, other].map(|host| cluster.hosts[host].machine);
+                network::reset_connections(one, other);
+            }
+            Fault::ClockSet { place, forward_ms } => {
+                let Some(host) = at(cluster, place) else { return false };
+                clock::set(cluster.hosts[host].machine, *forward_ms);
+            }
+            Fault::ClockDrift { place, gains } => {
+                let Some(host) = at(cluster, place) else { return false };
+                clock::drift(cluster.hosts[host].machine, *gains);
+            }
+            Fault::LostDisk(place) => {
+                let Some(host) = at(cluster, place) else { return false };
+                if !cluster.hosts[host].wanted || cluster.wanted_slots() < 2 {
+                    return false;
+                }
+                cluster.power_off(host);
+                cluster.hosts[host].machine.lose_disk();
+                cluster.schedule(clock::now() + lasts * MILLISECOND, Happening::PowerOn(host));
+            }
+            Fault::ScaleUp => cluster.add(Place::Slot(cluster.slots())),
+            Fault::ScaleDown(slot) => {
+                let Some(host) = cluster.at(Place::Slot(*slot)) else { return false };
+                if !cluster.hosts[host].wanted || cluster.wanted_slots() < 2 {
+                    return false;
+                }
+                cluster.hosts[host].wanted = false;
+                cluster.ask_to_stop(host);
+            }
+            Fault::Upgrade => cluster.schedule(clock::now(), Happening::Step(number, 0)),
+        }
+        if let Fault::PowerLossInWrite { place, operations } = fault {
+            let Some(host) = at(cluster, place) else { return false };
+            let stops_after = Some(*operations);
+            let machine = cluster.hosts[host].machine;
+            files::set_behaviour(machine, |disk| disk.stops_after = stops_after);
+        }
+        true
+    }
+
+    fn end(&mut self, cluster: &mut Cluster, number: usize) {
+        if self.active.remove(&number).is_none() {
+            return;
+        }
+        self.flapped.remove(&number);
+        self.disturbed_at = clock::now();
+        let host = |cluster: &Cluster, place: &Place| cluster.at(*place);
+        match &self.plan.faults[number].fault {
+            Fault::Pause(places) => {
+                for host in places.iter().filter_map(|place| host(cluster, place)).collect::<Vec<_>>() {
+                    cluster.hosts[host].paused = false;
+                }
+            }
+            Fault::ClockSet { place, forward_ms } => {
+                if let Some(host) = host(cluster, place) {
+                    clock::set(cluster.hosts[host].machine, -forward_ms);
+                }
+            }
+            Fault::ClockDrift { place, .. } => {
+                if let Some(host) = host(cluster, place) {
+                    clock::drift(cluster.hosts[host].machine, 0);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, cluster: &mut Cluster, number: usize, step: u32) {
+        let now = clock::now();
+        match self.plan.faults[number].fault {
+            Fault::Flap { .. } => {
+                if self.active.contains_key(&number) {
+                    self.flapped.insert(number, step.is_multiple_of(2));
+                    let next = simulated::between(FLAPS_MS.0, FLAPS_MS.1) * MILLISECOND;
+                    cluster.schedule(now + next, Happening::Step(number, step + 1));
+                }
+            }
+            Fault::Upgrade => {
+                let host = step as usize;
+                if host < cluster.hosts.len() {
+                    if !matches!(cluster.hosts[host].place, Place::Client(_)) {
+                        cluster.hosts[host].is_upgraded = true;
+                        cluster.ask_to_stop(host);
+                    }
+                    cluster.schedule(now + BETWEEN_UPGRADES, Happening::Step(number, step + 1));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything that is wrong ends.
+    pub fn heal(&mut self, cluster: &mut Cluster) {
+        for number in self.active.keys().copied().collect::<Vec<_>>() {
+            self.end(cluster, number);
+        }
+        self.plan.faults.clear();
+        self.apply(cluster);
+        for host in 0..cluster.hosts.len() {
+            cluster.hosts[host].paused = false;
+            cluster.power_on(host);
+            cluster.start_now(host);
+        }
+    }
+
+    /// Makes links and disks behave as the faults that are there say.
+    fn apply(&self, cluster: &Cluster) {
+        let active = || self.active.keys().map(|number| (number, &self.plan.faults[*number].fault));
+        for one in &cluster.hosts {
+            for other in &cluster.hosts {
+                let mut link = Link::default();
+                for (number, fault) in active() {
+                    let is_flapped = self.flapped.get(number).copied().unwrap_or(false);
+                    change_link(&mut link, fault, is_flapped, one.place, other.place);
+                }
+                network::set_link(one.machine, other.machine, |current| *current = link);
+            }
+            files::set_behaviour(one.machine, |disk| {
+                *disk = DiskBehaviour { stops_after: disk.stops_after, ..DiskBehaviour::default() };
+                for (_, fault) in active() {
+                    change_disk(disk, fault, one.place);
+                }
+            });
+        }
+    }
+}
+
+/// Whether more than a majority could be lost if something else were wrong too.
+fn needs_calm(fault: &Fault) -> bool {
+    matches!(fault, Fault::LostDisk(_) | Fault::ScaleDown(_))
+}
+
+fn change_link(link: &mut Link, fault: &Fault, is_flapped: bool, from: Place, to: Place) {
+    match fault {
+        Fault::Cut { group, one_way } => {
+            let (from_group, to_group) = (group.contains(&from), group.contains(&to));
+            if from_group != to_group && (from_group || !one_way) {
+                link.cut = true;
+            }
+        }
+        Fault::Flap { one, other } if is_flapped => {
+            if [from, to] == [*one, *other] || [from, to] == [*other, *one] {
+                link.cut = true;
+            }
+        }
+        Fault::Delay { place, most_ms } if [from, to].contains(place) => {
+            link.delay = (link.delay.0, link.delay.1.max(most_ms * 1_000));
+        }
+        Fault::Loss { place, per_mille } if [from, to].contains(place) => {
+            link.loses = link.loses.max(*per_mille);
+        }
+        _ => {}
+    }
+}
+
+fn change_disk(disk: &mut DiskBehaviour, fault: &Fault, place: Place) {
+    match fault {
+        Fault::SlowDisk { place: at, most_ms } if *at == place => {
+            disk.takes = (disk.takes.0, disk.takes.1.max(most_ms * 1_000));
+        }
+        Fault::FailingDisk(at) if *at == place => disk.fails = true,
+        Fault::FullDisk(at) if *at == place => disk.full = true,
+        _ => {}
+    }
+}

@@ -1,0 +1,225 @@
+//! What happens in the world of a seed: how large the cluster is, how it is set, and which faults
+//! come when. Pure: everything follows from the seed.
+
+use std::fmt;
+
+use rand::{Rng as _, SeedableRng as _, rngs::SmallRng, seq::IndexedRandom as _};
+
+/// How long faults come, in milliseconds of the world.
+pub const FAULTS_UNTIL: u64 = 600_000;
+/// The first fault comes when the cluster has had time to form.
+const FIRST_FAULT: u64 = 5_000;
+/// The longest time between the beginnings of two faults.
+const BETWEEN_FAULTS: u64 = 35_000;
+/// The most slots that scaling up may come to.
+const MOST_SLOTS: usize = 7;
+
+/// A machine by what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    Router,
+    /// The slot with this number, from 0.
+    Slot(usize),
+    /// The client with this number, from 0.
+    Client(usize),
+}
+
+/// Everything that is fixed before the world begins.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many masters there are at first.
+    pub masters: usize,
+    pub clients: usize,
+    pub reboot_delay_ms: u64,
+    /// The faults, in the order in which they begin.
+    pub faults: Vec<PlannedFault>,
+}
+
+/// A fault, when it begins and how long it lasts.
+#[derive(Clone, Debug)]
+pub struct PlannedFault {
+    pub at_ms: u64,
+    pub lasts_ms: u64,
+    pub fault: Fault,
+}
+
+/// What may go wrong, or be done on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The processes of these places are killed; a slave reboots its master.
+    Kill(Vec<Place>),
+    /// These machines lose their power for a while.
+    PowerLoss(Vec<Place>),
+    /// A machine loses its power in the middle of what it writes.
+    PowerLossInWrite { place: Place, operations: u32 },
+    /// A process stands still.
+    Pause(Vec<Place>),
+    /// Nothing gets from the first to the others, and back unless it is one-way.
+    Cut { group: Vec<Place>, one_way: bool },
+    /// A link fails and works again, many times.
+    Flap { one: Place, other: Place },
+    /// Every link of a machine is slow, and not always equally slow.
+    Delay { place: Place, most_ms: u64 },
+    /// The links of a machine lose this many of a thousand segments.
+    Loss { place: Place, per_mille: u32 },
+    /// All connections between two machines are reset.
+    Reset { one: Place, other: Place },
+    /// A disk is slow.
+    SlowDisk { place: Place, most_ms: u64 },
+    /// A disk refuses every write.
+    FailingDisk(Place),
+    /// A disk is full.
+    FullDisk(Place),
+    /// A wall clock is set, by these milliseconds.
+    ClockSet { place: Place, forward_ms: i64 },
+    /// The clocks of a machine gain or lose these millionths.
+    ClockDrift { place: Place, gains: i64 },
+    /// A machine gets an empty disk.
+    LostDisk(Place),
+    /// Another master joins.
+    ScaleUp,
+    /// A master is stopped for good.
+    ScaleDown(usize),
+    /// All masters are stopped and started, one after the other, with the next version of the
+    /// program.
+    Upgrade,
+}
+
+impl Fault {
+    /// The name of its kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Kill(places) if places.len() > 1 => "several killed at once",
+            Self::Kill(places) if places == &[Place::Router] => "router killed",
+            Self::Kill(_) => "killed",
+            Self::PowerLoss(places) if places.len() > 1 => "power of several lost",
+            Self::PowerLoss(_) => "power lost",
+            Self::PowerLossInWrite { .. } => "power lost in a write",
+            Self::Pause(_) => "paused",
+            Self::Cut { one_way: true, .. } => "cut off, one way",
+            Self::Cut { group, .. } if group.len() > 1 => "partition",
+            Self::Cut { .. } => "cut off",
+            Self::Flap { .. } => "flapping link",
+            Self::Delay { .. } => "slow network",
+            Self::Loss { .. } => "lossy network",
+            Self::Reset { .. } => "connections reset",
+            Self::SlowDisk { .. } => "slow disk",
+            Self::FailingDisk(_) => "failing disk",
+            Self::FullDisk(_) => "full disk",
+            Self::ClockSet { .. } => "wall clock set",
+            Self::ClockDrift { .. } => "clock drifts",
+            Self::LostDisk(Place::Router) => "router's disk lost",
+            Self::LostDisk(_) => "disk lost",
+            Self::ScaleUp => "scaled up",
+            Self::ScaleDown(_) => "scaled down",
+            Self::Upgrade => "upgraded",
+        }
+    }
+}
+
+impl fmt::Display for PlannedFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at_ms, lasts_ms, fault } = self;
+        write!(formatter, "at {at_ms} ms for {lasts_ms} ms: {fault:?}")
+    }
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn of(seed: u64) -> Self {
+        let mut random = SmallRng::seed_from_u64(seed);
+        let masters = *[1, 2, 3, 3, 3, 4, 5, 5].choose(&mut random).expect("some");
+        let clients = random.random_range(4..=5);
+        let reboot_delay_ms = *[1_000, 5_000, 25_000].choose(&mut random).expect("some");
+        let mut faults = Vec::new();
+        let mut slots = masters;
+        let mut at_ms = FIRST_FAULT;
+        let mut upgraded = false;
+        while at_ms < FAULTS_UNTIL {
+            let fault = loop {
+                let fault = Fault::any(&mut random, slots);
+                match fault {
+                    Fault::ScaleUp if slots == MOST_SLOTS => {}
+                    Fault::Upgrade if upgraded => {}
+                    fault => break fault,
+                }
+            };
+            match fault {
+                Fault::ScaleUp => slots += 1,
+                Fault::Upgrade => upgraded = true,
+                _ => {}
+            }
+            // Many short ones, some long ones.
+            let longest = *[300, 2_000, 8_000, 30_000].choose(&mut random).expect("some");
+            let lasts_ms = random.random_range(20..=longest);
+            faults.push(PlannedFault { at_ms, lasts_ms, fault });
+            at_ms += random.random_range(0..=BETWEEN_FAULTS);
+        }
+        Self { masters, clients, reboot_delay_ms, faults }
+    }
+}
+
+impl Fault {
+    fn any(random: &mut SmallRng, slots: usize) -> Self {
+        let node = |random: &mut SmallRng| any_node(random, slots);
+        let some = |random: &mut SmallRng| {
+            let several = if random.random_bool(0.3) { random.random_range(1..=slots) } else { 1 };
+            let mut places: Vec<_> = (0..several).map(|_| any_node(random, slots)).collect();
+            places.sort_unstable();
+            places.dedup();
+            places
+        };
+        match random.random_range(0..100) {
+            0..=19 => Self::Kill(some(random)),
+            20..=25 => Self::PowerLoss(some(random)),
+            26..=31 => {
+                let operations = random.random_range(0..200);
+                Self::PowerLossInWrite { place: node(random), operations }
+            }
+            32..=41 => Self::Pause(some(random)),
+            42..=53 => {
+                let group = some(random);
+                Self::Cut { group, one_way: random.random_bool(0.4) }
+            }
+            54..=56 => Self::Flap { one: node(random), other: any_place(random, slots) },
+            57..=60 => {
+                let most_ms = *[5, 60, 400, 3_000].choose(random).expect("some");
+                Self::Delay { place: node(random), most_ms }
+            }
+            61..=63 => {
+                let per_mille = random.random_range(5..=300);
+                Self::Loss { place: node(random), per_mille }
+            }
+            64..=68 => Self::Reset { one: node(random), other: any_place(random, slots) },
+            69..=73 => {
+                let most_ms = *[10, 100, 1_000, 6_000].choose(random).expect("some");
+                Self::SlowDisk { place: node(random), most_ms }
+            }
+            74..=75 => Self::FailingDisk(node(random)),
+            76..=77 => Self::FullDisk(node(random)),
+            78..=83 => {
+                let far = *[1_000, 60_000, 100_000_000].choose(random).expect("some");
+                Self::ClockSet { place: node(random), forward_ms: random.random_range(-far..=far) }
+            }
+            84..=86 => {
+                let gains = random.random_range(-200_000..=200_000);
+                Self::ClockDrift { place: node(random), gains }
+            }
+            87..=90 => Self::LostDisk(node(random)),
+            91..=94 => Self::ScaleUp,
+            95..=97 => Self::ScaleDown(random.random_range(0..slots)),
+            _ => Self::Upgrade,
+        }
+    }
+}
+
+fn any_node(random: &mut SmallRng, slots: usize) -> Place {
+    match random.random_range(0..=slots) {
+        0 => Place::Router,
+        slot => Place::Slot(slot - 1),
+    }
+}
+
+fn any_place(random: &mut SmallRng, slots: usize) -> Place {
+    if random.random_bool(0.3) { Place::Client(random.random_range(0..4)) } else { any_node(random, slots) }
+}
