@@ -277,7 +277,7 @@ impl Cluster {
                 continue;
             }
             self.runs += 1;
-            tinysns::envelope::simulate_next_version(host.is_upgraded);
+            tinysns::envelope::version::simulate_next_version(host.is_upgraded);
             let ended = process.run();
             self.look_at(number, ended);
         }
