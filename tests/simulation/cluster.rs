@@ -3,7 +3,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
     cmp::Reverse,
     mem,
     path::PathBuf,
@@ -155,6 +155,16 @@ impl Cluster {
     pub fn wanted_slots(&self) -> usize {
         let wanted = |host: &&Host| host.wanted && matches!(host.place, Place::Slot(_));
         self.hosts.iter().filter(wanted).count()
+    }
+
+    /// The names of the masters that are to run.
+    pub fn expected_voters(&self) -> BTreeSet<String> {
+        let wanted = self.hosts.iter().filter(|host| host.wanted);
+        let name = |host: &Host| match host.place {
+            Place::Slot(slot) => Some(name_of(slot)),
+            Place::Router | Place::Client(_) => None,
+        };
+        wanted.filter_map(name).collect()
     }
 
     pub fn schedule(&mut self, at: u64, what: Happening) {
@@ -339,8 +349,13 @@ fn router_settings() -> RouterSettings {
     }
 }
 
+/// What the master in a slot is called.
+fn name_of(slot: usize) -> String {
+    format!("server-{}", slot + 1)
+}
+
 fn master_settings(router: &str, slot: usize) -> MasterSettings {
-    let name = format!("server-{}", slot + 1);
+    let name = name_of(slot);
     match settings(&["master", "--router", router, "--data-dir", "/data", "--name", &name]) {
         Subcommand::Master(settings) => settings,
         _ => unreachable!("it is a master"),

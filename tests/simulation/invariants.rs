@@ -4,12 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tinysns::{
     domain::NodeId,
-    host::simulated::Machine,
+    host::simulated::{Machine, clock},
     replication::{
         LogId, StoredMembership,
         observed::{self, Observation, Observed},
     },
 };
+
+use crate::cluster::Cluster;
+
+/// What the router calls its witness.
+const WITNESS: &str = "router";
+/// Whoever was missed has been found again within this time, in nanoseconds.
+const MISSED_WITHIN: u64 = 30_000_000_000;
 
 /// What is known of the one log.
 #[derive(Default)]
@@ -23,59 +30,85 @@ pub struct Invariants {
     /// How far each machine's state has come.
     applied: BTreeMap<Machine, Option<LogId>>,
     /// The newest membership.
-    pub membership: Option<StoredMembership>,
+    membership: Option<StoredMembership>,
     /// How many memberships there were, and how many of them were joint.
-    pub memberships: u64,
-    pub joint: u64,
+    memberships: u64,
+    joint: u64,
     /// States that were replaced as a whole.
-    pub replaced: u64,
-}
-
-/// A voter lost its vote.
-pub struct Demotion {
-    /// Its name.
-    pub name: String,
+    replaced: u64,
+    demotions: u64,
 }
 
 impl Invariants {
-    /// How many entries were committed.
-    pub fn entries(&self) -> usize {
-        self.committed.len()
-    }
-
-    /// How many terms brought a leader.
-    pub fn terms(&self) -> usize {
-        self.leaders.len()
-    }
-
-    /// Looks at what the nodes have seen since the last time. Returns what is wrong, and who was
-    /// demoted.
-    pub fn look(&mut self) -> (Vec<String>, Vec<Demotion>) {
-        let (mut wrong, mut demoted) = (Vec::new(), Vec::new());
+    /// Looks at what the nodes have seen since the last time.
+    pub fn look(&mut self, cluster: &mut Cluster, calm_since: Option<u64>) {
         for Observed { machine, what } in observed::take() {
-            match what {
-                Observation::Opened(applied) => _ = self.applied.insert(machine, applied),
+            let wrong = match what {
+                Observation::Opened(applied) => {
+                    self.applied.insert(machine, applied);
+                    None
+                }
                 Observation::Replaced(applied) => {
                     self.replaced += 1;
                     self.applied.insert(machine, applied);
+                    None
                 }
                 Observation::Applied { position, digest, membership } => {
-                    wrong.extend(self.applies(machine, position, digest));
-                    if let Some(membership) = membership {
-                        demoted.extend(self.has_members(membership));
-                    }
+                    let wrong = self.applies(machine, position, digest);
+                    wrong.or_else(|| self.has_members(membership?, cluster, calm_since))
                 }
                 Observation::State { index, digest } => {
-                    if *self.states.entry(index).or_insert(digest) != digest {
-                        wrong.push(format!(
-                            "the state of {} at index {index} differs from another master's",
-                            machine.name()
-                        ));
-                    }
+                    let differs = *self.states.entry(index).or_insert(digest) != digest;
+                    differs.then(|| {
+                        let name = machine.name();
+                        format!("the state of {name} at index {index} differs from another master's")
+                    })
                 }
-            }
+            };
+            cluster.violations.extend(wrong);
         }
-        (wrong, demoted)
+    }
+
+    /// When nothing has been wrong for long, all masters that are to run vote, nobody else does but
+    /// the witness, and no change of the membership is unfinished.
+    pub fn must_be_whole(&self, cluster: &mut Cluster) {
+        let Some(membership) = &self.membership else {
+            return cluster.violations.push("no membership was ever committed".to_owned());
+        };
+        let members = membership.membership();
+        if members.get_joint_config().len() > 1 {
+            cluster.violations.push("a change of the membership is unfinished".to_owned());
+        }
+        let voters: BTreeSet<String> = members
+            .voter_ids()
+            .filter_map(|id| members.get_node(&id).map(|info| info.name.clone()))
+            .collect();
+        let expected = cluster.expected_voters();
+        let missing: Vec<_> = expected.difference(&voters).collect();
+        let strangers: Vec<_> =
+            voters.difference(&expected).filter(|name| *name != WITNESS).collect();
+        if !missing.is_empty() || !strangers.is_empty() {
+            let wrong = format!("in the end {missing:?} do not vote, and {strangers:?} do");
+            cluster.violations.push(wrong);
+        }
+        if members.voter_ids().count() > voters.len() {
+            cluster.violations.push("in the end two voters have one name".to_owned());
+        }
+    }
+
+    /// What was seen, by its name.
+    pub fn count(&self, counts: &mut BTreeMap<String, u64>) {
+        for (name, count) in [
+            ("= committed entries", self.committed.len() as u64),
+            ("= terms with a leader", self.leaders.len() as u64),
+            ("= memberships", self.memberships),
+            ("= joint memberships", self.joint),
+            ("= votes taken away", self.demotions),
+            ("= states replaced by a snapshot", self.replaced),
+            ("= states compared", self.states.len() as u64),
+        ] {
+            counts.insert(name.to_owned(), count);
+        }
     }
 
     fn applies(&mut self, machine: Machine, position: LogId, digest: [u8; 32]) -> Option<String> {
@@ -100,21 +133,28 @@ impl Invariants {
         None
     }
 
-    fn has_members(&mut self, new: StoredMembership) -> Vec<Demotion> {
+    fn has_members(
+        &mut self,
+        new: StoredMembership,
+        cluster: &Cluster,
+        calm_since: Option<u64>,
+    ) -> Option<String> {
         if self.membership.as_ref().is_some_and(|known| known.log_id() >= new.log_id()) {
-            return Vec::new();
+            return None;
         }
         self.memberships += 1;
         self.joint += u64::from(new.membership().get_joint_config().len() > 1);
-        let before = self.membership.replace(new.clone());
         let targets = |members: &StoredMembership| -> BTreeSet<NodeId> {
             members.membership().get_joint_config().last().cloned().unwrap_or_default()
         };
-        let Some(before) = before else { return Vec::new() };
-        let gone = &targets(&before) - &targets(&new);
-        let name = |id: &NodeId| {
-            before.membership().get_node(id).map(|info| Demotion { name: info.name.clone() })
-        };
-        gone.iter().filter_map(name).collect()
+        let wanted = targets(&new);
+        let before = self.membership.replace(new)?;
+        let gone = &targets(&before) - &wanted;
+        self.demotions += gone.len() as u64;
+        let is_calm = calm_since.is_some_and(|since| clock::now() - since > MISSED_WITHIN);
+        let named = |id: &NodeId| Some(before.membership().get_node(id)?.name.clone());
+        let expected = cluster.expected_voters();
+        let unjust = gone.iter().filter_map(named).find(|name| is_calm && expected.contains(name))?;
+        Some(format!("{unjust} lost its vote, though nothing has been wrong for long"))
     }
 }

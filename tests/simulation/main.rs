@@ -1,6 +1,25 @@
-//! The simulation.
+//! The simulation: the real router, masters and client library in worlds that are made up, each from
+//! a seed, with a process of its own for every world.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `interposed` | what is taken from the C library: clocks, randomness, waiting |
+//! | `process` | a process of a machine, on a runtime of its own |
+//! | `plan` | what is to happen in the world of a seed (pure) |
+//! | `cluster` | the machines, and what runs on them |
+//! | `nemesis` | faults that begin and end |
+//! | `workload` | what people do meanwhile |
+//! | `invariants` | what must hold after every step |
+//! | `seed` | one world, from beginning to end |
+//! | `seeds` | many, each in a process; and which faults of a plan a failure needs |
+//! | `suite` | the tests that `cargo nextest` sees |
+//!
+//! `just sim` runs it by hand.
+
+#![allow(missing_docs, reason = "tests")]
 
 mod cluster;
+mod command_line;
 mod interposed;
 mod invariants;
 #[path = "../laboratory/mod.rs"]
@@ -9,10 +28,12 @@ mod nemesis;
 mod plan;
 mod process;
 mod seed;
+mod seeds;
+mod suite;
 mod workload;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |index: usize| arguments.get(index).and_then(|text| text.parse().ok());
-    seed::run(number(0).unwrap_or(1), arguments.get(1).cloned(), arguments.get(2).cloned());
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command_line::run()
 }

@@ -1,12 +1,14 @@
-//! One seed: its world from beginning to end.
+//! One seed: its world from beginning to end, and what is wrong with it.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
+use serde::{Deserialize, Serialize};
 use tinysns::host::{
     random,
     simulated::{self, clock},
     thread,
 };
+use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
 
 use crate::{
     cluster::{self, Cluster},
@@ -19,90 +21,172 @@ use crate::{
 };
 
 const MILLISECOND: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MILLISECOND;
+/// How often the nodes are looked at, at least.
+const LOOK_EVERY: u64 = 100 * MILLISECOND;
 /// While nothing is wrong, every call is answered within this time.
-const ANSWERED_WITHIN: u64 = 10_000 * MILLISECOND;
+const ANSWERED_WITHIN: u64 = 10 * SECOND;
 /// When everything was healed, the cluster is whole again within this time.
-const WHOLE_WITHIN: u64 = 90_000 * MILLISECOND;
-/// And clients have read everything.
-const READ_WITHIN: u64 = 150_000 * MILLISECOND;
+const WHOLE_WITHIN: u64 = 90 * SECOND;
+/// And from then on, clients have read everything within this one.
+const READ_WITHIN: u64 = 120 * SECOND;
 
-pub fn run(seed: u64, log: Option<String>, keep: Option<String>) {
+/// How a seed is run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub seed: u64,
+    /// Which of the planned faults come; all, if none are named.
+    pub keep: Option<Vec<usize>>,
+    /// Prints the log of the nodes, as far as it passes this filter.
+    pub log: Option<String>,
+    /// Prints the plan and the history.
+    pub print: bool,
+}
+
+/// What a seed came to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Outcome {
+    pub seed: u64,
+    pub violations: Vec<String>,
+    /// How often things happened, by their names.
+    pub counts: BTreeMap<String, u64>,
+    pub operations: u64,
+    /// How many faults were planned, including those that did not come.
+    pub planned: usize,
+    pub simulated_s: u64,
+    pub took_ms: u64,
+    /// A checksum of everything that clients did and saw.
+    pub history: u32,
+}
+
+/// Runs a seed. The process must do nothing else, before or after.
+pub fn run(options: &Options) -> Outcome {
     let began = Instant::now();
+    let seed = options.seed;
     interposed::simulate(seed);
     simulated::create(seed);
     thread::stay_on_one();
     random::seed(seed);
-    if let Some(filter) = log.filter(|filter| filter != "-") {
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_ansi(false)
-            .with_timer(WorldTime)
-            .finish();
-        tracing::subscriber::set_global_default(subscriber).expect("the first");
+    if let Some(filter) = &options.log {
+        show_log(filter);
     }
     cluster::note_panics();
     let mut plan = Plan::of(seed);
-    if let Some(keep) = keep {
-        let keep: Vec<usize> = keep.split(',').filter_map(|n| n.parse().ok()).collect();
-        let mut number = 0;
-        plan.faults.retain(|_| { number += 1; keep.contains(&(number - 1)) });
+    let planned = plan.faults.len();
+    if let Some(keep) = &options.keep {
+        let numbered = plan.faults.into_iter().enumerate();
+        plan.faults = numbered.filter(|(n, _)| keep.contains(n)).map(|(_, fault)| fault).collect();
     }
-    for fault in &plan.faults { println!("{fault}"); }
-    let workload = Workload::new(plan.clients);
-    let for_clients = workload.clone();
-    let mut world = Cluster::new(&plan, move |number, router| {
-        Box::pin(workload::run(for_clients.clone(), number, router, seed))
-    });
-    let mut nemesis = Nemesis::new(plan.clone());
-    let mut invariants = Invariants::default();
-    let until = FAULTS_UNTIL * MILLISECOND;
-    let mut step = |world: &mut Cluster, nemesis: &mut Nemesis, invariants: &mut Invariants, until: u64| {
-        while clock::now() < until && world.violations.is_empty() {
-            let next = (clock::now() + 100 * MILLISECOND).min(until);
-            if let Some(what) = world.next(next) {
-                nemesis.happens(world, what);
-            }
-            let (wrong, _demoted) = invariants.look();
-            world.violations.extend(wrong);
-            if let Some(calm) = nemesis.calm_since(world)
-                && let Some(oldest) = workload.oldest_open()
-                && clock::now().saturating_sub(calm.max(oldest)) > ANSWERED_WITHIN
-            {
-                world.violations.push(format!("{} s: nothing is wrong since {} s, and a call from {} s is not answered", clock::now() / 1_000_000_000, calm / 1_000_000_000, oldest / 1_000_000_000));
-            }
+    if options.print {
+        for (number, fault) in plan.faults.iter().enumerate() {
+            println!("{number:>3} {fault}");
         }
-    };
-    step(&mut world, &mut nemesis, &mut invariants, until);
-    nemesis.heal(&mut world);
-    let healed = clock::now();
-    step(&mut world, &mut nemesis, &mut invariants, healed + WHOLE_WITHIN);
-    workload.finish();
-    step(&mut world, &mut nemesis, &mut invariants, healed + WHOLE_WITHIN + 20 * 1000 * MILLISECOND);
-    let mut until = clock::now();
-    while !workload.is_finished() && world.violations.is_empty() && clock::now() < healed + WHOLE_WITHIN + READ_WITHIN {
-        until += 1_000 * MILLISECOND;
-        step(&mut world, &mut nemesis, &mut invariants, until);
     }
-    if world.violations.is_empty() && !workload.is_finished() {
-        world.violations.push("the clients could not read everything in the end".to_owned());
+    let mut world = World::new(&plan, seed);
+    world.live();
+    let history = world.workload.take_history();
+    let mut violations = world.cluster.violations;
+    if violations.is_empty() {
+        violations.extend(laboratory::check(&history).iter().map(ToString::to_string));
     }
-    let history = workload.take_history();
-    let simulated = clock::now() / 1_000_000_000;
-    println!("{simulated} s, {} runs, {} ops, {} entries, {} terms, {} memberships ({} joint), {} replaced; {:?}", world.runs, history.operations().len(), invariants.entries(), invariants.terms(), invariants.memberships, invariants.joint, invariants.replaced, began.elapsed());
-    println!("{:?}", world.counts);
-    if world.violations.is_empty() {
-        world.violations.extend(laboratory::check(&history).iter().map(|v| format!("{v:?}")));
+    let text = history.to_string();
+    if options.print {
+        print!("{text}");
     }
-    println!("checked {:?}", began.elapsed());
-    for violation in &world.violations { println!("VIOLATION {violation}"); }
-    std::process::exit(i32::from(!world.violations.is_empty()));
+    let mut counts = world.cluster.counts;
+    world.invariants.count(&mut counts);
+    Outcome {
+        seed,
+        violations,
+        counts,
+        operations: history.operations().len() as u64,
+        planned,
+        simulated_s: clock::now() / SECOND,
+        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        history: crc32fast::hash(text.as_bytes()),
+    }
 }
 
-struct WorldTime;
-impl tracing_subscriber::fmt::time::FormatTime for WorldTime {
-    fn format_time(&self, writer: &mut tracing_subscriber::fmt::format::Writer<'_>) -> std::fmt::Result {
-        let now = clock::now();
-        let machine = simulated::Machine::current().map_or(99, simulated::Machine::number);
-        write!(writer, "{:>10}.{:03} m{machine}", now / 1_000_000, now / 1000 % 1000)
+/// A cluster, its people, and what goes wrong.
+struct World {
+    cluster: Cluster,
+    workload: Workload,
+    nemesis: Nemesis,
+    invariants: Invariants,
+}
+
+impl World {
+    fn new(plan: &Plan, seed: u64) -> Self {
+        let workload = Workload::new(plan.clients);
+        let for_clients = workload.clone();
+        let cluster = Cluster::new(plan, move |number, router| {
+            Box::pin(workload::run(for_clients.clone(), number, router, seed))
+        });
+        let nemesis = Nemesis::new(plan.clone());
+        Self { cluster, workload, nemesis, invariants: Invariants::default() }
     }
+
+    fn live(&mut self) {
+        self.until(FAULTS_UNTIL * MILLISECOND);
+        self.nemesis.heal(&mut self.cluster);
+        self.until(clock::now() + WHOLE_WITHIN);
+        self.invariants.must_be_whole(&mut self.cluster);
+        self.workload.finish();
+        let read_by = clock::now() + READ_WITHIN;
+        while !self.workload.is_finished() && self.is_sound() && clock::now() < read_by {
+            self.until(clock::now() + SECOND);
+        }
+        if self.is_sound() && !self.workload.is_finished() {
+            let wrong = "the clients could not read everything in the end".to_owned();
+            self.cluster.violations.push(wrong);
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.cluster.violations.is_empty()
+    }
+
+    /// Lets everything happen until then, or until something is wrong.
+    fn until(&mut self, until: u64) {
+        while clock::now() < until && self.is_sound() {
+            let look = (clock::now() + LOOK_EVERY).min(until);
+            if let Some(what) = self.cluster.next(look) {
+                self.nemesis.happens(&mut self.cluster, what);
+            }
+            let calm = self.nemesis.calm_since(&self.cluster);
+            self.invariants.look(&mut self.cluster, calm);
+            self.must_answer(calm);
+        }
+    }
+
+    /// While nothing is wrong, nobody waits for long.
+    fn must_answer(&mut self, calm: Option<u64>) {
+        let Some((calm, asked)) = calm.zip(self.workload.oldest_open()) else { return };
+        if clock::now().saturating_sub(calm.max(asked)) > ANSWERED_WITHIN {
+            let [now, calm, asked] = [clock::now(), calm, asked].map(|at| at / MILLISECOND);
+            self.cluster.violations.push(format!(
+                "at {now} ms a call of {asked} ms is not answered, though nothing is wrong since {calm} ms"
+            ));
+        }
+    }
+}
+
+/// The world's time, and the machine.
+struct WorldTime;
+
+impl FormatTime for WorldTime {
+    fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
+        let now = clock::now() / 1_000;
+        let machine = simulated::Machine::current().map_or_else(String::new, simulated::Machine::name);
+        write!(writer, "{:>8}.{:03} {machine}", now / 1_000, now % 1_000)
+    }
+}
+
+fn show_log(filter: &str) {
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_timer(WorldTime)
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).expect("there is no other");
 }

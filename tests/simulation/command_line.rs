@@ -1,0 +1,98 @@
+//! The command line: for people (`just sim`), for the processes of single seeds, and for `nextest`.
+
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::{
+    seed::{self, Options},
+    seeds::{self, Batch},
+    suite,
+};
+
+/// Does what the arguments say.
+pub fn run() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let first = arguments.get(1).map(String::as_str);
+    if !matches!(first, Some("seed" | "seeds" | "shrink" | "help" | "--help")) {
+        return suite::run(&arguments[1..]);
+    }
+    let matches = command().get_matches_from(arguments);
+    let succeeded = match matches.subcommand() {
+        Some(("seed", arguments)) => one(arguments),
+        Some(("seeds", arguments)) => many(arguments),
+        Some(("shrink", arguments)) => shrink(arguments),
+        _ => unreachable!("a subcommand is required"),
+    };
+    if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn command() -> Command {
+    let number = |name: &'static str| Arg::new(name).value_parser(value_parser!(u64));
+    Command::new("simulation")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("seed")
+                .about("Runs the world of one seed")
+                .arg(number("seed").required(true))
+                .arg(Arg::new("keep").long("keep").help("The numbers of the faults that come"))
+                .arg(Arg::new("log").long("log").help("Prints the nodes' log, by this filter"))
+                .arg(flag("print", "Prints the plan, the history and what happened"))
+        )
+        .subcommand(
+            Command::new("seeds")
+                .about("Runs many, each in a process of its own")
+                .arg(number("from").long("from").default_value("1").help("The first"))
+                .arg(number("count").long("seeds").default_value("100").help("How many"))
+                .arg(number("jobs").long("jobs").default_value("2").help("How many at a time"))
+        )
+        .subcommand(
+            Command::new("shrink")
+                .about("Finds out which faults of its plan a seed needs in order to fail")
+                .arg(number("seed").required(true))
+        )
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn count(arguments: &ArgMatches, name: &str) -> u64 {
+    *arguments.get_one(name).expect("it is required or has a default")
+}
+
+fn one(arguments: &ArgMatches) -> bool {
+    let keep = arguments.get_one::<String>("keep");
+    let options = Options {
+        seed: count(arguments, "seed"),
+        keep: keep.map(|list| list.split(',').filter_map(|number| number.parse().ok()).collect()),
+        log: arguments.get_one::<String>("log").cloned(),
+        print: arguments.get_flag("print"),
+    };
+    let outcome = seed::run(&options);
+    if options.print {
+        seeds::print_counts(&outcome.counts);
+        for violation in &outcome.violations {
+            println!("VIOLATION: {violation}");
+        }
+    }
+    let succeeded = outcome.violations.is_empty();
+    println!("{}", serde_json::to_string(&outcome).expect("plain data"));
+    // What still runs in the world is not ended in good order: that would take long.
+    std::process::exit(i32::from(!succeeded));
+}
+
+fn many(arguments: &ArgMatches) -> bool {
+    let from = count(arguments, "from");
+    let batch = Batch {
+        seeds: from..from + count(arguments, "count"),
+        jobs: usize::try_from(count(arguments, "jobs")).unwrap_or(1),
+    };
+    let summary = batch.run(|line| println!("{line}"));
+    summary.print();
+    summary.failed.is_empty()
+}
+
+fn shrink(arguments: &ArgMatches) -> bool {
+    seeds::shrink(count(arguments, "seed"))
+}

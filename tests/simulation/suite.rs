@@ -1,0 +1,73 @@
+//! The tests, as `cargo nextest` lists and runs them.
+
+use std::process::ExitCode;
+
+use crate::seeds::{Batch, run_one};
+
+/// Seeds that have failed, with what they had found: they are run for ever.
+const FAILED_BEFORE: &[(u64, &str)] = &[];
+/// How many new seeds there are, and in how many tests.
+const SEEDS: u64 = 120;
+const PARTS: u64 = 12;
+
+/// A test: its name, and what it does. It panics if it fails.
+struct Test {
+    name: String,
+    run: Box<dyn Fn()>,
+}
+
+fn tests() -> Vec<Test> {
+    let mut tests = vec![
+        Test::new("the_same_seed_gives_the_same_history", || {
+            let [one, other] = [(); 2].map(|()| run_one(1, None));
+            assert_eq!(one.history, other.history, "of seed 1");
+            assert_eq!(one.counts, other.counts, "of seed 1");
+        }),
+        Test::new("seeds_that_have_failed_pass", || {
+            for (seed, found) in FAILED_BEFORE {
+                let outcome = run_one(*seed, None);
+                assert!(outcome.violations.is_empty(), "seed {seed} ({found}): {outcome:?}");
+            }
+        }),
+    ];
+    for part in 0..PARTS {
+        let first = 1 + part * (SEEDS / PARTS);
+        let seeds = first..first + SEEDS / PARTS;
+        let name = format!("no_promise_is_broken_in_seeds_{}_to_{}", seeds.start, seeds.end - 1);
+        tests.push(Test::new(&name, move || {
+            let summary = Batch { seeds: seeds.clone(), jobs: 1 }.run(|line| println!("{line}"));
+            summary.print();
+            assert!(summary.failed.is_empty(), "{:#?}", summary.failed);
+        }));
+    }
+    tests
+}
+
+impl Test {
+    fn new(name: &str, run: impl Fn() + 'static) -> Self {
+        Self { name: name.to_owned(), run: Box::new(run) }
+    }
+}
+
+/// Answers `nextest`, or runs all tests whose names contain one of the arguments.
+pub fn run(arguments: &[String]) -> ExitCode {
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if has("--list") {
+        if !has("--ignored") {
+            for test in tests() {
+                println!("{}: test", test.name);
+            }
+        }
+        return ExitCode::SUCCESS;
+    }
+    let exact = has("--exact");
+    let names: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    for test in tests() {
+        let is_meant = |name: &&String| if exact { **name == test.name } else { test.name.contains(*name) };
+        if names.is_empty() || names.iter().any(is_meant) {
+            println!("{}", test.name);
+            (test.run)();
+        }
+    }
+    ExitCode::SUCCESS
+}
