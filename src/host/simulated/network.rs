@@ -169,10 +169,14 @@ impl Network {
             }
             if direction.from.machine == machine {
                 direction.writer = None;
+                direction.abandoned = true;
                 if tells {
                     told.push(*id);
                 }
             }
+        }
+        if !tells {
+            self.directions.retain(|_, direction| !direction.is_over());
         }
         for id in told {
             // Behind what was sent before: that is on its way.
@@ -268,11 +272,18 @@ impl World {
             if direction.closed == Some(Closed::Reset) {
                 self.voids(id.reverse(), wakers);
             }
+        } else if direction.is_being_reset() {
+            // Nobody answers that.
+            direction.reset();
         } else {
             self.network.answer_with_reset(id, now, &mut self.random);
         }
         self.network.touched.insert(to.machine);
         let Some(direction) = self.network.directions.get(&id) else { return };
+        if direction.is_over() {
+            self.network.directions.remove(&id);
+            return;
+        }
         if let Some(at) = direction.next_arrival() {
             self.network.schedule(at, Event::Arrival(id));
         }
@@ -514,10 +525,18 @@ pub(super) fn end(life: Life, id: DirectionId) {
 pub(super) fn close(life: Life, outgoing: DirectionId) {
     end(life, outgoing);
     with(|world| {
-        if world.lives(life) {
-            if let Some(incoming) = world.network.directions.get_mut(&outgoing.reverse()) {
-                incoming.unwanted = true;
-                incoming.reader = None;
+        if !world.lives(life) {
+            return;
+        }
+        let directions = &mut world.network.directions;
+        if let Some(direction) = directions.get_mut(&outgoing) {
+            direction.abandoned = true;
+        }
+        if let Some(incoming) = directions.get_mut(&outgoing.reverse()) {
+            incoming.unwanted = true;
+            incoming.reader = None;
+            if incoming.is_over() {
+                directions.remove(&outgoing.reverse());
             }
         }
     });

@@ -44,6 +44,8 @@ pub struct Direction {
     pub closed: Option<Closed>,
     /// The receiver reads no more.
     pub unwanted: bool,
+    /// The sender's end is gone.
+    pub abandoned: bool,
     pub reader: Option<Waker>,
     pub writer: Option<Waker>,
 }
@@ -59,6 +61,7 @@ impl Direction {
             held: 0,
             closed: None,
             unwanted: false,
+            abandoned: false,
             reader: None,
             writer: None,
         }
@@ -94,6 +97,16 @@ impl Direction {
             Some((_, Segment::Reset)) => self.reset(),
             Some((_, Segment::Data(_))) | None => {}
         }
+    }
+
+    /// Nobody has anything to do with it any more.
+    pub fn is_over(&self) -> bool {
+        self.abandoned && self.unwanted && self.on_the_way.is_empty()
+    }
+
+    /// Whether the first segment on its way only says that the connection is void.
+    pub fn is_being_reset(&self) -> bool {
+        matches!(self.on_the_way.front(), Some((_, Segment::Reset)))
     }
 
     /// It is void, with all that it carries.
