@@ -343,7 +343,7 @@ fn settings(arguments: &[&str]) -> Subcommand {
 }
 
 fn router_settings() -> RouterSettings {
-    match settings(&["router", "--router-data-dir", "/data/router"]) {
+    match settings(&["router", "--router-data-dir", "/data/router", "--heartbeat", "300ms", "--election-min", "1500ms", "--election-max", "3s", "--down-after", "1500ms"]) {
         Subcommand::Router(settings) => settings,
         _ => unreachable!("it is a router"),
     }
@@ -356,7 +356,7 @@ fn name_of(slot: usize) -> String {
 
 fn master_settings(router: &str, slot: usize) -> MasterSettings {
     let name = name_of(slot);
-    match settings(&["master", "--router", router, "--data-dir", "/data", "--name", &name]) {
+    match settings(&["master", "--router", router, "--data-dir", "/data", "--name", &name, "--heartbeat", "300ms", "--election-min", "1500ms", "--election-max", "3s", "--report-interval", "600ms"]) {
         Subcommand::Master(settings) => settings,
         _ => unreachable!("it is a master"),
     }
