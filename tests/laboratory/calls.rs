@@ -61,6 +61,18 @@ impl Call<'_> {
         }
     }
 
+    /// Whether it may change something.
+    pub fn is_change(&self) -> bool {
+        match self.operation {
+            Operation::LogIn { must_exist, .. } => !must_exist,
+            Operation::SetPassword { .. }
+            | Operation::Follow { .. }
+            | Operation::Unfollow { .. }
+            | Operation::Publish { .. } => true,
+            Operation::List { .. } | Operation::Timeline { .. } | Operation::Posts { .. } => false,
+        }
+    }
+
     /// Whether it publishes a post, and was not refused.
     pub fn makes_a_post(&self) -> bool {
         let is_refused = matches!(self.demand, Demand::Told(Outcome::Refused(_)));
@@ -126,6 +138,24 @@ pub fn of<'a>(history: &'a History, model: &Model) -> Vec<Call<'a>> {
         });
     }
     calls
+}
+
+/// What is known of these calls after an event: those that have not returned by then need not have a
+/// place.
+pub fn until<'a>(calls: &[Call<'a>], event: usize) -> Vec<Call<'a>> {
+    let known = |call: &Call<'a>| {
+        if call.until <= event {
+            return Some(call.clone());
+        }
+        let may_change = match call.demand {
+            Demand::Perhaps => true,
+            Demand::Told(Outcome::Done(_)) => call.is_change(),
+            Demand::Told(_) | Demand::FinalState(_) => false,
+        };
+        let begun = call.from < event && may_change;
+        begun.then(|| Call { demand: Demand::Perhaps, until: usize::MAX, ..call.clone() })
+    };
+    calls.iter().filter_map(known).collect()
 }
 
 fn of_operation<'a>(

@@ -11,24 +11,29 @@
 //! 1. What is answered correctly and changes nothing gets its place at once: it is in nobody's way.
 //! 2. A change gets a place no earlier than something needs it: its own return, or an operation that
 //!    would not be answered correctly without it ([`calls::waits_for`]).
-//! 3. Ids of posts say which post is the next one, and pages say which post was the newest.
+//! 3. Ids of posts say which post is the next one, and pages who must have followed whom by then
+//!    ([`Facts`]).
 //!
 //! `Way::Plain` does without them, to compare.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{
     calls::{self, Call, Demand},
-    history::{History, Operation, OperationNumber, Outcome, Reply},
+    facts::{Facts, Index},
+    history::{History, Operation, OperationNumber, Outcome},
     model::{Change, Model, Name, mixed},
     timing::folded,
     violation::{Promise, Violation},
 };
 
-/// So many configurations are searched before the search is given up: a few seconds. A history that is
-/// linearizable takes about as many as it has operations.
-const CONFIGURATIONS: usize = 500_000;
-
+/// So many configurations are searched before the search is given up: some seconds. A history that is
+/// linearizable takes about as many as it has operations, unless many of them have no answer.
+const CONFIGURATIONS: usize = 100_000;
+/// As many for each of about a dozen searches for the reason why there is no order.
+const CONFIGURATIONS_OF_A_PART: usize = 20_000;
+/// The longest answer that an explanation shows, in characters.
+const LONGEST_ANSWER: usize = 400;
 /// So many of the changes that were made last are shown when an answer is not explained.
 const LAST_CHANGES: usize = 3;
 
@@ -42,97 +47,126 @@ pub enum Way {
 }
 
 /// What a search has come to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// There is an order.
     Linearizable { configurations: usize },
     /// There is none.
-    Not(Violation),
+    Not,
     /// The search was given up.
     Undecided { configurations: usize },
 }
 
 /// What is wrong, if anything is.
 pub fn check(history: &History) -> Option<Violation> {
-    match search(history, Way::Short) {
-        Verdict::Linearizable { .. } => None,
-        Verdict::Not(violation) => Some(violation),
-        Verdict::Undecided { configurations } => Some(Violation::of(
-            Promise::Linearizable,
-            [],
-            format!("undecided: no order was found in {configurations} configurations"),
-        )),
-    }
+    let model = Model::new(&calls::names(history));
+    let calls = calls::of(history, &model);
+    let order = order(history, Way::Short, &calls, &model, CONFIGURATIONS);
+    order.is_err().then(|| explanation(history, &calls, model))
 }
 
 /// Searches for an order.
 pub fn search(history: &History, way: Way) -> Verdict {
     let model = Model::new(&calls::names(history));
     let calls = calls::of(history, &model);
-    let facts = Facts::of(history, &calls, &model);
-    Search::new(way, &calls, facts, model).run()
-}
-
-/// What ids and pages say about posts.
-struct Facts {
-    /// Who wrote a post, and what, if anybody has been told.
-    written: BTreeMap<u64, (Name, String)>,
-    /// The last post of the final state.
-    last: Option<u64>,
-    /// Which posts were on any page of whose timeline.
-    seen: BTreeSet<(Name, u64)>,
-    /// Which pages were read when this was the newest post.
-    pages: BTreeMap<u64, Vec<Index>>,
-}
-
-impl Facts {
-    fn of(history: &History, calls: &[Call<'_>], model: &Model) -> Self {
-        let mut written = BTreeMap::new();
-        let mut seen = BTreeSet::new();
-        let mut pages: BTreeMap<u64, Vec<Index>> = BTreeMap::new();
-        for (index, call) in calls.iter().enumerate() {
-            match (&call.operation, call.demand) {
-                (
-                    Operation::Publish { text },
-                    Demand::Told(Outcome::Done(Reply::Published { id, .. })),
-                ) => {
-                    let author = call.caller.expect("every caller has a name");
-                    written.entry(id.get()).or_insert_with(|| (author, text.clone()));
-                }
-                (Operation::Timeline { .. }, Demand::Told(Outcome::Done(Reply::Page(page)))) => {
-                    let reader = call.caller.expect("every caller has a name");
-                    seen.extend(page.posts.iter().map(|post| (reader, post.id.get())));
-                }
-                _ => {}
-            }
-            if let Some(newest) = call.as_of() {
-                pages.entry(newest).or_default().push(index);
-            }
-        }
-        let in_the_end = history.final_state().into_iter().flat_map(|state| &state.posts);
-        let on_pages = history.pages().flat_map(|(_, page)| &page.posts);
-        for post in in_the_end.chain(on_pages) {
-            if let Some(author) = model.name(post.author.as_str()) {
-                written.entry(post.id.get()).or_insert_with(|| (author, post.text.clone()));
-            }
-        }
-        let last = history.final_state().map(|state| state.posts.len() as u64);
-        Self { written, last, seen, pages }
-    }
-
-    /// Whether a post may have this number.
-    fn may_be(&self, call: &Call<'_>, number: u64) -> bool {
-        let Operation::Publish { text } = &call.operation else { return false };
-        self.last.is_none_or(|last| number <= last)
-            && self
-                .written
-                .get(&number)
-                .is_none_or(|(author, written)| call.caller == Some(*author) && written == text)
+    match order(history, way, &calls, &model, CONFIGURATIONS) {
+        Ok((_, configurations)) => Verdict::Linearizable { configurations },
+        Err(verdict) => verdict,
     }
 }
 
-/// An index into the calls.
-type Index = usize;
+/// An order of these calls, and how many configurations were searched for it.
+fn order(
+    history: &History,
+    way: Way,
+    calls: &[Call<'_>],
+    model: &Model,
+    most: usize,
+) -> Result<(Vec<Index>, usize), Verdict> {
+    let facts = Facts::of(history, calls, model);
+    Search::new(way, calls, facts, model.clone()).run(most)
+}
+
+/// Finds the smallest number of events that have no order, and says what does not fit in an order of
+/// those before.
+fn explanation(history: &History, calls: &[Call<'_>], mut model: Model) -> Violation {
+    // These have an order, and those have none.
+    let (mut explained, mut unexplained) = (0, history.lines().len() + 1);
+    let mut found = Vec::new();
+    let mut verdict = Verdict::Not;
+    while unexplained - explained > 1 {
+        let middle = explained.midpoint(unexplained);
+        let first = calls::until(calls, middle);
+        match order(history, Way::Short, &first, &model, CONFIGURATIONS_OF_A_PART) {
+            Ok((order, _)) => {
+                explained = middle;
+                found = order.into_iter().map(|index| first[index].clone()).collect();
+            }
+            Err(why) => (unexplained, verdict) = (middle, why),
+        }
+    }
+    let due = calls.iter().find(|call| call.is_demanded() && call.until == unexplained);
+    let due = due.expect("one event more, and there is no order: it is the return of a call");
+    let mut changes = Vec::new();
+    for call in &found {
+        if let (_, Some(change)) = model.answer(call.user, &call.operation) {
+            model.apply(&change);
+            changes.push(call.number);
+        }
+    }
+    let has_place = |other: &Call<'_>| found.iter().any(|call| call.number == other.number);
+    let open = calls.iter().filter(|other| other.from < due.until && other.until > due.until);
+    let open = open.filter(|other| !has_place(other)).map(|other| other.number);
+    let changes = changes.into_iter().rev().take(LAST_CHANGES);
+    let mut concerned: Vec<OperationNumber> =
+        due.number.into_iter().chain(open.chain(changes).flatten()).collect();
+    let mut known = BTreeSet::new();
+    concerned.retain(|number| known.insert(*number));
+    let has_none = match verdict {
+        Verdict::Undecided { configurations } => {
+            format!(
+                "undecided: in {configurations} configurations, no order was found that explains"
+            )
+        }
+        Verdict::Not | Verdict::Linearizable { .. } => {
+            "no order of the operations explains".to_owned()
+        }
+    };
+    let what = format!(
+        "{has_none} the first {} events: {}",
+        due.until.min(history.lines().len() - 1) + 1,
+        misfit(&model, due, found.len())
+    );
+    Violation::of(Promise::Linearizable, concerned, what)
+}
+
+/// What the client of a call was told, and what it would have been told.
+fn misfit(model: &Model, due: &Call<'_>, before: usize) -> String {
+    let told = match due.demand {
+        Demand::FinalState(state) => {
+            let difference = model.difference(state).unwrap_or_else(|| "nothing".to_owned());
+            return format!("in the end there are {difference}");
+        }
+        Demand::Told(outcome) => shortened(outcome),
+        Demand::Perhaps => unreachable!("what need not have a place fits everywhere"),
+    };
+    let number = due.number.map_or(0, |number| number.0);
+    let (answer, _) = model.answer(due.user, &due.operation);
+    let instead = shortened(&model.outcome(answer));
+    let (user, operation) = (folded(due.user), &due.operation);
+    format!(
+        "operation {number}, {operation} as {user}, was answered {told}, and after {before} others, \
+         in an order that explains those, the answer would be {instead}"
+    )
+}
+
+fn shortened(outcome: &Outcome) -> String {
+    let whole = outcome.to_string();
+    match whole.char_indices().nth(LONGEST_ANSWER) {
+        Some((end, _)) => format!("{}…", &whole[..end]),
+        None => whole,
+    }
+}
 
 /// What may come next in one configuration, and how much of that was tried.
 struct Frame {
@@ -166,8 +200,6 @@ struct Search<'a> {
     fingerprint: u128,
     searched: BTreeSet<u128>,
     frames: Vec<Frame>,
-    /// The order that has come the furthest: until which call's return, which does not fit.
-    furthest: Option<(Index, Vec<Index>)>,
 }
 
 impl<'a> Search<'a> {
@@ -194,24 +226,25 @@ impl<'a> Search<'a> {
             fingerprint: 0,
             searched: BTreeSet::new(),
             frames: Vec::new(),
-            furthest: None,
         }
     }
 
-    fn run(mut self) -> Verdict {
+    /// An order, and how many configurations were searched for it.
+    fn run(mut self, most: usize) -> Result<(Vec<Index>, usize), Verdict> {
         loop {
+            let configurations = self.searched.len();
             let Some(due) = self.due() else {
-                return Verdict::Linearizable { configurations: self.searched.len() };
+                return Ok((self.order.iter().map(|(call, _)| *call).collect(), configurations));
             };
-            if self.searched.len() >= CONFIGURATIONS {
-                return Verdict::Undecided { configurations: self.searched.len() };
+            if configurations >= most {
+                return Err(Verdict::Undecided { configurations });
             }
             let candidates = self.candidates(due);
             self.frames.push(Frame { candidates, tried: 0 });
             while !self.take_next() {
                 self.frames.pop();
                 if self.frames.is_empty() {
-                    return Verdict::Not(self.explanation());
+                    return Err(Verdict::Not);
                 }
                 self.take_back();
             }
@@ -228,10 +261,6 @@ impl<'a> Search<'a> {
         self.invoked = skip(&self.by_invocation, &self.placed, self.invoked);
         let due = self.by_return.get(self.returned).copied()?;
         self.until = self.calls[due].until;
-        let until = |call: Index| self.calls[call].until;
-        if self.furthest.as_ref().is_none_or(|(furthest, _)| until(due) > until(*furthest)) {
-            self.furthest = Some((due, self.order.iter().map(|(call, _)| *call).collect()));
-        }
         Some(due)
     }
 
@@ -256,34 +285,33 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What is due, and all that has to come before something that is open.
+    /// What is due, and all that has to come before something that is open; the likeliest first.
     fn needed(&self, due: Index, open: &[Index], perhaps: &[Index]) -> Vec<Index> {
         let next = self.model.newest() + 1;
         let all = || open.iter().chain(perhaps).copied();
-        let is_next = |call: &Index| self.facts.may_be(&self.calls[*call], next);
         // More than one, if nobody has been told which.
-        let posts: Vec<Index> = all().filter(is_next).collect();
+        let posts: Vec<Index> =
+            all().filter(|call| self.facts.may_be(&self.calls[*call], next)).collect();
         let authors: BTreeSet<Option<Name>> =
             posts.iter().map(|post| self.calls[*post].caller).collect();
-        // Whoever was seen to have the next post must follow its author before.
-        let must_follow = |call: &Call<'_>| {
-            call.edge().is_some_and(|(follower, followee)| {
-                authors.contains(&Some(followee)) && self.facts.seen.contains(&(follower, next))
-            })
-        };
-        let is_for_next = |call: &Call<'_>| match call.operation {
-            Operation::Follow { .. } => must_follow(call),
-            // To follow anew: only what comes after that belongs to the timeline.
-            Operation::Unfollow { .. } => {
-                must_follow(call)
-                    && all().any(|other| {
-                        let other = &self.calls[other];
-                        other.edge() == call.edge()
-                            && matches!(other.operation, Operation::Follow { .. })
-                    })
-            }
-            _ => false,
-        };
+        let is_of_author = |(_, followee): &(Name, Name)| authors.contains(&Some(*followee));
+        let edge = |call: Index| self.calls[call].edge().filter(is_of_author);
+        let was_seen = |(reader, _): (Name, Name)| self.facts.was_seen(reader, next);
+        let may_be_more = |(reader, _): (Name, Name)| self.facts.may_be_more(reader, next);
+        let begins = |call: &Index| matches!(self.calls[*call].operation, Operation::Follow { .. });
+        // Whoever has the next post follows its author.
+        let must_begin = all().filter(|call| begins(call) && edge(*call).is_some_and(was_seen));
+        let may_begin = all().filter(|call| begins(call) && edge(*call).is_some_and(may_be_more));
+        // Perhaps it does so anew: only what comes after that belongs to the timeline.
+        let begins_anew =
+            |ended: (Name, Name)| all().any(|call| begins(&call) && edge(call) == Some(ended));
+        let may_end = all().filter(|call| {
+            !begins(call)
+                && edge(*call)
+                    .is_some_and(|edge| (was_seen(edge) || may_be_more(edge)) && begins_anew(edge))
+        });
+        let misfits: Vec<Index> =
+            open.iter().copied().filter(|call| self.fits(&self.calls[*call]).is_err()).collect();
         let is_needed = |change: &Index| {
             let call = &self.calls[*change];
             let waits = |other: &Index| {
@@ -291,19 +319,18 @@ impl<'a> Search<'a> {
             };
             // Without an account, its owner can do nothing, not even perhaps.
             let creates = matches!(call.operation, Operation::LogIn { .. });
-            !call.makes_a_post() && (open.iter().any(waits) || creates && perhaps.iter().any(waits))
+            !call.makes_a_post()
+                && (misfits.iter().any(waits) || creates && perhaps.iter().any(waits))
         };
-        let follows_next_author = self.calls[due].edge().is_some_and(|(follower, followee)| {
-            authors.contains(&Some(followee)) && !self.facts.seen.contains(&(follower, next))
-        });
-        let mut candidates: Vec<Index> =
-            all().filter(|call| is_for_next(&self.calls[*call])).collect();
-        if follows_next_author {
-            candidates.extend(&posts);
-        }
+        // A follow that shows nothing of the next post begins after it.
+        let is_late = edge(due).is_some_and(|edge| begins(&due) && !was_seen(edge));
+        let mut candidates: Vec<Index> = must_begin.collect();
+        candidates.extend(posts.iter().filter(|_| is_late));
         candidates.push(due);
         candidates.extend(all().filter(is_needed));
         candidates.extend(&posts);
+        candidates.extend(may_begin);
+        candidates.extend(may_end);
         let mut known = BTreeSet::new();
         candidates.retain(|call| known.insert(*call));
         candidates
@@ -334,15 +361,40 @@ impl<'a> Search<'a> {
         if fits { Ok(change) } else { Err(Misfit) }
     }
 
-    /// Whether a post cannot be the next one: it is another, or a page was read without it that has no
-    /// place yet.
-    fn comes_too_early(&self, call: &Call<'_>) -> bool {
+    /// Whether no order continues like this, as far as the facts tell.
+    fn leads_nowhere(&self, call: &Call<'_>) -> bool {
+        if self.way == Way::Plain {
+            return false;
+        }
+        match (&call.operation, call.edge()) {
+            (Operation::Publish { .. }, _) if call.makes_a_post() => self.cannot_be_next(call),
+            (Operation::Unfollow { .. }, Some(edge)) => {
+                self.model.has_follow(edge) && self.facts.lasts(edge, self.model.newest())
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a post is not the next one: it is another; or a page was read without it that has no
+    /// place yet; or somebody has it who does not follow its author, or does not have it who does.
+    fn cannot_be_next(&self, call: &Call<'_>) -> bool {
         let newest = self.model.newest();
+        let next = newest + 1;
         let is_open = |page: &Index| !self.placed[*page] && self.calls[*page].from < self.until;
-        self.way == Way::Short
-            && call.makes_a_post()
-            && (!self.facts.may_be(call, newest + 1)
-                || self.facts.pages.get(&newest).is_some_and(|pages| pages.iter().any(is_open)))
+        let Some(author) = call.caller else { return false };
+        let follows = |reader: Name| self.model.has_follow((reader, author));
+        let may_end = |reader: Name, before: usize| {
+            let mut ends = self.facts.ends((reader, author)).iter();
+            ends.any(|end| !self.placed[*end] && self.calls[*end].from < before)
+        };
+        !self.facts.may_be(call, next)
+            || self.facts.pages(newest).iter().any(is_open)
+            || self.facts.readers(next).any(|reader| !follows(reader))
+            || self
+                .facts
+                .hidden(next)
+                .iter()
+                .any(|(reader, until)| follows(*reader) && !may_end(*reader, *until))
     }
 
     /// Gives the next candidate that fits a place; false if there is none.
@@ -352,7 +404,7 @@ impl<'a> Search<'a> {
             let Some(index) = frame.candidates.get(frame.tried).copied() else { return false };
             frame.tried += 1;
             let call = &self.calls[index];
-            if self.comes_too_early(call) {
+            if self.leads_nowhere(call) {
                 continue;
             }
             let Ok(change) = self.fits(call) else { continue };
@@ -388,56 +440,5 @@ impl<'a> Search<'a> {
     fn place(&mut self, index: Index, is_placed: bool) {
         self.placed[index] = is_placed;
         self.fingerprint ^= mixed(&[b"call", &index.to_le_bytes()]);
-    }
-
-    /// What does not fit, in the order that has come the furthest.
-    fn explanation(mut self) -> Violation {
-        let (due, order) = self.furthest.take().expect("something did not fit");
-        let mut changes = Vec::new();
-        for index in &order {
-            let call = &self.calls[*index];
-            if let Ok(Some(change)) = self.fits(call) {
-                self.model.apply(&change);
-                changes.push(*index);
-            }
-        }
-        let call = &self.calls[due];
-        let is_placed: BTreeSet<Index> = order.iter().copied().collect();
-        let is_open = |other: &Index| {
-            *other != due && !is_placed.contains(other) && self.calls[*other].from < call.until
-        };
-        let open = (0..self.calls.len()).filter(is_open);
-        let last_changes = changes.iter().rev().take(LAST_CHANGES).copied();
-        let concerned = open.chain(last_changes).filter_map(|other| self.calls[other].number);
-        let what = match (call.number, call.demand) {
-            (Some(number), _) => {
-                let (answer, _) = self.model.answer(call.user, &call.operation);
-                let instead = self.model.outcome(answer);
-                let user = folded(call.user);
-                let told = match call.demand {
-                    Demand::Told(outcome) => outcome.to_string(),
-                    Demand::Perhaps | Demand::FinalState(_) => String::new(),
-                };
-                format!(
-                    "no order of the operations explains the first {} events: operation {}, {} as \
-                     {user}, was answered {told}, and after {} others, in the order that explains \
-                     most, the answer would be {instead}",
-                    call.until + 1,
-                    number.0,
-                    call.operation,
-                    order.len(),
-                )
-            }
-            (None, Demand::FinalState(state)) => {
-                let difference = self.model.difference(state);
-                let difference = difference.unwrap_or_else(|| "nothing".to_owned());
-                format!(
-                    "no order of the operations explains what is there in the end: {difference}"
-                )
-            }
-            (None, _) => unreachable!("only the final state has no number"),
-        };
-        let operations: Vec<OperationNumber> = call.number.into_iter().chain(concerned).collect();
-        Violation::of(Promise::Linearizable, operations, what)
     }
 }

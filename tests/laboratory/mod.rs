@@ -10,6 +10,7 @@
 //! | `feeds` | what subscriptions and timelines showed: no gap, nothing twice, in order |
 //! | `model` | the network as one process that does one thing after the other would be |
 //! | `calls` | what of an operation is to be found in an order of all of them |
+//! | `facts` | what the answers say about that order, before any is tried |
 //! | `linearizability` | whether there is an order in which the model gives every answer that clients got |
 //!
 //! Test targets include it by `#[path = "../laboratory/mod.rs"] mod laboratory;`. Its own tests are the
@@ -20,6 +21,7 @@
 
 mod calls;
 pub mod exactly_once;
+mod facts;
 pub mod feeds;
 pub mod history;
 pub mod linearizability;

@@ -1,14 +1,12 @@
 //! Random executions keep all promises; one of them in which something was altered does not.
 
-use std::time::Instant;
-
 use proptest::prelude::*;
 use tinysns::domain::PostId;
 
 use super::executions::{Lots, Size, execution};
 use crate::laboratory::{
     check,
-    history::{Effect, FinalState, History, Operation, Outcome, Recorded, Reply, Subscription},
+    history::{Effect, FinalState, History, Outcome, Recorded, Reply, Subscription},
     linearizability::{Verdict, Way, search},
     violation::Promise,
 };
@@ -121,7 +119,7 @@ fn agree(seed: u64, clients: usize, operations: usize, altered: usize) -> bool {
     let verdicts = [Way::Short, Way::Plain].map(|way| search(&history, way));
     let [short, plain] = verdicts.each_ref().map(|verdict| match verdict {
         Verdict::Linearizable { .. } => Some(true),
-        Verdict::Not(_) => Some(false),
+        Verdict::Not => Some(false),
         Verdict::Undecided { .. } => None,
     });
     assert!(
@@ -135,7 +133,11 @@ fn agree(seed: u64, clients: usize, operations: usize, altered: usize) -> bool {
 /// Where they once did not.
 #[test]
 fn the_short_search_finds_what_the_plain_one_did_in_earlier_cases() {
-    let cases = [(17_106_492_414_792_314_817, 2, 5, 2), (9_359_512_658_671_942_674, 2, 9, 1)];
+    let cases = [
+        (17_106_492_414_792_314_817, 2, 5, 2),
+        (9_359_512_658_671_942_674, 2, 9, 1),
+        (4_894_301_051_061_897_932, 2, 10, 0),
+    ];
     for (seed, clients, operations, altered) in cases {
         assert!(agree(seed, clients, operations, altered));
     }
@@ -248,24 +250,17 @@ proptest! {
     }
 }
 
-/// As large as a run of the chaos: with all that is unanswered, it takes few more steps than there are
-/// operations.
+/// As large as a run of the chaos: with all that is unanswered, it takes about as many steps as there
+/// are operations, and not a second.
 #[test]
 fn five_thousand_operations_are_checked_in_about_as_many_steps() {
-    for seed in 0..5 {
-        let unanswered = std::env::var("UN").map_or(1, |un| un.parse().unwrap());
-        let size = Size { clients: 12, operations: 5_000, unanswered, changes: true };
+    for seed in 0..3 {
+        let size = Size { clients: 12, operations: 5_000, unanswered: 1, changes: true };
         let history = execution(seed, size);
-        let is_change =
-            |recorded: &&Recorded| matches!(recorded.operation, Operation::Publish { .. });
         let unknown = |recorded: &&Recorded| recorded.effect() == Effect::Perhaps;
-        let operations = history.operations();
-        assert!(operations.iter().filter(is_change).filter(unknown).count() > 10);
-        let begun = Instant::now();
+        assert!(history.operations().iter().filter(unknown).count() > 50);
         let verdict = search(&history, Way::Short);
-        let took = begun.elapsed();
         let Verdict::Linearizable { configurations } = verdict else { panic!("{verdict:?}") };
-        println!("seed {seed}: {configurations} configurations in {took:?}");
-        assert!(configurations < 4 * 5_000, "{configurations} configurations");
+        assert!(configurations < 5_000, "{configurations} configurations");
     }
 }
