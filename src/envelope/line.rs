@@ -37,7 +37,12 @@ pub fn open(kind: Kind, line: &str) -> Result<&str, Error> {
     let version =
         version.map_err(|error| damaged(Damage::Undecodable(format!("version: {error}"))))?;
     let found = Kind::ALL.iter().find(|kind| slug(**kind) == found);
-    check(kind, found.map_or(0, |kind| kind.byte()), version, SupportedVersions::of_this_program())?;
+    check(
+        kind,
+        found.map_or(0, |kind| kind.byte()),
+        version,
+        SupportedVersions::of_this_program(),
+    )?;
     Ok(text)
 }
 

@@ -82,7 +82,9 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
     }
     match files::create_directory(path) {
         // Another process has been quicker.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && files::is_directory(path) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && files::is_directory(path) => {
+            Ok(())
+        }
         Err(error) => Err(error),
         Ok(()) => sync_directory_of(path),
     }

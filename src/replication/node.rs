@@ -205,8 +205,15 @@ impl Node {
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
-        Self::start_master_as(SupportedVersions::of_this_program(), log, directory, secret, timing, observer)
-            .await
+        Self::start_master_as(
+            SupportedVersions::of_this_program(),
+            log,
+            directory,
+            secret,
+            timing,
+            observer,
+        )
+        .await
     }
 
     /// The same for a program that speaks other versions of the format.

@@ -43,7 +43,10 @@ pub fn state(applied: Option<LogId>, reader: &StateReader) {
     if let Some(applied) = applied
         && applied.index.is_multiple_of(COMPARED_EVERY)
     {
-        noted::note(|| Observation::State { index: applied.index, digest: noted::of_state(reader) });
+        noted::note(|| Observation::State {
+            index: applied.index,
+            digest: noted::of_state(reader),
+        });
     }
 }
 

@@ -312,9 +312,15 @@ mod tests {
     #[test]
     fn who_answers_is_alive_and_fares_by_how_far_it_is_behind() {
         assert_eq!(health(Some(100), None, None, log_length::caught_up_within()), Health::CaughtUp);
-        assert_eq!(health(Some(100), None, None, log_length::caught_up_within() + 1), Health::Behind);
+        assert_eq!(
+            health(Some(100), None, None, log_length::caught_up_within() + 1),
+            Health::Behind
+        );
         assert_eq!(health(Some(100), None, None, log_length::lagging_beyond()), Health::Behind);
-        assert_eq!(health(Some(100), None, None, log_length::lagging_beyond() + 1), Health::Lagging);
+        assert_eq!(
+            health(Some(100), None, None, log_length::lagging_beyond() + 1),
+            Health::Lagging
+        );
     }
 
     #[test]

@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, watch};
 
 use super::{
-    Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership,
-    observed, snapshot::SnapshotData, storage_error, upgrade,
+    Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership, observed,
+    snapshot::SnapshotData, storage_error, upgrade,
 };
 use crate::{
     domain::NodeId,

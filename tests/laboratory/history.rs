@@ -330,6 +330,17 @@ impl History {
         self.final_state.as_ref()
     }
 
+    /// What would be known if other things had been told, at the same moments: for tests of checkers.
+    /// The lines stay as they are.
+    #[must_use]
+    pub fn altered(
+        mut self,
+        alter: impl FnOnce(&mut [Recorded], &mut [Subscription], &mut Option<FinalState>),
+    ) -> Self {
+        alter(&mut self.operations, &mut self.subscriptions, &mut self.final_state);
+        self
+    }
+
     /// What happened, a line each. To compare two runs, or to be read.
     pub fn lines(&self) -> &[String] {
         &self.lines

@@ -8,15 +8,24 @@
 //! | `timing` | between which events a change was applied, as far as a history tells |
 //! | `exactly_once` | each acknowledged change is in the final state, once, and nothing else |
 //! | `feeds` | what subscriptions and timelines showed: no gap, nothing twice, in order |
+//! | `model` | the network as one process that does one thing after the other would be |
+//! | `calls` | what of an operation is to be found in an order of all of them |
+//! | `facts` | what the answers say about that order, before any is tried |
+//! | `linearizability` | whether there is an order in which the model gives every answer that clients got |
 //!
 //! Test targets include it by `#[path = "../laboratory/mod.rs"] mod laboratory;`. Its own tests are the
-//! target `laboratory`.
+//! target `laboratory`. To add a command: [`history::Operation`], what it does in `model`, and the two
+//! rules in `calls` that say what it can see.
 
 #![allow(dead_code, reason = "each of the test targets uses a part of it")]
 
+mod calls;
 pub mod exactly_once;
+mod facts;
 pub mod feeds;
 pub mod history;
+pub mod linearizability;
+pub mod model;
 mod timing;
 pub mod violation;
 
@@ -26,5 +35,6 @@ use self::{history::History, violation::Violation};
 pub fn check(history: &History) -> Vec<Violation> {
     let mut violations = exactly_once::check(history);
     violations.extend(feeds::check(history));
+    violations.extend(linearizability::check(history));
     violations
 }

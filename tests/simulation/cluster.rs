@@ -3,8 +3,8 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, BinaryHeap},
     cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
     mem,
     path::PathBuf,
 };
@@ -191,9 +191,7 @@ impl Cluster {
         host.stop = CancellationToken::new();
         let stop = host.stop.clone();
         let process = match host.place {
-            Place::Router => {
-                Process::start(host.machine, || router::run(router_settings(), stop))
-            }
+            Place::Router => Process::start(host.machine, || router::run(router_settings(), stop)),
             Place::Slot(slot) => {
                 let reboots = host.reboots;
                 host.reboots += 1;
@@ -301,7 +299,10 @@ impl Cluster {
             // Its power has gone in the middle of a write; whatever it did since reached nobody.
             self.power_off(number);
             self.count("stopped in a write");
-            self.schedule(clock::now() + ROUTER_REBOOT_MS * MILLISECOND, Happening::PowerOn(number));
+            self.schedule(
+                clock::now() + ROUTER_REBOOT_MS * MILLISECOND,
+                Happening::PowerOn(number),
+            );
             return;
         }
         let disk_fails = host.machine.disk_fails();

@@ -37,19 +37,19 @@ fn command() -> Command {
                 .arg(number("seed").required(true))
                 .arg(Arg::new("keep").long("keep").help("The numbers of the faults that come"))
                 .arg(Arg::new("log").long("log").help("Prints the nodes' log, by this filter"))
-                .arg(flag("print", "Prints the plan, the history and what happened"))
+                .arg(flag("print", "Prints the plan, the history and what happened")),
         )
         .subcommand(
             Command::new("seeds")
                 .about("Runs many, each in a process of its own")
                 .arg(number("from").long("from").default_value("1").help("The first"))
                 .arg(number("count").long("seeds").default_value("100").help("How many"))
-                .arg(number("jobs").long("jobs").default_value("2").help("How many at a time"))
+                .arg(number("jobs").long("jobs").default_value("2").help("How many at a time")),
         )
         .subcommand(
             Command::new("shrink")
                 .about("Finds out which faults of its plan a seed needs in order to fail")
-                .arg(number("seed").required(true))
+                .arg(number("seed").required(true)),
         )
 }
 

@@ -61,7 +61,9 @@ impl Invariants {
                     let differs = *self.states.entry(index).or_insert(digest) != digest;
                     differs.then(|| {
                         let name = machine.name();
-                        format!("the state of {name} at index {index} differs from another master's")
+                        format!(
+                            "the state of {name} at index {index} differs from another master's"
+                        )
                     })
                 }
             };
@@ -128,7 +130,10 @@ impl Invariants {
         let leader = position.leader_id;
         let known = *self.leaders.entry(leader.term).or_insert(leader.node_id);
         if known != leader.node_id {
-            return Some(format!("term {} has two leaders: {known} and {}", leader.term, leader.node_id));
+            return Some(format!(
+                "term {} has two leaders: {known} and {}",
+                leader.term, leader.node_id
+            ));
         }
         None
     }
@@ -154,7 +159,8 @@ impl Invariants {
         let is_calm = calm_since.is_some_and(|since| clock::now() - since > MISSED_WITHIN);
         let named = |id: &NodeId| Some(before.membership().get_node(id)?.name.clone());
         let expected = cluster.expected_voters();
-        let unjust = gone.iter().filter_map(named).find(|name| is_calm && expected.contains(name))?;
+        let unjust =
+            gone.iter().filter_map(named).find(|name| is_calm && expected.contains(name))?;
         Some(format!("{unjust} lost its vote, though nothing has been wrong for long"))
     }
 }

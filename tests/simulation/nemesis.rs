@@ -101,29 +101,38 @@ impl Nemesis {
         let at = |cluster: &Cluster, place: &Place| cluster.at(*place);
         match fault {
             Fault::Kill(places) => {
-                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>() {
+                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>()
+                {
                     if cluster.hosts[host].powered {
                         cluster.kill(host);
                     }
                 }
             }
             Fault::PowerLoss(places) => {
-                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>() {
+                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>()
+                {
                     cluster.power_off(host);
                     cluster.schedule(clock::now() + lasts * MILLISECOND, Happening::PowerOn(host));
                 }
             }
-            Fault::PowerLossInWrite { .. } | Fault::Cut { .. } | Fault::Delay { .. }
-            | Fault::Loss { .. } | Fault::SlowDisk { .. } | Fault::FailingDisk(_)
+            Fault::PowerLossInWrite { .. }
+            | Fault::Cut { .. }
+            | Fault::Delay { .. }
+            | Fault::Loss { .. }
+            | Fault::SlowDisk { .. }
+            | Fault::FailingDisk(_)
             | Fault::FullDisk(_) => {}
             Fault::Pause(places) => {
-                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>() {
+                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>()
+                {
                     cluster.hosts[host].paused = true;
                 }
             }
             Fault::Flap { .. } => cluster.schedule(clock::now(), Happening::Step(number, 0)),
             Fault::Reset { one, other } => {
-                let Some((one, other)) = at(cluster, one).zip(at(cluster, other)) else { return false };
+                let Some((one, other)) = at(cluster, one).zip(at(cluster, other)) else {
+                    return false;
+                };
                 let [one, other] = [one, other].map(|host| cluster.hosts[host].machine);
                 network::reset_connections(one, other);
             }
@@ -173,7 +182,9 @@ impl Nemesis {
         let host = |cluster: &Cluster, place: &Place| cluster.at(*place);
         match &self.plan.faults[number].fault {
             Fault::Pause(places) => {
-                for host in places.iter().filter_map(|place| host(cluster, place)).collect::<Vec<_>>() {
+                for host in
+                    places.iter().filter_map(|place| host(cluster, place)).collect::<Vec<_>>()
+                {
                     cluster.hosts[host].paused = false;
                 }
             }

@@ -221,5 +221,9 @@ fn any_node(random: &mut SmallRng, slots: usize) -> Place {
 }
 
 fn any_place(random: &mut SmallRng, slots: usize) -> Place {
-    if random.random_bool(0.3) { Place::Client(random.random_range(0..4)) } else { any_node(random, slots) }
+    if random.random_bool(0.3) {
+        Place::Client(random.random_range(0..4))
+    } else {
+        any_node(random, slots)
+    }
 }

@@ -1,11 +1,7 @@
 //! A process of a simulated machine: a future on a runtime of its own, run whenever there is
 //! something for it to do.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    task::Poll,
-};
+use std::{future::poll_fn, pin::Pin, task::Poll};
 
 use tinysns::host::simulated::{Machine, clock};
 use tokio::runtime::{Builder, Runtime};

@@ -177,7 +177,8 @@ struct WorldTime;
 impl FormatTime for WorldTime {
     fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
         let now = clock::now() / 1_000;
-        let machine = simulated::Machine::current().map_or_else(String::new, simulated::Machine::name);
+        let machine =
+            simulated::Machine::current().map_or_else(String::new, simulated::Machine::name);
         write!(writer, "{:>8}.{:03} {machine}", now / 1_000, now % 1_000)
     }
 }

@@ -97,7 +97,8 @@ pub fn shrink(seed: u64) -> bool {
     };
     println!("seed {seed} fails: {violation}");
     // Not the same numbers, but the same words.
-    let words = |text: &str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).take(60).collect() };
+    let words =
+        |text: &str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).take(60).collect() };
     let fails = |keep: &[usize]| {
         let outcome = run_one(seed, Some(keep));
         outcome.violations.first().is_some_and(|found| words(found) == words(violation))

@@ -63,7 +63,8 @@ pub fn run(arguments: &[String]) -> ExitCode {
     let exact = has("--exact");
     let names: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     for test in tests() {
-        let is_meant = |name: &&String| if exact { **name == test.name } else { test.name.contains(*name) };
+        let is_meant =
+            |name: &&String| if exact { **name == test.name } else { test.name.contains(*name) };
         if names.is_empty() || names.iter().any(is_meant) {
             println!("{}", test.name);
             (test.run)();

@@ -10,11 +10,14 @@ use tinysns::{
     host::simulated::clock,
     network::{Cursor, ListKind},
 };
-use tokio::{task::LocalSet, time::{sleep, timeout}};
+use tokio::{
+    task::LocalSet,
+    time::{sleep, timeout},
+};
 
 use crate::{
     cluster::Ended,
-    laboratory::history::{End, FinalState, History, Operation, Outcome, OperationNumber},
+    laboratory::history::{End, FinalState, History, Operation, OperationNumber, Outcome},
 };
 
 /// A pause between two things that somebody does, on average.
@@ -268,7 +271,9 @@ impl Person {
                     Ok(live) => live,
                     Err(ClientError::Refused(refusal)) => {
                         let end = End::Refused(refusal.kind);
-                        note(&mut |history, at| history.unsubscribed(subscription, at, end.clone()));
+                        note(&mut |history, at| {
+                            history.unsubscribed(subscription, at, end.clone())
+                        });
                         sleep(Duration::from_secs(1)).await;
                         continue;
                     }
@@ -287,9 +292,13 @@ impl Person {
                     match timeout(patience, live.next()).await {
                         Ok(Some(Ok(post))) => {
                             after = Some(post.id);
-                            note(&mut |history, at| history.received(subscription, at, post.clone()));
+                            note(&mut |history, at| {
+                                history.received(subscription, at, post.clone())
+                            });
                         }
-                        Ok(Some(Err(ClientError::Refused(refusal)))) => break End::Refused(refusal.kind),
+                        Ok(Some(Err(ClientError::Refused(refusal)))) => {
+                            break End::Refused(refusal.kind);
+                        }
                         Ok(Some(Err(_)) | None) => break End::Left,
                         Err(_) if is_over && is_last => break End::Settled,
                         Err(_) if is_over => break End::Left,
@@ -311,13 +320,15 @@ impl Person {
 
     /// Reads what there is: what this person follows, and has written.
     async fn finishes(&mut self) {
-        let follows = self.until_answered(async |client| client.list(ListKind::Following).await).await;
+        let follows =
+            self.until_answered(async |client| client.list(ListKind::Following).await).await;
         let mut posts = Vec::new();
         let mut cursor = Cursor::After(PostId::default());
         loop {
             let name = self.name.clone();
-            let page =
-                self.until_answered(async |client| client.posts(&name, cursor, Some(50)).await).await;
+            let page = self
+                .until_answered(async |client| client.posts(&name, cursor, Some(50)).await)
+                .await;
             if let Some(last) = page.posts.last() {
                 cursor = Cursor::After(last.id);
             }
@@ -335,10 +346,7 @@ impl Person {
         end.posts.sort_by_key(|post| post.id);
     }
 
-    async fn until_answered<T>(
-        &self,
-        call: impl AsyncFn(&Client) -> Result<T, ClientError>,
-    ) -> T {
+    async fn until_answered<T>(&self, call: impl AsyncFn(&Client) -> Result<T, ClientError>) -> T {
         loop {
             if let Ok(answer) = call(&self.client).await {
                 return answer;

@@ -127,7 +127,10 @@ impl Network {
         let link = self.link(from, to);
         let mut delay = random.random_range(link.delay.0..=link.delay.1) * 1_000;
         let mut again = RETRANSMIT_FIRST;
-        while link.loses > 0 && random.random_range(0..1_000) < link.loses && again < RETRANSMIT_LAST {
+        while link.loses > 0
+            && random.random_range(0..1_000) < link.loses
+            && again < RETRANSMIT_LAST
+        {
             delay += again;
             again *= 2;
         }
@@ -354,7 +357,9 @@ pub(crate) fn listen(machine: Machine, port: u16) -> io::Result<SimulatedListene
     let port = with(|world| {
         let taken = |port| world.network.listening.contains_key(&(machine, port));
         let port = match port {
-            0 => (EPHEMERAL..).find_map(|port| u16::try_from(port).ok().filter(|port| !taken(*port))),
+            0 => {
+                (EPHEMERAL..).find_map(|port| u16::try_from(port).ok().filter(|port| !taken(*port)))
+            }
             port => (!taken(port)).then_some(port),
         };
         let port = port.ok_or(io::ErrorKind::AddrInUse)?;

@@ -1,6 +1,9 @@
 //! The tests, and how a history is written by hand.
 
 mod exactly_once;
+mod executions;
 mod feeds;
 mod history;
+mod linearizability;
+mod random;
 mod story;
