@@ -344,7 +344,19 @@ fn settings(arguments: &[&str]) -> Subcommand {
 }
 
 fn router_settings() -> RouterSettings {
-    match settings(&["router", "--router-data-dir", "/data/router", "--heartbeat", "300ms", "--election-min", "1500ms", "--election-max", "3s", "--down-after", "1500ms"]) {
+    match settings(&[
+        "router",
+        "--router-data-dir",
+        "/data/router",
+        "--heartbeat",
+        "300ms",
+        "--election-min",
+        "1500ms",
+        "--election-max",
+        "3s",
+        "--down-after",
+        "1500ms",
+    ]) {
         Subcommand::Router(settings) => settings,
         _ => unreachable!("it is a router"),
     }
@@ -357,7 +369,23 @@ fn name_of(slot: usize) -> String {
 
 fn master_settings(router: &str, slot: usize) -> MasterSettings {
     let name = name_of(slot);
-    match settings(&["master", "--router", router, "--data-dir", "/data", "--name", &name, "--heartbeat", "300ms", "--election-min", "1500ms", "--election-max", "3s", "--report-interval", "600ms"]) {
+    match settings(&[
+        "master",
+        "--router",
+        router,
+        "--data-dir",
+        "/data",
+        "--name",
+        &name,
+        "--heartbeat",
+        "300ms",
+        "--election-min",
+        "1500ms",
+        "--election-max",
+        "3s",
+        "--report-interval",
+        "600ms",
+    ]) {
         Subcommand::Master(settings) => settings,
         _ => unreachable!("it is a master"),
     }

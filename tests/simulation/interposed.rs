@@ -1,5 +1,5 @@
-//! What the simulation takes from the C library: the clocks, the kernel's randomness, and waiting
-//! for events. The linker prefers these definitions, so everything in the process uses them: the
+//! What the simulation takes from the C library: the clocks, the kernel's randomness, the process's id,
+//! and waiting for events. The linker prefers these definitions, so everything in the process uses them: the
 //! standard library, tokio, whatever is linked.
 //!
 //! They are the system's own until [`simulate`], and whenever no machine runs.
@@ -127,6 +127,16 @@ extern "C" fn getrandom(buffer: *mut c_void, length: usize, flags: c_uint) -> is
         chunk.copy_from_slice(&next_random().to_le_bytes()[..chunk.len()]);
     }
     length.cast_signed()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn getpid() -> libc::pid_t {
+    if let Some(machine) = Machine::current() {
+        return libc::pid_t::from(machine.number().cast_signed()) + 1_000;
+    }
+    // SAFETY: it has no arguments, and always succeeds.
+    let process = unsafe { libc::syscall(libc::SYS_getpid) };
+    libc::pid_t::try_from(process).expect("a process id")
 }
 
 fn next_random() -> u64 {

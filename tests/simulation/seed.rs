@@ -27,7 +27,7 @@ const LOOK_EVERY: u64 = 100 * MILLISECOND;
 /// While nothing is wrong, every call is answered within this time.
 const ANSWERED_WITHIN: u64 = 10 * SECOND;
 /// When everything was healed, the cluster is whole again within this time.
-const WHOLE_WITHIN: u64 = 90 * SECOND;
+const WHOLE_WITHIN: u64 = 60 * SECOND;
 /// And from then on, clients have read everything within this one.
 const READ_WITHIN: u64 = 120 * SECOND;
 

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A pause between two things that somebody does, on average.
-const THINKS_MS: u64 = 900;
+const THINKS_MS: u64 = 1_200;
 /// How long a reader waits for what may still come in the end.
 const LAST_POSTS_WITHIN: Duration = Duration::from_secs(20);
 /// How many change their password during a run, of a thousand operations: hashing takes long.
