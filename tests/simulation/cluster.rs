@@ -87,7 +87,8 @@ pub struct Cluster {
     pub hosts: Vec<Host>,
     happenings: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     counted: u64,
-    pub reboot_delay_ms: u64,
+    reboot_delay_ms: u64,
+    is_slow: bool,
     /// What must not happen, and did.
     pub violations: Vec<String>,
     /// How often things happened, by their names.
@@ -108,6 +109,7 @@ impl Cluster {
             happenings: BinaryHeap::new(),
             counted: 0,
             reboot_delay_ms: plan.reboot_delay_ms,
+            is_slow: plan.is_slow,
             violations: Vec::new(),
             counts: BTreeMap::new(),
             clients: Box::new(clients),
@@ -183,7 +185,7 @@ impl Cluster {
 
     /// Starts a host's process, unless it runs, has no power, or is not wanted.
     fn start(&mut self, number: usize) {
-        let router = self.router_address();
+        let (router, is_slow) = (self.router_address(), self.is_slow);
         let host = &mut self.hosts[number];
         if host.process.is_some() || !host.powered || !host.wanted {
             return;
@@ -191,11 +193,14 @@ impl Cluster {
         host.stop = CancellationToken::new();
         let stop = host.stop.clone();
         let process = match host.place {
-            Place::Router => Process::start(host.machine, || router::run(router_settings(), stop)),
+            Place::Router => {
+                Process::start(host.machine, || router::run(router_settings(is_slow), stop))
+            }
             Place::Slot(slot) => {
                 let reboots = host.reboots;
                 host.reboots += 1;
-                Process::start(host.machine, move || run_master(router, slot, reboots, stop))
+                let settings = master_settings(&router, slot, is_slow);
+                Process::start(host.machine, move || run_master(settings, reboots, stop))
             }
             Place::Client(client) => {
                 Process::start(host.machine, || (self.clients)(client, router))
@@ -343,20 +348,17 @@ fn settings(arguments: &[&str]) -> Subcommand {
     parsed.unwrap_or_else(|refused| panic!("{refused}")).command
 }
 
-fn router_settings() -> RouterSettings {
-    match settings(&[
-        "router",
-        "--router-data-dir",
-        "/data/router",
-        "--heartbeat",
-        "300ms",
-        "--election-min",
-        "1500ms",
-        "--election-max",
-        "3s",
-        "--down-after",
-        "1500ms",
-    ]) {
+/// Three times as slow as the defaults.
+const SLOW_NODE: [&str; 6] =
+    ["--heartbeat", "300ms", "--election-min", "1500ms", "--election-max", "3s"];
+
+fn router_settings(is_slow: bool) -> RouterSettings {
+    let mut arguments = vec!["router", "--router-data-dir", "/data/router"];
+    if is_slow {
+        arguments.extend(SLOW_NODE);
+        arguments.extend(["--down-after", "1500ms"]);
+    }
+    match settings(&arguments) {
         Subcommand::Router(settings) => settings,
         _ => unreachable!("it is a router"),
     }
@@ -367,34 +369,22 @@ fn name_of(slot: usize) -> String {
     format!("server-{}", slot + 1)
 }
 
-fn master_settings(router: &str, slot: usize) -> MasterSettings {
+fn master_settings(router: &str, slot: usize, is_slow: bool) -> MasterSettings {
     let name = name_of(slot);
-    match settings(&[
-        "master",
-        "--router",
-        router,
-        "--data-dir",
-        "/data",
-        "--name",
-        &name,
-        "--heartbeat",
-        "300ms",
-        "--election-min",
-        "1500ms",
-        "--election-max",
-        "3s",
-        "--report-interval",
-        "600ms",
-    ]) {
+    let mut arguments = vec!["master", "--router", router, "--data-dir", "/data", "--name", &name];
+    if is_slow {
+        arguments.extend(SLOW_NODE);
+        arguments.extend(["--report-interval", "600ms"]);
+    }
+    match settings(&arguments) {
         Subcommand::Master(settings) => settings,
         _ => unreachable!("it is a master"),
     }
 }
 
 /// What a slave does, without the fork.
-async fn run_master(router: String, slot: usize, reboots: u32, stop: CancellationToken) -> Ended {
+async fn run_master(settings: MasterSettings, reboots: u32, stop: CancellationToken) -> Ended {
     let directory = PathBuf::from("/data/slot-001");
     disk::create_directory(&directory)?;
-    let slot_info = SlotInfo { number: 1, directory, reboots };
-    master::run(master_settings(&router, slot), slot_info, stop).await
+    master::run(settings, SlotInfo { number: 1, directory, reboots }, stop).await
 }

@@ -31,6 +31,8 @@ pub struct Plan {
     pub masters: usize,
     pub clients: usize,
     pub reboot_delay_ms: u64,
+    /// Heartbeats, elections and reports take three times as long as by default.
+    pub is_slow: bool,
     /// The faults, in the order in which they begin.
     pub faults: Vec<PlannedFault>,
 }
@@ -131,6 +133,7 @@ impl Plan {
         let masters = *[1, 2, 2, 3, 3, 3, 4, 5].choose(&mut random).expect("some");
         let clients = random.random_range(4..=5);
         let reboot_delay_ms = *[1_000, 5_000, 25_000].choose(&mut random).expect("some");
+        let is_slow = random.random_bool(0.5);
         let mut faults = Vec::new();
         let mut slots = masters;
         let mut at_ms = FIRST_FAULT;
@@ -155,7 +158,7 @@ impl Plan {
             faults.push(PlannedFault { at_ms, lasts_ms, fault });
             at_ms += random.random_range(0..=BETWEEN_FAULTS);
         }
-        Self { masters, clients, reboot_delay_ms, faults }
+        Self { masters, clients, reboot_delay_ms, is_slow, faults }
     }
 }
 
