@@ -22,6 +22,7 @@ use tinysns::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    invariants::WITNESS,
     plan::{Place, Plan},
     process::Process,
 };
@@ -157,6 +158,16 @@ impl Cluster {
     pub fn wanted_slots(&self) -> usize {
         let wanted = |host: &&Host| host.wanted && matches!(host.place, Place::Slot(_));
         self.hosts.iter().filter(wanted).count()
+    }
+
+    /// The place of a node by its name.
+    pub fn place_of(&self, name: &str) -> Option<Place> {
+        let mut places = self.hosts.iter().map(|host| host.place);
+        places.find(|place| match place {
+            Place::Router => name == WITNESS,
+            Place::Slot(slot) => name == name_of(*slot),
+            Place::Client(_) => false,
+        })
     }
 
     /// The names of the masters that are to run.

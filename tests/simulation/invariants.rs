@@ -11,10 +11,10 @@ use tinysns::{
     },
 };
 
-use crate::cluster::Cluster;
+use crate::{cluster::Cluster, plan::Place};
 
-/// What the router calls its witness.
-const WITNESS: &str = "router";
+/// What the router's witness is called.
+pub const WITNESS: &str = "router";
 /// Whoever was missed has been found again within this time, in nanoseconds.
 const MISSED_WITHIN: u64 = 30_000_000_000;
 
@@ -96,6 +96,21 @@ impl Invariants {
         if members.voter_ids().count() > voters.len() {
             cluster.violations.push("in the end two voters have one name".to_owned());
         }
+    }
+
+    /// Whether these places are a majority of the voters, and a master is among them; while the
+    /// membership changes, of the voters before and after.
+    pub fn is_majority(&self, places: &BTreeSet<Place>, cluster: &Cluster) -> bool {
+        let Some(membership) = &self.membership else { return false };
+        let members = membership.membership();
+        let is_in = |id: &&NodeId| {
+            let place = members.get_node(id).and_then(|info| cluster.place_of(&info.name));
+            place.is_some_and(|place| places.contains(&place))
+        };
+        let has_master = places.iter().any(|place| matches!(place, Place::Slot(_)));
+        let is_quorum =
+            |voters: &BTreeSet<NodeId>| voters.iter().filter(is_in).count() * 2 > voters.len();
+        has_master && members.get_joint_config().iter().all(is_quorum)
     }
 
     /// What was seen, by its name.

@@ -10,6 +10,7 @@
 //! | `nemesis` | faults that begin and end |
 //! | `workload` | what people do meanwhile |
 //! | `invariants` | what must hold after every step |
+//! | `availability` | that what can serve does |
 //! | `seed` | one world, from beginning to end |
 //! | `seeds` | many, each in a process; and which faults of a plan a failure needs |
 //! | `suite` | the tests that `cargo nextest` sees |
@@ -18,6 +19,7 @@
 
 #![allow(missing_docs, reason = "tests")]
 
+mod availability;
 mod cluster;
 mod command_line;
 mod interposed;

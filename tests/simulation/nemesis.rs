@@ -1,7 +1,7 @@
 //! What goes wrong: faults begin, and end. Which links and disks behave how follows from the faults
 //! that are there, so that several may be there at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tinysns::host::simulated::{
     self, clock,
@@ -56,6 +56,26 @@ impl Nemesis {
             return None;
         }
         Some(self.disturbed_at)
+    }
+
+    /// The places that something is wrong with: their links, or their disks.
+    pub fn touched(&self) -> BTreeSet<Place> {
+        let mut touched = BTreeSet::new();
+        for number in self.active.keys() {
+            match &self.plan.faults[*number].fault {
+                Fault::Cut { group, .. } => touched.extend(group),
+                Fault::Flap { one, other } | Fault::Reset { one, other } => {
+                    touched.extend([*one, *other]);
+                }
+                Fault::Delay { place, .. }
+                | Fault::Loss { place, .. }
+                | Fault::SlowDisk { place, .. }
+                | Fault::FailingDisk(place)
+                | Fault::FullDisk(place) => _ = touched.insert(*place),
+                _ => {}
+            }
+        }
+        touched
     }
 
     fn is_calm(&mut self, cluster: &Cluster) -> bool {

@@ -11,6 +11,7 @@ use tinysns::host::{
 use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
 
 use crate::{
+    availability::Availability,
     cluster::{self, Cluster},
     interposed,
     invariants::Invariants,
@@ -95,6 +96,7 @@ pub fn run(options: &Options) -> Outcome {
     }
     let mut counts = world.cluster.counts;
     world.invariants.count(&mut counts);
+    world.availability.count(&mut counts);
     Outcome {
         seed,
         violations,
@@ -113,6 +115,7 @@ struct World {
     workload: Workload,
     nemesis: Nemesis,
     invariants: Invariants,
+    availability: Availability,
 }
 
 impl World {
@@ -123,7 +126,13 @@ impl World {
             Box::pin(workload::run(for_clients.clone(), number, router, seed))
         });
         let nemesis = Nemesis::new(plan.clone());
-        Self { cluster, workload, nemesis, invariants: Invariants::default() }
+        Self {
+            cluster,
+            workload,
+            nemesis,
+            invariants: Invariants::default(),
+            availability: Availability::default(),
+        }
     }
 
     fn live(&mut self) {
@@ -156,6 +165,8 @@ impl World {
             let calm = self.nemesis.calm_since(&self.cluster);
             self.invariants.look(&mut self.cluster, calm);
             self.must_answer(calm);
+            let Self { cluster, workload, nemesis, invariants, availability } = self;
+            availability.look(cluster, nemesis, invariants, workload);
         }
     }
 
