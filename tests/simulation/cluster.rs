@@ -96,7 +96,8 @@ pub struct Cluster {
     pub counts: BTreeMap<String, u64>,
     /// The program of each client.
     clients: Box<dyn Fn(usize, String) -> ClientMain>,
-    pub runs: u64,
+    /// The names of nodes whose disks were lost, until somebody has taken note.
+    pub lost: Vec<String>,
 }
 
 /// What runs on a client's machine.
@@ -114,7 +115,7 @@ impl Cluster {
             violations: Vec::new(),
             counts: BTreeMap::new(),
             clients: Box::new(clients),
-            runs: 0,
+            lost: Vec::new(),
         };
         let slots = (0..plan.masters).map(Place::Slot);
         let clients = (0..plan.clients).map(Place::Client);
@@ -238,6 +239,17 @@ impl Cluster {
         host.powered = false;
     }
 
+    /// A host without power gets an empty disk.
+    pub fn lose_disk(&mut self, number: usize) {
+        let host = &self.hosts[number];
+        host.machine.lose_disk();
+        match host.place {
+            Place::Router => self.lost.push(WITNESS.to_owned()),
+            Place::Slot(slot) => self.lost.push(name_of(slot)),
+            Place::Client(_) => {}
+        }
+    }
+
     pub fn power_on(&mut self, number: usize) {
         let host = &mut self.hosts[number];
         if !mem::replace(&mut host.powered, true) {
@@ -300,7 +312,6 @@ impl Cluster {
             if host.paused || !(is_due || touched.contains(&host.machine)) {
                 continue;
             }
-            self.runs += 1;
             tinysns::envelope::version::simulate_next_version(host.is_upgraded);
             let ended = process.run();
             self.look_at(number, ended);

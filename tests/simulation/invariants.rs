@@ -37,11 +37,18 @@ pub struct Invariants {
     /// States that were replaced as a whole.
     replaced: u64,
     demotions: u64,
+    /// Nodes whose disks were lost: whoever has their names now is another.
+    lost: BTreeSet<NodeId>,
 }
 
 impl Invariants {
     /// Looks at what the nodes have seen since the last time.
     pub fn look(&mut self, cluster: &mut Cluster, calm_since: Option<u64>) {
+        for name in cluster.lost.drain(..) {
+            let members = self.membership.iter().flat_map(|known| known.membership().nodes());
+            let ids = members.filter(|(_, info)| info.name == name).map(|(id, _)| *id);
+            self.lost.extend(ids);
+        }
         for Observed { machine, what } in observed::take() {
             let wrong = match what {
                 Observation::Opened(applied) => {
@@ -104,6 +111,9 @@ impl Invariants {
         let Some(membership) = &self.membership else { return false };
         let members = membership.membership();
         let is_in = |id: &&NodeId| {
+            if self.lost.contains(id) {
+                return false;
+            }
             let place = members.get_node(id).and_then(|info| cluster.place_of(&info.name));
             place.is_some_and(|place| places.contains(&place))
         };

@@ -170,7 +170,7 @@ impl Nemesis {
                     return false;
                 }
                 cluster.power_off(host);
-                cluster.hosts[host].machine.lose_disk();
+                cluster.lose_disk(host);
                 cluster.schedule(clock::now() + lasts * MILLISECOND, Happening::PowerOn(host));
             }
             Fault::ScaleUp => cluster.add(Place::Slot(cluster.slots())),
