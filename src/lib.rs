@@ -28,6 +28,7 @@ pub mod master;
 pub mod network;
 pub mod node_auth;
 pub mod overview;
+pub mod planted;
 pub mod reflection;
 pub mod replication;
 pub mod router;

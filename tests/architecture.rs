@@ -12,7 +12,7 @@ use std::{
 
 /// From the base up. A module imports from lower layers only, and so none of its own.
 const LAYERS: [&[&str]; 9] = [
-    &["ansi", "backoff", "domain", "envelope", "wire"],
+    &["ansi", "backoff", "domain", "envelope", "planted", "wire"],
     &["host", "network"],
     &["control", "directory", "reflection", "serving", "settings", "slot", "social"],
     &["logging", "node_auth"],

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     directory::Location,
-    domain::{PostId, RequestKey, UserName},
+    domain::{OpaqueKey, PostId, RequestKey, UserName},
     grpc::{
         messages::{self, key_to_wire, limit_to_wire},
         metadata::CallWriter,
@@ -34,6 +34,7 @@ use crate::{
         Call, Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, Network, PasswordChange,
         PostPage, Published, Refusal, RefusalKind, Timeline,
     },
+    planted::{self, PlantedFault},
     settings::Secret,
     wire::v1::{self, social_service_client::SocialServiceClient},
 };
@@ -332,7 +333,14 @@ impl Network for Relayed {
     ) -> Result<Published, Refusal> {
         let (request_id, text) = (Some(key_to_wire(key)), text.to_owned());
         let request = v1::PublishRequest { request_id, text };
-        Ok(messages::published_from_wire(self.ask(call, request, attempt!(publish)).await?))
+        let attempt = |mut api: Api, mut request: Request<v1::PublishRequest>| async move {
+            if planted::is(PlantedFault::ClientForgetsItsRequestId) {
+                let another = OpaqueKey::new(random::id().to_be_bytes()).expect("eight bytes");
+                request.get_mut().request_id = Some(key_to_wire(&RequestKey::Opaque(another)));
+            }
+            api.publish(request).await
+        };
+        Ok(messages::published_from_wire(self.ask(call, request, attempt).await?))
     }
 
     async fn list(

@@ -23,6 +23,7 @@ use crate::{
     grpc::messages,
     host::task,
     network::{Call, Refusal, RefusalKind, Timeline, TimelineEvent},
+    planted::{self, PlantedFault},
     wire::v1,
 };
 
@@ -72,7 +73,10 @@ impl Feed {
     /// gone.
     async fn run(&mut self) -> Result<(), Refusal> {
         loop {
-            let request = v1::SubscribeRequest { after: Some(self.cursor.get()) };
+            let is_lost =
+                planted::is(PlantedFault::CursorLostOnResume) && self.cursor > PostId::NONE;
+            let after = (!is_lost).then_some(self.cursor.get());
+            let request = v1::SubscribeRequest { after };
             let attempt = |mut api: Api, request| async move { api.subscribe(request).await };
             let (attempts, call) = (self.attempts.clone(), self.call.renewed(Instant::now()));
             match self.network.ask_from(attempts, &call, request, attempt).await {

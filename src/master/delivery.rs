@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::{Post, UserId},
     host::thread::OneThread,
+    planted::{self, PlantedFault},
     replication::node::Node,
     social::{Event, Source},
 };
@@ -95,6 +96,10 @@ impl Delivery {
         for event in events {
             match event {
                 Event::Published(post) => streams.deliver(&Arc::new(post.clone())),
+                Event::Followed { .. } if planted::is(PlantedFault::FollowIgnoredLive) => {}
+                Event::Unfollowed { .. } if planted::is(PlantedFault::UnfollowIgnoredLive) => {}
+                Event::PasswordChanged { .. }
+                    if planted::is(PlantedFault::EndedSessionAccepted) => {}
                 Event::Followed { follower, followee, since } => {
                     streams.follow(*follower, Source { author: *followee, since: *since });
                 }
@@ -146,6 +151,7 @@ impl Streams {
                     let source = stream.sources.get(&post.author);
                     source.is_some_and(|source| source.includes(post.id))
                         && stream.posts.try_send(Arc::clone(post)).is_err()
+                        && !planted::is(PlantedFault::FullQueueDropsPosts)
                 })
             })
             .copied()

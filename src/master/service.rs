@@ -38,6 +38,7 @@ use crate::{
         task::Tasks,
     },
     node_auth::SecretInterceptor,
+    planted::{self, PlantedFault},
     reflection,
     replication::{
         NodeInfo, address_gossip,
@@ -47,7 +48,7 @@ use crate::{
         peer_service::PeerServer,
         pre_vote,
         reads::Reads,
-        reconcile,
+        reconcile, startup_check,
         state_store::{Applied, Observer},
         upgrade,
         writes::Writes,
@@ -136,7 +137,11 @@ impl Master {
         cluster_id_file::load(slot)?;
         let Some(host) = address::advertised(settings, stop).await else { return Ok(None) };
         let info = own_node_info(settings, slot, &host, &listeners);
-        let mut log = LogStore::open(&slot.directory.join(LOG_FILE)).map_err(StartError::from)?;
+        let path = slot.directory.join(LOG_FILE);
+        if planted::is(PlantedFault::IdentityOutlivesTheDisk) {
+            startup_check::keep_identity(&path, &info.name)?;
+        }
+        let mut log = LogStore::open(&path).map_err(StartError::from)?;
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(None),

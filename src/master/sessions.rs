@@ -14,6 +14,7 @@ use sha2::Sha256;
 use crate::{
     domain::{UnixMillis, UserId},
     envelope::{self, Kind},
+    planted::{self, PlantedFault},
     replication::cluster_clock::Clock,
     social::{Account, StateError, StateReader, View},
 };
@@ -131,7 +132,9 @@ impl Sessions {
             return Err(SessionError::Expired);
         }
         let account = view.account(claims.user)?.ok_or(SessionError::Invalid)?;
-        if account.password_version == claims.password_version {
+        if account.password_version == claims.password_version
+            || planted::is(PlantedFault::EndedSessionAccepted)
+        {
             Ok(Session { account, expires_at: claims.expires_at, token: token.to_owned() })
         } else {
             Err(SessionError::Expired)

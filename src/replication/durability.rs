@@ -39,7 +39,10 @@ use openraft::{EntryPayload, RaftLogId as _, raft::AppendEntriesRequest};
 use tokio::sync::watch;
 
 use super::{Consensus, Entry, LogId, Vote};
-use crate::domain::NodeId;
+use crate::{
+    domain::NodeId,
+    planted::{self, PlantedFault},
+};
 
 /// When an append may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +99,10 @@ impl AppendPolicy {
                 (by.term, by.node_id) == (leader.term, leader.node_id)
             })
         };
-        if self.leads() && self.fewest_voters > 1 && entries.iter().all(ours) {
+        let is_too_early =
+            planted::is(PlantedFault::FollowerAcknowledgesBeforeItsDisk) && !self.leads();
+        let may = self.leads() && self.fewest_voters > 1 && entries.iter().all(ours);
+        if may || is_too_early {
             AppendAck::Early
         } else {
             AppendAck::Durable
@@ -158,7 +164,10 @@ pub struct DurableIndex {
 impl DurableIndex {
     /// Returns when the entry `last`, and all before it, are on disk.
     pub async fn wait_for_entry(&self, last: Option<LogId>) -> Result<(), WriterGone> {
-        self.wait_for_end(behind(last)).await
+        match self.wait_for_end(behind(last)).await {
+            Err(_gone) if planted::is(PlantedFault::GoneWriterCountsAsDone) => Ok(()),
+            reached => reached,
+        }
     }
 
     async fn wait_for_end(&self, wanted: u64) -> Result<(), WriterGone> {

@@ -41,6 +41,7 @@ use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
     host::{disk, file_header, random, thread::Worker},
+    planted::{self, PlantedFault},
 };
 
 const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
@@ -465,6 +466,10 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// writes to disk.
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let durability = if vote.is_committed() { Durability::None } else { Durability::Immediate };
+        if planted::is(PlantedFault::VotesInMemoryOnly) {
+            self.queue().append_policy.voted(*vote);
+            return Ok(());
+        }
         let fact = insert_fact(VOTE, envelope::seal(Kind::Vote, vote));
         self.write_with(durability, LogChange::Unchanged, fact)
             .await
@@ -480,7 +485,9 @@ impl RaftLogStorage<Consensus> for LogStore {
             .fact(VOTE, Kind::Vote)
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))?;
         let Some(mut vote) = vote else { return Ok(None) };
-        vote.committed &= vote.leader_id().node_id != self.node_id();
+        if !planted::is(PlantedFault::LeaderResumesAfterARestart) {
+            vote.committed &= vote.leader_id().node_id != self.node_id();
+        }
         Ok(Some(vote))
     }
 
@@ -517,15 +524,22 @@ impl RaftLogStorage<Consensus> for LogStore {
             Ok(())
         });
         let change = LogChange::Appended { first, last };
+        let durability = if planted::is(PlantedFault::AcknowledgeBeforeFsync) {
+            Durability::None
+        } else {
+            Durability::Immediate
+        };
         let answered = self.queue().append_policy.append(&entries);
         match answered {
             AppendAck::Early => {
                 self.remember(entries);
-                let job = Job { durability: Durability::Immediate, write, change, done: None };
+                let job = Job { durability, write, change, done: None };
                 self.queue().add(job).map_err(failed(ErrorVerb::Write))?;
             }
             AppendAck::Durable => {
-                self.write(change, write).await.map_err(failed(ErrorVerb::Write))?;
+                self.write_with(durability, change, write)
+                    .await
+                    .map_err(failed(ErrorVerb::Write))?;
                 self.remember(entries);
             }
         }
@@ -545,8 +559,13 @@ impl RaftLogStorage<Consensus> for LogStore {
         reached.map_err(|error| storage_error(ErrorSubject::Logs, ErrorVerb::Write, &error))
     }
 
-    async fn truncate(&mut self, since: LogId) -> Result<(), StorageError> {
-        self.recent().retain(|entry| entry.log_id.index < since.index);
+    async fn truncate(&mut self, mut since: LogId) -> Result<(), StorageError> {
+        if planted::is(PlantedFault::TruncateCommittedEntries) {
+            since.index = since.index.saturating_sub(1);
+        }
+        if !planted::is(PlantedFault::TruncationLeavesTheCache) {
+            self.recent().retain(|entry| entry.log_id.index < since.index);
+        }
         self.queue().append_policy.truncated();
         let write: Write = Box::new(move |transaction| {
             transaction.open_table(LOG)?.retain_in(since.index.., |_, _| false)?;

@@ -20,7 +20,11 @@ use super::{
     NodeInfo,
     quorum::{majority, missing_for_quorum},
 };
-use crate::{control::departure, domain::NodeId};
+use crate::{
+    control::departure,
+    domain::NodeId,
+    planted::{self, PlantedFault},
+};
 
 /// The role of a node in the membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +120,11 @@ impl Observation {
         }
         let voters = self.voters();
         // More than one part means a change that its leader, perhaps another one, did not finish.
-        let is_settled = matches!(self.voter_sets.as_slice(), [set] if *set == voters);
+        let is_settled = if planted::is(PlantedFault::UnionOfAJointMembership) {
+            self.voter_sets.iter().flatten().copied().collect::<BTreeSet<_>>() == voters
+        } else {
+            matches!(self.voter_sets.as_slice(), [set] if *set == voters)
+        };
         if !is_settled && self.is_answered_by(&voters) {
             return Some(Change::Voters(voters));
         }
@@ -175,6 +183,9 @@ impl Observation {
     fn should_vote(&self, node: &Observed) -> bool {
         let fares_well = match node.role {
             MembershipRole::Absent => false,
+            MembershipRole::Learner if planted::is(PlantedFault::LearnerPromotedTooEarly) => {
+                node.health.answers()
+            }
             MembershipRole::Learner => node.health == Health::CaughtUp,
             MembershipRole::Voter => {
                 matches!(node.health, Health::CaughtUp | Health::Behind | Health::Unclear)
@@ -202,7 +213,7 @@ impl Observation {
     /// While a master waits for its reboot, others may be stopped for good: then the vote goes to
     /// the one that will return.
     fn rank_as_second_master(&self, node: &Observed) -> Option<u8> {
-        if node.info.witness {
+        if node.info.witness || planted::is(PlantedFault::LastMasterVotesAlone) {
             return None;
         }
         let masters =
@@ -226,6 +237,9 @@ impl Observation {
     /// dropped.
     fn limit_removals(&self, mut voters: BTreeSet<NodeId>) -> BTreeSet<NodeId> {
         let is_witness = |id: NodeId| self.node(id).is_some_and(|node| node.info.witness);
+        if planted::is(PlantedFault::VoteTakenFromTooMany) {
+            return voters;
+        }
         loop {
             // If the witness does not vote because there is a single master, it does not count as
             // dropped.

@@ -37,6 +37,7 @@ use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     host::{clock, database_fault::DatabaseFault, task::Tasks},
+    planted::{self, PlantedFault},
     settings::{ConsensusSettings, Secret},
     social::{State, StateError, StateReader},
 };
@@ -417,7 +418,11 @@ impl Node {
                 return true;
             }
             match answers.next().await {
-                Some((node, Some(sign))) if sign.last_log <= own => granted.insert(node),
+                Some((node, Some(sign)))
+                    if sign.last_log <= own || planted::is(PlantedFault::VoteForAShorterLog) =>
+                {
+                    granted.insert(node)
+                }
                 Some(_) => continue,
                 None => return false,
             };
@@ -454,7 +459,8 @@ impl Node {
         let last_log = self.last_log().await;
         let metrics = self.inner.raft.metrics().borrow().clone();
         let elected = metrics.state == ServerState::Leader;
-        let cut_off = elected && self.is_cut_off();
+        let cut_off =
+            elected && self.is_cut_off() && !planted::is(PlantedFault::MuteLeaderGoesOnReporting);
         let leading = elected && !cut_off;
         let voters: Vec<NodeId> = metrics.membership_config.membership().voter_ids().collect();
         Progress {

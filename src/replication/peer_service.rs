@@ -5,7 +5,9 @@ use std::{pin::Pin, sync::Arc};
 use futures::StreamExt as _;
 use openraft::{
     CommittedLeaderId, Snapshot,
-    raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest},
+    raft::{
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
+    },
 };
 use prost::Message as _;
 use serde::de::DeserializeOwned;
@@ -26,6 +28,7 @@ use crate::{
     envelope::{self, Kind, Version, seal},
     host::clock,
     node_auth::{CLUSTER_KEY, FORMAT_KEY, NODE_KEY, metadata_text},
+    planted::{self, PlantedFault},
     social::StagedState,
     wire::internal::{
         FetchStateRequest, LogPosition, PeerAnswer, PeerCall, PeerReply, Ping, Pong, SnapshotChunk,
@@ -139,7 +142,12 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
         Call::Append(payload) => {
             let message: AppendEntriesRequest<Consensus> = decode(Kind::Append, &payload)?;
             let leader = message.vote.leader_id().node_id;
-            let answer = node.raft().append_entries(message).await.map_err(stopped)?;
+            let mut answer = node.raft().append_entries(message).await.map_err(stopped)?;
+            if planted::is(PlantedFault::FollowerClaimsWhatItLacks)
+                && matches!(answer, AppendEntriesResponse::Conflict)
+            {
+                answer = AppendEntriesResponse::Success;
+            }
             if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
                 node.note_leader(leader);
                 node.leader_lease().renew();
@@ -147,14 +155,15 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
             seal(Kind::Appended, &answer)
         }
         Call::Vote(payload) => {
-            let message = decode(Kind::Ballot, &payload)?;
-            seal(Kind::Voted, &node.raft().vote(message).await.map_err(stopped)?)
+            let message: VoteRequest<NodeId> = decode(Kind::Ballot, &payload)?;
+            seal(Kind::Voted, &vote(node, message, PlantedFault::VoteForAShorterLog).await?)
         }
         Call::DirectedVote(payload) => {
             let message: VoteRequest<NodeId> = decode(Kind::Ballot, &payload)?;
             node.leader_lease().revoke();
             release_lease(node, &message.vote).await;
-            seal(Kind::Voted, &node.raft().vote(message).await.map_err(stopped)?)
+            let ignores_logs = PlantedFault::DirectedElectionIgnoresTheLogs;
+            seal(Kind::Voted, &vote(node, message, ignores_logs).await?)
         }
         Call::KnownAddresses(known) => {
             node.peers().learn_all(known);
@@ -173,6 +182,20 @@ async fn answer(node: &Node, PeerCall { number, call }: PeerCall) -> Result<Peer
         }
     };
     Ok(PeerAnswer { number, payload: payload.into(), clock_ms: clock::now().get() })
+}
+
+/// Votes; with the planted fault `ignores_logs`, even for a candidate whose log is shorter.
+async fn vote(
+    node: &Node,
+    message: VoteRequest<NodeId>,
+    ignores_logs: PlantedFault,
+) -> Result<VoteResponse<NodeId>, Status> {
+    let (vote, last) = (message.vote, message.last_log_id);
+    let answer = node.raft().vote(message).await.map_err(stopped)?;
+    if planted::is(ignores_logs) && answer.last_log_id > last && answer.vote < vote {
+        return Ok(VoteResponse { vote, vote_granted: true, last_log_id: last });
+    }
+    Ok(answer)
 }
 
 /// Drops the lease of the last leader, for a candidate that was told to campaign because that

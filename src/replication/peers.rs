@@ -45,6 +45,7 @@ use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{self, Kind, Version, seal},
     host::random,
+    planted::{self, PlantedFault},
     settings::Secret,
     wire::internal::{KnownAddresses, LogPosition, PeerAnswer, Ping, Pong, peer_call::Call},
 };
@@ -377,6 +378,11 @@ impl Peers {
 
     /// The time to use, given that this node's clock shows `own`.
     pub fn cluster_time(&self, own: UnixMillis) -> UnixMillis {
+        if planted::is(PlantedFault::StampsByItsOwnClock)
+            || planted::is(PlantedFault::RepliesAgedByTheLeadersClock)
+        {
+            return own;
+        }
         let now = Instant::now();
         let mut state = self.state();
         let agreed = cluster_clock::cluster_time(
@@ -578,7 +584,9 @@ impl RaftNetwork<Consensus> for Connection {
         mut rpc: AppendEntriesRequest<Consensus>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<NodeId>, CallError> {
-        if *self.peers.shared.cut_off.borrow() {
+        if *self.peers.shared.cut_off.borrow()
+            && !planted::is(PlantedFault::CutOffLeaderKeepsItsLease)
+        {
             let _noted = self.peers.ping(self.target, &self.info, option.hard_ttl()).await;
             return Err(unreachable(&Status::unavailable("no quorum answers: only pinged")));
         }
@@ -588,12 +596,21 @@ impl RaftNetwork<Consensus> for Connection {
         self.held_acks.trim(&mut rpc);
         let call = Call::Append(seal(Kind::Append, &rpc).into());
         let answer =
-            self.call(RPCTypes::AppendEntries, option.hard_ttl(), call, Kind::Appended).await?;
+            match self.call(RPCTypes::AppendEntries, option.hard_ttl(), call, Kind::Appended).await
+            {
+                Err(RPCError::Timeout(_)) if planted::is(PlantedFault::LostAnswerCountsAsYes) => {
+                    return Ok(AppendEntriesResponse::Success);
+                }
+                answer => answer?,
+            };
         if !matches!(answer, AppendEntriesResponse::Success) {
             self.held_acks.forget();
             return Ok(answer);
         }
         self.held_acks.acknowledged(vote, last);
+        if planted::is(PlantedFault::CountUnwrittenOwnCopy) {
+            return Ok(answer);
+        }
         let durable = self.peers.shared.log.durable();
         let left = option.soft_ttl().saturating_sub(began.elapsed());
         match timeout(left, durable.wait_for_entry(last)).await {
@@ -614,7 +631,8 @@ impl RaftNetwork<Consensus> for Connection {
         rpc: VoteRequest<NodeId>,
         option: RPCOption,
     ) -> Result<VoteResponse<NodeId>, CallError> {
-        let directed = self.peers.state().directed_until.is_some_and(|end| Instant::now() < end);
+        let directed = self.peers.state().directed_until.is_some_and(|end| Instant::now() < end)
+            || planted::is(PlantedFault::LeaseAlwaysDropped);
         let payload: Bytes = seal(Kind::Ballot, &rpc).into();
         let call = if directed { Call::DirectedVote(payload) } else { Call::Vote(payload) };
         self.call(RPCTypes::Vote, option.hard_ttl(), call, Kind::Voted).await

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{NodeInfo, StoredMembership, node::Node, position};
 use crate::{
     domain::{LogPosition, NodeId},
+    planted::{self, PlantedFault},
     wire::internal::{PreVoteAnswer, PreVoteRequest, peer_call::Call},
 };
 
@@ -69,12 +70,15 @@ impl LeaderLease {
 
 /// This node's answer to a candidate's poll.
 pub async fn answer(node: &Node, request: &PreVoteRequest) -> PreVoteAnswer {
-    if node.leads() || node.leader_lease().valid_until().is_some() {
+    if (node.leads() || node.leader_lease().valid_until().is_some())
+        && !planted::is(PlantedFault::LeaseAlwaysDropped)
+    {
         return PreVoteAnswer { granted: false };
     }
     let PreVoteRequest { last_log_term, last_log_index } = *request;
     let candidate = LogPosition::new(last_log_term, last_log_index);
-    PreVoteAnswer { granted: candidate >= position(node.last_log().await) }
+    let own = position(node.last_log().await);
+    PreVoteAnswer { granted: candidate >= own || planted::is(PlantedFault::VoteForAShorterLog) }
 }
 
 /// Lets a master campaign whenever it would win; runs until cancelled.

@@ -5,11 +5,14 @@
 //! from electing a new leader. So a leader counts only while a quorum has answered it recently
 //! (which etcd calls `CheckQuorum`).
 
-use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::domain::NodeId;
+use crate::{
+    domain::NodeId,
+    planted::{self, PlantedFault},
+};
 
 /// The voters: one set, or two while a change of the membership is in progress. A quorum is a
 /// majority of each.
@@ -23,7 +26,15 @@ pub fn majority(voters: usize) -> usize {
 /// Whether the nodes for which `counts` is true are a majority of each of the `voter_sets`.
 pub fn is_majority(voter_sets: &VoterSets, counts: impl Fn(NodeId) -> bool) -> bool {
     let counting = |set: &BTreeSet<NodeId>| set.iter().filter(|node| counts(**node)).count();
-    voter_sets.iter().all(|set| counting(set) >= majority(set.len()))
+    each_of(voter_sets).iter().all(|set| counting(set) >= majority(set.len()))
+}
+
+/// The sets of which a majority each is needed; with a planted fault, their union.
+fn each_of(voter_sets: &VoterSets) -> Cow<'_, VoterSets> {
+    if planted::is(PlantedFault::UnionOfAJointMembership) {
+        return Cow::Owned(vec![voter_sets.iter().flatten().copied().collect()]);
+    }
+    Cow::Borrowed(voter_sets)
 }
 
 /// The voters that are missing for a quorum: the absent voters of every voter set of the
@@ -35,7 +46,13 @@ pub fn missing_for_quorum(
     let silent = |set: &&BTreeSet<NodeId>| {
         set.iter().filter(|id| is_there(**id)).count() < majority(set.len())
     };
-    voter_sets.iter().filter(silent).flatten().copied().filter(|id| !is_there(*id)).collect()
+    each_of(voter_sets)
+        .iter()
+        .filter(silent)
+        .flatten()
+        .copied()
+        .filter(|id| !is_there(*id))
+        .collect()
 }
 
 /// When a quorum last answered: the latest moment at or after which a majority of each of the
@@ -49,7 +66,7 @@ pub fn last_quorum_answer(
         moments.sort_by_key(|moment| Reverse(*moment));
         moments.get(set.len() / 2).copied().flatten()
     };
-    voter_sets.iter().map(of_set).min().flatten()
+    each_of(voter_sets).iter().map(of_set).min().flatten()
 }
 
 /// The standing of a node in the cluster.

@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{Raft, node::Node, writes::WriteError};
+use crate::planted::{self, PlantedFault};
 
 /// A quorum that does not answer within this time does not exist.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(2);
@@ -34,6 +35,11 @@ impl Reads {
     /// Returns once everything that had been acknowledged anywhere when this was called can be read
     /// here.
     pub async fn confirm(&self) -> Result<(), WriteError> {
+        if planted::is(PlantedFault::ReadWithoutAQuorum)
+            || planted::is(PlantedFault::AnyMasterServesReads)
+        {
+            return Ok(());
+        }
         let (confirmed, answer) = oneshot::channel();
         self.queue.try_send(confirmed)?;
         if answer.await.unwrap_or(false) { Ok(()) } else { Err(WriteError::NotLeading) }

@@ -26,6 +26,7 @@ use crate::{
     control::{ReceivedRoster, RosterEntry},
     domain::NodeId,
     envelope::Version,
+    planted::{self, PlantedFault},
 };
 
 /// Between two observations while nothing happens.
@@ -183,7 +184,9 @@ fn away_health(lasted: Duration, leaving: bool, witness: bool) -> Health {
 fn replaced(id: NodeId, info: &NodeInfo, roster: &ReceivedRoster) -> bool {
     let other_witness =
         |(other, listed): (&NodeId, &RosterEntry)| listed.info.witness && *other != id;
-    info.witness && roster.members.iter().any(other_witness)
+    info.witness
+        && roster.members.iter().any(other_witness)
+        && !planted::is(PlantedFault::LostWitnessKeepsItsVote)
 }
 
 /// Whether a node outside the membership is alive: the router says so, or it has called. While the
@@ -223,9 +226,13 @@ impl HealthEvidence<'_> {
         let is_refused = self.contact.refused_since.is_some();
         let refused_for = self.contact.refused_since.map(|since| self.now - since.max(self.since));
         // The router's report counts until the node itself has been heard later.
+        let stale_counts = planted::is(PlantedFault::StaleRosterBelieved);
         let reported_down = self.listed.is_some_and(|listed| listed.down)
-            && self.contact.answered < self.roster.received;
-        let is_missed = is_refused || silent_for > self.heartbeat * UNANSWERED_HEARTBEATS;
+            && (self.contact.answered < self.roster.received || stale_counts);
+        let is_missed = is_refused
+            || silent_for > self.heartbeat * UNANSWERED_HEARTBEATS
+            || planted::is(PlantedFault::DemotionOnTheRoutersWord)
+            || stale_counts;
         if (reported_down && is_missed)
             || refused_for.is_some_and(|time| time > REFUSED_FOR)
             || silent_for > SILENT_FOR

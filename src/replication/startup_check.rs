@@ -125,6 +125,16 @@ pub fn reset_node(directory: &Path) -> io::Result<()> {
     disk::remove_durably(directory, &[State::FILE, LOG_FILE])
 }
 
+/// A planted fault: if there is no log at `path`, begins one for the node that `name` always is.
+pub fn keep_identity(path: &Path, name: &str) -> Result<(), StartError> {
+    let failed = |error: io::Error| StartError::log(path, error.into());
+    if disk::length(path).map_err(failed)?.is_some() {
+        return Ok(());
+    }
+    let id = NodeId::new(crc32fast::hash(name.as_bytes()).into());
+    Ok(LogStore::take_over_identity(path, id, 0)?)
+}
+
 /// Renames the state in `directory`, if there is one, so that it is no longer used.
 pub(super) fn put_aside(directory: &Path) -> io::Result<()> {
     let aside: PathBuf = directory.join(DAMAGED_FILE);

@@ -26,7 +26,8 @@ use super::{
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
-    host::thread,
+    host::{clock, thread},
+    planted::{self, PlantedFault},
     social::{
         Change, Command, Event, Facts, FileCondition, Graph, Reply, StagedState, State, StateError,
         StateReader,
@@ -139,6 +140,7 @@ impl StateStore {
         let mut membership = None;
         let mut version = *self.version.borrow();
         let mut gives_way = false;
+        let entries = in_order(entries);
         {
             let mut graph = Graph::open(&change)?;
             for entry in entries {
@@ -156,7 +158,10 @@ impl StateStore {
                     // make its state differ from the others'.
                     EntryPayload::Normal(batch) => match batch.content(self.supported_versions)? {
                         Content::Commands(commands) => {
-                            for command in commands {
+                            for mut command in commands {
+                                if planted::is(PlantedFault::ClockInApply) {
+                                    command.at = clock::now();
+                                }
                                 let since = command.command.since();
                                 debug_assert!(upgrade::may_be_logged(since, version));
                                 gives_way |=
@@ -206,13 +211,28 @@ impl StateStore {
         must_support(self.supported_versions, version)?;
         let (before, after) = (self.applied, meta.last_log_id);
         assert!(after >= before, "a snapshot at {after:?} replaces a state at {before:?}");
-        save_meta(&staged, meta)?;
-        self.state.replace(staged)?;
+        if !planted::is(PlantedFault::SnapshotWithoutItsFacts) {
+            save_meta(&staged, meta)?;
+        }
+        if !planted::is(PlantedFault::SnapshotInNameOnly) {
+            self.state.replace(staged)?;
+        }
         self.applied = after;
         self.set_version(version);
         observed::replaced(after);
         Ok(())
     }
+}
+
+/// The entries as they are; with a planted fault, the contents of the first two change places.
+fn in_order(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = entries.into_iter().collect();
+    if planted::is(PlantedFault::ApplyOutOfOrder)
+        && let [first, second, ..] = entries.as_mut_slice()
+    {
+        std::mem::swap(&mut first.payload, &mut second.payload);
+    }
+    entries
 }
 
 /// Whether `entry` comes directly after the last applied one. Before the first, nothing is known of
@@ -392,6 +412,9 @@ impl Checkpoint {
     async fn make_durable(&self) -> Result<Option<Snapshot<Consensus>>, StateError> {
         let _writing = self.writing.lock().await;
         let state = self.state.clone();
+        if planted::is(PlantedFault::PurgeBeforeTheStateIsOnDisk) {
+            return snapshot(&state.reader());
+        }
         thread::run(move || state.flush()).await.map_err(io::Error::from)??;
         snapshot(&self.state.reader())
     }

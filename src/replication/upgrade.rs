@@ -11,7 +11,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{Batch, StoredMembership, node::Node};
-use crate::envelope::{SupportedVersions, Version};
+use crate::{
+    envelope::{SupportedVersions, Version},
+    planted::{self, PlantedFault},
+};
 
 /// Between attempts: there is no hurry.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -19,14 +22,21 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// The version to which a cluster that writes in `current` should change, given what its members
 /// speak.
 pub fn next(current: Version, members: &[SupportedVersions]) -> Option<Version> {
-    let newest = members.iter().map(|member| member.newest).min()?;
+    let newest = if planted::is(PlantedFault::UpgradeBeforeAllCan) {
+        members.iter().map(|member| member.newest).max()?
+    } else {
+        members.iter().map(|member| member.newest).min()?
+    };
     is_due(current, newest, members).then_some(newest)
 }
 
 /// Whether a cluster that writes in `current` may change to `version`, given what its members
 /// speak.
 pub fn is_due(current: Version, version: Version, members: &[SupportedVersions]) -> bool {
-    version > current && members.iter().all(|member| member.includes(version))
+    let can = |member: &SupportedVersions| member.includes(version);
+    version > current
+        && (members.iter().all(can)
+            || planted::is(PlantedFault::UpgradeBeforeAllCan) && members.iter().any(can))
 }
 
 /// Which versions the members speak, voters and learners.

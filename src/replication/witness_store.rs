@@ -13,7 +13,11 @@ use super::{
     Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, log_error::LogError,
     log_store::LogStore, snapshot::SnapshotData, storage_error,
 };
-use crate::{domain::NodeId, social::Reply};
+use crate::{
+    domain::NodeId,
+    planted::{self, PlantedFault},
+    social::Reply,
+};
 
 /// Counts committed entries.
 #[derive(Clone)]
@@ -97,7 +101,9 @@ impl RaftStateMachine<Consensus> for WitnessStore {
 
 impl RaftSnapshotBuilder<Consensus> for WitnessStore {
     async fn build_snapshot(&mut self) -> Result<Snapshot<Consensus>, StorageError> {
-        self.save().await?;
+        if !planted::is(PlantedFault::WitnessPurgesWithoutItsCheckpoint) {
+            self.save().await?;
+        }
         Ok(self.snapshot())
     }
 }

@@ -16,7 +16,8 @@ use super::{Batch, Raft, cluster_clock::Clock, node::Node, upgrade};
 use crate::{
     envelope::Version,
     host::task::Tasks,
-    social::{Command, Reply, Stamped},
+    planted::{self, PlantedFault},
+    social::{Command, CommandRefusal, Reply, Stamped},
 };
 
 /// Commands in one entry. Throughput of prototypes peaked at about this number.
@@ -120,8 +121,13 @@ async fn propose_all(
                     let _gone = reply.send(Ok(answer));
                 }
             } else {
+                let outcome = if planted::is(PlantedFault::UncertainChangeRefused) {
+                    Ok(Reply::Refused(CommandRefusal::KeyReused))
+                } else {
+                    Err(WriteError::NotLeading)
+                };
                 for reply in replies {
-                    let _gone = reply.send(Err(WriteError::NotLeading));
+                    let _gone = reply.send(outcome.clone());
                 }
             }
         });

@@ -21,6 +21,7 @@ use super::registry::MasterStreamId;
 use crate::{
     control::ProbeRequest,
     domain::{LogPosition, NodeId},
+    planted::{self, PlantedFault},
 };
 
 /// How long to wait for answers if no majority answers. A node that has not answered by then does
@@ -235,7 +236,11 @@ impl Election {
         let all = answers == runs().count() && witness.clone().all(|who| has_answered(&who));
         enough.take_if(|enough| now >= *enough);
         let enough = all || enough.is_none();
-        let order = |who: &&Candidate| (who.last_log, who.is_master(), Reverse(who.node));
+        let order = |who: &&Candidate| {
+            let counts = !planted::is(PlantedFault::DirectedElectionIgnoresTheLogs);
+            let last_log = if counts { who.last_log } else { LogPosition::EMPTY };
+            (last_log, who.is_master(), Reverse(who.node))
+        };
         if !*needs_pre_vote {
             return if answers >= majority {
                 runs().filter(has_answered).max_by_key(order).copied()

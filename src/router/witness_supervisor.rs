@@ -19,6 +19,7 @@ use crate::{
     backoff::Backoff,
     control::{Progress, VoterDirective, WitnessDirective, directive::LostWitness},
     host::random,
+    planted::{self, PlantedFault},
     replication::{
         log_store::LogStore,
         node::{LOG_FILE, Node, ProbeAnswer, StartError},
@@ -55,6 +56,9 @@ pub struct WitnessDirectory {
 
 impl OpenWitness for WitnessDirectory {
     async fn open(&self) -> Result<Node, StartError> {
+        if planted::is(PlantedFault::WitnessIdentityOutlivesItsLog) {
+            startup_check::keep_identity(&self.directory.join(LOG_FILE), WITNESS_HEALTH)?;
+        }
         Node::start_witness(&self.directory, &self.secret, self.timing).await
     }
 
@@ -103,6 +107,9 @@ impl<O: OpenWitness> WitnessSupervisor<O> {
                     tracing::error!(reason, "the witness is broken; the router continues without it");
                     self.health.set_service_status(WITNESS_HEALTH, ServingStatus::NotServing).await;
                     registry.witness_broken(reason).await;
+                    if planted::is(PlantedFault::BrokenWitnessStaysBroken) {
+                        return std::future::pending().await;
+                    }
                     WitnessChange::None
                 }
                 ended = report(&node, &registry, &mut directives) => match ended {

@@ -8,7 +8,10 @@ use super::{
     requests::{self, Memory, Seen, SeriesPosition},
     store::{Change, Follow, Meta, StateError, StoredReply, Tables, UserRecord},
 };
-use crate::domain::{ClusterId, Post, PostText, UnixMillis, UserId, UserName};
+use crate::{
+    domain::{ClusterId, Post, PostText, UnixMillis, UserId, UserName},
+    planted::{self, PlantedFault},
+};
 
 /// The state within one change, in which any number of commands is applied.
 pub struct Graph<'txn> {
@@ -47,6 +50,9 @@ impl<'txn> Graph<'txn> {
         let passed_ms = at.saturating_ms_since(self.meta.applied_at);
         self.meta.applied_at = at;
         self.meta.memory_age_ms = requests::grow_older(self.meta.memory_age_ms, passed_ms);
+        if planted::is(PlantedFault::RepliesAgedByTheLeadersClock) {
+            self.memory.forget_aged(self.meta.memory_age_ms)?;
+        }
         let outcome = self.dispatch(at, stamped.command)?;
         self.memory.forget_aged(self.meta.memory_age_ms)?;
         debug_assert!(self.meta.never_went_back(&before), "{before:?} became {:?}", self.meta);
@@ -115,7 +121,10 @@ impl<'txn> Graph<'txn> {
             Seen::Before(reply) => Ok((reply, None)),
             Seen::Answered => Ok(refused(CommandRefusal::StaleRequest)),
             Seen::OtherRequest => Ok(refused(CommandRefusal::KeyReused)),
-            Seen::Never if record.password_version != *password_version => {
+            Seen::Never
+                if record.password_version != *password_version
+                    && !planted::is(PlantedFault::EndedSessionAccepted) =>
+            {
                 Ok(refused(CommandRefusal::SessionEnded))
             }
             Seen::Never if needs_room && !self.memory.has_room(*user)? => {

@@ -23,7 +23,10 @@ use super::{
     Reply,
     store::{OldestSeries, ReplyTables, Series, StateError, StoredReply},
 };
-use crate::domain::{RequestKey, UserId};
+use crate::{
+    domain::{RequestKey, UserId},
+    planted::{self, PlantedFault},
+};
 
 /// More than one request a second, day and night, each by a client of its own, as from a script
 /// that starts the program for each post. Such a request takes about 250 bytes, a hundred thousand
@@ -47,6 +50,9 @@ pub const FLOOR_STEP: u64 = 64;
 
 /// The memory's age after `passed_ms` of the log's time.
 pub fn grow_older(age_ms: i64, passed_ms: i64) -> i64 {
+    if planted::is(PlantedFault::RepliesAgedByTheLeadersClock) {
+        return age_ms.saturating_add(passed_ms.max(0));
+    }
     age_ms.saturating_add(passed_ms.clamp(0, LONGEST_STEP_MS))
 }
 
@@ -113,6 +119,9 @@ impl<'txn> Memory<'txn> {
         position: &SeriesPosition,
         fingerprint: u64,
     ) -> Result<Seen, StateError> {
+        if planted::is(PlantedFault::SkipTheDedup) {
+            return Ok(Seen::Never);
+        }
         let Some(Series { floor, .. }) = self.rows.series(user, &position.series)? else {
             return Ok(Seen::Never);
         };
@@ -161,12 +170,17 @@ impl<'txn> Memory<'txn> {
 
     /// Forgets some of what was kept for long enough.
     pub fn forget_aged(&mut self, age_ms: i64) -> Result<(), StateError> {
+        let (visited_after_ms, kept_for_ms) = if planted::is(PlantedFault::RepliesEvictedEarly) {
+            (1_000, 1_000)
+        } else {
+            (VISITED_AFTER_MS, KEPT_FOR_MS)
+        };
         for _ in 0..VISITS_PER_COMMAND {
             match self.rows.oldest_series()? {
                 Some(OldestSeries { oldest_ms, user, name })
-                    if age_ms.saturating_sub(oldest_ms) > VISITED_AFTER_MS =>
+                    if age_ms.saturating_sub(oldest_ms) > visited_after_ms =>
                 {
-                    self.visit(user, &name, age_ms.saturating_sub(KEPT_FOR_MS))?;
+                    self.visit(user, &name, age_ms.saturating_sub(kept_for_ms))?;
                 }
                 Some(_) | None => break,
             }

@@ -10,6 +10,7 @@ use crate::{
     control::{Hello, Progress},
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::Version,
+    planted::{self, PlantedFault},
     router::duplicates::DuplicateResolution,
 };
 
@@ -31,7 +32,7 @@ impl Registry {
                 self.abandonment.receive(stream, hello, own, other, effects);
                 return;
             }
-            (None, Some(cluster)) => {
+            (None, Some(cluster)) if !planted::is(PlantedFault::SecondFounding) => {
                 self.adopt_cluster(hello.abandoned_for.unwrap_or(cluster), effects);
             }
             _ => {}
@@ -149,7 +150,10 @@ impl Registry {
         {
             return;
         }
-        let first = self.masters.values().filter(|m| m.lives()).min_by_key(|m| &m.hello.name);
+        let is_new =
+            |m: &&Master| m.hello.cluster.is_none() || !planted::is(PlantedFault::SecondFounding);
+        let living = self.masters.values().filter(|m| m.lives());
+        let first = living.filter(is_new).min_by_key(|m| &m.hello.name);
         if let Some(stream) = first.and_then(|master| master.stream) {
             self.bootstrapping = Some(stream);
             effects.push(Effect::Bootstrap(stream, self.new_cluster));

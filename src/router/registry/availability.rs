@@ -8,6 +8,7 @@ use super::{Effect, Master, Registry, State, WitnessRecord};
 use crate::{
     control::{Progress, VoterConfig, departure, directive::LostWitness},
     domain::{LogPosition, NodeId, UnixMillis},
+    planted::{self, PlantedFault},
     replication::quorum::majority,
     router::{
         election::{Candidate, Cause, Order, Voter},
@@ -92,6 +93,9 @@ impl Registry {
             return false;
         }
         let since = *self.leaderless_since.get_or_insert(now);
+        if planted::is(PlantedFault::RestartedRouterReplacesTheLeader) {
+            return true;
+        }
         let is_absent = |leader: NodeId| {
             let is_witness = self.witness.as_ref().is_some_and(|witness| witness.node == leader);
             !is_witness && !self.masters.get(&leader).is_some_and(has_reported)

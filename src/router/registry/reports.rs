@@ -6,6 +6,7 @@ use super::{Effect, MasterStreamId, Registry, WitnessRecord, abandonment::reject
 use crate::{
     control::Progress,
     domain::{NodeId, UnixMillis},
+    planted::{self, PlantedFault},
 };
 
 impl Registry {
@@ -56,10 +57,13 @@ impl Registry {
             self.election.answered(node, probe);
         }
         if self.masters[&node].progress.leading {
-            self.abandonment.note_is_empty(self.masters[&node].progress.is_empty);
+            let is_empty = self.masters[&node].progress.is_empty;
+            self.abandonment.note_is_empty(is_empty && !planted::is(PlantedFault::SecondFounding));
         }
         self.note_version(node, effects);
-        if let (None, Some(cluster)) = (own, reported) {
+        if let (None, Some(cluster)) = (own, reported)
+            && (self.bootstrapping == Some(stream) || !planted::is(PlantedFault::SecondFounding))
+        {
             self.adopt_cluster(cluster, effects);
         }
     }

@@ -13,7 +13,10 @@ use super::{
     tables::{self, FollowRecord, Meta, PostRecord, ReadTables, UserRecord, decode},
     writing::{Follow, Tables},
 };
-use crate::domain::{PostId, UnixMillis, UserId};
+use crate::{
+    domain::{PostId, UnixMillis, UserId},
+    planted::{self, PlantedFault},
+};
 
 /// One row of the state. Opaque: only [`Change::restore`](super::Change::restore) reads
 /// it.
@@ -106,6 +109,14 @@ fn put(
     kind: RowKind,
 ) -> Result<(), StateError> {
     match kind {
+        RowKind::Meta(meta) if planted::is(PlantedFault::SnapshotWithoutTheNewestId) => {
+            tables.put_meta(&Meta { newest_post: PostId::NONE, ..meta })
+        }
+        RowKind::Series { .. } | RowKind::Reply { .. }
+            if planted::is(PlantedFault::SnapshotWithoutTheReplies) =>
+        {
+            Ok(())
+        }
         RowKind::Meta(meta) => tables.put_meta(&meta),
         RowKind::User { user, record } => tables.put_user(UserId(user), &record),
         RowKind::Follow { follower, followee, since } => {
