@@ -47,7 +47,7 @@ use crate::{
         peer_service::PeerServer,
         pre_vote,
         reads::Reads,
-        reconcile,
+        reconcile, startup_check,
         state_store::{Applied, Observer},
         upgrade,
         writes::Writes,
@@ -136,6 +136,7 @@ impl Master {
         cluster_id_file::load(slot)?;
         let Some(host) = address::advertised(settings, stop).await else { return Ok(None) };
         let info = own_node_info(settings, slot, &host, &listeners);
+        startup_check::refuse_lost_log(&slot.directory)?;
         let mut log = LogStore::open(&slot.directory.join(LOG_FILE)).map_err(StartError::from)?;
         tokio::select! {
             biased;

@@ -164,8 +164,11 @@ impl Cluster {
             signal(master, Signal::SIGKILL);
         }
         process.wait().expect("ours");
+        // Until it was collected, by the first process of these namespaces: as long as one of its
+        // threads lives, it has its files and ports.
+        let is_there = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
         let deadline = Instant::now() + END_WITHIN;
-        while master.is_some_and(is_alive) {
+        while master.is_some_and(is_there) {
             assert!(Instant::now() < deadline, "a killed process ends");
             sleep(LOOK_EVERY).await;
         }

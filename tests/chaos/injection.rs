@@ -5,6 +5,7 @@ use std::{fs, io::Write as _, path::PathBuf, time::Duration};
 use nix::sys::signal::Signal;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tokio::{
+    io::AsyncWriteExt as _,
     net::TcpStream,
     task::JoinHandle,
     time::{sleep, timeout},
@@ -29,8 +30,10 @@ const CLOCK_STEPS: [i64; 7] = [-100_000, -3_600, -2, 2, 60, 3_600, 100_000];
 const DESCRIPTORS_LEFT: usize = 3;
 /// How many connections want one each.
 const CALLERS: usize = 24;
-/// How much more memory a process may still map: less than the stack of a thread.
-const MEMORY_LEFT: u64 = 256 * 1024;
+/// How many connections want memory each.
+const EATERS: usize = 192;
+/// What a client of the API says first, for which a server makes room.
+const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// How long a connection to a process without descriptors is tried.
 const CALL_TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -56,7 +59,7 @@ enum Undo {
     MakeWritable(Node),
     SetClockRight(Node),
     RaiseDescriptors(u32, Vec<TcpStream>),
-    RaiseMemory(u32),
+    RaiseMemory(u32, Vec<TcpStream>),
 }
 
 /// Lets a fault strike.
@@ -257,26 +260,32 @@ async fn take_descriptors(cluster: &Cluster, node: Node) -> Undo {
     let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Undo::Nothing };
     let limit = open.count() + DESCRIPTORS_LEFT;
     limit_to(pid, "nofile", &format!("{limit}")).await;
-    let mut connections = Vec::new();
-    for caller in 0..CALLERS {
-        let port = ports(node)[caller % 2];
-        let attempt = TcpStream::connect((address(node), port));
-        if let Ok(Ok(connection)) = timeout(CALL_TIMEOUT, attempt).await {
-            connections.push(connection);
-        }
-    }
-    Undo::RaiseDescriptors(pid, connections)
+    Undo::RaiseDescriptors(pid, call_often(node, CALLERS).await)
 }
 
-/// Leaves a process with hardly more memory than it uses.
+/// Opens connections to both ports of a node, as far as it accepts them.
+async fn call_often(node: Node, times: usize) -> Vec<TcpStream> {
+    let mut connections = Vec::new();
+    for caller in 0..times {
+        let port = ports(node)[caller % 2];
+        let attempt = TcpStream::connect((address(node), port));
+        let Ok(Ok(mut connection)) = timeout(CALL_TIMEOUT, attempt).await else { break };
+        // If it is refused by then, that is as good.
+        let _refused = connection.write_all(GREETING).await;
+        connections.push(connection);
+    }
+    connections
+}
+
+/// Leaves a process with no more memory than it uses, and asks it for more.
 async fn take_memory(cluster: &Cluster, node: Node) -> Undo {
     let Some(pid) = cluster.pid(node) else { return Undo::Nothing };
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
     let size = size.and_then(|words| words.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     let Some(kibibytes) = size else { return Undo::Nothing };
-    limit_to(pid, "as", &format!("{}", kibibytes * 1024 + MEMORY_LEFT)).await;
-    Undo::RaiseMemory(pid)
+    limit_to(pid, "as", &format!("{}", kibibytes * 1024)).await;
+    Undo::RaiseMemory(pid, call_often(node, EATERS).await)
 }
 
 /// Sets the soft limit of a process, which may have ended.
@@ -314,7 +323,10 @@ impl Active {
                 drop(connections);
                 raise(pid, "nofile").await;
             }
-            Undo::RaiseMemory(pid) => raise(pid, "as").await,
+            Undo::RaiseMemory(pid, connections) => {
+                drop(connections);
+                raise(pid, "as").await;
+            }
         }
     }
 }

@@ -6,9 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    cluster::{Cluster, Ended, LOOK_EVERY, name},
+    cluster::{Cluster, Ended, LOOK_EVERY, disk, name},
     injection::remove_slot,
     network::{Node, ROUTER},
+    workload::Workload,
 };
 
 /// How long the operator waits for a cluster to be whole. The promise is far shorter; this allows for
@@ -33,6 +34,18 @@ pub struct Recovery {
 
 /// The identity of each master, as its log tells.
 pub type Identities = BTreeMap<Node, String>;
+
+/// Waits until everyone is served whom a cluster has to serve.
+pub async fn served(workload: &Workload) -> Result<(), String> {
+    let (began, since) = (Instant::now(), workload.now());
+    while !workload.is_served_since(since) {
+        if began.elapsed() >= WHOLE_WITHIN {
+            return Err(format!("whole, but not everyone is served after {WHOLE_WITHIN:?}"));
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
 
 /// Waits until a cluster is whole.
 pub async fn recover(cluster: &mut Cluster) -> Recovery {
@@ -67,14 +80,19 @@ fn restart(cluster: &mut Cluster, ended: &Ended, recovery: &mut Recovery) {
     let Ended { node, status, words } = ended;
     let (node, code) = (*node, status.code());
     let note = match code {
-        Some(64) => format!("refused: {words}"),
-        _ => format!("{} ended ({status}): {words}", name(node)),
+        Some(64) => format!("refused: {}", anonymous(words, node)),
+        _ => format!("ended by itself ({status}): {}", anonymous(words, node)),
     };
     recovery.notes.push(note);
     if GIVE_UP_WORDS.iter().any(|given| words.contains(given)) {
         remove_slot(node);
     }
     cluster.start_node(node);
+}
+
+/// The same words for every node.
+fn anonymous(words: &str, node: Node) -> String {
+    words.replace(&format!("{}/", disk(node).display()), "").replace(&name(node), "a server")
 }
 
 /// A master whose slave starts it over and over, and what it says.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use crate::{
     faults::Fault,
     laboratory::{
-        history::{History, Outcome},
+        history::{History, Operation, Outcome, Recorded},
         violation::{Promise, Violation},
     },
 };
@@ -39,7 +39,10 @@ pub struct Row {
     /// Out of order, or with a gap.
     pub disordered: usize,
     pub altered: usize,
+    /// Of people who were there before.
     pub longest_pause: Duration,
+    /// Of people who come for the first time.
+    pub longest_arrival: Duration,
     pub longest_recovery: Duration,
     /// What was said, and how often.
     pub notes: BTreeMap<String, usize>,
@@ -114,7 +117,11 @@ impl Report {
             }
             let pause = Duration::from_nanos(end - begin);
             blamed(&mut self.rows, &mut self.quiet, (begin, end), &|row| {
-                row.longest_pause = row.longest_pause.max(pause);
+                let longest = match &recorded.operation {
+                    Operation::LogIn { .. } => &mut row.longest_arrival,
+                    _ => &mut row.longest_pause,
+                };
+                *longest = (*longest).max(pause);
             });
         }
         for violation in &self.violations {
@@ -143,11 +150,8 @@ impl Report {
     }
 
     fn acknowledged(&self) -> usize {
-        let done = |recorded: &&_| {
-            let recorded: &crate::laboratory::history::Recorded = recorded;
-            matches!(recorded.outcome(), Outcome::Done(_))
-        };
-        self.history.operations().iter().filter(done).count()
+        let is_done = |recorded: &&Recorded| matches!(recorded.outcome(), Outcome::Done(_));
+        self.history.operations().iter().filter(is_done).count()
     }
 
     /// The table for `docs/faults.md`.
@@ -155,8 +159,8 @@ impl Report {
         let mut text = format!(
             "From a run with {} masters and seed {}: {} operations acknowledged.\n\n\
              | fault | times | acknowledged | lost | doubled | stale | out of order | altered | longest \
-             pause | whole again after | what was said |\n\
-             | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+             pause | newcomer's pause | whole again after | what was said |\n\
+             | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
             self.masters,
             self.seed,
             self.acknowledged()
@@ -183,14 +187,14 @@ impl Row {
         }
     }
 
-    fn cells(&self) -> [String; 9] {
+    fn cells(&self) -> [String; 10] {
         let Self { times, acknowledged, lost, doubled, stale, disordered, altered, .. } = self;
-        let [pause, recovery] = [self.longest_pause, self.longest_recovery]
-            .map(|time| format!("{:.1} s", time.as_secs_f64()));
+        let taken = [self.longest_pause, self.longest_arrival, self.longest_recovery];
+        let [pause, arrival, recovery] = taken.map(|time| format!("{:.1} s", time.as_secs_f64()));
         let counts = [times, acknowledged, lost, doubled, stale, disordered, altered];
         let [times, acknowledged, lost, doubled, stale, disordered, altered] =
             counts.map(ToString::to_string);
-        [times, acknowledged, lost, doubled, stale, disordered, altered, pause, recovery]
+        [times, acknowledged, lost, doubled, stale, disordered, altered, pause, arrival, recovery]
     }
 }
 
@@ -217,7 +221,7 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let titles = [
             "times", "acked", "lost", "doubled", "stale", "disorder", "altered", "pause",
-            "whole in",
+            "newcomer", "whole in",
         ];
         write!(formatter, "{:18}", "fault")?;
         titles.iter().try_for_each(|title| write!(formatter, "{title:>9}"))?;

@@ -104,6 +104,9 @@ async fn carry_out(cluster: &mut Cluster, workload: &Workload, step: &Step) -> S
     }
     let Recovery { whole_after, mut notes, faults: mut failures } =
         operator::recover(cluster).await;
+    if let Err(words) = operator::served(workload).await {
+        failures.push(words);
+    }
     if let Some(node) = damaged
         && notes.is_empty()
     {

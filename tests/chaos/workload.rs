@@ -1,7 +1,11 @@
 //! What people do all the while, through the client library: they log in, follow, publish, read and
 //! listen. Everything that they ask and are told goes into one history.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -35,12 +39,14 @@ const PAGE: u32 = 20;
 #[derive(Clone)]
 pub struct Recorder {
     history: Arc<Mutex<History>>,
+    /// When each client's last call was carried out.
+    last_done: Arc<Mutex<BTreeMap<usize, u64>>>,
     began: Instant,
 }
 
 impl Recorder {
     fn new() -> Self {
-        Self { history: Arc::default(), began: Instant::now() }
+        Self { history: Arc::default(), last_done: Arc::default(), began: Instant::now() }
     }
 
     /// Nanoseconds since the beginning.
@@ -138,6 +144,16 @@ impl Workload {
         self.recorder.now()
     }
 
+    /// Whether everyone has been served since then, newcomers too.
+    pub fn is_served_since(&self, then: u64) -> bool {
+        let last_done = self.recorder.last_done.lock();
+        let listens = |name: &String| name.starts_with("steadfast") || name.starts_with("restless");
+        let names = names();
+        let others = (0..names.len()).filter(|number| !listens(&names[*number]));
+        let mut active = others.chain([names.len()]);
+        active.all(|number| last_done.get(&number).is_some_and(|at| *at >= then))
+    }
+
     /// Everyone stops, except for those who listen.
     pub async fn stop(&mut self) {
         self.end.send_replace(Ending::Stop);
@@ -215,13 +231,26 @@ impl Person {
         let invoked =
             self.recorder.write(|history, at| history.invoked(number, at, name, operation));
         let outcome = Outcome::of(call.await);
-        self.recorder.write(|history, at| history.returned(invoked, at, outcome.clone()));
+        let is_done = matches!(outcome, Outcome::Done(_));
+        self.recorder.write(|history, at| {
+            history.returned(invoked, at, outcome.clone());
+            if is_done {
+                self.recorder.last_done.lock().insert(number, at);
+            }
+        });
         outcome
     }
 
     async fn log_in(&self) -> Outcome {
         let operation = Operation::LogIn { password: None, must_exist: false };
         self.call(operation, self.client.log_in(&self.name, None)).await
+    }
+
+    /// For an account that has none.
+    async fn set_password(&self, password: &str) -> Outcome {
+        let new = Some(password.to_owned());
+        let operation = Operation::SetPassword { current: None, new };
+        self.call(operation, self.client.set_password(None, Some(password))).await
     }
 
     async fn follow(&self, target: &str) -> Outcome {
@@ -318,6 +347,9 @@ impl Person {
             self.name = format!("guest-{count}");
             self.client = client(&router);
             self.log_in().await;
+            if count.is_multiple_of(4) {
+                self.set_password("correct horse").await;
+            }
             count += 1;
             self.think(ARRIVE_MS).await;
         }
