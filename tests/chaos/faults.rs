@@ -109,8 +109,6 @@ impl Fault {
             Self::MasterKilled
             | Self::MasterPaused
             | Self::DiskReadOnly
-            | Self::BytesFlipped
-            | Self::FileTorn
             | Self::MasterDiskLost
             | Self::LittleMemory
             | Self::MasterStopped => Victim::Master,
@@ -122,6 +120,8 @@ impl Fault {
             | Self::LossyLink
             | Self::SlowLink
             | Self::DiskFull
+            | Self::BytesFlipped
+            | Self::FileTorn
             | Self::ClockStep
             | Self::FewDescriptors => Victim::Any,
             Self::SiteLost | Self::PowerLost => Victim::Several,

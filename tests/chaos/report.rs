@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use crate::{
     faults::Fault,
     laboratory::{
-        history::{History, Operation, Outcome, Recorded},
+        history::{History, Outcome, Recorded},
         violation::{Promise, Violation},
     },
 };
 
+/// The beginning of the names of people who come for the first time.
+const NEWCOMERS: &str = "guest-";
 /// How much of what is wrong is explained.
 const EXPLAINED: usize = 5;
 
@@ -88,60 +90,32 @@ impl Report {
             for fault in &step.faults {
                 let row = self.rows.entry(*fault).or_default();
                 row.times += 1;
-                row.longest_recovery =
-                    row.longest_recovery.max(step.whole_after.unwrap_or_default());
+                let recovery = step.whole_after.unwrap_or_default();
+                row.longest_recovery = row.longest_recovery.max(recovery);
                 for note in &step.notes {
                     *row.notes.entry(without_numbers(note)).or_default() += 1;
                 }
             }
         }
-        let blamed = |rows: &mut BTreeMap<Fault, Row>,
-                      quiet: &mut Row,
-                      span: (u64, u64),
-                      count: &dyn Fn(&mut Row)| {
-            let (begin, end) = span;
-            let steps = struck.iter().filter(|step| step.from <= end && begin <= step.until);
-            let faults: Vec<Fault> = steps.flat_map(|step| step.faults.iter().copied()).collect();
-            if faults.is_empty() {
-                count(quiet);
-            }
-            for fault in faults {
-                count(rows.entry(fault).or_default());
-            }
-        };
-        for recorded in self.history.operations() {
+        let Self { history, violations, rows, quiet, .. } = self;
+        let mut blame = Blame { struck, rows, quiet };
+        for recorded in history.operations() {
             let Some((returned, outcome)) = &recorded.returned else { continue };
             let (begin, end) = (recorded.invoked.at, returned.at);
             if matches!(outcome, Outcome::Done(_)) {
-                blamed(&mut self.rows, &mut self.quiet, (end, end), &|row| row.acknowledged += 1);
+                blame.during(end, end, |row, _| row.acknowledged += 1);
             }
-            let pause = Duration::from_nanos(end - begin);
-            blamed(&mut self.rows, &mut self.quiet, (begin, end), &|row| {
-                let longest = match &recorded.operation {
-                    Operation::LogIn { .. } => &mut row.longest_arrival,
-                    _ => &mut row.longest_pause,
-                };
+            let is_newcomer = recorded.user.starts_with(NEWCOMERS);
+            blame.during(begin, end, |row, pause| {
+                let longest =
+                    if is_newcomer { &mut row.longest_arrival } else { &mut row.longest_pause };
                 *longest = (*longest).max(pause);
             });
         }
-        for violation in &self.violations {
-            let span = self.span(violation);
-            let promise = violation.promise;
-            blamed(&mut self.rows, &mut self.quiet, span, &|row| row.count(promise));
+        for violation in violations {
+            let (begin, end) = span(violation, history);
+            blame.during(begin, end, |row, _| row.count(violation.promise));
         }
-    }
-
-    /// When a violation happened.
-    fn span(&self, violation: &Violation) -> (u64, u64) {
-        if let Some(number) = violation.operations.first() {
-            let recorded = &self.history.operations()[number.0];
-            let begin = recorded.invoked.at;
-            return (begin, recorded.returned.as_ref().map_or(begin, |(moment, _)| moment.at));
-        }
-        let Some(number) = violation.subscription else { return (0, u64::MAX) };
-        let subscription = &self.history.subscriptions()[number.0];
-        let begin = subscription.asked.at;
-        (begin, subscription.ended.as_ref().map_or(begin, |(moment, _)| moment.at))
     }
 
     /// Whether every promise was kept.
@@ -174,6 +148,44 @@ impl Report {
         }
         text
     }
+}
+
+/// Which faults are to blame for something.
+struct Blame<'a> {
+    struck: &'a [Struck],
+    rows: &'a mut BTreeMap<Fault, Row>,
+    quiet: &'a mut Row,
+}
+
+impl Blame<'_> {
+    /// Counts something that took from `begin` to `end` for every fault that struck meanwhile, with
+    /// how long it took during that fault's step; or else for none.
+    fn during(&mut self, begin: u64, end: u64, mut count: impl FnMut(&mut Row, Duration)) {
+        let mut is_blamed = false;
+        for step in self.struck.iter().filter(|step| step.from <= end && begin <= step.until) {
+            let taken = end.min(step.until) - begin.max(step.from);
+            for fault in &step.faults {
+                is_blamed = true;
+                count(self.rows.entry(*fault).or_default(), Duration::from_nanos(taken));
+            }
+        }
+        if !is_blamed {
+            count(self.quiet, Duration::from_nanos(end - begin));
+        }
+    }
+}
+
+/// When a violation happened.
+fn span(violation: &Violation, history: &History) -> (u64, u64) {
+    if let Some(number) = violation.operations.first() {
+        let recorded = &history.operations()[number.0];
+        let begin = recorded.invoked.at;
+        return (begin, recorded.returned.as_ref().map_or(begin, |(moment, _)| moment.at));
+    }
+    let Some(number) = violation.subscription else { return (0, 0) };
+    let subscription = &history.subscriptions()[number.0];
+    let begin = subscription.asked.at;
+    (begin, subscription.ended.as_ref().map_or(begin, |(moment, _)| moment.at))
 }
 
 impl Row {
