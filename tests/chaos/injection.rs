@@ -228,11 +228,11 @@ fn ballast(node: Node) -> PathBuf {
 
 /// Leaves no room on a node's disk.
 fn fill(node: Node) {
-    const CHUNK: [u8; 1 << 16] = [0x5a; 1 << 16];
+    let chunk = vec![0x5a; 1 << 16];
     let mut file = fs::File::create(ballast(node)).expect("a file in its own folder");
     // First in large pieces, then to the last page.
-    for size in [CHUNK.len(), 4096] {
-        while file.write_all(&CHUNK[..size]).is_ok() {}
+    for size in [chunk.len(), 4096] {
+        while file.write_all(&chunk[..size]).is_ok() {}
     }
 }
 

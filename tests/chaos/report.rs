@@ -1,6 +1,10 @@
 //! What a run came to, as a table.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use crate::{
     faults::Fault,
@@ -68,7 +72,7 @@ impl Report {
         seed: u64,
         masters: usize,
         history: History,
-        struck: Vec<Struck>,
+        struck: &[Struck],
         violations: Vec<Violation>,
         failures: Vec<String>,
     ) -> Self {
@@ -81,7 +85,7 @@ impl Report {
             violations,
             failures,
         };
-        report.count(&struck);
+        report.count(struck);
         report
     }
 
@@ -144,7 +148,7 @@ impl Report {
             let notes = row.notes.iter().map(|(note, times)| format!("{times} × {note}"));
             let notes = notes.collect::<Vec<_>>().join("; ").replace('|', "/");
             let cells = row.cells().join(" | ");
-            text += &format!("| `{fault}` | {cells} | {notes} |\n");
+            writeln!(text, "| `{fault}` | {cells} | {notes} |").expect("text grows");
         }
         text
     }

@@ -81,7 +81,7 @@ async fn story(options: &Options, folder: &Path) -> Report {
     let mut violations: Vec<Violation> = laboratory::check(&history);
     violations.extend(staleness::check(&history));
     failures.extend(struck.iter().flat_map(|step| step.failures.iter().cloned()));
-    Report::new(options.seed, options.masters, history, struck, violations, failures)
+    Report::new(options.seed, options.masters, history, &struck, violations, failures)
 }
 
 /// Lets faults strike, heals them, and waits until everything is well again.

@@ -133,7 +133,7 @@ fn the_page_lists_the_faults() {
         notes: vec!["port 4000 is in use".to_owned()],
         failures: vec![],
     };
-    let report = Report::new(1, 5, History::new(), vec![struck], vec![], vec![]);
+    let report = Report::new(1, 5, History::new(), &[struck], vec![], vec![]);
     page::write(file.path(), "chaos", &report.to_markdown());
     let rewritten = fs::read_to_string(file.path()).expect("read");
     let figures = page::read(&rewritten, "chaos").expect("it still has it");
