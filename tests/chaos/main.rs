@@ -54,6 +54,7 @@ mod workload;
 use std::{env, process::ExitCode};
 
 use options::Options;
+use schedule::Schedule;
 
 /// The first argument of this program in its namespaces.
 const INSIDE: &str = "inside";
@@ -62,10 +63,18 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some(INSIDE) => match Options::parse(&arguments[1..]) {
-            Ok(options) => run::run(&options),
+            Ok(options) => {
+                namespaces::end_with_parent();
+                run::run(&options)
+            }
             Err(words) => refuse(&words),
         },
         Some("run") => match Options::parse(&arguments[1..]) {
+            Ok(Options { schedule: Some(steps), seed, masters, faults, .. }) => {
+                let schedule = Schedule::new(seed, masters, &faults);
+                schedule.take(steps).for_each(|step| println!("{step}"));
+                ExitCode::SUCCESS
+            }
             Ok(_) => run_inside(&arguments[1..]),
             Err(words) => refuse(&words),
         },

@@ -2,12 +2,13 @@
 //! mounts or connects there is invisible outside and gone when they end, however they end.
 //!
 //! Process ids, mounts and the network are separate. The first process is a shell, which prepares the
-//! rest and collects orphans; when it ends, the kernel kills whatever is left. It is killed when its
-//! parent is.
+//! rest and collects orphans; when it ends, the kernel kills whatever is left. It ends with its parent.
 
 use std::{
     env,
-    process::{Command, ExitStatus, Stdio},
+    io::{self, Read as _},
+    process::{self, Command, ExitStatus, Stdio},
+    thread,
 };
 
 /// Makes missing rights a failure: continuous integration must not skip this test.
@@ -68,6 +69,19 @@ fn run(way: &[&str], arguments: &[&str]) -> ExitStatus {
     let script = format!("{PREPARE}\n\"$0\" \"$@\" || exit $?\nexit 0");
     let program = env::current_exe().expect("this program");
     let mut command = unshare(way, &script);
-    command.arg(program).args(arguments).stdin(Stdio::null());
-    command.status().expect("it has just been tried")
+    // This end of the pipe closes when this process ends, however it does.
+    command.arg(program).args(arguments).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("it has just been tried");
+    let parent_lives = child.stdin.take();
+    let status = child.wait().expect("ours");
+    drop(parent_lives);
+    status
+}
+
+/// Ends this process, which runs in the namespaces, and so all others there, when its parent has ended.
+pub fn end_with_parent() {
+    thread::spawn(|| {
+        let _nothing_is_said = io::stdin().read_to_end(&mut Vec::new());
+        process::exit(1);
+    });
 }
