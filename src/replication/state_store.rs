@@ -35,8 +35,8 @@ use crate::{
 };
 
 // The facts that lie beside the state.
-/// So much of the log is applied without a break: about a hundred commands, which take milliseconds.
-const STEP_BYTES: usize = 8 * 1024;
+/// So much of the log is applied without a break: some ten commands, or one entry, if that is larger.
+const STEP_BYTES: usize = 1024;
 const APPLIED: &str = "applied";
 const MEMBERSHIP: &str = "membership";
 const VERSION: &str = "version";

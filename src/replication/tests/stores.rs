@@ -63,7 +63,7 @@ async fn while_a_long_log_is_applied_other_tasks_have_their_turn() {
     other.abort();
     assert_eq!(replies.len(), 500);
     let turns = turns.load(Ordering::Relaxed);
-    assert!(turns > 3, "{turns}");
+    assert!(turns > 30, "{turns}");
 
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut singly = open_state(directory.path());
