@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     fs::{self, File},
     io::Read as _,
     io::{Seek as _, SeekFrom},
@@ -35,6 +36,8 @@ const END_WITHIN: Duration = Duration::from_secs(20);
 const DISK_MIB: u64 = 192;
 const SECRET: &str = "the secret of a cluster under test";
 const BINARY: &str = env!("CARGO_BIN_EXE_tinysns");
+/// Another build of the program, such as a release.
+const OTHER_BINARY: &str = "TINYSNS_BIN";
 
 /// A running cluster.
 pub struct Cluster {
@@ -89,11 +92,12 @@ impl Cluster {
 
     fn command(&self, node: Node) -> Command {
         let mut command = Command::new("sh");
+        let binary = env::var(OTHER_BINARY).unwrap_or_else(|_| BINARY.to_owned());
         let role = if node == ROUTER { "router" } else { "slave" };
         let own = address(node);
         let enter = Place::Node(node).enter();
         command
-            .args(["-c", &format!("exec {enter} env $ENVIRONMENT \"$0\" \"$@\""), BINARY, role])
+            .args(["-c", &format!("exec {enter} env $ENVIRONMENT \"$0\" \"$@\""), &binary, role])
             .env("TINYSNS_ROUTER", Self::router())
             .env("TINYSNS_ROUTER_LISTEN", format!("{own}:{ROUTER_PORT}"))
             .env("TINYSNS_WITNESS_LISTEN", format!("{own}:{WITNESS_PORT}"))
