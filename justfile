@@ -30,6 +30,10 @@ fix:
 seeds COUNT="256":
     PROPTEST_CASES={{ COUNT }} cargo nextest run social::tests
 
+# Faults of every kind on real processes, such as `just chaos --minutes 30 --seed 7`
+chaos *ARGUMENTS:
+    cargo test --test chaos -- run {{ ARGUMENTS }}
+
 # Measure failovers and print the figures
 bench:
     cargo bench --bench failover

@@ -6,10 +6,13 @@
 //! masters, `LOAD` (default 4) the number of other clients that post continuously, and
 //! `TINYSNS_BIN` another build of the program.
 
+#[path = "../tests/cluster/pids.rs"]
+#[allow(dead_code, reason = "the tests use all of it")]
+mod pids;
 #[path = "../tests/cluster/ports.rs"]
 mod ports;
 #[path = "../tests/cluster/processes.rs"]
-#[allow(dead_code, reason = "the tests use all of it")]
+#[allow(dead_code, unused_imports, reason = "the tests use all of it")]
 mod processes;
 
 use std::{

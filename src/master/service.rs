@@ -137,6 +137,7 @@ impl Master {
         cluster_id_file::load(slot)?;
         let Some(host) = address::advertised(settings, stop).await else { return Ok(None) };
         let info = own_node_info(settings, slot, &host, &listeners);
+        startup_check::refuse_lost_log(&slot.directory)?;
         let path = slot.directory.join(LOG_FILE);
         if planted::is(PlantedFault::IdentityOutlivesTheDisk) {
             startup_check::keep_identity(&path, &info.name)?;

@@ -83,8 +83,8 @@ pub async fn run(
             leading = LeaderTenure::default();
             continue;
         }
-        let roster = roster.borrow_and_update().clone();
-        let mut observation = leading.observe(&node, &roster);
+        let known = roster.borrow_and_update().clone();
+        let mut observation = leading.observe(&node, &known);
         if leading.is_new()
             && observation.voter_sets.len() == 1
             && observation.fault_margin() >= MIN_FAULT_MARGIN
@@ -93,7 +93,9 @@ pub async fn run(
         }
         while let Some(change) = observation.plan() {
             let made = apply_change(&node, change).await;
-            observation = leading.observe(&node, &roster);
+            // The router may have said more meanwhile.
+            let known = roster.borrow_and_update().clone();
+            observation = leading.observe(&node, &known);
             if !made {
                 break;
             }
@@ -142,13 +144,14 @@ impl LeaderTenure {
             let leaving = listed.is_some_and(|listed| listed.leaving);
             let health = if id == node.id() {
                 Health::CaughtUp
+            } else if replaced(id, &info, roster) {
+                Health::Gone
             } else if noted.is_none() {
                 newcomer_health(&info, lives(listed, callers.contains(&id)), version)
             } else {
                 let contact = node.peers().contact(id);
                 let evidence = HealthEvidence { contact, listed, roster, heartbeat, since, now };
                 match evidence.health(lag(&metrics, id)) {
-                    _ if replaced(id, &info, roster) => Health::Gone,
                     Health::Dead => away_health(self.away_for(id, now), leaving, info.witness),
                     health => {
                         self.away_since.remove(&id);
@@ -180,7 +183,8 @@ fn away_health(lasted: Duration, leaving: bool, witness: bool) -> Health {
 }
 
 /// Whether `id` is the witness of a router that has since lost its disk: there is one router, so
-/// only its newest witness counts.
+/// only its newest witness counts. A new witness that calls before the router has said that it is the
+/// one waits for that word: added on its call, it would be removed on the older word, again and again.
 fn replaced(id: NodeId, info: &NodeInfo, roster: &ReceivedRoster) -> bool {
     let other_witness =
         |(other, listed): (&NodeId, &RosterEntry)| listed.info.witness && *other != id;

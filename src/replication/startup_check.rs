@@ -70,6 +70,19 @@ fn decide(belongs: bool, purged: Option<LogId>, state: &StateFile) -> StartupAct
     }
 }
 
+/// Refuses a slot whose log is missing or empty though it has a state, however little that holds: a
+/// new slot gets its log first. Called before the log is opened, which would make a new one.
+pub fn refuse_lost_log(directory: &Path) -> Result<(), StartError> {
+    let length = |file| {
+        let length = disk::length(&directory.join(file));
+        length.map_err(|error| StartError::log(directory, error.into()))
+    };
+    match (length(LOG_FILE)?, length(State::FILE)?) {
+        (None | Some(0), Some(_)) => Err(StartError::LogLost { directory: directory.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
 /// Examines the files in `directory`, whose log is open already, and repairs what can be repaired
 /// without the other masters.
 pub fn examine(directory: &Path, log: &LogStore) -> Result<StartupCheck, StartError> {
@@ -153,6 +166,27 @@ mod tests {
     use openraft::CommittedLeaderId;
 
     use super::*;
+
+    #[test]
+    fn a_slot_that_has_a_state_and_no_log_is_refused_however_often_it_is_started() {
+        let slot = tempfile::tempdir().expect("a temporary directory");
+        let [log, state] = [LOG_FILE, State::FILE].map(|file| slot.path().join(file));
+        assert!(refuse_lost_log(slot.path()).is_ok(), "a new one");
+        LogStore::open(&log).expect("a new log");
+        // Nothing of it is durable, as after a crash before the first checkpoint.
+        State::open(slot.path()).expect("a new state");
+        assert!(refuse_lost_log(slot.path()).is_ok(), "nothing is lost");
+        std::fs::write(&log, []).expect("emptied");
+        for missing in [false, false, true, true] {
+            if missing {
+                disk::remove(&log).expect("removed");
+            }
+            let refused = refuse_lost_log(slot.path()).expect_err("it is lost");
+            assert!(matches!(refused, StartError::LogLost { .. }), "{refused}");
+        }
+        disk::remove(&state).expect("removed");
+        assert!(refuse_lost_log(slot.path()).is_ok(), "it joins as a new node");
+    }
 
     #[test]
     fn what_the_log_or_the_others_can_give_is_mended_and_the_rest_refused() {

@@ -8,6 +8,7 @@
 
 use std::{
     io,
+    iter::Peekable,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -35,6 +36,8 @@ use crate::{
 };
 
 // The facts that lie beside the state.
+/// So much of the log is applied without a break: some ten commands, or one entry, if that is larger.
+const STEP_BYTES: usize = 1024;
 const APPLIED: &str = "applied";
 const MEMBERSHIP: &str = "membership";
 const VERSION: &str = "version";
@@ -235,6 +238,27 @@ fn in_order(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
     entries
 }
 
+/// The entries that are applied before anything else is done: at least one, and more as long as they are
+/// small.
+fn step(entries: &mut Peekable<impl Iterator<Item = Entry>>) -> Vec<Entry> {
+    let mut step: Vec<Entry> = entries.next().into_iter().collect();
+    let mut bytes = step.iter().map(weight).sum::<usize>();
+    while let Some(next) = entries.next_if(|next| bytes + weight(next) <= STEP_BYTES) {
+        bytes += weight(&next);
+        step.push(next);
+    }
+    step
+}
+
+fn weight(entry: &Entry) -> usize {
+    /// Of what an entry costs beside its commands.
+    const ENTRY: usize = 64;
+    match &entry.payload {
+        EntryPayload::Normal(batch) => ENTRY + batch.len(),
+        EntryPayload::Blank | EntryPayload::Membership(_) => ENTRY,
+    }
+}
+
 /// Whether `entry` comes directly after the last applied one. Before the first, nothing is known of
 /// where a log begins.
 fn is_next(applied: Option<LogId>, entry: LogId) -> bool {
@@ -364,13 +388,24 @@ impl RaftStateMachine<Consensus> for StateStore {
     {
         let writing = Arc::clone(&self.writing);
         let _writing = writing.lock().await;
-        let Outcome { replies, events } =
-            self.apply_all(entries).map_err(failed(ErrorVerb::Write))?;
-        // At once, without an `await`: nobody may see the state without its events ("one thread").
-        if !events.is_empty() {
-            (self.observer)(Applied::Events(&events));
+        let mut entries = entries.into_iter().peekable();
+        let mut all_replies = Vec::new();
+        while entries.peek().is_some() {
+            let Outcome { replies, events } =
+                self.apply_all(step(&mut entries)).map_err(failed(ErrorVerb::Write))?;
+            // At once, without an `await`: nobody may see the state without its events ("one
+            // thread").
+            if !events.is_empty() {
+                (self.observer)(Applied::Events(&events));
+            }
+            all_replies.extend(replies);
+            if entries.peek().is_some() {
+                // A restart may have thousands of entries to apply. Meanwhile this node has to be
+                // heard, or it counts as dead.
+                tokio::task::yield_now().await;
+            }
         }
-        Ok(replies)
+        Ok(all_replies)
     }
 
     async fn get_snapshot_builder(&mut self) -> Checkpoint {

@@ -10,14 +10,12 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tinysns::client::{self, Client, ClientOptions, ClusterStatus, MasterState, MasterStatus};
 use tokio::time::{Instant, sleep};
 
+pub use super::pids::{is_alive, parent, signal};
 use super::ports::free_ports;
 
 /// Generous: reached only if something hangs.
@@ -299,26 +297,6 @@ pub fn voters(status: &ClusterStatus) -> usize {
         matches!(master.state, MasterState::Available | MasterState::Standby)
     };
     status.masters.iter().filter(votes).count()
-}
-
-/// Sends a signal to a process of the cluster, which may have ended already.
-pub fn signal(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(pid.try_into().expect("a process id"));
-    let _gone = kill(pid, signal);
-}
-
-/// The process that forked this one.
-pub fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program, in parentheses, and the state come before it.
-    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
-}
-
-/// Whether a process is alive.
-pub fn is_alive(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // A zombie has ended.
-    !stat.is_empty() && !stat.contains(") Z ")
 }
 
 impl Drop for Cluster {

@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use openraft::RaftMetrics;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{interval, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -237,4 +240,28 @@ async fn a_router_that_lost_its_disk_is_the_witness_again_under_its_new_id() {
     let forgotten =
         metrics.wait_for(|now| now.membership_config.membership().get_node(&old).is_none());
     timeout(DEADLINE, forgotten).await.expect("in time").expect("runs");
+}
+
+#[tokio::test]
+async fn a_new_witness_that_calls_before_the_router_says_that_it_is_the_one_waits_for_its_word() {
+    let (masters, witness, sender) = growing(2).await;
+    masters[0].votes(&[&masters[0], &masters[1], &witness]).await;
+    let new = Member::witness().await;
+    new.node.join(CLUSTER).await.expect("it belongs to none");
+    introduce(&[&masters[0], &new]);
+    let leader = &masters[0].node;
+    let mut looks = interval(Duration::from_millis(5));
+    let calls = async {
+        while !leader.peers().callers().contains(&new.id()) {
+            looks.tick().await;
+        }
+    };
+    timeout(DEADLINE, calls).await.expect("it calls");
+    let before = leader.raft().metrics().borrow().last_log_index;
+    witness.kill().await;
+    // Meanwhile the leader has looked at its nodes more than once.
+    masters[0].misses(&witness).await;
+    assert_eq!(leader.raft().metrics().borrow().last_log_index, before, "nothing was changed");
+    sender.send_replace(roster(masters.iter().chain([&new])));
+    masters[0].votes(&[&masters[0], &masters[1], &new]).await;
 }

@@ -1,13 +1,19 @@
 //! What a crash leaves on disk, and what a node does with it.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use openraft::{
     EntryPayload, LogState, RaftLogReader as _, RaftSnapshotBuilder as _, Vote,
     storage::{RaftLogStorage as _, RaftLogStorageExt as _, RaftStateMachine as _},
 };
 use redb::{ReadableTable as _, TableDefinition};
-use tokio::time::timeout;
+use tokio::{task::yield_now, time::timeout};
 
 use super::cluster::{DEADLINE, start_master};
 use super::entries::{
@@ -39,6 +45,32 @@ async fn appended_entries_and_votes_survive_a_crash_right_after() {
     assert_eq!(encode(&found), encode(&entries));
     assert_eq!(log.read_vote().await.expect("read"), Some(Vote::new(3, NodeId::new(7))));
     assert_eq!(log.last_log_id().expect("read"), Some(log_id(1, 20)));
+}
+
+#[tokio::test]
+async fn while_a_long_log_is_applied_other_tasks_have_their_turn() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut state = open_state(directory.path());
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            yield_now().await;
+        }
+    });
+    let replies = state.apply(history(500)).await.expect("applied");
+    other.abort();
+    assert_eq!(replies.len(), 500);
+    let turns = turns.load(Ordering::Relaxed);
+    assert!(turns > 30, "{turns}");
+
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut singly = open_state(directory.path());
+    for entry in history(500) {
+        singly.apply([entry]).await.expect("applied");
+    }
+    assert_eq!(dump(&state.reader()), dump(&singly.reader()), "steps make no difference");
 }
 
 #[tokio::test]
