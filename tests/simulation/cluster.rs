@@ -76,6 +76,11 @@ thread_local! {
     static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What was said in panics that nobody has looked at: this program's own, if it ends with one.
+pub fn unseen_panics() -> Vec<String> {
+    PANICS.take()
+}
+
 /// Notes panics instead of printing them.
 pub fn note_panics() {
     std::panic::set_hook(Box::new(|info| {

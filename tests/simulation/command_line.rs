@@ -1,10 +1,13 @@
 //! The command line: for people (`just sim`), for the processes of single seeds, and for `nextest`.
 
-use std::process::ExitCode;
+use std::{panic::catch_unwind, process::ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use tinysns::planted::PlantedFault;
+
 use crate::{
+    cluster,
     seed::{self, Options},
     seeds::{self, Batch},
     suite,
@@ -37,6 +40,7 @@ fn command() -> Command {
                 .arg(number("seed").required(true))
                 .arg(Arg::new("keep").long("keep").help("The numbers of the faults that come"))
                 .arg(Arg::new("log").long("log").help("Prints the nodes' log, by this filter"))
+                .arg(planted())
                 .arg(flag("print", "Prints the plan, the history and what happened")),
         )
         .subcommand(
@@ -44,13 +48,21 @@ fn command() -> Command {
                 .about("Runs many, each in a process of its own")
                 .arg(number("from").long("from").default_value("1").help("The first"))
                 .arg(number("count").long("seeds").default_value("100").help("How many"))
-                .arg(number("jobs").long("jobs").default_value("2").help("How many at a time")),
+                .arg(number("jobs").long("jobs").default_value("2").help("How many at a time"))
+                .arg(planted()),
         )
         .subcommand(
             Command::new("shrink")
                 .about("Finds out which faults of its plan a seed needs in order to fail")
                 .arg(number("seed").required(true)),
         )
+}
+
+fn planted() -> Arg {
+    Arg::new("planted")
+        .long("planted")
+        .value_parser(|name: &str| name.parse::<PlantedFault>())
+        .help("A deliberate bug that is in the program meanwhile")
 }
 
 fn flag(name: &'static str, help: &'static str) -> Arg {
@@ -67,9 +79,13 @@ fn one(arguments: &ArgMatches) -> bool {
         seed: count(arguments, "seed"),
         keep: keep.map(|list| list.split(',').filter_map(|number| number.parse().ok()).collect()),
         log: arguments.get_one::<String>("log").cloned(),
+        planted: arguments.get_one::<PlantedFault>("planted").copied(),
         print: arguments.get_flag("print"),
     };
-    let outcome = seed::run(&options);
+    let Ok(outcome) = catch_unwind(|| seed::run(&options)) else {
+        eprintln!("the simulation itself has failed: {:?}", cluster::unseen_panics());
+        std::process::exit(2);
+    };
     if options.print {
         seeds::print_counts(&outcome.counts);
         for violation in &outcome.violations {
@@ -87,6 +103,7 @@ fn many(arguments: &ArgMatches) -> bool {
     let batch = Batch {
         seeds: from..from + count(arguments, "count"),
         jobs: usize::try_from(count(arguments, "jobs")).unwrap_or(1),
+        planted: arguments.get_one::<PlantedFault>("planted").copied(),
     };
     let summary = batch.run(|line| println!("{line}"));
     summary.print();

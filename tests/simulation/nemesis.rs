@@ -96,6 +96,9 @@ impl Nemesis {
     }
 
     fn begin(&mut self, cluster: &mut Cluster, number: usize) {
+        if self.plan.faults.is_empty() {
+            return;
+        }
         if self.waiting.is_some_and(|waiting| waiting != number) {
             return cluster.schedule(clock::now() + LOOK_AGAIN, Happening::Begin(number));
         }
@@ -224,7 +227,9 @@ impl Nemesis {
 
     fn step(&mut self, cluster: &mut Cluster, number: usize, step: u32) {
         let now = clock::now();
-        match self.plan.faults[number].fault {
+        // Everything may have been healed meanwhile.
+        let Some(planned) = self.plan.faults.get(number) else { return };
+        match planned.fault {
             Fault::Flap { .. } => {
                 if self.active.contains_key(&number) {
                     self.flapped.insert(number, step.is_multiple_of(2));

@@ -1,7 +1,12 @@
 //! A process of a simulated machine: a future on a runtime of its own, run whenever there is
 //! something for it to do.
 
-use std::{future::poll_fn, pin::Pin, task::Poll};
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::Poll,
+};
 
 use tinysns::host::simulated::{Machine, clock};
 use tokio::runtime::{Builder, Runtime};
@@ -36,10 +41,11 @@ impl<T> Process<T> {
         Self { machine, running: Some(running), wakes_at: Some(clock::now()) }
     }
 
-    /// Runs until there is nothing to do; returns what it has ended with, if it has.
+    /// Runs until there is nothing to do; returns what it has ended with, if it has. A panic has been
+    /// noted; what is left then is not to be run again.
     pub fn run(&mut self) -> Option<T> {
         let Some((main, runtime)) = &mut self.running else { return None };
-        let idle_or_ended = self.machine.enter(|| {
+        let run = || {
             interposed::begin();
             runtime.block_on(poll_fn(|context| {
                 if let Some(idle) = interposed::idle_or(context.waker()) {
@@ -47,7 +53,12 @@ impl<T> Process<T> {
                 }
                 main.as_mut().poll(context).map(Ok)
             }))
-        });
+        };
+        let machine = self.machine;
+        let Ok(idle_or_ended) = catch_unwind(AssertUnwindSafe(|| machine.enter(run))) else {
+            self.wakes_at = None;
+            return None;
+        };
         match idle_or_ended {
             Ok(ended) => {
                 self.wakes_at = None;

@@ -3,10 +3,13 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use serde::{Deserialize, Serialize};
-use tinysns::host::{
-    random,
-    simulated::{self, clock},
-    thread,
+use tinysns::{
+    host::{
+        random,
+        simulated::{self, clock},
+        thread,
+    },
+    planted::{self, PlantedFault},
 };
 use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
 
@@ -40,6 +43,8 @@ pub struct Options {
     pub keep: Option<Vec<usize>>,
     /// Prints the log of the nodes, as far as it passes this filter.
     pub log: Option<String>,
+    /// A deliberate bug that is in the program meanwhile.
+    pub planted: Option<PlantedFault>,
     /// Prints the plan and the history.
     pub print: bool,
 }
@@ -72,6 +77,7 @@ pub fn run(options: &Options) -> Outcome {
         show_log(filter);
     }
     cluster::note_panics();
+    planted::choose(options.planted);
     let mut plan = Plan::of(seed);
     let planned = plan.faults.len();
     if let Some(keep) = &options.keep {

@@ -14,6 +14,8 @@ use std::{
     thread,
 };
 
+use tinysns::planted::PlantedFault;
+
 use crate::seed::Outcome;
 
 /// Which seeds to run.
@@ -21,6 +23,8 @@ pub struct Batch {
     pub seeds: Range<u64>,
     /// How many at a time.
     pub jobs: usize,
+    /// A deliberate bug that is in the program meanwhile: the first seed that finds it is the last.
+    pub planted: Option<PlantedFault>,
 }
 
 /// What they came to.
@@ -46,7 +50,9 @@ impl Batch {
                 scope.spawn(move || {
                     loop {
                         let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if seed >= self.seeds.end || sender.send(run_one(seed, None)).is_err() {
+                        if seed >= self.seeds.end
+                            || sender.send(run_one(seed, None, self.planted)).is_err()
+                        {
                             return;
                         }
                     }
@@ -58,6 +64,9 @@ impl Batch {
                     tell(format!("seed {} fails: {violation}", outcome.seed));
                 }
                 summary.add(outcome);
+                if self.planted.is_some() && !summary.failed.is_empty() {
+                    next.store(self.seeds.end, Ordering::Relaxed);
+                }
                 if summary.seeds.is_multiple_of(20) {
                     tell(format!("{} of {} seeds", summary.seeds, self.seeds.clone().count()));
                 }
@@ -68,13 +77,16 @@ impl Batch {
 }
 
 /// Runs one seed in a process of its own.
-pub fn run_one(seed: u64, keep: Option<&[usize]>) -> Outcome {
+pub fn run_one(seed: u64, keep: Option<&[usize]>, planted: Option<PlantedFault>) -> Outcome {
     let program = env::current_exe().expect("this program's own file");
     let mut command = Command::new(program);
     command.args(["seed", &seed.to_string()]).stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some(keep) = keep {
         let keep: Vec<String> = keep.iter().map(ToString::to_string).collect();
         command.args(["--keep", &keep.join(",")]);
+    }
+    if let Some(planted) = planted {
+        command.args(["--planted", planted.name()]);
     }
     let output = command.output().expect("it can be run");
     let last = output.stdout.lines().map_while(Result::ok).last();
@@ -90,7 +102,7 @@ pub fn run_one(seed: u64, keep: Option<&[usize]>) -> Outcome {
 /// Takes away one fault after the other, as long as the seed fails in the same way; prints what is
 /// left. False if it does not fail.
 pub fn shrink(seed: u64) -> bool {
-    let whole = run_one(seed, None);
+    let whole = run_one(seed, None, None);
     let Some(violation) = whole.violations.first() else {
         println!("seed {seed} does not fail");
         return false;
@@ -100,7 +112,7 @@ pub fn shrink(seed: u64) -> bool {
     let words =
         |text: &str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).take(60).collect() };
     let fails = |keep: &[usize]| {
-        let outcome = run_one(seed, Some(keep));
+        let outcome = run_one(seed, Some(keep), None);
         outcome.violations.first().is_some_and(|found| words(found) == words(violation))
     };
     let mut keep: Vec<usize> = (0..whole.planned).collect();

@@ -19,13 +19,13 @@ struct Test {
 fn tests() -> Vec<Test> {
     let mut tests = vec![
         Test::new("the_same_seed_gives_the_same_history", || {
-            let [one, other] = [(); 2].map(|()| run_one(1, None));
+            let [one, other] = [(); 2].map(|()| run_one(1, None, None));
             assert_eq!(one.history, other.history, "of seed 1");
             assert_eq!(one.counts, other.counts, "of seed 1");
         }),
         Test::new("seeds_that_have_failed_pass", || {
             for (seed, found) in FAILED_BEFORE {
-                let outcome = run_one(*seed, None);
+                let outcome = run_one(*seed, None, None);
                 assert!(outcome.violations.is_empty(), "seed {seed} ({found}): {outcome:?}");
             }
         }),
@@ -35,7 +35,8 @@ fn tests() -> Vec<Test> {
         let seeds = first..first + SEEDS / PARTS;
         let name = format!("no_promise_is_broken_in_seeds_{}_to_{}", seeds.start, seeds.end - 1);
         tests.push(Test::new(&name, move || {
-            let summary = Batch { seeds: seeds.clone(), jobs: 1 }.run(|line| println!("{line}"));
+            let summary = Batch { seeds: seeds.clone(), jobs: 1, planted: None }
+                .run(|line| println!("{line}"));
             summary.print();
             assert!(summary.failed.is_empty(), "{:#?}", summary.failed);
         }));

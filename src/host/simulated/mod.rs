@@ -76,6 +76,17 @@ pub fn between(low: u64, high: u64) -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Machine(u16);
 
+/// Where code runs again that has entered a machine and leaves it.
+struct Entered {
+    outer: u16,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.store(self.outer, Ordering::Relaxed);
+    }
+}
+
 /// One life of a machine's process: it ends with a crash, and what belonged to it is void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Life {
@@ -106,11 +117,9 @@ impl Machine {
 
     /// Runs `f` on this machine.
     pub fn enter<T>(self, f: impl FnOnce() -> T) -> T {
-        let outer = CURRENT.swap(self.0, Ordering::Relaxed);
+        let _left_even_by_a_panic = Entered { outer: CURRENT.swap(self.0, Ordering::Relaxed) };
         with(|world| world.clocks.show(self));
-        let result = f();
-        CURRENT.store(outer, Ordering::Relaxed);
-        result
+        f()
     }
 
     /// Its number, from 0.

@@ -6,7 +6,7 @@ use tinysns::domain::PostId;
 use super::executions::{Lots, Size, execution};
 use crate::laboratory::{
     check, exactly_once, feeds,
-    history::{Effect, FinalState, History, Outcome, Recorded, Reply, Subscription},
+    history::{Effect, FinalState, Outcome, Recorded, Reply, Subscription},
     linearizability::{Verdict, Way, search},
     violation::{Promise, Violation},
 };
