@@ -145,7 +145,8 @@ impl Cluster {
             powered: true,
             wanted: true,
             reboots: 0,
-            is_upgraded: false,
+            // Once the upgrade has begun, the old program is installed nowhere any more.
+            is_upgraded: self.hosts.iter().any(|host| host.is_upgraded),
         });
         self.schedule(clock::now(), Happening::Start(number));
     }

@@ -18,6 +18,10 @@ pub const WITNESS: &str = "router";
 /// Whoever was missed has been found again within this time, in nanoseconds.
 const MISSED_WITHIN: u64 = 30_000_000_000;
 
+/// So few masters vote together with one that is down and expected back, so that what is acknowledged
+/// is on two disks (ADR 13). Nobody can tell that it was stopped for good, or has lost its disk.
+const FEW: usize = 2;
+
 /// What is known of the one log.
 #[derive(Default)]
 pub struct Invariants {
@@ -94,13 +98,16 @@ impl Invariants {
             .collect();
         let expected = cluster.expected_voters();
         let missing: Vec<_> = expected.difference(&voters).collect();
-        let strangers: Vec<_> =
-            voters.difference(&expected).filter(|name| *name != WITNESS).collect();
+        let is_stranger = |name: &&String| *name != WITNESS;
+        let mut strangers: Vec<_> = voters.difference(&expected).filter(is_stranger).collect();
+        if expected.len() <= FEW {
+            strangers.clear();
+        }
         if !missing.is_empty() || !strangers.is_empty() {
             let wrong = format!("in the end {missing:?} do not vote, and {strangers:?} do");
             cluster.violations.push(wrong);
         }
-        if members.voter_ids().count() > voters.len() {
+        if members.voter_ids().count() > voters.len() && expected.len() > FEW {
             cluster.violations.push("in the end two voters have one name".to_owned());
         }
     }
