@@ -18,7 +18,7 @@ check:
 
 # Tests alone, such as `just test slave`
 test *ARGUMENTS:
-    cargo nextest run {{ ARGUMENTS }}
+    cargo nextest run --all-features {{ ARGUMENTS }}
 
 # Fix what can be fixed automatically: formatting, simple lints, spelling
 fix:
@@ -28,11 +28,27 @@ fix:
 
 # Run the tests of seeded faults with more seeds than usual, such as `just seeds 1000`
 seeds COUNT="256":
-    PROPTEST_CASES={{ COUNT }} cargo nextest run social::tests
+    PROPTEST_CASES={{ COUNT }} cargo nextest run --all-features social::tests
+
+# Simulated worlds, each from a seed, such as `just sim --from 1000 --seeds 10000`
+sim *ARGUMENTS:
+    cargo test --release --all-features --test simulation -- seeds {{ ARGUMENTS }}
+
+# One of them, such as `just sim-seed 7 --print --log info`
+sim-seed *ARGUMENTS:
+    cargo test --release --all-features --test simulation -- seed {{ ARGUMENTS }}
+
+# Which of its faults a seed needs in order to fail
+sim-shrink SEED:
+    cargo test --release --all-features --test simulation -- shrink {{ SEED }}
+
+# How many seeds it takes to find each deliberate bug
+sim-planted *ARGUMENTS:
+    cargo test --release --all-features --test simulation -- planted {{ ARGUMENTS }}
 
 # Faults of every kind on real processes, such as `just chaos --minutes 30 --seed 7`
 chaos *ARGUMENTS:
-    cargo test --test chaos -- run {{ ARGUMENTS }}
+    cargo test --all-features --test chaos -- run {{ ARGUMENTS }}
 
 # Measure failovers and print the figures
 bench:

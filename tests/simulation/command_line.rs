@@ -17,7 +17,7 @@ use crate::{
 pub fn run() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let first = arguments.get(1).map(String::as_str);
-    if !matches!(first, Some("seed" | "seeds" | "shrink" | "help" | "--help")) {
+    if !matches!(first, Some("seed" | "seeds" | "shrink" | "planted" | "help" | "--help")) {
         return suite::run(&arguments[1..]);
     }
     let matches = command().get_matches_from(arguments);
@@ -25,6 +25,7 @@ pub fn run() -> ExitCode {
         Some(("seed", arguments)) => one(arguments),
         Some(("seeds", arguments)) => many(arguments),
         Some(("shrink", arguments)) => shrink(arguments),
+        Some(("planted", arguments)) => find_planted(arguments),
         _ => unreachable!("a subcommand is required"),
     };
     if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -50,6 +51,14 @@ fn command() -> Command {
                 .arg(number("count").long("seeds").default_value("100").help("How many"))
                 .arg(number("jobs").long("jobs").default_value("2").help("How many at a time"))
                 .arg(planted()),
+        )
+        .subcommand(
+            Command::new("planted")
+                .about("Says how many seeds it takes to find each deliberate bug")
+                .arg(number("from").long("from").default_value("1").help("The first seed"))
+                .arg(number("count").long("seeds").default_value("2000").help("The most seeds"))
+                .arg(number("jobs").long("jobs").default_value("2").help("How many at a time"))
+                .arg(planted().help("Only this one")),
         )
         .subcommand(
             Command::new("shrink")
@@ -102,12 +111,23 @@ fn many(arguments: &ArgMatches) -> bool {
     let from = count(arguments, "from");
     let batch = Batch {
         seeds: from..from + count(arguments, "count"),
-        jobs: usize::try_from(count(arguments, "jobs")).unwrap_or(1),
+        jobs: jobs(arguments),
         planted: arguments.get_one::<PlantedFault>("planted").copied(),
     };
     let summary = batch.run(|line| println!("{line}"));
     summary.print();
     summary.failed.is_empty()
+}
+
+fn find_planted(arguments: &ArgMatches) -> bool {
+    let wanted = arguments.get_one::<PlantedFault>("planted");
+    let from = count(arguments, "from");
+    let all = PlantedFault::ALL.into_iter().filter(|fault| wanted.is_none_or(|one| one == fault));
+    seeds::find_planted(all, from..from + count(arguments, "count"), jobs(arguments))
+}
+
+fn jobs(arguments: &ArgMatches) -> usize {
+    usize::try_from(count(arguments, "jobs")).unwrap_or(1)
 }
 
 fn shrink(arguments: &ArgMatches) -> bool {

@@ -99,6 +99,39 @@ pub fn run_one(seed: u64, keep: Option<&[usize]>, planted: Option<PlantedFault>)
     })
 }
 
+/// Looks for each of these deliberate bugs with one seed after the other; prints a table. False if one
+/// is not found.
+pub fn find_planted(
+    faults: impl Iterator<Item = PlantedFault>,
+    seeds: Range<u64>,
+    jobs: usize,
+) -> bool {
+    println!("| planted fault | seeds | first found by | what was wrong |");
+    println!("| --- | --- | --- | --- |");
+    let mut needed = Vec::new();
+    let mut missed = 0;
+    for fault in faults {
+        let batch = Batch { seeds: seeds.clone(), jobs, planted: Some(fault) };
+        let summary = batch.run(|_| {});
+        let first = summary.failed.iter().min_by_key(|outcome| outcome.seed);
+        let Some(found) = first else {
+            missed += 1;
+            println!("| {fault} | not in {} | | |", summary.seeds);
+            continue;
+        };
+        let count = found.seed + 1 - seeds.start;
+        needed.push(count);
+        let wrong = found.violations.first().map_or("", String::as_str).replace('|', "/");
+        let wrong: String = wrong.chars().take(160).collect();
+        println!("| {fault} | {count} | seed {} | {wrong} |", found.seed);
+    }
+    needed.sort_unstable();
+    let median = needed.get(needed.len() / 2).copied().unwrap_or_default();
+    let worst = needed.last().copied().unwrap_or_default();
+    println!("\nfound {}, missed {missed}; median {median} seeds, worst {worst}", needed.len());
+    missed == 0
+}
+
 /// Takes away one fault after the other, as long as the seed fails in the same way; prints what is
 /// left. False if it does not fail.
 pub fn shrink(seed: u64) -> bool {
