@@ -35,6 +35,7 @@ const ROUTER_REBOOT_MS: u64 = 1_000;
 pub type Ended = anyhow::Result<()>;
 
 /// A machine with what runs on it.
+#[expect(clippy::struct_excessive_bools, reason = "they have nothing to do with each other")]
 pub struct Host {
     pub place: Place,
     pub machine: Machine,
@@ -230,6 +231,9 @@ impl Cluster {
     /// Kills a host's process, if it runs; it is started again, after a while.
     pub fn kill(&mut self, number: usize) {
         let host = &mut self.hosts[number];
+        if !host.powered {
+            return;
+        }
         host.machine.kill();
         host.process = None;
         host.paused = false;

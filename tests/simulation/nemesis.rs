@@ -60,22 +60,21 @@ impl Nemesis {
 
     /// The places that something is wrong with: their links, or their disks.
     pub fn touched(&self) -> BTreeSet<Place> {
-        let mut touched = BTreeSet::new();
-        for number in self.active.keys() {
-            match &self.plan.faults[*number].fault {
-                Fault::Cut { group, .. } => touched.extend(group),
-                Fault::Flap { one, other } | Fault::Reset { one, other } => {
-                    touched.extend([*one, *other]);
-                }
-                Fault::Delay { place, .. }
-                | Fault::Loss { place, .. }
-                | Fault::SlowDisk { place, .. }
-                | Fault::FailingDisk(place)
-                | Fault::FullDisk(place) => _ = touched.insert(*place),
-                _ => {}
-            }
-        }
-        touched
+        let active = self.active.keys().map(|number| &self.plan.faults[*number].fault);
+        let of_links_and_disks = active.filter(|fault| {
+            matches!(
+                fault,
+                Fault::Cut { .. }
+                    | Fault::Flap { .. }
+                    | Fault::Reset { .. }
+                    | Fault::Delay { .. }
+                    | Fault::Loss { .. }
+                    | Fault::SlowDisk { .. }
+                    | Fault::FailingDisk(_)
+                    | Fault::FullDisk(_)
+            )
+        });
+        of_links_and_disks.flat_map(places).collect()
     }
 
     fn is_calm(&mut self, cluster: &Cluster) -> bool {
@@ -110,7 +109,7 @@ impl Nemesis {
         self.waiting = None;
         let now = clock::now();
         self.disturbed_at = now;
-        if !self.strike(cluster, number, &planned.fault, planned.lasts_ms) {
+        if !strike(cluster, number, &planned.fault, planned.lasts_ms) {
             return cluster.count(format!("{} (not possible)", planned.fault.kind()));
         }
         cluster.count(planned.fault.kind());
@@ -119,109 +118,22 @@ impl Nemesis {
         cluster.schedule(ends, Happening::End(number));
     }
 
-    /// Lets a fault begin; false if it cannot.
-    fn strike(&mut self, cluster: &mut Cluster, number: usize, fault: &Fault, lasts: u64) -> bool {
-        let at = |cluster: &Cluster, place: &Place| cluster.at(*place);
-        match fault {
-            Fault::Kill(places) => {
-                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>()
-                {
-                    if cluster.hosts[host].powered {
-                        cluster.kill(host);
-                    }
-                }
-            }
-            Fault::PowerLoss(places) => {
-                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>()
-                {
-                    cluster.power_off(host);
-                    cluster.schedule(clock::now() + lasts * MILLISECOND, Happening::PowerOn(host));
-                }
-            }
-            Fault::PowerLossInWrite { .. }
-            | Fault::Cut { .. }
-            | Fault::Delay { .. }
-            | Fault::Loss { .. }
-            | Fault::SlowDisk { .. }
-            | Fault::FailingDisk(_)
-            | Fault::FullDisk(_) => {}
-            Fault::Pause(places) => {
-                for host in places.iter().filter_map(|place| at(cluster, place)).collect::<Vec<_>>()
-                {
-                    cluster.hosts[host].paused = true;
-                }
-            }
-            Fault::Flap { .. } => cluster.schedule(clock::now(), Happening::Step(number, 0)),
-            Fault::Reset { one, other } => {
-                let Some((one, other)) = at(cluster, one).zip(at(cluster, other)) else {
-                    return false;
-                };
-                let [one, other] = [one, other].map(|host| cluster.hosts[host].machine);
-                network::reset_connections(one, other);
-            }
-            Fault::ClockSet { place, forward_ms } => {
-                let Some(host) = at(cluster, place) else { return false };
-                clock::set(cluster.hosts[host].machine, *forward_ms);
-            }
-            Fault::ClockDrift { place, gains } => {
-                let Some(host) = at(cluster, place) else { return false };
-                clock::drift(cluster.hosts[host].machine, *gains);
-            }
-            Fault::LostDisk(place) => {
-                let Some(host) = at(cluster, place) else { return false };
-                if !cluster.hosts[host].wanted || cluster.wanted_slots() < 2 {
-                    return false;
-                }
-                cluster.power_off(host);
-                cluster.lose_disk(host);
-                cluster.schedule(clock::now() + lasts * MILLISECOND, Happening::PowerOn(host));
-            }
-            Fault::ScaleUp => cluster.add(Place::Slot(cluster.slots())),
-            Fault::ScaleDown(slot) => {
-                let Some(host) = cluster.at(Place::Slot(*slot)) else { return false };
-                if !cluster.hosts[host].wanted || cluster.wanted_slots() < 2 {
-                    return false;
-                }
-                cluster.hosts[host].wanted = false;
-                cluster.ask_to_stop(host);
-            }
-            Fault::Upgrade => cluster.schedule(clock::now(), Happening::Step(number, 0)),
-        }
-        if let Fault::PowerLossInWrite { place, operations } = fault {
-            let Some(host) = at(cluster, place) else { return false };
-            let stops_after = Some(*operations);
-            let machine = cluster.hosts[host].machine;
-            files::set_behaviour(machine, |disk| disk.stops_after = stops_after);
-        }
-        true
-    }
-
     fn end(&mut self, cluster: &mut Cluster, number: usize) {
         if self.active.remove(&number).is_none() {
             return;
         }
         self.flapped.remove(&number);
         self.disturbed_at = clock::now();
-        let host = |cluster: &Cluster, place: &Place| cluster.at(*place);
-        match &self.plan.faults[number].fault {
-            Fault::Pause(places) => {
-                for host in
-                    places.iter().filter_map(|place| host(cluster, place)).collect::<Vec<_>>()
-                {
-                    cluster.hosts[host].paused = false;
-                }
+        let fault = &self.plan.faults[number].fault;
+        for place in places(fault) {
+            let Some(host) = cluster.at(place) else { continue };
+            let machine = cluster.hosts[host].machine;
+            match fault {
+                Fault::Pause(_) => cluster.hosts[host].paused = false,
+                Fault::ClockSet { forward_ms, .. } => clock::set(machine, -forward_ms),
+                Fault::ClockDrift { .. } => clock::drift(machine, 0),
+                _ => {}
             }
-            Fault::ClockSet { place, forward_ms } => {
-                if let Some(host) = host(cluster, place) {
-                    clock::set(cluster.hosts[host].machine, -forward_ms);
-                }
-            }
-            Fault::ClockDrift { place, .. } => {
-                if let Some(host) = host(cluster, place) {
-                    clock::drift(cluster.hosts[host].machine, 0);
-                }
-            }
-            _ => {}
         }
     }
 
@@ -229,26 +141,22 @@ impl Nemesis {
         let now = clock::now();
         // Everything may have been healed meanwhile.
         let Some(planned) = self.plan.faults.get(number) else { return };
-        match planned.fault {
-            Fault::Flap { .. } => {
-                if self.active.contains_key(&number) {
-                    self.flapped.insert(number, step.is_multiple_of(2));
-                    let next = simulated::between(FLAPS_MS.0, FLAPS_MS.1) * MILLISECOND;
-                    cluster.schedule(now + next, Happening::Step(number, step + 1));
-                }
+        let host = step as usize;
+        let next = match planned.fault {
+            Fault::Flap { .. } if self.active.contains_key(&number) => {
+                self.flapped.insert(number, step.is_multiple_of(2));
+                simulated::between(FLAPS_MS.0, FLAPS_MS.1) * MILLISECOND
             }
-            Fault::Upgrade => {
-                let host = step as usize;
-                if host < cluster.hosts.len() {
-                    if !matches!(cluster.hosts[host].place, Place::Client(_)) {
-                        cluster.hosts[host].is_upgraded = true;
-                        cluster.ask_to_stop(host);
-                    }
-                    cluster.schedule(now + BETWEEN_UPGRADES, Happening::Step(number, step + 1));
+            Fault::Upgrade if host < cluster.hosts.len() => {
+                if !matches!(cluster.hosts[host].place, Place::Client(_)) {
+                    cluster.hosts[host].is_upgraded = true;
+                    cluster.ask_to_stop(host);
                 }
+                BETWEEN_UPGRADES
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        cluster.schedule(now + next, Happening::Step(number, step + 1));
     }
 
     /// Everything that is wrong ends.
@@ -284,6 +192,90 @@ impl Nemesis {
                 }
             });
         }
+    }
+}
+
+/// Lets a fault begin; false if it cannot. Links and most of what disks do follow from the faults that
+/// are there.
+fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) -> bool {
+    let power_on = clock::now() + lasts_ms * MILLISECOND;
+    let hosts: Vec<usize> = places(fault).into_iter().filter_map(|p| cluster.at(p)).collect();
+    let first = hosts.first().copied();
+    match fault {
+        Fault::Kill(_) => hosts.into_iter().for_each(|host| cluster.kill(host)),
+        Fault::PowerLoss(_) => {
+            for host in hosts {
+                cluster.power_off(host);
+                cluster.schedule(power_on, Happening::PowerOn(host));
+            }
+        }
+        Fault::PowerLossInWrite { operations, .. } => {
+            let Some(host) = first else { return false };
+            let stops_after = Some(*operations);
+            files::set_behaviour(cluster.hosts[host].machine, |disk| {
+                disk.stops_after = stops_after
+            });
+        }
+        Fault::Pause(_) => hosts.into_iter().for_each(|host| cluster.hosts[host].paused = true),
+        Fault::Flap { .. } | Fault::Upgrade => {
+            cluster.schedule(clock::now(), Happening::Step(number, 0));
+        }
+        Fault::Reset { .. } => {
+            let [one, other] = hosts[..] else { return false };
+            network::reset_connections(cluster.hosts[one].machine, cluster.hosts[other].machine);
+        }
+        Fault::ClockSet { forward_ms, .. } => {
+            let Some(host) = first else { return false };
+            clock::set(cluster.hosts[host].machine, *forward_ms);
+        }
+        Fault::ClockDrift { gains, .. } => {
+            let Some(host) = first else { return false };
+            clock::drift(cluster.hosts[host].machine, *gains);
+        }
+        Fault::LostDisk(_) => {
+            let Some(host) = first.filter(|host| may_go(cluster, *host)) else { return false };
+            cluster.power_off(host);
+            cluster.lose_disk(host);
+            cluster.schedule(power_on, Happening::PowerOn(host));
+        }
+        Fault::ScaleUp => cluster.add(Place::Slot(cluster.slots())),
+        Fault::ScaleDown(_) => {
+            let Some(host) = first.filter(|host| may_go(cluster, *host)) else { return false };
+            cluster.hosts[host].wanted = false;
+            cluster.ask_to_stop(host);
+        }
+        Fault::Cut { .. }
+        | Fault::Delay { .. }
+        | Fault::Loss { .. }
+        | Fault::SlowDisk { .. }
+        | Fault::FailingDisk(_)
+        | Fault::FullDisk(_) => {}
+    }
+    true
+}
+
+/// Whether the others can do without it for good.
+fn may_go(cluster: &Cluster, host: usize) -> bool {
+    cluster.hosts[host].wanted && cluster.wanted_slots() > 1
+}
+
+/// Whom a fault strikes.
+fn places(fault: &Fault) -> Vec<Place> {
+    match fault {
+        Fault::Kill(places) | Fault::PowerLoss(places) | Fault::Pause(places) => places.clone(),
+        Fault::Cut { group, .. } => group.clone(),
+        Fault::Flap { one, other } | Fault::Reset { one, other } => vec![*one, *other],
+        Fault::PowerLossInWrite { place, .. }
+        | Fault::Delay { place, .. }
+        | Fault::Loss { place, .. }
+        | Fault::SlowDisk { place, .. }
+        | Fault::FailingDisk(place)
+        | Fault::FullDisk(place)
+        | Fault::ClockSet { place, .. }
+        | Fault::ClockDrift { place, .. }
+        | Fault::LostDisk(place) => vec![*place],
+        Fault::ScaleDown(slot) => vec![Place::Slot(*slot)],
+        Fault::ScaleUp | Fault::Upgrade => Vec::new(),
     }
 }
 

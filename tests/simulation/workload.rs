@@ -130,7 +130,7 @@ pub async fn run(workload: Workload, number: usize, router: String, seed: u64) -
         newest: PostId::default(),
     };
     let tasks = LocalSet::new();
-    tasks.run_until(person.live()).await;
+    Box::pin(tasks.run_until(person.live())).await;
     Ok(())
 }
 

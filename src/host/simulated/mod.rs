@@ -102,7 +102,6 @@ impl Machine {
             world.lives.push(0);
             world.clocks.add();
             world.disks.add();
-            world.network.add(machine);
             machine
         })
     }

@@ -107,8 +107,6 @@ pub(super) struct Network {
 }
 
 impl Network {
-    pub(super) fn add(&mut self, _machine: Machine) {}
-
     fn link(&self, from: Machine, to: Machine) -> Link {
         self.links.get(&(from, to)).copied().unwrap_or_default()
     }

@@ -93,7 +93,7 @@ impl Direction {
         self.losses = 0;
         match self.on_the_way.pop_front() {
             Some((_, Segment::Data(bytes))) if self.closed.is_none() => {
-                self.arrived.push_back(bytes)
+                self.arrived.push_back(bytes);
             }
             Some((_, Segment::End)) => self.closed = self.closed.or(Some(Closed::Ended)),
             Some((_, Segment::Reset)) => self.reset(),
