@@ -102,11 +102,7 @@ impl AppendPolicy {
         let is_too_early =
             planted::is(PlantedFault::FollowerAcknowledgesBeforeItsDisk) && !self.leads();
         let may = self.leads() && self.fewest_voters > 1 && entries.iter().all(ours);
-        if may || is_too_early {
-            AppendAck::Early
-        } else {
-            AppendAck::Durable
-        }
+        if may || is_too_early { AppendAck::Early } else { AppendAck::Durable }
     }
 }
 
