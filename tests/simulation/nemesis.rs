@@ -213,7 +213,7 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
             let Some(host) = first else { return false };
             let stops_after = Some(*operations);
             files::set_behaviour(cluster.hosts[host].machine, |disk| {
-                disk.stops_after = stops_after
+                disk.stops_after = stops_after;
             });
         }
         Fault::Pause(_) => hosts.into_iter().for_each(|host| cluster.hosts[host].paused = true),
@@ -292,10 +292,10 @@ fn change_link(link: &mut Link, fault: &Fault, is_flapped: bool, from: Place, to
                 link.cut = true;
             }
         }
-        Fault::Flap { one, other } if is_flapped => {
-            if [from, to] == [*one, *other] || [from, to] == [*other, *one] {
-                link.cut = true;
-            }
+        Fault::Flap { one, other }
+            if is_flapped && ([from, to] == [*one, *other] || [from, to] == [*other, *one]) =>
+        {
+            link.cut = true;
         }
         Fault::Delay { place, most_ms } if [from, to].contains(place) => {
             link.delay = (link.delay.0, link.delay.1.max(most_ms * 1_000));

@@ -7,8 +7,8 @@ use crate::seeds::{Batch, run_one};
 /// Seeds that have failed, with what they had found: they are run for ever.
 const FAILED_BEFORE: &[(u64, &str)] = &[];
 /// How many new seeds there are, and in how many tests.
-const SEEDS: u64 = 40;
-const PARTS: u64 = 8;
+const SEEDS: u64 = 16;
+const PARTS: u64 = 4;
 
 /// A test: its name, and what it does. It panics if it fails.
 struct Test {

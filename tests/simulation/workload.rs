@@ -147,7 +147,7 @@ impl Person {
         // Whoever reads the live timeline may go on for a while.
         _ = reads.await;
         self.workload.0.borrow_mut().finished += 1;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn call<R: Into<crate::laboratory::history::Reply>>(
@@ -272,7 +272,7 @@ impl Person {
                     Err(ClientError::Refused(refusal)) => {
                         let end = End::Refused(refusal.kind);
                         note(&mut |history, at| {
-                            history.unsubscribed(subscription, at, end.clone())
+                            history.unsubscribed(subscription, at, end.clone());
                         });
                         sleep(Duration::from_secs(1)).await;
                         continue;
@@ -293,7 +293,7 @@ impl Person {
                         Ok(Some(Ok(post))) => {
                             after = Some(post.id);
                             note(&mut |history, at| {
-                                history.received(subscription, at, post.clone())
+                                history.received(subscription, at, post.clone());
                             });
                         }
                         Ok(Some(Err(ClientError::Refused(refusal)))) => {
