@@ -2,10 +2,27 @@
 
 use std::process::ExitCode;
 
+use tinysns::planted::PlantedFault;
+
 use crate::seeds::{Batch, run_one};
 
 /// Seeds that have failed, with what they had found: they are run for ever.
 const FAILED_BEFORE: &[(u64, &str)] = &[];
+/// Deliberate bugs that few seeds find; `just sim-planted` looks for all.
+const SOON_FOUND: &[PlantedFault] = &[
+    PlantedFault::AcknowledgeBeforeFsync,
+    PlantedFault::CountUnwrittenOwnCopy,
+    PlantedFault::LostAnswerCountsAsYes,
+    PlantedFault::WitnessPurgesWithoutItsCheckpoint,
+    PlantedFault::ApplyOutOfOrder,
+    PlantedFault::ClockInApply,
+    PlantedFault::SnapshotInNameOnly,
+    PlantedFault::SnapshotWithoutTheReplies,
+    PlantedFault::SkipTheDedup,
+];
+/// As few as these.
+const FEW_SEEDS: u64 = 8;
+
 /// How many new seeds there are, and in how many tests.
 const SEEDS: u64 = 16;
 const PARTS: u64 = 4;
@@ -22,6 +39,13 @@ fn tests() -> Vec<Test> {
             let [one, other] = [(); 2].map(|()| run_one(1, None, None));
             assert_eq!(one.history, other.history, "of seed 1");
             assert_eq!(one.counts, other.counts, "of seed 1");
+        }),
+        Test::new("deliberate_bugs_are_found", || {
+            for fault in SOON_FOUND {
+                let batch = Batch { seeds: 1..1 + FEW_SEEDS, jobs: 1, planted: Some(*fault) };
+                let summary = batch.run(|line| println!("{fault}: {line}"));
+                assert!(!summary.failed.is_empty(), "{fault} is not found by {FEW_SEEDS} seeds");
+            }
         }),
         Test::new("seeds_that_have_failed_pass", || {
             for (seed, found) in FAILED_BEFORE {
