@@ -24,7 +24,7 @@ const SOON_FOUND: &[PlantedFault] = &[
 const FEW_SEEDS: u64 = 8;
 
 /// How many new seeds there are, and in how many tests.
-const SEEDS: u64 = 16;
+const SEEDS: u64 = 12;
 const PARTS: u64 = 4;
 
 /// A test: its name, and what it does. It panics if it fails.
