@@ -7,6 +7,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+#[path = "stories/mod.rs"]
+mod stories;
+
 use std::{
     env, fs,
     os::unix::process::ExitStatusExt as _,
@@ -28,6 +31,8 @@ use tinysns::{
     slot::{Slot, SlotInfo},
 };
 
+use stories::Story;
+
 /// Far longer than a process needs to start or to end on a busy machine.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Between two checks of a condition.
@@ -35,9 +40,7 @@ const POLL_EVERY: Duration = Duration::from_millis(2);
 /// How the fake master behaves: `obedient`, `stubborn` or `refusing`.
 const BEHAVIOUR: &str = "FAKE_MASTER";
 
-type Story = (&'static str, fn());
-
-const STORIES: [Story; 7] = [
+const STORIES: [(&str, fn()); 7] = [
     ("a_killed_master_is_forked_again_in_its_slot", a_killed_master_is_forked_again_in_its_slot),
     ("a_stopping_slave_drains_its_master", a_stopping_slave_drains_its_master),
     ("a_master_ends_with_its_slave", a_master_ends_with_its_slave),
@@ -49,24 +52,10 @@ const STORIES: [Story; 7] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let has = |word: &str| arguments.iter().any(|argument| argument == word);
     if arguments.first().is_some_and(|first| first == "slave") {
         return be_a_slave();
     }
-    if has("--list") {
-        // Test runners ask for this; no test is ignored.
-        let stories = STORIES.iter().filter(|_| !has("--ignored"));
-        stories.for_each(|(name, _)| println!("{name}: test"));
-        return ExitCode::SUCCESS;
-    }
-    let filters: Vec<_> = arguments.iter().filter(|word| !word.starts_with('-')).collect();
-    for (name, story) in STORIES {
-        if filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())) {
-            story();
-            println!("test {name} ... ok");
-        }
-    }
-    ExitCode::SUCCESS
+    stories::run(STORIES.map(|(name, tell)| Story::new(name, tell)), &arguments)
 }
 
 fn be_a_slave() -> ExitCode {

@@ -133,10 +133,7 @@ impl StateStore {
         StagedState::path_in(directory)
     }
 
-    fn apply_all(
-        &mut self,
-        entries: impl IntoIterator<Item = Entry>,
-    ) -> Result<Outcome, StateError> {
+    fn apply_all(&mut self, entries: Vec<Entry>) -> Result<Outcome, StateError> {
         let change = self.state.begin()?;
         let mut outcome = Outcome::default();
         let mut applied = self.applied;
@@ -228,8 +225,7 @@ impl StateStore {
 }
 
 /// The entries as they are; with a planted fault, the contents of the first two change places.
-fn in_order(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = entries.into_iter().collect();
+fn in_order(mut entries: Vec<Entry>) -> Vec<Entry> {
     if planted::is(PlantedFault::ApplyOutOfOrder)
         && let [first, second, ..] = entries.as_mut_slice()
     {

@@ -24,7 +24,7 @@
 //! | `run` | all of it together |
 //! | `report` | the table at the end |
 //! | `page` | the figures in `docs/faults.md` |
-//! | `stories` | the tests |
+//! | `suite` | the tests |
 
 #![allow(missing_docs, reason = "tests")]
 
@@ -48,7 +48,9 @@ mod report;
 mod run;
 mod schedule;
 mod staleness;
+#[path = "../stories/mod.rs"]
 mod stories;
+mod suite;
 mod workload;
 
 use std::{env, process::ExitCode};
@@ -78,7 +80,7 @@ fn main() -> ExitCode {
             Ok(_) => run_inside(&arguments[1..]),
             Err(words) => refuse(&words),
         },
-        _ => stories::run(&arguments),
+        _ => suite::run(&arguments),
     }
 }
 

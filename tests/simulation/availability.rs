@@ -5,13 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tinysns::host::simulated::clock;
+use tinysns::host::simulated::clock::{self, MILLISECOND};
 
 use crate::{
     cluster::Cluster, invariants::Invariants, nemesis::Nemesis, plan::Place, workload::Workload,
 };
 
-const MILLISECOND: u64 = 1_000_000;
 /// Within this time everybody is answered, in milliseconds, while a majority of the voters is whole,
 /// and the router among them. It is for a client that has to notice by itself, within its time for
 /// one attempt, that a server is gone; and a failover after that.

@@ -13,7 +13,11 @@ use tinysns::{
     cli::{self, Subcommand},
     host::{
         disk,
-        simulated::{self, Machine, clock, network},
+        simulated::{
+            self, Machine,
+            clock::{self, MILLISECOND},
+            network,
+        },
     },
     master, router,
     settings::{MasterSettings, RouterSettings},
@@ -27,9 +31,10 @@ use crate::{
     process::Process,
 };
 
-const MILLISECOND: u64 = 1_000_000;
 /// Docker starts a router again soon.
 const ROUTER_REBOOT_MS: u64 = 1_000;
+/// How long a machine is without power that has lost it in a write.
+const POWERLESS_MS: u64 = 1_000;
 
 /// How a process has ended.
 pub type Ended = anyhow::Result<()>;
@@ -336,10 +341,7 @@ impl Cluster {
             // Its power has gone in the middle of a write; whatever it did since reached nobody.
             self.power_off(number);
             self.count("stopped in a write");
-            self.schedule(
-                clock::now() + ROUTER_REBOOT_MS * MILLISECOND,
-                Happening::PowerOn(number),
-            );
+            self.schedule(clock::now() + POWERLESS_MS * MILLISECOND, Happening::PowerOn(number));
             return;
         }
         let disk_fails = host.machine.disk_fails();

@@ -31,6 +31,8 @@ mod plan;
 mod process;
 mod seed;
 mod seeds;
+#[path = "../stories/mod.rs"]
+mod stories;
 mod suite;
 mod workload;
 

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tinysns::host::simulated::{
-    self, clock,
+    self,
+    clock::{self, MILLISECOND},
     files::{self, DiskBehaviour},
     network::{self, Link},
 };
@@ -14,7 +15,6 @@ use crate::{
     plan::{Fault, Place, Plan},
 };
 
-const MILLISECOND: u64 = 1_000_000;
 /// So long nothing may have gone wrong before something is done that is safe only in a whole cluster.
 const CALM_FOR: u64 = 20_000 * MILLISECOND;
 /// How soon it is tried again.

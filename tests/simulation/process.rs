@@ -8,7 +8,10 @@ use std::{
     task::Poll,
 };
 
-use tinysns::host::simulated::{Machine, clock};
+use tinysns::host::simulated::{
+    Machine,
+    clock::{self, MILLISECOND},
+};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::interposed::{self, Idle};
@@ -65,7 +68,7 @@ impl<T> Process<T> {
                 Some(ended)
             }
             Err(Idle { milliseconds }) => {
-                let nanoseconds = milliseconds.map(|waits| u64::from(waits) * 1_000_000);
+                let nanoseconds = milliseconds.map(|waits| u64::from(waits) * MILLISECOND);
                 self.wakes_at = nanoseconds.map(|waits| clock::after(self.machine, waits));
                 None
             }

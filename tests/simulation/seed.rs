@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use tinysns::{
     host::{
         random,
-        simulated::{self, clock},
+        simulated::{
+            self,
+            clock::{self, MILLISECOND},
+        },
         thread,
     },
     planted::{self, PlantedFault},
@@ -24,7 +27,6 @@ use crate::{
     workload::{self, Workload},
 };
 
-const MILLISECOND: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
 /// How often the nodes are looked at, at least.
 const LOOK_EVERY: u64 = 100 * MILLISECOND;

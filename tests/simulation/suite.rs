@@ -4,10 +4,16 @@ use std::process::ExitCode;
 
 use tinysns::planted::PlantedFault;
 
-use crate::seeds::{Batch, run_one};
+use crate::{
+    seeds::{Batch, run_one},
+    stories::{self, Story},
+};
 
 /// Seeds that have failed, with what they had found: they are run for ever.
-const FAILED_BEFORE: &[(u64, &str)] = &[];
+const FAILED_BEFORE: &[(u64, &str)] = &[(
+    13,
+    "a dead master that is expected back votes beside the last one: the invariant did not allow it",
+)];
 /// Deliberate bugs that few seeds find; `just sim-planted` looks for all.
 const SOON_FOUND: &[PlantedFault] = &[
     PlantedFault::AcknowledgeBeforeFsync,
@@ -27,27 +33,21 @@ const FEW_SEEDS: u64 = 8;
 const SEEDS: u64 = 12;
 const PARTS: u64 = 4;
 
-/// A test: its name, and what it does. It panics if it fails.
-struct Test {
-    name: String,
-    run: Box<dyn Fn()>,
-}
-
-fn tests() -> Vec<Test> {
+fn tests() -> Vec<Story> {
     let mut tests = vec![
-        Test::new("the_same_seed_gives_the_same_history", || {
+        Story::new("the_same_seed_gives_the_same_history", || {
             let [one, other] = [(); 2].map(|()| run_one(1, None, None));
             assert_eq!(one.history, other.history, "of seed 1");
             assert_eq!(one.counts, other.counts, "of seed 1");
         }),
-        Test::new("deliberate_bugs_are_found", || {
+        Story::new("deliberate_bugs_are_found", || {
             for fault in SOON_FOUND {
                 let batch = Batch { seeds: 1..1 + FEW_SEEDS, jobs: 1, planted: Some(*fault) };
                 let summary = batch.run(|line| println!("{fault}: {line}"));
                 assert!(!summary.failed.is_empty(), "{fault} is not found by {FEW_SEEDS} seeds");
             }
         }),
-        Test::new("seeds_that_have_failed_pass", || {
+        Story::new("seeds_that_have_failed_pass", || {
             for (seed, found) in FAILED_BEFORE {
                 let outcome = run_one(*seed, None, None);
                 assert!(outcome.violations.is_empty(), "seed {seed} ({found}): {outcome:?}");
@@ -58,7 +58,7 @@ fn tests() -> Vec<Test> {
         let first = 1 + part * (SEEDS / PARTS);
         let seeds = first..first + SEEDS / PARTS;
         let name = format!("no_promise_is_broken_in_seeds_{}_to_{}", seeds.start, seeds.end - 1);
-        tests.push(Test::new(&name, move || {
+        tests.push(Story::new(name, move || {
             let summary = Batch { seeds: seeds.clone(), jobs: 1, planted: None }
                 .run(|line| println!("{line}"));
             summary.print();
@@ -68,32 +68,7 @@ fn tests() -> Vec<Test> {
     tests
 }
 
-impl Test {
-    fn new(name: &str, run: impl Fn() + 'static) -> Self {
-        Self { name: name.to_owned(), run: Box::new(run) }
-    }
-}
-
-/// Answers `nextest`, or runs all tests whose names contain one of the arguments.
+/// Lists the tests, or runs those that are asked for.
 pub fn run(arguments: &[String]) -> ExitCode {
-    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    if has("--list") {
-        if !has("--ignored") {
-            for test in tests() {
-                println!("{}: test", test.name);
-            }
-        }
-        return ExitCode::SUCCESS;
-    }
-    let exact = has("--exact");
-    let names: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
-    for test in tests() {
-        let is_meant =
-            |name: &&String| if exact { **name == test.name } else { test.name.contains(*name) };
-        if names.is_empty() || names.iter().any(is_meant) {
-            println!("{}", test.name);
-            (test.run)();
-        }
-    }
-    ExitCode::SUCCESS
+    stories::run(tests(), arguments)
 }

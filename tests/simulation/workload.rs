@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     cluster::Ended,
-    laboratory::history::{End, FinalState, History, Operation, OperationNumber, Outcome},
+    laboratory::history::{End, FinalState, History, Operation, OperationNumber, Outcome, Reply},
 };
 
 /// A pause between two things that somebody does, on average.
@@ -150,7 +150,7 @@ impl Person {
         std::future::pending::<()>().await;
     }
 
-    async fn call<R: Into<crate::laboratory::history::Reply>>(
+    async fn call<R: Into<Reply>>(
         &self,
         operation: Operation,
         call: impl Future<Output = Result<R, ClientError>>,
@@ -217,7 +217,7 @@ impl Person {
         let client = self.client.clone();
         let operation = Operation::Publish { text: text.clone() };
         let outcome = self.call(operation, client.publish(&text)).await;
-        if let Outcome::Done(crate::laboratory::history::Reply::Published { id, .. }) = outcome {
+        if let Outcome::Done(Reply::Published { id, .. }) = outcome {
             self.newest = self.newest.max(id);
         }
     }

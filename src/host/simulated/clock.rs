@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Machine, with};
 
+/// In the world's time.
+pub const MILLISECOND: u64 = 1_000_000;
 /// Wall clocks begin here, in nanoseconds since 1970; monotonic clocks, at a day.
 const EPOCH: u64 = 1_800_000_000_000_000_000;
 const BOOTED: u64 = 86_400_000_000_000;
@@ -100,7 +102,9 @@ pub fn after(machine: Machine, nanoseconds: u64) -> u64 {
 
 /// Sets a machine's wall clock forward by these milliseconds, or back.
 pub fn set(machine: Machine, forward: i64) {
-    with(|world| world.clocks.machines[machine.index()].wall += forward * 1_000_000);
+    with(|world| {
+        world.clocks.machines[machine.index()].wall += forward * MILLISECOND.cast_signed();
+    });
 }
 
 /// Makes a machine's clocks gain these millionths, or lose them.

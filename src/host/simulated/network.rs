@@ -18,12 +18,12 @@ use rand::{Rng as _, rngs::SmallRng};
 
 use super::{
     Life, Machine, World,
+    clock::MILLISECOND,
     segments::{Closed, Direction, Segment},
     stream::{SimulatedListener, SimulatedStream},
     with,
 };
 
-const MILLISECOND: u64 = 1_000_000;
 /// The first pause before a lost segment is sent again, and the longest (RFC 6298; Linux).
 const RETRANSMIT_FIRST: u64 = 200 * MILLISECOND;
 const RETRANSMIT_LAST: u64 = 120_000 * MILLISECOND;

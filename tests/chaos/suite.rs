@@ -17,11 +17,10 @@ use crate::{
     report::{Report, Struck},
     schedule::{Schedule, Step, Target, sites},
     staleness,
+    stories::{self, Story},
 };
 
-type Story = (&'static str, fn());
-
-const STORIES: [Story; 8] = [
+const TESTS: [(&str, fn()); 8] = [
     ("nothing_acknowledged_is_lost_under_every_kind_of_fault", every_kind_of_fault),
     ("a_seed_gives_the_same_schedule", a_seed_gives_the_same_schedule),
     ("every_kind_strikes_once_before_any_strikes_again", every_kind_strikes_once),
@@ -32,23 +31,9 @@ const STORIES: [Story; 8] = [
     ("options_that_are_not_understood_are_refused", options_are_refused),
 ];
 
-/// Lists the stories, or runs those that are asked for.
+/// Lists the tests, or runs those that are asked for.
 pub fn run(arguments: &[String]) -> ExitCode {
-    let has = |word: &str| arguments.iter().any(|argument| argument == word);
-    if has("--list") {
-        // Test runners ask for this; no test is ignored.
-        let stories = STORIES.iter().filter(|_| !has("--ignored"));
-        stories.for_each(|(name, _)| println!("{name}: test"));
-        return ExitCode::SUCCESS;
-    }
-    let filters: Vec<_> = arguments.iter().filter(|word| !word.starts_with('-')).collect();
-    for (name, story) in STORIES {
-        if filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())) {
-            story();
-            println!("test {name} ... ok");
-        }
-    }
-    ExitCode::SUCCESS
+    stories::run(TESTS.map(|(name, test)| Story::new(name, test)), arguments)
 }
 
 /// With the time that it takes to begin and to read everything at the end, less than three minutes.
