@@ -81,12 +81,13 @@ pub fn expected_back(own: NodeId, members: &Members) -> BTreeSet<NodeId> {
     members.iter().filter_map(lost).collect()
 }
 
-/// Whether one of those who are `expected` votes, and no change of the voters is half made.
+/// Whether those who are `expected` can go on with the witness alone: one of them votes, together they
+/// are a majority, and no change of the voters is half made.
 pub fn are_counted_on(expected: &BTreeSet<NodeId>, voter_config: &VoterConfig) -> bool {
-    match voter_config.voter_sets.as_slice() {
-        [voters] => !voters.is_disjoint(expected),
-        _half_made => false,
-    }
+    let [voters] = voter_config.voter_sets.as_slice() else { return false };
+    let back = voters.intersection(expected).count();
+    let witnesses = voter_config.names.iter().filter(|voter| voter.witness).count();
+    back > 0 && (back + witnesses) * 2 > voters.len()
 }
 
 #[cfg(test)]
@@ -179,10 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn those_are_counted_on_who_vote_when_no_change_is_half_made() {
+    fn those_are_counted_on_who_are_a_majority_with_the_witness_when_no_change_is_half_made() {
         let expected = NodeId::all([2, 3]);
         for (voter_sets, are) in [
             (&[&[1, 3, WITNESS][..]][..], true),
+            (&[&[1, 2, 3]], true),
+            (&[&[1, 3, 4]], false),
+            (&[&[1, 3]], false),
             (&[&[1, WITNESS]], false),
             (&[&[1, 3, WITNESS], &[1]], false),
             (&[], false),

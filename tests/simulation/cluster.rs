@@ -60,6 +60,11 @@ impl Host {
     pub fn is_up(&self) -> bool {
         self.process.is_some() && self.powered && !self.paused
     }
+
+    /// Whether its process was asked to stop.
+    pub fn stops(&self) -> bool {
+        self.stop.is_cancelled()
+    }
 }
 
 /// What the world does at a moment.
@@ -100,7 +105,8 @@ pub struct Cluster {
     happenings: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     counted: u64,
     reboot_delay_ms: u64,
-    is_slow: bool,
+    pub is_slow: bool,
+    stream_queue: usize,
     /// What must not happen, and did.
     pub violations: Vec<String>,
     /// How often things happened, by their names.
@@ -123,6 +129,7 @@ impl Cluster {
             counted: 0,
             reboot_delay_ms: plan.reboot_delay_ms,
             is_slow: plan.is_slow,
+            stream_queue: plan.stream_queue,
             violations: Vec::new(),
             counts: BTreeMap::new(),
             clients: Box::new(clients),
@@ -210,6 +217,7 @@ impl Cluster {
     /// Starts a host's process, unless it runs, has no power, or is not wanted.
     fn start(&mut self, number: usize) {
         let (router, is_slow) = (self.router_address(), self.is_slow);
+        let stream_queue = self.stream_queue.to_string();
         let host = &mut self.hosts[number];
         if host.process.is_some() || !host.powered || !host.wanted {
             return;
@@ -223,7 +231,7 @@ impl Cluster {
             Place::Slot(slot) => {
                 let reboots = host.reboots;
                 host.reboots += 1;
-                let settings = master_settings(&router, slot, is_slow);
+                let settings = master_settings(&router, slot, is_slow, &stream_queue);
                 Process::start(host.machine, move || run_master(settings, reboots, stop))
             }
             Place::Client(client) => {
@@ -356,7 +364,7 @@ impl Cluster {
         }
         let Some(ended) = ended else { return };
         let place = host.place;
-        let was_asked = host.stop.is_cancelled();
+        let was_asked = host.stops();
         host.machine.kill();
         host.process = None;
         match (place, ended) {
@@ -403,9 +411,15 @@ fn name_of(slot: usize) -> String {
     format!("server-{}", slot + 1)
 }
 
-fn master_settings(router: &str, slot: usize, is_slow: bool) -> MasterSettings {
+fn master_settings(
+    router: &str,
+    slot: usize,
+    is_slow: bool,
+    stream_queue: &str,
+) -> MasterSettings {
     let name = name_of(slot);
     let mut arguments = vec!["master", "--router", router, "--data-dir", "/data", "--name", &name];
+    arguments.extend(["--stream-queue", stream_queue]);
     if is_slow {
         arguments.extend(SLOW_NODE);
         arguments.extend(["--report-interval", "600ms"]);

@@ -4,37 +4,55 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tinysns::{
     domain::NodeId,
-    host::simulated::{Machine, clock},
+    host::simulated::{
+        Machine,
+        clock::{self, MILLISECOND},
+    },
     replication::{
         LogId, StoredMembership,
         observed::{self, Observation, Observed},
     },
 };
 
-use crate::{cluster::Cluster, plan::Place};
+use crate::{cluster::Cluster, evidence::Evidence, plan::Place};
 
 /// What the router's witness is called.
 pub const WITNESS: &str = "router";
+const SECOND: u64 = 1_000 * MILLISECOND;
 /// Whoever was missed has been found again within this time, in nanoseconds.
-const MISSED_WITHIN: u64 = 30_000_000_000;
+const MISSED_WITHIN: u64 = 30 * SECOND;
+/// For so long nothing may have been wrong for a node to be missed without a reason; three times as
+/// long in a slow cluster.
+const NO_REASON_FOR: u64 = 5 * SECOND;
+/// A change of the membership that has begun is finished within this time, if it can be.
+const CHANGED_WITHIN: u64 = 10 * SECOND;
+/// A master that was here a while ago is expected back for longer than this.
+const EXPECTED_FOR: u64 = 50 * SECOND;
+/// Whoever gets a vote lacks no more entries than these, in a log that is shortened.
+const LACKS: u64 = 60;
 
 /// So few masters vote together with one that is down and expected back, so that what is acknowledged
 /// is on two disks (ADR 13). Nobody can tell that it was stopped for good, or has lost its disk.
 const FEW: usize = 2;
+
+/// By its term and its node, which is the order of leaders.
+type LeaderId = (u64, NodeId);
 
 /// What is known of the one log.
 #[derive(Default)]
 pub struct Invariants {
     /// By index: what was committed there.
     committed: BTreeMap<u64, (LogId, [u8; 32])>,
-    /// By term: who led.
-    leaders: BTreeMap<u64, NodeId>,
+    /// Who made the newest entry, and how many leaders there were.
+    leader: Option<LeaderId>,
+    tenures: u64,
     /// By index: what the log up to there makes of a state.
     states: BTreeMap<u64, [u8; 32]>,
     /// How far each machine's state has come.
     applied: BTreeMap<Machine, Option<LogId>>,
-    /// The newest membership.
+    /// The newest membership, and since when it has been the newest.
     membership: Option<StoredMembership>,
+    changed_at: u64,
     /// How many memberships there were, and how many of them were joint.
     memberships: u64,
     joint: u64,
@@ -47,7 +65,7 @@ pub struct Invariants {
 
 impl Invariants {
     /// Looks at what the nodes have seen since the last time.
-    pub fn look(&mut self, cluster: &mut Cluster, calm_since: Option<u64>) {
+    pub fn look(&mut self, cluster: &mut Cluster, evidence: &Evidence, calm_since: Option<u64>) {
         for name in cluster.lost.drain(..) {
             let members = self.membership.iter().flat_map(|known| known.membership().nodes());
             let ids = members.filter(|(_, info)| info.name == name).map(|(id, _)| *id);
@@ -66,7 +84,8 @@ impl Invariants {
                 }
                 Observation::Applied { position, digest, membership } => {
                     let wrong = self.applies(machine, position, digest);
-                    wrong.or_else(|| self.has_members(membership?, cluster, calm_since))
+                    let wrong = wrong.or_else(|| self.is_led(position, cluster, evidence));
+                    wrong.or_else(|| self.has_members(membership?, cluster, evidence, calm_since))
                 }
                 Observation::State { index, digest } => {
                     let differs = *self.states.entry(index).or_insert(digest) != digest;
@@ -80,6 +99,8 @@ impl Invariants {
             };
             cluster.violations.extend(wrong);
         }
+        let wrong = self.is_unfinished(cluster, evidence);
+        cluster.violations.extend(wrong.or_else(|| self.is_missed(cluster, evidence)));
     }
 
     /// When nothing has been wrong for long, all masters that are to run vote, nobody else does but
@@ -116,25 +137,55 @@ impl Invariants {
     /// membership changes, of the voters before and after.
     pub fn is_majority(&self, places: &BTreeSet<Place>, cluster: &Cluster) -> bool {
         let Some(membership) = &self.membership else { return false };
-        let members = membership.membership();
         let is_in = |id: &&NodeId| {
-            if self.lost.contains(id) {
-                return false;
-            }
-            let place = members.get_node(id).and_then(|info| cluster.place_of(&info.name));
-            place.is_some_and(|place| places.contains(&place))
+            self.place(membership, **id, cluster).is_some_and(|place| places.contains(&place))
         };
         let has_master = places.iter().any(|place| matches!(place, Place::Slot(_)));
         let is_quorum =
             |voters: &BTreeSet<NodeId>| voters.iter().filter(is_in).count() * 2 > voters.len();
-        has_master && members.get_joint_config().iter().all(is_quorum)
+        has_master && membership.membership().get_joint_config().iter().all(is_quorum)
+    }
+
+    /// These places with a majority of the voters that have been well since then, each with all
+    /// others, if there is one and nobody else can lead: whoever is not among them does not run, or
+    /// does not reach a majority.
+    pub fn majority_with(
+        &self,
+        first: &[Place],
+        cluster: &Cluster,
+        evidence: &Evidence,
+        since: u64,
+    ) -> Option<Vec<Place>> {
+        let voters = self.voters(cluster);
+        let whole = evidence.well_with(first, &voters, since);
+        let is_idle = |place: &Place| {
+            let runs = cluster.at(*place).is_some_and(|at| cluster.hosts[at].is_up());
+            let reached = voters.iter().filter(|voter| !evidence.is_bad_link(*place, **voter));
+            !runs || !self.is_majority(&reached.copied().collect(), cluster)
+        };
+        let mut others = voters.iter().filter(|place| !whole.contains(place));
+        let is_majority = self.is_majority(&whole.iter().copied().collect(), cluster);
+        (is_majority && others.all(is_idle)).then_some(whole)
+    }
+
+    /// Where everybody is who votes.
+    fn voters(&self, cluster: &Cluster) -> Vec<Place> {
+        let Some(membership) = &self.membership else { return Vec::new() };
+        let ids = membership.membership().voter_ids();
+        ids.filter_map(|id| self.place(membership, id, cluster)).collect()
+    }
+
+    /// Where a member is, unless it was lost with its disk.
+    fn place(&self, membership: &StoredMembership, id: NodeId, cluster: &Cluster) -> Option<Place> {
+        let info = membership.membership().get_node(&id).filter(|_| !self.lost.contains(&id))?;
+        cluster.place_of(&info.name)
     }
 
     /// What was seen, by its name.
     pub fn count(&self, counts: &mut BTreeMap<String, u64>) {
         for (name, count) in [
             ("= committed entries", self.committed.len() as u64),
-            ("= terms with a leader", self.leaders.len() as u64),
+            ("= terms with a leader", self.tenures),
             ("= memberships", self.memberships),
             ("= joint memberships", self.joint),
             ("= votes taken away", self.demotions),
@@ -159,40 +210,158 @@ impl Invariants {
                 if committed.0 == position { ", with other contents" } else { "" }
             ));
         }
-        let leader = position.leader_id;
-        let known = *self.leaders.entry(leader.term).or_insert(leader.node_id);
-        if known != leader.node_id {
-            return Some(format!(
-                "term {} has two leaders: {known} and {}",
-                leader.term, leader.node_id
-            ));
-        }
         None
+    }
+
+    /// Leaders follow each other in their order, and nobody takes the place of one whom nothing is
+    /// wrong with.
+    fn is_led(
+        &mut self,
+        position: LogId,
+        cluster: &Cluster,
+        evidence: &Evidence,
+    ) -> Option<String> {
+        let new = (position.leader_id.term, position.leader_id.node_id);
+        if position.index < self.committed.last_key_value().map_or(0, |(index, _)| *index)
+            || self.leader == Some(new)
+        {
+            return None;
+        }
+        self.tenures += 1;
+        let before = self.leader.replace(new)?;
+        if new < before {
+            return Some(format!("the leader {new:?} comes after {before:?}"));
+        }
+        let since = clock::now().checked_sub(no_reason_for(cluster))?;
+        let place = self.place(self.membership.as_ref()?, before.1, cluster)?;
+        let was_well = matches!(place, Place::Slot(_))
+            && evidence.link_well_since(place, Place::Router) <= since
+            && self.is_well_with(&[place], cluster, evidence, since);
+        was_well.then(|| {
+            format!("{new:?} leads instead of {place:?}, though nothing was wrong with it")
+        })
+    }
+
+    /// Whether a majority has been well since then together with these.
+    fn is_well_with(
+        &self,
+        first: &[Place],
+        cluster: &Cluster,
+        evidence: &Evidence,
+        since: u64,
+    ) -> bool {
+        let well = evidence.well_with(first, &self.voters(cluster), since);
+        evidence.well_since(first) <= since && self.is_majority(&well.into_iter().collect(), cluster)
     }
 
     fn has_members(
         &mut self,
         new: StoredMembership,
         cluster: &Cluster,
+        evidence: &Evidence,
         calm_since: Option<u64>,
     ) -> Option<String> {
         if self.membership.as_ref().is_some_and(|known| known.log_id() >= new.log_id()) {
             return None;
         }
+        let now = clock::now();
         self.memberships += 1;
         self.joint += u64::from(new.membership().get_joint_config().len() > 1);
-        let targets = |members: &StoredMembership| -> BTreeSet<NodeId> {
-            members.membership().get_joint_config().last().cloned().unwrap_or_default()
-        };
-        let wanted = targets(&new);
-        let before = self.membership.replace(new)?;
-        let gone = &targets(&before) - &wanted;
+        self.changed_at = now;
+        let position = (*new.log_id())?;
+        let before = self.membership.replace(new.clone())?;
+        let wanted = target(&new);
+        let gone = &target(&before) - &wanted;
+        let come = &wanted - &before.membership().voter_ids().collect();
         self.demotions += gone.len() as u64;
-        let is_calm = calm_since.is_some_and(|since| clock::now() - since > MISSED_WITHIN);
-        let named = |id: &NodeId| Some(before.membership().get_node(id)?.name.clone());
+        let is_witness = |id: &NodeId| is_witness(&before, *id);
+        let alone = wanted.len() == 1;
+        for set in before.membership().get_joint_config() {
+            let dropped = set.difference(&wanted).filter(|id| !(alone && is_witness(id))).count();
+            if dropped > 0 && dropped * 2 >= set.len() {
+                return Some(format!("{dropped} of {} voters lose their votes at once", set.len()));
+            }
+        }
+        let masters = |ids: &BTreeSet<NodeId>, members: &StoredMembership| {
+            ids.iter().filter(|id| !self::is_witness(members, **id)).count()
+        };
+        let left_alone = masters(&target(&before), &before) == 2 && masters(&wanted, &new) == 1;
         let expected = cluster.expected_voters();
-        let unjust =
-            gone.iter().filter_map(named).find(|name| is_calm && expected.contains(name))?;
-        Some(format!("{unjust} lost its vote, though nothing has been wrong for long"))
+        let leader = self.place(&new, position.leader_id.node_id, cluster)?;
+        let is_calm = calm_since.is_some_and(|since| now - since > MISSED_WITHIN);
+        for id in gone.iter().filter(|id| !self.lost.contains(id)) {
+            let Some(info) = before.membership().get_node(id) else { continue };
+            let Some(place) = cluster.place_of(&info.name) else { continue };
+            if !expected.contains(&info.name) {
+                continue;
+            }
+            let well_since = evidence.well_since(&[place, leader]);
+            if is_calm || now - well_since > no_reason_for(cluster) {
+                return Some(format!(
+                    "{} lost its vote, though nothing has been wrong since {} ms",
+                    info.name,
+                    well_since / MILLISECOND
+                ));
+            }
+            if left_alone && now - evidence.ran_at(place) < EXPECTED_FOR {
+                return Some(format!("{} lost its vote, though it is expected back", info.name));
+            }
+        }
+        if masters(&wanted, &new) < 3 {
+            return None;
+        }
+        come.iter().filter(|id| !self::is_witness(&new, **id)).find_map(|id| {
+            let at = cluster.at(self.place(&new, *id, cluster)?)?;
+            let applied = self.applied.get(&cluster.hosts[at].machine).copied().flatten();
+            let applied = applied.map_or(0, |applied| applied.index);
+            (applied + LACKS < position.index).then(|| {
+                format!("{id} got a vote at {position}, though it had come to {applied} only")
+            })
+        })
     }
+
+    /// A change of the membership that has begun is finished soon, if it can be.
+    fn is_unfinished(&self, cluster: &Cluster, evidence: &Evidence) -> Option<String> {
+        let membership = self.membership.as_ref()?;
+        let since = clock::now().checked_sub(CHANGED_WITHIN + no_reason_for(cluster))?;
+        let is_joint = membership.membership().get_joint_config().len() > 1;
+        if !is_joint || self.changed_at > since || evidence.unchanged_since() > since {
+            return None;
+        }
+        let whole = self.majority_with(&[Place::Router], cluster, evidence, since)?;
+        Some(format!("a change of the membership is not finished, though {whole:?} are well"))
+    }
+
+    /// A member that its leader has reached for long votes.
+    fn is_missed(&self, cluster: &Cluster, evidence: &Evidence) -> Option<String> {
+        let since = clock::now().checked_sub(MISSED_WITHIN)?;
+        let membership = self.membership.as_ref().filter(|_| self.changed_at < since)?;
+        let leader = self.place(membership, self.leader?.1, cluster)?;
+        if !self.is_well_with(&[leader], cluster, evidence, since) {
+            return None;
+        }
+        let expected = cluster.expected_voters();
+        let voters: BTreeSet<NodeId> = membership.membership().voter_ids().collect();
+        let mut members = membership.membership().nodes();
+        members.find_map(|(id, info)| {
+            let place = self.place(membership, *id, cluster)?;
+            let is_missed = !voters.contains(id)
+                && expected.contains(&info.name)
+                && evidence.well_since(&[place, leader]) <= since;
+            is_missed.then(|| format!("{} does not vote, though nothing is wrong", info.name))
+        })
+    }
+}
+
+/// Who will vote when a change is finished.
+fn target(members: &StoredMembership) -> BTreeSet<NodeId> {
+    members.membership().get_joint_config().last().cloned().unwrap_or_default()
+}
+
+fn is_witness(members: &StoredMembership, id: NodeId) -> bool {
+    members.membership().get_node(&id).is_some_and(|info| info.witness)
+}
+
+fn no_reason_for(cluster: &Cluster) -> u64 {
+    if cluster.is_slow { 3 * NO_REASON_FOR } else { NO_REASON_FOR }
 }

@@ -7,8 +7,10 @@
 //! | `process` | a process of a machine, on a runtime of its own |
 //! | `plan` | what is to happen in the world of a seed (pure) |
 //! | `cluster` | the machines, and what runs on them |
+//! | `evidence` | since when nothing has been wrong with whom |
 //! | `nemesis` | faults that begin and end |
-//! | `workload` | what people do meanwhile |
+//! | `workload` | what clients share: the history, and whom nobody has answered yet |
+//! | `person` | what people do meanwhile; `reader` is how they read live timelines |
 //! | `invariants` | what must hold after every step |
 //! | `availability` | that what can serve does |
 //! | `seed` | one world, from beginning to end |
@@ -22,13 +24,16 @@
 mod availability;
 mod cluster;
 mod command_line;
+mod evidence;
 mod interposed;
 mod invariants;
 #[path = "../laboratory/mod.rs"]
 mod laboratory;
 mod nemesis;
+mod person;
 mod plan;
 mod process;
+mod reader;
 mod seed;
 mod seeds;
 #[path = "../stories/mod.rs"]

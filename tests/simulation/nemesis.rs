@@ -12,6 +12,7 @@ use tinysns::host::simulated::{
 
 use crate::{
     cluster::{Cluster, Happening},
+    invariants::Invariants,
     plan::{Fault, Place, Plan},
 };
 
@@ -35,6 +36,8 @@ pub struct Nemesis {
     disturbed_at: u64,
     /// A fault waits for calm; others come after it.
     waiting: Option<usize>,
+    /// Links that do not behave as a good one does.
+    bad_links: BTreeSet<(Place, Place)>,
 }
 
 impl Nemesis {
@@ -45,6 +48,7 @@ impl Nemesis {
             flapped: BTreeMap::new(),
             disturbed_at: 0,
             waiting: None,
+            bad_links: BTreeSet::new(),
         }
     }
 
@@ -58,23 +62,21 @@ impl Nemesis {
         Some(self.disturbed_at)
     }
 
-    /// The places that something is wrong with: their links, or their disks.
-    pub fn touched(&self) -> BTreeSet<Place> {
-        let active = self.active.keys().map(|number| &self.plan.faults[*number].fault);
-        let of_links_and_disks = active.filter(|fault| {
-            matches!(
-                fault,
-                Fault::Cut { .. }
-                    | Fault::Flap { .. }
-                    | Fault::Reset { .. }
-                    | Fault::Delay { .. }
-                    | Fault::Loss { .. }
-                    | Fault::SlowDisk { .. }
-                    | Fault::FailingDisk(_)
-                    | Fault::FullDisk(_)
-            )
-        });
-        of_links_and_disks.flat_map(places).collect()
+    /// Whether nothing is wrong with the link between two places, in either direction.
+    pub fn is_good_link(&self, one: Place, other: Place) -> bool {
+        !self.bad_links.contains(&(one, other)) && !self.bad_links.contains(&(other, one))
+    }
+
+    /// Whether nothing is wrong with the disk and the clock of a place.
+    pub fn is_good_machine(&self, place: Place) -> bool {
+        let mut active = self.active.keys().map(|number| &self.plan.faults[*number].fault);
+        !active.any(|fault| match fault {
+            Fault::SlowDisk { place: at, .. }
+            | Fault::FailingDisk(at)
+            | Fault::FullDisk(at)
+            | Fault::ClockDrift { place: at, .. } => *at == place,
+            _ => false,
+        })
     }
 
     fn is_calm(&mut self, cluster: &Cluster) -> bool {
@@ -82,9 +84,9 @@ impl Nemesis {
     }
 
     /// Does what is due.
-    pub fn happens(&mut self, cluster: &mut Cluster, what: Happening) {
+    pub fn happens(&mut self, cluster: &mut Cluster, invariants: &Invariants, what: Happening) {
         match what {
-            Happening::Begin(number) => self.begin(cluster, number),
+            Happening::Begin(number) => self.begin(cluster, invariants, number),
             Happening::End(number) => self.end(cluster, number),
             Happening::Step(number, step) => self.step(cluster, number, step),
             Happening::Start(_) | Happening::PowerOn(_) => {
@@ -94,7 +96,7 @@ impl Nemesis {
         self.apply(cluster);
     }
 
-    fn begin(&mut self, cluster: &mut Cluster, number: usize) {
+    fn begin(&mut self, cluster: &mut Cluster, invariants: &Invariants, number: usize) {
         if self.plan.faults.is_empty() {
             return;
         }
@@ -109,7 +111,9 @@ impl Nemesis {
         self.waiting = None;
         let now = clock::now();
         self.disturbed_at = now;
-        if !strike(cluster, number, &planned.fault, planned.lasts_ms) {
+        if !is_possible(cluster, invariants, &planned.fault)
+            || !strike(cluster, number, &planned.fault, planned.lasts_ms)
+        {
             return cluster.count(format!("{} (not possible)", planned.fault.kind()));
         }
         cluster.count(planned.fault.kind());
@@ -174,7 +178,8 @@ impl Nemesis {
     }
 
     /// Makes links and disks behave as the faults that are there say.
-    fn apply(&self, cluster: &Cluster) {
+    fn apply(&mut self, cluster: &Cluster) {
+        let mut bad_links = BTreeSet::new();
         let active = || self.active.keys().map(|number| (number, &self.plan.faults[*number].fault));
         for one in &cluster.hosts {
             for other in &cluster.hosts {
@@ -182,6 +187,9 @@ impl Nemesis {
                 for (number, fault) in active() {
                     let is_flapped = self.flapped.get(number).copied().unwrap_or(false);
                     change_link(&mut link, fault, is_flapped, one.place, other.place);
+                }
+                if link != Link::default() || self.resets(one.place, other.place) {
+                    bad_links.insert((one.place, other.place));
                 }
                 network::set_link(one.machine, other.machine, |current| *current = link);
             }
@@ -192,7 +200,41 @@ impl Nemesis {
                 }
             });
         }
+        self.bad_links = bad_links;
     }
+
+    /// Whether the connections between two places were reset a moment ago.
+    fn resets(&self, from: Place, to: Place) -> bool {
+        self.active.keys().any(|number| match self.plan.faults[*number].fault {
+            Fault::Reset { one, other } => [one, other] == [from, to],
+            _ => false,
+        })
+    }
+}
+
+/// Whether the others can do without those that a fault takes away for good: whether a majority keeps
+/// its disks, and a master stays.
+fn is_possible(cluster: &Cluster, invariants: &Invariants, fault: &Fault) -> bool {
+    let wanted = |place: &Place| cluster.at(*place).is_some_and(|at| cluster.hosts[at].wanted);
+    let gone = match fault {
+        Fault::LostDisk(_) => places(fault),
+        Fault::ScaleDown { slots, killed } => {
+            let stopped = slots.iter().map(|slot| Place::Slot(*slot));
+            let are_wanted = stopped.clone().chain(killed.map(Place::Slot)).all(|at| wanted(&at));
+            if !are_wanted || slots.len() >= cluster.wanted_slots() {
+                return false;
+            }
+            return true;
+        }
+        _ => return true,
+    };
+    let stay: BTreeSet<Place> = cluster
+        .hosts
+        .iter()
+        .filter(|host| host.wanted && !gone.contains(&host.place))
+        .map(|host| host.place)
+        .collect();
+    gone.iter().all(wanted) && invariants.is_majority(&stay, cluster)
 }
 
 /// Lets a fault begin; false if it cannot. Links and most of what disks do follow from the faults that
@@ -233,16 +275,22 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
             clock::drift(cluster.hosts[host].machine, *gains);
         }
         Fault::LostDisk(_) => {
-            let Some(host) = first.filter(|host| may_go(cluster, *host)) else { return false };
-            cluster.power_off(host);
-            cluster.lose_disk(host);
-            cluster.schedule(power_on, Happening::PowerOn(host));
+            for host in hosts {
+                cluster.power_off(host);
+                cluster.lose_disk(host);
+                cluster.schedule(power_on, Happening::PowerOn(host));
+            }
         }
         Fault::ScaleUp => cluster.add(Place::Slot(cluster.slots())),
-        Fault::ScaleDown(_) => {
-            let Some(host) = first.filter(|host| may_go(cluster, *host)) else { return false };
-            cluster.hosts[host].wanted = false;
-            cluster.ask_to_stop(host);
+        Fault::ScaleDown { killed, .. } => {
+            for host in hosts {
+                if killed.map(Place::Slot) == Some(cluster.hosts[host].place) {
+                    cluster.kill(host);
+                } else {
+                    cluster.hosts[host].wanted = false;
+                    cluster.ask_to_stop(host);
+                }
+            }
         }
         Fault::Cut { .. }
         | Fault::Delay { .. }
@@ -254,16 +302,13 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
     true
 }
 
-/// Whether the others can do without it for good.
-fn may_go(cluster: &Cluster, host: usize) -> bool {
-    cluster.hosts[host].wanted && cluster.wanted_slots() > 1
-}
-
 /// Whom a fault strikes.
 fn places(fault: &Fault) -> Vec<Place> {
     match fault {
-        Fault::Kill(places) | Fault::PowerLoss(places) | Fault::Pause(places) => places.clone(),
-        Fault::Cut { group, .. } => group.clone(),
+        Fault::Kill(places)
+        | Fault::PowerLoss(places)
+        | Fault::Pause(places)
+        | Fault::LostDisk(places) => places.clone(),
         Fault::Flap { one, other } | Fault::Reset { one, other } => vec![*one, *other],
         Fault::PowerLossInWrite { place, .. }
         | Fault::Delay { place, .. }
@@ -272,25 +317,25 @@ fn places(fault: &Fault) -> Vec<Place> {
         | Fault::FailingDisk(place)
         | Fault::FullDisk(place)
         | Fault::ClockSet { place, .. }
-        | Fault::ClockDrift { place, .. }
-        | Fault::LostDisk(place) => vec![*place],
-        Fault::ScaleDown(slot) => vec![Place::Slot(*slot)],
-        Fault::ScaleUp | Fault::Upgrade => Vec::new(),
+        | Fault::ClockDrift { place, .. } => vec![*place],
+        Fault::ScaleDown { slots, killed } => {
+            killed.iter().chain(slots).map(|slot| Place::Slot(*slot)).collect()
+        }
+        Fault::Cut { .. } | Fault::ScaleUp | Fault::Upgrade => Vec::new(),
     }
 }
 
 /// Whether more than a majority could be lost if something else were wrong too.
 fn needs_calm(fault: &Fault) -> bool {
-    matches!(fault, Fault::LostDisk(_) | Fault::ScaleDown(_))
+    matches!(fault, Fault::LostDisk(_) | Fault::ScaleDown { .. })
 }
 
 fn change_link(link: &mut Link, fault: &Fault, is_flapped: bool, from: Place, to: Place) {
     match fault {
-        Fault::Cut { group, one_way } => {
-            let (from_group, to_group) = (group.contains(&from), group.contains(&to));
-            if from_group != to_group && (from_group || !one_way) {
-                link.cut = true;
-            }
+        Fault::Cut { from: one, to: other, one_way } => {
+            let there = one.contains(&from) && other.contains(&to);
+            let back = other.contains(&from) && one.contains(&to);
+            link.cut |= there || (back && !one_way);
         }
         Fault::Flap { one, other }
             if is_flapped && ([from, to] == [*one, *other] || [from, to] == [*other, *one]) =>

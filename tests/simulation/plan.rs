@@ -3,7 +3,11 @@
 
 use std::fmt;
 
-use rand::{Rng as _, SeedableRng as _, rngs::SmallRng, seq::IndexedRandom as _};
+use rand::{
+    Rng as _, SeedableRng as _,
+    rngs::SmallRng,
+    seq::{IndexedRandom as _, IteratorRandom as _},
+};
 
 /// How long faults come, in milliseconds of the world.
 pub const FAULTS_UNTIL: u64 = 600_000;
@@ -11,6 +15,8 @@ pub const FAULTS_UNTIL: u64 = 600_000;
 const FIRST_FAULT: u64 = 5_000;
 /// The longest time between the beginnings of two faults.
 const BETWEEN_FAULTS: u64 = 35_000;
+/// A rush begins at most so long before the fault that strikes in it.
+const RUSH_MS: u64 = 20;
 /// The most slots that scaling up may come to.
 const MOST_SLOTS: usize = 6;
 
@@ -33,6 +39,8 @@ pub struct Plan {
     pub reboot_delay_ms: u64,
     /// Heartbeats, elections and reports take three times as long as by default.
     pub is_slow: bool,
+    /// Live timelines are closed that have more posts than this waiting.
+    pub stream_queue: usize,
     /// The faults, in the order in which they begin.
     pub faults: Vec<PlannedFault>,
 }
@@ -42,6 +50,8 @@ pub struct Plan {
 pub struct PlannedFault {
     pub at_ms: u64,
     pub lasts_ms: u64,
+    /// If it strikes in a rush, how long before everybody becomes busy.
+    pub rush_ms: Option<u64>,
     pub fault: Fault,
 }
 
@@ -56,8 +66,8 @@ pub enum Fault {
     PowerLossInWrite { place: Place, operations: u32 },
     /// A process stands still.
     Pause(Vec<Place>),
-    /// Nothing gets from the first to the others, and back unless it is one-way.
-    Cut { group: Vec<Place>, one_way: bool },
+    /// Nothing gets from the first to the second, and back unless it is one-way.
+    Cut { from: Vec<Place>, to: Vec<Place>, one_way: bool },
     /// A link fails and works again, many times.
     Flap { one: Place, other: Place },
     /// Every link of a machine is slow, and not always equally slow.
@@ -76,12 +86,12 @@ pub enum Fault {
     ClockSet { place: Place, forward_ms: i64 },
     /// The clocks of a machine gain or lose these millionths.
     ClockDrift { place: Place, gains: i64 },
-    /// A machine gets an empty disk.
-    LostDisk(Place),
+    /// These machines get empty disks.
+    LostDisk(Vec<Place>),
     /// Another master joins.
     ScaleUp,
-    /// A master is stopped for good.
-    ScaleDown(usize),
+    /// The masters in these slots are stopped for good, just after another was killed, if one is named.
+    ScaleDown { slots: Vec<usize>, killed: Option<usize> },
     /// All masters are stopped and started, one after the other, with the next version of the
     /// program.
     Upgrade,
@@ -98,8 +108,9 @@ impl Fault {
             Self::PowerLoss(_) => "power lost",
             Self::PowerLossInWrite { .. } => "power lost in a write",
             Self::Pause(_) => "paused",
-            Self::Cut { one_way: true, .. } => "cut off, one way",
-            Self::Cut { group, .. } if group.len() > 1 => "partition",
+            Self::Cut { one_way: true, .. } => "links cut, one way",
+            Self::Cut { from, to, .. } if from.len() + to.len() < MOST_SLOTS => "links cut",
+            Self::Cut { from, .. } if from.len() > 1 => "partition",
             Self::Cut { .. } => "cut off",
             Self::Flap { .. } => "flapping link",
             Self::Delay { .. } => "slow network",
@@ -110,10 +121,13 @@ impl Fault {
             Self::FullDisk(_) => "full disk",
             Self::ClockSet { .. } => "wall clock set",
             Self::ClockDrift { .. } => "clock drifts",
-            Self::LostDisk(Place::Router) => "router's disk lost",
+            Self::LostDisk(places) if places.len() > 1 => "several disks lost",
+            Self::LostDisk(places) if places == &[Place::Router] => "router's disk lost",
             Self::LostDisk(_) => "disk lost",
             Self::ScaleUp => "scaled up",
-            Self::ScaleDown(_) => "scaled down",
+            Self::ScaleDown { killed: Some(_), .. } => "scaled down, another killed",
+            Self::ScaleDown { slots, .. } if slots.len() > 1 => "scaled down by several",
+            Self::ScaleDown { .. } => "scaled down",
             Self::Upgrade => "upgraded",
         }
     }
@@ -121,12 +135,21 @@ impl Fault {
 
 impl fmt::Display for PlannedFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at_ms, lasts_ms, fault } = self;
-        write!(formatter, "at {at_ms} ms for {lasts_ms} ms: {fault:?}")
+        let Self { at_ms, lasts_ms, rush_ms, fault } = self;
+        let rush = if rush_ms.is_some() { ", in a rush" } else { "" };
+        write!(formatter, "at {at_ms} ms for {lasts_ms} ms{rush}: {fault:?}")
     }
 }
 
 impl Plan {
+    /// When everybody becomes busy, in milliseconds.
+    pub fn rushes(&self) -> Vec<u64> {
+        let rush = |planned: &PlannedFault| Some(planned.at_ms - planned.rush_ms?);
+        let mut rushes: Vec<u64> = self.faults.iter().filter_map(rush).collect();
+        rushes.sort_unstable();
+        rushes
+    }
+
     /// The plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
@@ -134,13 +157,14 @@ impl Plan {
         let clients = random.random_range(4..=5);
         let reboot_delay_ms = *[1_000, 5_000, 25_000].choose(&mut random).expect("some");
         let is_slow = random.random_bool(0.5);
+        let stream_queue = *[2, 256].choose(&mut random).expect("some");
         let mut faults = Vec::new();
         let mut slots = masters;
         let mut at_ms = FIRST_FAULT;
         let mut upgraded = false;
         while at_ms < FAULTS_UNTIL {
             let fault = loop {
-                let fault = Fault::any(&mut random, slots);
+                let fault = Fault::any(&mut random, slots, clients);
                 match fault {
                     Fault::ScaleUp if slots == MOST_SLOTS => {}
                     Fault::Upgrade if upgraded => {}
@@ -155,23 +179,18 @@ impl Plan {
             // Many short ones, some long ones.
             let longest = *[300, 2_000, 8_000, 30_000].choose(&mut random).expect("some");
             let lasts_ms = random.random_range(20..=longest);
-            faults.push(PlannedFault { at_ms, lasts_ms, fault });
+            let rush_ms = random.random_bool(0.5).then(|| random.random_range(0..=RUSH_MS));
+            faults.push(PlannedFault { at_ms, lasts_ms, rush_ms, fault });
             at_ms += random.random_range(0..=BETWEEN_FAULTS);
         }
-        Self { masters, clients, reboot_delay_ms, is_slow, faults }
+        Self { masters, clients, reboot_delay_ms, is_slow, stream_queue, faults }
     }
 }
 
 impl Fault {
-    fn any(random: &mut SmallRng, slots: usize) -> Self {
+    fn any(random: &mut SmallRng, slots: usize, clients: usize) -> Self {
         let node = |random: &mut SmallRng| any_node(random, slots);
-        let some = |random: &mut SmallRng| {
-            let several = if random.random_bool(0.3) { random.random_range(1..=slots) } else { 1 };
-            let mut places: Vec<_> = (0..several).map(|_| any_node(random, slots)).collect();
-            places.sort_unstable();
-            places.dedup();
-            places
-        };
+        let some = |random: &mut SmallRng| some_nodes(random, slots);
         match random.random_range(0..100) {
             0..=19 => Self::Kill(some(random)),
             20..=25 => Self::PowerLoss(some(random)),
@@ -179,53 +198,86 @@ impl Fault {
                 let operations = random.random_range(0..200);
                 Self::PowerLossInWrite { place: node(random), operations }
             }
-            32..=41 => Self::Pause(some(random)),
-            42..=53 => {
-                let group = some(random);
-                Self::Cut { group, one_way: random.random_bool(0.4) }
-            }
-            54..=56 => Self::Flap { one: node(random), other: any_place(random, slots) },
-            57..=60 => {
+            32..=39 => Self::Pause(some(random)),
+            40..=55 => Self::cut(random, slots, clients),
+            56..=58 => Self::Flap { one: node(random), other: any_place(random, slots, clients) },
+            59..=61 => {
                 let most_ms = *[5, 60, 400, 3_000].choose(random).expect("some");
                 Self::Delay { place: node(random), most_ms }
             }
-            61..=63 => {
+            62..=64 => {
                 let per_mille = random.random_range(5..=300);
                 Self::Loss { place: node(random), per_mille }
             }
-            64..=68 => Self::Reset { one: node(random), other: any_place(random, slots) },
-            69..=73 => {
+            65..=68 => Self::Reset { one: node(random), other: any_place(random, slots, clients) },
+            69..=72 => {
                 let most_ms = *[10, 100, 1_000, 6_000].choose(random).expect("some");
                 Self::SlowDisk { place: node(random), most_ms }
             }
-            74..=75 => Self::FailingDisk(node(random)),
+            73..=75 => Self::FailingDisk(node(random)),
             76..=77 => Self::FullDisk(node(random)),
-            78..=83 => {
-                let far = *[1_000, 60_000, 100_000_000].choose(random).expect("some");
+            78..=82 => {
+                let far = *[1_000, 60_000, 200_000_000].choose(random).expect("some");
                 Self::ClockSet { place: node(random), forward_ms: random.random_range(-far..=far) }
             }
-            84..=86 => {
+            83..=84 => {
                 let gains = random.random_range(-200_000..=200_000);
                 Self::ClockDrift { place: node(random), gains }
             }
-            87..=90 => Self::LostDisk(node(random)),
-            91..=94 => Self::ScaleUp,
-            95..=97 => Self::ScaleDown(random.random_range(0..slots)),
+            85..=89 => Self::LostDisk(some(random)),
+            90..=93 => Self::ScaleUp,
+            94..=97 => {
+                let several = random.random_range(1..=slots);
+                let mut slots = (0..slots).choose_multiple(random, several);
+                let killed = slots.pop_if(|_| random.random_bool(0.4));
+                Self::ScaleDown { slots, killed }
+            }
             _ => Self::Upgrade,
         }
     }
-}
 
-fn any_node(random: &mut SmallRng, slots: usize) -> Place {
-    match random.random_range(0..=slots) {
-        0 => Place::Router,
-        slot => Place::Slot(slot - 1),
+    /// Cuts some from all others, or only from some of them.
+    fn cut(random: &mut SmallRng, slots: usize, clients: usize) -> Self {
+        let all = || {
+            let nodes = (0..=slots).map(node_of);
+            nodes.chain((0..clients).map(Place::Client))
+        };
+        let mut from = some_nodes(random, slots);
+        if random.random_bool(0.4) {
+            from.extend((0..clients).filter(|_| random.random_bool(0.5)).map(Place::Client));
+        }
+        let share = if random.random_bool(0.5) { 1.0 } else { 0.4 };
+        let others = all().filter(|place| !from.contains(place));
+        let mut to: Vec<_> = others.filter(|_| random.random_bool(share)).collect();
+        if random.random_bool(0.5) {
+            std::mem::swap(&mut from, &mut to);
+        }
+        Self::Cut { from, to, one_way: random.random_bool(0.4) }
     }
 }
 
-fn any_place(random: &mut SmallRng, slots: usize) -> Place {
+/// The router and the slots, counted through.
+fn node_of(number: usize) -> Place {
+    number.checked_sub(1).map_or(Place::Router, Place::Slot)
+}
+
+fn any_node(random: &mut SmallRng, slots: usize) -> Place {
+    node_of(random.random_range(0..=slots))
+}
+
+/// Mostly one; sometimes several, or all of them, with the router or without it.
+fn some_nodes(random: &mut SmallRng, slots: usize) -> Vec<Place> {
+    let several = match random.random_range(0..100) {
+        0..65 => 1,
+        65..85 => random.random_range(1..=slots),
+        _ => return (random.random_range(0..=1)..=slots).map(node_of).collect(),
+    };
+    (0..=slots).map(node_of).choose_multiple(random, several)
+}
+
+fn any_place(random: &mut SmallRng, slots: usize, clients: usize) -> Place {
     if random.random_bool(0.3) {
-        Place::Client(random.random_range(0..4))
+        Place::Client(random.random_range(0..clients))
     } else {
         any_node(random, slots)
     }

@@ -19,19 +19,19 @@ use tracing_subscriber::fmt::{format::Writer, time::FormatTime};
 use crate::{
     availability::Availability,
     cluster::{self, Cluster},
+    evidence::Evidence,
     interposed,
     invariants::Invariants,
     laboratory,
     nemesis::Nemesis,
+    person,
     plan::{FAULTS_UNTIL, Plan},
-    workload::{self, Workload},
+    workload::Workload,
 };
 
 const SECOND: u64 = 1_000 * MILLISECOND;
 /// How often the nodes are looked at, at least.
 const LOOK_EVERY: u64 = 100 * MILLISECOND;
-/// While nothing is wrong, every call is answered within this time.
-const ANSWERED_WITHIN: u64 = 10 * SECOND;
 /// When everything was healed, the cluster is whole again within this time.
 const WHOLE_WITHIN: u64 = 60 * SECOND;
 /// And from then on, clients have read everything within this one.
@@ -122,22 +122,24 @@ struct World {
     cluster: Cluster,
     workload: Workload,
     nemesis: Nemesis,
+    evidence: Evidence,
     invariants: Invariants,
     availability: Availability,
 }
 
 impl World {
     fn new(plan: &Plan, seed: u64) -> Self {
-        let workload = Workload::new(plan.clients);
+        let workload = Workload::new(plan);
         let for_clients = workload.clone();
         let cluster = Cluster::new(plan, move |number, router| {
-            Box::pin(workload::run(for_clients.clone(), number, router, seed))
+            Box::pin(person::run(for_clients.clone(), number, router, seed))
         });
         let nemesis = Nemesis::new(plan.clone());
         Self {
             cluster,
             workload,
             nemesis,
+            evidence: Evidence::default(),
             invariants: Invariants::default(),
             availability: Availability::default(),
         }
@@ -167,25 +169,14 @@ impl World {
     fn until(&mut self, until: u64) {
         while clock::now() < until && self.is_sound() {
             let look = (clock::now() + LOOK_EVERY).min(until);
-            if let Some(what) = self.cluster.next(look) {
-                self.nemesis.happens(&mut self.cluster, what);
+            let Self { cluster, workload, nemesis, evidence, invariants, availability } = self;
+            if let Some(what) = cluster.next(look) {
+                nemesis.happens(cluster, invariants, what);
             }
-            let calm = self.nemesis.calm_since(&self.cluster);
-            self.invariants.look(&mut self.cluster, calm);
-            self.must_answer(calm);
-            let Self { cluster, workload, nemesis, invariants, availability } = self;
-            availability.look(cluster, nemesis, invariants, workload);
-        }
-    }
-
-    /// While nothing is wrong, nobody waits for long.
-    fn must_answer(&mut self, calm: Option<u64>) {
-        let Some((calm, asked)) = calm.zip(self.workload.oldest_open()) else { return };
-        if clock::now().saturating_sub(calm.max(asked)) > ANSWERED_WITHIN {
-            let [now, calm, asked] = [clock::now(), calm, asked].map(|at| at / MILLISECOND);
-            self.cluster.violations.push(format!(
-                "at {now} ms a call of {asked} ms is not answered, though nothing is wrong since {calm} ms"
-            ));
+            evidence.look(cluster, nemesis);
+            let calm = nemesis.calm_since(cluster);
+            invariants.look(cluster, evidence, calm);
+            availability.look(cluster, evidence, invariants, workload);
         }
     }
 }
