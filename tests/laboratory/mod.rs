@@ -8,6 +8,7 @@
 //! | `timing` | between which events a change was applied, as far as a history tells |
 //! | `exactly_once` | each acknowledged change is in the final state, once, and nothing else |
 //! | `feeds` | what subscriptions and timelines showed: no gap, nothing twice, in order |
+//! | `sessions` | sessions end with the password that they began with |
 //! | `model` | the network as one process that does one thing after the other would be |
 //! | `calls` | what of an operation is to be found in an order of all of them |
 //! | `facts` | what the answers say about that order, before any is tried |
@@ -26,6 +27,7 @@ pub mod feeds;
 pub mod history;
 pub mod linearizability;
 pub mod model;
+pub mod sessions;
 mod timing;
 pub mod violation;
 
@@ -35,6 +37,7 @@ use self::{history::History, violation::Violation};
 pub fn check(history: &History) -> Vec<Violation> {
     let mut violations = exactly_once::check(history);
     violations.extend(feeds::check(history));
+    violations.extend(sessions::check(history));
     violations.extend(linearizability::check(history));
     violations
 }

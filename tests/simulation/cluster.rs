@@ -354,13 +354,8 @@ impl Cluster {
         }
         let disk_fails = host.machine.disk_fails();
         if !panics.is_empty() {
-            if disk_fails {
-                self.count("ended by a failing disk");
-            } else {
-                let place = host.place;
-                self.violations.push(format!("{place:?} panicked: {}", panics.join("; ")));
-            }
-            return self.kill(number);
+            let place = host.place;
+            return self.violations.push(format!("{place:?} panicked: {}", panics.join("; ")));
         }
         let Some(ended) = ended else { return };
         let place = host.place;
@@ -375,8 +370,10 @@ impl Cluster {
             }
             (_, Ok(())) => self.violations.push(format!("{place:?} stopped by itself")),
             (_, Err(error)) => {
-                if !disk_fails {
-                    self.count(format!("ended: {error:#}"));
+                if disk_fails {
+                    self.count("ended by a failing disk");
+                } else {
+                    self.violations.push(format!("{place:?} ended: {error:#}"));
                 }
                 self.reboot_later(number);
             }

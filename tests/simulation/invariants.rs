@@ -168,6 +168,20 @@ impl Invariants {
         (is_majority && others.all(is_idle)).then_some(whole)
     }
 
+    /// The masters that a whole cluster can do without at once: as many as leave a majority, and a
+    /// master; the leader first.
+    pub fn as_many_as_may_fail(&self, cluster: &Cluster) -> Vec<usize> {
+        let Some(membership) = &self.membership else { return Vec::new() };
+        let leader = self.leader.and_then(|(_, id)| self.place(membership, id, cluster));
+        let voters = self.voters(cluster);
+        let is_slot = |place: &Place| matches!(place, Place::Slot(_));
+        let mut masters: Vec<Place> = voters.iter().copied().filter(is_slot).collect();
+        masters.sort_by_key(|place| Some(*place) != leader);
+        let most = (voters.len().saturating_sub(1) / 2).min(masters.len().saturating_sub(1));
+        masters.truncate(most);
+        masters.into_iter().filter_map(|place| cluster.at(place)).collect()
+    }
+
     /// Where everybody is who votes.
     fn voters(&self, cluster: &Cluster) -> Vec<Place> {
         let Some(membership) = &self.membership else { return Vec::new() };

@@ -13,6 +13,7 @@
 //! | `person` | what people do meanwhile; `reader` is how they read live timelines |
 //! | `invariants` | what must hold after every step |
 //! | `availability` | that what can serve does |
+//! | `post_times` | that posts have the world's time |
 //! | `seed` | one world, from beginning to end |
 //! | `seeds` | many, each in a process; and which faults of a plan a failure needs |
 //! | `suite` | the tests that `cargo nextest` sees |
@@ -32,6 +33,7 @@ mod laboratory;
 mod nemesis;
 mod person;
 mod plan;
+mod post_times;
 mod process;
 mod reader;
 mod seed;

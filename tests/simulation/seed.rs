@@ -26,6 +26,7 @@ use crate::{
     nemesis::Nemesis,
     person,
     plan::{FAULTS_UNTIL, Plan},
+    post_times::PostTimes,
     workload::Workload,
 };
 
@@ -34,6 +35,8 @@ const SECOND: u64 = 1_000 * MILLISECOND;
 const LOOK_EVERY: u64 = 100 * MILLISECOND;
 /// When everything was healed, the cluster is whole again within this time.
 const WHOLE_WITHIN: u64 = 60 * SECOND;
+/// How long masters are struck then that the others can do without.
+const STRUCK_FOR: u64 = 20 * SECOND;
 /// And from then on, clients have read everything within this one.
 const READ_WITHIN: u64 = 120 * SECOND;
 
@@ -105,6 +108,7 @@ pub fn run(options: &Options) -> Outcome {
     let mut counts = world.cluster.counts;
     world.invariants.count(&mut counts);
     world.availability.count(&mut counts);
+    counts.insert("= times of posts compared".to_owned(), world.post_times.compared);
     Outcome {
         seed,
         violations,
@@ -125,6 +129,7 @@ struct World {
     evidence: Evidence,
     invariants: Invariants,
     availability: Availability,
+    post_times: PostTimes,
 }
 
 impl World {
@@ -142,6 +147,7 @@ impl World {
             evidence: Evidence::default(),
             invariants: Invariants::default(),
             availability: Availability::default(),
+            post_times: PostTimes::default(),
         }
     }
 
@@ -150,6 +156,7 @@ impl World {
         self.nemesis.heal(&mut self.cluster);
         self.until(clock::now() + WHOLE_WITHIN);
         self.invariants.must_be_whole(&mut self.cluster);
+        self.must_survive();
         self.workload.finish();
         let read_by = clock::now() + READ_WITHIN;
         while !self.workload.is_finished() && self.is_sound() && clock::now() < read_by {
@@ -161,6 +168,22 @@ impl World {
         }
     }
 
+    /// A cluster that is whole survives that as many of its masters as may be lose their power at
+    /// once, the leader among them.
+    fn must_survive(&mut self) {
+        let struck = self.invariants.as_many_as_may_fail(&self.cluster);
+        self.cluster.count(format!("{} struck at once in the end", struck.len()));
+        for host in &struck {
+            self.cluster.power_off(*host);
+        }
+        self.until(clock::now() + STRUCK_FOR);
+        for host in struck {
+            self.cluster.power_on(host);
+        }
+        self.until(clock::now() + WHOLE_WITHIN);
+        self.invariants.must_be_whole(&mut self.cluster);
+    }
+
     fn is_sound(&self) -> bool {
         self.cluster.violations.is_empty()
     }
@@ -169,7 +192,8 @@ impl World {
     fn until(&mut self, until: u64) {
         while clock::now() < until && self.is_sound() {
             let look = (clock::now() + LOOK_EVERY).min(until);
-            let Self { cluster, workload, nemesis, evidence, invariants, availability } = self;
+            let Self { cluster, workload, nemesis, evidence, .. } = self;
+            let Self { invariants, availability, post_times, .. } = self;
             if let Some(what) = cluster.next(look) {
                 nemesis.happens(cluster, invariants, what);
             }
@@ -177,6 +201,7 @@ impl World {
             let calm = nemesis.calm_since(cluster);
             invariants.look(cluster, evidence, calm);
             availability.look(cluster, evidence, invariants, workload);
+            post_times.look(cluster, workload);
         }
     }
 }

@@ -42,6 +42,11 @@ impl MachineClock {
         u64::try_from(shown).expect("it only runs forward")
     }
 
+    /// On its wall clock.
+    fn shows_on_the_wall(self, now: u64) -> u64 {
+        right(self.shows(now)).saturating_add_signed(self.wall)
+    }
+
     /// When it shows `shown`, in the world's time.
     fn when(self, shown: u64) -> u64 {
         let left = i128::from(shown) - i128::from(self.shown);
@@ -63,9 +68,8 @@ impl Clocks {
     /// Makes a machine's clocks those that are read.
     pub(super) fn show(&self, machine: Machine) {
         let clock = self.machines[machine.index()];
-        let shown = clock.shows(self.now);
-        MONOTONIC.store(BOOTED + shown, Ordering::Relaxed);
-        WALL.store((EPOCH + shown).saturating_add_signed(clock.wall), Ordering::Relaxed);
+        MONOTONIC.store(BOOTED + clock.shows(self.now), Ordering::Relaxed);
+        WALL.store(clock.shows_on_the_wall(self.now), Ordering::Relaxed);
     }
 }
 
@@ -90,6 +94,16 @@ pub fn monotonic() -> u64 {
 /// What the running machine's wall clock shows, in nanoseconds since 1970.
 pub fn wall() -> u64 {
     WALL.load(Ordering::Relaxed)
+}
+
+/// What a wall clock shows that was never wrong, at a time of the world.
+pub fn right(at: u64) -> u64 {
+    EPOCH + at
+}
+
+/// What a machine's wall clock shows.
+pub fn wall_of(machine: Machine) -> u64 {
+    with(|world| world.clocks.machines[machine.index()].shows_on_the_wall(world.clocks.now))
 }
 
 /// When `nanoseconds` will have passed on a machine's clock, in the world's time.
