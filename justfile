@@ -34,6 +34,10 @@ seeds COUNT="256":
 sim *ARGUMENTS:
     cargo test --release --all-features --test simulation -- seeds {{ ARGUMENTS }}
 
+# Simulated days of ordinary life, such as `just sim-days --seeds 14`
+sim-days *ARGUMENTS:
+    cargo test --release --all-features --test simulation -- seeds --ordinary {{ ARGUMENTS }}
+
 # One of them, such as `just sim-seed 7 --print --log info`
 sim-seed *ARGUMENTS:
     cargo test --release --all-features --test simulation -- seed {{ ARGUMENTS }}

@@ -31,8 +31,10 @@ use crate::{
 
 /// Between two observations while nothing happens.
 const RECONCILE_EVERY: Duration = Duration::from_millis(100);
-/// A node that has not answered for this long is dead: ten heartbeats.
+/// A node that has not answered for this long is dead: ten of the usual heartbeats, which are as many
+/// when they are rarer.
 const SILENT_FOR: Duration = Duration::from_secs(1);
+const SILENT_HEARTBEATS: u32 = 10;
 /// A node that refuses connections for this long is dead, even if the router has not said so.
 const REFUSED_FOR: Duration = Duration::from_millis(300);
 /// A node that the router has lost too is dead after this many heartbeats without an answer.
@@ -224,6 +226,11 @@ struct HealthEvidence<'a> {
 }
 
 impl HealthEvidence<'_> {
+    /// How long a node that lives may be silent.
+    fn silence(&self) -> Duration {
+        SILENT_FOR.max(self.heartbeat * SILENT_HEARTBEATS)
+    }
+
     fn health(&self, lag: Option<u64>) -> Health {
         let silent_for =
             self.now - self.contact.answered.map_or(self.since, |at| at.max(self.since));
@@ -239,11 +246,11 @@ impl HealthEvidence<'_> {
             || stale_counts;
         if (reported_down && is_missed)
             || refused_for.is_some_and(|time| time > REFUSED_FOR)
-            || silent_for > SILENT_FOR
+            || silent_for > self.silence()
         {
             return Health::Dead;
         }
-        let heard = self.contact.answered.is_some_and(|at| self.now - at < SILENT_FOR);
+        let heard = self.contact.answered.is_some_and(|at| self.now - at < self.silence());
         if !heard || is_refused {
             return Health::Unclear;
         }
@@ -251,7 +258,7 @@ impl HealthEvidence<'_> {
             Some(lag) if lag <= log_length::caught_up_within() => Health::CaughtUp,
             Some(lag) if lag <= log_length::lagging_beyond() => Health::Behind,
             // A new leader does not know yet.
-            None if self.now - self.since <= SILENT_FOR => Health::Behind,
+            None if self.now - self.since <= self.silence() => Health::Behind,
             _ => Health::Lagging,
         }
     }
@@ -385,6 +392,19 @@ mod tests {
         assert_eq!(health(Some(400), Some(301), None, 0), Health::Dead);
         assert_eq!(health(Some(999), None, None, 0), Health::CaughtUp);
         assert_eq!(health(Some(1_001), None, None, 0), Health::Dead);
+    }
+
+    #[test]
+    fn where_heartbeats_are_rare_a_node_may_be_silent_for_longer() {
+        let now = Instant::now() + BEGAN;
+        let heartbeat = Duration::from_secs(2);
+        for (silent_s, health) in [(19, Health::CaughtUp), (21, Health::Dead)] {
+            let answered = Some(now - Duration::from_secs(silent_s));
+            let contact = Contact { answered, refused_since: None };
+            let (listed, roster, since) = (None, &ReceivedRoster::default(), now - BEGAN);
+            let evidence = HealthEvidence { contact, listed, roster, heartbeat, since, now };
+            assert_eq!(evidence.health(Some(0)), health, "silent for {silent_s} s");
+        }
     }
 
     #[test]

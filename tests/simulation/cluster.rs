@@ -6,7 +6,7 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap},
     mem,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use tinysns::{
@@ -16,12 +16,13 @@ use tinysns::{
         simulated::{
             self, Machine,
             clock::{self, MILLISECOND},
-            network,
+            files, network,
         },
     },
     master, router,
     settings::{MasterSettings, RouterSettings},
     slot::SlotInfo,
+    social::State,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +52,8 @@ pub struct Host {
     /// Somebody wants it to run; a master that was scaled down is not.
     pub wanted: bool,
     reboots: u32,
+    /// A copy of its state that was put by.
+    copied_state: Option<Vec<u8>>,
     /// The version of its program: the next one, or this one.
     pub is_upgraded: bool,
 }
@@ -105,7 +108,8 @@ pub struct Cluster {
     happenings: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     counted: u64,
     reboot_delay_ms: u64,
-    pub is_slow: bool,
+    /// Heartbeats, elections and reports take so many times as long as by default.
+    pub slower: u64,
     stream_queue: usize,
     /// What must not happen, and did.
     pub violations: Vec<String>,
@@ -128,7 +132,7 @@ impl Cluster {
             happenings: BinaryHeap::new(),
             counted: 0,
             reboot_delay_ms: plan.reboot_delay_ms,
-            is_slow: plan.is_slow,
+            slower: plan.slower,
             stream_queue: plan.stream_queue,
             violations: Vec::new(),
             counts: BTreeMap::new(),
@@ -158,6 +162,7 @@ impl Cluster {
             powered: true,
             wanted: true,
             reboots: 0,
+            copied_state: None,
             // Once the upgrade has begun, the old program is installed nowhere any more.
             is_upgraded: self.hosts.iter().any(|host| host.is_upgraded),
         });
@@ -216,7 +221,7 @@ impl Cluster {
 
     /// Starts a host's process, unless it runs, has no power, or is not wanted.
     fn start(&mut self, number: usize) {
-        let (router, is_slow) = (self.router_address(), self.is_slow);
+        let (router, slower) = (self.router_address(), self.slower);
         let stream_queue = self.stream_queue.to_string();
         let host = &mut self.hosts[number];
         if host.process.is_some() || !host.powered || !host.wanted {
@@ -226,12 +231,12 @@ impl Cluster {
         let stop = host.stop.clone();
         let process = match host.place {
             Place::Router => {
-                Process::start(host.machine, || router::run(router_settings(is_slow), stop))
+                Process::start(host.machine, || router::run(router_settings(slower), stop))
             }
             Place::Slot(slot) => {
                 let reboots = host.reboots;
                 host.reboots += 1;
-                let settings = master_settings(&router, slot, is_slow, &stream_queue);
+                let settings = master_settings(&router, slot, slower, &stream_queue);
                 Process::start(host.machine, move || run_master(settings, reboots, stop))
             }
             Place::Client(client) => {
@@ -264,13 +269,28 @@ impl Cluster {
 
     /// A host without power gets an empty disk.
     pub fn lose_disk(&mut self, number: usize) {
-        let host = &self.hosts[number];
+        let host = &mut self.hosts[number];
         host.machine.lose_disk();
+        host.copied_state = None;
         match host.place {
             Place::Router => self.lost.push(WITNESS.to_owned()),
             Place::Slot(slot) => self.lost.push(name_of(slot)),
             Place::Client(_) => {}
         }
+    }
+
+    /// Puts a copy of a master's state by, if it has one.
+    pub fn copy_state(&mut self, number: usize) {
+        let host = &mut self.hosts[number];
+        host.copied_state = files::contents(host.machine, &state_file());
+    }
+
+    /// Replaces the state of a master that is down by the copy that was put by; false if there is none.
+    pub fn restore_state(&mut self, number: usize) -> bool {
+        let host = &mut self.hosts[number];
+        let Some(copy) = host.copied_state.take() else { return false };
+        files::put(host.machine, &state_file(), copy);
+        true
     }
 
     pub fn power_on(&mut self, number: usize) {
@@ -387,16 +407,22 @@ fn settings(arguments: &[&str]) -> Subcommand {
     parsed.unwrap_or_else(|refused| panic!("{refused}")).command
 }
 
-/// Three times as slow as the defaults.
-const SLOW_NODE: [&str; 6] =
-    ["--heartbeat", "300ms", "--election-min", "1500ms", "--election-max", "3s"];
+/// How long nodes take by default, in milliseconds, which `slower` multiplies.
+const NODE: [(&str, u64); 3] =
+    [("--heartbeat", 100), ("--election-min", 500), ("--election-max", 1_000)];
+const ROUTER: [(&str, u64); 1] = [("--down-after", 500)];
+const MASTER: [(&str, u64); 1] = [("--report-interval", 200)];
 
-fn router_settings(is_slow: bool) -> RouterSettings {
+fn timings(of_role: [(&str, u64); 1], slower: u64) -> Vec<String> {
+    let all = NODE.into_iter().chain(of_role);
+    all.flat_map(|(name, by_default)| [name.to_owned(), format!("{}ms", by_default * slower)])
+        .collect()
+}
+
+fn router_settings(slower: u64) -> RouterSettings {
+    let timings = timings(ROUTER, slower);
     let mut arguments = vec!["router", "--router-data-dir", "/data/router"];
-    if is_slow {
-        arguments.extend(SLOW_NODE);
-        arguments.extend(["--down-after", "1500ms"]);
-    }
+    arguments.extend(timings.iter().map(String::as_str));
     match settings(&arguments) {
         Subcommand::Router(settings) => settings,
         _ => unreachable!("it is a router"),
@@ -408,28 +434,27 @@ fn name_of(slot: usize) -> String {
     format!("server-{}", slot + 1)
 }
 
-fn master_settings(
-    router: &str,
-    slot: usize,
-    is_slow: bool,
-    stream_queue: &str,
-) -> MasterSettings {
-    let name = name_of(slot);
+fn master_settings(router: &str, slot: usize, slower: u64, stream_queue: &str) -> MasterSettings {
+    let (name, timings) = (name_of(slot), timings(MASTER, slower));
     let mut arguments = vec!["master", "--router", router, "--data-dir", "/data", "--name", &name];
     arguments.extend(["--stream-queue", stream_queue]);
-    if is_slow {
-        arguments.extend(SLOW_NODE);
-        arguments.extend(["--report-interval", "600ms"]);
-    }
+    arguments.extend(timings.iter().map(String::as_str));
     match settings(&arguments) {
         Subcommand::Master(settings) => settings,
         _ => unreachable!("it is a master"),
     }
 }
 
+/// Where the slot of a master is, on its machine.
+const SLOT: &str = "/data/slot-001";
+
+fn state_file() -> PathBuf {
+    Path::new(SLOT).join(State::FILE)
+}
+
 /// What a slave does, without the fork.
 async fn run_master(settings: MasterSettings, reboots: u32, stop: CancellationToken) -> Ended {
-    let directory = PathBuf::from("/data/slot-001");
+    let directory = PathBuf::from(SLOT);
     disk::create_directory(&directory)?;
     master::run(settings, SlotInfo { number: 1, directory, reboots }, stop).await
 }

@@ -8,7 +8,7 @@ use tinysns::planted::PlantedFault;
 
 use crate::{
     cluster,
-    seed::{self, Options},
+    seed::{self, Life, Options},
     seeds::{self, Batch},
     suite,
 };
@@ -42,6 +42,7 @@ fn command() -> Command {
                 .arg(Arg::new("keep").long("keep").help("The numbers of the faults that come"))
                 .arg(Arg::new("log").long("log").help("Prints the nodes' log, by this filter"))
                 .arg(planted())
+                .arg(ordinary())
                 .arg(flag("print", "Prints the plan, the history and what happened")),
         )
         .subcommand(
@@ -50,6 +51,7 @@ fn command() -> Command {
                 .arg(number("from").long("from").default_value("1").help("The first"))
                 .arg(number("count").long("seeds").default_value("100").help("How many"))
                 .arg(number("jobs").long("jobs").default_value("2").help("How many at a time"))
+                .arg(ordinary())
                 .arg(planted()),
         )
         .subcommand(
@@ -63,8 +65,17 @@ fn command() -> Command {
         .subcommand(
             Command::new("shrink")
                 .about("Finds out which faults of its plan a seed needs in order to fail")
-                .arg(number("seed").required(true)),
+                .arg(number("seed").required(true))
+                .arg(ordinary()),
         )
+}
+
+fn ordinary() -> Arg {
+    flag("ordinary", "Days of ordinary life, instead of ten minutes of faults")
+}
+
+fn life(arguments: &ArgMatches) -> Life {
+    if arguments.get_flag("ordinary") { Life::Ordinary } else { Life::Faults }
 }
 
 fn planted() -> Arg {
@@ -88,6 +99,7 @@ fn one(arguments: &ArgMatches) -> bool {
         seed: count(arguments, "seed"),
         keep: keep.map(|list| list.split(',').filter_map(|number| number.parse().ok()).collect()),
         log: arguments.get_one::<String>("log").cloned(),
+        life: life(arguments),
         planted: arguments.get_one::<PlantedFault>("planted").copied(),
         print: arguments.get_flag("print"),
     };
@@ -111,6 +123,7 @@ fn many(arguments: &ArgMatches) -> bool {
     let from = count(arguments, "from");
     let batch = Batch {
         seeds: from..from + count(arguments, "count"),
+        life: life(arguments),
         jobs: jobs(arguments),
         planted: arguments.get_one::<PlantedFault>("planted").copied(),
     };
@@ -131,5 +144,5 @@ fn jobs(arguments: &ArgMatches) -> usize {
 }
 
 fn shrink(arguments: &ArgMatches) -> bool {
-    seeds::shrink(count(arguments, "seed"))
+    seeds::shrink(count(arguments, "seed"), life(arguments))
 }

@@ -21,8 +21,8 @@ pub const WITNESS: &str = "router";
 const SECOND: u64 = 1_000 * MILLISECOND;
 /// Whoever was missed has been found again within this time, in nanoseconds.
 const MISSED_WITHIN: u64 = 30 * SECOND;
-/// For so long nothing may have been wrong for a node to be missed without a reason; three times as
-/// long in a slow cluster.
+/// For so long nothing may have been wrong for a node to be missed without a reason; longer in a slow
+/// cluster.
 const NO_REASON_FOR: u64 = 5 * SECOND;
 /// A change of the membership that has begun is finished within this time, if it can be.
 const CHANGED_WITHIN: u64 = 10 * SECOND;
@@ -302,7 +302,7 @@ impl Invariants {
         let left_alone = masters(&target(&before), &before) == 2 && masters(&wanted, &new) == 1;
         let expected = cluster.expected_voters();
         let leader = self.place(&new, position.leader_id.node_id, cluster)?;
-        let is_calm = calm_since.is_some_and(|since| now - since > MISSED_WITHIN);
+        let is_calm = calm_since.is_some_and(|since| now - since > MISSED_WITHIN.max(2 * no_reason_for(cluster)));
         for id in gone.iter().filter(|id| !self.lost.contains(id)) {
             let Some(info) = before.membership().get_node(id) else { continue };
             let Some(place) = cluster.place_of(&info.name) else { continue };
@@ -348,7 +348,7 @@ impl Invariants {
 
     /// A member that its leader has reached for long votes.
     fn is_missed(&self, cluster: &Cluster, evidence: &Evidence) -> Option<String> {
-        let since = clock::now().checked_sub(MISSED_WITHIN)?;
+        let since = clock::now().checked_sub(MISSED_WITHIN.max(2 * no_reason_for(cluster)))?;
         let membership = self.membership.as_ref().filter(|_| self.changed_at < since)?;
         let leader = self.place(membership, self.leader?.1, cluster)?;
         if !self.is_well_with(&[leader], cluster, evidence, since) {
@@ -377,5 +377,5 @@ fn is_witness(members: &StoredMembership, id: NodeId) -> bool {
 }
 
 fn no_reason_for(cluster: &Cluster) -> u64 {
-    if cluster.is_slow { 3 * NO_REASON_FOR } else { NO_REASON_FOR }
+    cluster.slower * NO_REASON_FOR
 }

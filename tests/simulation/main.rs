@@ -6,6 +6,7 @@
 //! | `interposed` | what is taken from the C library: clocks, randomness, waiting |
 //! | `process` | a process of a machine, on a runtime of its own |
 //! | `plan` | what is to happen in the world of a seed (pure) |
+//! | `ordinary_days` | the same for a day of ordinary life |
 //! | `cluster` | the machines, and what runs on them |
 //! | `evidence` | since when nothing has been wrong with whom |
 //! | `nemesis` | faults that begin and end |
@@ -31,6 +32,7 @@ mod invariants;
 #[path = "../laboratory/mod.rs"]
 mod laboratory;
 mod nemesis;
+mod ordinary_days;
 mod person;
 mod plan;
 mod post_times;

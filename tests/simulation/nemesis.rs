@@ -267,8 +267,7 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
             network::reset_connections(cluster.hosts[one].machine, cluster.hosts[other].machine);
         }
         Fault::ClockSet { forward_ms, .. } => {
-            let Some(host) = first else { return false };
-            clock::set(cluster.hosts[host].machine, *forward_ms);
+            hosts.iter().for_each(|host| clock::set(cluster.hosts[*host].machine, *forward_ms));
         }
         Fault::ClockDrift { gains, .. } => {
             let Some(host) = first else { return false };
@@ -280,6 +279,15 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
                 cluster.lose_disk(host);
                 cluster.schedule(power_on, Happening::PowerOn(host));
             }
+        }
+        Fault::StateCopied(_) => {
+            hosts.into_iter().for_each(|host| cluster.copy_state(host));
+        }
+        Fault::StateRestored(_) => {
+            let Some(host) = first else { return false };
+            cluster.power_off(host);
+            cluster.schedule(power_on, Happening::PowerOn(host));
+            return cluster.restore_state(host);
         }
         Fault::ScaleUp => cluster.add(Place::Slot(cluster.slots())),
         Fault::ScaleDown { killed, .. } => {
@@ -308,7 +316,9 @@ fn places(fault: &Fault) -> Vec<Place> {
         Fault::Kill(places)
         | Fault::PowerLoss(places)
         | Fault::Pause(places)
+        | Fault::ClockSet { places, .. }
         | Fault::LostDisk(places) => places.clone(),
+        Fault::StateCopied(slot) | Fault::StateRestored(slot) => vec![Place::Slot(*slot)],
         Fault::Flap { one, other } | Fault::Reset { one, other } => vec![*one, *other],
         Fault::PowerLossInWrite { place, .. }
         | Fault::Delay { place, .. }
@@ -316,7 +326,6 @@ fn places(fault: &Fault) -> Vec<Place> {
         | Fault::SlowDisk { place, .. }
         | Fault::FailingDisk(place)
         | Fault::FullDisk(place)
-        | Fault::ClockSet { place, .. }
         | Fault::ClockDrift { place, .. } => vec![*place],
         Fault::ScaleDown { slots, killed } => {
             killed.iter().chain(slots).map(|slot| Place::Slot(*slot)).collect()

@@ -31,8 +31,6 @@ use crate::{
     workload::{Phase, Stamped, Workload},
 };
 
-/// A pause between two things that somebody does, on average.
-const THINKS_MS: u64 = 1_800;
 /// The most things of a kind that somebody does in a rush, one after the other.
 const RUSH: u32 = 6;
 /// How often somebody looks again.
@@ -115,7 +113,7 @@ impl Person {
 
     /// Rests for a while, or until everybody becomes busy; then it is true.
     async fn rests(&self) -> bool {
-        let pause = self.any(0..=2 * THINKS_MS);
+        let pause = self.any(0..=2 * self.workload.thinks_ms());
         let rush = self.workload.next_rush().filter(|rush| *rush <= pause);
         sleep(Duration::from_millis(rush.unwrap_or(pause))).await;
         rush.is_some()

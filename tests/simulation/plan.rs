@@ -1,5 +1,5 @@
 //! What happens in the world of a seed: how large the cluster is, how it is set, and which faults
-//! come when. Pure: everything follows from the seed.
+//! come when. Pure: everything follows from the seed. (`ordinary_days` plans another kind of world.)
 
 use std::fmt;
 
@@ -10,7 +10,9 @@ use rand::{
 };
 
 /// How long faults come, in milliseconds of the world.
-pub const FAULTS_UNTIL: u64 = 600_000;
+const FAULTS_UNTIL: u64 = 600_000;
+/// A pause between two things that somebody does, on average.
+const THINKS_MS: u64 = 1_800;
 /// The first fault comes when the cluster has had time to form.
 const FIRST_FAULT: u64 = 5_000;
 /// The longest time between the beginnings of two faults.
@@ -18,7 +20,7 @@ const BETWEEN_FAULTS: u64 = 35_000;
 /// A rush begins at most so long before the fault that strikes in it.
 const RUSH_MS: u64 = 20;
 /// The most slots that scaling up may come to.
-const MOST_SLOTS: usize = 6;
+pub const MOST_SLOTS: usize = 6;
 
 /// A machine by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,8 +39,12 @@ pub struct Plan {
     pub masters: usize,
     pub clients: usize,
     pub reboot_delay_ms: u64,
-    /// Heartbeats, elections and reports take three times as long as by default.
-    pub is_slow: bool,
+    /// Heartbeats, elections and reports take so many times as long as by default.
+    pub slower: u64,
+    /// A pause between two things that somebody does, on average.
+    pub thinks_ms: u64,
+    /// How long faults come, in milliseconds.
+    pub until_ms: u64,
     /// Live timelines are closed that have more posts than this waiting.
     pub stream_queue: usize,
     /// The faults, in the order in which they begin.
@@ -82,12 +88,16 @@ pub enum Fault {
     FailingDisk(Place),
     /// A disk is full.
     FullDisk(Place),
-    /// A wall clock is set, by these milliseconds.
-    ClockSet { place: Place, forward_ms: i64 },
+    /// Wall clocks are set, by these milliseconds.
+    ClockSet { places: Vec<Place>, forward_ms: i64 },
     /// The clocks of a machine gain or lose these millionths.
     ClockDrift { place: Place, gains: i64 },
     /// These machines get empty disks.
     LostDisk(Vec<Place>),
+    /// A copy of a master's state is put by.
+    StateCopied(usize),
+    /// A master's state is replaced by the last copy that was put by, while it is down.
+    StateRestored(usize),
     /// Another master joins.
     ScaleUp,
     /// The masters in these slots are stopped for good, just after another was killed, if one is named.
@@ -124,6 +134,8 @@ impl Fault {
             Self::LostDisk(places) if places.len() > 1 => "several disks lost",
             Self::LostDisk(places) if places == &[Place::Router] => "router's disk lost",
             Self::LostDisk(_) => "disk lost",
+            Self::StateCopied(_) => "state copied",
+            Self::StateRestored(_) => "old state restored",
             Self::ScaleUp => "scaled up",
             Self::ScaleDown { killed: Some(_), .. } => "scaled down, another killed",
             Self::ScaleDown { slots, .. } if slots.len() > 1 => "scaled down by several",
@@ -156,7 +168,7 @@ impl Plan {
         let masters = *[1, 2, 2, 3, 3, 3, 4, 5].choose(&mut random).expect("some");
         let clients = random.random_range(4..=5);
         let reboot_delay_ms = *[1_000, 5_000, 25_000].choose(&mut random).expect("some");
-        let is_slow = random.random_bool(0.5);
+        let slower = *[1, 3].choose(&mut random).expect("some");
         let stream_queue = *[2, 256].choose(&mut random).expect("some");
         let mut faults = Vec::new();
         let mut slots = masters;
@@ -183,7 +195,17 @@ impl Plan {
             faults.push(PlannedFault { at_ms, lasts_ms, rush_ms, fault });
             at_ms += random.random_range(0..=BETWEEN_FAULTS);
         }
-        Self { masters, clients, reboot_delay_ms, is_slow, stream_queue, faults }
+        let (thinks_ms, until_ms) = (THINKS_MS, FAULTS_UNTIL);
+        Self {
+            masters,
+            clients,
+            reboot_delay_ms,
+            slower,
+            thinks_ms,
+            until_ms,
+            stream_queue,
+            faults,
+        }
     }
 }
 
@@ -215,16 +237,19 @@ impl Fault {
                 Self::SlowDisk { place: node(random), most_ms }
             }
             73..=75 => Self::FailingDisk(node(random)),
-            76..=77 => Self::FullDisk(node(random)),
+            76 => Self::StateCopied(random.random_range(0..slots)),
+            77 => Self::FullDisk(node(random)),
             78..=82 => {
                 let far = *[1_000, 60_000, 200_000_000].choose(random).expect("some");
-                Self::ClockSet { place: node(random), forward_ms: random.random_range(-far..=far) }
+                let forward_ms = random.random_range(-far..=far);
+                Self::ClockSet { places: vec![node(random)], forward_ms }
             }
             83..=84 => {
                 let gains = random.random_range(-200_000..=200_000);
                 Self::ClockDrift { place: node(random), gains }
             }
-            85..=89 => Self::LostDisk(some(random)),
+            85..=88 => Self::LostDisk(some(random)),
+            89 => Self::StateRestored(random.random_range(0..slots)),
             90..=93 => Self::ScaleUp,
             94..=97 => {
                 let several = random.random_range(1..=slots);
@@ -257,7 +282,7 @@ impl Fault {
 }
 
 /// The router and the slots, counted through.
-fn node_of(number: usize) -> Place {
+pub fn node_of(number: usize) -> Place {
     number.checked_sub(1).map_or(Place::Router, Place::Slot)
 }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A clock is right that is wrong by less than this, in milliseconds.
-const RIGHT_WITHIN: i64 = 1_000;
+const RIGHT_WITHIN: i64 = 1_500;
 /// A post's time is wrong by less than this, in milliseconds: a leader keeps within five seconds of
 /// most clocks (`replication/cluster_clock`).
 const WRONG_BY: i64 = 5_000 + 2 * RIGHT_WITHIN;

@@ -24,14 +24,14 @@ use crate::{
     invariants::Invariants,
     laboratory,
     nemesis::Nemesis,
-    person,
-    plan::{FAULTS_UNTIL, Plan},
+    ordinary_days, person,
+    plan::Plan,
     post_times::PostTimes,
     workload::Workload,
 };
 
 const SECOND: u64 = 1_000 * MILLISECOND;
-/// How often the nodes are looked at, at least.
+/// How often the nodes are looked at, at least; less often in a slow cluster.
 const LOOK_EVERY: u64 = 100 * MILLISECOND;
 /// When everything was healed, the cluster is whole again within this time.
 const WHOLE_WITHIN: u64 = 60 * SECOND;
@@ -40,10 +40,22 @@ const STRUCK_FOR: u64 = 20 * SECOND;
 /// And from then on, clients have read everything within this one.
 const READ_WITHIN: u64 = 120 * SECOND;
 
+/// A kind of world.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Life {
+    /// Ten minutes in which everything goes wrong.
+    #[default]
+    Faults,
+    /// A day of ordinary life.
+    Ordinary,
+}
+
 /// How a seed is run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub seed: u64,
+    /// Of which kind its world is.
+    pub life: Life,
     /// Which of the planned faults come; all, if none are named.
     pub keep: Option<Vec<usize>>,
     /// Prints the log of the nodes, as far as it passes this filter.
@@ -83,7 +95,10 @@ pub fn run(options: &Options) -> Outcome {
     }
     cluster::note_panics();
     planted::choose(options.planted);
-    let mut plan = Plan::of(seed);
+    let mut plan = match options.life {
+        Life::Faults => Plan::of(seed),
+        Life::Ordinary => ordinary_days::plan(seed),
+    };
     let planned = plan.faults.len();
     if let Some(keep) = &options.keep {
         let numbered = plan.faults.into_iter().enumerate();
@@ -95,7 +110,7 @@ pub fn run(options: &Options) -> Outcome {
         }
     }
     let mut world = World::new(&plan, seed);
-    world.live();
+    world.live(plan.until_ms);
     let history = world.workload.take_history();
     let mut violations = world.cluster.violations;
     if violations.is_empty() {
@@ -151,8 +166,8 @@ impl World {
         }
     }
 
-    fn live(&mut self) {
-        self.until(FAULTS_UNTIL * MILLISECOND);
+    fn live(&mut self, until_ms: u64) {
+        self.until(until_ms * MILLISECOND);
         self.nemesis.heal(&mut self.cluster);
         self.until(clock::now() + WHOLE_WITHIN);
         self.invariants.must_be_whole(&mut self.cluster);
@@ -191,7 +206,7 @@ impl World {
     /// Lets everything happen until then, or until something is wrong.
     fn until(&mut self, until: u64) {
         while clock::now() < until && self.is_sound() {
-            let look = (clock::now() + LOOK_EVERY).min(until);
+            let look = (clock::now() + LOOK_EVERY * self.cluster.slower).min(until);
             let Self { cluster, workload, nemesis, evidence, .. } = self;
             let Self { invariants, availability, post_times, .. } = self;
             if let Some(what) = cluster.next(look) {

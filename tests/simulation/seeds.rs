@@ -16,11 +16,13 @@ use std::{
 
 use tinysns::planted::PlantedFault;
 
-use crate::seed::Outcome;
+use crate::seed::{Life, Outcome};
 
 /// Which seeds to run.
 pub struct Batch {
     pub seeds: Range<u64>,
+    /// Of which kind their worlds are.
+    pub life: Life,
     /// How many at a time.
     pub jobs: usize,
     /// A deliberate bug that is in the program meanwhile: the first seed that finds it is the last.
@@ -51,7 +53,7 @@ impl Batch {
                     loop {
                         let seed = next.fetch_add(1, Ordering::Relaxed);
                         if seed >= self.seeds.end
-                            || sender.send(run_one(seed, None, self.planted)).is_err()
+                            || sender.send(run_one(seed, self.life, None, self.planted)).is_err()
                         {
                             return;
                         }
@@ -77,10 +79,18 @@ impl Batch {
 }
 
 /// Runs one seed in a process of its own.
-pub fn run_one(seed: u64, keep: Option<&[usize]>, planted: Option<PlantedFault>) -> Outcome {
+pub fn run_one(
+    seed: u64,
+    life: Life,
+    keep: Option<&[usize]>,
+    planted: Option<PlantedFault>,
+) -> Outcome {
     let program = env::current_exe().expect("this program's own file");
     let mut command = Command::new(program);
     command.args(["seed", &seed.to_string()]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if life == Life::Ordinary {
+        command.arg("--ordinary");
+    }
     if let Some(keep) = keep {
         let keep: Vec<String> = keep.iter().map(ToString::to_string).collect();
         command.args(["--keep", &keep.join(",")]);
@@ -111,7 +121,7 @@ pub fn find_planted(
     let mut needed = Vec::new();
     let mut missed = 0;
     for fault in faults {
-        let batch = Batch { seeds: seeds.clone(), jobs, planted: Some(fault) };
+        let batch = Batch { seeds: seeds.clone(), life: Life::Faults, jobs, planted: Some(fault) };
         let summary = batch.run(|_| {});
         let first = summary.failed.iter().min_by_key(|outcome| outcome.seed);
         let Some(found) = first else {
@@ -134,8 +144,8 @@ pub fn find_planted(
 
 /// Takes away one fault after the other, as long as the seed fails in the same way; prints what is
 /// left. False if it does not fail.
-pub fn shrink(seed: u64) -> bool {
-    let whole = run_one(seed, None, None);
+pub fn shrink(seed: u64, life: Life) -> bool {
+    let whole = run_one(seed, life, None, None);
     let Some(violation) = whole.violations.first() else {
         println!("seed {seed} does not fail");
         return false;
@@ -145,7 +155,7 @@ pub fn shrink(seed: u64) -> bool {
     let words =
         |text: &str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).take(60).collect() };
     let fails = |keep: &[usize]| {
-        let outcome = run_one(seed, Some(keep), None);
+        let outcome = run_one(seed, life, Some(keep), None);
         outcome.violations.first().is_some_and(|found| words(found) == words(violation))
     };
     let mut keep: Vec<usize> = (0..whole.planned).collect();

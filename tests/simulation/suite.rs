@@ -1,10 +1,11 @@
 //! The tests, as `cargo nextest` lists and runs them.
 
-use std::process::ExitCode;
+use std::{ops::Range, process::ExitCode};
 
 use tinysns::planted::PlantedFault;
 
 use crate::{
+    seed::Life,
     seeds::{Batch, run_one},
     stories::{self, Story},
 };
@@ -36,20 +37,24 @@ const PARTS: u64 = 4;
 fn tests() -> Vec<Story> {
     let mut tests = vec![
         Story::new("the_same_seed_gives_the_same_history", || {
-            let [one, other] = [(); 2].map(|()| run_one(1, None, None));
+            let [one, other] = [(); 2].map(|()| run_one(1, Life::Faults, None, None));
             assert_eq!(one.history, other.history, "of seed 1");
             assert_eq!(one.counts, other.counts, "of seed 1");
         }),
         Story::new("deliberate_bugs_are_found", || {
             for fault in SOON_FOUND {
-                let batch = Batch { seeds: 1..1 + FEW_SEEDS, jobs: 1, planted: Some(*fault) };
+                let seeds = 1..1 + FEW_SEEDS;
+                let batch = Batch { seeds, life: Life::Faults, jobs: 1, planted: Some(*fault) };
                 let summary = batch.run(|line| println!("{fault}: {line}"));
                 assert!(!summary.failed.is_empty(), "{fault} is not found by {FEW_SEEDS} seeds");
             }
         }),
+        Story::new("no_promise_is_broken_in_a_day_of_ordinary_life", || {
+            none_fails(1..2, Life::Ordinary);
+        }),
         Story::new("seeds_that_have_failed_pass", || {
             for (seed, found) in FAILED_BEFORE {
-                let outcome = run_one(*seed, None, None);
+                let outcome = run_one(*seed, Life::Faults, None, None);
                 assert!(outcome.violations.is_empty(), "seed {seed} ({found}): {outcome:?}");
             }
         }),
@@ -59,13 +64,18 @@ fn tests() -> Vec<Story> {
         let seeds = first..first + SEEDS / PARTS;
         let name = format!("no_promise_is_broken_in_seeds_{}_to_{}", seeds.start, seeds.end - 1);
         tests.push(Story::new(name, move || {
-            let summary = Batch { seeds: seeds.clone(), jobs: 1, planted: None }
-                .run(|line| println!("{line}"));
-            summary.print();
-            assert!(summary.failed.is_empty(), "{:#?}", summary.failed);
+            none_fails(seeds.clone(), Life::Faults);
         }));
     }
     tests
+}
+
+/// Runs these seeds, and prints what happened in their worlds.
+fn none_fails(seeds: Range<u64>, life: Life) {
+    let batch = Batch { seeds, life, jobs: 1, planted: None };
+    let summary = batch.run(|line| println!("{line}"));
+    summary.print();
+    assert!(summary.failed.is_empty(), "{:#?}", summary.failed);
 }
 
 /// Lists the tests, or runs those that are asked for.

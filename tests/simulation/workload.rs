@@ -25,6 +25,8 @@ struct Shared {
     history: History,
     /// How many clients there are.
     clients: usize,
+    /// A pause between two things that somebody does, on average, in milliseconds.
+    thinks_ms: u64,
     /// When everybody becomes busy, in milliseconds.
     rushes: Vec<u64>,
     phase: Phase,
@@ -62,6 +64,7 @@ impl Workload {
         Self(Rc::new(RefCell::new(Shared {
             history: History::new(),
             clients: plan.clients,
+            thinks_ms: plan.thinks_ms,
             rushes: plan.rushes(),
             phase: Phase::Use,
             open: Vec::new(),
@@ -119,6 +122,10 @@ impl Workload {
 
     pub fn clients(&self) -> usize {
         self.shared().clients
+    }
+
+    pub fn thinks_ms(&self) -> u64 {
+        self.shared().thinks_ms
     }
 
     pub fn phase(&self) -> Phase {

@@ -229,6 +229,24 @@ impl Disks {
     }
 }
 
+/// What a machine's disk has under a name, as its programs see it.
+pub fn contents(machine: Machine, path: &Path) -> Option<Vec<u8>> {
+    let file = look(machine, |disk| disk.file(path)).ok()?;
+    let contents = file.lock().contents.clone();
+    Some(contents)
+}
+
+/// Puts a file on a machine's disk, in the place of another, as an operator may.
+pub fn put(machine: Machine, path: &Path, contents: Vec<u8>) {
+    let file = File { durable: contents.clone(), contents, ..File::default() };
+    let file = Arc::new(Mutex::new(file));
+    with(|world| {
+        let disk = &mut world.disks.disks[machine.index()];
+        disk.apply(NameChange::Is(path.to_owned(), file));
+        disk.sync_names();
+    });
+}
+
 /// Changes how a machine's disk behaves.
 pub fn set_behaviour(machine: Machine, change: impl FnOnce(&mut DiskBehaviour)) {
     with(|world| change(&mut world.disks.disks[machine.index()].behaviour));
