@@ -14,7 +14,7 @@
 //! configuration, and of the next one, answers: otherwise it would remain in the log and take
 //! effect after the network heals. No change drops half of the present voters or more.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     NodeInfo,
@@ -83,6 +83,8 @@ pub struct Observed {
     pub moved: bool,
     /// Whether it is about to stop, or has stopped on purpose.
     pub leaving: bool,
+    /// How long this leader has known that it is dead; zero if it is not.
+    pub dead_for: Duration,
 }
 
 /// The cluster, as its leader sees it.
@@ -195,7 +197,8 @@ impl Observation {
         is_own || (fares_well && !departure::gives_up_vote(node.leaving, is_own))
     }
 
-    /// The node with the lowest rank that is not in `seats`.
+    /// The node with the lowest rank that is not in `seats`; of two, whichever is likelier to return:
+    /// one whose name nobody else has taken, and the one that was lost last.
     fn best(
         &self,
         seats: &[&Observed],
@@ -205,8 +208,17 @@ impl Observation {
         let others = self.nodes.iter().filter(|node| !is_seated(node));
         others
             .filter_map(|node| Some((rank(node)?, node)))
-            .min_by_key(|(rank, _)| *rank)
+            .min_by_key(|(rank, node)| (*rank, self.has_successor(node), node.dead_for))
             .map(|(_, node)| node)
+    }
+
+    /// Whether a living node has the name of one that is dead: a master that has lost its disk comes
+    /// back as another node.
+    fn has_successor(&self, node: &Observed) -> bool {
+        let succeeds = |other: &Observed| {
+            other.id != node.id && other.info.name == node.info.name && !other.health.is_dead()
+        };
+        node.health.is_dead() && self.nodes.iter().any(succeeds)
     }
 
     /// How suitable `node` is as the second master beside a single healthy one; lower is better.

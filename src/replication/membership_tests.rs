@@ -1,6 +1,9 @@
 //! Tables of what a leader changes next, and of which failures clusters of every size survive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     NodeInfo,
@@ -13,8 +16,10 @@ const LEADER: NodeId = NodeId::new(1);
 const WITNESS: u64 = 9;
 
 fn node(id: u64, role: MembershipRole, health: Health) -> Observed {
-    let info = NodeInfo { witness: id == WITNESS, ..NodeInfo::default() };
-    Observed { id: NodeId::new(id), info, role, health, moved: false, leaving: false }
+    let name = format!("server-{id}");
+    let info = NodeInfo { witness: id == WITNESS, name, ..NodeInfo::default() };
+    let (id, dead_for) = (NodeId::new(id), Duration::ZERO);
+    Observed { id, info, role, health, moved: false, leaving: false, dead_for }
 }
 
 fn voter(id: u64, health: Health) -> Observed {
@@ -158,6 +163,23 @@ fn whoever_of_the_dead_comes_back_first_takes_the_seat_of_one_that_does_not() {
     let third = node(3, MembershipRole::Learner, Health::CaughtUp);
     let nodes = [settled(1), voter(2, Health::Dead), third, settled(WITNESS)];
     assert_eq!(planned_voters(&nodes), Some(vec![1, 3, WITNESS]));
+}
+
+#[test]
+fn of_two_that_may_return_the_seat_goes_to_the_one_that_was_lost_last_and_has_no_successor() {
+    let lost = |id, seconds| Observed {
+        dead_for: Duration::from_secs(seconds),
+        ..node(id, MembershipRole::Learner, Health::Dead)
+    };
+    let last = |lost: [Observed; 2]| {
+        let [two, three] = lost;
+        planned_voters(&[settled(1), two, three, leaving(settled(4)), settled(WITNESS)])
+    };
+    assert_eq!(last([lost(2, 60), lost(3, 5)]), Some(vec![1, 3, WITNESS]));
+    assert_eq!(last([lost(2, 5), lost(3, 60)]), Some(vec![1, 2, WITNESS]));
+    let mut replaced = lost(2, 5);
+    replaced.info.name = settled(4).info.name;
+    assert_eq!(last([replaced, lost(3, 60)]), Some(vec![1, 3, WITNESS]));
 }
 
 #[test]

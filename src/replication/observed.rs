@@ -5,7 +5,7 @@ use super::{Entry, LogId};
 use crate::social::StateReader;
 
 #[cfg(feature = "laboratory")]
-pub use noted::{Observation, Observed, take};
+pub use noted::{Observation, Observed, has_news, take};
 
 /// How often masters compare their states, in entries.
 #[cfg(feature = "laboratory")]
@@ -52,7 +52,10 @@ pub fn state(applied: Option<LogId>, reader: &StateReader) {
 
 #[cfg(feature = "laboratory")]
 mod noted {
-    use std::mem;
+    use std::{
+        mem,
+        sync::atomic::{AtomicBool, Ordering},
+    };
 
     use openraft::EntryPayload;
     use parking_lot::Mutex;
@@ -63,6 +66,8 @@ mod noted {
     use crate::{envelope, envelope::Kind, host::simulated::Machine};
 
     static NOTED: Mutex<Vec<Observed>> = Mutex::new(Vec::new());
+    /// Something was noted that happens rarely.
+    static NEWS: AtomicBool = AtomicBool::new(false);
 
     /// What was seen on a machine.
     #[derive(Debug)]
@@ -98,8 +103,15 @@ mod noted {
         },
     }
 
+    /// Whether an entry was noted since the last time that says who votes, or with which a leader
+    /// begins.
+    pub fn has_news() -> bool {
+        NEWS.load(Ordering::Relaxed)
+    }
+
     /// Takes what was noted since the last time.
     pub fn take() -> Vec<Observed> {
+        NEWS.store(false, Ordering::Relaxed);
         mem::take(&mut NOTED.lock())
     }
 
@@ -111,6 +123,9 @@ mod noted {
     }
 
     pub fn of_entry(entry: &Entry) -> Observation {
+        if !matches!(entry.payload, EntryPayload::Normal(_)) {
+            NEWS.store(true, Ordering::Relaxed);
+        }
         let digest = Sha256::digest(envelope::seal(Kind::LogEntry, entry)).into();
         let membership = match &entry.payload {
             EntryPayload::Membership(members) => {

@@ -110,7 +110,7 @@ pub async fn run(
 #[derive(Default)]
 struct LeaderTenure {
     since: Option<Instant>,
-    away_since: BTreeMap<NodeId, Instant>,
+    dead_since: BTreeMap<NodeId, Instant>,
 }
 
 impl LeaderTenure {
@@ -144,6 +144,7 @@ impl LeaderTenure {
             };
             let moved = noted.is_some_and(|noted| !noted.is_same_but_for_version(&info));
             let leaving = listed.is_some_and(|listed| listed.leaving);
+            let mut dead_for = Duration::ZERO;
             let health = if id == node.id() {
                 Health::CaughtUp
             } else if replaced(id, &info, roster) {
@@ -154,22 +155,25 @@ impl LeaderTenure {
                 let contact = node.peers().contact(id);
                 let evidence = HealthEvidence { contact, listed, roster, heartbeat, since, now };
                 match evidence.health(lag(&metrics, id)) {
-                    Health::Dead => away_health(self.away_for(id, now), leaving, info.witness),
+                    Health::Dead => {
+                        dead_for = self.dead_for(id, now);
+                        away_health(dead_for, leaving, info.witness)
+                    }
                     health => {
-                        self.away_since.remove(&id);
+                        self.dead_since.remove(&id);
                         health
                     }
                 }
             };
-            nodes.push(Observed { id, info, role, health, moved, leaving });
+            nodes.push(Observed { id, info, role, health, moved, leaving, dead_for });
         }
         let decided = metrics.membership_config.log_id().map(|id| id.index);
         let committed = decided <= metrics.last_applied.map(|id| id.index);
         Observation { own: node.id(), voter_sets, committed, nodes }
     }
 
-    fn away_for(&mut self, id: NodeId, now: Instant) -> Duration {
-        now - *self.away_since.entry(id).or_insert(now)
+    fn dead_for(&mut self, id: NodeId, now: Instant) -> Duration {
+        now - *self.dead_since.entry(id).or_insert(now)
     }
 }
 
@@ -257,8 +261,9 @@ impl HealthEvidence<'_> {
         match lag {
             Some(lag) if lag <= log_length::caught_up_within() => Health::CaughtUp,
             Some(lag) if lag <= log_length::lagging_beyond() => Health::Behind,
-            // A new leader does not know yet.
-            None if self.now - self.since <= self.silence() => Health::Behind,
+            // A new leader does not know yet: it looks for the last entry that both have from the
+            // middle of its log, so what it has found so far may be far behind.
+            _ if self.now - self.since <= self.silence() => Health::Behind,
             _ => Health::Lagging,
         }
     }
@@ -343,10 +348,12 @@ mod tests {
 
     #[test]
     fn a_leader_that_does_not_know_yet_how_far_others_are_takes_no_vote_away() {
-        let led = |millis| evidence(Duration::from_millis(millis), Some(10), None, None, None);
-        assert_eq!(led(20), Health::Behind);
-        assert_eq!(led(1_000), Health::Behind);
-        assert_eq!(led(1_001), Health::Lagging);
+        for lag in [None, Some(log_length::lagging_beyond() + 1)] {
+            let led = |millis| evidence(Duration::from_millis(millis), Some(10), None, None, lag);
+            assert_eq!(led(20), Health::Behind);
+            assert_eq!(led(1_000), Health::Behind);
+            assert_eq!(led(1_001), Health::Lagging);
+        }
     }
 
     #[test]

@@ -19,7 +19,9 @@ use tinysns::{
             files, network,
         },
     },
-    master, router,
+    master,
+    replication::observed,
+    router,
     settings::{MasterSettings, RouterSettings},
     slot::SlotInfo,
     social::State,
@@ -64,6 +66,14 @@ impl Host {
         self.process.is_some() && self.powered && !self.paused
     }
 
+    /// Its process ends in the middle of something. If it was about to stop for good, it is started
+    /// again all the same: the others may still need it.
+    fn dies(&mut self) {
+        self.wanted |= self.process.is_some();
+        self.process = None;
+        self.paused = false;
+    }
+
     /// Whether its process was asked to stop.
     pub fn stops(&self) -> bool {
         self.stop.is_cancelled()
@@ -81,6 +91,8 @@ pub enum Happening {
     Begin(usize),
     /// It is over.
     End(usize),
+    /// The membership changes, or a leader begins.
+    Change,
     /// One step of a fault that has several.
     Step(usize, u32),
 }
@@ -191,7 +203,7 @@ impl Cluster {
         places.find(|place| match place {
             Place::Router => name == WITNESS,
             Place::Slot(slot) => name == name_of(*slot),
-            Place::Client(_) => false,
+            Place::Client(_) | Place::Leader => false,
         })
     }
 
@@ -200,7 +212,7 @@ impl Cluster {
         let wanted = self.hosts.iter().filter(|host| host.wanted);
         let name = |host: &Host| match host.place {
             Place::Slot(slot) => Some(name_of(slot)),
-            Place::Router | Place::Client(_) => None,
+            Place::Router | Place::Client(_) | Place::Leader => None,
         };
         wanted.filter_map(name).collect()
     }
@@ -242,6 +254,7 @@ impl Cluster {
             Place::Client(client) => {
                 Process::start(host.machine, || (self.clients)(client, router))
             }
+            Place::Leader => unreachable!("it is somewhere"),
         };
         host.process = Some(process);
     }
@@ -253,8 +266,7 @@ impl Cluster {
             return;
         }
         host.machine.kill();
-        host.process = None;
-        host.paused = false;
+        host.dies();
         self.reboot_later(number);
     }
 
@@ -262,8 +274,7 @@ impl Cluster {
     pub fn power_off(&mut self, number: usize) {
         let host = &mut self.hosts[number];
         host.machine.power_off();
-        host.process = None;
-        host.paused = false;
+        host.dies();
         host.powered = false;
     }
 
@@ -275,7 +286,7 @@ impl Cluster {
         match host.place {
             Place::Router => self.lost.push(WITNESS.to_owned()),
             Place::Slot(slot) => self.lost.push(name_of(slot)),
-            Place::Client(_) => {}
+            Place::Client(_) | Place::Leader => {}
         }
     }
 
@@ -314,7 +325,7 @@ impl Cluster {
     fn reboot_later(&mut self, number: usize) {
         let delay = match self.hosts[number].place {
             Place::Router => ROUTER_REBOOT_MS,
-            Place::Slot(_) | Place::Client(_) => self.reboot_delay_ms,
+            Place::Slot(_) | Place::Client(_) | Place::Leader => self.reboot_delay_ms,
         };
         self.schedule(clock::now() + delay * MILLISECOND, Happening::Start(number));
     }
@@ -343,6 +354,9 @@ impl Cluster {
                 }
             }
             self.run_hosts(next);
+            if observed::has_news() {
+                return Some(Happening::Change);
+            }
         }
     }
 

@@ -13,11 +13,13 @@ use tinysns::host::simulated::{
 use crate::{
     cluster::{Cluster, Happening},
     invariants::Invariants,
-    plan::{Fault, Place, Plan},
+    plan::{Fault, Place, Plan, Timing},
 };
 
 /// So long nothing may have gone wrong before something is done that is safe only in a whole cluster.
 const CALM_FOR: u64 = 20_000 * MILLISECOND;
+/// What strikes in the moment of something else comes within this time.
+const MOMENT: u64 = 5 * MILLISECOND;
 /// How soon it is tried again.
 const LOOK_AGAIN: u64 = 500 * MILLISECOND;
 /// How often a flapping link changes.
@@ -36,6 +38,10 @@ pub struct Nemesis {
     disturbed_at: u64,
     /// A fault waits for calm; others come after it.
     waiting: Option<usize>,
+    /// Faults whose time has come, but not their moment.
+    due: BTreeSet<usize>,
+    /// Until when what a fault has delayed is still to come, by its number.
+    aftermath: BTreeMap<usize, u64>,
     /// Links that do not behave as a good one does.
     bad_links: BTreeSet<(Place, Place)>,
 }
@@ -48,6 +54,8 @@ impl Nemesis {
             flapped: BTreeMap::new(),
             disturbed_at: 0,
             waiting: None,
+            due: BTreeSet::new(),
+            aftermath: BTreeMap::new(),
             bad_links: BTreeSet::new(),
         }
     }
@@ -69,8 +77,11 @@ impl Nemesis {
 
     /// Whether nothing is wrong with the disk and the clock of a place.
     pub fn is_good_machine(&self, place: Place) -> bool {
-        let mut active = self.active.keys().map(|number| &self.plan.faults[*number].fault);
-        !active.any(|fault| match fault {
+        let now = clock::now();
+        let aftermath = self.aftermath.iter().filter(|(_, until)| **until > now);
+        let numbers = self.active.keys().chain(aftermath.map(|(number, _)| number));
+        let mut felt = numbers.filter_map(|number| self.plan.faults.get(*number));
+        !felt.any(|planned| match &planned.fault {
             Fault::SlowDisk { place: at, .. }
             | Fault::FailingDisk(at)
             | Fault::FullDisk(at)
@@ -86,7 +97,8 @@ impl Nemesis {
     /// Does what is due.
     pub fn happens(&mut self, cluster: &mut Cluster, invariants: &Invariants, what: Happening) {
         match what {
-            Happening::Begin(number) => self.begin(cluster, invariants, number),
+            Happening::Begin(number) => self.is_time(cluster, invariants, number),
+            Happening::Change => self.is_moment(cluster, Timing::InAChange),
             Happening::End(number) => self.end(cluster, number),
             Happening::Step(number, step) => self.step(cluster, number, step),
             Happening::Start(_) | Happening::PowerOn(_) => {
@@ -96,10 +108,32 @@ impl Nemesis {
         self.apply(cluster);
     }
 
-    fn begin(&mut self, cluster: &mut Cluster, invariants: &Invariants, number: usize) {
-        if self.plan.faults.is_empty() {
+    /// A fault begins, or waits for its moment.
+    fn is_time(&mut self, cluster: &mut Cluster, invariants: &Invariants, number: usize) {
+        let Some(planned) = self.plan.faults.get_mut(number) else { return };
+        if let Timing::InAChange | Timing::InARelief = planned.timing {
+            self.due.insert(number);
             return;
         }
+        let leader = invariants.leader(cluster).unwrap_or(Place::Slot(0));
+        planned.fault = planned.fault.clone().aimed_at(leader);
+        self.begin(cluster, invariants, number);
+    }
+
+    /// The moment for those that have waited for it.
+    fn is_moment(&mut self, cluster: &mut Cluster, timing: Timing) {
+        for number in self.due.clone() {
+            let Some(planned) = self.plan.faults.get_mut(number) else { continue };
+            if planned.timing == timing {
+                planned.timing = Timing::Any;
+                self.due.remove(&number);
+                let at = clock::now() + simulated::between(0, MOMENT);
+                cluster.schedule(at, Happening::Begin(number));
+            }
+        }
+    }
+
+    fn begin(&mut self, cluster: &mut Cluster, invariants: &Invariants, number: usize) {
         if self.waiting.is_some_and(|waiting| waiting != number) {
             return cluster.schedule(clock::now() + LOOK_AGAIN, Happening::Begin(number));
         }
@@ -128,7 +162,11 @@ impl Nemesis {
         }
         self.flapped.remove(&number);
         self.disturbed_at = clock::now();
+        self.is_moment(cluster, Timing::InARelief);
         let fault = &self.plan.faults[number].fault;
+        if let Fault::SlowDisk { most_ms, .. } = fault {
+            self.aftermath.insert(number, clock::now() + most_ms * MILLISECOND);
+        }
         for place in places(fault) {
             let Some(host) = cluster.at(place) else { continue };
             let machine = cluster.hosts[host].machine;

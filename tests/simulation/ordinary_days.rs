@@ -3,7 +3,7 @@
 
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng, seq::IndexedRandom as _};
 
-use crate::plan::{Fault, MOST_SLOTS, Place, Plan, PlannedFault, node_of};
+use crate::plan::{Fault, MOST_SLOTS, Place, Plan, PlannedFault, Timing, node_of};
 
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
@@ -33,8 +33,8 @@ pub fn plan(seed: u64) -> Plan {
             _ => {}
         }
         let lasts_ms = random.random_range(1_000..=most_minutes * MINUTE_MS);
-        let rush_ms = random.random_bool(0.3).then_some(0);
-        faults.push(PlannedFault { at_ms, lasts_ms, rush_ms, fault });
+        let timing = if random.random_bool(0.3) { Timing::InARush(0) } else { Timing::Any };
+        faults.push(PlannedFault { at_ms, lasts_ms, timing, fault });
         at_ms += random.random_range(MINUTE_MS..=BETWEEN);
     }
     // Clocks that a leap second is inserted into are a second ahead until they are set back. At
@@ -42,7 +42,8 @@ pub fn plan(seed: u64) -> Plan {
     let places = (0..=masters).map(node_of).collect();
     let leap = Fault::ClockSet { places, forward_ms: -1_000 };
     let midnight = DAY_MS / 2;
-    faults.push(PlannedFault { at_ms: midnight, lasts_ms: DAY_MS, rush_ms: Some(500), fault: leap });
+    let timing = Timing::InARush(500);
+    faults.push(PlannedFault { at_ms: midnight, lasts_ms: DAY_MS, timing, fault: leap });
     faults.sort_by_key(|planned| planned.at_ms);
     Plan {
         masters,

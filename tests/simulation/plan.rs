@@ -26,6 +26,8 @@ pub const MOST_SLOTS: usize = 6;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     Router,
+    /// Whoever leads when it comes to that.
+    Leader,
     /// The slot with this number, from 0.
     Slot(usize),
     /// The client with this number, from 0.
@@ -56,9 +58,21 @@ pub struct Plan {
 pub struct PlannedFault {
     pub at_ms: u64,
     pub lasts_ms: u64,
-    /// If it strikes in a rush, how long before everybody becomes busy.
-    pub rush_ms: Option<u64>,
+    pub timing: Timing,
     pub fault: Fault,
+}
+
+/// At which moment a fault begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// Whatever happens.
+    Any,
+    /// When everybody has been busy for so many milliseconds.
+    InARush(u64),
+    /// When next the membership changes, or a leader begins.
+    InAChange,
+    /// When next another fault ends.
+    InARelief,
 }
 
 /// What may go wrong, or be done on purpose.
@@ -147,16 +161,18 @@ impl Fault {
 
 impl fmt::Display for PlannedFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at_ms, lasts_ms, rush_ms, fault } = self;
-        let rush = if rush_ms.is_some() { ", in a rush" } else { "" };
-        write!(formatter, "at {at_ms} ms for {lasts_ms} ms{rush}: {fault:?}")
+        let Self { at_ms, lasts_ms, timing, fault } = self;
+        write!(formatter, "at {at_ms} ms for {lasts_ms} ms, {timing:?}: {fault:?}")
     }
 }
 
 impl Plan {
     /// When everybody becomes busy, in milliseconds.
     pub fn rushes(&self) -> Vec<u64> {
-        let rush = |planned: &PlannedFault| Some(planned.at_ms - planned.rush_ms?);
+        let rush = |planned: &PlannedFault| match planned.timing {
+            Timing::InARush(lasts_ms) => Some(planned.at_ms - lasts_ms),
+            _ => None,
+        };
         let mut rushes: Vec<u64> = self.faults.iter().filter_map(rush).collect();
         rushes.sort_unstable();
         rushes
@@ -191,8 +207,13 @@ impl Plan {
             // Many short ones, some long ones.
             let longest = *[300, 2_000, 8_000, 30_000].choose(&mut random).expect("some");
             let lasts_ms = random.random_range(20..=longest);
-            let rush_ms = random.random_bool(0.5).then(|| random.random_range(0..=RUSH_MS));
-            faults.push(PlannedFault { at_ms, lasts_ms, rush_ms, fault });
+            let timing = match random.random_range(0..10) {
+                0..5 => Timing::InARush(random.random_range(0..=RUSH_MS)),
+                5 | 6 => Timing::InAChange,
+                7 => Timing::InARelief,
+                _ => Timing::Any,
+            };
+            faults.push(PlannedFault { at_ms, lasts_ms, timing, fault });
             at_ms += random.random_range(0..=BETWEEN_FAULTS);
         }
         let (thinks_ms, until_ms) = (THINKS_MS, FAULTS_UNTIL);
@@ -261,6 +282,40 @@ impl Fault {
         }
     }
 
+    /// The same fault for whoever leads.
+    #[must_use]
+    pub fn aimed_at(mut self, leader: Place) -> Self {
+        let aim = |place: &mut Place| {
+            if *place == Place::Leader {
+                *place = leader;
+            }
+        };
+        match &mut self {
+            Self::Kill(places)
+            | Self::PowerLoss(places)
+            | Self::Pause(places)
+            | Self::ClockSet { places, .. }
+            | Self::LostDisk(places) => places.iter_mut().for_each(aim),
+            Self::Cut { from, to, .. } => from.iter_mut().chain(to).for_each(aim),
+            Self::Flap { one, other } | Self::Reset { one, other } => {
+                [one, other].into_iter().for_each(aim);
+            }
+            Self::PowerLossInWrite { place, .. }
+            | Self::Delay { place, .. }
+            | Self::Loss { place, .. }
+            | Self::SlowDisk { place, .. }
+            | Self::FailingDisk(place)
+            | Self::FullDisk(place)
+            | Self::ClockDrift { place, .. } => aim(place),
+            Self::StateCopied(_)
+            | Self::StateRestored(_)
+            | Self::ScaleUp
+            | Self::ScaleDown { .. }
+            | Self::Upgrade => {}
+        }
+        self
+    }
+
     /// Cuts some from all others, or only from some of them.
     fn cut(random: &mut SmallRng, slots: usize, clients: usize) -> Self {
         let all = || {
@@ -271,9 +326,17 @@ impl Fault {
         if random.random_bool(0.4) {
             from.extend((0..clients).filter(|_| random.random_bool(0.5)).map(Place::Client));
         }
-        let share = if random.random_bool(0.5) { 1.0 } else { 0.4 };
         let others = all().filter(|place| !from.contains(place));
-        let mut to: Vec<_> = others.filter(|_| random.random_bool(share)).collect();
+        let kind = random.random_range(0..10);
+        let mut to: Vec<_> = others
+            .filter(|place| match kind {
+                0..4 => true,
+                // The masters' own network.
+                4 | 5 => matches!(place, Place::Slot(_)),
+                6 | 7 => !matches!(place, Place::Client(_)),
+                _ => random.random_bool(0.4),
+            })
+            .collect();
         if random.random_bool(0.5) {
             std::mem::swap(&mut from, &mut to);
         }
@@ -287,13 +350,16 @@ pub fn node_of(number: usize) -> Place {
 }
 
 fn any_node(random: &mut SmallRng, slots: usize) -> Place {
+    if random.random_bool(0.3) {
+        return Place::Leader;
+    }
     node_of(random.random_range(0..=slots))
 }
 
 /// Mostly one; sometimes several, or all of them, with the router or without it.
 fn some_nodes(random: &mut SmallRng, slots: usize) -> Vec<Place> {
     let several = match random.random_range(0..100) {
-        0..65 => 1,
+        0..65 => return vec![any_node(random, slots)],
         65..85 => random.random_range(1..=slots),
         _ => return (random.random_range(0..=1)..=slots).map(node_of).collect(),
     };

@@ -6,7 +6,7 @@ use tinysns::{
 };
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, Host},
     plan::Place,
     workload::{Stamped, Workload},
 };
@@ -31,7 +31,8 @@ impl PostTimes {
     /// Looks at the clocks, and at the posts that were acknowledged.
     pub fn look(&mut self, cluster: &mut Cluster, workload: &Workload) {
         let now = world_ms(clock::now());
-        let nodes = cluster.hosts.iter().filter(|host| !matches!(host.place, Place::Client(_)));
+        let is_node = |host: &&Host| host.wanted && !matches!(host.place, Place::Client(_));
+        let nodes = cluster.hosts.iter().filter(is_node);
         let (mut right, mut wrong) = (0, 0);
         for host in nodes {
             let shows = i64::try_from(clock::wall_of(host.machine) / MILLISECOND);

@@ -90,9 +90,8 @@ pub fn run(options: &Options) -> Outcome {
     simulated::create(seed);
     thread::stay_on_one();
     random::seed(seed);
-    if let Some(filter) = &options.log {
-        show_log(filter);
-    }
+    // Always, because it draws random numbers: the same world comes with a log and without one.
+    show_log(options.log.as_deref().unwrap_or("off"));
     cluster::note_panics();
     planted::choose(options.planted);
     let mut plan = match options.life {
