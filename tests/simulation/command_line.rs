@@ -1,13 +1,13 @@
 //! The command line: for people (`just sim`), for the processes of single seeds, and for `nextest`.
 
-use std::{panic::catch_unwind, process::ExitCode};
+use std::{panic::catch_unwind, path::PathBuf, process::ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use tinysns::planted::PlantedFault;
 
 use crate::{
-    cluster,
+    cluster, page, report,
     seed::{self, Life, Options},
     seeds::{self, Batch},
     suite,
@@ -52,6 +52,7 @@ fn command() -> Command {
                 .arg(number("count").long("seeds").default_value("100").help("How many"))
                 .arg(number("jobs").long("jobs").default_value("2").help("How many at a time"))
                 .arg(ordinary())
+                .arg(for_page())
                 .arg(planted()),
         )
         .subcommand(
@@ -60,6 +61,7 @@ fn command() -> Command {
                 .arg(number("from").long("from").default_value("1").help("The first seed"))
                 .arg(number("count").long("seeds").default_value("2000").help("The most seeds"))
                 .arg(number("jobs").long("jobs").default_value("2").help("How many at a time"))
+                .arg(for_page())
                 .arg(planted().help("Only this one")),
         )
         .subcommand(
@@ -85,6 +87,11 @@ fn planted() -> Arg {
         .help("A deliberate bug that is in the program meanwhile")
 }
 
+fn for_page() -> Arg {
+    let page = Arg::new("page").long("page").value_parser(value_parser!(PathBuf));
+    page.help("Writes the figures to this page: docs/faults.md")
+}
+
 fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
@@ -108,7 +115,7 @@ fn one(arguments: &ArgMatches) -> bool {
         std::process::exit(2);
     };
     if options.print {
-        seeds::print_counts(&outcome.counts);
+        report::print_counts(&outcome.counts);
         for violation in &outcome.violations {
             println!("VIOLATION: {violation}");
         }
@@ -129,6 +136,10 @@ fn many(arguments: &ArgMatches) -> bool {
     };
     let summary = batch.run(|line| println!("{line}"));
     summary.print();
+    if let Some(file) = page(arguments) {
+        let part = if batch.life == Life::Ordinary { "days" } else { "simulation" };
+        page::write(&file, part, &summary.to_markdown());
+    }
     summary.failed.is_empty()
 }
 
@@ -136,7 +147,20 @@ fn find_planted(arguments: &ArgMatches) -> bool {
     let wanted = arguments.get_one::<PlantedFault>("planted");
     let from = count(arguments, "from");
     let all = PlantedFault::ALL.into_iter().filter(|fault| wanted.is_none_or(|one| one == fault));
-    seeds::find_planted(all, from..from + count(arguments, "count"), jobs(arguments))
+    let seeds = from..from + count(arguments, "count");
+    println!("{}", report::FOUND);
+    let tell = |found: &report::Found| println!("{}", found.line());
+    let found = seeds::find_planted(all, seeds, jobs(arguments), tell);
+    println!("\n{}", report::how_soon(&found));
+    if let Some(file) = page(arguments) {
+        page::write(&file, "planted faults", &report::found_to_markdown(&found));
+    }
+    found.iter().all(|found| found.seeds.is_some())
+}
+
+/// The page whose figures are to be written.
+fn page(arguments: &ArgMatches) -> Option<PathBuf> {
+    arguments.get_one::<PathBuf>("page").cloned()
 }
 
 fn jobs(arguments: &ArgMatches) -> usize {

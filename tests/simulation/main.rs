@@ -17,6 +17,7 @@
 //! | `post_times` | that posts have the world's time |
 //! | `seed` | one world, from beginning to end |
 //! | `seeds` | many, each in a process; and which faults of a plan a failure needs |
+//! | `report` | what many have shown; `page` writes it to `docs/faults.md` |
 //! | `suite` | the tests that `cargo nextest` sees |
 //!
 //! `just sim` runs it by hand.
@@ -33,11 +34,14 @@ mod invariants;
 mod laboratory;
 mod nemesis;
 mod ordinary_days;
+#[path = "../chaos/page.rs"]
+mod page;
 mod person;
 mod plan;
 mod post_times;
 mod process;
 mod reader;
+mod report;
 mod seed;
 mod seeds;
 #[path = "../stories/mod.rs"]

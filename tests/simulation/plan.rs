@@ -214,6 +214,15 @@ impl Plan {
                 _ => Timing::Any,
             };
             faults.push(PlannedFault { at_ms, lasts_ms, timing, fault });
+            // Misfortunes seldom come singly.
+            if lasts_ms > 1_000 && random.random_bool(0.25) {
+                faults.push(PlannedFault {
+                    at_ms: at_ms + random.random_range(RUSH_MS..=lasts_ms),
+                    lasts_ms: 500,
+                    timing: Timing::InARush(random.random_range(0..=RUSH_MS)),
+                    fault: Fault::Kill(vec![Place::Leader]),
+                });
+            }
             at_ms += random.random_range(0..=BETWEEN_FAULTS);
         }
         let (thinks_ms, until_ms) = (THINKS_MS, FAULTS_UNTIL);

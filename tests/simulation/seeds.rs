@@ -2,7 +2,6 @@
 //! process has once for all, belongs to one world.
 
 use std::{
-    collections::BTreeMap,
     env,
     io::BufRead as _,
     ops::Range,
@@ -16,7 +15,10 @@ use std::{
 
 use tinysns::planted::PlantedFault;
 
-use crate::seed::{Life, Outcome};
+use crate::{
+    report::{Found, Summary},
+    seed::{Life, Outcome},
+};
 
 /// Which seeds to run.
 pub struct Batch {
@@ -27,17 +29,6 @@ pub struct Batch {
     pub jobs: usize,
     /// A deliberate bug that is in the program meanwhile: the first seed that finds it is the last.
     pub planted: Option<PlantedFault>,
-}
-
-/// What they came to.
-#[derive(Default)]
-pub struct Summary {
-    pub seeds: u64,
-    pub failed: Vec<Outcome>,
-    operations: u64,
-    simulated_s: u64,
-    took_ms: Vec<u64>,
-    counts: BTreeMap<String, u64>,
 }
 
 impl Batch {
@@ -109,37 +100,26 @@ pub fn run_one(
     })
 }
 
-/// Looks for each of these deliberate bugs with one seed after the other; prints a table. False if one
-/// is not found.
+/// Looks for each of these deliberate bugs with one seed after the other; tells of each.
 pub fn find_planted(
     faults: impl Iterator<Item = PlantedFault>,
     seeds: Range<u64>,
     jobs: usize,
-) -> bool {
-    println!("| planted fault | seeds | first found by | what was wrong |");
-    println!("| --- | --- | --- | --- |");
-    let mut needed = Vec::new();
-    let mut missed = 0;
-    for fault in faults {
+    tell: impl Fn(&Found),
+) -> Vec<Found> {
+    let find = |fault| {
         let batch = Batch { seeds: seeds.clone(), life: Life::Faults, jobs, planted: Some(fault) };
-        let summary = batch.run(|_| {});
-        let first = summary.failed.iter().min_by_key(|outcome| outcome.seed);
-        let Some(found) = first else {
-            missed += 1;
-            println!("| {fault} | not in {} | | |", summary.seeds);
-            continue;
+        let failed = batch.run(|_| {}).failed;
+        let first = failed.into_iter().min_by_key(|outcome| outcome.seed);
+        let found = Found {
+            fault,
+            seeds: first.as_ref().map(|outcome| outcome.seed + 1 - seeds.start),
+            what: first.and_then(|outcome| outcome.violations.into_iter().next()),
         };
-        let count = found.seed + 1 - seeds.start;
-        needed.push(count);
-        let wrong = found.violations.first().map_or("", String::as_str).replace('|', "/");
-        let wrong: String = wrong.chars().take(160).collect();
-        println!("| {fault} | {count} | seed {} | {wrong} |", found.seed);
-    }
-    needed.sort_unstable();
-    let median = needed.get(needed.len() / 2).copied().unwrap_or_default();
-    let worst = needed.last().copied().unwrap_or_default();
-    println!("\nfound {}, missed {missed}; median {median} seeds, worst {worst}", needed.len());
-    missed == 0
+        tell(&found);
+        found
+    };
+    faults.map(find).collect()
 }
 
 /// Takes away one fault after the other, as long as the seed fails in the same way; prints what is
@@ -177,43 +157,4 @@ pub fn shrink(seed: u64, life: Life) -> bool {
     let list: Vec<String> = keep.iter().map(ToString::to_string).collect();
     println!("repeat it: just sim-seed {seed} --print --keep {}", list.join(","));
     true
-}
-
-impl Summary {
-    fn add(&mut self, outcome: Outcome) {
-        self.seeds += 1;
-        self.operations += outcome.operations;
-        self.simulated_s += outcome.simulated_s;
-        self.took_ms.push(outcome.took_ms);
-        for (name, count) in &outcome.counts {
-            let total = self.counts.entry(name.clone()).or_default();
-            // What begins with this is a longest time.
-            *total = if name.starts_with('>') { *count.max(total) } else { *total + count };
-        }
-        if !outcome.violations.is_empty() {
-            self.failed.push(outcome);
-        }
-    }
-
-    /// Prints what the seeds have covered.
-    pub fn print(&self) {
-        print_counts(&self.counts);
-        let mut took = self.took_ms.clone();
-        took.sort_unstable();
-        let median = took.get(took.len() / 2).copied().unwrap_or_default();
-        println!(
-            "{} seeds, {} failed: {} operations in {} simulated minutes; a seed took {median} ms (median)",
-            self.seeds,
-            self.failed.len(),
-            self.operations,
-            self.simulated_s / 60
-        );
-    }
-}
-
-/// Prints how often things happened.
-pub fn print_counts(counts: &BTreeMap<String, u64>) {
-    for (name, count) in counts {
-        println!("{count:>10}  {name}");
-    }
 }
