@@ -35,7 +35,7 @@ pub fn poll_read(
                 let (from, to) = (direction.from.machine, direction.to.machine);
                 let delay = world.network.links.delay(to, from, &mut world.random);
                 let at = world.clocks.now() + delay;
-                world.network.events.schedule(at, Event::Room(id));
+                world.network.events.schedule(at, Event::Room(id, 0));
             }
             return Poll::Ready(Ok(bytes));
         }
@@ -68,7 +68,9 @@ pub fn poll_write(
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let length = direction.room(bytes.len());
-        if length == 0 && !bytes.is_empty() {
+        // It does not know of room before it has heard of it.
+        let waits = length == 0 || direction.writer.is_some();
+        if waits && !bytes.is_empty() {
             direction.writer = Some(context.waker().clone());
             return Poll::Pending;
         }
@@ -93,19 +95,8 @@ pub fn end(life: Life, id: DirectionId) {
 pub fn close(life: Life, outgoing: DirectionId) {
     end(life, outgoing);
     with(|world| {
-        if !world.lives(life) {
-            return;
-        }
-        let directions = &mut world.network.directions;
-        if let Some(direction) = directions.get_mut(&outgoing) {
-            direction.abandoned = true;
-        }
-        if let Some(incoming) = directions.get_mut(&outgoing.reverse()) {
-            incoming.unwanted = true;
-            incoming.reader = None;
-            if incoming.is_over() {
-                directions.remove(&outgoing.reverse());
-            }
+        if world.lives(life) {
+            world.network.leave(outgoing);
         }
     });
 }

@@ -16,12 +16,12 @@ use super::{
 pub enum Event {
     /// The first segment of a direction arrives.
     Arrival(DirectionId),
-    /// Somebody asks for a connection, at a port, for the n-th time.
-    Request(u64, u16, u32),
+    /// Somebody asks for a connection.
+    Request(u64),
     /// The answer to that arrives.
     Answer(u64, bool),
-    /// There is room in a direction again.
-    Room(DirectionId),
+    /// The news that there is room in a direction again arrives, after it was lost so often.
+    Room(DirectionId, u32),
 }
 
 /// The events to come.
@@ -73,11 +73,9 @@ impl World {
     fn happens(&mut self, event: Event, wakers: &mut Vec<Waker>) {
         match event {
             Event::Arrival(id) => self.arrives(id, wakers),
-            Event::Request(connection, port, tries) => {
-                self.is_requested(connection, port, tries, wakers);
-            }
+            Event::Request(connection) => self.is_requested(connection, wakers),
             Event::Answer(connection, accepted) => self.is_answered(connection, accepted, wakers),
-            Event::Room(id) => self.has_room(id, wakers),
+            Event::Room(id, losses) => self.has_room(id, losses, wakers),
         }
     }
 }

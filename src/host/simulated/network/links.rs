@@ -7,8 +7,14 @@ use rand::{Rng as _, rngs::SmallRng};
 use super::super::{Machine, clock::MILLISECOND, with};
 
 /// The first pause before a lost segment is sent again, and the longest (RFC 6298; Linux).
-pub const RETRANSMIT_FIRST: u64 = 200 * MILLISECOND;
-pub const RETRANSMIT_LAST: u64 = 120_000 * MILLISECOND;
+const RETRANSMIT_FIRST: u64 = 200 * MILLISECOND;
+const RETRANSMIT_LAST: u64 = 120_000 * MILLISECOND;
+
+/// How long a kernel waits before it sends again what was lost so often before.
+pub fn pause(losses: u32) -> u64 {
+    // Far more doublings than it takes to get to the longest.
+    (RETRANSMIT_FIRST << losses.min(12)).min(RETRANSMIT_LAST)
+}
 
 /// How a link carries what one machine sends to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

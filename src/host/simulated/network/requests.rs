@@ -15,6 +15,7 @@ use super::{
         stream::{SimulatedListener, SimulatedStream},
         with,
     },
+    Network,
     delivery::DirectionId,
     events::Event,
 };
@@ -33,54 +34,66 @@ pub struct Listening {
 
 /// Somebody who waits for a connection.
 pub struct Connecting {
-    pub from: Life,
+    from: Life,
     to: Machine,
+    port: u16,
+    /// How often it was lost, or the answer was.
+    losses: u32,
     accepted: Option<bool>,
     waker: Option<Waker>,
 }
 
+impl Network {
+    pub(super) fn stop_asking_and_listening(&mut self, machine: Machine) {
+        self.listening.retain(|(at, _), _| *at != machine);
+        self.connecting.retain(|_, connecting| connecting.from.machine != machine);
+    }
+
+    /// A request, or the answer to it, was lost.
+    fn ask_again(&mut self, connection: u64, now: u64) {
+        let Some(connecting) = self.connecting.get_mut(&connection) else { return };
+        let again = now + (CONNECT_AGAIN << connecting.losses.min(6));
+        connecting.losses += 1;
+        self.events.schedule(again, Event::Request(connection));
+    }
+}
+
 impl World {
-    pub(super) fn is_requested(
-        &mut self,
-        connection: u64,
-        port: u16,
-        tries: u32,
-        wakers: &mut Vec<Waker>,
-    ) {
+    pub(super) fn is_requested(&mut self, connection: u64, wakers: &mut Vec<Waker>) {
         let now = self.clocks.now();
-        let Some(connecting) = self.network.connecting.get(&connection) else { return };
-        let (from, to) = (connecting.from, connecting.to);
-        if self.network.links.is_cut(from.machine, to)
-            || self.network.links.is_cut(to, from.machine)
-        {
-            let again = now + (CONNECT_AGAIN << tries.min(6));
-            return self
-                .network
-                .events
-                .schedule(again, Event::Request(connection, port, tries + 1));
+        let network = &mut self.network;
+        let Some(connecting) = network.connecting.get(&connection) else { return };
+        let (from, to, port) = (connecting.from, connecting.to, connecting.port);
+        if network.links.is_cut(from.machine, to) || network.links.is_cut(to, from.machine) {
+            return network.ask_again(connection, now);
         }
         let life = Life { machine: to, number: self.lives[to.index()] };
-        let accepted = self.network.listening.get_mut(&(to, port));
-        let is_accepted = accepted.is_some();
-        if let Some(listening) = accepted {
+        let forth = DirectionId { connection, forth: true };
+        // It may be that only the answer was lost.
+        let known = network.directions.get(&forth);
+        let mut is_accepted = known.is_some_and(|direction| !direction.unwanted);
+        if !is_accepted && let Some(listening) = network.listening.get_mut(&(to, port)) {
+            is_accepted = true;
             listening.waiting.push_back(connection);
             wakers.extend(listening.waker.take());
-            self.network.touched.insert(to);
-            let forth = DirectionId { connection, forth: true };
-            self.network.directions.insert(forth, Direction::new(from, life));
-            self.network.directions.insert(forth.reverse(), Direction::new(life, from));
+            network.touched.insert(to);
+            network.directions.insert(forth, Direction::new(from, life));
+            network.directions.insert(forth.reverse(), Direction::new(life, from));
         }
-        let at = now + self.network.links.delay(to, from.machine, &mut self.random);
-        self.network.events.schedule(at, Event::Answer(connection, is_accepted));
+        let at = now + network.links.delay(to, from.machine, &mut self.random);
+        network.events.schedule(at, Event::Answer(connection, is_accepted));
     }
 
     /// Whoever asked for a connection is told whether there is one.
     pub(super) fn is_answered(&mut self, connection: u64, accepted: bool, wakers: &mut Vec<Waker>) {
-        if let Some(connecting) = self.network.connecting.get_mut(&connection) {
-            connecting.accepted = Some(accepted);
-            wakers.extend(connecting.waker.take());
-            self.network.touched.insert(connecting.from.machine);
+        let network = &mut self.network;
+        let Some(connecting) = network.connecting.get_mut(&connection) else { return };
+        if network.links.is_cut(connecting.to, connecting.from.machine) {
+            return network.ask_again(connection, self.clocks.now());
         }
+        connecting.accepted = Some(accepted);
+        wakers.extend(connecting.waker.take());
+        network.touched.insert(connecting.from.machine);
     }
 }
 
@@ -101,11 +114,16 @@ pub(crate) fn listen(machine: Machine, port: u16) -> io::Result<SimulatedListene
     Ok(SimulatedListener::new(machine.life(), port))
 }
 
-/// Stops listening.
+/// Stops listening. Whoever was not accepted yet is told.
 pub fn stop_listening(life: Life, port: u16) {
     with(|world| {
-        if world.lives(life) {
-            world.network.listening.remove(&(life.machine, port));
+        if !world.lives(life) {
+            return;
+        }
+        let Some(listening) = world.network.listening.remove(&(life.machine, port)) else { return };
+        for connection in listening.waiting {
+            let outgoing = DirectionId { connection, forth: false };
+            world.network.abandon(outgoing, world.clocks.now(), &mut world.random);
         }
     });
 }
@@ -149,24 +167,33 @@ pub(crate) async fn connect(from: Machine, to: SocketAddr) -> io::Result<Simulat
         let network = &mut world.network;
         network.connections += 1;
         let connection = network.connections;
-        let connecting = Connecting { from: life, to: machine, accepted: None, waker: None };
+        let connecting = Connecting {
+            from: life,
+            to: machine,
+            port: to.port(),
+            losses: 0,
+            accepted: None,
+            waker: None,
+        };
         network.connecting.insert(connection, connecting);
         let at = world.clocks.now() + network.links.delay(from, machine, &mut world.random);
-        network.events.schedule(at, Event::Request(connection, to.port(), 0));
+        network.events.schedule(at, Event::Request(connection));
         connection
     });
     let _forgotten_when_dropped = Request(connection);
     std::future::poll_fn(|context| {
         with(|world| {
-            let connecting = world.network.connecting.get_mut(&connection);
-            match connecting.map(|connecting| (connecting.accepted, &mut connecting.waker)) {
-                Some((Some(true), _)) => {
-                    let id = DirectionId { connection, forth: true };
-                    Poll::Ready(Ok(SimulatedStream::new(life, id)))
-                }
+            let connecting = &mut world.network.connecting;
+            let asked = connecting.get_mut(&connection);
+            match asked.map(|asked| (asked.accepted, &mut asked.waker)) {
                 Some((None, waker)) => {
                     *waker = Some(context.waker().clone());
                     Poll::Pending
+                }
+                Some((Some(true), _)) => {
+                    connecting.remove(&connection);
+                    let id = DirectionId { connection, forth: true };
+                    Poll::Ready(Ok(SimulatedStream::new(life, id)))
                 }
                 Some((Some(false), _)) | None => {
                     Poll::Ready(Err(io::ErrorKind::ConnectionRefused.into()))
@@ -177,11 +204,18 @@ pub(crate) async fn connect(from: Machine, to: SocketAddr) -> io::Result<Simulat
     .await
 }
 
-/// A request for a connection that nobody waits for any more is forgotten.
+/// A request for a connection. If nobody waits for the connection any more, it is forgotten, and
+/// whoever has accepted it is told.
 struct Request(u64);
 
 impl Drop for Request {
     fn drop(&mut self) {
-        with(|world| world.network.connecting.remove(&self.0));
+        with(|world| {
+            let Some(connecting) = world.network.connecting.remove(&self.0) else { return };
+            if world.lives(connecting.from) {
+                let outgoing = DirectionId { connection: self.0, forth: true };
+                world.network.abandon(outgoing, world.clocks.now(), &mut world.random);
+            }
+        });
     }
 }
