@@ -1,10 +1,12 @@
-//! Tests of the simulated network: every other promise is tried on it, so each thing that it promises
-//! itself has a test here. What happens by chance is tried in many worlds,
+//! Tests of the simulated network and disks: they are what every other promise is tried on, so each
+//! thing that they promise themselves has a test here. What happens by chance is tried in many worlds,
 //! and has to go both ways in some of them.
 //!
 //! - [`delivery`]: what is sent arrives, over links of every kind
 //! - [`connecting`]: who is connected, and who is not
 //! - [`breaking`]: what the ends of a connection make of it when machines die
+//! - [`disks`]: what disks do and refuse
+//! - [`power_loss`]: what is left of their files
 //!
 //! A process has one world, so these tests need one process each, which `cargo nextest` gives them.
 //! None of them enters a machine: they do from outside what a process on one would do.
@@ -12,6 +14,8 @@
 mod breaking;
 mod connecting;
 mod delivery;
+mod disks;
+mod power_loss;
 
 use std::{
     io,
