@@ -97,14 +97,14 @@ impl Write {
         }
     }
 
-    /// What is left of it if it was torn.
+    /// What is left of it if it was torn: it ends with some sector, before its last one.
     fn torn(&self, random: &mut SmallRng) -> Option<Self> {
         let Self::At(offset, bytes) = self else { return None };
-        let sectors = bytes.len() / SECTOR;
-        if sectors == 0 {
+        let ends = offset / SECTOR + 1..(offset + bytes.len()).div_ceil(SECTOR);
+        if ends.is_empty() {
             return None;
         }
-        let kept = random.random_range(0..=sectors) * SECTOR;
+        let kept = random.random_range(ends) * SECTOR - offset;
         Some(Self::At(*offset, bytes[..kept].to_vec()))
     }
 }

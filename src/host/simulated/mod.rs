@@ -20,6 +20,8 @@ pub mod files;
 pub mod network;
 mod segments;
 pub mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -157,7 +159,7 @@ impl Machine {
     pub fn kill(self) {
         with(|world| {
             world.end(self);
-            world.network.close_all_of(self);
+            world.network.close_all_of(self, world.clocks.now(), &mut world.random);
             world.disks.close_all_of(self);
         });
     }

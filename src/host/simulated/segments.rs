@@ -46,6 +46,8 @@ pub struct Direction {
     pub unwanted: bool,
     /// The sender's end is gone.
     pub abandoned: bool,
+    /// The sender's machine has lost its power, so that nothing lost is sent again.
+    pub silent: bool,
     pub reader: Option<Waker>,
     pub writer: Option<Waker>,
 }
@@ -62,6 +64,7 @@ impl Direction {
             closed: None,
             unwanted: false,
             abandoned: false,
+            silent: false,
             reader: None,
             writer: None,
         }
@@ -109,6 +112,11 @@ impl Direction {
     /// Whether the first segment on its way only says that the connection is void.
     pub fn is_being_reset(&self) -> bool {
         matches!(self.on_the_way.front(), Some((_, Segment::Reset)))
+    }
+
+    /// What is on its way gets nowhere.
+    pub fn lose(&mut self) {
+        self.on_the_way.clear();
     }
 
     /// It is void, with all that it carries.
