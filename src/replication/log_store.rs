@@ -29,7 +29,7 @@ use redb::{
     TableDefinition, WriteTransaction,
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, Vote,
@@ -70,6 +70,8 @@ pub struct LogStore {
     queue: Arc<Mutex<Queue>>,
     durable: DurableIndex,
     identity: Identity,
+    /// Up to which index the log may be purged.
+    purgeable: watch::Sender<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -121,7 +123,8 @@ impl LogStore {
         let writer = Worker::start("log-writer", WRITES_WAITING, write)?;
         let queue = Queue { append_policy: AppendPolicy::new(identity.node), end, writer };
         let queue = Arc::new(Mutex::new(queue));
-        Ok(Self { database, recent: Arc::default(), queue, durable, identity })
+        let (recent, purgeable) = (Arc::default(), watch::Sender::new(u64::MAX));
+        Ok(Self { database, recent, queue, durable, identity, purgeable })
     }
 
     /// Creates the log at `path`, for the node `id`, which may vote only in terms after `term`: it
@@ -176,9 +179,28 @@ impl LogStore {
         self.fact(CHECKPOINT, Kind::Checkpoint)
     }
 
+    /// From now on, entries are purged only when the witness's position has been saved that comes after
+    /// them. The consensus does not wait for that: when it installs a snapshot, it purges the log beside
+    /// it, and after a loss of power in between, nothing would say what the log had been counted to.
+    pub fn purge_after_checkpoints(&self) -> Result<(), LogError> {
+        let saved = self.checkpoint()?.and_then(|(applied, _)| applied);
+        self.purgeable.send_replace(saved.map_or(0, |saved| saved.index));
+        Ok(())
+    }
+
     /// Saves the witness's position.
     pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
-        self.save_fact(CHECKPOINT, envelope::seal(Kind::Checkpoint, checkpoint)).await
+        let sealed = envelope::seal(Kind::Checkpoint, checkpoint);
+        let saved = self.save_fact(CHECKPOINT, sealed).await;
+        let upto = checkpoint.0.map_or(0, |applied| applied.index);
+        // If it was not saved, nothing is written any more, and whoever waits finds that out.
+        let upto = if saved.is_ok() { upto } else { u64::MAX };
+        self.purgeable.send_if_modified(|purgeable| {
+            let is_more = *purgeable < upto;
+            *purgeable = upto.max(*purgeable);
+            is_more
+        });
+        saved
     }
 
     /// The nodes of the newest membership that was ever appended, committed or not.
@@ -578,6 +600,9 @@ impl RaftLogStorage<Consensus> for LogStore {
 
     async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
         self.recent().retain(|entry| entry.log_id.index > upto.index);
+        let mut purgeable = self.purgeable.subscribe();
+        let may_be_purged = purgeable.wait_for(|reaches| upto.index <= *reaches).await.is_ok();
+        debug_assert!(may_be_purged, "this store has the other end");
         let purged = envelope::seal(Kind::Position, &upto);
         let write: Write = Box::new(move |transaction| {
             transaction.open_table(LOG)?.retain_in(..=upto.index, |_, _| false)?;

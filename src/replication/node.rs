@@ -260,8 +260,9 @@ impl Node {
         secret: &Secret,
         timing: ConsensusSettings,
     ) -> Result<Self, StartError> {
-        let witness = WitnessStore::open(log.clone())
-            .map_err(|source| StartError::Checkpoint { directory: directory.to_owned(), source })?;
+        let failed = |source| StartError::Checkpoint { directory: directory.to_owned(), source };
+        log.purge_after_checkpoints().map_err(failed)?;
+        let witness = WitnessStore::open(log.clone()).map_err(failed)?;
         let config = Config { enable_elect: false, ..config(timing) };
         // A witness does not decode commands, so it need not know which version the cluster has
         // agreed on.

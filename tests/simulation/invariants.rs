@@ -50,6 +50,9 @@ pub struct Invariants {
     states: BTreeMap<u64, [u8; 32]>,
     /// How far each machine's state has come.
     applied: BTreeMap<Machine, Option<LogId>>,
+    /// Machines that have founded another cluster, because they and the router had lost their disks
+    /// and nobody else had been heard yet. It is abandoned for the first one (ADR 16).
+    elsewhere: BTreeSet<Machine>,
     /// The newest membership, and since when it has been the newest.
     membership: Option<StoredMembership>,
     changed_at: u64,
@@ -74,12 +77,18 @@ impl Invariants {
         for Observed { machine, what } in observed::take() {
             let wrong = match what {
                 Observation::Opened(applied) => {
+                    self.elsewhere.remove(&machine);
                     self.applied.insert(machine, applied);
                     None
                 }
+                _ if self.elsewhere.contains(&machine) => None,
                 Observation::Replaced(applied) => {
                     self.replaced += 1;
                     self.applied.insert(machine, applied);
+                    None
+                }
+                Observation::Applied { position, digest, .. } if self.founds(position, digest) => {
+                    self.elsewhere.insert(machine);
                     None
                 }
                 Observation::Applied { position, digest, membership } => {
@@ -216,6 +225,12 @@ impl Invariants {
         ] {
             counts.insert(name.to_owned(), count);
         }
+    }
+
+    /// Whether this is the first entry of another cluster.
+    fn founds(&self, position: LogId, digest: [u8; 32]) -> bool {
+        let first = self.committed.get(&0);
+        position.index == 0 && first.is_some_and(|(_, of_first)| *of_first != digest)
     }
 
     fn applies(&mut self, machine: Machine, position: LogId, digest: [u8; 32]) -> Option<String> {

@@ -11,7 +11,7 @@ use tinysns::host::simulated::{
 };
 
 use crate::{
-    cluster::{Cluster, Happening},
+    cluster::{Cluster, Happening, Host},
     invariants::Invariants,
     plan::{Fault, Place, Plan, Timing},
 };
@@ -62,7 +62,8 @@ impl Nemesis {
 
     /// Since when nothing has been wrong; none while something is.
     pub fn calm_since(&mut self, cluster: &Cluster) -> Option<u64> {
-        let all_are_up = cluster.hosts.iter().all(|host| host.is_up() || !host.wanted);
+        let is_well = |host: &Host| host.is_up() && !host.stops();
+        let all_are_up = cluster.hosts.iter().all(|host| is_well(host) || !host.wanted);
         if !self.active.is_empty() || !all_are_up {
             self.disturbed_at = clock::now();
             return None;

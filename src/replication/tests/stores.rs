@@ -2,10 +2,12 @@
 
 use std::{
     path::Path,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use openraft::{
@@ -247,6 +249,23 @@ async fn a_witness_goes_on_from_its_checkpoint() {
     let mut again = WitnessStore::open(open_log(crash(&directory).path())).expect("opens");
     let (at, _) = again.applied_state().await.expect("read");
     assert_eq!(at, Some(log_id(1, 2)));
+}
+
+#[tokio::test]
+async fn a_witness_purges_its_log_only_when_its_checkpoint_is_on_disk() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut log = open_log(directory.path());
+    log.blocking_append(history(9)).await.expect("appended");
+    log.purge_after_checkpoints().expect("read");
+    let mut purging = log.clone();
+    let mut purge = pin!(purging.purge(log_id(1, 5)));
+    let waits = timeout(Duration::from_millis(50), &mut purge).await;
+    assert!(waits.is_err(), "nothing says what the log was counted to");
+    assert_eq!(log.purged().expect("read"), None);
+    let checkpoint = (Some(log_id(1, 5)), StoredMembership::default());
+    log.save_checkpoint(&checkpoint).await.expect("saved");
+    purge.await.expect("purged");
+    assert_eq!(log.purged().expect("read"), Some(log_id(1, 5)));
 }
 
 #[tokio::test]

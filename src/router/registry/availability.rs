@@ -46,7 +46,9 @@ impl Registry {
             .max_by_key(|master| master.progress.term)
             .map(|master| (master.hello.node, master.leaving, &master.progress.voters));
         let last = self.available.map(|node| self.masters.get(&node));
-        let lost = last.is_some_and(|last| !last.is_some_and(Master::lives));
+        // Whoever gave this process up while it paused has ended its stream, and opens another soon.
+        let has_just_woken = self.awake_since.is_some_and(|since| now - since < LEADER_ABSENT);
+        let lost = last.is_some_and(|last| !last.is_some_and(Master::lives)) && !has_just_woken;
         let cut_off = last.flatten().is_some_and(|last| last.progress.cut_off);
         let before = std::mem::replace(&mut self.available, leader.map(|(node, ..)| node));
         if before != self.available {

@@ -138,6 +138,9 @@ pub struct Registry {
     leaderless_since: Option<Instant>,
     newcomer_at: Instant,
     last_tick: Instant,
+    /// The last input, and when this process last woke up from a pause.
+    last_step: Instant,
+    awake_since: Option<Instant>,
 }
 
 impl Registry {
@@ -171,6 +174,8 @@ impl Registry {
             leaderless_since: None,
             newcomer_at: now,
             last_tick: now,
+            last_step: now,
+            awake_since: None,
         }
     }
 
@@ -236,6 +241,7 @@ impl Registry {
     /// Processes one input at the time `now`; `wall` is the time of day, for people.
     pub fn step(&mut self, input: Input, now: Instant, wall: UnixMillis) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.note_pause(now);
         match input {
             Input::Hello(stream, hello) => self.on_hello(stream, hello, now, wall, &mut effects),
             Input::Progress(stream, progress) => {
@@ -323,14 +329,20 @@ impl Registry {
         self.masters.values_mut().find(|master| master.stream == Some(stream))
     }
 
+    /// After a pause of this process (stopped, or the machine asleep), silence does not count.
+    fn note_pause(&mut self, now: Instant) {
+        let paused = now - self.last_step > self.down_after / 2;
+        self.last_step = now;
+        if paused {
+            self.awake_since = Some(now);
+            self.masters.values_mut().for_each(|master| master.last_report = now);
+        }
+    }
+
     fn on_tick(&mut self, now: Instant) {
-        // After a pause of this process (stopped, or the machine asleep), silence does not count.
-        let paused = now - self.last_tick > self.down_after / 2;
         self.last_tick = now;
         for master in self.masters.values_mut() {
-            if paused {
-                master.last_report = now;
-            } else if now - master.last_report > self.down_after {
+            if now - master.last_report > self.down_after {
                 master.silent = true;
             }
         }
