@@ -3,7 +3,7 @@
 //! A master that is about to stop says so, and serves until the others can do without it. What each
 //! role makes of that is one rule, and is written here:
 //!
-//! 1. Whoever leaves is not elected, and a leader that leaves hands over
+//! 1. Whoever leaves is not elected while anybody else can be, and a leader that leaves hands over
 //!    ([`may_be_elected`]; the router's registry).
 //! 2. Whoever leaves gives up its vote, except the leader itself, which needs it to lead
 //!    ([`gives_up_vote`]; the leader's membership).
@@ -30,9 +30,11 @@ type Members = BTreeMap<NodeId, RosterEntry>;
 /// With fewer masters that vote, what is acknowledged could be on a single disk.
 pub const MIN_MASTERS: usize = 2;
 
-/// Whether a master may be elected.
-pub fn may_be_elected(leaving: bool) -> bool {
-    !leaving
+/// Whether a master may be elected, given whether there is a leader, and whether another master that
+/// stays could be elected. If there is neither, one of those that leave has to lead, so that the votes
+/// can be given to those that will return.
+pub fn may_be_elected(leaving: bool, is_led: bool, another_could: bool) -> bool {
+    !leaving || !(is_led || another_could)
 }
 
 /// Whether the leader takes the vote of a node away because it leaves.
@@ -146,7 +148,11 @@ mod tests {
 
     #[test]
     fn who_leaves_is_not_elected_and_gives_up_its_vote_unless_it_leads_or_is_one_of_two() {
-        assert!(may_be_elected(false) && !may_be_elected(true));
+        for (is_led, another_could) in [(true, true), (true, false), (false, true)] {
+            assert!(may_be_elected(false, is_led, another_could));
+            assert!(!may_be_elected(true, is_led, another_could));
+        }
+        assert!(may_be_elected(true, false, false), "nobody else can");
         assert!(gives_up_vote(true, false) && !gives_up_vote(true, true));
         assert!(!gives_up_vote(false, false));
         assert_eq!([0, 1, 2, 3].map(are_too_few), [true, true, false, false]);

@@ -127,9 +127,9 @@ async fn until_nobody_stays(
     roster: &mut watch::Receiver<ReceivedRoster>,
     metrics: &mut watch::Receiver<RaftServerMetrics<NodeId, NodeInfo>>,
 ) {
-    /// A leader checks ten times a second, and first has to notice who is lost; a master that has
-    /// been away for long gets no vote any more.
-    const COUNTED_ON_WITHIN: Duration = Duration::from_secs(3);
+    /// A leader, which may have to be elected first, has to notice who is lost, and then checks ten
+    /// times a second. A master that has been away for long gets no vote any more.
+    const COUNTED_ON_WITHIN: Duration = Duration::from_secs(5);
     let stopping = roster
         .wait_for(|now| now.received.is_some() && !departure::others_stay(own, &now.members))
         .await;

@@ -697,6 +697,42 @@ fn a_leaving_leader_is_available_until_the_next_one_leads_and_is_no_candidate() 
 }
 
 #[test]
+fn if_all_others_leave_when_the_leader_is_lost_one_of_them_leads() {
+    let mut story = Story::settled(3);
+    story.leave(2);
+    story.leave(3);
+    assert_eq!(story.asked(), [], "there is a leader");
+    story.lose(1);
+    assert_eq!(story.asked(), [2, 3]);
+    story.answer(2);
+    story.answer(3);
+    assert_eq!(story.campaigned(), [2]);
+    story.effects.clear();
+    story.lead(2, 2);
+    story.pass(ms(1_000));
+    assert_eq!((story.available(), story.asked()), (Some(2), vec![]), "nobody to hand over to");
+}
+
+#[test]
+fn a_leader_that_has_given_up_a_router_that_paused_is_waited_for() {
+    let mut story = Story::settled(3);
+    for node in [2, 3] {
+        story.change(node, |progress| progress.known_leader = Some(NodeId::new(1)));
+    }
+    story.now += ms(60_000);
+    story.lose(1);
+    story.pass(ms(2_000));
+    assert_eq!((story.available(), story.asked()), (None, vec![]));
+    story.hello(1, Some(OWN));
+    story.lead(1, 1);
+    assert_eq!((story.available(), story.asked()), (Some(1), vec![]));
+    // Later, a stream that ends is a leader that is lost.
+    story.pass(ms(5_000));
+    story.lose(1);
+    assert_eq!(story.asked(), [2, 3]);
+}
+
+#[test]
 fn a_leader_that_returns_does_not_take_the_role_back() {
     let mut story = Story::settled(3);
     story.lose(1);

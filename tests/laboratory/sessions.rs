@@ -25,9 +25,8 @@ pub fn check(history: &History) -> Vec<Violation> {
             continue;
         }
         let of_account = || changes.iter().filter(|change| change.user == call.user);
-        let is_over = |change: &&&Recorded| {
-            change.known_at().is_some_and(|known| known < call.invoked.order)
-        };
+        let is_over =
+            |change: &&&Recorded| change.known_at().is_some_and(|known| known < call.invoked.order);
         let last = of_account()
             .filter(|change| change.effect() == Effect::Made)
             .filter(is_over)
@@ -77,7 +76,8 @@ mod tests {
         let mut history = History::new();
         let read = || Operation::Timeline { cursor: tinysns::network::Cursor::Newest, limit: None };
         let log_in = |word| Operation::LogIn { password: password(word), must_exist: false };
-        let logged_in = || Outcome::Done(Reply::LoggedIn { name: "ann".to_owned(), created: false });
+        let logged_in =
+            || Outcome::Done(Reply::LoggedIn { name: "ann".to_owned(), created: false });
         for (client, operation, outcome) in [
             (0, log_in("old"), logged_in()),
             (1, log_in(with), logged_in()),

@@ -72,9 +72,7 @@ impl Availability {
 
     /// How long people have waited.
     pub fn count(&self, counts: &mut BTreeMap<String, u64>) {
-        for (with, longest) in
-            [("the", self.longest_ms), ("no", self.longest_without_router_ms)]
-        {
+        for (with, longest) in [("the", self.longest_ms), ("no", self.longest_without_router_ms)] {
             let name = format!(
                 "> longest wait with a whole majority and {with} router, ms (nodes {} x as slow)",
                 self.slower

@@ -19,7 +19,9 @@ pub struct Evidence {
     ran: BTreeMap<Place, u64>,
     /// What is wrong now.
     wrong: Wrong,
-    /// Since when that has been so.
+    /// Links that carry nothing now, in one direction at least.
+    cut: BTreeSet<(Place, Place)>,
+    /// Since when the same has been wrong.
     unchanged_since: u64,
 }
 
@@ -30,6 +32,7 @@ impl Evidence {
     pub fn look(&mut self, cluster: &Cluster, nemesis: &Nemesis) {
         let now = clock::now();
         let mut wrong = Wrong::default();
+        self.cut.clear();
         for host in &cluster.hosts {
             if host.is_up() {
                 self.ran.insert(host.place, now);
@@ -40,7 +43,12 @@ impl Evidence {
             let others = cluster.hosts.iter().map(|other| other.place);
             let others = others.filter(|other| host.place < *other);
             let bad = others.filter(|other| !nemesis.is_good_link(host.place, *other));
-            wrong.1.extend(bad.map(|other| (host.place, other)));
+            for other in bad {
+                wrong.1.insert((host.place, other));
+                if nemesis.is_cut_link(host.place, other) {
+                    self.cut.insert((host.place, other));
+                }
+            }
         }
         self.machines.extend(wrong.0.iter().map(|place| (*place, now)));
         self.links.extend(wrong.1.iter().map(|link| (*link, now)));
@@ -80,9 +88,9 @@ impl Evidence {
         self.links.get(&link).copied().unwrap_or_default()
     }
 
-    /// Whether something is wrong with a link now.
-    pub fn is_bad_link(&self, one: Place, other: Place) -> bool {
-        self.wrong.1.contains(&(one.min(other), one.max(other)))
+    /// Whether nothing gets from one place to the other, or nothing gets back, now.
+    pub fn is_cut_link(&self, one: Place, other: Place) -> bool {
+        self.cut.contains(&(one.min(other), one.max(other)))
     }
 
     /// Those of `others` that have been well since then, each with the others and with `first`: not

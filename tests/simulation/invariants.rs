@@ -173,7 +173,7 @@ impl Invariants {
         let whole = evidence.well_with(first, &voters, since);
         let is_idle = |place: &Place| {
             let runs = cluster.at(*place).is_some_and(|at| cluster.hosts[at].is_up());
-            let reached = voters.iter().filter(|voter| !evidence.is_bad_link(*place, **voter));
+            let reached = voters.iter().filter(|voter| !evidence.is_cut_link(*place, **voter));
             !runs || !self.is_majority(&reached.copied().collect(), cluster)
         };
         let mut others = voters.iter().filter(|place| !whole.contains(place));
@@ -288,7 +288,8 @@ impl Invariants {
         since: u64,
     ) -> bool {
         let well = evidence.well_with(first, &self.voters(cluster), since);
-        evidence.well_since(first) <= since && self.is_majority(&well.into_iter().collect(), cluster)
+        evidence.well_since(first) <= since
+            && self.is_majority(&well.into_iter().collect(), cluster)
     }
 
     fn has_members(
@@ -325,7 +326,8 @@ impl Invariants {
         let left_alone = masters(&target(&before), &before) == 2 && masters(&wanted, &new) == 1;
         let expected = cluster.expected_voters();
         let leader = self.place(&new, position.leader_id.node_id, cluster)?;
-        let is_calm = calm_since.is_some_and(|since| now - since > MISSED_WITHIN.max(2 * no_reason_for(cluster)));
+        let is_calm = calm_since
+            .is_some_and(|since| now - since > MISSED_WITHIN.max(2 * no_reason_for(cluster)));
         for id in gone.iter().filter(|id| !self.lost.contains(id)) {
             let Some(info) = before.membership().get_node(id) else { continue };
             let Some(place) = cluster.place_of(&info.name) else { continue };

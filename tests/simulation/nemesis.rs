@@ -42,8 +42,9 @@ pub struct Nemesis {
     due: BTreeSet<usize>,
     /// Until when what a fault has delayed is still to come, by its number.
     aftermath: BTreeMap<usize, u64>,
-    /// Links that do not behave as a good one does.
+    /// Links that do not behave as a good one does, and those of them that carry nothing.
     bad_links: BTreeSet<(Place, Place)>,
+    cut_links: BTreeSet<(Place, Place)>,
 }
 
 impl Nemesis {
@@ -57,6 +58,7 @@ impl Nemesis {
             due: BTreeSet::new(),
             aftermath: BTreeMap::new(),
             bad_links: BTreeSet::new(),
+            cut_links: BTreeSet::new(),
         }
     }
 
@@ -74,6 +76,11 @@ impl Nemesis {
     /// Whether nothing is wrong with the link between two places, in either direction.
     pub fn is_good_link(&self, one: Place, other: Place) -> bool {
         !self.bad_links.contains(&(one, other)) && !self.bad_links.contains(&(other, one))
+    }
+
+    /// Whether nothing gets from one place to the other, or nothing gets back.
+    pub fn is_cut_link(&self, one: Place, other: Place) -> bool {
+        self.cut_links.contains(&(one, other)) || self.cut_links.contains(&(other, one))
     }
 
     /// Whether nothing is wrong with the disk and the clock of a place.
@@ -218,7 +225,7 @@ impl Nemesis {
 
     /// Makes links and disks behave as the faults that are there say.
     fn apply(&mut self, cluster: &Cluster) {
-        let mut bad_links = BTreeSet::new();
+        let [mut bad_links, mut cut_links] = [const { BTreeSet::new() }; 2];
         let active = || self.active.keys().map(|number| (number, &self.plan.faults[*number].fault));
         for one in &cluster.hosts {
             for other in &cluster.hosts {
@@ -230,6 +237,9 @@ impl Nemesis {
                 if link != Link::default() || self.resets(one.place, other.place) {
                     bad_links.insert((one.place, other.place));
                 }
+                if link.cut {
+                    cut_links.insert((one.place, other.place));
+                }
                 network::set_link(one.machine, other.machine, |current| *current = link);
             }
             files::set_behaviour(one.machine, |disk| {
@@ -239,7 +249,7 @@ impl Nemesis {
                 }
             });
         }
-        self.bad_links = bad_links;
+        (self.bad_links, self.cut_links) = (bad_links, cut_links);
     }
 
     /// Whether the connections between two places were reset a moment ago.

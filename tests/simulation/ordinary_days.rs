@@ -79,7 +79,8 @@ fn event(random: &mut SmallRng, slots: usize, is_upgrade_due: bool) -> (Fault, u
         88..=91 => (Fault::StateRestored(slot), 10),
         // A clock that nobody corrects, until somebody does.
         92..=95 => {
-            let forward_ms = *[-3_600_000, -40_000, 30_000, 3_600_000].choose(random).expect("some");
+            let forward_ms =
+                *[-3_600_000, -40_000, 30_000, 3_600_000].choose(random).expect("some");
             (Fault::ClockSet { places: vec![place], forward_ms }, 120)
         }
         // A link that is out of order.

@@ -18,11 +18,7 @@ use tinysns::{
     host::simulated::clock,
     network::{Cursor, ListKind, RefusalKind},
 };
-use tokio::{
-    join,
-    task::LocalSet,
-    time::sleep,
-};
+use tokio::{join, task::LocalSet, time::sleep};
 
 use crate::{
     cluster::Ended,
@@ -239,7 +235,8 @@ impl Person {
 
     /// Reads what there is: what this person follows, and has written.
     async fn finishes(&self) {
-        let follows = self.until_answered(async |client| client.list(ListKind::Following).await).await;
+        let follows =
+            self.until_answered(async |client| client.list(ListKind::Following).await).await;
         let mut posts = Vec::new();
         let mut cursor = Cursor::After(PostId::default());
         loop {

@@ -46,7 +46,8 @@ impl PostTimes {
                 continue;
             }
             self.compared += 1;
-            let [earliest, latest] = [world_ms(asked) - WRONG_BY, world_ms(acknowledged) + WRONG_BY];
+            let [earliest, latest] =
+                [world_ms(asked) - WRONG_BY, world_ms(acknowledged) + WRONG_BY];
             if !(UnixMillis::new(earliest)..=UnixMillis::new(latest)).contains(&posted_at) {
                 cluster.violations.push(format!(
                     "a post of {earliest} to {latest} has the time {posted_at}, though most clocks are right"

@@ -128,7 +128,8 @@ fn in_words(violation: &str) -> String {
         let word = word.rsplit_once("/src/index").map_or(word, |(_, rest)| {
             rest.split_once('/').map_or(rest, |(_, in_library)| in_library)
         });
-        let numberless: String = word.split(|c: char| c.is_ascii_digit()).collect::<Vec<_>>().join("N");
+        let numberless: String =
+            word.split(|c: char| c.is_ascii_digit()).collect::<Vec<_>>().join("N");
         words.push_str(&numberless.replace('|', "/"));
         words.push(' ');
     }

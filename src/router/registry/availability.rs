@@ -71,7 +71,7 @@ impl Registry {
             None if self.is_leaderless(now) => self.election.begin(Cause::Unclear),
             None => {}
         }
-        let mut candidates = self.candidates();
+        let mut candidates = self.candidates(leaves.is_some());
         if leaves.is_none() {
             candidates.extend(self.witness_as_candidate());
         }
@@ -111,12 +111,16 @@ impl Registry {
     /// The masters that may campaign; one that is cut off still believes that it leads. Whether
     /// they vote, according to their last report, may be a moment old, and the last leader may know
     /// better; once they have been asked, only their own answers count.
-    fn candidates(&self) -> Vec<Candidate> {
+    fn candidates(&self, is_led: bool) -> Vec<Candidate> {
         let votes =
             |master: &Master| master.progress.voter || self.voters.contains(&master.hello.node);
-        let eligible = |master: &&Master| {
+        let could_lead = |master: &&Master| {
             let leads = master.progress.leading || master.progress.cut_off;
-            master.lives() && votes(master) && departure::may_be_elected(master.leaving) && !leads
+            master.lives() && votes(master) && !leads
+        };
+        let any_stays = self.masters.values().filter(could_lead).any(|master| !master.leaving);
+        let eligible = |master: &&Master| {
+            could_lead(master) && departure::may_be_elected(master.leaving, is_led, any_stays)
         };
         let candidate = |master: &Master| {
             Some(Candidate {
