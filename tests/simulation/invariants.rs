@@ -272,6 +272,7 @@ impl Invariants {
         let since = clock::now().checked_sub(no_reason_for(cluster))?;
         let place = self.place(self.membership.as_ref()?, before.1, cluster)?;
         let was_well = matches!(place, Place::Slot(_))
+            && self.changed_at <= since
             && evidence.link_well_since(place, Place::Router) <= since
             && self.is_well_with(&[place], cluster, evidence, since);
         was_well.then(|| {
@@ -346,10 +347,17 @@ impl Invariants {
                 return Some(format!("{} lost its vote, though it is expected back", info.name));
             }
         }
-        if masters(&wanted, &new) < 3 {
-            return None;
-        }
         come.iter().filter(|id| !self::is_witness(&new, **id)).find_map(|id| {
+            // As the second of two, a master may vote that has to return or to catch up first.
+            let stays = |other: &&NodeId| {
+                let place = self.place(&new, **other, cluster).filter(|_| *other != id);
+                let at = place.and_then(|place| cluster.at(place));
+                let host = at.map(|at| &cluster.hosts[at]);
+                !self::is_witness(&new, **other) && host.is_some_and(|h| h.is_up() && !h.stops())
+            };
+            if wanted.iter().filter(stays).count() < FEW {
+                return None;
+            }
             let at = cluster.at(self.place(&new, *id, cluster)?)?;
             let applied = self.applied.get(&cluster.hosts[at].machine).copied().flatten();
             let applied = applied.map_or(0, |applied| applied.index);
