@@ -67,14 +67,11 @@ mod tests {
     use super::*;
     use crate::laboratory::history::Reply;
 
-    fn password(word: &str) -> Option<String> {
-        Some(word.to_owned())
-    }
-
     /// Client 0 changes the password; then client 1 reads, having logged in with this one before.
     fn told(with: &str, change: Outcome, answer: Outcome) -> usize {
         let mut history = History::new();
         let read = || Operation::Timeline { cursor: tinysns::network::Cursor::Newest, limit: None };
+        let password = |word: &str| Some(word.to_owned());
         let log_in = |word| Operation::LogIn { password: password(word), must_exist: false };
         let logged_in =
             || Outcome::Done(Reply::LoggedIn { name: "ann".to_owned(), created: false });

@@ -19,6 +19,8 @@ const FIRST_FAULT: u64 = 5_000;
 const BETWEEN_FAULTS: u64 = 35_000;
 /// A rush begins at most so long before the fault that strikes in it.
 const RUSH_MS: u64 = 20;
+/// A fault that is shorter is soon forgotten.
+const SHORT: u64 = 100;
 /// The most slots that scaling up may come to.
 pub const MOST_SLOTS: usize = 6;
 
@@ -215,12 +217,16 @@ impl Plan {
             };
             faults.push(PlannedFault { at_ms, lasts_ms, timing, fault });
             // Misfortunes seldom come singly.
-            if lasts_ms > 1_000 && random.random_bool(0.25) {
+            if lasts_ms > SHORT && random.random_bool(0.3) {
+                let is_at_its_end = random.random_bool(0.5);
+                let later = if is_at_its_end { lasts_ms } else { random.random_range(0..lasts_ms) };
+                let mut places = vec![Place::Leader];
+                places.extend(random.random_bool(0.3).then_some(Place::Router));
                 faults.push(PlannedFault {
-                    at_ms: at_ms + random.random_range(RUSH_MS..=lasts_ms),
-                    lasts_ms: 500,
+                    at_ms: at_ms + later,
+                    lasts_ms: SHORT,
                     timing: Timing::InARush(random.random_range(0..=RUSH_MS)),
-                    fault: Fault::Kill(vec![Place::Leader]),
+                    fault: Fault::Kill(places),
                 });
             }
             at_ms += random.random_range(0..=BETWEEN_FAULTS);
