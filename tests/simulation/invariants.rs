@@ -94,7 +94,7 @@ impl Invariants {
                 Observation::Applied { position, digest, membership } => {
                     let wrong = self.applies(machine, position, digest);
                     let wrong = wrong.or_else(|| self.is_led(position, cluster, evidence));
-                    wrong.or_else(|| self.has_members(membership?, cluster, evidence, calm_since))
+                    wrong.or_else(|| self.has_members(&membership?, cluster, evidence, calm_since))
                 }
                 Observation::State { index, digest } => {
                     let differs = *self.states.entry(index).or_insert(digest) != digest;
@@ -295,7 +295,7 @@ impl Invariants {
 
     fn has_members(
         &mut self,
-        new: StoredMembership,
+        new: &StoredMembership,
         cluster: &Cluster,
         evidence: &Evidence,
         calm_since: Option<u64>,
@@ -309,7 +309,7 @@ impl Invariants {
         self.changed_at = now;
         let position = (*new.log_id())?;
         let before = self.membership.replace(new.clone())?;
-        let wanted = target(&new);
+        let wanted = target(new);
         let gone = &target(&before) - &wanted;
         let come = &wanted - &before.membership().voter_ids().collect();
         self.demotions += gone.len() as u64;
@@ -324,9 +324,9 @@ impl Invariants {
         let masters = |ids: &BTreeSet<NodeId>, members: &StoredMembership| {
             ids.iter().filter(|id| !self::is_witness(members, **id)).count()
         };
-        let left_alone = masters(&target(&before), &before) == 2 && masters(&wanted, &new) == 1;
+        let left_alone = masters(&target(&before), &before) == 2 && masters(&wanted, new) == 1;
         let expected = cluster.expected_voters();
-        let leader = self.place(&new, position.leader_id.node_id, cluster)?;
+        let leader = self.place(new, position.leader_id.node_id, cluster)?;
         let is_calm = calm_since
             .is_some_and(|since| now - since > MISSED_WITHIN.max(2 * no_reason_for(cluster)));
         for id in gone.iter().filter(|id| !self.lost.contains(id)) {
@@ -347,18 +347,18 @@ impl Invariants {
                 return Some(format!("{} lost its vote, though it is expected back", info.name));
             }
         }
-        come.iter().filter(|id| !self::is_witness(&new, **id)).find_map(|id| {
+        come.iter().filter(|id| !self::is_witness(new, **id)).find_map(|id| {
             // As the second of two, a master may vote that has to return or to catch up first.
             let stays = |other: &&NodeId| {
-                let place = self.place(&new, **other, cluster).filter(|_| *other != id);
+                let place = self.place(new, **other, cluster).filter(|_| *other != id);
                 let at = place.and_then(|place| cluster.at(place));
                 let host = at.map(|at| &cluster.hosts[at]);
-                !self::is_witness(&new, **other) && host.is_some_and(|h| h.is_up() && !h.stops())
+                !self::is_witness(new, **other) && host.is_some_and(|h| h.is_up() && !h.stops())
             };
             if wanted.iter().filter(stays).count() < FEW {
                 return None;
             }
-            let at = cluster.at(self.place(&new, *id, cluster)?)?;
+            let at = cluster.at(self.place(new, *id, cluster)?)?;
             let applied = self.applied.get(&cluster.hosts[at].machine).copied().flatten();
             let applied = applied.map_or(0, |applied| applied.index);
             (applied + LACKS < position.index).then(|| {

@@ -18,6 +18,9 @@ use crate::{
 
 /// So long nothing may have gone wrong before something is done that is safe only in a whole cluster.
 const CALM_FOR: u64 = 20_000 * MILLISECOND;
+/// A master that has been given an old state has fetched a newer one within this time, if another has
+/// one.
+const FETCHED_WITHIN: u64 = 30_000 * MILLISECOND;
 /// What strikes in the moment of something else comes within this time.
 const MOMENT: u64 = 5 * MILLISECOND;
 /// How soon it is tried again.
@@ -40,7 +43,7 @@ pub struct Nemesis {
     waiting: Option<usize>,
     /// Faults whose time has come, but not their moment.
     due: BTreeSet<usize>,
-    /// Until when what a fault has delayed is still to come, by its number.
+    /// Until when a fault that has ended is still felt, by its number.
     aftermath: BTreeMap<usize, u64>,
     /// Links that do not behave as a good one does, and those of them that carry nothing.
     bad_links: BTreeSet<(Place, Place)>,
@@ -94,6 +97,7 @@ impl Nemesis {
             | Fault::FailingDisk(at)
             | Fault::FullDisk(at)
             | Fault::ClockDrift { place: at, .. } => *at == place,
+            Fault::StateRestored(slot) => Place::Slot(*slot) == place,
             _ => false,
         })
     }
@@ -172,9 +176,12 @@ impl Nemesis {
         self.disturbed_at = clock::now();
         self.is_moment(cluster, Timing::InARelief);
         let fault = &self.plan.faults[number].fault;
-        if let Fault::SlowDisk { most_ms, .. } = fault {
-            self.aftermath.insert(number, clock::now() + most_ms * MILLISECOND);
-        }
+        let felt_for = match fault {
+            Fault::SlowDisk { most_ms, .. } => most_ms * MILLISECOND,
+            Fault::StateRestored(_) => FETCHED_WITHIN,
+            _ => 0,
+        };
+        self.aftermath.insert(number, clock::now() + felt_for);
         for place in places(fault) {
             let Some(host) = cluster.at(place) else { continue };
             let machine = cluster.hosts[host].machine;
@@ -267,6 +274,8 @@ fn is_possible(cluster: &Cluster, invariants: &Invariants, fault: &Fault) -> boo
     let wanted = |place: &Place| cluster.at(*place).is_some_and(|at| cluster.hosts[at].wanted);
     let gone = match fault {
         Fault::LostDisk(_) => places(fault),
+        // Another has the newest state, even if one dies meanwhile.
+        Fault::StateRestored(_) => return cluster.wanted_slots() > 2,
         Fault::ScaleDown { slots, killed } => {
             let stopped = slots.iter().map(|slot| Place::Slot(*slot));
             let are_wanted = stopped.clone().chain(killed.map(Place::Slot)).all(|at| wanted(&at));
@@ -316,7 +325,9 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
             network::reset_connections(cluster.hosts[one].machine, cluster.hosts[other].machine);
         }
         Fault::ClockSet { forward_ms, .. } => {
-            hosts.iter().for_each(|host| clock::set(cluster.hosts[*host].machine, *forward_ms));
+            for host in hosts {
+                clock::set(cluster.hosts[host].machine, *forward_ms);
+            }
         }
         Fault::ClockDrift { gains, .. } => {
             let Some(host) = first else { return false };
@@ -330,7 +341,9 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
             }
         }
         Fault::StateCopied(_) => {
-            hosts.into_iter().for_each(|host| cluster.copy_state(host));
+            for host in hosts {
+                cluster.copy_state(host);
+            }
         }
         Fault::StateRestored(_) => {
             let Some(host) = first else { return false };
@@ -385,7 +398,7 @@ fn places(fault: &Fault) -> Vec<Place> {
 
 /// Whether more than a majority could be lost if something else were wrong too.
 fn needs_calm(fault: &Fault) -> bool {
-    matches!(fault, Fault::LostDisk(_) | Fault::ScaleDown { .. })
+    matches!(fault, Fault::LostDisk(_) | Fault::ScaleDown { .. } | Fault::StateRestored(_))
 }
 
 fn change_link(link: &mut Link, fault: &Fault, is_flapped: bool, from: Place, to: Place) {

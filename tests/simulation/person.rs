@@ -87,7 +87,7 @@ impl Person {
         let reads = tokio::task::spawn_local(reader.reads());
         while self.workload.phase() == Phase::Use {
             if self.rests().await {
-                self.is_busy().await;
+                Box::pin(self.is_busy()).await;
             } else {
                 self.does_something().await;
             }

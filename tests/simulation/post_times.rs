@@ -14,8 +14,9 @@ use crate::{
 /// A clock is right that is wrong by less than this, in milliseconds.
 const RIGHT_WITHIN: i64 = 1_500;
 /// A post's time is wrong by less than this, in milliseconds: a leader keeps within five seconds of
-/// most clocks (`replication/cluster_clock`).
-const WRONG_BY: i64 = 5_000 + 2 * RIGHT_WITHIN;
+/// most clocks (`replication/cluster_clock`), of which it knows what they showed a while ago, and how
+/// much time has passed since by its own clock, which may be slow.
+const WRONG_BY: i64 = 5_000 + 5_000;
 
 /// What is known of the clocks.
 #[derive(Default)]
