@@ -38,10 +38,11 @@ impl PostTimes {
         for host in nodes {
             let shows = i64::try_from(clock::wall_of(host.machine) / MILLISECOND);
             let is_right = shows.is_ok_and(|shows| (shows - now).abs() < RIGHT_WITHIN);
-            *(if is_right { &mut right } else { &mut wrong }) += 1;
+            right += u32::from(is_right && host.is_up());
+            wrong += u32::from(!is_right);
         }
-        // One that was scaled down or lost its disk is remembered for a while, and one is unknown.
-        self.is_void |= wrong * 2 >= right;
+        // A wrong clock may be remembered after its machine is gone, and a right one unknown as yet.
+        self.is_void |= wrong > 0 && wrong * 2 >= right;
         for Stamped { asked, acknowledged, posted_at } in workload.take_stamped() {
             if self.is_void {
                 continue;
