@@ -3,9 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tinysns::host::simulated::clock;
+use tinysns::host::simulated::clock::{self, MILLISECOND};
 
 use crate::{cluster::Cluster, nemesis::Nemesis, plan::Place};
+
+/// For so long nothing may have been wrong for a node to be missed without a reason.
+const NO_REASON_FOR: u64 = 5_000 * MILLISECOND;
+
+/// The same for this cluster, in nanoseconds: longer in a slow one.
+pub fn no_reason_for(cluster: &Cluster) -> u64 {
+    cluster.slower * NO_REASON_FOR
+}
 
 /// When something was last wrong, in the world's time, and whom with.
 #[derive(Default)]

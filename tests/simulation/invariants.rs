@@ -14,26 +14,20 @@ use tinysns::{
     },
 };
 
-use crate::{cluster::Cluster, evidence::Evidence, plan::Place};
+use crate::{
+    cluster::Cluster,
+    evidence::{Evidence, no_reason_for},
+    plan::Place,
+    votes::{FEW, VoteChange, is_witness, place_of},
+};
 
 /// What the router's witness is called.
 pub const WITNESS: &str = "router";
 const SECOND: u64 = 1_000 * MILLISECOND;
-/// Whoever was missed has been found again within this time, in nanoseconds.
+/// Whoever was missed has been found again within this time, in nanoseconds; later in a slow cluster.
 const MISSED_WITHIN: u64 = 30 * SECOND;
-/// For so long nothing may have been wrong for a node to be missed without a reason; longer in a slow
-/// cluster.
-const NO_REASON_FOR: u64 = 5 * SECOND;
 /// A change of the membership that has begun is finished within this time, if it can be.
 const CHANGED_WITHIN: u64 = 10 * SECOND;
-/// A master that was here a while ago is expected back for longer than this.
-const EXPECTED_FOR: u64 = 50 * SECOND;
-/// Whoever gets a vote lacks no more entries than these, in a log that is shortened.
-const LACKS: u64 = 60;
-
-/// So few masters vote together with one that is down and expected back, so that what is acknowledged
-/// is on two disks (ADR 13). Nobody can tell that it was stopped for good, or has lost its disk.
-const FEW: usize = 2;
 
 /// By its term and its node, which is the order of leaders.
 type LeaderId = (u64, NodeId);
@@ -208,8 +202,7 @@ impl Invariants {
 
     /// Where a member is, unless it was lost with its disk.
     fn place(&self, membership: &StoredMembership, id: NodeId, cluster: &Cluster) -> Option<Place> {
-        let info = membership.membership().get_node(&id).filter(|_| !self.lost.contains(&id))?;
-        cluster.place_of(&info.name)
+        place_of(membership, id, &self.lost, cluster)
     }
 
     /// What was seen, by its name.
@@ -307,63 +300,14 @@ impl Invariants {
         self.memberships += 1;
         self.joint += u64::from(new.membership().get_joint_config().len() > 1);
         self.changed_at = now;
-        let position = (*new.log_id())?;
         let before = self.membership.replace(new.clone())?;
-        let wanted = target(new);
-        let gone = &target(&before) - &wanted;
-        let come = &wanted - &before.membership().voter_ids().collect();
-        self.demotions += gone.len() as u64;
-        let is_witness = |id: &NodeId| is_witness(&before, *id);
-        let alone = wanted.len() == 1;
-        for set in before.membership().get_joint_config() {
-            let dropped = set.difference(&wanted).filter(|id| !(alone && is_witness(id))).count();
-            if dropped > 0 && dropped * 2 >= set.len() {
-                return Some(format!("{dropped} of {} voters lose their votes at once", set.len()));
-            }
-        }
-        let masters = |ids: &BTreeSet<NodeId>, members: &StoredMembership| {
-            ids.iter().filter(|id| !self::is_witness(members, **id)).count()
-        };
-        let left_alone = masters(&target(&before), &before) == 2 && masters(&wanted, new) == 1;
-        let expected = cluster.expected_voters();
-        let leader = self.place(new, position.leader_id.node_id, cluster)?;
-        let is_calm = calm_since
-            .is_some_and(|since| now - since > MISSED_WITHIN.max(2 * no_reason_for(cluster)));
-        for id in gone.iter().filter(|id| !self.lost.contains(id)) {
-            let Some(info) = before.membership().get_node(id) else { continue };
-            let Some(place) = cluster.place_of(&info.name) else { continue };
-            if !expected.contains(&info.name) {
-                continue;
-            }
-            let well_since = evidence.well_since(&[place, leader]);
-            if is_calm || now - well_since > no_reason_for(cluster) {
-                return Some(format!(
-                    "{} lost its vote, though nothing has been wrong since {} ms",
-                    info.name,
-                    well_since / MILLISECOND
-                ));
-            }
-            if left_alone && now - evidence.ran_at(place) < EXPECTED_FOR {
-                return Some(format!("{} lost its vote, though it is expected back", info.name));
-            }
-        }
-        come.iter().filter(|id| !self::is_witness(new, **id)).find_map(|id| {
-            // As the second of two, a master may vote that has to return or to catch up first.
-            let stays = |other: &&NodeId| {
-                let place = self.place(new, **other, cluster).filter(|_| *other != id);
-                let at = place.and_then(|place| cluster.at(place));
-                let host = at.map(|at| &cluster.hosts[at]);
-                !self::is_witness(new, **other) && host.is_some_and(|h| h.is_up() && !h.stops())
-            };
-            if wanted.iter().filter(stays).count() < FEW {
-                return None;
-            }
-            let at = cluster.at(self.place(new, *id, cluster)?)?;
-            let applied = self.applied.get(&cluster.hosts[at].machine).copied().flatten();
-            let applied = applied.map_or(0, |applied| applied.index);
-            (applied + LACKS < position.index).then(|| {
-                format!("{id} got a vote at {position}, though it had come to {applied} only")
-            })
+        let is_calm = calm_since.is_some_and(|since| now - since > missed_within(cluster));
+        let (before, lost) = (&before, &self.lost);
+        let change = VoteChange { before, new, cluster, evidence, lost, is_calm };
+        self.demotions += change.taken().len() as u64;
+        change.wrong(|machine| {
+            let applied = self.applied.get(&machine).copied().flatten();
+            applied.map_or(0, |applied| applied.index)
         })
     }
 
@@ -381,7 +325,7 @@ impl Invariants {
 
     /// A member that its leader has reached for long votes.
     fn is_missed(&self, cluster: &Cluster, evidence: &Evidence) -> Option<String> {
-        let since = clock::now().checked_sub(MISSED_WITHIN.max(2 * no_reason_for(cluster)))?;
+        let since = clock::now().checked_sub(missed_within(cluster))?;
         let membership = self.membership.as_ref().filter(|_| self.changed_at < since)?;
         let leader = self.place(membership, self.leader?.1, cluster)?;
         if !self.is_well_with(&[leader], cluster, evidence, since) {
@@ -400,15 +344,7 @@ impl Invariants {
     }
 }
 
-/// Who will vote when a change is finished.
-fn target(members: &StoredMembership) -> BTreeSet<NodeId> {
-    members.membership().get_joint_config().last().cloned().unwrap_or_default()
-}
-
-fn is_witness(members: &StoredMembership, id: NodeId) -> bool {
-    members.membership().get_node(&id).is_some_and(|info| info.witness)
-}
-
-fn no_reason_for(cluster: &Cluster) -> u64 {
-    cluster.slower * NO_REASON_FOR
+/// Whoever was missed has been found again within this time.
+fn missed_within(cluster: &Cluster) -> u64 {
+    MISSED_WITHIN.max(2 * no_reason_for(cluster))
 }

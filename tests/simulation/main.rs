@@ -13,6 +13,7 @@
 //! | `workload` | what clients share: the history, and whom nobody has answered yet |
 //! | `person` | what people do meanwhile; `reader` is how they read live timelines |
 //! | `invariants` | what must hold after every step |
+//! | `votes` | that a change of who votes had a reason |
 //! | `availability` | that what can serve does |
 //! | `post_times` | that posts have the world's time |
 //! | `seed` | one world, from beginning to end |
@@ -47,6 +48,7 @@ mod seeds;
 #[path = "../stories/mod.rs"]
 mod stories;
 mod suite;
+mod votes;
 mod workload;
 
 use std::process::ExitCode;

@@ -1,10 +1,10 @@
 //! The network: links between machines, and connections, whose segments they carry.
 //!
-//! - [`links`]: what carries segments, and how well
-//! - [`events`]: what happens, and when; for what runs the world
-//! - [`delivery`]: segments arrive, or are lost and sent again, or meet nobody
-//! - [`requests`]: listening and connecting
-//! - [`ends`]: what the ends of a connection do
+//! - `links`: what carries segments, and how well
+//! - `events`: what happens, and when; for what runs the world
+//! - `delivery`: segments arrive, or are lost and sent again, or meet nobody
+//! - `requests`: listening and connecting
+//! - `ends`: what the ends of a connection do
 //!
 //! Everything that reaches another machine is an event, at a time.
 
