@@ -19,8 +19,9 @@ use crate::{
 
 /// A master that was here a while ago is expected back for longer than this.
 const EXPECTED_FOR: u64 = 50_000 * MILLISECOND;
-/// Whoever gets a vote lacks no more entries than these, in a log that is shortened.
-const LACKS: u64 = 60;
+/// The state of whoever gets a vote lacks no more entries than these. (Where the log is shortened, there
+/// are 100 between two checkpoints, from which a restarted master begins, though it has the whole log.)
+const LACKS: u64 = 200;
 
 /// So few masters vote together with one that is down and expected back, so that what is acknowledged
 /// is on two disks (ADR 13). Nobody can tell that it was stopped for good, or has lost its disk.
