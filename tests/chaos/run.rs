@@ -182,18 +182,38 @@ async fn audit(cluster: &mut Cluster) -> (FinalState, Vec<String>) {
                 if paused.len() + 1 < cluster.masters
                     && let Some(pid) = cluster.pid(node)
                 {
+                    until_others_suffice(&paused).await;
                     signal(pid, Signal::SIGSTOP);
-                    paused.push(pid);
+                    paused.push((node, pid));
                 }
             }
             Err(error) => failures.push(format!("not everything could be read: {error}")),
         }
     }
     println!("everything was read from {} masters", paused.len() + 1);
-    for pid in paused {
+    for (_, pid) in paused {
         signal(pid, Signal::SIGCONT);
     }
     (first.unwrap_or_default(), failures)
+}
+
+/// Waits until one master more may be paused, and the others are still a majority of the voters: those
+/// that were paused lose their votes one after the other. Not for ever: what is missing then is told
+/// by whoever reads.
+async fn until_others_suffice(paused: &[(network::Node, u32)]) {
+    let deadline = Instant::now() + READ_WITHIN;
+    while Instant::now() < deadline {
+        if let Some(status) = Cluster::status().await {
+            let is_paused = |name: &str| paused.iter().any(|(node, _)| self::name(*node) == name);
+            let masters = status.masters.iter().filter(|master| master.voter);
+            let voters = masters.clone().count() + usize::from(status.router.voter);
+            let gone = masters.filter(|master| is_paused(&master.name)).count() + 1;
+            if (voters - gone.min(voters)) * 2 > voters {
+                return;
+            }
+        }
+        sleep(LOOK_EVERY).await;
+    }
 }
 
 async fn read_in_time() -> Result<(network::Node, FinalState), ClientError> {
