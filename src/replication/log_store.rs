@@ -192,14 +192,12 @@ impl LogStore {
     pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
         let sealed = envelope::seal(Kind::Checkpoint, checkpoint);
         let saved = self.save_fact(CHECKPOINT, sealed).await;
-        let upto = checkpoint.0.map_or(0, |applied| applied.index);
-        // If it was not saved, nothing is written any more, and whoever waits finds that out.
-        let upto = if saved.is_ok() { upto } else { u64::MAX };
-        self.purgeable.send_if_modified(|purgeable| {
-            let is_more = *purgeable < upto;
-            *purgeable = upto.max(*purgeable);
-            is_more
-        });
+        let upto = match &saved {
+            Ok(()) => checkpoint.0.map_or(0, |applied| applied.index),
+            // Nothing is written any more, and whoever waits finds that out.
+            Err(_) => u64::MAX,
+        };
+        self.purgeable.send_modify(|reaches| *reaches = upto.max(*reaches));
         saved
     }
 

@@ -23,14 +23,12 @@ use tokio::{join, task::LocalSet, time::sleep};
 use crate::{
     cluster::Ended,
     laboratory::history::{FinalState, Operation, Outcome, Reply},
-    reader::Reader,
+    reader::{LOOK_AGAIN, Reader},
     workload::{Phase, Stamped, Workload},
 };
 
 /// The most things of a kind that somebody does in a rush, one after the other.
 const RUSH: u32 = 6;
-/// How often somebody looks again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Somebody who uses the network.
 struct Person {

@@ -17,7 +17,7 @@ const STAYS_S: (u64, u64) = (5, 120);
 /// How long a reader waits for what may still come in the end.
 const LAST_POSTS_WITHIN: Duration = Duration::from_secs(20);
 /// How often somebody looks whether it is the end, and tries again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A reader.
 pub struct Reader {
