@@ -96,8 +96,8 @@ impl Nemesis {
             Fault::SlowDisk { place: at, .. }
             | Fault::FailingDisk(at)
             | Fault::FullDisk(at)
-            | Fault::ClockDrift { place: at, .. } => *at == place,
-            Fault::StateRestored(slot) => Place::Slot(*slot) == place,
+            | Fault::ClockDrift { place: at, .. }
+            | Fault::StateRestored(at) => *at == place,
             _ => false,
         })
     }
@@ -182,7 +182,7 @@ impl Nemesis {
             _ => 0,
         };
         self.aftermath.insert(number, clock::now() + felt_for);
-        for place in places(fault) {
+        for place in fault.places() {
             let Some(host) = cluster.at(place) else { continue };
             let machine = cluster.hosts[host].machine;
             match fault {
@@ -273,16 +273,11 @@ impl Nemesis {
 fn is_possible(cluster: &Cluster, invariants: &Invariants, fault: &Fault) -> bool {
     let wanted = |place: &Place| cluster.at(*place).is_some_and(|at| cluster.hosts[at].wanted);
     let gone = match fault {
-        Fault::LostDisk(_) => places(fault),
+        Fault::LostDisk(places) => places,
         // Another has the newest state, even if one dies meanwhile.
         Fault::StateRestored(_) => return cluster.wanted_slots() > 2,
-        Fault::ScaleDown { slots, killed } => {
-            let stopped = slots.iter().map(|slot| Place::Slot(*slot));
-            let are_wanted = stopped.clone().chain(killed.map(Place::Slot)).all(|at| wanted(&at));
-            if !are_wanted || slots.len() >= cluster.wanted_slots() {
-                return false;
-            }
-            return true;
+        Fault::ScaleDown { stopped, .. } => {
+            return fault.places().iter().all(wanted) && stopped.len() < cluster.wanted_slots();
         }
         _ => return true,
     };
@@ -299,7 +294,7 @@ fn is_possible(cluster: &Cluster, invariants: &Invariants, fault: &Fault) -> boo
 /// are there.
 fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) -> bool {
     let power_on = clock::now() + lasts_ms * MILLISECOND;
-    let hosts: Vec<usize> = places(fault).into_iter().filter_map(|p| cluster.at(p)).collect();
+    let hosts: Vec<usize> = fault.places().into_iter().filter_map(|p| cluster.at(p)).collect();
     let first = hosts.first().copied();
     match fault {
         Fault::Kill(_) => hosts.into_iter().for_each(|host| cluster.kill(host)),
@@ -354,7 +349,7 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
         Fault::ScaleUp => cluster.add(Place::Slot(cluster.slots())),
         Fault::ScaleDown { killed, .. } => {
             for host in hosts {
-                if killed.map(Place::Slot) == Some(cluster.hosts[host].place) {
+                if *killed == Some(cluster.hosts[host].place) {
                     cluster.kill(host);
                 } else {
                     cluster.hosts[host].wanted = false;
@@ -370,30 +365,6 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
         | Fault::FullDisk(_) => {}
     }
     true
-}
-
-/// Whom a fault strikes.
-fn places(fault: &Fault) -> Vec<Place> {
-    match fault {
-        Fault::Kill(places)
-        | Fault::PowerLoss(places)
-        | Fault::Pause(places)
-        | Fault::ClockSet { places, .. }
-        | Fault::LostDisk(places) => places.clone(),
-        Fault::StateCopied(slot) | Fault::StateRestored(slot) => vec![Place::Slot(*slot)],
-        Fault::Flap { one, other } | Fault::Reset { one, other } => vec![*one, *other],
-        Fault::PowerLossInWrite { place, .. }
-        | Fault::Delay { place, .. }
-        | Fault::Loss { place, .. }
-        | Fault::SlowDisk { place, .. }
-        | Fault::FailingDisk(place)
-        | Fault::FullDisk(place)
-        | Fault::ClockDrift { place, .. } => vec![*place],
-        Fault::ScaleDown { slots, killed } => {
-            killed.iter().chain(slots).map(|slot| Place::Slot(*slot)).collect()
-        }
-        Fault::Cut { .. } | Fault::ScaleUp | Fault::Upgrade => Vec::new(),
-    }
 }
 
 /// Whether more than a majority could be lost if something else were wrong too.

@@ -59,8 +59,7 @@ pub fn plan(seed: u64) -> Plan {
 
 /// An event, and the most minutes that it lasts.
 fn event(random: &mut SmallRng, slots: usize, is_upgrade_due: bool) -> (Fault, u64) {
-    let slot = random.random_range(0..slots);
-    let place = Place::Slot(slot);
+    let place = Place::Slot(random.random_range(0..slots));
     match random.random_range(0..100) {
         _ if is_upgrade_due => (Fault::Upgrade, 1),
         // A machine is maintained, or moved.
@@ -73,10 +72,10 @@ fn event(random: &mut SmallRng, slots: usize, is_upgrade_due: bool) -> (Fault, u
         // Everything is in one house.
         58..=60 => (Fault::PowerLoss((0..=slots).map(node_of).collect()), 10),
         61..=68 if slots < MOST_SLOTS => (Fault::ScaleUp, 1),
-        61..=76 => (Fault::ScaleDown { slots: vec![slot], killed: None }, 1),
+        61..=76 => (Fault::ScaleDown { stopped: vec![place], killed: None }, 1),
         77..=80 => (Fault::LostDisk(vec![place]), 30),
-        81..=87 => (Fault::StateCopied(slot), 1),
-        88..=91 => (Fault::StateRestored(slot), 10),
+        81..=87 => (Fault::StateCopied((0..slots).map(Place::Slot).collect()), 1),
+        88..=91 => (Fault::StateRestored(place), 10),
         // A clock that nobody corrects, until somebody does.
         92..=95 => {
             let forward_ms =

@@ -110,14 +110,14 @@ pub enum Fault {
     ClockDrift { place: Place, gains: i64 },
     /// These machines get empty disks.
     LostDisk(Vec<Place>),
-    /// A copy of a master's state is put by.
-    StateCopied(usize),
+    /// Copies of these masters' states are put by.
+    StateCopied(Vec<Place>),
     /// A master's state is replaced by the last copy that was put by, while it is down.
-    StateRestored(usize),
+    StateRestored(Place),
     /// Another master joins.
     ScaleUp,
-    /// The masters in these slots are stopped for good, just after another was killed, if one is named.
-    ScaleDown { slots: Vec<usize>, killed: Option<usize> },
+    /// These masters are stopped for good, just after another was killed, if one is named.
+    ScaleDown { stopped: Vec<Place>, killed: Option<Place> },
     /// All masters are stopped and started, one after the other, with the next version of the
     /// program.
     Upgrade,
@@ -154,7 +154,7 @@ impl Fault {
             Self::StateRestored(_) => "old state restored",
             Self::ScaleUp => "scaled up",
             Self::ScaleDown { killed: Some(_), .. } => "scaled down, another killed",
-            Self::ScaleDown { slots, .. } if slots.len() > 1 => "scaled down by several",
+            Self::ScaleDown { stopped, .. } if stopped.len() > 1 => "scaled down by several",
             Self::ScaleDown { .. } => "scaled down",
             Self::Upgrade => "upgraded",
         }
@@ -216,19 +216,7 @@ impl Plan {
                 _ => Timing::Any,
             };
             faults.push(PlannedFault { at_ms, lasts_ms, timing, fault });
-            // Misfortunes seldom come singly.
-            if lasts_ms > SHORT && random.random_bool(0.3) {
-                let is_at_its_end = random.random_bool(0.5);
-                let later = if is_at_its_end { lasts_ms } else { random.random_range(0..lasts_ms) };
-                let mut places = vec![Place::Leader];
-                places.extend(random.random_bool(0.3).then_some(Place::Router));
-                faults.push(PlannedFault {
-                    at_ms: at_ms + later,
-                    lasts_ms: SHORT,
-                    timing: Timing::InARush(random.random_range(0..=RUSH_MS)),
-                    fault: Fault::Kill(places),
-                });
-            }
+            faults.extend(misfortune(&mut random, at_ms, lasts_ms));
             at_ms += random.random_range(0..=BETWEEN_FAULTS);
         }
         let (thinks_ms, until_ms) = (THINKS_MS, FAULTS_UNTIL);
@@ -243,6 +231,29 @@ impl Plan {
             faults,
         }
     }
+}
+
+/// Misfortunes seldom come singly: what comes besides a fault that begins then and lasts so long.
+fn misfortune(random: &mut SmallRng, at_ms: u64, lasts_ms: u64) -> Option<PlannedFault> {
+    if lasts_ms <= SHORT || !random.random_bool(0.4) {
+        return None;
+    }
+    if random.random_bool(0.25) {
+        // Nobody can be told who should lead.
+        let lasts_ms = random.random_range(lasts_ms..=2 * lasts_ms);
+        let fault = Fault::PowerLoss(vec![Place::Router]);
+        return Some(PlannedFault { at_ms, lasts_ms, timing: Timing::Any, fault });
+    }
+    let is_at_its_end = random.random_bool(0.5);
+    let later = if is_at_its_end { lasts_ms } else { random.random_range(0..lasts_ms) };
+    let mut places = vec![Place::Leader];
+    places.extend(random.random_bool(0.3).then_some(Place::Router));
+    Some(PlannedFault {
+        at_ms: at_ms + later,
+        lasts_ms: SHORT,
+        timing: Timing::InARush(random.random_range(0..=RUSH_MS)),
+        fault: Fault::Kill(places),
+    })
 }
 
 impl Fault {
@@ -273,7 +284,7 @@ impl Fault {
                 Self::SlowDisk { place: node(random), most_ms }
             }
             73..=75 => Self::FailingDisk(node(random)),
-            76 => Self::StateCopied(random.random_range(0..slots)),
+            76 => Self::StateCopied((0..slots).map(Place::Slot).collect()),
             77 => Self::FullDisk(node(random)),
             78..=82 => {
                 let far = *[1_000, 60_000, 200_000_000].choose(random).expect("some");
@@ -285,50 +296,55 @@ impl Fault {
                 Self::ClockDrift { place: node(random), gains }
             }
             85..=88 => Self::LostDisk(some(random)),
-            89 => Self::StateRestored(random.random_range(0..slots)),
+            89 => Self::StateRestored(Place::Slot(random.random_range(0..slots))),
             90..=93 => Self::ScaleUp,
             94..=97 => {
                 let several = random.random_range(1..=slots);
-                let mut slots = (0..slots).choose_multiple(random, several);
-                let killed = slots.pop_if(|_| random.random_bool(0.4));
-                Self::ScaleDown { slots, killed }
+                let mut stopped = (0..slots).map(Place::Slot).choose_multiple(random, several);
+                let killed = stopped.pop_if(|_| random.random_bool(0.4));
+                Self::ScaleDown { stopped, killed }
             }
             _ => Self::Upgrade,
         }
     }
 
+    /// Whom it strikes.
+    pub fn places(&self) -> Vec<Place> {
+        self.clone().places_mut().into_iter().map(|place| *place).collect()
+    }
+
     /// The same fault for whoever leads.
     #[must_use]
     pub fn aimed_at(mut self, leader: Place) -> Self {
-        let aim = |place: &mut Place| {
+        for place in self.places_mut() {
             if *place == Place::Leader {
                 *place = leader;
             }
-        };
-        match &mut self {
+        }
+        self
+    }
+
+    fn places_mut(&mut self) -> Vec<&mut Place> {
+        match self {
             Self::Kill(places)
             | Self::PowerLoss(places)
             | Self::Pause(places)
             | Self::ClockSet { places, .. }
-            | Self::LostDisk(places) => places.iter_mut().for_each(aim),
-            Self::Cut { from, to, .. } => from.iter_mut().chain(to).for_each(aim),
-            Self::Flap { one, other } | Self::Reset { one, other } => {
-                [one, other].into_iter().for_each(aim);
-            }
+            | Self::LostDisk(places)
+            | Self::StateCopied(places) => places.iter_mut().collect(),
+            Self::Cut { from, to, .. } => from.iter_mut().chain(to).collect(),
+            Self::ScaleDown { stopped, killed } => killed.iter_mut().chain(stopped).collect(),
+            Self::Flap { one, other } | Self::Reset { one, other } => vec![one, other],
             Self::PowerLossInWrite { place, .. }
             | Self::Delay { place, .. }
             | Self::Loss { place, .. }
             | Self::SlowDisk { place, .. }
             | Self::FailingDisk(place)
             | Self::FullDisk(place)
-            | Self::ClockDrift { place, .. } => aim(place),
-            Self::StateCopied(_)
-            | Self::StateRestored(_)
-            | Self::ScaleUp
-            | Self::ScaleDown { .. }
-            | Self::Upgrade => {}
+            | Self::ClockDrift { place, .. }
+            | Self::StateRestored(place) => vec![place],
+            Self::ScaleUp | Self::Upgrade => Vec::new(),
         }
-        self
     }
 
     /// Cuts some from all others, or only from some of them.
