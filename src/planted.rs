@@ -100,6 +100,9 @@ planted_faults! {
     // Found by "the service is back", while a leader is cut off from the masters but not from the router.
     MuteLeaderGoesOnReporting, "mute-leader-goes-on-reporting",
     "A leader that no quorum answers tells the router that it leads, so nobody else is elected as long as it lives.";
+    // Found by openraft's assertion that entries follow each other.
+    SupersededLeaderGoesOnSending, "superseded-leader-goes-on-sending",
+    "Who led goes on sending entries after another leads, out of a log that the other one has changed.";
     // Found by "no leader is deposed whom a quorum answers", after the router has restarted.
     RestartedRouterReplacesTheLeader, "restarted-router-replaces-the-leader",
     "A router that has just started has another leader elected before the present one can have reported.";

@@ -74,6 +74,11 @@ impl AppendPolicy {
         self.vote = Some(vote);
     }
 
+    /// The last vote that was saved, if it is higher than `vote`.
+    pub fn higher_vote(&self, vote: &Vote) -> Option<Vote> {
+        self.vote.filter(|saved| saved > vote)
+    }
+
     /// Entries were cut off, possibly including the newest membership.
     pub fn truncated(&mut self) {
         self.fewest_voters = 0;

@@ -228,6 +228,11 @@ impl LogStore {
         }
     }
 
+    /// The last vote that this node has saved since it started, if it is higher than `vote`.
+    pub fn higher_vote(&self, vote: &Vote) -> Option<Vote> {
+        self.queue().append_policy.higher_vote(vote)
+    }
+
     fn fact<T: DeserializeOwned>(&self, key: &str, kind: Kind) -> Result<Option<T>, LogError> {
         fact(&self.database, key, kind)
     }

@@ -579,6 +579,11 @@ impl RaftNetwork<Consensus> for Connection {
     /// from the beginning ([`durability`](super::durability)). If this node's disk takes longer
     /// than the consensus waits for an answer, the answer says only that the other node follows,
     /// and acknowledges none of the entries.
+    ///
+    /// openraft lets what a leader has begun to send go on after another leads, out of a log that the
+    /// other one has changed since: under the old vote, such entries could come to stand behind ones
+    /// that they do not follow. A higher vote is always saved before the log is changed, so it is
+    /// enough to look for one after the entries were read.
     async fn append_entries(
         &mut self,
         mut rpc: AppendEntriesRequest<Consensus>,
@@ -589,6 +594,11 @@ impl RaftNetwork<Consensus> for Connection {
         {
             let _noted = self.peers.ping(self.target, &self.info, option.hard_ttl()).await;
             return Err(unreachable(&Status::unavailable("no quorum answers: only pinged")));
+        }
+        if let Some(higher) = self.peers.shared.log.higher_vote(&rpc.vote)
+            && !planted::is(PlantedFault::SupersededLeaderGoesOnSending)
+        {
+            return Ok(AppendEntriesResponse::HigherVote(higher));
         }
         let began = Instant::now();
         let (vote, before) = (rpc.vote, rpc.prev_log_id);

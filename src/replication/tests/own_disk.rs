@@ -245,6 +245,19 @@ async fn nothing_is_acknowledged_once_the_log_cannot_be_written() {
 }
 
 #[tokio::test]
+async fn whose_leadership_is_over_sends_nothing_more() {
+    let disk = SlowDisk::default();
+    let (mut log, entry) = ahead_of(&disk).await;
+    disk.hang(false);
+    let (mut other, request, mut sent) = connection(&log, &entry).await;
+    let later = Vote::new(4, OTHER);
+    log.save_vote(&later).await.expect("saved");
+    let answer = other.append_entries(request, RPCOption::new(DEADLINE)).await;
+    assert_eq!(answer.expect("answered"), AppendEntriesResponse::HigherVote(later));
+    sent.try_recv().expect_err("nothing was sent");
+}
+
+#[tokio::test]
 async fn a_leader_whose_disk_breaks_is_broken() {
     let disk = SlowDisk::default();
     let first = Member::master_on(&disk, "server-1").await;
