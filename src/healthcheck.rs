@@ -56,9 +56,11 @@ pub async fn run(settings: HealthcheckSettings) -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use tonic::transport::Server;
+    use tokio_util::sync::CancellationToken;
+    use tonic::service::Routes;
 
     use super::*;
+    use crate::serving::{self, Served};
 
     async fn check(address: String) -> Result<ExitCode, String> {
         run(HealthcheckSettings { address }).await.map_err(|error| error.to_string())
@@ -69,8 +71,8 @@ mod tests {
         let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.unwrap();
         let address = format!("127.0.0.1:{}", listener.port());
         let (reporter, service) = tonic_health::server::health_reporter();
-        let server = Server::builder().add_service(service);
-        tokio::spawn(server.serve_with_incoming(listener.incoming()));
+        let served = Served::to_anybody(Routes::new(service));
+        tokio::spawn(serving::serve(listener, served, CancellationToken::new()));
         assert_eq!(check(address.clone()).await, Ok(ExitCode::SUCCESS));
         for (service, said) in [(WITNESS_HEALTH, " for its witness: see its log"), ("", "")] {
             reporter.set_service_status(service, tonic_health::ServingStatus::Serving).await;

@@ -14,8 +14,8 @@ use std::{
 const LAYERS: [&[&str]; 9] = [
     &["ansi", "backoff", "domain", "envelope", "planted", "wire"],
     &["host", "network"],
-    &["control", "directory", "reflection", "serving", "settings", "slot", "social"],
-    &["logging", "node_auth"],
+    &["control", "directory", "reflection", "settings", "slot", "social"],
+    &["logging", "node_auth", "serving"],
     &["grpc"],
     &["client"],
     &["classic", "overview", "replication", "runtime"],

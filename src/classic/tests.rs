@@ -17,7 +17,7 @@ use crate::{
     directory::{Available, Location, split_address},
     grpc::metadata::CallReader,
     host::net,
-    serving::{self, NODE_STREAMS, Served},
+    serving::{self, Served},
     settings::{ClassicMode, Secret},
     wire::classic::{Message, Regmessage, Request, sns_service_client::SnsServiceClient},
 };
@@ -40,11 +40,7 @@ impl Router {
         let calls = CallReader::new(secret);
         let routes =
             add(Routes::default(), Host::Router, mode, relayed, calls, known, stop.clone());
-        tokio::spawn(serving::serve(
-            listener,
-            Served::to_clients(routes, NODE_STREAMS),
-            stop.clone(),
-        ));
+        tokio::spawn(serving::serve(listener, Served::to_anybody(routes), stop.clone()));
         Self { port, location, _stop: stop.drop_guard() }
     }
 

@@ -9,6 +9,7 @@ use std::{net::IpAddr, time::Duration};
 use tokio::time::Instant;
 use tonic::{
     Request,
+    codegen::http::HeaderMap,
     metadata::{Ascii, AsciiMetadataValue, MetadataMap, MetadataValue},
 };
 
@@ -51,13 +52,24 @@ impl CallReader {
 
     /// Where a request comes from.
     pub fn origin<T>(&self, request: &Request<T>) -> Option<IpAddr> {
-        let named = self.origin_named_by_a_node(request.metadata());
-        named.or_else(|| Some(request.remote_addr()?.ip().to_canonical()))
+        let connection = request.remote_addr().map(|address| address.ip());
+        self.origin_named_by_a_node(request.metadata().as_ref())
+            .or_else(|| Some(connection?.to_canonical()))
     }
 
-    fn origin_named_by_a_node(&self, metadata: &MetadataMap) -> Option<IpAddr> {
-        let origin = metadata_text(metadata, ORIGIN_KEY)?.parse().ok()?;
-        let secret = metadata.get(SECRET_KEY)?;
+    /// Where a request with these headers comes from, if its connection is from `address`.
+    pub fn origin_of(&self, headers: &HeaderMap, address: IpAddr) -> IpAddr {
+        self.origin_named_by_a_node(headers).unwrap_or_else(|| address.to_canonical())
+    }
+
+    /// The same as a function, for whoever serves them.
+    pub fn origins(self) -> impl Fn(&HeaderMap, IpAddr) -> IpAddr + Send + Sync + 'static {
+        move |headers, address| self.origin_of(headers, address)
+    }
+
+    fn origin_named_by_a_node(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        let origin = headers.get(ORIGIN_KEY)?.to_str().ok()?.parse().ok()?;
+        let secret = headers.get(SECRET_KEY)?;
         self.secret.matches(secret.as_bytes()).then_some(origin)
     }
 }

@@ -7,7 +7,6 @@
 //! only passes comes from `tokio::time`, which a simulation controls already.)
 
 pub mod clock;
-pub mod connections;
 pub mod database_fault;
 pub mod disk;
 pub mod file_header;

@@ -1,22 +1,20 @@
 //! Sockets: listening, and channels to other nodes.
 
 use std::{
+    future::poll_fn,
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
     time::Duration,
 };
 
-use futures::stream;
+use nix::errno::Errno;
 use tokio::net::lookup_host;
-use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::{Channel, Endpoint};
 
 #[cfg(feature = "laboratory")]
 use super::simulated::{Machine, connector};
-use super::{
-    connections::{Connection, Connections},
-    socket::{ListeningSocket, Socket},
-};
+use super::socket::ListeningSocket;
+pub use super::socket::Socket;
 
 /// A connection that is not made within this time has failed. Generous on one machine, and enough
 /// for a lost first packet on a network.
@@ -71,18 +69,19 @@ impl Listener {
         self.listener.port()
     }
 
-    /// The same, counted among `connections`.
-    pub fn incoming_in(
-        self,
-        connections: &Connections,
-    ) -> impl Stream<Item = io::Result<Connection>> {
-        self.incoming().map(|accepted| accepted.map(|stream| connections.add(stream)))
+    /// The next connection, and the address that it comes from.
+    pub async fn accept(&self) -> io::Result<(Socket, IpAddr)> {
+        let socket = poll_fn(|context| self.listener.poll_accept(context)).await?;
+        let peer = socket.peer()?;
+        Ok((socket, peer.ip()))
     }
+}
 
-    /// The accepted connections.
-    pub fn incoming(self) -> impl Stream<Item = io::Result<Socket>> {
-        stream::poll_fn(move |context| self.listener.poll_accept(context).map(Some))
-    }
+/// Whether a connection could not be accepted for want of descriptors or memory: then trying again at
+/// once does not help.
+pub fn is_lack(error: &io::Error) -> bool {
+    const LACKS: [Errno; 4] = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
+    error.raw_os_error().is_some_and(|code| LACKS.contains(&Errno::from_raw(code)))
 }
 
 /// A channel to `address` (host:port) that connects when first used, and reconnects by itself.

@@ -30,6 +30,12 @@ pub fn reset_inherited() {
     }
 }
 
+/// How many descriptors this process may have open.
+pub fn most_descriptors() -> usize {
+    let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(1_024, |(soft, _hard)| soft);
+    usize::try_from(soft).unwrap_or(usize::MAX)
+}
+
 /// Makes a node independent of the terminal that it was started from: it keeps running when that is
 /// closed (`SIGHUP`), and can write its log there from the background (`SIGTTOU`). Both signals are
 /// blocked, for this thread and those that it starts.

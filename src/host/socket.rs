@@ -11,7 +11,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
 };
-use tonic::transport::server::{Connected, TcpConnectInfo};
 
 #[cfg(feature = "laboratory")]
 use super::simulated::{
@@ -51,18 +50,20 @@ impl ListeningSocket {
                 let (stream, _) = accepted?;
                 // Only slower without.
                 _ = stream.set_nodelay(true);
-                Ok(Socket::System(stream))
+                Ok(Socket(End::System(stream)))
             }),
             #[cfg(feature = "laboratory")]
             Self::Simulated(listener) => listener
                 .poll_accept(context)
-                .map(|(stream, peer)| Ok(Socket::Simulated { stream, peer })),
+                .map(|(stream, peer)| Ok(Socket(End::Simulated { stream, peer }))),
         }
     }
 }
 
 /// A connection.
-pub enum Socket {
+pub struct Socket(End);
+
+enum End {
     System(TcpStream),
     #[cfg(feature = "laboratory")]
     Simulated {
@@ -71,16 +72,13 @@ pub enum Socket {
     },
 }
 
-impl Connected for Socket {
-    type ConnectInfo = TcpConnectInfo;
-
-    fn connect_info(&self) -> TcpConnectInfo {
-        match self {
-            Self::System(stream) => stream.connect_info(),
+impl Socket {
+    /// Who is at the other end.
+    pub fn peer(&self) -> io::Result<SocketAddr> {
+        match &self.0 {
+            End::System(stream) => stream.peer_addr(),
             #[cfg(feature = "laboratory")]
-            Self::Simulated { peer, .. } => {
-                TcpConnectInfo { local_addr: None, remote_addr: Some(*peer) }
-            }
+            End::Simulated { peer, .. } => Ok(*peer),
         }
     }
 }
@@ -88,10 +86,10 @@ impl Connected for Socket {
 /// Passes a poll on to the socket, whichever it is.
 macro_rules! poll {
     ($socket:expr, $stream:ident => $poll:expr) => {
-        match $socket.get_mut() {
-            Socket::System($stream) => $poll,
+        match &mut $socket.get_mut().0 {
+            End::System($stream) => $poll,
             #[cfg(feature = "laboratory")]
-            Socket::Simulated { stream: $stream, .. } => $poll,
+            End::Simulated { stream: $stream, .. } => $poll,
         }
     };
 }
@@ -124,10 +122,10 @@ impl AsyncWrite for Socket {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::System(stream) => stream.is_write_vectored(),
+        match &self.0 {
+            End::System(stream) => stream.is_write_vectored(),
             #[cfg(feature = "laboratory")]
-            Self::Simulated { .. } => false,
+            End::Simulated { .. } => false,
         }
     }
 

@@ -41,11 +41,16 @@ impl Tasks {
         self.ending.clone()
     }
 
+    /// Returns when the last task has ended, as they do by themselves.
+    pub async fn ended(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
     /// Ends all tasks; returns when the last one has ended.
     pub async fn end(&self) {
         self.ending.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.ended().await;
     }
 }
 

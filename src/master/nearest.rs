@@ -185,7 +185,7 @@ mod tests {
         master::here::tests::{bootstrap, here_on, served},
         network::{Deadline, SessionToken},
         replication::tests::cluster::{Member, cluster},
-        serving::{self, NODE_STREAMS, Served},
+        serving::{self, Served},
         settings::Secret,
         wire::v1::social_service_server::SocialServiceServer,
     };
@@ -223,11 +223,7 @@ mod tests {
         let available = Some(Available { name: "server".to_owned(), address });
         let stop = CancellationToken::new();
         let routes = Routes::new(SocialServiceServer::new(served(here)));
-        tokio::spawn(serving::serve(
-            listener,
-            Served::to_clients(routes, NODE_STREAMS),
-            stop.clone(),
-        ));
+        tokio::spawn(serving::serve(listener, Served::to_anybody(routes), stop.clone()));
         (Location { available, term, ..Location::default() }, stop.drop_guard())
     }
 

@@ -54,7 +54,7 @@ use crate::{
         writes::Writes,
     },
     serving::{self, CLIENT_MESSAGE_BYTES, Served},
-    settings::MasterSettings,
+    settings::{CallerLimits, MasterSettings},
     slot::SlotInfo,
     social::StateReader,
     wire::{
@@ -91,6 +91,8 @@ pub struct Master {
     /// What clients may ask for, and what nodes may.
     routes: (Routes, Routes),
     streams_per_connection: u32,
+    callers: CallerLimits,
+    calls: CallReader,
     drain_timeout: std::time::Duration,
     health: HealthReporter,
     delivery: Delivery,
@@ -192,6 +194,8 @@ impl Master {
             listeners,
             routes,
             streams_per_connection: settings.limits.streams_per_connection,
+            callers: settings.callers,
+            calls: CallReader::new(settings.secret.clone()),
             drain_timeout: settings.drain_timeout,
             health,
             delivery,
@@ -213,7 +217,7 @@ impl Master {
         let (public, internal) = self.routes;
         let (streams, ended) = (self.streams_per_connection, tasks.ending());
         let internal = Served::to_nodes(internal);
-        let public = Served::to_clients(public, streams);
+        let public = Served::to_clients(public, streams, self.callers, self.calls.origins());
         let peers_done = tasks.spawn_orderly(serving::serve(peers, internal, ended.clone()));
         let clients_done =
             tasks.spawn_orderly(serving::serve(clients, public, clients_stop.clone()));
@@ -333,11 +337,9 @@ fn add_public(
 }
 
 /// A listener has ended: well, where it was asked to.
-fn stopped(
-    served: Result<Result<(), tonic::transport::Error>, JoinError>,
-    asked: &CancellationToken,
-) -> anyhow::Result<NodeEnd> {
-    serving::outcome(served.context("serving")?, asked)?;
+fn stopped(served: Result<(), JoinError>, asked: &CancellationToken) -> anyhow::Result<NodeEnd> {
+    served.context("serving")?;
+    serving::outcome(asked)?;
     Ok(NodeEnd::Stopped)
 }
 

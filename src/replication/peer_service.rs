@@ -192,7 +192,7 @@ async fn vote(
 ) -> Result<VoteResponse<NodeId>, Status> {
     let (vote, last) = (message.vote, message.last_log_id);
     let answer = node.raft().vote(message).await.map_err(stopped)?;
-    if planted::is(ignores_logs) && answer.last_log_id > last && answer.vote < vote {
+    if planted::is(ignores_logs) && answer.last_log_id > last && answer.vote <= vote {
         return Ok(VoteResponse { vote, vote_granted: true, last_log_id: last });
     }
     Ok(answer)

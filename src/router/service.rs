@@ -28,7 +28,7 @@ use crate::{
     reflection,
     replication::{link::MESSAGE_BYTES, node::Node, peer_service::PeerServer},
     serving::{self, CLIENT_MESSAGE_BYTES, NODE_STREAMS, QUORUM_HEALTH, Served},
-    settings::RouterSettings,
+    settings::{CallerLimits, RouterSettings},
     wire::{
         internal::{
             peer_service_server::PeerServiceServer, registry_service_server::RegistryServiceServer,
@@ -63,6 +63,8 @@ pub struct Router {
     listeners: Listeners,
     /// What clients and masters may ask for, and what nodes may ask the witness for.
     routes: (Routes, Routes),
+    callers: CallerLimits,
+    calls: CallReader,
     /// None while the witness is broken.
     witness: watch::Receiver<Option<Node>>,
     registry: JoinHandle<Option<()>>,
@@ -99,14 +101,25 @@ impl Router {
         let registry = tasks.spawn(actor.run());
         let public = public(settings, handle, &tasks, &serving_stops).add_service(health_service);
         let routes = (public, internal(settings, &witness, &serving_stops));
-        Ok(Self { listeners, routes, witness, registry, supervisor, serving_stops, tasks })
+        let (callers, calls) = (settings.callers, CallReader::new(settings.secret.clone()));
+        Ok(Self {
+            listeners,
+            routes,
+            callers,
+            calls,
+            witness,
+            registry,
+            supervisor,
+            serving_stops,
+            tasks,
+        })
     }
 
     /// Serves until `stop`; then nothing of it runs any more.
     pub async fn run(self, stop: &CancellationToken) -> anyhow::Result<()> {
         let Listeners { clients, peers } = self.listeners;
         let (public, internal) = self.routes;
-        let public = Served::to_clients(public, NODE_STREAMS);
+        let public = Served::to_clients(public, NODE_STREAMS, self.callers, self.calls.origins());
         let internal = Served::to_nodes(internal);
         let serves = self.serving_stops;
         let (stop, stops) = (stop.clone(), serves.clone());
@@ -119,12 +132,8 @@ impl Router {
             biased;
             _ = self.registry => Err(anyhow::anyhow!("the registry ended by itself")),
             _ = self.supervisor => Err(anyhow::anyhow!("the witness's supervisor ended by itself")),
-            served = serving::serve(clients, public, serves.clone()) => {
-                serving::outcome(served, &serves)
-            }
-            served = serving::serve(peers, internal, serves.clone()) => {
-                serving::outcome(served, &serves)
-            }
+            () = serving::serve(clients, public, serves.clone()) => serving::outcome(&serves),
+            () = serving::serve(peers, internal, serves.clone()) => serving::outcome(&serves),
         };
         self.tasks.end().await;
         let node = self.witness.borrow().clone();

@@ -265,6 +265,27 @@ pub static KEYS: &[Key] = &[
         "The most calls and streams in progress on one connection",
     ),
     Key::new(
+        "connections",
+        NODES,
+        Some("8192"),
+        MANY,
+        "The most open connections of clients, if the system allows as many files",
+    ),
+    Key::new(
+        "connections_per_address",
+        NODES,
+        Some("256"),
+        MANY,
+        "The most open connections of clients from one address",
+    ),
+    Key::new(
+        "calls_per_address",
+        NODES,
+        Some("1024"),
+        MANY,
+        "The most calls and streams in progress for one address",
+    ),
+    Key::new(
         "pending_writes",
         MASTERS,
         Some("4096"),

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    ClassicMode, ClientSettings, ConsensusSettings, HealthcheckSettings, HistoryFile, Layers,
-    Limits, LogFormat, LogSettings, MasterSettings, RouterSettings, Secret, SettingsError,
+    CallerLimits, ClassicMode, ClientSettings, ConsensusSettings, HealthcheckSettings, HistoryFile,
+    Layers, Limits, LogFormat, LogSettings, MasterSettings, RouterSettings, Secret, SettingsError,
     SlaveSettings, StatusSettings, TerminalSettings,
     value::{self, ValueKind},
 };
@@ -22,6 +22,7 @@ impl Layers {
             down_after: self.duration("down_after")?,
             classic: self.classic()?,
             consensus: self.consensus()?,
+            callers: self.callers()?,
             secret: self.secret()?,
         })
     }
@@ -45,6 +46,7 @@ impl Layers {
             consensus: self.consensus()?,
             classic: self.classic()?,
             limits: self.limits()?,
+            callers: self.callers()?,
             secret: self.secret()?,
         })
     }
@@ -141,6 +143,14 @@ impl Layers {
             streams_per_connection: self.parsed("streams_per_connection")?,
             pending_writes: self.parsed("pending_writes")?,
             session_lifetime: self.duration("session_lifetime")?,
+        })
+    }
+
+    fn callers(&self) -> Result<CallerLimits, SettingsError> {
+        Ok(CallerLimits {
+            connections: self.parsed("connections")?,
+            connections_per_address: self.parsed("connections_per_address")?,
+            calls_per_address: self.parsed("calls_per_address")?,
         })
     }
 

@@ -44,6 +44,8 @@ pub struct RouterSettings {
     pub classic: ClassicMode,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
+    /// Limits on what callers may hold.
+    pub callers: CallerLimits,
 }
 
 /// Settings of `tinysns master`, and of the master that a slave forks.
@@ -74,6 +76,8 @@ pub struct MasterSettings {
     pub classic: ClassicMode,
     /// Limits on what clients may use.
     pub limits: Limits,
+    /// Limits on what callers may hold.
+    pub callers: CallerLimits,
 }
 
 /// Settings of `tinysns slave`.
@@ -197,4 +201,25 @@ pub struct Limits {
     pub pending_writes: usize,
     /// How long a session token is valid.
     pub session_lifetime: Duration,
+}
+
+/// Limits on what callers of a listener for clients may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct CallerLimits {
+    /// The most open connections.
+    pub connections: usize,
+    /// The most open connections from one address.
+    pub connections_per_address: usize,
+    /// The most calls and streams in progress for one address.
+    pub calls_per_address: usize,
+}
+
+#[cfg(test)]
+impl CallerLimits {
+    /// As much as they like.
+    pub const UNLIMITED: Self = Self {
+        connections: usize::MAX,
+        connections_per_address: usize::MAX,
+        calls_per_address: usize::MAX,
+    };
 }

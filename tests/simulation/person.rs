@@ -110,6 +110,9 @@ impl Person {
         let pause = self.any(0..=2 * self.workload.thinks_ms());
         let rush = self.workload.next_rush().filter(|rush| *rush <= pause);
         sleep(Duration::from_millis(rush.unwrap_or(pause))).await;
+        while let Some(hush) = self.workload.hush() {
+            sleep(Duration::from_millis(hush)).await;
+        }
         rush.is_some()
     }
 

@@ -19,6 +19,9 @@ const FIRST_FAULT: u64 = 5_000;
 const BETWEEN_FAULTS: u64 = 35_000;
 /// A rush begins at most so long before the fault that strikes in it.
 const RUSH_MS: u64 = 20;
+/// Nobody does anything for this time before a fault, and for as long as it lasts, up to so long.
+const HUSH_MS: u64 = 1_000;
+const LONGEST_HUSH_MS: u64 = 10_000;
 /// A fault that is shorter is soon forgotten.
 const SHORT: u64 = 100;
 /// The most slots that scaling up may come to.
@@ -71,6 +74,8 @@ pub enum Timing {
     Any,
     /// When everybody has been busy for so many milliseconds.
     InARush(u64),
+    /// While nobody does anything: then all logs are equally long.
+    InAHush,
     /// When next the membership changes, or a leader begins.
     InAChange,
     /// When next another fault ends.
@@ -180,6 +185,16 @@ impl Plan {
         rushes
     }
 
+    /// When nobody does anything: from when until when, in milliseconds.
+    pub fn hushes(&self) -> Vec<(u64, u64)> {
+        let hush = |planned: &PlannedFault| {
+            let PlannedFault { at_ms, lasts_ms, timing, .. } = *planned;
+            let until = at_ms + lasts_ms.min(LONGEST_HUSH_MS);
+            (timing == Timing::InAHush).then(|| (at_ms.saturating_sub(HUSH_MS), until))
+        };
+        self.faults.iter().filter_map(hush).collect()
+    }
+
     /// The plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
@@ -213,6 +228,7 @@ impl Plan {
                 0..5 => Timing::InARush(random.random_range(0..=RUSH_MS)),
                 5 | 6 => Timing::InAChange,
                 7 => Timing::InARelief,
+                8 => Timing::InAHush,
                 _ => Timing::Any,
             };
             faults.push(PlannedFault { at_ms, lasts_ms, timing, fault });

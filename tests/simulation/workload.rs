@@ -29,6 +29,8 @@ struct Shared {
     thinks_ms: u64,
     /// When everybody becomes busy, in milliseconds.
     rushes: Vec<u64>,
+    /// From when until when nobody does anything.
+    hushes: Vec<(u64, u64)>,
     phase: Phase,
     /// The operations in progress, with whose they are, and the time at which they began.
     open: Vec<(OperationNumber, usize, u64)>,
@@ -66,6 +68,7 @@ impl Workload {
             clients: plan.clients,
             thinks_ms: plan.thinks_ms,
             rushes: plan.rushes(),
+            hushes: plan.hushes(),
             phase: Phase::Use,
             open: Vec::new(),
             stamped: Vec::new(),
@@ -136,6 +139,15 @@ impl Workload {
     pub fn next_rush(&self) -> Option<u64> {
         let now = clock::now() / MILLISECOND;
         self.shared().rushes.iter().find(|at| **at > now).map(|at| at - now)
+    }
+
+    /// For how many milliseconds nobody does anything yet.
+    pub fn hush(&self) -> Option<u64> {
+        let now = clock::now() / MILLISECOND;
+        let shared = self.shared();
+        let mut hushes =
+            shared.hushes.iter().filter(|(from, until)| (*from..*until).contains(&now));
+        hushes.next().map(|(_, until)| until - now)
     }
 
     /// Notes something in the history, with the time.

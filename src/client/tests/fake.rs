@@ -13,11 +13,13 @@ use futures::{Stream, StreamExt as _};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::{ReceiverStream, WatchStream};
-use tonic::{Code, Request, Response, Status, transport::Server};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Response, Status, service::Routes};
 
 use crate::{
     grpc::metadata::CallReader,
     host::net,
+    serving::{self, Served},
     settings::Secret,
     wire::{
         AVAILABLE_KEY, RETRY_KEY,
@@ -110,12 +112,11 @@ impl Network {
             runtime.expect("a runtime").block_on(async move {
                 let listener = net::listen("test", address).await.expect("a free port");
                 started.send(listener.port()).expect("the test waits");
-                let server = Server::builder()
-                    .add_service(DirectoryServiceServer::new(service.clone()))
-                    .add_service(SocialServiceServer::new(service))
-                    .serve_with_incoming(listener.incoming());
+                let routes = Routes::new(DirectoryServiceServer::new(service.clone()))
+                    .add_service(SocialServiceServer::new(service));
+                let served = Served::to_anybody(routes);
                 tokio::select! {
-                    ended = server => ended.expect("served"),
+                    () = serving::serve(listener, served, CancellationToken::new()) => {}
                     _ = killed => {}
                 }
             });

@@ -1,0 +1,121 @@
+//! One call after the other of a connection: let in, worked off within its time, and answered.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tokio::time::{Instant, sleep, sleep_until};
+use tonic::{
+    Status,
+    body::Body,
+    codegen::http::{HeaderMap, Request, Response},
+    service::Routes,
+    transport::server::TcpConnectInfo,
+};
+use tower::Service as _;
+use tracing::{Instrument as _, Span};
+
+use super::{
+    admission::{Admission, ConnectionState},
+    answer::{self, Answer, Arriving},
+    full,
+};
+
+/// Where a call comes from, according to its headers and the address of its connection.
+pub type Origin = Arc<dyn Fn(&HeaderMap, IpAddr) -> IpAddr + Send + Sync>;
+
+/// What is served, and within which limits a call is.
+pub struct Calls {
+    pub routes: Routes,
+    pub origin: Origin,
+    pub admission: Admission,
+    /// The most bytes that a request may have until its answer begins.
+    pub request_bytes: usize,
+    /// A request must have arrived within this time, unless its answer has begun.
+    pub arrives_within: Duration,
+    /// An answer must have begun within this time.
+    pub answered_within: Duration,
+}
+
+/// The calls of one connection.
+#[derive(Clone)]
+pub struct CallsOf {
+    pub calls: Arc<Calls>,
+    pub connection: Arc<ConnectionState>,
+    pub peer: SocketAddr,
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
+
+impl hyper::service::Service<Request<Incoming>> for CallsOf {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let this = self.clone();
+        Box::pin(async move { Ok(this.answer(request).await) })
+    }
+}
+
+impl CallsOf {
+    async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
+        let Self { calls, connection, peer } = self;
+        let address = (calls.origin)(request.headers(), peer.ip());
+        let call = match calls.admission.call(address, &connection) {
+            Ok(call) => call,
+            Err(why) => return full(why).into_http::<Body>().map(Answer::refusal),
+        };
+        let arriving = Arc::new(answer::Request::new(call, !request.body().is_end_stream()));
+        let answer = calls.work(request, peer, &arriving).await;
+        let call = arriving.begin_answer();
+        let (head, body) = answer.unwrap_or_else(Status::into_http).into_parts();
+        match Answer::new(body, call).await {
+            Ok(body) => Response::from_parts(head, body),
+            Err(status) => status.into_http::<Body>().map(Answer::refusal),
+        }
+    }
+}
+
+impl Calls {
+    /// The answer of what is served, as far as it comes in time.
+    async fn work(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        arriving: &Arc<answer::Request>,
+    ) -> Result<Response<Body>, Status> {
+        let began = Instant::now();
+        let span = span(&request, peer);
+        let mut request = request
+            .map(|body| Body::new(Arriving::new(body, Arc::clone(arriving), self.request_bytes)));
+        let caller = TcpConnectInfo { local_addr: None, remote_addr: Some(peer) };
+        request.extensions_mut().insert(caller);
+        let mut routes = self.routes.clone();
+        let work = async move { routes.call(request).await }.instrument(span);
+        let too_late = async {
+            sleep(self.arrives_within.min(self.answered_within)).await;
+            if !arriving.has_arrived() {
+                return Status::deadline_exceeded("the request did not arrive in time");
+            }
+            sleep_until(began + self.answered_within).await;
+            Status::deadline_exceeded("this server could not answer in time")
+        };
+        tokio::select! {
+            biased;
+            Ok(answer) = work => Ok(answer),
+            status = too_late => Err(status),
+        }
+    }
+}
+
+/// The span of a call, for those who log at the level debug.
+fn span<T>(request: &Request<T>, peer: SocketAddr) -> Span {
+    tracing::debug_span!("call", method = request.uri().path(), %peer)
+}
