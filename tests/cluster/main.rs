@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod abuse;
 mod addresses;
 mod classic;
 mod commands;
@@ -17,6 +18,7 @@ mod ports;
 mod process_environment;
 mod processes;
 mod python_client;
+mod raw_http2;
 mod recovery;
 mod refusals;
 mod relay;

@@ -1,0 +1,120 @@
+//! A caller that speaks HTTP/2 as badly as it likes: frames are written by hand (RFC 9113), headers
+//! without compression (RFC 7541).
+
+use std::{io, net::SocketAddr};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpSocket, TcpStream},
+};
+
+/// Where hostile callers come from; everybody else comes from 127.0.0.1.
+const HOSTILE: &str = "127.0.0.2:0";
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const INITIAL_WINDOW_SIZE: u16 = 4;
+/// The length of what comes before a gRPC message.
+const MESSAGE_HEAD: usize = 5;
+
+/// A connection.
+pub struct RawCaller {
+    stream: TcpStream,
+    next_stream: u32,
+}
+
+/// A connection to `server` on which nothing is said.
+pub async fn silent(server: &str) -> io::Result<TcpStream> {
+    let server: SocketAddr = server.replace("localhost", "127.0.0.1").parse().expect("an address");
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(HOSTILE.parse().expect("an address"))?;
+    socket.connect(server).await
+}
+
+impl RawCaller {
+    /// A connection that may be sent so many bytes of each answer.
+    pub async fn connect(server: &str, takes: u32) -> io::Result<Self> {
+        let mut stream = silent(server).await?;
+        let mut settings = INITIAL_WINDOW_SIZE.to_be_bytes().to_vec();
+        settings.extend(takes.to_be_bytes());
+        let mut bytes = PREFACE.to_vec();
+        bytes.extend(frame(SETTINGS, 0, 0, &settings));
+        stream.write_all(&bytes).await?;
+        Ok(Self { stream, next_stream: 1 })
+    }
+
+    /// Begins a call of `path`, with a session or without one, and sends this message, or less of it
+    /// than its head says.
+    pub async fn call(
+        &mut self,
+        path: &str,
+        session: Option<&str>,
+        message: &[u8],
+        length: usize,
+    ) -> io::Result<()> {
+        let stream = self.next_stream;
+        self.next_stream += 2;
+        // :method POST and :scheme http are in the static table.
+        let mut headers = vec![0x83, 0x86];
+        literal(&mut headers, ":path", path);
+        literal(&mut headers, ":authority", "tinysns");
+        literal(&mut headers, "content-type", "application/grpc");
+        literal(&mut headers, "te", "trailers");
+        if let Some(session) = session {
+            literal(&mut headers, "authorization", &format!("Bearer {session}"));
+        }
+        let mut bytes = frame(HEADERS, END_HEADERS, stream, &headers);
+        let mut body = vec![0];
+        body.extend(u32::try_from(length).expect("short").to_be_bytes());
+        body.extend(message);
+        let is_whole = body.len() == MESSAGE_HEAD + length;
+        bytes.extend(frame(DATA, u8::from(is_whole) * END_STREAM, stream, &body));
+        self.stream.write_all(&bytes).await
+    }
+
+    /// Reads until a stream has ended.
+    pub async fn next_end(&mut self) -> io::Result<()> {
+        loop {
+            let mut head = [0; 9];
+            self.stream.read_exact(&mut head).await?;
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; usize::try_from(length).expect("short")];
+            self.stream.read_exact(&mut payload).await?;
+            let [.., kind, flags, _, _, _, _] = head;
+            if matches!(kind, HEADERS | DATA) && flags & END_STREAM != 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// A header that is not in any table.
+fn literal(headers: &mut Vec<u8>, name: &str, value: &str) {
+    headers.push(0);
+    for text in [name, value] {
+        // Seven bits for the length, and more bytes for what is more.
+        match text.len().checked_sub(127) {
+            None => headers.push(u8::try_from(text.len()).expect("short")),
+            Some(more) => {
+                headers.push(127);
+                let (low, high) = (more % 128, more / 128);
+                headers
+                    .push(u8::try_from(low).expect("seven bits") | if high > 0 { 128 } else { 0 });
+                headers.extend((high > 0).then(|| u8::try_from(high).expect("short")));
+            }
+        }
+        headers.extend(text.as_bytes());
+    }
+}
