@@ -239,12 +239,21 @@ pub fn outcome(stop: &CancellationToken) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::{
+        fs::File,
         io,
         pin::Pin,
         sync::{Arc, Mutex},
     };
 
-    use tokio::sync::{Notify, mpsc};
+    use nix::sys::{
+        resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit},
+        time::TimeValLike as _,
+    };
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpSocket,
+        sync::{Notify, mpsc},
+    };
     use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
     use tokio_util::sync::DropGuard;
     use tonic::{Code, Request, Response, transport::Channel};
@@ -382,6 +391,30 @@ mod tests {
         while other.check(request("")).await.is_err() {
             sleep(A_MOMENT).await;
         }
+    }
+
+    #[tokio::test]
+    async fn who_has_no_descriptors_left_waits_for_some_without_using_the_processor() {
+        let (port, _stop) = served_at(Slow::default(), |_| {}).await;
+        let socket = TcpSocket::new_v4().expect("a descriptor");
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("known");
+        setrlimit(Resource::RLIMIT_NOFILE, 256, hard).expect("lower");
+        let all: Vec<_> = (0..256).map_while(|_| File::open("/dev/null").ok()).collect();
+        let address = ([127, 0, 0, 1], port).into();
+        let mut stream = socket.connect(address).await.expect("the system connects it");
+        let used = || getrusage(UsageWho::RUSAGE_SELF).expect("known").system_time();
+        let before = used();
+        sleep(2 * ACCEPTS_AGAIN).await;
+        let spent = (used() - before).num_milliseconds();
+        drop(all);
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("as before");
+        assert!(Duration::from_millis(spent.unsigned_abs()) < ACCEPTS_AGAIN, "{spent} ms");
+        stream
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+            .await
+            .expect("sent");
+        let read = timeout(DEADLINE, stream.read(&mut [0; 9])).await.expect("accepted");
+        assert_eq!(read.expect("answered"), 9);
     }
 
     #[tokio::test]

@@ -14,9 +14,11 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
+const WINDOW_UPDATE: u8 = 8;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const INITIAL_WINDOW_SIZE: u16 = 4;
+const LONGEST_FRAME: usize = 16_384;
 /// The length of what comes before a gRPC message.
 const MESSAGE_HEAD: usize = 5;
 
@@ -43,7 +45,10 @@ impl RawCaller {
         let mut bytes = PREFACE.to_vec();
         bytes.extend(frame(SETTINGS, 0, 0, &settings));
         stream.write_all(&bytes).await?;
-        Ok(Self { stream, next_stream: 1 })
+        let mut caller = Self { stream, next_stream: 1 };
+        // From then on, the server takes more than a connection begins with.
+        while caller.next_frame().await?.0 != WINDOW_UPDATE {}
+        Ok(caller)
     }
 
     /// Begins a call of `path`, with a session or without one, and sends this message, or less of it
@@ -71,23 +76,33 @@ impl RawCaller {
         body.extend(u32::try_from(length).expect("short").to_be_bytes());
         body.extend(message);
         let is_whole = body.len() == MESSAGE_HEAD + length;
-        bytes.extend(frame(DATA, u8::from(is_whole) * END_STREAM, stream, &body));
+        let mut parts = body.chunks(LONGEST_FRAME).peekable();
+        while let Some(part) = parts.next() {
+            let ends = is_whole && parts.peek().is_none();
+            bytes.extend(frame(DATA, u8::from(ends) * END_STREAM, stream, part));
+        }
         self.stream.write_all(&bytes).await
     }
 
     /// Reads until a stream has ended.
     pub async fn next_end(&mut self) -> io::Result<()> {
         loop {
-            let mut head = [0; 9];
-            self.stream.read_exact(&mut head).await?;
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            let mut payload = vec![0; usize::try_from(length).expect("short")];
-            self.stream.read_exact(&mut payload).await?;
-            let [.., kind, flags, _, _, _, _] = head;
+            let (kind, flags) = self.next_frame().await?;
             if matches!(kind, HEADERS | DATA) && flags & END_STREAM != 0 {
                 return Ok(());
             }
         }
+    }
+
+    /// The kind of the next frame, and its flags.
+    async fn next_frame(&mut self) -> io::Result<(u8, u8)> {
+        let mut head = [0; 9];
+        self.stream.read_exact(&mut head).await?;
+        let [high, middle, low, kind, flags, ..] = head;
+        let length = u32::from_be_bytes([0, high, middle, low]);
+        let mut payload = vec![0; usize::try_from(length).expect("short")];
+        self.stream.read_exact(&mut payload).await?;
+        Ok((kind, flags))
     }
 }
 
