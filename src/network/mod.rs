@@ -26,7 +26,7 @@ use std::pin::Pin;
 use futures::Stream;
 
 pub use self::{
-    call::{Call, Deadline, SessionToken},
+    call::{Call, Connection, Deadline, SessionToken},
     messages::{
         Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, PasswordChange, Post, PostPage,
         Published, TimelineEvent,
