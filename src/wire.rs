@@ -25,5 +25,7 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 /// What a program should do about a refusal: the metadata key whose values are `here`, `elsewhere`
 /// and `never`.
 pub const RETRY_KEY: &str = "tinysns-retry";
+/// Metadata key of how many milliseconds to wait before a repetition, beside `here`: gRPC's own name.
+pub const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";
 /// Metadata key that names the available server, host:port, beside `elsewhere`.
 pub const AVAILABLE_KEY: &str = "tinysns-available";

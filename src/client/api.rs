@@ -53,7 +53,7 @@ impl<N: Network> Core<N> {
     }
 
     fn call_in(&self, session: SessionToken, deadline: Deadline) -> Call {
-        Call { session: Some(session), deadline, origin: self.origin }
+        Call { session: Some(session), deadline, origin: self.origin, connection: None }
     }
 
     /// Makes a call in the session, and again in a new one if the session has ended.
@@ -93,7 +93,7 @@ impl<N: Network> Core<N> {
         deadline: Deadline,
     ) -> Result<LoggedIn, ClientError> {
         let LoginCredentials { name, password } = credentials.clone();
-        let call = Call { session: None, deadline, origin: self.origin };
+        let call = Call { session: None, deadline, origin: self.origin, connection: None };
         let logged_in = self.network.log_in(&call, &Login { name, password, must_exist }).await?;
         self.session.begin(credentials, &logged_in);
         Ok(logged_in)

@@ -1,5 +1,7 @@
 //! Where a call goes next, and when. Pure.
 
+use std::time::Duration;
+
 use super::known_cluster::{KnownCluster, Server};
 
 /// The history of one call.
@@ -16,6 +18,8 @@ pub struct Attempts {
     hint: Option<Server>,
     /// The last server, if it is alive and asked for patience.
     same: Option<Server>,
+    /// How much patience it asked for, at least.
+    pub patience: Duration,
 }
 
 /// Where a call goes next.
@@ -34,6 +38,7 @@ impl Attempts {
     pub fn failed(&mut self, server: &Server, available: Option<String>) {
         self.failures = self.failures.saturating_add(1);
         self.same = None;
+        self.patience = Duration::ZERO;
         if server.term > self.term {
             self.term = server.term;
             self.tried.clear();
@@ -47,17 +52,19 @@ impl Attempts {
             .map(|address| Server { name: String::new(), address, term: server.term });
     }
 
-    /// `server` is alive and asked for patience.
-    pub fn asked_to_wait(&mut self, server: &Server) {
+    /// `server` is alive and asked for patience: at least so much.
+    pub fn asked_to_wait(&mut self, server: &Server, patience: Duration) {
         self.failures = self.failures.saturating_add(1);
         self.hint = None;
         self.same = Some(server.clone());
+        self.patience = patience;
     }
 
     /// `server` was left for a newer one, which does not count as a failure of the call.
     pub fn superseded(&mut self) {
         self.hint = None;
         self.same = None;
+        self.patience = Duration::ZERO;
     }
 }
 
@@ -149,7 +156,7 @@ mod tests {
     #[test]
     fn a_server_that_asks_for_patience_is_asked_again_unless_another_takes_over() {
         let mut attempts = Attempts::default();
-        attempts.asked_to_wait(&server(1, 5));
+        attempts.asked_to_wait(&server(1, 5), Duration::ZERO);
         for (named, choice) in [
             (Some(server(1, 5)), Choice::Pause(server(1, 5))),
             (None, Choice::Pause(server(1, 5))),

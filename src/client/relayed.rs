@@ -220,7 +220,7 @@ impl Relayed {
     {
         let mut views = self.directory.watch();
         loop {
-            let pause = BACKOFF.pause(attempts.failures, random::id());
+            let pause = attempts.patience + BACKOFF.pause(attempts.failures, random::id());
             let server = next_server(&mut views, &attempts, pause).await;
             let asked_at = Instant::now();
             let connection = match self.connections.to(&server.address) {
@@ -252,7 +252,7 @@ impl Relayed {
                     self.active_server.answered(&server, asked_at, Instant::now());
                     return Err(status::refusal(&status));
                 }
-                RetryDecision::Here => attempts.asked_to_wait(&server),
+                RetryDecision::Here { patience } => attempts.asked_to_wait(&server, patience),
                 RetryDecision::Elsewhere { available } => attempts.failed(&server, available),
                 RetryDecision::Lost => {
                     self.connections.lost(&connection);

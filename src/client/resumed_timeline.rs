@@ -5,6 +5,7 @@ use std::{
     ops::ControlFlow::{self, Break, Continue},
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures::Stream;
@@ -118,7 +119,7 @@ impl Feed {
                 }
                 // We were too slow, or the server is stopping.
                 Ok(None) => {
-                    self.attempts.asked_to_wait(server);
+                    self.attempts.asked_to_wait(server, Duration::ZERO);
                     return Ok(Continue(()));
                 }
                 Err(status) => {
@@ -128,8 +129,11 @@ impl Feed {
                         }
                         RetryDecision::Lost => self.attempts.failed(server, None),
                         // A final refusal is repeated when asked again, and then reported.
-                        RetryDecision::Here | RetryDecision::Never => {
-                            self.attempts.asked_to_wait(server);
+                        RetryDecision::Never => {
+                            self.attempts.asked_to_wait(server, Duration::ZERO);
+                        }
+                        RetryDecision::Here { patience } => {
+                            self.attempts.asked_to_wait(server, patience);
                         }
                     }
                     self.network.active_server().failed(server, Instant::now());

@@ -14,7 +14,7 @@ use tonic::{
 };
 
 use crate::{
-    network::{Call, Deadline, SessionToken},
+    network::{Call, Connection, Deadline, SessionToken},
     node_auth::{ORIGIN_KEY, SECRET_KEY, metadata_text, secret_metadata},
     settings::Secret,
 };
@@ -47,7 +47,15 @@ impl CallReader {
             session: session(request.metadata()),
             deadline: Deadline::after(Instant::now(), patience(request.metadata())),
             origin: self.origin(request),
+            connection: self.connection(request),
         }
+    }
+
+    /// The connection of a request, unless a node relays it.
+    fn connection<T>(&self, request: &Request<T>) -> Option<Connection> {
+        let is_relayed = self.origin_named_by_a_node(request.metadata().as_ref()).is_some();
+        let peer = request.remote_addr().filter(|_| !is_relayed)?;
+        Some(Connection(peer.port()))
     }
 
     /// Where a request comes from.
@@ -158,6 +166,7 @@ mod tests {
             session: Some(SessionToken::new("a token")),
             deadline: Deadline::after(Instant::now(), CALL_TIMEOUT),
             origin,
+            connection: None,
         };
         let mut request = Request::new(());
         writer.write(&call, &mut request).unwrap_or_else(|_| panic!("ASCII"));
@@ -181,6 +190,8 @@ mod tests {
         ] {
             let call = reader.read(&request(writer, named, RELAY));
             assert_eq!(call.origin, Some(ip(seen)));
+            let own = Some(Connection(4_000)).filter(|_| seen == RELAY);
+            assert_eq!(call.connection, own, "that of the caller or none");
             assert_eq!(call.session, Some(SessionToken::new("a token")));
         }
         let mut bare = request(&CallWriter::of_client(), None, RELAY);
@@ -223,7 +234,7 @@ mod tests {
     fn a_token_that_no_header_can_carry_is_told() {
         let session = Some(SessionToken::new("line\nbreak"));
         let deadline = Deadline::after(Instant::now(), CALL_TIMEOUT);
-        let call = Call { session, deadline, origin: None };
+        let call = Call { session, deadline, origin: None, connection: None };
         assert!(CallWriter::of_client().write(&call, &mut Request::new(())).is_err());
     }
 }

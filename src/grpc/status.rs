@@ -1,11 +1,13 @@
 //! Refusals on the wire: a gRPC status with a message for people, and metadata that tells programs
 //! what to do.
 
+use std::time::Duration;
+
 use tonic::{Code, Status, metadata::MetadataMap};
 
 use crate::{
     network::{Advice, Refusal, RefusalKind},
-    wire::{AVAILABLE_KEY, RETRY_KEY},
+    wire::{AVAILABLE_KEY, PUSHBACK_KEY, RETRY_KEY},
 };
 
 /// The code of a kind of refusal.
@@ -51,11 +53,18 @@ fn kind(code: Code, available: Option<String>) -> RefusalKind {
 pub fn refusal(status: &Status) -> Refusal {
     let available = status.metadata().get(AVAILABLE_KEY).and_then(|at| at.to_str().ok());
     let available = available.filter(|at| !at.is_empty()).map(str::to_owned);
-    Refusal::new(kind(status.code(), available), status.message().to_owned())
+    let refusal = Refusal::new(kind(status.code(), available), status.message().to_owned());
+    Refusal { again_after: again_after(status), ..refusal }
+}
+
+/// How long a server wants to be left alone.
+pub fn again_after(status: &Status) -> Option<Duration> {
+    let pushback = status.metadata().get(PUSHBACK_KEY)?.to_str().ok()?;
+    Some(Duration::from_millis(pushback.parse().ok()?))
 }
 
 impl From<Refusal> for Status {
-    fn from(Refusal { kind, message }: Refusal) -> Self {
+    fn from(Refusal { kind, message, again_after }: Refusal) -> Self {
         let advice = match kind.advice() {
             Advice::Here => "here",
             Advice::Elsewhere => "elsewhere",
@@ -64,6 +73,9 @@ impl From<Refusal> for Status {
         let code = code(&kind);
         let mut metadata = MetadataMap::new();
         metadata.insert(RETRY_KEY, advice.parse().expect("ASCII"));
+        if let Some(pause) = again_after {
+            metadata.insert(PUSHBACK_KEY, pause.as_millis().to_string().parse().expect("ASCII"));
+        }
         if let RefusalKind::Elsewhere(Some(address)) = kind
             && let Ok(address) = address.parse()
         {
@@ -100,8 +112,12 @@ mod tests {
             let sent = Refusal::new(kind, "because");
             assert_eq!(refusal(&Status::from(sent.clone())), sent);
         }
-        let sent = Refusal::elsewhere(Some("h:1".to_owned()));
-        assert_eq!(refusal(&Status::from(sent.clone())), sent);
+        for sent in [
+            Refusal::elsewhere(Some("h:1".to_owned())),
+            Refusal::too_many_wrong_passwords(Duration::from_millis(27_500)),
+        ] {
+            assert_eq!(refusal(&Status::from(sent.clone())), sent);
+        }
     }
 
     #[test]

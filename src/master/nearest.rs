@@ -193,7 +193,8 @@ mod tests {
     const PATIENCE: Duration = Duration::from_mins(1);
 
     fn call(session: Option<SessionToken>) -> Call {
-        Call { session, deadline: Deadline::after(Instant::now(), PATIENCE), origin: None }
+        let deadline = Deadline::after(Instant::now(), PATIENCE);
+        Call { session, deadline, origin: None, connection: None }
     }
 
     fn key(sequence: u64) -> RequestKey {

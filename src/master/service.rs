@@ -300,7 +300,7 @@ impl Parts<'_> {
             reads: Reads::start(&self.node),
             delivery: self.delivery.clone(),
             sessions: Sessions::new(self.state.clone(), self.settings.limits.session_lifetime),
-            passwords: Passwords::default(),
+            passwords: Passwords::start(self.settings.limits.limits_rates),
             limits: self.settings.limits.clone(),
         });
         add_public(routes, here, self.settings, location, stop.clone())

@@ -14,7 +14,14 @@ pub struct Call {
     /// The address of whoever makes the call: not that of a node that relays it. None if it is made
     /// by this process itself.
     pub origin: Option<IpAddr>,
+    /// Tells apart the callers at one origin. None if it is not known: of a call that a node relays, or
+    /// that this process makes.
+    pub connection: Option<Connection>,
 }
+
+/// The connection on which a call arrives: the port at its other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connection(pub u16);
 
 impl Call {
     /// The same call, made again at `now`, with as much patience as at first.

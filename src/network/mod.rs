@@ -2,6 +2,7 @@
 //! node it reaches. Pure.
 //!
 //! - [`call`]: the context of a call: who makes it, from where, and until when
+//! - [`origin`]: where that is, as far as limits tell callers apart
 //! - [`messages`]: what calls take and return
 //! - [`refusal`]: why a call was not carried out, in words, and what its caller should do
 //!
@@ -19,6 +20,7 @@
 
 pub mod call;
 pub mod messages;
+pub mod origin;
 pub mod refusal;
 
 use std::pin::Pin;
@@ -26,11 +28,12 @@ use std::pin::Pin;
 use futures::Stream;
 
 pub use self::{
-    call::{Call, Deadline, SessionToken},
+    call::{Call, Connection, Deadline, SessionToken},
     messages::{
         Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, PasswordChange, Post, PostPage,
         Published, TimelineEvent,
     },
+    origin::Origin,
     refusal::{Advice, Refusal, RefusalKind},
 };
 use crate::domain::{PostId, RequestKey, UserName};

@@ -12,6 +12,8 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// For people.
     pub message: Cow<'static, str>,
+    /// How long to wait before asking again, if the server says so.
+    pub again_after: Option<Duration>,
 }
 
 /// A kind of refusal.
@@ -80,7 +82,7 @@ impl RefusalKind {
 impl Refusal {
     /// A refusal of a kind, with a message for people.
     pub fn new(kind: RefusalKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), again_after: None }
     }
 
     /// The request itself is wrong, as the message says.
@@ -91,15 +93,34 @@ impl Refusal {
     /// This is not the available server, which is at `available`, if that is known.
     pub fn elsewhere(available: Option<String>) -> Self {
         let message = match &available {
-            Some(address) => format!("the available server is at {address}: ask there").into(),
-            None => "there is no available server at this moment: ask again".into(),
+            Some(address) => format!("the available server is at {address}: ask there"),
+            None => "there is no available server at this moment: ask again".to_owned(),
         };
-        Self { kind: RefusalKind::Elsewhere(available), message }
+        Self::new(RefusalKind::Elsewhere(available), message)
     }
 
     /// Too much is waiting at the server.
     pub fn overloaded() -> Self {
         Self::new(RefusalKind::TooMuch, "this server is overloaded: ask again in a moment")
+    }
+
+    /// More callers wait for the same than there is room for.
+    pub fn too_many_waiting(again_after: Duration) -> Self {
+        let message = "too many people are logging in at this moment: try again in a moment";
+        Self::new(RefusalKind::TooMuch, message).again_after(again_after)
+    }
+
+    /// Too many passwords were wrong.
+    pub fn too_many_wrong_passwords(again_after: Duration) -> Self {
+        let seconds = again_after.as_secs() + u64::from(again_after.subsec_nanos() > 0);
+        let message = format!("too many wrong passwords from here: try again in {seconds} s");
+        Self::new(RefusalKind::TooMuch, message).again_after(again_after)
+    }
+
+    /// The same refusal, with how long to wait before asking again.
+    #[must_use]
+    pub fn again_after(self, again_after: Duration) -> Self {
+        Self { again_after: Some(again_after), ..self }
     }
 
     /// The server has as many live timelines as it may.

@@ -1,19 +1,15 @@
 //! How much callers may hold at one listener: connections, calls in progress, and what has arrived
 //! of requests or was not yet taken of answers; in all, and from one address.
 //!
-//! What one address may hold leaves room for the others. An address is counted as far as its owner
-//! chooses it: of IPv6, the first 64 bits, since the rest is a network of its own.
+//! What one address may hold leaves room for the others; a whole network of IPv6 counts as one.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::network::Origin;
 
 /// How many of the connections that there may be make it crowded, in percent.
 const CROWDED: usize = 75;
@@ -55,7 +51,7 @@ pub struct Admission {
 #[derive(Default)]
 struct State {
     in_all: Held,
-    by_address: BTreeMap<IpAddr, Holder>,
+    by_address: BTreeMap<Origin, Holder>,
 }
 
 #[derive(Default)]
@@ -128,13 +124,12 @@ impl Admission {
 
     /// Lets a connection in. If its address has as many as it may, the one that has been idle for
     /// longest makes room.
-    pub fn connection(&self, address: IpAddr) -> Result<ConnectionPermit, Full> {
-        let address = owned_part(address);
+    pub fn connection(&self, origin: Origin) -> Result<ConnectionPermit, Full> {
         let mut state = self.state();
         if state.in_all.connections >= self.in_all.connections {
             return Err(Full::ForAll);
         }
-        let holder = state.by_address.entry(address).or_default();
+        let holder = state.by_address.entry(origin).or_default();
         if holder.held.connections >= self.by_address.connections {
             let idlest = holder.connections.iter().max_by_key(|other| other.idle_for());
             let idlest = idlest.filter(|other| other.idle_for().is_some());
@@ -150,7 +145,7 @@ impl Admission {
         holder.held.connections += 1;
         holder.connections.push(Arc::clone(&connection));
         state.in_all.connections += 1;
-        Ok(ConnectionPermit { admission: self.clone(), address, connection })
+        Ok(ConnectionPermit { admission: self.clone(), origin, connection })
     }
 
     /// Whether there is little room left for connections.
@@ -158,33 +153,32 @@ impl Admission {
         self.state().in_all.connections >= self.in_all.connections.saturating_mul(CROWDED) / 100
     }
 
-    /// Lets a call in that comes from `address` through `connection`.
+    /// Lets a call in that comes from `origin` through `connection`.
     pub fn call(
         &self,
-        address: IpAddr,
+        origin: Origin,
         connection: &Arc<ConnectionState>,
     ) -> Result<CallPermit, Full> {
-        let address = owned_part(address);
         let mut state = self.state();
-        self.has_room(&mut state, address, |held, most| {
+        self.has_room(&mut state, origin, |held, most| {
             held.calls < most.calls && held.bytes < most.bytes
         })?;
-        state.change(address, |held| held.calls += 1);
+        state.change(origin, |held| held.calls += 1);
         connection.change(|used| used.calls += 1);
         let connection = Arc::clone(connection);
-        Ok(CallPermit { admission: self.clone(), address, connection, arrived: 0, untaken: 0 })
+        Ok(CallPermit { admission: self.clone(), origin, connection, arrived: 0, untaken: 0 })
     }
 
     fn has_room(
         &self,
         state: &mut State,
-        address: IpAddr,
+        origin: Origin,
         fits: impl Fn(&Held, &Amounts) -> bool,
     ) -> Result<(), Full> {
         if !fits(&state.in_all, &self.in_all) {
             return Err(Full::ForAll);
         }
-        let holder = state.by_address.get(&address);
+        let holder = state.by_address.get(&origin);
         let held = holder.map(|holder| holder.held).unwrap_or_default();
         if fits(&held, &self.by_address) { Ok(()) } else { Err(Full::ForThisAddress) }
     }
@@ -196,12 +190,12 @@ impl Admission {
 
 impl State {
     /// Changes what an address holds, and so what all hold.
-    fn change(&mut self, address: IpAddr, change: impl Fn(&mut Held)) {
+    fn change(&mut self, origin: Origin, change: impl Fn(&mut Held)) {
         change(&mut self.in_all);
-        let holder = self.by_address.entry(address).or_default();
+        let holder = self.by_address.entry(origin).or_default();
         change(&mut holder.held);
         if holder.held.is_nothing() {
-            self.by_address.remove(&address);
+            self.by_address.remove(&origin);
         }
     }
 }
@@ -209,7 +203,7 @@ impl State {
 /// The place of an open connection, which is free again when this is dropped.
 pub struct ConnectionPermit {
     admission: Admission,
-    address: IpAddr,
+    origin: Origin,
     /// What is known of it.
     pub connection: Arc<ConnectionState>,
 }
@@ -217,17 +211,17 @@ pub struct ConnectionPermit {
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut state = self.admission.state();
-        if let Some(holder) = state.by_address.get_mut(&self.address) {
+        if let Some(holder) = state.by_address.get_mut(&self.origin) {
             holder.connections.retain(|other| !Arc::ptr_eq(other, &self.connection));
         }
-        state.change(self.address, |held| held.connections -= 1);
+        state.change(self.origin, |held| held.connections -= 1);
     }
 }
 
 /// The place of a call in progress, which is free again when this is dropped.
 pub struct CallPermit {
     admission: Admission,
-    address: IpAddr,
+    origin: Origin,
     connection: Arc<ConnectionState>,
     arrived: usize,
     untaken: usize,
@@ -237,10 +231,10 @@ impl CallPermit {
     /// So many more bytes of the request have arrived.
     pub fn arrives(&mut self, bytes: usize) -> Result<(), Full> {
         let mut state = self.admission.state();
-        self.admission.has_room(&mut state, self.address, |held, most| {
+        self.admission.has_room(&mut state, self.origin, |held, most| {
             held.bytes.saturating_add(bytes) <= most.bytes
         })?;
-        state.change(self.address, |held| held.bytes += bytes);
+        state.change(self.origin, |held| held.bytes += bytes);
         self.arrived += bytes;
         Ok(())
     }
@@ -248,7 +242,7 @@ impl CallPermit {
     /// The request has been worked off.
     pub fn is_answered(&mut self) {
         let arrived = std::mem::take(&mut self.arrived);
-        self.admission.state().change(self.address, |held| held.bytes -= arrived);
+        self.admission.state().change(self.origin, |held| held.bytes -= arrived);
     }
 
     /// So many bytes of the answer wait for the caller now.
@@ -258,7 +252,7 @@ impl CallPermit {
         }
         let before = std::mem::replace(&mut self.untaken, bytes);
         let change = |held: &mut usize| *held = *held - before + bytes;
-        self.admission.state().change(self.address, |held| change(&mut held.bytes));
+        self.admission.state().change(self.origin, |held| change(&mut held.bytes));
         self.connection.change(|used| change(&mut used.untaken));
     }
 }
@@ -266,7 +260,7 @@ impl CallPermit {
 impl Drop for CallPermit {
     fn drop(&mut self) {
         let Self { arrived, untaken, .. } = *self;
-        self.admission.state().change(self.address, |held| {
+        self.admission.state().change(self.origin, |held| {
             held.calls -= 1;
             held.bytes -= arrived + untaken;
         });
@@ -274,14 +268,6 @@ impl Drop for CallPermit {
             used.calls -= 1;
             used.untaken -= untaken;
         });
-    }
-}
-
-/// The part of an address that its owner was given.
-fn owned_part(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -300,8 +286,8 @@ mod tests {
         Admission::new(SOME, FEW)
     }
 
-    fn ip(address: &str) -> IpAddr {
-        address.parse().expect("an address")
+    fn from(address: &str) -> Origin {
+        Some(address.parse().expect("an address")).into()
     }
 
     /// Why nothing was let in.
@@ -314,7 +300,7 @@ mod tests {
         let admission = admission();
         let mut permits = Vec::new();
         for number in 0..4u8 {
-            let address = IpAddr::from([192, 0, 2, number]);
+            let address = from(&format!("192.0.2.{number}"));
             let permit = admission.connection(address).expect("room");
             let connection = Arc::clone(&permit.connection);
             let calls = [(); 2].map(|()| admission.call(address, &connection).expect("room"));
@@ -325,7 +311,7 @@ mod tests {
             permits.push((permit, calls));
         }
         permits.pop();
-        let address = ip("198.51.100.1");
+        let address = from("198.51.100.1");
         let permit = admission.connection(address).expect("room again");
         admission.call(address, &permit.connection).expect("room again");
     }
@@ -333,9 +319,9 @@ mod tests {
     #[tokio::test]
     async fn addresses_are_forgotten_with_what_they_held() {
         let admission = admission();
-        let permit = admission.connection(ip("192.0.2.1")).expect("room");
+        let permit = admission.connection(from("192.0.2.1")).expect("room");
         let connection = Arc::clone(&permit.connection);
-        let mut call = admission.call(ip("198.51.100.1"), &connection).expect("room");
+        let mut call = admission.call(from("198.51.100.1"), &connection).expect("room");
         call.arrives(7).expect("room");
         call.waits(9);
         assert_eq!(admission.state().by_address.len(), 2);
@@ -344,20 +330,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_whole_ipv6_network_counts_as_one_address_and_a_mapped_one_as_ipv4() {
+    async fn a_whole_network_of_ipv6_counts_as_one_address() {
         let admission = admission();
-        let addresses = ["2001:db8::1", "2001:db8::2:3", "2001:db8:0:1::"].map(ip);
-        let permits = addresses.map(|address| admission.connection(address).expect("room"));
+        let addresses = ["2001:db8::1", "2001:db8::2:3", "2001:db8:0:1::"].map(from);
+        let _permits = addresses.map(|address| admission.connection(address).expect("room"));
         assert_eq!(admission.state().by_address.len(), 2);
-        drop(permits);
-        let _permits = ["192.0.2.1", "::ffff:192.0.2.1"].map(|a| admission.connection(ip(a)));
-        assert_eq!(admission.state().by_address.len(), 1);
     }
 
     #[tokio::test]
     async fn the_connection_that_was_idle_for_longest_makes_room_and_one_in_use_does_not() {
         let admission = admission();
-        let address = ip("192.0.2.1");
+        let address = from("192.0.2.1");
         let first = admission.connection(address).expect("room");
         sleep(A_MOMENT).await;
         let second = admission.connection(address).expect("room");
@@ -373,7 +356,7 @@ mod tests {
     #[tokio::test]
     async fn what_waits_is_counted_until_it_is_taken() {
         let admission = admission();
-        let address = ip("192.0.2.1");
+        let address = from("192.0.2.1");
         let permit = admission.connection(address).expect("room");
         let connection = Arc::clone(&permit.connection);
         let mut call = admission.call(address, &connection).expect("room");
@@ -394,7 +377,7 @@ mod tests {
     #[tokio::test]
     async fn it_is_crowded_before_it_is_full() {
         let admission = admission();
-        let address = |number: u8| IpAddr::from([192, 0, 2, number]);
+        let address = |number: u8| from(&format!("192.0.2.{number}"));
         let permits: Vec<_> = (0..6).map(|number| admission.connection(address(number))).collect();
         assert!(admission.is_crowded());
         drop(permits);

@@ -68,7 +68,7 @@ impl CallsOf {
     async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
         let Self { calls, connection, peer } = self;
         let address = (calls.origin)(request.headers(), peer.ip());
-        let call = match calls.admission.call(address, &connection) {
+        let call = match calls.admission.call(Some(address).into(), &connection) {
             Ok(call) => call,
             Err(why) => return full(why).into_http::<Body>().map(Answer::refusal),
         };

@@ -162,7 +162,7 @@ pub async fn serve(listener: Listener, served: Served, stop: CancellationToken) 
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, address)) => match calls.admission.connection(address) {
+            Ok((socket, address)) => match calls.admission.connection(Some(address).into()) {
                 Ok(permit) => {
                     let (calls, stop, of_calls) = (Arc::clone(&calls), stop.clone(), tasks.clone());
                     tasks.spawn(connection::serve(socket, permit, calls, limits, stop, of_calls));

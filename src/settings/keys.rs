@@ -300,6 +300,14 @@ pub static KEYS: &[Key] = &[
         "How long a login is valid",
     ),
     Key::new(
+        "rate_limits",
+        MASTERS,
+        Some("on"),
+        ValueKind::Choice(&["on", "off"]),
+        "Whether those who try wrong passwords too often are slowed down; off is for benchmarks and \
+         laboratories",
+    ),
+    Key::new(
         "user",
         &[Role::Client],
         Some("default"),

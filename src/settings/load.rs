@@ -143,6 +143,7 @@ impl Layers {
             streams_per_connection: self.parsed("streams_per_connection")?,
             pending_writes: self.parsed("pending_writes")?,
             session_lifetime: self.duration("session_lifetime")?,
+            limits_rates: self.text("rate_limits")? == "on",
         })
     }
 

@@ -201,6 +201,8 @@ pub struct Limits {
     pub pending_writes: usize,
     /// How long a session token is valid.
     pub session_lifetime: Duration,
+    /// Whether those who do something too often are slowed down.
+    pub limits_rates: bool,
 }
 
 /// Limits on what callers of a listener for clients may hold.

@@ -80,7 +80,7 @@ async fn unfinished_requests_hold_little_and_are_refused_after_a_while() {
         let mut caller = RawCaller::connect(&master, 1 << 16).await.expect("connected");
         for _ in 0..4 {
             // The last bytes never come.
-            caller.call(LOCATE, None, &[0; 60_000], 65_000).await.expect("sent");
+            caller.call(LOCATE, None, &vec![0; 60_000], 65_000).await.expect("sent");
         }
         callers.push(caller);
     }

@@ -13,6 +13,7 @@ mod first_steps;
 mod fullscreen;
 mod hostile;
 mod load;
+mod logins;
 mod pids;
 mod ports;
 mod process_environment;

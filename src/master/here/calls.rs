@@ -2,13 +2,13 @@
 
 use super::{
     Here, live_timeline,
-    refusals::{broken, done, session_refusal, unexpected, wrong_password},
+    refusals::{broken, done, session_refusal, unchecked, unexpected, wrong_password},
     within,
 };
 use crate::{
     domain::{PostId, PostText, RequestKey, UserName},
     master::{
-        passwords,
+        passwords::{self, Asker},
         sessions::{Session, StreamSession},
     },
     network::{
@@ -29,14 +29,15 @@ impl Network for Here {
         self.ensure_available()?;
         check_length(password)?;
         let view = self.linearizable_view(call.deadline).await?;
+        let asker = Asker::new(call, name);
         let account = match view.account_by_name(name) {
             Ok(Some(account)) => account,
             Ok(None) if *must_exist => return Err(CommandRefusal::NoSuchUser.into()),
-            Ok(None) => self.create(call.deadline, name.clone(), password).await?,
+            Ok(None) => self.create(call.deadline, asker.clone(), name.clone(), password).await?,
             Err(error) => return Err(broken(&error)),
         };
         if !account.created {
-            self.verify_password(call.deadline, &account, password).await?;
+            self.verify_password(call.deadline, asker, &account, password).await?;
         }
         let begun = self.parts.sessions.begin(&account, self.parts.node.now());
         let (token, expires_at) = begun.map_err(|error| session_refusal(&error))?;
@@ -58,10 +59,13 @@ impl Network for Here {
         // very change, which ended the session. The owner of the session can then try another
         // password.
         let (Session { account, .. }, _) = self.authenticated_view(call).await?;
-        self.verify_password(call.deadline, &account, current).await?;
-        let password_hash = self.hash(call.deadline, new).await?;
+        let asker = Asker::new(call, &account.name);
+        self.verify_password(call.deadline, asker.clone(), &account, current).await?;
+        let password_hash = self.hash(call.deadline, asker.clone(), new).await?;
         let change = Command::SetPassword { context: context(&account, key), password_hash };
-        done(&self.submit(call.deadline, change).await?)
+        done(&self.submit(call.deadline, change).await?)?;
+        self.parts.passwords.was_opened(&asker);
+        Ok(())
     }
 
     async fn follow(
@@ -175,26 +179,39 @@ impl Here {
     async fn create(
         &self,
         deadline: Deadline,
+        asker: Asker,
         name: UserName,
         password: &str,
     ) -> Result<Account, Refusal> {
-        let password_hash = self.hash(deadline, password).await?;
+        let password_hash = self.hash(deadline, asker.clone(), password).await?;
         match self.submit(deadline, Command::CreateAccount { name, password_hash }).await? {
-            Reply::Account(account) => Ok(account),
+            Reply::Account(account) => {
+                if account.created && account.password_hash.is_some() {
+                    self.parts.passwords.was_opened(&asker);
+                }
+                Ok(account)
+            }
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn hash(&self, deadline: Deadline, password: &str) -> Result<Option<String>, Refusal> {
+    async fn hash(
+        &self,
+        deadline: Deadline,
+        asker: Asker,
+        password: &str,
+    ) -> Result<Option<String>, Refusal> {
         if password.is_empty() {
             return Ok(None);
         }
-        within(deadline, self.parts.passwords.hash(password.to_owned())).await.map(Some)
+        let hash = self.parts.passwords.hash(asker, password.to_owned());
+        within(deadline, hash).await?.map(Some).map_err(unchecked)
     }
 
     async fn verify_password(
         &self,
         deadline: Deadline,
+        asker: Asker,
         account: &Account,
         password: &str,
     ) -> Result<(), Refusal> {
@@ -205,8 +222,9 @@ impl Here {
                 Err(wrong_password("this account needs its password"))
             }
             Some(hash) => {
-                let verified = self.parts.passwords.verify(password.to_owned(), hash.clone());
-                if within(deadline, verified).await? {
+                let (password, hash) = (password.to_owned(), hash.clone());
+                let verified = self.parts.passwords.verify(asker, password, hash);
+                if within(deadline, verified).await?.map_err(unchecked)? {
                     Ok(())
                 } else {
                     Err(wrong_password("wrong password"))

@@ -1,8 +1,10 @@
 //! What a rule, a session or the consensus refuses, as the caller is told: which kind of refusal it
 //! is. The words are where the reason is.
 
+use std::time::Duration;
+
 use crate::{
-    master::sessions::SessionError,
+    master::{passwords::Unchecked, sessions::SessionError},
     network::{Refusal, RefusalKind},
     replication::writes::WriteError,
     social::{CommandRefusal, Reply, StateError},
@@ -33,6 +35,17 @@ pub fn upgrading(error: WriteError) -> Refusal {
 /// The password is wrong, missing or not wanted.
 pub fn wrong_password(message: &'static str) -> Refusal {
     Refusal::new(RefusalKind::WrongPassword, message)
+}
+
+/// Nobody has looked at the password.
+pub fn unchecked(why: Unchecked) -> Refusal {
+    /// About as long as a full queue of passwords takes.
+    const WHEN_CROWDED: Duration = Duration::from_secs(1);
+    match why {
+        Unchecked::Crowded => Refusal::too_many_waiting(WHEN_CROWDED),
+        Unchecked::Slowed(wait) => Refusal::too_many_wrong_passwords(wait),
+        Unchecked::Stopping => Refusal::elsewhere(None),
+    }
 }
 
 /// A reply that belongs to another command, or a refusal.

@@ -35,6 +35,7 @@ const LIMITS: Limits = Limits {
     streams_per_connection: 8,
     pending_writes: 8,
     session_lifetime: Duration::from_hours(1),
+    limits_rates: true,
 };
 
 /// The network on a master, with the live timelines that are open there.
@@ -48,7 +49,7 @@ pub fn here_on(master: &Member) -> (Here, Delivery) {
         reads: master.reads(),
         delivery: delivery.clone(),
         sessions: Sessions::new(state, LIMITS.session_lifetime),
-        passwords: Passwords::default(),
+        passwords: Passwords::start(LIMITS.limits_rates),
         limits: LIMITS,
     });
     (here, delivery)
