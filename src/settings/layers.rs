@@ -57,7 +57,8 @@ pub enum SettingsError {
     #[error(
         "the cluster's secret is missing: set `secret_file` (flag --secret-file, variable \
          TINYSNS_SECRET_FILE) or the variable TINYSNS_SECRET to the same secret on every node, at \
-         least {SECRET_MIN_CHARS} characters; `head -c 24 /dev/urandom | base64 > secret` makes one"
+         least {SECRET_MIN_CHARS} characters; \
+         `(umask 077; head -c 24 /dev/urandom | base64 > secret)` makes one"
     )]
     NoSecret,
     /// Both ways to give the secret were used.
@@ -151,6 +152,11 @@ impl Layers {
         let figment =
             figment.merge(Layer::new(ENVIRONMENT, variables)).merge(Layer::new(FLAGS, flags));
         Ok(Self { role, figment })
+    }
+
+    /// Whether the role reads this setting.
+    pub(super) fn reads(&self, name: &str) -> bool {
+        Key::of(self.role).any(|key| key.name == name)
     }
 
     /// The value of a setting that has a default.

@@ -9,7 +9,14 @@ use super::{
     SlaveSettings, StatusSettings, TerminalSettings,
     value::{self, ValueKind},
 };
-use crate::{domain::UserName, host::text_file};
+use crate::{
+    domain::UserName,
+    host::{privacy, text_file},
+};
+
+/// Where container engines put secrets, readable for all users of a container, in which there are no
+/// others.
+const MOUNTED_SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 
 impl Layers {
     /// The settings of `tinysns router`.
@@ -89,6 +96,13 @@ impl Layers {
             _ => LogFormat::Text,
         };
         Ok(LogSettings { filter: self.text("log")?, format })
+    }
+
+    /// What is allowed, but probably not meant; for a node's log.
+    pub fn warnings(&self) -> Result<Vec<String>, SettingsError> {
+        let secret_file =
+            if self.reads("secret_file") { self.optional_text("secret_file")? } else { None };
+        Ok(secret_file.iter().filter_map(|path| open_secret(Path::new(path))).collect())
     }
 
     fn client(&self) -> Result<ClientSettings, SettingsError> {
@@ -172,9 +186,28 @@ impl Layers {
     }
 }
 
+/// A warning if other users may read the secret in a file. Its group may: that is how a file that
+/// belongs to an administrator is given to the user who runs the nodes.
+fn open_secret(path: &Path) -> Option<String> {
+    if MOUNTED_SECRETS.iter().any(|mounted| path.starts_with(mounted))
+        || !privacy::is_open_to_others(path).ok()?
+    {
+        return None;
+    }
+    let path = path.display();
+    Some(format!(
+        "other users of this machine may read or change the cluster's secret in {path}, with which \
+         they can take part as a node: `chmod o= {path}` prevents that, and a new secret keeps out \
+         those who have read it already"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, io::Write as _, time::Duration};
+    use std::{
+        collections::BTreeMap, fs, io::Write as _, os::unix::fs::PermissionsExt as _,
+        time::Duration,
+    };
 
     use super::*;
     use crate::settings::Role;
@@ -402,5 +435,23 @@ mod tests {
         }
         let layers = gather(Role::Router, &[("TINYSNS_SECRET_FILE", &good)], &[]).unwrap();
         assert_eq!(layers.router().unwrap().secret.expose(), "0123456789012345");
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_warned_of_by_nodes() {
+        let (file, path) = file("0123456789012345");
+        let variables = [("TINYSNS_SECRET_FILE", path.as_str())];
+        let warnings = |role| gather(role, &variables, &[]).unwrap().warnings().unwrap();
+        for (mode, count) in [(0o644, 1), (0o640, 0), (0o600, 0)] {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let said = warnings(Role::Router);
+            assert_eq!(said.len(), count, "{mode:o}: {said:?}");
+            assert!(said.iter().all(|said| said.contains(&format!("`chmod o= {path}`"))));
+            assert_eq!(warnings(Role::Client), Vec::<String>::new());
+        }
+        assert_eq!(open_secret(Path::new("/run/secrets/tinysns_secret")), None);
+        let variables = [SECRET];
+        let warnings = gather(Role::Slave, &variables, &[]).unwrap().warnings().unwrap();
+        assert_eq!(warnings, Vec::<String>::new());
     }
 }

@@ -14,6 +14,7 @@ mod hostile;
 mod load;
 mod pids;
 mod ports;
+mod privacy;
 mod process_environment;
 mod processes;
 mod python_client;
