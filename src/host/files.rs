@@ -11,7 +11,7 @@ use std::{
 };
 
 use nix::unistd::{AccessFlags, access};
-use redb::{Builder, Database, DatabaseError};
+use redb::{Builder, Database, DatabaseError, backends::FileBackend};
 
 use super::privacy;
 #[cfg(feature = "laboratory")]
@@ -81,7 +81,7 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
 
 /// Closes a directory that is there to others.
 pub fn keep_directory_private(path: &Path) {
-    on_a_simulated_machine!(|_machine| ());
+    on_a_simulated_machine!(|_machine| {});
     // One that cannot be read has its mode from people, who know why.
     if let Ok(opened) = File::open(path) {
         privacy::keep_private(path, &opened);
@@ -90,7 +90,7 @@ pub fn keep_directory_private(path: &Path) {
 
 /// Warns if others may replace what is in a directory.
 pub fn warn_of_writers(path: &Path) {
-    on_a_simulated_machine!(|_machine| ());
+    on_a_simulated_machine!(|_machine| {});
     privacy::warn_of_writers(path);
 }
 
@@ -115,5 +115,5 @@ pub fn open_database(builder: &mut Builder, path: &Path) -> Result<Database, Dat
         builder.create_with_backend(file)
     });
     let file = privacy::open(path, false).map_err(redb::StorageError::from)?;
-    builder.create_file(file)
+    builder.create_with_backend(FileBackend::new(file)?)
 }

@@ -220,6 +220,11 @@ impl Layers {
         }
     }
 
+    /// Whether a setting was given on the command line.
+    pub(super) fn is_flag(&self, name: &str) -> bool {
+        self.figment.find_metadata(name).is_some_and(|metadata| metadata.name == FLAGS)
+    }
+
     fn key(&self, name: &str) -> &'static Key {
         Key::of(self.role).find(|key| key.name == name).expect("a role reads its own settings")
     }

@@ -81,7 +81,12 @@ impl Layers {
 
     /// The settings of `tinysns status`.
     pub fn status(&self, watch: bool, json: bool) -> Result<StatusSettings, SettingsError> {
-        Ok(StatusSettings { client: self.client()?, watch, json })
+        Ok(StatusSettings {
+            client: self.client()?,
+            secret: self.secret_of_operator()?,
+            watch,
+            json,
+        })
     }
 
     /// The settings of `tinysns healthcheck`.
@@ -167,6 +172,16 @@ impl Layers {
             (Some(secret), None) => Ok(Secret::new(&secret)),
             (None, Some(path)) => self.secret_in(path),
             (None, None) => Err(SettingsError::NoSecret),
+        }
+    }
+
+    /// The secret, if this process may know it. The file and the environment are written for nodes, and
+    /// what they name may be out of reach here; a flag is meant for this call.
+    fn secret_of_operator(&self) -> Result<Option<Secret>, SettingsError> {
+        match self.secret() {
+            Ok(secret) => Ok(Some(secret)),
+            Err(refusal) if self.is_flag("secret_file") => Err(refusal),
+            Err(_) => Ok(None),
         }
     }
 
@@ -435,6 +450,30 @@ mod tests {
         }
         let layers = gather(Role::Router, &[("TINYSNS_SECRET_FILE", &good)], &[]).unwrap();
         assert_eq!(layers.router().unwrap().secret.expose(), "0123456789012345");
+    }
+
+    #[test]
+    fn status_takes_a_secret_that_it_can_use_and_insists_on_one_that_a_flag_names() {
+        let (_good, good) = file("0123456789012345");
+        let status = |variables: &[(&str, &str)], flags: &[(&'static str, &str)]| {
+            let settings = gather(Role::Status, variables, flags)?.status(false, false)?;
+            Ok::<_, SettingsError>(settings.secret.map(|secret| secret.expose().to_owned()))
+        };
+        let of_file = |path: &'static str| [("TINYSNS_SECRET_FILE", path)];
+        let of_good = [("TINYSNS_SECRET_FILE", good.as_str())];
+        for (variables, flags, expected) in [
+            (&[][..], &[][..], None),
+            (&[SECRET], &[], Some(SECRET.1)),
+            (&of_good, &[], Some(SECRET.1)),
+            (&of_file("/nowhere/secret"), &[], None),
+            (&of_file("/nowhere/secret"), &[("secret_file", &*good)], Some(SECRET.1)),
+            (&[("TINYSNS_SECRET", "short")], &[], None),
+        ] {
+            let secret = status(variables, flags).unwrap();
+            assert_eq!(secret.as_deref(), expected, "{variables:?} {flags:?}");
+        }
+        let refusal = status(&[], &[("secret_file", "/nowhere/secret")]).unwrap_err().to_string();
+        assert!(refusal.contains("flag --secret-file"), "{refusal}");
     }
 
     #[test]

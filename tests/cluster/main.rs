@@ -21,6 +21,7 @@ mod python_client;
 mod recovery;
 mod refusals;
 mod relay;
+mod strangers;
 mod tmux;
 
 /// The program under test.
