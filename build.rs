@@ -13,6 +13,8 @@ const FILES: [&str; 5] = [
     CLASSIC,
 ];
 
+/// Between the nodes of one cluster: reflection does not describe it to strangers.
+const INTERNAL: &str = "tinysns.internal.v1";
 const CLASSIC: &str = "classic/sns.proto";
 /// The classic protocol is spoken under two packages, which differ only in their names.
 const CLASSIC_PACKAGES: [&str; 2] = ["csce662", "csce438"];
@@ -32,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let files = FILES.into_iter().chain([alias_file.as_str()]);
     let mut descriptors = protox::compile(files, [PathBuf::from("proto"), out.clone()])?;
-    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    let mut public = descriptors.clone();
+    public.file.retain(|file| file.package() != INTERNAL);
+    fs::write(out.join("public.bin"), public.encode_to_vec())?;
     // One set of types serves both packages.
     descriptors.file.retain(|file| file.package() != alias);
     for file in descriptors.file.iter_mut().filter(|file| file.package() == package) {

@@ -151,9 +151,16 @@ whole_number ROUTER_PORT "$ROUTER_PORT" 1
 [ "$ROUTER_PORT" -le 65534 ] || die "ROUTER_PORT must be at most 65534: the witness takes the next"
 
 [ -r /proc/self/status ] || die "this needs Linux with /proc"
+# What is made from here on is for this user alone: the secret, the logs and whatever the processes
+# keep. A DATA_DIR that was there keeps its mode.
+UMASK=$(umask)
+umask 077
 mkdir -p "$DATA_DIR/logs" || die "cannot make DATA_DIR $DATA_DIR"
 DATA_DIR=$(cd "$DATA_DIR" && pwd) || die "cannot enter DATA_DIR $DATA_DIR"
 LOGS=$DATA_DIR/logs
+# Earlier versions let others read it.
+chmod go= "$LOGS" 2>/dev/null ||
+    say "run.sh: other users may read $LOGS, which belongs to somebody else"
 
 # One cluster per directory. Every process of the cluster inherits this lock: it is free again when
 # the last of them has ended, even if this script was killed before them. A program that stays for
@@ -178,7 +185,7 @@ if [ -z "$BIN" ]; then
     esac
     [ -x "$BIN" ] || say "run.sh: building Tiny SNS, which takes some minutes the first time"
     # Run there, so that the target directory is the same wherever this script was called from.
-    (cd "$here" && cargo build --release --locked 9>&-) || die "the build failed"
+    (umask "$UMASK" && cd "$here" && cargo build --release --locked 9>&-) || die "the build failed"
 fi
 [ -x "$BIN" ] || die "there is no program $BIN"
 case $BIN in
@@ -190,7 +197,6 @@ if [ -z "${TINYSNS_SECRET:-}" ] && [ -z "${TINYSNS_SECRET_FILE:-}" ]; then
     export TINYSNS_SECRET_FILE="$DATA_DIR/secret"
     if [ ! -s "$TINYSNS_SECRET_FILE" ]; then
         (
-            umask 077
             od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$TINYSNS_SECRET_FILE.new" &&
                 [ -s "$TINYSNS_SECRET_FILE.new" ] &&
                 mv "$TINYSNS_SECRET_FILE.new" "$TINYSNS_SECRET_FILE"

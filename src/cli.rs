@@ -27,8 +27,21 @@ use crate::{
 pub struct Invocation {
     /// What to log, and in which form.
     pub log: LogSettings,
+    /// Which settings are allowed, but probably not meant.
+    pub warnings: Vec<String>,
     /// Which role to run.
     pub command: Subcommand,
+}
+
+impl Invocation {
+    /// Starts the log, beginning with the warnings, and returns what to run.
+    pub fn start_log(self) -> Subcommand {
+        logging::start(&self.log);
+        for warning in self.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.command
+    }
 }
 
 /// Which role to run.
@@ -147,7 +160,7 @@ pub fn parse(
         .find(|role| role.name() == name)
         .expect("clap knows the same roles");
     let layers = Layers::gather(role, as_text(environment)?, flags(role, &matches))?;
-    let log = layers.log()?;
+    let (log, warnings) = (layers.log()?, layers.warnings()?);
     let command = match role {
         Role::Router => Subcommand::Router(layers.router()?),
         Role::Slave => Subcommand::Slave(layers.slave()?),
@@ -160,7 +173,7 @@ pub fn parse(
         }
         Role::Healthcheck => Subcommand::Healthcheck(layers.healthcheck()?),
     };
-    Ok(Invocation { log, command })
+    Ok(Invocation { log, warnings, command })
 }
 
 /// The requested document, if `name` is not a role but a document.

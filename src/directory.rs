@@ -70,15 +70,18 @@ impl Location {
 
 /// Answers for the whole cluster; only the router can.
 pub trait ClusterView: Send + Sync + 'static {
-    /// The cluster as it is now.
-    fn status(&self) -> impl Future<Output = Result<ClusterStatus, Status>> + Send;
+    /// The cluster as it is now, and as far as the caller may see it.
+    fn status(
+        &self,
+        request: &Request<ClusterRequest>,
+    ) -> impl Future<Output = Result<ClusterStatus, Status>> + Send;
 }
 
 /// Stands in for the router's view on a master.
 pub struct AskTheRouter;
 
 impl ClusterView for AskTheRouter {
-    async fn status(&self) -> Result<ClusterStatus, Status> {
+    async fn status(&self, _request: &Request<ClusterRequest>) -> Result<ClusterStatus, Status> {
         Err(Status::unimplemented("only the router knows the whole cluster: ask it instead"))
     }
 }
@@ -124,8 +127,8 @@ impl<V: ClusterView> DirectoryService for DirectoryServer<V> {
 
     async fn cluster(
         &self,
-        _request: Request<ClusterRequest>,
+        request: Request<ClusterRequest>,
     ) -> Result<Response<ClusterStatus>, Status> {
-        self.cluster.status().await.map(Response::new)
+        self.cluster.status(&request).await.map(Response::new)
     }
 }

@@ -11,7 +11,7 @@ use tinysns::{
     cli::{self, Subcommand},
     healthcheck,
     host::process_setup,
-    logging, master, router, runtime,
+    master, router, runtime,
     settings::MasterSettings,
     slave,
     slot::{Slot, SlotInfo},
@@ -20,12 +20,11 @@ use tinysns::{
 
 fn main() -> ExitCode {
     process_setup::reset_inherited();
-    let invocation = match cli::parse(env::args_os(), env::vars_os()) {
-        Ok(invocation) => invocation,
+    let command = match cli::parse(env::args_os(), env::vars_os()) {
+        Ok(invocation) => invocation.start_log(),
         Err(stop) => return stop.report(),
     };
-    logging::start(&invocation.log);
-    match invocation.command {
+    match command {
         Subcommand::Router(settings) => {
             cli::exit_code(runtime::serve(|stop| router::run(settings, stop))).into()
         }

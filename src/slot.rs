@@ -6,7 +6,7 @@
 //! So it is never unlocked explicitly; the kernel does that when the last of the two ends.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
 };
@@ -60,16 +60,12 @@ pub enum SlotError {
 impl Slot {
     /// Claims the lowest free slot of `data_dir`, creating the directory if it does not exist.
     pub fn claim(data_dir: &Path) -> Result<Self, SlotError> {
+        disk::create_named_directory(data_dir).map_err(at(data_dir))?;
         for number in 1..=MOST_SLOTS {
             let directory = data_dir.join(format!("slot-{number:03}"));
-            disk::create_directory(&directory).map_err(at(&directory))?;
+            disk::create_private_directory(&directory).map_err(at(&directory))?;
             let path = directory.join(LOCK_FILE);
-            let lock = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(&path)
-                .map_err(at(&path))?;
+            let lock = disk::open_lock(&path).map_err(at(&path))?;
             match lock.try_lock() {
                 Ok(()) => {
                     let slot = Self { number, directory, _lock: lock };

@@ -10,7 +10,7 @@ use std::{
 use tokio::{signal, time};
 
 use crate::{
-    client::{self, ClientError, ClusterStatus},
+    client::{self, ClientError, ClusterStatus, StatusView},
     host::{clock, stdio},
     overview::{json, output_size::OutputSize, table},
     settings::StatusSettings,
@@ -26,8 +26,11 @@ const REDRAW: &str = "\u{1b}[H\u{1b}[J";
 /// Shows the cluster. If the router cannot be reached at the start, that is an error; if it goes
 /// away later, it is waited for.
 pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
-    match client::cluster(&settings.client.router).await {
+    match look(&settings).await {
         Ok(status) => {
+            if settings.secret.is_some() && status.view == StatusView::Public {
+                stdio::print_error("the secret that was given is not this cluster's");
+            }
             let first = stdio::print(&render(&settings, &Ok(status)));
             if first.is_err() || !settings.watch {
                 return Ok(stdio::exit_code(first));
@@ -44,13 +47,17 @@ pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
     }))
 }
 
+async fn look(settings: &StatusSettings) -> Result<ClusterStatus, ClientError> {
+    client::cluster_with(&settings.client.router, settings.secret.as_ref()).await
+}
+
 async fn keep_showing(settings: &StatusSettings) -> io::Result<()> {
     let mut ticks = time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let status = client::cluster(&settings.client.router).await;
+        let status = look(settings).await;
         match &status {
             Err(error) if settings.json => stdio::print_error(&error.to_string()),
             _ => stdio::print(&render(settings, &status))?,
@@ -82,7 +89,7 @@ mod tests {
     use crate::{client::tests::fake::Network, settings::ClientSettings};
 
     fn settings(router: String) -> StatusSettings {
-        StatusSettings { client: ClientSettings { router }, watch: false, json: true }
+        StatusSettings { client: ClientSettings { router }, secret: None, watch: false, json: true }
     }
 
     #[tokio::test]

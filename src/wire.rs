@@ -19,8 +19,8 @@ pub mod classic {
     tonic::include_proto!("csce662");
 }
 
-/// The encoded descriptors of every service, for gRPC reflection.
-pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+/// The encoded descriptors of the public API and of the classic protocol, for gRPC reflection.
+pub const PUBLIC_DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/public.bin"));
 
 /// What a program should do about a refusal: the metadata key whose values are `here`, `elsewhere`
 /// and `never`.

@@ -52,7 +52,9 @@ pub use error::ClientError;
 pub use known_cluster::Server;
 pub use options::ClientOptions;
 pub use relayed::Relayed;
-pub use status::{ClusterStatus, MasterState, MasterStatus, RouterStatus, cluster};
+pub use status::{
+    ClusterStatus, MasterState, MasterStatus, RouterStatus, StatusView, cluster, cluster_with,
+};
 pub use subscription::Subscription;
 
 pub use crate::network::{

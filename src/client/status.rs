@@ -4,11 +4,14 @@
 use std::time::Duration;
 
 use tokio::time;
+use tonic::Request;
 
 use super::{ClientError, directory};
 use crate::{
     domain::UnixMillis,
     host::net,
+    node_auth::{SECRET_KEY, secret_metadata},
+    settings::Secret,
     wire::v1::{self, directory_service_client::DirectoryServiceClient},
 };
 
@@ -30,6 +33,17 @@ pub struct ClusterStatus {
     pub problems: Vec<String>,
     /// The version of the format in which the cluster writes, if the router knows it.
     pub format: Option<u32>,
+    /// How much the router has told.
+    pub view: StatusView,
+}
+
+/// How much the router tells of the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusView {
+    /// No address, host and process id: they are empty or 0.
+    Public,
+    /// Everything, to those who have the cluster's secret or ask on the router's machine.
+    Operator,
 }
 
 /// What a master is doing.
@@ -97,11 +111,23 @@ pub struct RouterStatus {
 
 /// Asks the router at `address` (host:port) about the cluster.
 pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
+    cluster_with(address, None).await
+}
+
+/// The same with the cluster's secret, if it is known: operators are told more.
+pub async fn cluster_with(
+    address: &str,
+    secret: Option<&Secret>,
+) -> Result<ClusterStatus, ClientError> {
     let unreachable = |reason| ClientError::Router { address: address.to_owned(), reason };
     let channel =
         net::channel(address).map_err(|_| ClientError::Address { address: address.to_owned() })?;
     let mut directory = DirectoryServiceClient::new(channel);
-    match time::timeout(TIMEOUT, directory.cluster(v1::ClusterRequest {})).await {
+    let mut request = Request::new(v1::ClusterRequest {});
+    if let Some(secret) = secret {
+        request.metadata_mut().insert(SECRET_KEY, secret_metadata(secret));
+    }
+    match time::timeout(TIMEOUT, directory.cluster(request)).await {
         Ok(Ok(reply)) => Ok(reply.into_inner().into()),
         Ok(Err(status)) => Err(unreachable(directory::innermost_cause(&status))),
         Err(_) => Err(unreachable("it does not answer".to_owned())),
@@ -110,7 +136,12 @@ pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
 
 impl From<v1::ClusterStatus> for ClusterStatus {
     fn from(status: v1::ClusterStatus) -> Self {
-        let v1::ClusterStatus { cluster_id, available, masters, router, problems, format } = status;
+        let view = match status.view() {
+            v1::StatusView::Public => StatusView::Public,
+            v1::StatusView::Operator | v1::StatusView::Unspecified => StatusView::Operator,
+        };
+        let v1::ClusterStatus { cluster_id, available, masters, router, problems, format, .. } =
+            status;
         let present = |text: String| Some(text).filter(|text| !text.is_empty());
         Self {
             cluster_id: present(cluster_id),
@@ -119,6 +150,7 @@ impl From<v1::ClusterStatus> for ClusterStatus {
             router: router.map(RouterStatus::from).unwrap_or_default(),
             problems,
             format: Some(format).filter(|format| *format > 0),
+            view,
         }
     }
 }

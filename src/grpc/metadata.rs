@@ -3,6 +3,8 @@
 //! The origin of a call decides what it may do, once addresses are limited. So it is the address of
 //! the connection, unless a node of the cluster relays the call and names another: it proves that it
 //! is one with the cluster's secret. What anybody else says of its origin is ignored.
+//!
+//! **The secret that comes with a relayed call is the relay's**, and proves nothing about its caller.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -75,10 +77,22 @@ impl CallReader {
         move |headers, address| self.origin_of(headers, address)
     }
 
+    /// Whether a request comes from an operator of the cluster: from one who has its secret, or is on
+    /// the machine of the node that was called.
+    pub fn is_from_operator<T>(&self, request: &Request<T>) -> bool {
+        let headers = request.metadata().as_ref();
+        let is_relayed = headers.contains_key(ORIGIN_KEY);
+        let is_local = || self.origin(request).is_some_and(|origin| origin.is_loopback());
+        (self.carries_secret(headers) && !is_relayed) || is_local()
+    }
+
     fn origin_named_by_a_node(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let origin = headers.get(ORIGIN_KEY)?.to_str().ok()?.parse().ok()?;
-        let secret = headers.get(SECRET_KEY)?;
-        self.secret.matches(secret.as_bytes()).then_some(origin)
+        self.carries_secret(headers).then_some(origin)
+    }
+
+    fn carries_secret(&self, headers: &HeaderMap) -> bool {
+        headers.get(SECRET_KEY).is_some_and(|secret| self.secret.matches(secret.as_bytes()))
     }
 }
 
@@ -197,6 +211,36 @@ mod tests {
         let mut bare = request(&CallWriter::of_client(), None, RELAY);
         bare.metadata_mut().insert(ORIGIN_KEY, CALLER.parse().expect("ASCII"));
         assert_eq!(reader.origin(&bare), Some(ip(RELAY)), "said without proof");
+    }
+
+    #[test]
+    fn an_operator_has_the_secret_or_is_on_the_machine_and_a_relay_lends_its_secret_to_nobody() {
+        let secret = Secret::new("the cluster's");
+        let reader = CallReader::new(secret.clone());
+        let node = CallWriter::of_node(&secret);
+        let stranger = CallWriter::of_node(&Secret::new("a guess"));
+        let client = CallWriter::of_client();
+        for (writer, origin, peer, expected) in [
+            (&client, None, "127.0.0.1", true),
+            (&client, None, "::1", true),
+            (&client, None, "::ffff:127.0.0.1", true),
+            (&client, None, CALLER, false),
+            (&client, Some("127.0.0.1"), CALLER, false),
+            (&stranger, Some("127.0.0.1"), CALLER, false),
+            (&node, Some(CALLER), RELAY, false),
+            (&node, Some(CALLER), "127.0.0.1", false),
+            (&node, Some("127.0.0.1"), RELAY, true),
+        ] {
+            let request = request(writer, origin.map(ip), peer);
+            assert_eq!(reader.is_from_operator(&request), expected, "{origin:?} by {peer}");
+        }
+        for (proof, expected) in [(&secret, true), (&Secret::new("a guess"), false)] {
+            let mut request = request(&client, None, CALLER);
+            request.metadata_mut().insert(SECRET_KEY, secret_metadata(proof));
+            assert_eq!(reader.is_from_operator(&request), expected);
+            request.metadata_mut().insert(ORIGIN_KEY, "unknown".parse().expect("ASCII"));
+            assert!(!reader.is_from_operator(&request), "relayed from who knows where");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! that only once the directory that names it is on disk too.
 
 use std::{
+    fs::File,
     io,
     path::{Path, PathBuf},
 };
@@ -11,7 +12,7 @@ use std::{
 use nix::unistd::AccessFlags;
 use redb::{Builder, Database, DatabaseError};
 
-use super::files;
+use super::{files, privacy};
 
 /// redb's page cache for one file, in bytes. Its default is 1 GiB per file; a master has two files
 /// and should stay below 40 MiB resident when idle.
@@ -25,6 +26,12 @@ pub fn open(path: &Path) -> Result<Database, DatabaseError> {
         sync_directory_of(path).map_err(redb::StorageError::from)?;
     }
     Ok(database)
+}
+
+/// Opens a file whose lock is a claim, creating it if there is none. Not on a simulated machine, which
+/// has no slaves.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    privacy::open(path, false)
 }
 
 /// The text of a file, if it is there.
@@ -73,7 +80,7 @@ pub fn remove_durably(directory: &Path, files: &[&str]) -> io::Result<()> {
 }
 
 /// Creates a directory, with all above it, durably, unless it is there.
-pub fn create_directory(path: &Path) -> io::Result<()> {
+fn create_directory(path: &Path) -> io::Result<()> {
     if files::is_directory(path) {
         return Ok(());
     }
@@ -88,6 +95,20 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
         Err(error) => Err(error),
         Ok(()) => sync_directory_of(path),
     }
+}
+
+/// Creates a directory that is a node's own, or closes it to others if it is there.
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
+    create_directory(path)?;
+    files::keep_directory_private(path);
+    Ok(())
+}
+
+/// Creates a directory that a setting names, or warns if others may replace what is in it.
+pub fn create_named_directory(path: &Path) -> io::Result<()> {
+    create_directory(path)?;
+    files::warn_of_writers(path);
+    Ok(())
 }
 
 fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
@@ -135,7 +156,7 @@ pub fn prepare(setting: &'static str, path: &Path, file: &str) -> Result<(), Dir
         let path = path.to_owned();
         move |source| DirectoryError { setting, path, source }
     };
-    create_directory(path).map_err(at(path))?;
+    create_named_directory(path).map_err(at(path))?;
     files::check_access(path, AccessFlags::W_OK | AccessFlags::X_OK).map_err(at(path))?;
     let file = path.join(file);
     let usable = files::check_access(&file, AccessFlags::R_OK | AccessFlags::W_OK);
@@ -151,7 +172,9 @@ pub fn in_memory() -> Result<Database, DatabaseError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use nix::sys::stat::{Mode, umask};
 
     use super::*;
 
@@ -183,5 +206,56 @@ mod tests {
             let error = create_directory(&refused).expect_err("a file is in the way");
             assert!(!remedy(&error).is_empty(), "{error:?} says what to do");
         }
+    }
+
+    #[test]
+    fn whatever_is_made_is_its_owners_alone_whatever_the_umask() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for mask in [0o000, 0o022, 0o777] {
+            let folder = directory.path().join(format!("{mask:o}/slot"));
+            let at = |name: &str| folder.join(name);
+            let before = umask(Mode::from_bits_truncate(mask));
+            let made = create_private_directory(&folder).and_then(|()| {
+                replace(&at("pid"), &at("pid.new"), b"1")?;
+                replace_durably(&at("id"), &at("id.new"), b"2")?;
+                open_lock(&at("lock"))
+            });
+            let database = open(&at("state.redb"));
+            umask(before);
+            drop((made.expect("made"), database.expect("opens")));
+            let mode =
+                |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+            for made in [folder.parent().expect("above"), &folder] {
+                assert_eq!(mode(made), 0o700, "{made:?} with the umask {mask:o}");
+            }
+            for name in ["pid", "id", "lock", "state.redb"] {
+                assert_eq!(mode(&at(name)), 0o600, "{name} with the umask {mask:o}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_version_left_open_is_closed_but_not_what_people_made() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let slot = directory.path().join("slot-001");
+        let [database, lock, id] = ["state.redb", "lock", "id"].map(|name| slot.join(name));
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+        };
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        create_private_directory(&slot).expect("made");
+        drop((open(&database).expect("opens"), open_lock(&lock).expect("opens")));
+        for (path, loose) in [(directory.path(), 0o755), (&slot, 0o755), (&database, 0o644)] {
+            set(path, loose);
+        }
+        set(&lock, 0o666);
+        fs::write(&id, "7").expect("written");
+        set(&id, 0o644);
+        prepare("data_dir", directory.path(), "absent").expect("usable");
+        create_private_directory(&slot).expect("there");
+        drop((open(&database).expect("opens"), open_lock(&lock).expect("opens")));
+        assert_eq!(read_text(&id).expect("readable").as_deref(), Some("7"));
+        let modes = [directory.path(), &slot, &database, &lock, &id].map(mode);
+        assert_eq!(modes, [0o755, 0o700, 0o600, 0o600, 0o600]);
     }
 }

@@ -1,16 +1,19 @@
 //! The system's operations on files, each as it is there: what is durable, and when, is said in
-//! [`disk`](super::disk), which alone uses them. On a simulated machine they are those of its disk.
+//! [`disk`](super::disk), which alone uses them. What they create is its owner's alone
+//! ([`privacy`]). On a simulated machine they are those of its disk, which knows no modes.
 #![expect(clippy::disallowed_methods, reason = "this is where directories are changed")]
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File, Permissions},
     io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::Path,
 };
 
 use nix::unistd::{AccessFlags, access};
-use redb::{Builder, Database, DatabaseError};
+use redb::{Builder, Database, DatabaseError, backends::FileBackend};
 
+use super::privacy;
 #[cfg(feature = "laboratory")]
 use super::simulated::{Machine, backend::SimulatedFile, files as simulated};
 
@@ -41,18 +44,20 @@ pub fn length(path: &Path) -> io::Result<u64> {
 
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     on_a_simulated_machine!(|machine| simulated::read_to_string(machine, path));
-    fs::read_to_string(path)
+    let file = File::open(path)?;
+    privacy::keep_private(path, &file);
+    io::read_to_string(file)
 }
 
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     on_a_simulated_machine!(|machine| simulated::write(machine, path, contents, false));
-    fs::write(path, contents)
+    privacy::open(path, true)?.write_all(contents)
 }
 
 /// The same, and syncs the contents.
 pub fn write_and_sync(path: &Path, contents: &[u8]) -> io::Result<()> {
     on_a_simulated_machine!(|machine| simulated::write(machine, path, contents, true));
-    let mut file = File::create(path)?;
+    let mut file = privacy::open(path, true)?;
     file.write_all(contents)?;
     file.sync_all()
 }
@@ -69,7 +74,30 @@ pub fn remove(path: &Path) -> io::Result<()> {
 
 pub fn create_directory(path: &Path) -> io::Result<()> {
     on_a_simulated_machine!(|machine| simulated::create_directory(machine, path));
-    fs::create_dir(path)
+    DirBuilder::new().mode(privacy::DIRECTORY_MODE).create(path)?;
+    // Whatever the umask has taken away.
+    fs::set_permissions(path, Permissions::from_mode(privacy::DIRECTORY_MODE))
+}
+
+/// Closes a directory that is there to others.
+pub fn keep_directory_private(path: &Path) {
+    #[cfg(feature = "laboratory")]
+    if Machine::current().is_some() {
+        return;
+    }
+    // One that cannot be read has its mode from people, who know why.
+    if let Ok(opened) = File::open(path) {
+        privacy::keep_private(path, &opened);
+    }
+}
+
+/// Warns if others may replace what is in a directory.
+pub fn warn_of_writers(path: &Path) {
+    #[cfg(feature = "laboratory")]
+    if Machine::current().is_some() {
+        return;
+    }
+    privacy::warn_of_writers(path);
 }
 
 pub fn sync_directory(directory: &Path) -> io::Result<()> {
@@ -92,5 +120,6 @@ pub fn open_database(builder: &mut Builder, path: &Path) -> Result<Database, Dat
         let file = SimulatedFile::open(machine, path).map_err(redb::StorageError::from)?;
         builder.create_with_backend(file)
     });
-    builder.create(path)
+    let file = privacy::open(path, false).map_err(redb::StorageError::from)?;
+    builder.create_with_backend(FileBackend::new(file)?)
 }

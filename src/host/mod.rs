@@ -3,7 +3,7 @@
 //! that people write.
 //!
 //! **Architecture invariant:** no other module opens a socket, reads the wall clock, draws a random
-//! number, opens a database file, changes a directory, or starts a thread or a task. A simulation replaces this folder and nothing else. (Time that
+//! number, creates a file or changes a directory, or starts a thread or a task. A simulation replaces this folder and nothing else. (Time that
 //! only passes comes from `tokio::time`, which a simulation controls already.)
 
 pub mod clock;
@@ -12,6 +12,7 @@ pub mod disk;
 pub mod file_header;
 mod files;
 pub mod net;
+pub mod privacy;
 pub mod process_setup;
 pub mod random;
 #[cfg(feature = "laboratory")]

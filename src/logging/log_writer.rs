@@ -122,6 +122,7 @@ impl LogWriter {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "what is open already, and so creates nothing")]
 fn open_anew(descriptor: &OwnedFd) -> io::Result<OwnedFd> {
     OpenOptions::new()
         .write(true)

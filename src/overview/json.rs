@@ -1,8 +1,9 @@
-//! The cluster for programs. Pure. The names are stable: monitoring depends on them.
+//! The cluster for programs. Pure. The names are stable: monitoring depends on them. What only
+//! operators are told is null for others.
 
 use serde::Serialize;
 
-use crate::client::{ClusterStatus, MasterState};
+use crate::client::{ClusterStatus, MasterState, StatusView};
 
 /// The cluster, as it is serialised.
 #[derive(Serialize)]
@@ -14,13 +15,14 @@ pub struct Cluster<'a> {
     router: Router<'a>,
     problems: &'a [String],
     format: Option<u32>,
+    view: &'static str,
 }
 
 #[derive(Serialize)]
 struct Master<'a> {
     name: &'a str,
-    address: &'a str,
-    pid: u32,
+    address: Option<&'a str>,
+    pid: Option<u32>,
     state: &'static str,
     term: u64,
     last_log_index: u64,
@@ -28,19 +30,19 @@ struct Master<'a> {
     reboots: u32,
     since_ms: i64,
     voter: bool,
-    host: &'a str,
+    host: Option<&'a str>,
     clock_ahead_ms: i64,
 }
 
 #[derive(Serialize)]
 struct Router<'a> {
-    address: &'a str,
-    pid: u32,
+    address: Option<&'a str>,
+    pid: Option<u32>,
     since_ms: i64,
     term: u64,
     last_log_index: u64,
     voter: bool,
-    host: &'a str,
+    host: Option<&'a str>,
 }
 
 /// One object, readable for people too.
@@ -68,10 +70,11 @@ pub fn state(state: MasterState) -> &'static str {
 
 /// The part of the cluster that is serialised.
 pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
+    let is_told = status.view == StatusView::Operator;
     let masters = status.masters.iter().map(|master| Master {
         name: &master.name,
-        address: &master.address,
-        pid: master.pid,
+        address: is_told.then_some(&master.address),
+        pid: is_told.then_some(master.pid),
         state: state(master.state),
         term: master.term,
         last_log_index: master.last_log_index,
@@ -79,7 +82,7 @@ pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
         reboots: master.reboots,
         since_ms: master.since.get(),
         voter: master.voter,
-        host: &master.host,
+        host: is_told.then_some(&master.host),
         clock_ahead_ms: master.clock_ahead_ms,
     });
     Cluster {
@@ -87,16 +90,20 @@ pub fn cluster(status: &ClusterStatus) -> Cluster<'_> {
         available: status.available.as_deref(),
         masters: masters.collect(),
         router: Router {
-            address: &status.router.address,
-            pid: status.router.pid,
+            address: is_told.then_some(&status.router.address),
+            pid: is_told.then_some(status.router.pid),
             since_ms: status.router.since.get(),
             term: status.router.term,
             last_log_index: status.router.last_log_index,
             voter: status.router.voter,
-            host: &status.router.host,
+            host: is_told.then_some(&status.router.host),
         },
         problems: &status.problems,
         format: status.format,
+        view: match status.view {
+            StatusView::Public => "public",
+            StatusView::Operator => "operator",
+        },
     }
 }
 
@@ -138,11 +145,25 @@ mod tests {
             },
             "problems": [],
             "format": 1,
+            "view": "operator",
         });
         for text in [pretty(&status), line(&status)] {
             assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), expected);
         }
         assert_eq!(line(&status).lines().count(), 1);
+    }
+
+    #[test]
+    fn what_only_operators_are_told_is_null_for_others() {
+        let status = super::super::tests::public_cluster();
+        let value: Value = serde_json::from_str(&line(&status)).expect("JSON");
+        assert_eq!(value["view"], "public");
+        for node in [&value["masters"][0], &value["router"]] {
+            for field in ["address", "pid", "host"] {
+                assert_eq!(node.get(field), Some(&Value::Null), "{field}");
+            }
+            assert_eq!(node["term"], 7);
+        }
     }
 
     #[test]

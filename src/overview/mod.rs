@@ -14,7 +14,7 @@ pub mod table;
 #[cfg(test)]
 pub(crate) mod tests {
     use crate::{
-        client::{ClusterStatus, MasterState, MasterStatus, RouterStatus},
+        client::{ClusterStatus, MasterState, MasterStatus, RouterStatus, StatusView},
         domain::UnixMillis,
     };
 
@@ -52,6 +52,19 @@ pub(crate) mod tests {
             },
             problems: Vec::new(),
             format: Some(1),
+            view: StatusView::Operator,
         }
+    }
+
+    /// The same, as everybody sees it.
+    pub fn public_cluster() -> ClusterStatus {
+        let mut status = cluster();
+        for master in &mut status.masters {
+            (master.address, master.pid, master.host) = Default::default();
+        }
+        let router = &mut status.router;
+        (router.address, router.pid, router.host) = Default::default();
+        status.view = StatusView::Public;
+        status
     }
 }

@@ -1,11 +1,12 @@
 //! The cluster for people. Pure.
 //!
 //! The table is as wide as there is room: the least important columns are dropped first, so that
-//! headers stay above their columns and no row is wrapped.
+//! headers stay above their columns and no row is wrapped. The columns that only operators are told
+//! are left out for others.
 
 use super::{json, output_size::OutputSize};
 use crate::{
-    client::{ClusterStatus, MasterStatus},
+    client::{ClusterStatus, MasterStatus, StatusView},
     domain::UnixMillis,
 };
 
@@ -41,8 +42,8 @@ impl Column {
 static COLUMNS: [Column; 11] = [
     Column::text("master", 0, |master, _| master.name.clone()),
     Column::text(HOST, 3, |master, _| short(&master.host)),
-    Column::text("address", 2, |master, _| master.address.clone()),
-    Column::number("pid", 4, |master, _| master.pid.to_string()),
+    Column::text(ADDRESS, 2, |master, _| master.address.clone()),
+    Column::number(PID, 4, |master, _| master.pid.to_string()),
     Column::text("state", 0, |master, _| json::state(master.state).to_owned()),
     Column::number("since", 1, |master, now| age(master.since, now)),
     Column::text("vote", 5, |master, _| yes_or_no(master.voter).to_owned()),
@@ -53,6 +54,12 @@ static COLUMNS: [Column; 11] = [
 ];
 /// Shown only if the masters do not all run on one host.
 const HOST: &str = "host";
+const ADDRESS: &str = "address";
+const PID: &str = "pid";
+/// What only operators are told.
+const PLACES: [&str; 3] = [HOST, ADDRESS, PID];
+const HOW_TO_SEE_PLACES: &str = "Addresses, pids and hosts are shown by `tinysns status` on the \
+                                 router's machine, or with the cluster's secret (secret_file).";
 /// Characters of a host's name: as many as a container's id has.
 const HOST_CHARS: usize = 12;
 const GAP: &str = "  ";
@@ -60,28 +67,37 @@ const GAP: &str = "  ";
 /// A few lines about the cluster and its router, and a table with one row for each master.
 pub fn render(status: &ClusterStatus, now: UnixMillis, room: OutputSize) -> String {
     let router = &status.router;
+    let is_told = status.view == StatusView::Operator;
     let is_spread = status.masters.iter().any(|master| master.host != router.host);
     let place = if is_spread { format!(" on {}", short(&router.host)) } else { String::new() };
-    let facts = [
-        format!("router {}{place}", router.address),
-        format!("pid {}", router.pid),
+    let mut facts = if is_told {
+        vec![format!("router {}{place}", router.address), format!("pid {}", router.pid)]
+    } else {
+        vec!["router".to_owned()]
+    };
+    facts.extend([
         format!("up {}", age(router.since, now)),
         format!("vote {}", yes_or_no(router.voter)),
         format!("log {}", router.last_log_index),
         format!("term {}", router.term),
-    ];
+    ]);
     let mut lines = vec![format!(
         "cluster {}, available: {}",
         status.cluster_id.as_deref().unwrap_or("not bootstrapped yet"),
         status.available.as_deref().unwrap_or("none"),
     )];
     lines.extend(filled(&facts, ", ", room.columns));
-    for problem in &status.problems {
-        let words: Vec<String> =
-            format!("problem: {problem}").split(' ').map(str::to_owned).collect();
+    let problems = status.problems.iter().map(|problem| format!("problem: {problem}"));
+    let hint = (!is_told).then(|| HOW_TO_SEE_PLACES.to_owned());
+    for sentence in problems.chain(hint) {
+        let words: Vec<String> = sentence.split(' ').map(str::to_owned).collect();
         lines.extend(filled(&words, " ", room.columns));
     }
-    let columns = COLUMNS.iter().filter(|column| is_spread || column.title != HOST).collect();
+    let is_shown = |column: &&Column| match column.title {
+        HOST => is_told && is_spread,
+        title => is_told || !PLACES.contains(&title),
+    };
+    let columns = COLUMNS.iter().filter(is_shown).collect();
     let table = table(&status.masters, now, columns, room.columns);
     lines.extend(cut(table, room.rows.saturating_sub(lines.len())));
     lines.into_iter().map(|line| line + "\n").collect()
@@ -221,6 +237,22 @@ mod tests {
                 &"─".repeat(81),
                 "server-1  10.0.0.1:3011   41  down          1m  no    120      119        2     7",
                 "server-2  10.0.0.1:3011   41  available     1s  yes   120      119        2     7",
+            ]
+        );
+    }
+
+    #[test]
+    fn who_is_not_told_where_everything_runs_sees_the_rest_and_how_to_see_it_all() {
+        assert_eq!(
+            lines(&super::super::tests::public_cluster(), 200),
+            [
+                "cluster 0123456789abcdef0123456789abcdef, available: server-2",
+                "router, up 1m, vote yes, log 120, term 7",
+                HOW_TO_SEE_PLACES,
+                "master    state      since  vote  log  applied  reboots  term",
+                &"─".repeat(61),
+                "server-1  down          1m  no    120      119        2     7",
+                "server-2  available     1s  yes   120      119        2     7",
             ]
         );
     }

@@ -2,7 +2,7 @@
 
 use super::{
     election::Voter,
-    presentation::problems,
+    presentation::{View, problems},
     registry::{Effect, Input},
     registry_tests::{OTHER, OWN, Story, WITNESS, ms},
 };
@@ -119,7 +119,11 @@ fn before_the_leader_has_reported_nobody_is_rejected() {
     story.report_foreign(11, &OTHERS[..1]);
     story.hello(1, Some(OWN));
     assert_eq!(story.rejected(), 0);
-    assert!(problems(&story.registry).iter().any(|problem| problem.contains("is abandoned if")));
+    assert!(
+        problems(&story.registry, View::Operator)
+            .iter()
+            .any(|problem| problem.contains("is abandoned if"))
+    );
     story.lead(1, 1);
     assert_eq!(
         (story.rejected(), story.told_to_abandon_cluster()),

@@ -7,7 +7,7 @@ use proptest::{collection::vec, option, prelude::*};
 use tokio::time::Instant;
 
 use super::{
-    presentation::{self, RouterFacts},
+    presentation::{self, RouterFacts, View},
     registry::{Input, MasterStreamId, Registry},
 };
 use crate::{
@@ -138,7 +138,7 @@ proptest! {
             if let Some(available) = roster.available {
                 prop_assert!(roster.members.contains_key(&available.node));
             }
-            presentation::status(&registry, RouterFacts::default());
+            presentation::status(&registry, RouterFacts::default(), View::Operator);
         }
     }
 }

@@ -9,12 +9,14 @@
 //! - [`quorum_loss`]: which nodes are missing if there can be no leader, and which lost witness a
 //!   new one replaces (pure)
 //! - [`registry_actor`]: the one task that owns the registry
+//! - [`callers_view`]: who is told what of the cluster
 //! - [`witness_supervisor`]: votes, and reports to the registry; restarted when it breaks
 //! - [`registry_service`]: the masters' streams
 //!
 //! No running master or client depends on this: the router's process may be restarted and its disk
 //! lost at any time.
 
+pub mod callers_view;
 #[cfg(test)]
 mod cut_off_tests;
 pub mod duplicates;

@@ -20,7 +20,7 @@ use crate::{
     domain::{NodeId, UnixMillis},
     envelope::SupportedVersions,
     replication::cluster_clock,
-    wire::v1::{ClusterStatus, MasterState, MasterStatus, RouterStatus},
+    wire::v1::{ClusterStatus, MasterState, MasterStatus, RouterStatus, StatusView},
 };
 
 /// What the status says about the router itself, and its witness's view of the log.
@@ -38,6 +38,15 @@ pub struct RouterFacts {
     pub term: u64,
     /// Where the witness's log ends; 0 for an empty one.
     pub last_log_index: u64,
+}
+
+/// How much of the cluster is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// How it is, to everybody: no address, pid, host or path.
+    Public,
+    /// Where everything runs, too, to those who run it.
+    Operator,
 }
 
 /// Where clients find the available server.
@@ -93,14 +102,14 @@ pub fn roster(registry: &Registry, witness_port: u16) -> Roster {
 }
 
 /// The state of the cluster, for people and for monitoring.
-pub fn status(registry: &Registry, router: RouterFacts) -> ClusterStatus {
+pub fn status(registry: &Registry, router: RouterFacts, view: View) -> ClusterStatus {
     let available = registry.available();
     let median_ahead_ms = registry.median_ahead_ms();
     let status = |master: &Master| master_status(master, median_ahead_ms);
     let mut masters: Vec<MasterStatus> = registry.masters().values().map(status).collect();
     masters.sort_by(|a, b| natural_order(&a.name).cmp(&natural_order(&b.name)));
     let RouterFacts { address, pid, host, since, term, last_log_index } = router;
-    ClusterStatus {
+    let status = ClusterStatus {
         cluster_id: registry.cluster().map_or(String::new(), |id| id.to_string()),
         available: available.map_or(String::new(), |master| master.hello.name.clone()),
         masters,
@@ -116,9 +125,26 @@ pub fn status(registry: &Registry, router: RouterFacts) -> ClusterStatus {
                 registry.witness().is_some_and(votes)
             }),
         }),
-        problems: problems(registry),
+        problems: problems(registry, view),
         format: registry.version().map_or(0, u32::from),
+        view: StatusView::Operator.into(),
+    };
+    match view {
+        View::Operator => status,
+        View::Public => without_places(status),
     }
+}
+
+/// The same without where everything runs.
+fn without_places(mut status: ClusterStatus) -> ClusterStatus {
+    for master in &mut status.masters {
+        (master.address, master.pid, master.host) = (String::new(), 0, String::new());
+    }
+    if let Some(router) = &mut status.router {
+        (router.address, router.pid, router.host) = (String::new(), 0, String::new());
+    }
+    status.view = StatusView::Public.into();
+    status
 }
 
 fn master_status(master: &Master, median_ahead_ms: i64) -> MasterStatus {
@@ -151,8 +177,13 @@ fn natural_order(name: &str) -> (&str, u64, &str) {
 }
 
 /// What is wrong and does not repair itself, and what to do about it, in words for people.
-pub fn problems(registry: &Registry) -> Vec<String> {
+pub fn problems(registry: &Registry, view: View) -> Vec<String> {
     let witness = registry.broken_witness().map(|reason| {
+        // It may name a path, or another node's address.
+        let reason = match view {
+            View::Operator => reason,
+            View::Public => "the router's log says why",
+        };
         format!(
             "the router's witness does not work: {reason}; it starts again by itself as soon as its disk accepts data"
         )

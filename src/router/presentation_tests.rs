@@ -1,7 +1,7 @@
 //! Tables of what the registry shows to clients, nodes and people.
 
 use super::{
-    presentation::{self, RouterFacts},
+    presentation::{self, RouterFacts, View},
     registry::Input,
     registry_tests::{OTHER, OWN, Story, WITNESS, ms},
 };
@@ -9,7 +9,7 @@ use crate::{
     control::roster::AvailableServer,
     domain::{NodeId, UnixMillis},
     envelope::SupportedVersions,
-    wire::v1::MasterState,
+    wire::v1::{MasterState, StatusView},
 };
 
 #[test]
@@ -81,11 +81,11 @@ fn the_witness_is_listed_once_it_has_reported_and_down_while_it_is_broken() {
     let broken = Input::WitnessBroken("its disk is full".to_owned());
     story.registry.step(broken, story.now, UnixMillis::EPOCH);
     assert!(listed(&story).expect("it is known").down);
-    let problems = presentation::problems(&story.registry);
+    let problems = presentation::problems(&story.registry, View::Operator);
     assert!(problems[0].starts_with("the router's witness does not work: its disk is full;"));
     story.change_witness(|_| {});
     assert!(!listed(&story).expect("it is known").down);
-    assert!(presentation::problems(&story.registry).is_empty());
+    assert!(presentation::problems(&story.registry, View::Operator).is_empty());
 }
 
 fn router() -> RouterFacts {
@@ -104,7 +104,7 @@ fn people_see_every_master_as_what_it_is_in_the_order_of_its_number() {
     let mut story = Story::settled(10);
     story.hello(11, None);
     story.lose(2);
-    let status = presentation::status(&story.registry, router());
+    let status = presentation::status(&story.registry, router(), View::Operator);
     let seen: Vec<_> = status
         .masters
         .iter()
@@ -120,7 +120,7 @@ fn people_see_every_master_as_what_it_is_in_the_order_of_its_number() {
     assert_eq!((status.available.as_str(), status.cluster_id), ("server-1", OWN.to_string()));
     assert_eq!(status.format, 1);
 
-    let status = presentation::status(&Story::new(None).registry, router());
+    let status = presentation::status(&Story::new(None).registry, router(), View::Operator);
     assert_eq!((status.available.as_str(), status.cluster_id.as_str(), status.format), ("", "", 0));
     assert!(status.masters.is_empty());
 }
@@ -129,7 +129,9 @@ fn people_see_every_master_as_what_it_is_in_the_order_of_its_number() {
 fn the_router_is_shown_as_a_voter_where_the_leader_counts_its_witness() {
     let mut story = Story::settled(2);
     let shown = |story: &Story| {
-        presentation::status(&story.registry, router()).router.expect("it describes itself")
+        presentation::status(&story.registry, router(), View::Operator)
+            .router
+            .expect("it describes itself")
     };
     let alone = shown(&story);
     assert_eq!(
@@ -147,15 +149,39 @@ fn the_router_is_shown_as_a_voter_where_the_leader_counts_its_witness() {
 }
 
 #[test]
+fn everybody_sees_how_the_cluster_is_and_operators_where_everything_runs() {
+    let mut story = Story::settled(2);
+    story.change_witness(|_| {});
+    let broken = Input::WitnessBroken("/var/lib/tinysns: its disk is full".to_owned());
+    story.registry.step(broken, story.now, UnixMillis::EPOCH);
+    let full = presentation::status(&story.registry, router(), View::Operator);
+    let public = presentation::status(&story.registry, router(), View::Public);
+    assert_eq!((full.view(), public.view()), (StatusView::Operator, StatusView::Public));
+    assert!(full.problems[0].contains("/var/lib/tinysns: its disk is full"));
+    assert!(!public.problems[0].contains('/'), "{:?}", public.problems);
+
+    let mut expected = full.clone();
+    for master in &mut expected.masters {
+        assert!(!master.address.is_empty());
+        (master.address, master.pid, master.host) = Default::default();
+    }
+    let router = expected.router.as_mut().expect("it describes itself");
+    (router.address, router.pid, router.host) = Default::default();
+    expected.problems.clone_from(&public.problems);
+    expected.view = StatusView::Public.into();
+    assert_eq!(public, expected, "all else is the same");
+}
+
+#[test]
 fn people_are_told_of_masters_of_other_clusters() {
     let mut story = Story::settled(2);
     story.hello(11, Some(OTHER));
-    let told = presentation::problems(&story.registry);
+    let told = presentation::problems(&story.registry, View::Operator);
     let begins =
         format!("server-11 belongs to cluster {OTHER}, but this router to cluster {OWN}: ");
     assert!(told.len() == 1 && told[0].starts_with(&begins), "{told:?}");
     // Under that name, one of this cluster comes.
     story.hello(11, Some(OWN));
     story.pass(ms(100));
-    assert!(presentation::problems(&story.registry).is_empty());
+    assert!(presentation::problems(&story.registry, View::Operator).is_empty());
 }

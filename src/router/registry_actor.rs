@@ -10,12 +10,12 @@ use tonic::Status;
 
 use super::{
     election::Voter,
-    presentation::{self, RouterFacts},
+    presentation::{self, RouterFacts, View},
     registry::{Effect, Input, Master, MasterStreamId, Registry},
 };
 use crate::{
     control::{Directive, Hello, Progress, VoterDirective, WitnessDirective},
-    directory::{ClusterView, Location},
+    directory::Location,
     domain::{ClusterId, NodeId, UnixMillis},
     host::{clock, net, random},
     replication::{addresses::AddressSource, node::Node},
@@ -42,7 +42,7 @@ pub struct RouterAddress {
 enum Message {
     Open(Hello, oneshot::Sender<MasterStream>),
     Input(Input),
-    Status(oneshot::Sender<ClusterStatus>),
+    Status(View, oneshot::Sender<ClusterStatus>),
 }
 
 /// A master's stream, as the registry actor opened it.
@@ -98,18 +98,17 @@ impl RegistryHandle {
         self.input(Input::Lost(stream)).await;
     }
 
+    /// The cluster as it is now.
+    pub async fn status(&self, view: View) -> Result<ClusterStatus, Status> {
+        let stopping = || Status::unavailable("the router is stopping");
+        let (asked, status) = oneshot::channel();
+        self.messages.send(Message::Status(view, asked)).await.map_err(|_| stopping())?;
+        status.await.map_err(|_| stopping())
+    }
+
     async fn input(&self, input: Input) {
         // If the registry actor is gone, the router is stopping.
         let _stopping = self.messages.send(Message::Input(input)).await;
-    }
-}
-
-impl ClusterView for RegistryHandle {
-    async fn status(&self) -> Result<ClusterStatus, Status> {
-        let stopping = || Status::unavailable("the router is stopping");
-        let (asked, status) = oneshot::channel();
-        self.messages.send(Message::Status(asked)).await.map_err(|_| stopping())?;
-        status.await.map_err(|_| stopping())
     }
 }
 
@@ -187,8 +186,8 @@ impl RegistryActor {
                     }
                     self.step(input).await;
                 }
-                Some(Message::Status(asked)) => {
-                    let _gone = asked.send(self.status());
+                Some(Message::Status(view, asked)) => {
+                    let _gone = asked.send(self.status(view));
                 }
             }
         }
@@ -331,7 +330,7 @@ impl RegistryActor {
         }
     }
 
-    fn status(&self) -> ClusterStatus {
+    fn status(&self, view: View) -> ClusterStatus {
         let witness = self.witness.borrow().clone();
         let witness = witness.map(|node| node.raft().metrics().borrow().clone());
         let router = RouterFacts {
@@ -342,6 +341,6 @@ impl RegistryActor {
             term: witness.as_ref().map_or(0, |now| now.current_term),
             last_log_index: witness.as_ref().and_then(|now| now.last_log_index).unwrap_or(0),
         };
-        presentation::status(&self.registry, router)
+        presentation::status(&self.registry, router, view)
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     election::Voter,
-    presentation::problems,
+    presentation::{View, problems},
     registry::{Effect, Input, MasterStreamId, Registry, State},
 };
 use crate::{
@@ -969,7 +969,7 @@ fn clocks_are_compared_with_the_one_in_the_middle() {
     }
     assert_eq!(story.registry.masters()[&NodeId::new(1)].ahead_ms, 2 * YEAR_MS);
     assert_eq!(story.registry.median_ahead_ms(), YEAR_MS);
-    let problems = problems(&story.registry);
+    let problems = problems(&story.registry, View::Operator);
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].starts_with("the clock of server-1 is 11months"), "{problems:?}");
     assert!(problems[0].contains(" ahead of the others'"), "{problems:?}");
@@ -982,14 +982,14 @@ fn clocks_are_compared_with_the_one_in_the_middle() {
 #[test]
 fn masters_that_are_no_quorum_are_told_for_whom_they_wait() {
     let mut story = Story::settled(3);
-    assert_eq!(problems(&story.registry), [""; 0]);
+    assert_eq!(problems(&story.registry, View::Operator), [""; 0]);
     story.lose(1);
-    assert_eq!(problems(&story.registry), [""; 0], "two of three are left");
+    assert_eq!(problems(&story.registry, View::Operator), [""; 0], "two of three are left");
     story.lose(2);
     let told = "no quorum: 1 of these must come back, with its data: server-1, server-2";
-    assert_eq!(problems(&story.registry), [told]);
+    assert_eq!(problems(&story.registry, View::Operator), [told]);
     story.hello(1, Some(OWN));
-    assert_eq!(problems(&story.registry), [""; 0]);
+    assert_eq!(problems(&story.registry, View::Operator), [""; 0]);
 }
 
 #[test]
@@ -1010,7 +1010,7 @@ fn a_master_that_came_back_to_voters_without_it_is_not_shown_as_one() {
     });
     assert_eq!(story.state(3), State::CatchingUp);
     let told = "no quorum: 2 of these must come back, with its data: server-1, server-2";
-    assert_eq!(problems(&story.registry), [told]);
+    assert_eq!(problems(&story.registry, View::Operator), [told]);
 }
 
 /// Who votes, as masters report it: masters 1 to 3 and the witness `witness`.
@@ -1045,13 +1045,17 @@ fn after_a_restart(witness: u64, here: &[u64]) -> Story {
 #[test]
 fn who_is_missing_is_said_once_it_lasts_and_until_a_quorum_is_here() {
     let mut story = after_a_restart(WITNESS, &[2]);
-    assert_eq!(problems(&story.registry), Vec::<String>::new(), "the others may be on their way");
+    assert_eq!(
+        problems(&story.registry, View::Operator),
+        Vec::<String>::new(),
+        "the others may be on their way"
+    );
     story.pass(ms(1_200));
     story.report(2);
     let said = "waiting for server-1 and server-3: 2 of 4 voters are here, 3 are needed";
     let waiting = story.registry.quorum_loss().expect("it lasts");
     assert!(waiting.starts_with(said), "{waiting}");
-    assert_eq!(problems(&story.registry), [waiting]);
+    assert_eq!(problems(&story.registry, View::Operator), [waiting]);
     story.hello(3, Some(OWN));
     assert_eq!(story.registry.quorum_loss(), None);
 }
@@ -1093,8 +1097,8 @@ fn a_new_witness_takes_the_lost_ones_place_once_and_only_where_there_is_no_leade
 fn a_master_of_another_cluster_is_named_with_the_way_out() {
     let mut story = Story::settled(1);
     story.hello(3, Some(OTHER));
-    let said = problems(&story.registry).concat();
+    let said = problems(&story.registry, View::Operator).concat();
     assert!(said.contains("server-3 belongs to cluster") && said.contains("remove"), "{said}");
     story.hello(3, Some(OWN));
-    assert_eq!(problems(&story.registry), Vec::<String>::new());
+    assert_eq!(problems(&story.registry, View::Operator), Vec::<String>::new());
 }

@@ -10,6 +10,7 @@ use tonic::service::{Routes, interceptor::InterceptedService};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
+    callers_view::CallersView,
     registry_actor::{self, RegistryActor, RegistryHandle},
     registry_service::RegistryServer,
     witness_supervisor::{WitnessDirectory, WitnessSupervisor},
@@ -79,7 +80,7 @@ impl Router {
     pub async fn build(settings: &RouterSettings, listeners: Listeners) -> anyhow::Result<Self> {
         disk::prepare("router_data_dir", &settings.data_dir, "raft.redb")?;
         let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_serving::<DirectoryServiceServer<DirectoryServer<RegistryHandle>>>().await;
+        health.set_serving::<DirectoryServiceServer<DirectoryServer<CallersView>>>().await;
         let opener = WitnessDirectory {
             directory: settings.data_dir.clone(),
             secret: settings.secret.clone(),
@@ -153,9 +154,10 @@ fn public(
 ) -> Routes {
     let guard = SecretInterceptor(settings.secret.clone());
     let location = handle.location();
-    let directory = DirectoryServer::new(location.clone(), handle.clone());
-    let registry = RegistryServiceServer::new(RegistryServer::new(handle, tasks.clone()));
     let calls = CallReader::new(settings.secret.clone());
+    let view = CallersView::new(handle.clone(), calls.clone());
+    let directory = DirectoryServer::new(location.clone(), view);
+    let registry = RegistryServiceServer::new(RegistryServer::new(handle, tasks.clone()));
     let relayed = Relayed::by_node(location.clone(), &settings.secret);
     let social = SocialServer::new(relayed.clone(), calls.clone());
     let social = SocialServiceServer::new(social).max_decoding_message_size(CLIENT_MESSAGE_BYTES);

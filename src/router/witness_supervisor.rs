@@ -239,7 +239,6 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         control::{Directive, Hello},
-        directory::ClusterView as _,
         domain::UnixMillis,
         replication::addresses::AddressSource,
         replication::tests::{
@@ -250,7 +249,10 @@ pub(super) mod tests {
             entries::{account, name, view},
             full_disk::FullDisk,
         },
-        router::registry_actor::{MasterStream, RegistryActor, RouterAddress},
+        router::{
+            presentation::View,
+            registry_actor::{MasterStream, RegistryActor, RouterAddress},
+        },
     };
 
     const PATIENT: Duration = Duration::from_mins(1);
@@ -390,7 +392,13 @@ pub(super) mod tests {
         let broke = current.wait_for(Option::is_none);
         drop(timeout(DEADLINE, broke).await.expect("in time").expect("supervised"));
         let told = async {
-            while handle.status().await.expect("the registry runs").problems.is_empty() {
+            while handle
+                .status(View::Operator)
+                .await
+                .expect("the registry runs")
+                .problems
+                .is_empty()
+            {
                 sleep(Duration::from_millis(5)).await;
             }
         };

@@ -172,7 +172,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key {
         name: "secret",
-        roles: NODES,
+        roles: &[Role::Router, Role::Slave, Role::Master, Role::Status],
         default: None,
         kind: ValueKind::Secret,
         help: "The secret that the nodes of one cluster share",
@@ -185,6 +185,14 @@ pub static KEYS: &[Key] = &[
         ValueKind::Path,
         "The file with the secret that the nodes of one cluster share; the variable TINYSNS_SECRET may \
          hold it instead",
+    ),
+    Key::new(
+        "secret_file",
+        &[Role::Status],
+        None,
+        ValueKind::Path,
+        "The file with the cluster's secret, with which addresses, process ids and hosts are shown \
+         from any machine; the variable TINYSNS_SECRET may hold it instead",
     ),
     Key::new(
         "report_interval",

@@ -57,7 +57,8 @@ pub enum SettingsError {
     #[error(
         "the cluster's secret is missing: set `secret_file` (flag --secret-file, variable \
          TINYSNS_SECRET_FILE) or the variable TINYSNS_SECRET to the same secret on every node, at \
-         least {SECRET_MIN_CHARS} characters; `head -c 24 /dev/urandom | base64 > secret` makes one"
+         least {SECRET_MIN_CHARS} characters; \
+         `(umask 077; head -c 24 /dev/urandom | base64 > secret)` makes one"
     )]
     NoSecret,
     /// Both ways to give the secret were used.
@@ -153,6 +154,11 @@ impl Layers {
         Ok(Self { role, figment })
     }
 
+    /// Whether the role reads this setting.
+    pub(super) fn reads(&self, name: &str) -> bool {
+        Key::of(self.role).any(|key| key.name == name)
+    }
+
     /// The value of a setting that has a default.
     pub(super) fn text(&self, name: &'static str) -> Result<String, SettingsError> {
         Ok(self.optional_text(name)?.expect("a setting read as required has a default"))
@@ -212,6 +218,11 @@ impl Layers {
             Some(metadata) => origin(&metadata.name, name),
             None => "not set".to_owned(),
         }
+    }
+
+    /// Whether a setting was given on the command line.
+    pub(super) fn is_flag(&self, name: &str) -> bool {
+        self.figment.find_metadata(name).is_some_and(|metadata| metadata.name == FLAGS)
     }
 
     fn key(&self, name: &str) -> &'static Key {

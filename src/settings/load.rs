@@ -9,7 +9,14 @@ use super::{
     SlaveSettings, StatusSettings, TerminalSettings,
     value::{self, ValueKind},
 };
-use crate::{domain::UserName, host::text_file};
+use crate::{
+    domain::UserName,
+    host::{privacy, text_file},
+};
+
+/// Where container engines put secrets, readable for all users of a container, in which there are no
+/// others.
+const MOUNTED_SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 
 impl Layers {
     /// The settings of `tinysns router`.
@@ -76,7 +83,12 @@ impl Layers {
 
     /// The settings of `tinysns status`.
     pub fn status(&self, watch: bool, json: bool) -> Result<StatusSettings, SettingsError> {
-        Ok(StatusSettings { client: self.client()?, watch, json })
+        Ok(StatusSettings {
+            client: self.client()?,
+            secret: self.secret_of_operator()?,
+            watch,
+            json,
+        })
     }
 
     /// The settings of `tinysns healthcheck`.
@@ -91,6 +103,13 @@ impl Layers {
             _ => LogFormat::Text,
         };
         Ok(LogSettings { filter: self.text("log")?, format })
+    }
+
+    /// What is allowed, but probably not meant; for a node's log.
+    pub fn warnings(&self) -> Result<Vec<String>, SettingsError> {
+        let secret_file =
+            if self.reads("secret_file") { self.optional_text("secret_file")? } else { None };
+        Ok(secret_file.iter().filter_map(|path| open_secret(Path::new(path))).collect())
     }
 
     fn client(&self) -> Result<ClientSettings, SettingsError> {
@@ -167,6 +186,16 @@ impl Layers {
         }
     }
 
+    /// The secret, if this process may know it. The file and the environment are written for nodes, and
+    /// what they name may be out of reach here; a flag is meant for this call.
+    fn secret_of_operator(&self) -> Result<Option<Secret>, SettingsError> {
+        match self.secret() {
+            Ok(secret) => Ok(Some(secret)),
+            Err(refusal) if self.is_flag("secret_file") => Err(refusal),
+            Err(_) => Ok(None),
+        }
+    }
+
     fn secret_in(&self, path: String) -> Result<Secret, SettingsError> {
         let checked = text_file::read(Path::new(&path)).and_then(|secret| {
             ValueKind::Secret.check(&secret).map(|()| Secret::new(&secret)).map_err(|_| {
@@ -183,9 +212,28 @@ impl Layers {
     }
 }
 
+/// A warning if other users may read the secret in a file. Its group may: that is how a file that
+/// belongs to an administrator is given to the user who runs the nodes.
+fn open_secret(path: &Path) -> Option<String> {
+    if MOUNTED_SECRETS.iter().any(|mounted| path.starts_with(mounted))
+        || !privacy::is_open_to_others(path).ok()?
+    {
+        return None;
+    }
+    let path = path.display();
+    Some(format!(
+        "other users of this machine may read or change the cluster's secret in {path}, with which \
+         they can take part as a node: `chmod o= {path}` prevents that, and a new secret keeps out \
+         those who have read it already"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, io::Write as _, time::Duration};
+    use std::{
+        collections::BTreeMap, fs, io::Write as _, os::unix::fs::PermissionsExt as _,
+        time::Duration,
+    };
 
     use super::*;
     use crate::settings::Role;
@@ -413,5 +461,47 @@ mod tests {
         }
         let layers = gather(Role::Router, &[("TINYSNS_SECRET_FILE", &good)], &[]).unwrap();
         assert_eq!(layers.router().unwrap().secret.expose(), "0123456789012345");
+    }
+
+    #[test]
+    fn status_takes_a_secret_that_it_can_use_and_insists_on_one_that_a_flag_names() {
+        let (_good, good) = file("0123456789012345");
+        let status = |variables: &[(&str, &str)], flags: &[(&'static str, &str)]| {
+            let settings = gather(Role::Status, variables, flags)?.status(false, false)?;
+            Ok::<_, SettingsError>(settings.secret.map(|secret| secret.expose().to_owned()))
+        };
+        let of_file = |path: &'static str| [("TINYSNS_SECRET_FILE", path)];
+        let of_good = [("TINYSNS_SECRET_FILE", good.as_str())];
+        for (variables, flags, expected) in [
+            (&[][..], &[][..], None),
+            (&[SECRET], &[], Some(SECRET.1)),
+            (&of_good, &[], Some(SECRET.1)),
+            (&of_file("/nowhere/secret"), &[], None),
+            (&of_file("/nowhere/secret"), &[("secret_file", &*good)], Some(SECRET.1)),
+            (&[("TINYSNS_SECRET", "short")], &[], None),
+        ] {
+            let secret = status(variables, flags).unwrap();
+            assert_eq!(secret.as_deref(), expected, "{variables:?} {flags:?}");
+        }
+        let refusal = status(&[], &[("secret_file", "/nowhere/secret")]).unwrap_err().to_string();
+        assert!(refusal.contains("flag --secret-file"), "{refusal}");
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_warned_of_by_nodes() {
+        let (file, path) = file("0123456789012345");
+        let variables = [("TINYSNS_SECRET_FILE", path.as_str())];
+        let warnings = |role| gather(role, &variables, &[]).unwrap().warnings().unwrap();
+        for (mode, count) in [(0o644, 1), (0o640, 0), (0o600, 0)] {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let said = warnings(Role::Router);
+            assert_eq!(said.len(), count, "{mode:o}: {said:?}");
+            assert!(said.iter().all(|said| said.contains(&format!("`chmod o= {path}`"))));
+            assert_eq!(warnings(Role::Client), Vec::<String>::new());
+        }
+        assert_eq!(open_secret(Path::new("/run/secrets/tinysns_secret")), None);
+        let variables = [SECRET];
+        let warnings = gather(Role::Slave, &variables, &[]).unwrap().warnings().unwrap();
+        assert_eq!(warnings, Vec::<String>::new());
     }
 }

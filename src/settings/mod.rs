@@ -142,6 +142,8 @@ pub enum HistoryFile {
 pub struct StatusSettings {
     /// How to find the cluster.
     pub client: ClientSettings,
+    /// The cluster's secret, with which more is shown.
+    pub secret: Option<Secret>,
     /// Keep showing the table.
     pub watch: bool,
     /// Print JSON instead of a table.

@@ -14,6 +14,7 @@ use crate::settings::HistoryFile;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
+#[expect(clippy::disallowed_methods, reason = "a person's file, not a node's, and private too")]
 /// The history file, created if missing. None if the history is not to be kept, or cannot be: the
 /// client works without.
 pub fn file(setting: &HistoryFile) -> Option<PathBuf> {

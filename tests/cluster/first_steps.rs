@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -103,4 +104,33 @@ async fn a_second_run_on_one_directory_or_port_is_refused_and_does_not_join_the_
     }
     let status = client::cluster(&format!("127.0.0.1:{port}")).await.expect("it goes on");
     assert_eq!(status.masters.len(), 1, "{status:?}");
+}
+
+#[tokio::test]
+async fn a_run_keeps_its_secret_and_its_logs_for_its_user() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 000; exec sh \"$0\""]).args(run_sh(&data, free_ports(2)).get_args());
+    for (name, value) in run_sh(&data, free_ports(2)).get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    command.env_remove("TINYSNS_SECRET").stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut run = command.spawn().expect("sh is there");
+    let mut lines = BufReader::new(run.stdout.take().expect("piped")).lines();
+    let _run = Running(run);
+    let serves = lines.by_ref().map_while(Result::ok).any(|line| line.contains("serves at"));
+    assert!(serves, "it starts");
+    for (name, expected) in [
+        ("", 0o700),
+        ("logs", 0o700),
+        ("router", 0o700),
+        ("slot-001", 0o700),
+        ("secret", 0o600),
+        ("run.lock", 0o600),
+        ("logs/router.log", 0o600),
+    ] {
+        let mode = fs::metadata(data.join(name)).expect("made").permissions().mode() & 0o777;
+        assert_eq!(mode, expected, "{name}");
+    }
 }

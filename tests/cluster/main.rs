@@ -16,6 +16,7 @@ mod load;
 mod logins;
 mod pids;
 mod ports;
+mod privacy;
 mod process_environment;
 mod processes;
 mod python_client;
@@ -23,6 +24,7 @@ mod raw_http2;
 mod recovery;
 mod refusals;
 mod relay;
+mod strangers;
 mod tmux;
 
 /// The program under test.

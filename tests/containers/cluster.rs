@@ -3,12 +3,18 @@
 
 use std::{
     process::Command,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::Duration,
 };
 
-use tinysns::client::{Client, ClientOptions, ClusterStatus, MasterState, MasterStatus};
+use tinysns::{
+    client::{self, Client, ClientOptions, ClusterStatus, MasterState, MasterStatus},
+    settings::Secret,
+};
 use tokio::time::{Instant, interval};
 
 use crate::{
@@ -30,12 +36,14 @@ pub struct Cluster {
     project: String,
     /// The router's port on this host.
     pub port: u16,
+    secret: OnceLock<Secret>,
 }
 
 impl Cluster {
     /// Starts a cluster and waits until all its servers vote.
     pub async fn up(engine: &'static Engine, servers: usize) -> Self {
-        let cluster = Self { engine, project: project_name(), port: free_ports(1) };
+        let (project, port) = (project_name(), free_ports(1));
+        let cluster = Self { engine, project, port, secret: OnceLock::new() };
         cluster.scale(servers).await;
         cluster
     }
@@ -93,7 +101,7 @@ impl Cluster {
         let mut looks = interval(LOOK_EVERY);
         loop {
             looks.tick().await;
-            let status = self.client().cluster().await;
+            let status = client::cluster_with(&self.router(), Some(self.secret())).await;
             match status {
                 Ok(status) if check(&status) => return status,
                 other => assert!(Instant::now() < deadline, "waited for {what}: {other:#?}"),
@@ -103,8 +111,17 @@ impl Cluster {
 
     /// A client on the host.
     pub fn client(&self) -> Client {
-        Client::connect(ClientOptions::new(format!("127.0.0.1:{}", self.port)))
-            .expect("it is an address")
+        Client::connect(ClientOptions::new(self.router())).expect("it is an address")
+    }
+
+    fn router(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The cluster's secret, which its router has as soon as it is up.
+    fn secret(&self) -> &Secret {
+        let read = || self.compose(&["exec", "-T", "router", "cat", "/run/tinysns/secret"]);
+        self.secret.get_or_init(|| Secret::new(&read()))
     }
 
     /// The containers of a service, sorted by number.

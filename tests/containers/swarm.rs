@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, interval};
 
 const SECRET: &str = "tinysns_secret";
+const SECRET_TEXT: &str = "only-for-this-test-0123456789";
 const SERVERS: usize = 3;
 /// A swarm creates networks, pulls tasks and reboots masters at its own pace.
 const CALL_TIMEOUT: Duration = Duration::from_mins(2);
@@ -46,7 +47,11 @@ async fn settled(visitor: &Visitor, reboots: u64) -> Value {
     let mut looks = interval(LOOK_EVERY);
     loop {
         looks.tick().await;
-        let printed = visitor.run("tinysns status --json --router router:3010").await;
+        // The image names a file, which a visitor does not have.
+        let status = format!(
+            "TINYSNS_SECRET_FILE= TINYSNS_SECRET={SECRET_TEXT} tinysns status --json --router router:3010"
+        );
+        let printed = visitor.run(&status).await;
         let status: Value = serde_json::from_str(&printed.stdout).unwrap_or_default();
         let masters = status["masters"].as_array().cloned().unwrap_or_default();
         let voters = masters.iter().filter(|master| master["voter"] == true).count();
@@ -77,7 +82,7 @@ impl Swarm {
         let node = docker(&["node", "ls", "--quiet"]);
         docker(&["node", "update", "--label-add", "tinysns.router=true", node.trim()]);
         let mut secret = tempfile::NamedTempFile::new().expect("a file for the secret");
-        secret.write_all(b"only-for-this-test-0123456789").expect("the secret is written");
+        secret.write_all(SECRET_TEXT.as_bytes()).expect("the secret is written");
         docker(&["secret", "create", SECRET, &secret.path().to_string_lossy()]);
         run(Command::new("docker")
             .args(["stack", "deploy", "-c", "docker-compose.yml", "-c", "docker/swarm.yml"])

@@ -469,6 +469,6 @@ fn state_file() -> PathBuf {
 /// What a slave does, without the fork.
 async fn run_master(settings: MasterSettings, reboots: u32, stop: CancellationToken) -> Ended {
     let directory = PathBuf::from(SLOT);
-    disk::create_directory(&directory)?;
+    disk::create_private_directory(&directory)?;
     master::run(settings, SlotInfo { number: 1, directory, reboots }, stop).await
 }
