@@ -1,9 +1,9 @@
 //! gRPC servers as every role runs them: with limits, keepalive, deadlines, and an orderly stop.
 //!
-//! - [`admission`]: how much callers may hold, in all and from one address
-//! - [`connection`]: one connection, from its acceptance to its end
-//! - [`calls`]: one call, let in, worked off within its time, and answered
-//! - [`answer`]: the bodies of requests and answers, counted as long as they wait
+//! - `admission`: how much callers may hold, in all and from one address
+//! - `connection`: one connection, from its acceptance to its end
+//! - `calls`: one call, let in, worked off within its time, and answered
+//! - `answer`: the bodies of requests and answers, counted as long as they wait
 //!
 //! A call counts until its answer ends; the deadline is for the beginning of the answer: a stream may
 //! last as long as it likes.
