@@ -220,7 +220,9 @@ async fn leaving_comes_back_to_the_prompt_and_the_timeline_can_be_entered_again(
     terminal.enters("/quit");
     terminal.until("the prompt", |screen| screen.trim_end().ends_with("Cmd>")).await;
     terminal.enters("FOLLOW u2");
-    terminal.shows("already exists").await;
+    let answered =
+        |screen: &str| screen.contains("already exists") && screen.trim_end().ends_with("Cmd>");
+    terminal.until("an answer, and the prompt", answered).await;
     terminal.enters_timeline("u1").await;
     terminal
         .until("one's own post is still there", |screen| shows_post(screen, "u1", "a post"))
