@@ -96,7 +96,8 @@ pub async fn serve(
                 return;
             }
             () = stop.cancelled(), if !is_ending => true,
-            () = connection.make_room.cancelled(), if !is_ending => true,
+            // It was idle, and its caller might not even take leave.
+            () = connection.make_room.cancelled() => return,
             _ = looks.tick() => {
                 if connection.stuck_for().is_some_and(|time| time >= TAKES_WITHIN) {
                     tracing::debug!(%peer, "closing a connection whose caller takes no answers");

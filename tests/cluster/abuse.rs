@@ -20,6 +20,8 @@ use super::{
 const LOCATE: &str = "/tinysns.v1.DirectoryService/Locate";
 const WATCH: &str = "/tinysns.v1.DirectoryService/Watch";
 const TIMELINE: &str = "/tinysns.v1.SocialService/Timeline";
+/// What is on its way arrives within this time.
+const A_MOMENT: Duration = Duration::from_millis(20);
 /// What an attack may take of a process's memory, in KiB: what one address may hold, some copies of
 /// it on its way, and what the allocator keeps.
 const MOST_KIB: u64 = 32 << 10;
@@ -69,6 +71,25 @@ async fn silent_connections_are_closed_and_keep_nobody_out() {
             assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn connections_that_are_not_used_make_room_for_those_that_are() {
+    let (cluster, master, _, neighbour) = served().await;
+    let before = p99(&neighbour).await;
+    let mut unused = Vec::new();
+    for _ in 0..1_000 {
+        unused.push(RawCaller::connect(&master, 1 << 16).await.expect("the latest gets in"));
+    }
+    let during = p99(&neighbour).await;
+    println!("a neighbour waits {during:?} instead of {before:?} (99th percentile)");
+    cluster.client("newcomer").await;
+    let mut open = 0;
+    for caller in &mut unused {
+        // Nothing more is said to a caller, unless it is closed.
+        open += usize::from(timeout(A_MOMENT, caller.next_end()).await.is_err());
+    }
+    assert!(open <= 256, "{open} are open");
 }
 
 #[tokio::test]
@@ -141,7 +162,7 @@ async fn one_address_watches_only_so_often() {
     println!("a neighbour waits {during:?} instead of {before:?} (99th percentile)");
     let mut refused = 0;
     for caller in &mut callers {
-        while let Ok(Ok(())) = timeout(Duration::from_millis(100), caller.next_end()).await {
+        while let Ok(Ok(())) = timeout(A_MOMENT, caller.next_end()).await {
             refused += 1;
         }
     }
