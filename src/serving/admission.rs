@@ -131,15 +131,11 @@ impl Admission {
         }
         let holder = state.by_address.entry(origin).or_default();
         if holder.held.connections >= self.by_address.connections {
-            let idlest = holder.connections.iter().max_by_key(|other| other.idle_for());
-            let idlest = idlest.filter(|other| other.idle_for().is_some());
-            let Some(position) = idlest.and_then(|idlest| {
-                holder.connections.iter().position(|other| Arc::ptr_eq(other, idlest))
-            }) else {
-                return Err(Full::ForThisAddress);
-            };
+            let others = holder.connections.iter().enumerate();
+            let idle = others.filter_map(|(position, other)| Some((other.idle_for()?, position)));
+            let (_, idlest) = idle.max().ok_or(Full::ForThisAddress)?;
             // It gives back its place when it is closed, which is soon.
-            holder.connections.swap_remove(position).make_room.cancel();
+            holder.connections.swap_remove(idlest).make_room.cancel();
         }
         let connection = Arc::new(ConnectionState::new());
         holder.held.connections += 1;
@@ -160,7 +156,7 @@ impl Admission {
         connection: &Arc<ConnectionState>,
     ) -> Result<CallPermit, Full> {
         let mut state = self.state();
-        self.has_room(&mut state, origin, |held, most| {
+        self.has_room(&state, origin, |held, most| {
             held.calls < most.calls && held.bytes < most.bytes
         })?;
         state.change(origin, |held| held.calls += 1);
@@ -171,7 +167,7 @@ impl Admission {
 
     fn has_room(
         &self,
-        state: &mut State,
+        state: &State,
         origin: Origin,
         fits: impl Fn(&Held, &Amounts) -> bool,
     ) -> Result<(), Full> {
@@ -228,10 +224,15 @@ pub struct CallPermit {
 }
 
 impl CallPermit {
+    /// How many bytes of the request have arrived that are not worked off.
+    pub fn arrived(&self) -> usize {
+        self.arrived
+    }
+
     /// So many more bytes of the request have arrived.
     pub fn arrives(&mut self, bytes: usize) -> Result<(), Full> {
         let mut state = self.admission.state();
-        self.admission.has_room(&mut state, self.origin, |held, most| {
+        self.admission.has_room(&state, self.origin, |held, most| {
             held.bytes.saturating_add(bytes) <= most.bytes
         })?;
         state.change(self.origin, |held| held.bytes += bytes);

@@ -53,22 +53,20 @@ pub struct Arriving<B> {
     body: B,
     request: Arc<Request>,
     most: usize,
-    arrived: usize,
 }
 
 impl<B> Arriving<B> {
     /// The `body` of `request`, which may have so many bytes until its answer begins.
     pub fn new(body: B, request: Arc<Request>, most: usize) -> Self {
-        Self { body, request, most, arrived: 0 }
+        Self { body, request, most }
     }
 
     /// So many more bytes have arrived.
-    fn arrives(&mut self, bytes: usize) -> Result<(), Status> {
+    fn arrives(&self, bytes: usize) -> Result<(), Status> {
         let mut call = self.request.call.lock();
         // What a stream brings after its answer has begun is worked off as it comes.
         let Some(call) = &mut *call else { return Ok(()) };
-        self.arrived += bytes;
-        if self.arrived > self.most {
+        if call.arrived() + bytes > self.most {
             let why = format!("a request has at most {} bytes", self.most);
             return Err(Status::resource_exhausted(why));
         }
@@ -92,7 +90,7 @@ where
             return Poll::Ready(None);
         };
         let frame = frame.map_err(|error| Status::from_error(error.into()))?;
-        self.arrives(frame.data_ref().map_or(0, Bytes::len))?;
+        self.arrives(length(&frame))?;
         Poll::Ready(Some(Ok(frame)))
     }
 

@@ -103,9 +103,11 @@ pub async fn serve(
                     tracing::debug!(%peer, "closing a connection whose caller takes no answers");
                     return;
                 }
-                let is_crowded = admission.is_crowded();
-                let longest = if is_crowded { IDLE_WHERE_CROWDED } else { Duration::MAX };
-                let idle = limits.idle.min(longest);
+                let idle = if admission.is_crowded() {
+                    limits.idle.min(IDLE_WHERE_CROWDED)
+                } else {
+                    limits.idle
+                };
                 connection.idle_for().is_some_and(|time| time >= idle)
             }
         };
