@@ -4,13 +4,16 @@
 //! that only once the directory that names it is on disk too.
 
 use std::{
+    cell::Cell,
     fs::File,
     io,
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use nix::unistd::AccessFlags;
-use redb::{Builder, Database, DatabaseError};
+use redb::{Builder, Database, DatabaseError, StorageError};
 
 use super::{files, privacy};
 
@@ -19,11 +22,31 @@ use super::{files, privacy};
 const CACHE_BYTES: usize = 8 << 20;
 
 /// Opens the database at `path`, creating it if there is none, and repairing it after a crash.
+///
+/// The checksums of all its pages are compared, so that damage that happened while it was closed is
+/// found now, and not when a page is read: redb itself compares them only after a crash, and takes
+/// for granted what it reads later.
 pub fn open(path: &Path) -> Result<Database, DatabaseError> {
     let is_new = !files::exists(path);
-    let database = files::open_database(Builder::new().set_cache_size(CACHE_BYTES), path)?;
+    let opened = panic::catch_unwind(AssertUnwindSafe(|| open_checked(path)));
+    // A damaged file may contradict itself before its checksums are compared.
+    let damaged = |_| Err(StorageError::Corrupted("it contradicts itself".to_owned()).into());
+    let database = opened.unwrap_or_else(damaged)?;
     if is_new {
-        sync_directory_of(path).map_err(redb::StorageError::from)?;
+        sync_directory_of(path).map_err(StorageError::from)?;
+    }
+    Ok(database)
+}
+
+fn open_checked(path: &Path) -> Result<Database, DatabaseError> {
+    let was_checked = Rc::new(Cell::new(false));
+    let repairs = Rc::clone(&was_checked);
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES).set_repair_callback(move |_| repairs.set(true));
+    let mut database = files::open_database(&mut builder, path)?;
+    if !was_checked.get() && !database.check_integrity()? {
+        let mismatch = "the checksums of its pages do not match".to_owned();
+        return Err(StorageError::Corrupted(mismatch).into());
     }
     Ok(database)
 }

@@ -54,15 +54,23 @@ pub async fn run(
     slot: SlotInfo,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    while let NodeEnd::ClusterAbandoned(cluster) = run_node(&settings, &slot, &stop).await? {
-        tracing::warn!(%cluster, "this cluster was abandoned: starting as a new node");
-        cluster_id_file::forget(&slot, cluster).context("forgetting the cluster")?;
-        startup_check::reset_node(&slot.directory).context("removing the old node")?;
+    loop {
+        match run_node(&settings, &slot, &stop).await? {
+            NodeEnd::Stopped => return Ok(()),
+            NodeEnd::ClusterAbandoned(cluster) => {
+                tracing::warn!(%cluster, "this cluster was abandoned: starting as a new node");
+                cluster_id_file::forget(&slot, cluster).context("forgetting the cluster")?;
+                startup_check::reset_node(&slot.directory).context("removing the old node")?;
+            }
+            NodeEnd::StateDamaged => {
+                tracing::warn!("the state is damaged: starting anew to replace it");
+                startup_check::put_aside(&slot.directory).context("putting the state aside")?;
+            }
+        }
     }
-    Ok(())
 }
 
-/// Runs one node, until the master stops or the node's cluster is abandoned.
+/// Runs one node, until the master stops or another has to take its place.
 async fn run_node(
     settings: &MasterSettings,
     slot: &SlotInfo,

@@ -87,6 +87,7 @@ impl Listeners {
 /// A master whose node runs, and which serves nobody yet.
 pub struct Master {
     node: Node,
+    state: StateReader,
     listeners: Listeners,
     /// What clients may ask for, and what nodes may.
     routes: (Routes, Routes),
@@ -113,6 +114,8 @@ pub enum NodeEnd {
     Stopped,
     /// Its cluster was abandoned: a new node starts in its place.
     ClusterAbandoned(ClusterId),
+    /// Its state is damaged, and is to be replaced.
+    StateDamaged,
 }
 
 /// What the parts of a master share.
@@ -188,9 +191,10 @@ impl Master {
         let clients_stop = parts.tasks.ending().child_token();
         let public = parts.public(&clients_stop, Routes::new(health_service));
         let routes = (public, parts.internal());
-        let Parts { node, delivery, tasks, .. } = parts;
+        let Parts { node, state, delivery, tasks, .. } = parts;
         Ok(Self {
             node,
+            state,
             listeners,
             routes,
             streams_per_connection: settings.limits.streams_per_connection,
@@ -208,8 +212,8 @@ impl Master {
         })
     }
 
-    /// Serves until `stop`, and then until it has handed over and drained, or until the node's
-    /// cluster is abandoned. Then nothing of it runs any more; only a failure leaves that to the end
+    /// Serves until `stop`, and then until it has handed over and drained, or until the node cannot
+    /// go on as it is. Then nothing of it runs any more; only a failure leaves that to the end
     /// of the process.
     pub async fn run(self, stop: &CancellationToken) -> anyhow::Result<NodeEnd> {
         let Self { node, listeners, tasks, clients_stop, .. } = self;
@@ -233,6 +237,7 @@ impl Master {
                 let cluster = node.cluster().context("a cluster that is abandoned is known")?;
                 NodeEnd::ClusterAbandoned(cluster)
             }
+            () = until_damaged(&self.state, &node) => NodeEnd::StateDamaged,
             reason = node.broken() => anyhow::bail!("the consensus stopped: {reason}"),
             served = peers_done => stopped(served, &ended)?,
             served = clients_done => stopped(served, &clients_stop)?,
@@ -334,6 +339,15 @@ fn add_public(
         .add_service(reflection::service());
     let (host, mode) = (classic::Host::Master, settings.classic);
     classic::add(routes, host, mode, nearest, calls, location, stop)
+}
+
+/// Returns when this master has to replace its state. One that cannot goes on with what it can read.
+async fn until_damaged(state: &StateReader, node: &Node) {
+    state.damage().found().await;
+    if !node.can_replace_its_state() {
+        tracing::error!("no other master has the state: what is damaged of it cannot be read");
+        std::future::pending().await
+    }
 }
 
 /// A listener has ended: well, where it was asked to.

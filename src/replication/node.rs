@@ -538,6 +538,14 @@ impl Node {
         }
     }
 
+    /// Whether this master can have its state again, should it be lost.
+    pub fn can_replace_its_state(&self) -> bool {
+        startup_check::can_be_replaced(&self.inner.log).unwrap_or_else(|error| {
+            self.fail(&error);
+            false
+        })
+    }
+
     /// Waits until this node cannot continue, for example after a failed write to its disk, and
     /// returns why. Also returns when the node was stopped, so use it only while the node is meant
     /// to run.

@@ -72,6 +72,7 @@ pub fn send(header: &Header, data: SnapshotData) -> mpsc::Receiver<SnapshotChunk
         }
         let SnapshotData::Local(view) = data else { return };
         if let Err(error) = send_rows(&view, send) {
+            view.facts().damage().note(&error);
             // The receiver sees a snapshot without its end mark and refuses it.
             tracing::error!(%error, "cannot read the state for a snapshot");
         }

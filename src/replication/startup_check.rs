@@ -111,13 +111,23 @@ pub fn examine(directory: &Path, log: &LogStore) -> Result<StartupCheck, StartEr
         }
         StartupAction::Fetch(purged) => {
             let reason = reason();
-            if other_masters(log).map_err(failed)?.is_some_and(|others| others.is_empty()) {
+            if !is_elsewhere(log).map_err(failed)? {
                 return Err(StartError::StateLost { directory: directory.to_owned(), reason });
             }
             Ok(StartupCheck::NeedsState { purged, reason })
         }
         StartupAction::Refuse => Err(StartError::LogLost { directory: directory.to_owned() }),
     }
+}
+
+/// Whether a state that cannot be used can be had again: from the log, or from another master.
+pub fn can_be_replaced(log: &LogStore) -> Result<bool, LogError> {
+    Ok(log.purged()?.is_none() || is_elsewhere(log)?)
+}
+
+/// Whether other masters may have the state, as far as the log knows.
+fn is_elsewhere(log: &LogStore) -> Result<bool, LogError> {
+    Ok(other_masters(log)?.is_none_or(|others| !others.is_empty()))
 }
 
 /// The other masters and their addresses, by the newest membership in the log; none if it has never
@@ -149,7 +159,7 @@ pub fn keep_identity(path: &Path, name: &str) -> Result<(), StartError> {
 }
 
 /// Renames the state in `directory`, if there is one, so that it is no longer used.
-pub(super) fn put_aside(directory: &Path) -> io::Result<()> {
+pub fn put_aside(directory: &Path) -> io::Result<()> {
     let aside: PathBuf = directory.join(DAMAGED_FILE);
     match disk::rename_durably(&directory.join(State::FILE), &aside) {
         Ok(()) => {

@@ -387,8 +387,10 @@ impl RaftStateMachine<Consensus> for StateStore {
         let mut entries = entries.into_iter().peekable();
         let mut all_replies = Vec::new();
         while entries.peek().is_some() {
-            let Outcome { replies, events } =
-                self.apply_all(step(&mut entries)).map_err(failed(ErrorVerb::Write))?;
+            let outcome = self.apply_all(step(&mut entries)).inspect_err(|error| {
+                self.state.reader().damage().note(error);
+            });
+            let Outcome { replies, events } = outcome.map_err(failed(ErrorVerb::Write))?;
             // At once, without an `await`: nobody may see the state without its events ("one
             // thread").
             if !events.is_empty() {

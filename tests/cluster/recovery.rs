@@ -1,8 +1,9 @@
 //! More than a quorum is lost; after the reboots, everything acknowledged is still there.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use nix::sys::signal::Signal;
+use redb::{Database, ReadableTable as _, TableDefinition};
 use tinysns::{
     client::{ClusterStatus, Cursor},
     domain::UserName,
@@ -52,6 +53,43 @@ async fn a_power_failure_loses_nothing_that_was_acknowledged() {
     assert_posts(&reader, "writer", &written.ids).await;
     let following = reader.list(tinysns::client::ListKind::Following).await.expect("readable");
     assert!(following.iter().map(UserName::as_str).eq(["writer"]), "{following:?}");
+}
+
+#[tokio::test]
+async fn a_master_that_reads_a_damaged_row_replaces_its_state() {
+    let mut cluster = Cluster::start(BINARY, 1, "1s").await;
+    let ann = cluster.client("ann").await;
+    ann.publish("hello").await.expect("published");
+    cluster.stop_slaves(1);
+    damage_the_posts(&cluster.folder().join("masters/slot-001/state.redb"));
+    cluster.start_slaves(1);
+    cluster.all_vote(1).await;
+    let texts = async || {
+        let page = ann.posts("ann", Cursor::Newest, None).await;
+        page.map(|page| page.posts.into_iter().map(|post| post.text).collect::<Vec<_>>())
+    };
+    let read = eventually("the post is back", texts, Result::is_ok).await;
+    assert_eq!(read.expect("read"), ["hello"]);
+    assert_eq!(cluster.available().await.reboots, 0, "its slave had nothing to do with it");
+}
+
+/// Changes a byte of every post in the state at `path`, as if it had been written like that: the
+/// checksums of the pages are right, and those of the rows are not.
+fn damage_the_posts(path: &Path) {
+    const POSTS: TableDefinition<u64, &[u8]> = TableDefinition::new("social_posts");
+    let database = Database::open(path).expect("closed by its master");
+    let change = database.begin_write().expect("a change");
+    let mut posts = change.open_table(POSTS).expect("the posts");
+    let ids: Vec<u64> =
+        posts.iter().expect("read").map(|row| row.expect("read").0.value()).collect();
+    assert!(!ids.is_empty());
+    for id in ids {
+        let mut row = posts.get(id).expect("read").expect("there").value().to_vec();
+        *row.last_mut().expect("not empty") ^= 1;
+        posts.insert(id, row.as_slice()).expect("changed");
+    }
+    drop(posts);
+    change.commit().expect("changed");
 }
 
 #[tokio::test]

@@ -34,13 +34,13 @@ impl Network for Here {
             Ok(Some(account)) => account,
             Ok(None) if *must_exist => return Err(CommandRefusal::NoSuchUser.into()),
             Ok(None) => self.create(call.deadline, asker.clone(), name.clone(), password).await?,
-            Err(error) => return Err(broken(&error)),
+            Err(error) => return Err(broken(self.damage(), &error)),
         };
         if !account.created {
             self.verify_password(call.deadline, asker, &account, password).await?;
         }
         let begun = self.parts.sessions.begin(&account, self.parts.node.now());
-        let (token, expires_at) = begun.map_err(|error| session_refusal(&error))?;
+        let (token, expires_at) = begun.map_err(|error| session_refusal(self.damage(), &error))?;
         let Account { name, created, .. } = account;
         Ok(LoggedIn { session: SessionToken::new(token), name, created, expires_at })
     }
@@ -125,7 +125,7 @@ impl Network for Here {
             ListKind::Following => view.following(caller.user, after, limit),
             ListKind::Followers => view.followers(caller.user, after, limit),
         };
-        let social::Page { names, next } = page.map_err(|error| broken(&error))?;
+        let social::Page { names, next } = page.map_err(|error| broken(self.damage(), &error))?;
         Ok(NamePage { names, next: next.map(|next| NamePosition::new(next.to_token())) })
     }
 
@@ -149,7 +149,7 @@ impl Network for Here {
     ) -> Result<PostPage, Refusal> {
         let (_, view) = self.authenticated_view(call).await?;
         let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
-        let author = view.account_by_name(author).map_err(|error| broken(&error))?;
+        let author = view.account_by_name(author).map_err(|error| broken(self.damage(), &error))?;
         let author = author.ok_or(CommandRefusal::NoSuchUser)?;
         post_page(&view, view.posts_of(author.user, state_cursor(cursor), limit))
     }
@@ -163,7 +163,7 @@ impl Network for Here {
             // Checked again, because a session that ends from now on closes the inbox, but one that
             // ended before does not.
             self.session(&view, call)?;
-            view.sources(user).map_err(|error| broken(&error))
+            view.sources(user).map_err(|error| broken(self.damage(), &error))
         })?;
         let inbox = inbox.map_err(|_too_many| Refusal::too_many_timelines())?;
         let stream_session = StreamSession {
@@ -267,7 +267,7 @@ fn post_page(
     view: &View,
     page: Result<(Vec<crate::domain::Post>, bool), StateError>,
 ) -> Result<PostPage, Refusal> {
-    let (posts, more) = page.map_err(|error| broken(&error))?;
+    let (posts, more) = page.map_err(|error| broken(view.facts().damage(), &error))?;
     Ok(PostPage {
         posts: posts.into_iter().map(Post::from).collect(),
         as_of: view.newest_post(),

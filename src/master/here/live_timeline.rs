@@ -69,7 +69,7 @@ impl Subscription {
             return Ok(());
         }
         match self.stream_session.check() {
-            Err(error) => self.end(session_refusal(&error)).await,
+            Err(error) => self.end(session_refusal(self.state.damage(), &error)).await,
             Ok(()) if self.inbox.is_closed() => self.end(Refusal::interrupted()).await,
             Ok(()) => {
                 // The clock was set back.
@@ -89,7 +89,7 @@ impl Subscription {
             self.check_may_continue().await?;
             let (posts, more, newest) = match self.read() {
                 Ok(read) => read,
-                Err(error) => return self.end(broken(&error)).await,
+                Err(error) => return self.end(broken(self.state.damage(), &error)).await,
             };
             for post in posts {
                 self.cursor = post.id;

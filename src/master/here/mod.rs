@@ -34,7 +34,7 @@ use crate::{
         writes::{WriteError, Writes},
     },
     settings::Limits,
-    social::{Account, Command, Reply, StateReader, View},
+    social::{Account, Command, Damage, Reply, StateReader, View},
 };
 
 /// The network, on this master. Cheap to clone.
@@ -96,10 +96,10 @@ impl Here {
 
     fn session(&self, view: &View, call: &Call) -> Result<Session, Refusal> {
         let Some(token) = &call.session else {
-            return Err(session_refusal(&SessionError::Invalid));
+            return Err(session_refusal(self.damage(), &SessionError::Invalid));
         };
         let session = self.parts.sessions.check_in(view, token.expose(), self.parts.node.now());
-        session.map_err(|error| session_refusal(&error))
+        session.map_err(|error| session_refusal(self.damage(), &error))
     }
 
     /// A view that includes everything acknowledged before this call.
@@ -111,7 +111,11 @@ impl Here {
 
     /// The state as this master has it, which may be behind.
     fn local_view(&self) -> Result<View, Refusal> {
-        self.parts.state.view().map_err(|error| broken(&error))
+        self.parts.state.view().map_err(|error| broken(self.damage(), &error))
+    }
+
+    fn damage(&self) -> &Damage {
+        self.parts.state.damage()
     }
 
     async fn submit(&self, deadline: Deadline, command: Command) -> Result<Reply, Refusal> {

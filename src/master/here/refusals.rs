@@ -7,22 +7,23 @@ use crate::{
     master::{passwords::Unchecked, sessions::SessionError},
     network::{Refusal, RefusalKind},
     replication::writes::WriteError,
-    social::{CommandRefusal, Reply, StateError},
+    social::{CommandRefusal, Damage, Reply, StateError},
 };
 
 /// Not logged in, or no longer.
-pub fn session_refusal(error: &SessionError) -> Refusal {
+pub fn session_refusal(damage: &Damage, error: &SessionError) -> Refusal {
     match error {
         SessionError::Invalid | SessionError::Expired | SessionError::Version(_) => {
             Refusal::new(RefusalKind::SessionEnded, error.to_string())
         }
         SessionError::NoKey => Refusal::overloaded(),
-        SessionError::State(error) => broken(error),
+        SessionError::State(error) => broken(damage, error),
     }
 }
 
-/// This node's own disk or state failed.
-pub fn broken(error: &StateError) -> Refusal {
+/// This node's own disk or state failed. If the state is damaged, this master replaces it.
+pub fn broken(damage: &Damage, error: &StateError) -> Refusal {
+    damage.note(error);
     tracing::error!(%error, "cannot read the state");
     Refusal::broken(error)
 }

@@ -10,6 +10,7 @@ mod addresses;
 mod admission;
 pub(crate) mod cluster;
 mod cut_off;
+mod damage;
 mod elections;
 pub(crate) mod entries;
 pub(crate) mod full_disk;

@@ -23,7 +23,7 @@ use redb::{
     WriteTransaction,
 };
 
-use super::{Row, StateError, View, dump, replies::ReplyTables, writing::Tables};
+use super::{Damage, Row, StateError, View, dump, replies::ReplyTables, writing::Tables};
 use crate::{
     envelope::Kind,
     host::{database_fault::DatabaseFault, disk, file_header},
@@ -55,6 +55,7 @@ pub struct State {
 pub struct StateReader {
     /// The inner one is replaced by a received state.
     database: Arc<RwLock<Arc<Database>>>,
+    damage: Damage,
 }
 
 /// One change of the state: any number of commands, and of facts. Dropped, it never happened.
@@ -65,6 +66,7 @@ pub struct Change {
 /// The facts beside the state, at one moment.
 pub struct Facts {
     transaction: ReadTransaction,
+    damage: Damage,
 }
 
 /// A received state in a file of its own.
@@ -98,7 +100,7 @@ impl State {
         }
         let read = || {
             let database = open(&path)?;
-            read(&Facts::of(&database)?)
+            read(&Facts::of(&database, Damage::default())?)
         };
         match read() {
             Ok(found) => Ok(FileCondition::Sound(found)),
@@ -117,7 +119,8 @@ impl State {
 
     fn of(database: Database, directory: &Path) -> Self {
         let database = Arc::new(RwLock::new(Arc::new(database)));
-        Self { reader: StateReader { database }, directory: directory.into() }
+        let reader = StateReader { database, damage: Damage::default() };
+        Self { reader, directory: directory.into() }
     }
 
     /// Reads it.
@@ -161,7 +164,12 @@ impl StateReader {
 
     /// The facts as they are now.
     pub fn facts(&self) -> Result<Facts, StateError> {
-        Facts::of(&self.current())
+        Facts::of(&self.current(), self.damage.clone())
+    }
+
+    /// Whether something of the state was found damaged.
+    pub fn damage(&self) -> &Damage {
+        &self.damage
     }
 
     fn current(&self) -> Arc<Database> {
@@ -217,8 +225,8 @@ impl Change {
 }
 
 impl Facts {
-    fn of(database: &Database) -> Result<Self, StateError> {
-        Ok(Self { transaction: database.begin_read()? })
+    fn of(database: &Database, damage: Damage) -> Result<Self, StateError> {
+        Ok(Self { transaction: database.begin_read()?, damage })
     }
 
     /// A fact; none in a file to which none was ever written.
@@ -228,6 +236,11 @@ impl Facts {
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether something of the state was found damaged.
+    pub fn damage(&self) -> &Damage {
+        &self.damage
     }
 
     /// What they belong to, at the same moment.
@@ -255,7 +268,7 @@ impl StagedState {
 
     /// The facts that came with it.
     pub fn facts(&self) -> Result<Facts, StateError> {
-        Facts::of(&self.database)
+        Facts::of(&self.database, Damage::default())
     }
 
     /// Replaces the state in `directory`, which is not open.

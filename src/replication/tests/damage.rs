@@ -1,0 +1,89 @@
+//! Files whose bits were flipped while nobody had them open.
+
+use std::{fs, path::PathBuf};
+
+use openraft::storage::{RaftLogStorageExt as _, RaftStateMachine as _};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use tempfile::TempDir;
+
+use super::entries::{batch, dump, history, open_log, open_state, publish};
+use crate::{
+    host::{database_fault::DatabaseFault, disk},
+    replication::{
+        log_store::LogStore,
+        state_store::{self, StateFile},
+    },
+};
+
+const ENTRIES: u64 = 300;
+const PAGE: usize = 4096;
+
+#[tokio::test]
+async fn a_damaged_state_is_known_before_it_is_used() {
+    let sound = tempfile::tempdir().expect("a temporary directory");
+    let mut state = open_state(sound.path());
+    state.apply(history(ENTRIES)).await.expect("applied");
+    let rows = dump(&state.reader());
+    drop(state);
+    let mut harmless = 0;
+    for (seed, (damaged, _path)) in flipped(&sound, "state.redb") {
+        match state_store::examine(damaged.path()).expect("it can be read") {
+            StateFile::Damaged(_) => continue,
+            found => assert!(matches!(found, StateFile::Sound(Some(_))), "seed {seed}: {found:?}"),
+        }
+        harmless += 1;
+        let mut state = open_state(damaged.path());
+        assert!(dump(&state.reader()) == rows, "seed {seed} has other rows");
+        let next = batch(1, ENTRIES + 1, [publish(1, ENTRIES + 1)]);
+        state.apply([next]).await.expect("it can be changed");
+    }
+    assert!(harmless < SEEDS / 2, "{harmless} of {SEEDS} did no harm");
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_refused() {
+    let sound = tempfile::tempdir().expect("a temporary directory");
+    let mut log = open_log(sound.path());
+    log.blocking_append(history(ENTRIES)).await.expect("appended");
+    let last = log.last_log_id().expect("read");
+    drop(log);
+    // Its writer closes it in a moment.
+    while disk::open(&sound.path().join("raft.redb")).is_err() {
+        std::thread::yield_now();
+    }
+    let mut harmless = 0;
+    for (seed, (_damaged, path)) in flipped(&sound, "raft.redb") {
+        match LogStore::open(&path) {
+            Err(error) => assert_eq!(error.fault, DatabaseFault::Damaged, "seed {seed}"),
+            Ok(log) => {
+                harmless += 1;
+                assert_eq!(log.last_log_id().expect("read"), last, "seed {seed}");
+            }
+        }
+    }
+    assert!(harmless < SEEDS / 2, "{harmless} of {SEEDS} did no harm");
+}
+
+const SEEDS: u64 = 100;
+
+/// Copies of `file` with one to 64 bits flipped, in pages that are in use.
+fn flipped(sound: &TempDir, file: &str) -> impl Iterator<Item = (u64, (TempDir, PathBuf))> {
+    let path = sound.path().join(file);
+    let bytes = fs::read(&path).expect("readable");
+    let is_used = |page: &[u8]| page.iter().any(|byte| *byte != 0);
+    let used: Vec<usize> =
+        (0..bytes.len()).step_by(PAGE).filter(|at| is_used(&bytes[*at..*at + PAGE])).collect();
+    let name = PathBuf::from(file);
+    (0..SEEDS).map(move |seed| {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut bytes = bytes.clone();
+        for _ in 0..1 << random.random_range(0..=6) {
+            let page = used[random.random_range(0..used.len())];
+            bytes[page + random.random_range(0..PAGE)] ^= 1 << random.random_range(0..8);
+        }
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join(&name);
+        fs::write(&path, bytes).expect("written");
+        (seed, (directory, path))
+    })
+}
