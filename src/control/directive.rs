@@ -28,7 +28,10 @@ pub enum VoterDirective {
     /// Report at once: an election depends on it.
     Probe(ProbeRequest),
     /// Campaign: the last leader is known to be gone or about to stop.
-    Campaign,
+    Campaign {
+        /// In a later term than this, in which somebody else may still stand.
+        after_term: u64,
+    },
     /// This node's cluster was abandoned: become a new node. Whoever has become one already, under
     /// another id, is not meant any more.
     ResetNode(NodeId),

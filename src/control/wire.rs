@@ -220,8 +220,8 @@ impl From<Directive> for internal::Directive {
                 let pre_vote_ms = u32::try_from(pre_vote.as_millis()).unwrap_or(u32::MAX);
                 directive::Directive::Probe(internal::Probe { number, pre_vote_ms })
             }
-            Directive::Voter(VoterDirective::Campaign) => {
-                directive::Directive::Campaign(internal::Campaign {})
+            Directive::Voter(VoterDirective::Campaign { after_term }) => {
+                directive::Directive::Campaign(internal::Campaign { after_term })
             }
             Directive::Voter(VoterDirective::ResetNode(node)) => {
                 directive::Directive::ResetNode(internal::ResetNode { node_id: node.get() })
@@ -251,8 +251,8 @@ impl Directive {
             directive::Directive::Bootstrap(internal::Bootstrap { cluster_id }) => {
                 Self::Bootstrap(known_cluster(&cluster_id)?)
             }
-            directive::Directive::Campaign(internal::Campaign {}) => {
-                Self::Voter(VoterDirective::Campaign)
+            directive::Directive::Campaign(internal::Campaign { after_term }) => {
+                Self::Voter(VoterDirective::Campaign { after_term })
             }
             directive::Directive::Probe(internal::Probe { number, pre_vote_ms }) => {
                 let pre_vote = Duration::from_millis(pre_vote_ms.into());

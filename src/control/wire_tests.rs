@@ -135,7 +135,7 @@ fn directive() -> impl Strategy<Value = Directive> {
     });
     let voter = prop_oneof![
         probe,
-        Just(VoterDirective::Campaign),
+        any::<u64>().prop_map(|after_term| VoterDirective::Campaign { after_term }),
         node().prop_map(VoterDirective::ResetNode)
     ];
     prop_oneof![

@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(next().await, "one");
 
         second.level_with(&first).await;
-        second.node.campaign().await;
+        second.node.campaign(0).await;
         second.leads().await;
         delivery.close_all();
         let (available, _serves) = serve(here_on(&second).0, 2).await;

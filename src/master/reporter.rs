@@ -262,9 +262,9 @@ impl Reporter {
                 self.bootstrap(cluster).await;
                 DirectiveOutcome::ReportNow
             }
-            Directive::Voter(VoterDirective::Campaign) => {
+            Directive::Voter(VoterDirective::Campaign { after_term }) => {
                 tracing::info!("campaigning");
-                self.node.campaign().await;
+                self.node.campaign(after_term).await;
                 DirectiveOutcome::Nothing
             }
             Directive::Voter(VoterDirective::Probe(asked)) => {

@@ -8,7 +8,10 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use openraft::{Config, ServerState, SnapshotPolicy, storage::RaftStateMachine};
+use openraft::{
+    CommittedLeaderId, Config, ServerState, SnapshotPolicy, raft::AppendEntriesRequest,
+    storage::RaftStateMachine,
+};
 use tokio::{
     sync::{Mutex, watch},
     time::{Instant, timeout},
@@ -16,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Consensus, LogId, NodeInfo, Raft, StoredMembership,
+    Consensus, LogId, NodeInfo, Raft, StoredMembership, Vote,
     addresses::first_address_version,
     check_quorum,
     cluster_clock::Clock,
@@ -44,6 +47,9 @@ use crate::{
 
 /// Entries in one replication call, in addition to its limit in bytes.
 const ENTRIES_PER_CALL: u64 = 128;
+
+/// An index that no log ever reaches.
+const BEYOND_EVERY_LOG: u64 = u64::MAX >> 1;
 
 /// The log's file in a slot, or in the router's data directory.
 pub const LOG_FILE: &str = "raft.redb";
@@ -530,12 +536,30 @@ impl Node {
         Ok(())
     }
 
-    /// Campaigns now, as ordered by the router.
-    pub async fn campaign(&self) {
+    /// Campaigns now, as ordered by the router, in a later term than `after_term`.
+    pub async fn campaign(&self, after_term: u64) {
+        if self.inner.raft.metrics().borrow().current_term < after_term {
+            self.acknowledge(Vote::new(after_term, NodeId::new(u64::MAX))).await;
+        }
         self.inner.peers.direct_votes();
         if let Err(error) = self.inner.raft.trigger().elect().await {
             tracing::warn!(%error, "cannot campaign");
         }
+    }
+
+    /// Takes note of a vote that is higher than its own, which is always safe. openraft has no call
+    /// for this, so this is an append that must fail, because its predecessor cannot exist.
+    pub async fn acknowledge(&self, vote: Vote) {
+        let leader = vote.leader_id();
+        let nowhere = CommittedLeaderId::new(leader.term, leader.node_id);
+        let request = AppendEntriesRequest {
+            vote,
+            prev_log_id: Some(LogId::new(nowhere, BEYOND_EVERY_LOG)),
+            entries: Vec::new(),
+            leader_commit: None,
+        };
+        // A refusal means that this node knows a higher vote.
+        let _refused = self.inner.raft.append_entries(request).await;
     }
 
     /// Whether this master can have its state again, should it be lost.

@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use futures::StreamExt as _;
 use openraft::{
-    CommittedLeaderId, Snapshot,
+    Snapshot,
     raft::{
         AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
     },
@@ -36,8 +36,6 @@ use crate::{
     },
 };
 
-/// An index that no log ever reaches.
-const BEYOND_EVERY_LOG: u64 = u64::MAX >> 1;
 /// Calls of one node that are processed at a time; a node makes one or two.
 const CALLS_AT_A_TIME: usize = 64;
 
@@ -202,20 +200,10 @@ async fn vote(
 /// leader is gone. The flag on a vote during a leadership transfer has the same effect (Ongaro,
 /// "Consensus: Bridging Theory and Practice", 3.10 and 4.2.3).
 ///
-/// Acknowledging a higher vote is always safe. What is acknowledged here is the candidate's vote,
-/// which is not yet granted, so granting it still depends on its log. openraft has no call for
-/// this, so we send an append that must fail, because its predecessor cannot exist.
+/// What is acknowledged here is the candidate's vote, which is not yet granted, so granting it still
+/// depends on its log.
 async fn release_lease(node: &Node, candidate: &Vote) {
-    let leader = candidate.leader_id();
-    let nowhere = LogId::new(CommittedLeaderId::new(leader.term, leader.node_id), BEYOND_EVERY_LOG);
-    let request = AppendEntriesRequest {
-        vote: Vote { committed: false, ..*candidate },
-        prev_log_id: Some(nowhere),
-        entries: Vec::new(),
-        leader_commit: None,
-    };
-    // A refusal means that this node knows a higher vote: then the candidate loses anyway.
-    let _refused = node.raft().append_entries(request).await;
+    node.acknowledge(Vote { committed: false, ..*candidate }).await;
 }
 
 #[tonic::async_trait]

@@ -106,6 +106,21 @@ fn all_are_asked_again_soon_when_someone_comes_whose_vote_may_be_the_missing_one
 }
 
 #[test]
+fn who_is_told_to_campaign_stands_in_a_later_term_than_those_who_were_told_before() {
+    let mut story = with_witness(4);
+    let newest = story.masters[&2].progress.term;
+    cut_off(&mut story, 1);
+    for (wait, after_term) in [(0, 0), (300, newest + 1), (600, newest + 2)] {
+        story.pass(ms(wait));
+        story.answer_pre_vote(2, true);
+        let Some(Effect::Campaign(_, told)) = story.effects.last() else {
+            panic!("nobody campaigns: {:?}", story.effects)
+        };
+        assert_eq!(*told, after_term);
+    }
+}
+
+#[test]
 fn who_campaigned_in_vain_is_passed_over_where_another_would_win() {
     let mut story = with_witness(4);
     story.change(2, |progress| progress.last_log = LogPosition::new(1, 11));
@@ -222,7 +237,7 @@ impl Broken {
                         self.story.change(node, answer);
                     }
                 }
-                Effect::Campaign(voter) => self.campaign(self.node(voter)),
+                Effect::Campaign(voter, _) => self.campaign(self.node(voter)),
                 _ => {}
             }
         }

@@ -51,6 +51,8 @@ pub struct Candidate {
     pub node: NodeId,
     /// How to address it.
     pub voter: Voter,
+    /// Its newest term.
+    pub term: u64,
     /// Term and index of its last log entry.
     pub last_log: LogPosition,
     /// According to its pre-vote, it would win.
@@ -71,8 +73,8 @@ pub enum Cause {
 pub enum Order {
     /// Report, with an answer to this question.
     Probe(Voter, ProbeRequest),
-    /// Campaign.
-    Campaign(Voter),
+    /// Campaign, in a later term than this.
+    Campaign(Voter, u64),
 }
 
 /// The election in progress, if any.
@@ -87,6 +89,10 @@ pub struct Election {
     needs_pre_vote: bool,
     /// The nodes that have campaigned since the last leader: others that would win are tried first.
     campaigned: BTreeSet<NodeId>,
+    /// The newest term in which somebody may stand who was told to. It may take long until that one
+    /// does: it must not depose whoever was elected meanwhile, as it could in the same term, where
+    /// openraft prefers the greater id.
+    stands_in: u64,
 }
 
 #[derive(Debug, Default)]
@@ -190,7 +196,8 @@ impl Election {
             orders = self.ask(now, candidates);
         }
         if let Some(best) = self.best(now, candidates, majority) {
-            orders.push(Order::Campaign(best.voter));
+            orders.push(Order::Campaign(best.voter, self.stands_in));
+            self.stands_in = self.stands_in.max(best.term) + 1;
             self.campaigned.insert(best.node);
             let deadline = now + self.attempt_timeout();
             self.phase = Phase::Campaigning { candidate: best, deadline };

@@ -228,9 +228,9 @@ impl RegistryActor {
             Effect::Probe(voter, request) => {
                 self.send_to_voter(voter, VoterDirective::Probe(request));
             }
-            Effect::Campaign(voter) => {
+            Effect::Campaign(voter, after_term) => {
                 tracing::info!(?voter, "directing an election");
-                self.send_to_voter(voter, VoterDirective::Campaign);
+                self.send_to_voter(voter, VoterDirective::Campaign { after_term });
             }
             Effect::ReplaceWitness(lost) => {
                 tracing::info!(node = lost.node.get(), "the new witness replaces the lost one");

@@ -245,7 +245,7 @@ impl Story {
 
     pub(super) fn campaigned(&self) -> Vec<u64> {
         let campaigned = self.effects.iter().filter_map(|effect| match effect {
-            Effect::Campaign(Voter::Master(stream)) => self.node_of(*stream),
+            Effect::Campaign(Voter::Master(stream), _) => self.node_of(*stream),
             _ => None,
         });
         campaigned.collect()
@@ -253,7 +253,8 @@ impl Story {
 
     /// How often the witness was told to campaign since the effects were last cleared.
     pub(super) fn witness_campaigned(&self) -> usize {
-        self.effects.iter().filter(|effect| **effect == Effect::Campaign(Voter::Witness)).count()
+        let to_witness = |effect: &&Effect| matches!(effect, Effect::Campaign(Voter::Witness, _));
+        self.effects.iter().filter(to_witness).count()
     }
 
     fn bootstrapped(&self) -> Vec<(Option<u64>, ClusterId)> {

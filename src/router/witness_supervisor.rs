@@ -202,9 +202,9 @@ pub(super) async fn report(
                     probe = node.answer_probe(asked).await;
                     true
                 }
-                Some(WitnessDirective::Voter(VoterDirective::Campaign)) => {
+                Some(WitnessDirective::Voter(VoterDirective::Campaign { after_term })) => {
                     tracing::info!("the witness campaigns");
-                    node.campaign().await;
+                    node.campaign(after_term).await;
                     true
                 }
                 Some(WitnessDirective::ReplaceWitness(lost)) => {
@@ -300,7 +300,9 @@ pub(super) mod tests {
                     Some(Directive::Voter(VoterDirective::Probe(asked))) => {
                         probe = node.answer_probe(asked).await;
                     }
-                    Some(Directive::Voter(VoterDirective::Campaign)) => node.campaign().await,
+                    Some(Directive::Voter(VoterDirective::Campaign { after_term })) => {
+                        node.campaign(after_term).await;
+                    }
                     Some(_) => {}
                     None => return,
                 },

@@ -27,8 +27,6 @@ pub struct Evidence {
     ran: BTreeMap<Place, u64>,
     /// What is wrong now.
     wrong: Wrong,
-    /// When something was last wrong with a disk, or a clock.
-    disks: BTreeMap<Place, u64>,
     /// Links that carry nothing now, in one direction at least.
     cut: BTreeSet<(Place, Place)>,
     /// Since when the same has been wrong.
@@ -47,11 +45,7 @@ impl Evidence {
             if host.is_up() {
                 self.ran.insert(host.place, now);
             }
-            let is_good = nemesis.is_good_machine(host.place);
-            if !is_good {
-                self.disks.insert(host.place, now);
-            }
-            if !host.is_up() || host.stops() || !is_good {
+            if !host.is_up() || host.stops() || !nemesis.is_good_machine(host.place) {
                 wrong.0.insert(host.place);
             }
             let others = cluster.hosts.iter().map(|other| other.place);
@@ -94,12 +88,6 @@ impl Evidence {
     /// Since when nothing has been wrong with a machine by itself.
     fn machine_well_since(&self, place: Place) -> u64 {
         self.machines.get(&place).copied().unwrap_or_default()
-    }
-
-    /// Since when nothing has been wrong with the disk and the clock of a machine, whether it runs or
-    /// not.
-    pub fn disk_well_since(&self, place: Place) -> u64 {
-        self.disks.get(&place).copied().unwrap_or_default()
     }
 
     /// Since when nothing has been wrong with a link.

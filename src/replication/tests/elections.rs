@@ -6,8 +6,9 @@ use openraft::{
 };
 
 use super::{
-    cluster::{DEADLINE, Member, cluster, introduce, only_the_witness_knows},
+    cluster::{DEADLINE, Member, assembled, cluster, introduce, only_the_witness_knows},
     entries::{account, publish, view},
+    slow_disk::SlowDisk,
 };
 use crate::{
     domain::{NodeId, PostId, UserName},
@@ -44,7 +45,7 @@ async fn a_directed_candidate_wins_while_the_dead_leaders_lease_still_holds_back
     assert!(!undirected.vote_granted, "the lease lasts");
     assert!(undirected.vote.leader_id().term < 50);
 
-    masters[1].node.campaign().await;
+    masters[1].node.campaign(0).await;
     masters[1].leads().await;
     let term = masters[1].node.raft().metrics().borrow().current_term;
     assert!(term < 50, "by its own vote in term {term}");
@@ -53,6 +54,30 @@ async fn a_directed_candidate_wins_while_the_dead_leaders_lease_still_holds_back
     masters[2].level_with(&masters[1]).await;
     let names = view(masters[2].state()).users(None, 9).expect("read").names;
     assert_eq!(names.iter().map(UserName::as_str).collect::<Vec<_>>(), ["ann", "bob"]);
+}
+
+#[tokio::test]
+async fn a_candidate_whose_disk_is_slow_does_not_depose_whoever_was_told_to_campaign_after_it() {
+    let disks = [SlowDisk::default(), SlowDisk::default()];
+    let mut members = vec![Member::master("server-1").await];
+    members.push(Member::master_on(&disks[0], "server-2").await);
+    members.push(Member::master_on(&disks[1], "server-3").await);
+    members.push(Member::master("server-4").await);
+    let (masters, _witness) = assembled(members, Member::witness().await).await;
+    // In one term, openraft prefers the greater id.
+    let (late, elected) = if masters[1].id() > masters[2].id() { (1, 2) } else { (2, 1) };
+    let disk = &disks[late - 1];
+    let term = masters[elected].node.progress(0).await.term;
+    masters[0].kill().await;
+    disk.hang(true);
+    masters[late].node.campaign(0).await;
+    masters[elected].node.campaign(term + 1).await;
+    masters[elected].leads().await;
+    let before = masters[elected].node.raft().metrics().borrow().vote;
+    disk.hang(false);
+    masters[elected].writes().submit(account("ann")).await.expect("written");
+    masters[late].level_with(&masters[elected]).await;
+    assert_eq!(masters[elected].node.raft().metrics().borrow().vote, before, "leads as before");
 }
 
 #[tokio::test]
@@ -89,7 +114,7 @@ async fn a_false_alarm_costs_a_change_of_leaders_and_no_data() {
     let writes = masters[0].writes();
     writes.submit(account("ann")).await.expect("written");
     masters[1].level_with(&masters[0]).await;
-    masters[1].node.campaign().await;
+    masters[1].node.campaign(0).await;
     masters[1].leads().await;
     let command = publish(1, 1);
     masters[1].writes().submit(command.clone()).await.expect("written");
@@ -107,15 +132,15 @@ async fn what_only_the_witness_has_of_a_dead_leader_it_hands_over() {
     introduce(&[&master, &witness]);
 
     let own_vote = master.node.progress(0).await.term + 1;
-    master.node.campaign().await;
+    master.node.campaign(0).await;
     let refused = witness.node.raft().wait(Some(DEADLINE));
     refused.metrics(|now| now.current_term >= own_vote, "was asked").await.expect("in time");
     assert!(!master.node.leads(), "the witness knows better");
 
-    witness.node.campaign().await;
+    witness.node.campaign(0).await;
     witness.leads().await;
     master.level_with(&witness).await;
-    master.node.campaign().await;
+    master.node.campaign(0).await;
     master.leads().await;
     master.writes().submit(account("bob")).await.expect("written");
     let names = view(master.state()).users(None, 9).expect("read").names;
@@ -130,7 +155,7 @@ async fn every_leader_may_be_killed_in_turn_while_a_majority_lives() {
     for (dead, next, sequence) in [(0, 1, 2), (1, 2, 3)] {
         masters[next].level_with(&masters[dead]).await;
         masters[dead].kill().await;
-        masters[next].node.campaign().await;
+        masters[next].node.campaign(0).await;
         masters[next].leads().await;
         masters[next].writes().submit(publish(1, sequence)).await.expect("written");
         assert_eq!(view(masters[next].state()).newest_post(), PostId::new(sequence));

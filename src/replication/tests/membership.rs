@@ -95,10 +95,10 @@ async fn what_the_last_of_two_masters_acknowledged_survives_the_loss_of_its_disk
 
     masters[1].heal().await;
     introduce(&[&masters[1], &witness]);
-    witness.node.campaign().await;
+    witness.node.campaign(0).await;
     witness.leads().await;
     masters[1].level_with(&witness).await;
-    masters[1].node.campaign().await;
+    masters[1].node.campaign(0).await;
     masters[1].leads().await;
     masters[1].writes().submit(account("bob")).await.expect("written");
     assert_eq!(view(masters[1].state()).users(None, 9).expect("read").names.len(), 2);
@@ -138,7 +138,7 @@ async fn a_change_that_was_half_made_is_finished_and_then_the_leader_may_be_lost
         other.level_with(&masters[0]).await;
     }
     masters[0].kill().await;
-    masters[1].node.campaign().await;
+    masters[1].node.campaign(0).await;
     masters[1].leads().await;
     masters[1].writes().submit(account("bob")).await.expect("written");
 }
@@ -207,10 +207,10 @@ async fn a_master_that_waits_for_its_reboot_serves_when_all_others_were_stopped_
 
     masters[2].heal().await;
     introduce(&[&masters[2], &witness]);
-    witness.node.campaign().await;
+    witness.node.campaign(0).await;
     witness.leads().await;
     masters[2].level_with(&witness).await;
-    masters[2].node.campaign().await;
+    masters[2].node.campaign(0).await;
     masters[2].leads().await;
     masters[2].writes().submit(account("bob")).await.expect("written");
     assert_eq!(view(masters[2].state()).users(None, 9).expect("read").names.len(), 2);

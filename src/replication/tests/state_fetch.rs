@@ -123,7 +123,7 @@ async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves(
     masters[0].writes().submit(account("cat")).await.expect("written");
     back.level_with(&masters[0]).await;
     masters[0].kill().await;
-    back.node.campaign().await;
+    back.node.campaign(0).await;
     back.leads().await;
     back.reads().confirm().await.expect("a quorum of it and the witness");
     let found = view(back.state()).account_by_name(&name("cat")).expect("readable");

@@ -66,7 +66,7 @@ async fn a_full_queue_refuses_and_takes_nothing_that_it_cannot_answer() {
 async fn succeed(masters: &[Member], successor: usize) {
     masters[successor].level_with(&masters[0]).await;
     masters[0].kill().await;
-    masters[successor].node.campaign().await;
+    masters[successor].node.campaign(0).await;
     masters[successor].leads().await;
 }
 

@@ -81,7 +81,7 @@ impl Registry {
         for order in self.election.advance(now, &candidates, majority) {
             effects.push(match order {
                 Order::Probe(voter, question) => Effect::Probe(voter, question),
-                Order::Campaign(voter) => Effect::Campaign(voter),
+                Order::Campaign(voter, after_term) => Effect::Campaign(voter, after_term),
             });
         }
     }
@@ -126,6 +126,7 @@ impl Registry {
             Some(Candidate {
                 node: master.hello.node,
                 voter: Voter::Master(master.stream?),
+                term: master.progress.term,
                 last_log: master.progress.last_log,
                 electable: master.progress.electable,
             })
@@ -136,8 +137,9 @@ impl Registry {
     fn witness_as_candidate(&self) -> Option<Candidate> {
         let WitnessRecord { node, progress, broken } = self.witness.as_ref()?;
         let eligible = broken.is_none() && progress.voter && !progress.leading;
-        let Progress { last_log, electable, .. } = *progress;
-        eligible.then_some(Candidate { node: *node, voter: Voter::Witness, last_log, electable })
+        let Progress { term, last_log, electable, .. } = *progress;
+        let voter = Voter::Witness;
+        eligible.then_some(Candidate { node: *node, voter, term, last_log, electable })
     }
 
     /// Lets a new witness replace a lost one, if that is all that is missing.

@@ -88,8 +88,8 @@ pub enum Effect {
     Bootstrap(MasterStreamId, ClusterId),
     /// Ask a node for a report.
     Probe(Voter, ProbeRequest),
-    /// Tell a node to campaign.
-    Campaign(Voter),
+    /// Tell a node to campaign, in a later term than this.
+    Campaign(Voter, u64),
     /// Tell the witness to replace the lost one.
     ReplaceWitness(LostWitness),
     /// Reject the master, with a reason for people.
