@@ -4,8 +4,9 @@
 //! so openraft never sees a gap. Any master's state will do, whether that master leads or not, if
 //! it reaches the beginning of this log: what is applied anywhere is committed.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use tokio::time::timeout;
 use tonic::Status;
 
 use super::{
@@ -24,6 +25,9 @@ use crate::{
     social::StateError,
     wire::internal::FetchStateRequest,
 };
+
+/// How long a master has until it begins to send its state: another can be asked.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Why a master did not provide its state.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +62,13 @@ pub async fn fetch(
     let channel = net::node_channel(address).map_err(invalid)?;
     let mut client = Client::new(channel).max_decoding_message_size(MESSAGE_BYTES);
     let request = credentials.request(other, FetchStateRequest {});
-    let mut stream = client.fetch_state(request).await?.into_inner();
-    let first = stream.message().await?.ok_or_else(|| Status::aborted("no header"))?;
+    let first = async {
+        let mut stream = client.fetch_state(request).await?.into_inner();
+        let first = stream.message().await?.ok_or_else(|| Status::aborted("no header"))?;
+        Ok::<_, Status>((stream, first))
+    };
+    let silent = |_elapsed| Status::unavailable("it does not answer");
+    let (mut stream, first) = timeout(ANSWERS_WITHIN, first).await.map_err(silent)??;
     let header: Header = envelope::open(Kind::SnapshotHeader, &first.payload)
         .map_err(|error| Status::aborted(error.to_string()))?;
     let Some(applied) = header.meta.last_log_id.filter(|applied| *applied >= purged) else {
