@@ -7,7 +7,6 @@ use std::{
     cell::Cell,
     fs::File,
     io,
-    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -15,7 +14,7 @@ use std::{
 use nix::unistd::AccessFlags;
 use redb::{Builder, Database, DatabaseError, StorageError};
 
-use super::{files, privacy};
+use super::{files, panics, privacy};
 
 /// redb's page cache for one file, in bytes. Its default is 1 GiB per file; a master has two files
 /// and should stay below 40 MiB resident when idle.
@@ -28,8 +27,8 @@ const CACHE_BYTES: usize = 8 << 20;
 /// for granted what it reads later.
 pub fn open(path: &Path) -> Result<Database, DatabaseError> {
     let is_new = !files::exists(path);
-    let opened = panic::catch_unwind(AssertUnwindSafe(|| open_checked(path)));
-    // A damaged file may contradict itself before its checksums are compared.
+    // redb panics at a file that contradicts itself, which it reads before it compares checksums.
+    let opened = panics::contain(|| open_checked(path));
     let damaged = |_| Err(StorageError::Corrupted("it contradicts itself".to_owned()).into());
     let database = opened.unwrap_or_else(damaged)?;
     if is_new {

@@ -12,6 +12,7 @@ pub mod disk;
 pub mod file_header;
 mod files;
 pub mod net;
+pub mod panics;
 pub mod privacy;
 pub mod process_setup;
 pub mod random;

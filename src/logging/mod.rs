@@ -26,6 +26,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     ansi,
+    host::panics,
     settings::{LogFormat, LogSettings},
 };
 use lines::Lines;
@@ -49,6 +50,9 @@ pub fn start(settings: &LogSettings) {
         }
     }
     panic::set_hook(Box::new(move |info| {
+        if panics::are_contained() {
+            return;
+        }
         let backtrace = Backtrace::capture();
         let mut message = info.to_string().replace('\n', " ");
         if backtrace.status() == BacktraceStatus::Captured {
@@ -78,6 +82,9 @@ pub fn finish() {
 pub fn end_the_process_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        if panics::are_contained() {
+            return;
+        }
         report(info);
         finish();
         process::abort();

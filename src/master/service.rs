@@ -1,13 +1,14 @@
 //! One node of a master, built from its parts and run: [`Listeners::bind`], [`Master::build`],
 //! [`Master::run`]. What it serves is in [`here`]; this only joins the parts.
 
-use std::{process, sync::Arc};
+use std::{path::Path, process, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use futures::FutureExt as _;
 use tokio::{
     sync::watch,
     task::{JoinError, JoinHandle},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, interceptor::InterceptedService};
@@ -34,6 +35,7 @@ use crate::{
     envelope::SupportedVersions,
     grpc::{metadata::CallReader, social_service::SocialServer},
     host::{
+        database_fault::DatabaseFault,
         net::{self, ListenError, Listener},
         task::Tasks,
     },
@@ -43,6 +45,7 @@ use crate::{
     replication::{
         NodeInfo, address_gossip,
         link::MESSAGE_BYTES,
+        log_error::OpenError,
         log_store::LogStore,
         node::{LOG_FILE, Node, StartError},
         peer_service::PeerServer,
@@ -94,7 +97,7 @@ pub struct Master {
     streams_per_connection: u32,
     callers: CallerLimits,
     calls: CallReader,
-    drain_timeout: std::time::Duration,
+    drain_timeout: Duration,
     health: HealthReporter,
     delivery: Delivery,
     report: ReporterHandle,
@@ -147,7 +150,7 @@ impl Master {
         if planted::is(PlantedFault::IdentityOutlivesTheDisk) {
             startup_check::keep_identity(&path, &info.name)?;
         }
-        let mut log = LogStore::open(&path).map_err(StartError::from)?;
+        let mut log = open_log(&path).await.map_err(StartError::from)?;
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(None),
@@ -339,6 +342,21 @@ fn add_public(
         .add_service(reflection::service());
     let (host, mode) = (classic::Host::Master, settings.classic);
     classic::add(routes, host, mode, nearest, calls, location, stop)
+}
+
+/// Opens the log, which the node before this one in the same process may be about to close.
+async fn open_log(path: &Path) -> Result<LogStore, OpenError> {
+    const CLOSED_WITHIN: Duration = Duration::from_secs(2);
+    const LOOK_EVERY: Duration = Duration::from_millis(10);
+    let deadline = Instant::now() + CLOSED_WITHIN;
+    loop {
+        match LogStore::open(path) {
+            Err(error) if error.fault == DatabaseFault::InUse && Instant::now() < deadline => {
+                sleep(LOOK_EVERY).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Returns when this master has to replace its state. One that cannot goes on with what it can read.

@@ -1,6 +1,6 @@
 //! More than a quorum is lost; after the reboots, everything acknowledged is still there.
 
-use std::{fs, path::Path};
+use std::{fs, panic, path::Path};
 
 use nix::sys::signal::Signal;
 use redb::{Database, ReadableTable as _, TableDefinition};
@@ -71,6 +71,37 @@ async fn a_master_that_reads_a_damaged_row_replaces_its_state() {
     let read = eventually("the post is back", texts, Result::is_ok).await;
     assert_eq!(read.expect("read"), ["hello"]);
     assert_eq!(cluster.available().await.reboots, 0, "its slave had nothing to do with it");
+}
+
+#[tokio::test]
+async fn a_state_that_its_database_panics_at_is_replaced() {
+    let mut cluster = Cluster::start(BINARY, 1, "1s").await;
+    let writer = Writer::start(&cluster, "writer").await;
+    writer.posts_more(50).await;
+    let written = writer.finish().await;
+    let reader = cluster.client("reader").await;
+    cluster.stop_slaves(1);
+    make_it_panic(&cluster.folder().join("masters/slot-001/state.redb"));
+    cluster.start_slaves(1);
+    let back = cluster.all_vote(1).await;
+    assert_eq!(back.masters[0].reboots, 0, "it has not panicked");
+    assert_posts(&reader, "writer", &written.ids).await;
+}
+
+/// Flips a bit of the database at `path` at which redb panics when it opens it.
+fn make_it_panic(path: &Path) {
+    let sound = fs::read(path).expect("readable");
+    let copy = path.with_extension("copy");
+    let panics = |at: &usize| {
+        let mut bytes = sound.clone();
+        bytes[*at] ^= 0x80;
+        fs::write(&copy, bytes).expect("written");
+        panic::catch_unwind(|| drop(Database::open(&copy))).is_err()
+    };
+    let used = (4096..sound.len()).filter(|at| sound[*at] != 0);
+    let at = used.step_by(7).find(panics).expect("one of them");
+    println!("a flipped bit of byte {at} of {} is one", sound.len());
+    fs::rename(copy, path).expect("renamed");
 }
 
 /// Changes a byte of every post in the state at `path`, as if it had been written like that: the
