@@ -35,6 +35,14 @@ pub fn applied(entry: &Entry) {
     noted::note(|| noted::of_entry(entry));
 }
 
+/// A witness, which keeps no state, has come so far.
+#[cfg_attr(not(feature = "laboratory"), expect(unused_variables, reason = "nothing is noted"))]
+#[inline]
+pub fn witnessed(position: Option<LogId>) {
+    #[cfg(feature = "laboratory")]
+    noted::note(|| Observation::Witnessed(position));
+}
+
 /// The state is what the log makes of it, up to this entry.
 #[cfg_attr(not(feature = "laboratory"), expect(unused_variables, reason = "nothing is noted"))]
 #[inline]
@@ -61,7 +69,7 @@ mod noted {
     use parking_lot::Mutex;
     use sha2::{Digest as _, Sha256};
 
-    use super::super::StoredMembership;
+    use super::super::{StoredMembership, state_store};
     use super::{Entry, LogId, StateReader};
     use crate::{envelope, envelope::Kind, host::simulated::Machine};
 
@@ -94,6 +102,8 @@ mod noted {
             /// If it says who votes.
             membership: Option<StoredMembership>,
         },
+        /// A witness has come so far.
+        Witnessed(Option<LogId>),
         /// What the log up to this index has made of the state.
         State {
             /// Of the last entry.
@@ -139,6 +149,8 @@ mod noted {
     pub fn of_state(reader: &StateReader) -> [u8; 32] {
         let mut digest = Sha256::new();
         let view = reader.view().expect("the state can be read");
+        let facts = state_store::all_facts(view.facts()).expect("the state can be read");
+        digest.update(envelope::seal(Kind::SnapshotRows, &facts));
         for row in view.rows().expect("the state can be read") {
             let row = row.expect("the state can be read");
             digest.update(envelope::seal(Kind::SnapshotRows, &row));

@@ -591,6 +591,7 @@ impl RaftNetwork<Consensus> for Connection {
     ) -> Result<AppendEntriesResponse<NodeId>, CallError> {
         if *self.peers.shared.cut_off.borrow()
             && !planted::is(PlantedFault::CutOffLeaderKeepsItsLease)
+            && !planted::is(PlantedFault::MuteLeaderGoesOnReporting)
         {
             let _noted = self.peers.ping(self.target, &self.info, option.hard_ttl()).await;
             return Err(unreachable(&Status::unavailable("no quorum answers: only pinged")));

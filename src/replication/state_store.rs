@@ -293,6 +293,15 @@ fn positions(facts: &Facts) -> Result<(Option<LogId>, StoredMembership), StateEr
     Ok((applied, membership.unwrap_or_default()))
 }
 
+/// Everything that is noted beside a state: how far it is applied, the membership, and the version.
+#[cfg(feature = "laboratory")]
+pub(super) fn all_facts(
+    facts: &Facts,
+) -> Result<(Option<LogId>, StoredMembership, Version), StateError> {
+    let (applied, membership) = positions(facts)?;
+    Ok((applied, membership, version(facts)?))
+}
+
 fn unsealed<T: DeserializeOwned>(
     kind: Kind,
     fact: Option<Vec<u8>>,

@@ -11,7 +11,7 @@ use openraft::{
 
 use super::{
     Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, log_error::LogError,
-    log_store::LogStore, snapshot::SnapshotData, storage_error,
+    log_store::LogStore, observed, snapshot::SnapshotData, storage_error,
 };
 use crate::{
     domain::NodeId,
@@ -73,6 +73,7 @@ impl RaftStateMachine<Consensus> for WitnessStore {
             }
             replies.push(Vec::new());
         }
+        observed::witnessed(self.applied);
         Ok(replies)
     }
 
@@ -91,6 +92,7 @@ impl RaftStateMachine<Consensus> for WitnessStore {
     ) -> Result<(), StorageError> {
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
+        observed::witnessed(self.applied);
         self.save().await
     }
 

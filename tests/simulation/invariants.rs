@@ -17,6 +17,7 @@ use tinysns::{
 use crate::{
     cluster::Cluster,
     evidence::{Evidence, no_reason_for},
+    following::Following,
     plan::Place,
     votes::{FEW, VoteChange, is_witness, place_of},
 };
@@ -58,6 +59,7 @@ pub struct Invariants {
     demotions: u64,
     /// Nodes whose disks were lost: whoever has their names now is another.
     lost: BTreeSet<NodeId>,
+    following: Following,
 }
 
 impl Invariants {
@@ -79,6 +81,10 @@ impl Invariants {
                 Observation::Replaced(applied) => {
                     self.replaced += 1;
                     self.applied.insert(machine, applied);
+                    None
+                }
+                Observation::Witnessed(position) => {
+                    self.applied.insert(machine, position);
                     None
                 }
                 Observation::Applied { position, digest, .. } if self.founds(position, digest) => {
@@ -103,7 +109,8 @@ impl Invariants {
             cluster.violations.extend(wrong);
         }
         let wrong = self.is_unfinished(cluster, evidence);
-        cluster.violations.extend(wrong.or_else(|| self.is_missed(cluster, evidence)));
+        let wrong = wrong.or_else(|| self.is_missed(cluster, evidence));
+        cluster.violations.extend(wrong.or_else(|| self.is_behind(cluster, evidence)));
     }
 
     /// When nothing has been wrong for long, all masters that are to run vote, nobody else does but
@@ -340,6 +347,38 @@ impl Invariants {
                 && expected.contains(&info.name)
                 && evidence.well_since(&[place, leader]) <= since;
             is_missed.then(|| format!("{} does not vote, though nothing is wrong", info.name))
+        })
+    }
+
+    /// A voter that its leader has reached for long has what was committed before. The router's witness
+    /// is whichever it has now: one that was lost with its disk must not keep the place of another.
+    fn is_behind(&mut self, cluster: &Cluster, evidence: &Evidence) -> Option<String> {
+        let now = clock::now();
+        let membership = self.membership.clone()?;
+        let committed = *self.committed.last_key_value()?.0;
+        let leader = self.place(&membership, self.leader?.1, cluster)?;
+        let since = now.checked_sub(missed_within(cluster))?;
+        let is_led_well =
+            self.changed_at <= since && self.is_well_with(&[leader], cluster, evidence, since);
+        membership.membership().voter_ids().find_map(|id| {
+            let place = if is_witness(&membership, id) {
+                Some(Place::Router)
+            } else {
+                self.place(&membership, id, cluster)
+            };
+            let host = &cluster.hosts[cluster.at(place?)?];
+            let has_come_to = self.applied.get(&host.machine).copied().flatten();
+            let has_come_to = has_come_to.map_or(0, |position| position.index);
+            let behind_since =
+                self.following.behind_since(host.machine, has_come_to, committed, now);
+            let well_since = evidence.well_since(&[host.place, leader]);
+            (is_led_well && well_since <= since && behind_since <= since).then(|| {
+                format!(
+                    "{} has come to {has_come_to} only since {} ms, though nothing is wrong with it",
+                    host.machine.name(),
+                    behind_since / MILLISECOND
+                )
+            })
         })
     }
 }

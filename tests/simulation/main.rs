@@ -8,6 +8,7 @@
 //! | `plan` | what is to happen in the world of a seed (pure) |
 //! | `ordinary_days` | the same for a day of ordinary life |
 //! | `cluster` | the machines, and what runs on them |
+//! | `following` | how far each voter has to come |
 //! | `evidence` | since when nothing has been wrong with whom |
 //! | `nemesis` | faults that begin and end |
 //! | `workload` | what clients share: the history, and whom nobody has answered yet |
@@ -29,6 +30,7 @@ mod availability;
 mod cluster;
 mod command_line;
 mod evidence;
+mod following;
 mod interposed;
 mod invariants;
 #[path = "../laboratory/mod.rs"]

@@ -311,7 +311,7 @@ impl Fault {
                 let gains = random.random_range(-200_000..=200_000);
                 Self::ClockDrift { place: node(random), gains }
             }
-            85..=88 => Self::LostDisk(some(random)),
+            85..=88 => Self::LostDisk(few_nodes(random, slots)),
             89 => Self::StateRestored(Place::Slot(random.random_range(0..slots))),
             90..=93 => Self::ScaleUp,
             94..=97 => {
@@ -410,6 +410,15 @@ fn some_nodes(random: &mut SmallRng, slots: usize) -> Vec<Place> {
         65..85 => random.random_range(1..=slots),
         _ => return (random.random_range(0..=1)..=slots).map(node_of).collect(),
     };
+    (0..=slots).map(node_of).choose_multiple(random, several)
+}
+
+/// Mostly one; sometimes several, but no more than a whole cluster and its witness can do without.
+fn few_nodes(random: &mut SmallRng, slots: usize) -> Vec<Place> {
+    if random.random_bool(0.6) {
+        return vec![any_node(random, slots)];
+    }
+    let several = random.random_range(1..=(slots / 2).max(1));
     (0..=slots).map(node_of).choose_multiple(random, several)
 }
 

@@ -109,7 +109,7 @@ pub fn run(options: &Options) -> Outcome {
         }
     }
     let mut world = World::new(&plan, seed);
-    world.live(plan.until_ms);
+    world.live(&plan);
     let history = world.workload.take_history();
     let mut violations = world.cluster.violations;
     if violations.is_empty() {
@@ -165,14 +165,15 @@ impl World {
         }
     }
 
-    fn live(&mut self, until_ms: u64) {
-        self.until(until_ms * MILLISECOND);
+    fn live(&mut self, plan: &Plan) {
+        self.until(plan.until_ms * MILLISECOND);
         self.nemesis.heal(&mut self.cluster);
         self.until(clock::now() + WHOLE_WITHIN);
         self.invariants.must_be_whole(&mut self.cluster);
         self.must_survive();
         self.workload.finish();
-        let read_by = clock::now() + READ_WITHIN;
+        // They notice the end after the pause that they are in.
+        let read_by = clock::now() + 2 * plan.thinks_ms * MILLISECOND + READ_WITHIN;
         while !self.workload.is_finished() && self.is_sound() && clock::now() < read_by {
             self.until(clock::now() + SECOND);
         }
