@@ -46,6 +46,9 @@ struct Stream {
     follower: UserId,
     /// What belongs to the follower's timeline, by author.
     sources: BTreeMap<UserId, Source>,
+    /// Whom they have begun or ceased to follow since the stream was opened; none when all sources
+    /// have been added.
+    changed: Option<BTreeSet<UserId>>,
     posts: mpsc::Sender<Arc<Post>>,
 }
 
@@ -66,28 +69,25 @@ impl Delivery {
         Self { thread: OneThread::this(), streams: Arc::default(), queue, limit }
     }
 
-    /// Opens a stream for `follower`. `sources` reads whom they follow, while no event is being
-    /// dispatched: whom they follow later arrives as an event.
-    pub fn open<E>(
-        &self,
-        follower: UserId,
-        sources: impl FnOnce() -> Result<Vec<Source>, E>,
-    ) -> Result<Result<Inbox, TooMany>, E> {
+    /// Opens a stream for `follower`, to which nothing belongs yet: the caller
+    /// [adds](Inbox::add) whom they follow at this moment. Whom they follow later arrives as an event.
+    pub fn open(&self, follower: UserId) -> Result<Inbox, TooMany> {
         let mut streams = self.streams();
         if streams.open.len() >= self.limit {
-            return Ok(Err(TooMany));
+            return Err(TooMany);
         }
-        let by_author = |source: Source| (source.author, source);
-        let sources: BTreeMap<UserId, Source> = sources()?.into_iter().map(by_author).collect();
         let id = streams.next;
         streams.next += 1;
-        for author in sources.keys() {
-            streams.by_author.entry(*author).or_default().insert(id);
-        }
         streams.by_follower.entry(follower).or_default().insert(id);
         let (sender, posts) = mpsc::channel(self.queue);
-        streams.open.insert(id, Stream { follower, sources, posts: sender });
-        Ok(Ok(Inbox { id, delivery: self.clone(), posts }))
+        let stream = Stream {
+            follower,
+            sources: BTreeMap::new(),
+            changed: Some(BTreeSet::new()),
+            posts: sender,
+        };
+        streams.open.insert(id, stream);
+        Ok(Inbox { id, delivery: self.clone(), posts })
     }
 
     /// Passes what was applied to the streams it concerns.
@@ -166,6 +166,7 @@ impl Streams {
         for id in ids {
             if let Some(stream) = self.open.get_mut(id) {
                 stream.sources.insert(source.author, source);
+                stream.note_change_of(source.author);
                 self.by_author.entry(source.author).or_default().insert(*id);
             }
         }
@@ -176,8 +177,21 @@ impl Streams {
         for id in ids {
             if let Some(stream) = self.open.get_mut(id) {
                 stream.sources.remove(&followee);
+                stream.note_change_of(followee);
             }
             remove(&mut self.by_author, followee, *id);
+        }
+    }
+
+    /// Adds what belonged to a stream when it was opened, and still does.
+    fn add(&mut self, id: StreamId, sources: Vec<Source>) {
+        let Some(stream) = self.open.get_mut(&id) else { return };
+        for source in sources {
+            if stream.changed.as_ref().is_some_and(|changed| changed.contains(&source.author)) {
+                continue;
+            }
+            stream.sources.insert(source.author, source);
+            self.by_author.entry(source.author).or_default().insert(id);
         }
     }
 
@@ -196,6 +210,14 @@ impl Streams {
     }
 }
 
+impl Stream {
+    fn note_change_of(&mut self, author: UserId) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(author);
+        }
+    }
+}
+
 fn remove(index: &mut BTreeMap<UserId, BTreeSet<StreamId>>, user: UserId, id: StreamId) {
     if let Some(ids) = index.get_mut(&user) {
         ids.remove(&id);
@@ -206,6 +228,18 @@ fn remove(index: &mut BTreeMap<UserId, BTreeSet<StreamId>>, user: UserId, id: St
 }
 
 impl Inbox {
+    /// Adds some of what belonged to the timeline when this was opened.
+    pub fn add(&self, sources: Vec<Source>) {
+        self.delivery.streams().add(self.id, sources);
+    }
+
+    /// Everything has been added that belonged to the timeline when this was opened.
+    pub fn is_whole(&self) {
+        if let Some(stream) = self.delivery.streams().open.get_mut(&self.id) {
+            stream.changed = None;
+        }
+    }
+
     /// The next post; none if the stream was closed because its queue was full, its session has
     /// ended, or this master no longer leads.
     pub async fn next(&mut self) -> Option<Arc<Post>> {
@@ -232,8 +266,6 @@ impl Drop for Inbox {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
     use crate::domain::{PostId, UnixMillis, UserName};
 
@@ -253,15 +285,18 @@ mod tests {
     }
 
     fn open(delivery: &Delivery, sources: &[(UserId, u64)]) -> Inbox {
-        let source = |(author, since): &(UserId, u64)| Source {
-            author: *author,
-            since: PostId::new(*since),
-        };
-        let sources: Vec<_> = sources.iter().map(source).collect();
-        delivery
-            .open(READER, || Ok::<_, Infallible>(sources))
-            .expect("infallible")
-            .unwrap_or_else(|_| panic!("there is room"))
+        open_for(READER, delivery, sources)
+    }
+
+    fn open_for(reader: UserId, delivery: &Delivery, sources: &[(UserId, u64)]) -> Inbox {
+        let inbox = delivery.open(reader).unwrap_or_else(|_| panic!("there is room"));
+        inbox.add(sources.iter().map(source).collect());
+        inbox.is_whole();
+        inbox
+    }
+
+    fn source((author, since): &(UserId, u64)) -> Source {
+        Source { author: *author, since: PostId::new(*since) }
     }
 
     async fn ids(inbox: &mut Inbox, count: usize) -> Vec<u64> {
@@ -294,13 +329,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_changes_while_a_stream_is_opened_counts_more_than_what_was_read_before() {
+        let delivery = Delivery::new(8, 8);
+        let mut inbox = delivery.open(READER).unwrap_or_else(|_| panic!("there is room"));
+        let again = Event::Followed { follower: READER, followee: AUTHOR, since: PostId::new(3) };
+        let other = UserId(3);
+        let unfollowed = Event::Unfollowed { follower: READER, followee: other };
+        delivery.dispatch(&[again, unfollowed]);
+        inbox.add([(AUTHOR, 0), (other, 0)].iter().map(source).collect());
+        inbox.is_whole();
+        let by_other = match post(4) {
+            Event::Published(post) => Event::Published(Post { author: other, ..post }),
+            event => event,
+        };
+        delivery.dispatch(&[post(3), by_other, post(5)]);
+        assert_eq!(ids(&mut inbox, 1).await, [5]);
+        assert!(inbox.is_empty());
+    }
+
+    #[tokio::test]
     async fn a_changed_password_closes_the_streams_of_its_account_and_no_others() {
         let delivery = Delivery::new(8, 8);
         let mut own = [open(&delivery, &[(AUTHOR, 0)]), open(&delivery, &[(AUTHOR, 0)])];
-        let mut other = delivery
-            .open(UserId(3), || Ok::<_, Infallible>(vec![Source::all_of(AUTHOR)]))
-            .expect("infallible")
-            .unwrap_or_else(|_| panic!("there is room"));
+        let mut other = open_for(UserId(3), &delivery, &[(AUTHOR, 0)]);
         let changed = Event::PasswordChanged { user: READER };
         delivery.dispatch(&[post(1), changed, post(2)]);
         for inbox in &mut own {
@@ -329,8 +380,7 @@ mod tests {
     async fn streams_are_bounded_in_number_and_leave_nothing_behind() {
         let delivery = Delivery::new(2, 1);
         let inbox = open(&delivery, &[(AUTHOR, 0)]);
-        let second = delivery.open(READER, || Ok::<_, Infallible>(Vec::new())).expect("infallible");
-        assert_eq!(second.err(), Some(TooMany));
+        assert_eq!(delivery.open(READER).err(), Some(TooMany));
         drop(inbox);
         let streams = delivery.streams();
         assert!(streams.open.is_empty() && streams.by_author.is_empty());

@@ -110,6 +110,12 @@ impl Refusal {
         Self::new(RefusalKind::TooMuch, message).again_after(again_after)
     }
 
+    /// More reads are in progress than there is room for, of this user or of all.
+    pub fn too_many_reads(again_after: Duration) -> Self {
+        let message = "too many reads at this moment: try again in a moment";
+        Self::new(RefusalKind::TooMuch, message).again_after(again_after)
+    }
+
     /// Too many passwords were wrong.
     pub fn too_many_wrong_passwords(again_after: Duration) -> Self {
         let seconds = again_after.as_secs() + u64::from(again_after.subsec_nanos() > 0);

@@ -25,7 +25,7 @@ mod tests;
 pub use apply::Graph;
 pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamped};
 pub use store::{
-    Change, Damage, Facts, FileCondition, NameCursor, Page, Row, StagedState, State, StateError,
-    StateReader, View,
+    Change, Damage, Facts, FileCondition, NameCursor, Page, PageRead, Row, SourceRead, StagedState,
+    State, StateError, StateReader, View,
 };
 pub use timeline::{Cursor, Source};

@@ -2,11 +2,14 @@
 
 use super::{
     Here, live_timeline,
-    refusals::{broken, done, session_refusal, unchecked, unexpected, wrong_password},
+    refusals::{
+        broken, done, session_refusal, too_many_reads, unchecked, unexpected, wrong_password,
+    },
+    turns::Reading,
     within,
 };
 use crate::{
-    domain::{PostId, PostText, RequestKey, UserName},
+    domain::{PostId, PostText, RequestKey, UserId, UserName},
     master::{
         passwords::{self, Asker},
         sessions::{Session, StreamSession},
@@ -15,9 +18,7 @@ use crate::{
         Call, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
         PasswordChange, Post, PostPage, Published, Refusal, RefusalKind, SessionToken, Timeline,
     },
-    social::{
-        self, Account, Command, CommandRefusal, Context, NameCursor, Reply, StateError, View,
-    },
+    social::{self, Account, Command, CommandRefusal, Context, NameCursor, PageRead, Reply, View},
 };
 
 /// Posts on a page if the caller does not say.
@@ -120,11 +121,13 @@ impl Network for Here {
         let limit = page_size(limit, self.parts.limits.page_size, self.parts.limits.page_size);
         let after = position.map(|position| NameCursor::from_token(position.as_str()));
         let after = after.as_ref();
-        let page = match kind {
+        let reading = self.begin_read(call.deadline, caller.user).await?;
+        let page = reading.step(|| match kind {
             ListKind::Users => view.users(after, limit),
             ListKind::Following => view.following(caller.user, after, limit),
             ListKind::Followers => view.followers(caller.user, after, limit),
-        };
+        });
+        let page = page.await;
         let social::Page { names, next } = page.map_err(|error| broken(self.damage(), &error))?;
         Ok(NamePage { names, next: next.map(|next| NamePosition::new(next.to_token())) })
     }
@@ -137,7 +140,8 @@ impl Network for Here {
     ) -> Result<PostPage, Refusal> {
         let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
         let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
-        post_page(&view, view.timeline(caller.user, state_cursor(cursor), limit))
+        let page = view.timeline(caller.user, state_cursor(cursor), limit);
+        self.read_page(call.deadline, caller.user, view, page).await
     }
 
     async fn posts(
@@ -147,35 +151,66 @@ impl Network for Here {
         cursor: Cursor,
         limit: Option<u32>,
     ) -> Result<PostPage, Refusal> {
-        let (_, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
         let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
         let author = view.account_by_name(author).map_err(|error| broken(self.damage(), &error))?;
         let author = author.ok_or(CommandRefusal::NoSuchUser)?;
-        post_page(&view, view.posts_of(author.user, state_cursor(cursor), limit))
+        let page = view.posts_of(author.user, state_cursor(cursor), limit);
+        let page = page.map_err(|error| broken(self.damage(), &error))?;
+        self.read_page(call.deadline, caller.user, view, page).await
     }
 
     async fn subscribe(&self, call: &Call, after: Option<PostId>) -> Result<Timeline, Refusal> {
         let (session, view) = self.authenticated_view(call).await?;
         let user = session.account.user;
         let after = after.unwrap_or_else(|| view.newest_post());
-        let inbox = self.parts.delivery.open(user, || {
-            let view = self.local_view()?;
-            // Checked again, because a session that ends from now on closes the inbox, but one that
-            // ended before does not.
-            self.session(&view, call)?;
-            view.sources(user).map_err(|error| broken(self.damage(), &error))
-        })?;
-        let inbox = inbox.map_err(|_too_many| Refusal::too_many_timelines())?;
+        let reading = self.begin_read(call.deadline, user).await?;
+        let inbox = self.parts.delivery.open(user).map_err(|_| Refusal::too_many_timelines())?;
+        // Of the same moment. The session is checked again, because one that ends from now on closes
+        // the inbox, but one that ended before does not.
+        let view = self.local_view()?;
+        self.session(&view, call)?;
+        let mut sources = view.sources(user);
+        let add = || match view.next_sources(&mut sources)? {
+            Some(some) => {
+                inbox.add(some);
+                Ok(None)
+            }
+            None => Ok(Some(())),
+        };
+        reading.steps(add).await.map_err(|error| broken(self.damage(), &error))?;
+        drop(reading);
+        inbox.is_whole();
         let stream_session = StreamSession {
             sessions: self.parts.sessions.clone(),
             session,
             clock: self.parts.node.clock(),
         };
-        Ok(live_timeline::start(stream_session, after, inbox, self.parts.state.clone()))
+        let (state, turns) = (self.parts.state.clone(), self.turns.clone());
+        Ok(live_timeline::start(stream_session, after, inbox, state, turns))
     }
 }
 
 impl Here {
+    /// Waits for the turns of a read.
+    async fn begin_read(&self, deadline: Deadline, user: UserId) -> Result<Reading, Refusal> {
+        within(deadline, self.turns.begin(user)).await?.map_err(too_many_reads)
+    }
+
+    async fn read_page(
+        &self,
+        deadline: Deadline,
+        user: UserId,
+        view: View,
+        mut page: PageRead,
+    ) -> Result<PostPage, Refusal> {
+        let reading = self.begin_read(deadline, user).await?;
+        let read = within(deadline, reading.steps(|| view.read_on(&mut page))).await?;
+        let (posts, more) = read.map_err(|error| broken(self.damage(), &error))?;
+        let posts = posts.into_iter().map(Post::from).collect();
+        Ok(PostPage { posts, as_of: view.newest_post(), more })
+    }
+
     async fn create(
         &self,
         deadline: Deadline,
@@ -261,18 +296,6 @@ fn state_cursor(cursor: Cursor) -> social::Cursor {
         Cursor::Before(post) => social::Cursor::Before(post),
         Cursor::After(post) => social::Cursor::After(post),
     }
-}
-
-fn post_page(
-    view: &View,
-    page: Result<(Vec<crate::domain::Post>, bool), StateError>,
-) -> Result<PostPage, Refusal> {
-    let (posts, more) = page.map_err(|error| broken(view.facts().damage(), &error))?;
-    Ok(PostPage {
-        posts: posts.into_iter().map(Post::from).collect(),
-        as_of: view.newest_post(),
-        more,
-    })
 }
 
 #[cfg(test)]

@@ -9,13 +9,16 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::refusals::{broken, session_refusal};
+use super::{
+    refusals::{broken, session_refusal, too_many_reads},
+    turns::ReadTurns,
+};
 use crate::{
     domain::{Post, PostId},
     master::{delivery::Inbox, sessions::StreamSession},
     network::{Refusal, Timeline, TimelineEvent},
     planted::{self, PlantedFault},
-    social::{Cursor, StateError, StateReader},
+    social::{Cursor, StateReader},
 };
 
 /// Posts read at a time while a reader catches up.
@@ -32,6 +35,7 @@ struct Subscription {
     cursor: PostId,
     inbox: Inbox,
     state: StateReader,
+    turns: ReadTurns,
     events: mpsc::Sender<Result<TimelineEvent, Refusal>>,
 }
 
@@ -45,11 +49,12 @@ pub fn start(
     after: PostId,
     inbox: Inbox,
     state: StateReader,
+    turns: ReadTurns,
 ) -> Timeline {
     let (events, receiver) = mpsc::channel(EVENTS_WAITING);
     let expires = Instant::now() + stream_session.lifetime();
     let subscription =
-        Subscription { stream_session, expires, cursor: after, inbox, state, events };
+        Subscription { stream_session, expires, cursor: after, inbox, state, turns, events };
     tokio::spawn(subscription.run());
     Box::pin(ReceiverStream::new(receiver))
 }
@@ -87,9 +92,9 @@ impl Subscription {
     async fn catch_up(&mut self) -> Result<(), StreamClosed> {
         loop {
             self.check_may_continue().await?;
-            let (posts, more, newest) = match self.read() {
+            let (posts, more, newest) = match self.read().await {
                 Ok(read) => read,
-                Err(error) => return self.end(broken(self.state.damage(), &error)).await,
+                Err(why) => return self.end(why).await,
             };
             for post in posts {
                 self.cursor = post.id;
@@ -114,13 +119,14 @@ impl Subscription {
         }
     }
 
-    fn read(&self) -> Result<(Vec<Post>, bool, PostId), StateError> {
-        let view = self.state.view()?;
-        let (posts, more) = view.timeline(
-            self.stream_session.session.account.user,
-            Cursor::After(self.cursor),
-            CATCH_UP_PAGE,
-        )?;
+    async fn read(&self) -> Result<(Vec<Post>, bool, PostId), Refusal> {
+        let user = self.stream_session.session.account.user;
+        let reading = self.turns.begin(user).await.map_err(too_many_reads)?;
+        let failed = |error| broken(self.state.damage(), &error);
+        let view = self.state.view().map_err(failed)?;
+        let mut page = view.timeline(user, Cursor::After(self.cursor), CATCH_UP_PAGE);
+        let read = reading.steps(|| view.read_on(&mut page)).await;
+        let (posts, more) = read.map_err(failed)?;
         Ok((posts, more, view.newest_post()))
     }
 
@@ -223,11 +229,12 @@ mod tests {
         fn subscribe(&self) -> Timeline {
             let bob = self.fixture.account("bob").user;
             let stream_session = self.stream_session();
-            let inbox = self.delivery.open(stream_session.session.account.user, || {
-                Ok::<_, std::convert::Infallible>(vec![Source::all_of(bob)])
-            });
-            let inbox = inbox.expect("infallible").unwrap_or_else(|_| panic!("there is room"));
-            start(stream_session, PostId::NONE, inbox, self.fixture.state.reader())
+            let inbox = self.delivery.open(stream_session.session.account.user);
+            let inbox = inbox.unwrap_or_else(|_| panic!("there is room"));
+            inbox.add(vec![Source::all_of(bob)]);
+            inbox.is_whole();
+            let state = self.fixture.state.reader();
+            start(stream_session, PostId::NONE, inbox, state, ReadTurns::default())
         }
 
         async fn apply(&mut self, index: u64, command: Command) {

@@ -3,6 +3,7 @@
 //!
 //! - `calls`: the calls
 //! - [`live_timeline`]: one live timeline
+//! - `turns`: the turns of reads
 //! - `refusals`: what a rule, a session or the consensus refuses, as the caller is told
 //!
 //! The rules themselves are in the social graph.
@@ -10,6 +11,7 @@
 mod calls;
 pub mod live_timeline;
 mod refusals;
+mod turns;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -18,7 +20,10 @@ use std::{future::Future, sync::Arc};
 
 use tokio::time::timeout_at;
 
-use self::refusals::{broken, session_refusal};
+use self::{
+    refusals::{broken, session_refusal},
+    turns::ReadTurns,
+};
 use super::{
     delivery::Delivery,
     location,
@@ -41,6 +46,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Here {
     parts: Arc<Parts>,
+    turns: ReadTurns,
 }
 
 /// What the calls need.
@@ -66,7 +72,7 @@ pub struct Parts {
 impl Here {
     /// The network, by these means.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { parts: Arc::new(parts), turns: ReadTurns::default() }
     }
 
     /// Refuses if this master is not the available server.

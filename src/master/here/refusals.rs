@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::turns::TooManyReads;
 use crate::{
     master::{passwords::Unchecked, sessions::SessionError},
     network::{Refusal, RefusalKind},
@@ -47,6 +48,13 @@ pub fn unchecked(why: Unchecked) -> Refusal {
         Unchecked::Slowed(wait) => Refusal::too_many_wrong_passwords(wait),
         Unchecked::Stopping => Refusal::elsewhere(None),
     }
+}
+
+/// Others are being read.
+pub fn too_many_reads(_too_many: TooManyReads) -> Refusal {
+    /// About as long as those take that are in progress.
+    const WHEN_CROWDED: Duration = Duration::from_secs(1);
+    Refusal::too_many_reads(WHEN_CROWDED)
 }
 
 /// A reply that belongs to another command, or a refusal.

@@ -1,18 +1,27 @@
 //! Calls to a master in this process, which leads a cluster of its own.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{self, Poll},
+    time::Duration,
+};
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, future::join_all};
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::{TimeVal, TimeValLike as _},
+};
 use tonic::{Code, Request};
 
 use super::{Here, Parts};
 use crate::{
+    domain::UserName,
     grpc::{metadata::CallReader, social_service::SocialServer},
     master::{delivery::Delivery, passwords::Passwords, sessions::Sessions},
     replication::{
         tests::{
             cluster::{Member, cluster},
-            entries::context,
+            entries::{account, context, publish},
         },
         writes::Writes,
     },
@@ -22,7 +31,7 @@ use crate::{
         RETRY_KEY,
         v1::{
             FollowRequest, ListKind, ListRequest, LogInRequest, PublishRequest, RequestId,
-            social_service_server::SocialService as _,
+            SubscribeRequest, TimelineRequest, social_service_server::SocialService as _,
         },
     },
 };
@@ -74,16 +83,103 @@ async fn available() -> (SocialServer<Here>, Writes, Member) {
     (served(here_on(&master).0), master.writes(), master)
 }
 
+/// Logs in; the session's token.
+async fn token(api: &SocialServer<Here>, username: &str) -> String {
+    let request = LogInRequest { username: username.to_owned(), ..LogInRequest::default() };
+    api.log_in(Request::new(request)).await.expect("logged in").into_inner().session_token
+}
+
+/// A request in the session of this token.
+fn in_session<T>(token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let bearer = format!("Bearer {token}");
+    request.metadata_mut().insert("authorization", bearer.parse().expect("ASCII"));
+    request
+}
+
 /// Logs in, and makes requests with that session.
 async fn log_in<T>(api: &SocialServer<Here>, username: &str) -> impl Fn(T) -> Request<T> {
-    let request = LogInRequest { username: username.to_owned(), ..LogInRequest::default() };
-    let reply = api.log_in(Request::new(request)).await.expect("logged in").into_inner();
-    let bearer = format!("Bearer {}", reply.session_token);
-    move |message| {
-        let mut request = Request::new(message);
-        request.metadata_mut().insert("authorization", bearer.parse().expect("ASCII"));
-        request
+    let token = token(api, username).await;
+    move |message| in_session(&token, message)
+}
+
+/// Passes a future's polls on, and notes the longest, in the thread's own time: what others do on the
+/// machine does not count.
+struct Measured<F> {
+    inner: Pin<Box<F>>,
+    longest: Duration,
+}
+
+impl<F: Future> Future for Measured<F> {
+    type Output = (F::Output, Duration);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let before = thread_time();
+        let polled = self.inner.as_mut().poll(context);
+        self.longest = self.longest.max(thread_time() - before);
+        polled.map(|output| (output, self.longest))
     }
+}
+
+fn measured<F: Future>(inner: F) -> Measured<F> {
+    Measured { inner: Box::pin(inner), longest: Duration::ZERO }
+}
+
+fn thread_time() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("of Linux");
+    let micros = |time: TimeVal| time.num_microseconds().try_into().expect("not negative");
+    Duration::from_micros(micros(usage.user_time()))
+        + Duration::from_micros(micros(usage.system_time()))
+}
+
+#[tokio::test]
+async fn no_read_holds_up_others_for_long_however_many_a_reader_follows() {
+    /// As much as anything may take of the one thread at a time.
+    const LONGEST: Duration = Duration::from_millis(5);
+    const AUTHORS: u64 = 3_000;
+    let (api, writes, _master) = available().await;
+    let [ann, bob] = [token(&api, "ann").await, token(&api, "bob").await];
+    let all = async |command: &dyn Fn(u64) -> Command| {
+        for some in (3..3 + AUTHORS).collect::<Vec<_>>().chunks(500) {
+            let written = join_all(some.iter().map(|user| writes.submit(command(*user)))).await;
+            assert!(written.iter().all(|reply| !matches!(reply, Err(_) | Ok(Reply::Refused(_)))));
+        }
+    };
+    all(&|user| account(&format!("user{user}"))).await;
+    all(&|user| {
+        let target = UserName::new(format!("user{user}")).expect("valid");
+        Command::Follow { context: context(1, user), target }
+    })
+    .await;
+    all(&|user| publish(user, 1)).await;
+
+    let timeline = |request| measured(api.timeline(in_session(&ann, request)));
+    let page = TimelineRequest { page_size: 100, ..TimelineRequest::default() };
+    let (read, longest) = timeline(page).await;
+    assert_eq!(read.expect("read").into_inner().posts.len(), 100);
+    assert!(longest < LONGEST, "a page takes {longest:?} at a time");
+    let live = SubscribeRequest { after: Some(0) };
+    let (live, longest) = measured(api.subscribe(in_session(&ann, live))).await;
+    assert!(longest < LONGEST, "a live timeline takes {longest:?} at a time");
+    drop(live.expect("opened"));
+
+    let pages = join_all((0..250).map(|_| timeline(page)));
+    let names = ListRequest { kind: ListKind::Users.into(), ..ListRequest::default() };
+    let neighbours = measured(api.list(in_session(&bob, names)));
+    let (pages, (names, _)) = tokio::join!(pages, neighbours);
+    names.expect("read").into_inner();
+    let (mut read, mut refused) = (0, 0);
+    for (page, _) in pages {
+        match page {
+            Ok(_) => read += 1,
+            Err(status) => {
+                assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+                assert!(status.metadata().contains_key(RETRY_KEY), "{status:?}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(read > 0 && refused > 0, "{read} of {} are answered", read + refused);
 }
 
 #[tokio::test]

@@ -2,42 +2,125 @@
 //!
 //! A timeline is not stored but merged when it is read: a post is written once, however many follow
 //! its author. The cost is one index lookup per followed author, and one per post of the page; only
-//! a heap of numbers is held in memory, not a page of the file per author.
+//! a heap of numbers is held in memory, not a page of the file per author. Whoever follows thousands
+//! reads in many steps.
 
 use std::{
     collections::{BTreeMap, BinaryHeap, btree_map::Entry},
+    mem,
     ops::Bound,
 };
 
 use super::{
     StateError,
-    tables::{PostRecord, ReadTables, decode, known_user},
+    tables::{FollowRecord, PostRecord, ReadTables, decode, known_user},
 };
 use crate::{
     domain::{Post, PostId, UserId, UserName},
     social::{Cursor, Source},
 };
 
-/// The first `limit` posts of all sources from the cursor on, and whether there are more.
-pub fn merge(
-    tables: &ReadTables,
-    sources: &[Source],
+/// Rows and posts that one step reads: some tenths of a millisecond.
+const STEP: usize = 64;
+
+/// A page of posts that is read in steps, so that others have their turn between them. All steps must
+/// be given the same view.
+pub struct PageRead {
     cursor: Cursor,
     limit: usize,
-) -> Result<(Vec<Post>, bool), StateError> {
-    let mut heads: Heads = BinaryHeap::with_capacity(sources.len());
-    for &source in sources {
-        push_head(tables, &mut heads, source, cursor)?;
+    /// What remains to be read of whose posts belong to it.
+    sources: Option<SourceRead>,
+    heads: Heads,
+    posts: Vec<Post>,
+    names: BTreeMap<u64, UserName>,
+}
+
+impl PageRead {
+    /// The first `limit` posts from the cursor on that belong to a user's timeline.
+    pub(super) fn timeline(user: UserId, cursor: Cursor, limit: usize) -> Self {
+        let sources = Some(SourceRead::of(user));
+        let (heads, posts, names) = (Heads::new(), Vec::new(), BTreeMap::new());
+        Self { cursor, limit, sources, heads, posts, names }
     }
-    let mut posts = Vec::new();
-    let mut names = BTreeMap::new();
-    while posts.len() < limit {
-        let Some((_, post, source)) = heads.pop() else { break };
-        posts.push(read(tables, post, &mut names)?);
-        push_head(tables, &mut heads, source, cursor.past(post))?;
+
+    /// The first `limit` posts of one source from the cursor on.
+    pub(super) fn of(
+        tables: Option<&ReadTables>,
+        source: Source,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<Self, StateError> {
+        let mut page = Self { sources: None, ..Self::timeline(source.author, cursor, limit) };
+        if let Some(tables) = tables {
+            push_head(tables, &mut page.heads, source, cursor)?;
+        }
+        Ok(page)
     }
-    debug_assert!(cursor.is_order_of(posts.iter().map(|post| post.id)), "a page has an order");
-    Ok((posts, !heads.is_empty()))
+
+    /// Reads on; when all is read, the posts, and whether there are more.
+    pub(super) fn step(
+        &mut self,
+        tables: &ReadTables,
+    ) -> Result<Option<(Vec<Post>, bool)>, StateError> {
+        if let Some(sources) = &mut self.sources {
+            match sources.step(tables)? {
+                Some(some) => {
+                    for source in some {
+                        push_head(tables, &mut self.heads, source, self.cursor)?;
+                    }
+                    return Ok(None);
+                }
+                None => self.sources = None,
+            }
+        }
+        for _ in 0..STEP {
+            let next = if self.posts.len() < self.limit { self.heads.pop() } else { None };
+            let Some((_, post, source)) = next else {
+                let posts = mem::take(&mut self.posts);
+                let in_order = self.cursor.is_order_of(posts.iter().map(|post| post.id));
+                debug_assert!(in_order, "a page has an order");
+                return Ok(Some((posts, !self.heads.is_empty())));
+            };
+            self.posts.push(read(tables, post, &mut self.names)?);
+            push_head(tables, &mut self.heads, source, self.cursor.past(post))?;
+        }
+        Ok(None)
+    }
+}
+
+/// What belongs to a user's timeline, read in steps. All steps must be given the same view.
+pub struct SourceRead {
+    user: UserId,
+    /// The name of the last author that was read, folded.
+    after: Option<String>,
+}
+
+impl SourceRead {
+    pub(super) fn of(user: UserId) -> Self {
+        Self { user, after: None }
+    }
+
+    /// The next ones, sorted by the authors' names; none after the last.
+    pub(super) fn step(&mut self, tables: &ReadTables) -> Result<Option<Vec<Source>>, StateError> {
+        let start = match &self.after {
+            Some(after) => Bound::Excluded((self.user.0, after.as_str())),
+            None => Bound::Included((self.user.0, "")),
+        };
+        let mut sources = Vec::new();
+        let mut last = None;
+        for row in tables.following.range((start, Bound::Unbounded))?.take(STEP) {
+            let (key, value) = row?;
+            let (user, name) = key.value();
+            if user != self.user.0 {
+                break;
+            }
+            let FollowRecord { followee, since } = decode(value.value())?;
+            sources.push(Source { author: UserId(followee), since });
+            last = Some(name.to_owned());
+        }
+        self.after = last.or(self.after.take());
+        Ok((!sources.is_empty()).then_some(sources))
+    }
 }
 
 /// The next post of each source that has one, by rank.

@@ -27,6 +27,7 @@ pub use damage::Damage;
 pub use dump::Row;
 pub use error::StateError;
 pub use file::{Change, Facts, FileCondition, StagedState, State, StateReader};
+pub use merge::{PageRead, SourceRead};
 pub use replies::{OldestSeries, ReplyTables, Series, StoredReply};
 pub use tables::{Meta, UserRecord};
 pub use view::{NameCursor, Page, View};

@@ -10,7 +10,7 @@ use redb::{AccessGuard, Range, StorageError, Value};
 
 use super::{
     Facts, Row, StateError, dump,
-    merge::merge,
+    merge::{PageRead, SourceRead},
     tables::{self, FollowRecord, Meta, ReadTables, decode, known_user},
 };
 use crate::{
@@ -148,51 +148,39 @@ impl View {
         page(tables, limit, edges_of(user, rows).map(|row| Ok(row?.value())))
     }
 
-    /// What belongs to a user's timeline. Sorted by the authors' names.
-    pub fn sources(&self, user: UserId) -> Result<Vec<Source>, StateError> {
-        let Some(tables) = &self.tables else { return Ok(Vec::new()) };
-        edges_of(user, tables.following.range(edges_after(user, None))?)
-            .map(|row| {
-                let FollowRecord { followee, since } = decode(row?.value())?;
-                Ok(Source { author: UserId(followee), since })
-            })
-            .collect()
+    /// What belongs to a user's timeline, to be read in steps.
+    pub fn sources(&self, user: UserId) -> SourceRead {
+        SourceRead::of(user)
     }
 
-    /// A page of a user's timeline, and whether there is more in the direction of reading.
-    pub fn timeline(
-        &self,
-        user: UserId,
-        cursor: Cursor,
-        limit: usize,
-    ) -> Result<(Vec<Post>, bool), StateError> {
-        self.merge(&self.sources(user)?, cursor, limit)
+    /// The next of these sources, sorted by the authors' names; none after the last.
+    pub fn next_sources(&self, read: &mut SourceRead) -> Result<Option<Vec<Source>>, StateError> {
+        self.tables.as_ref().map_or(Ok(None), |tables| read.step(tables))
     }
 
-    /// A page of a user's own posts, and whether there is more in the direction of reading.
+    /// A page of a user's timeline, to be read in steps.
+    pub fn timeline(&self, user: UserId, cursor: Cursor, limit: usize) -> PageRead {
+        PageRead::timeline(user, cursor, limit)
+    }
+
+    /// A page of a user's own posts, to be read in steps.
     pub fn posts_of(
         &self,
         user: UserId,
         cursor: Cursor,
         limit: usize,
-    ) -> Result<(Vec<Post>, bool), StateError> {
-        self.merge(&[Source::all_of(user)], cursor, limit)
+    ) -> Result<PageRead, StateError> {
+        PageRead::of(self.tables.as_ref(), Source::all_of(user), cursor, limit)
+    }
+
+    /// Reads on; when all of the page is read, its posts, and whether there are more in the direction
+    /// of reading.
+    pub fn read_on(&self, page: &mut PageRead) -> Result<Option<(Vec<Post>, bool)>, StateError> {
+        self.tables.as_ref().map_or(Ok(Some((Vec::new(), false))), |tables| page.step(tables))
     }
 
     fn meta(&self) -> Meta {
         self.tables.as_ref().map(|tables| tables.meta).unwrap_or_default()
-    }
-
-    fn merge(
-        &self,
-        sources: &[Source],
-        cursor: Cursor,
-        limit: usize,
-    ) -> Result<(Vec<Post>, bool), StateError> {
-        match &self.tables {
-            Some(tables) => merge(tables, sources, cursor, limit),
-            None => Ok((Vec::new(), false)),
-        }
     }
 }
 

@@ -123,7 +123,8 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
         transaction.commit().unwrap();
     };
     let read = || {
-        let read = state.view().timeline(UserId(1), Cursor::After(PostId::NONE), 9);
+        let view = state.view();
+        let read = whole_page(&view, view.timeline(UserId(1), Cursor::After(PostId::NONE), 9));
         let error = read.expect_err("refused");
         error.envelope_error().expect("of the envelope").clone()
     };
@@ -138,8 +139,7 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
     put(&newest(&state, tables::USERS));
     assert_eq!(read(), Error::WrongKind { wanted: Kind::Post, found: Kind::User });
     put(&whole);
-    assert_eq!(
-        state.view().timeline(UserId(1), Cursor::After(PostId::NONE), 9).unwrap().0.len(),
-        1
-    );
+    let view = state.view();
+    let read = whole_page(&view, view.timeline(UserId(1), Cursor::After(PostId::NONE), 9));
+    assert_eq!(read.unwrap().0.len(), 1);
 }

@@ -11,7 +11,9 @@ mod rules;
 use redb::{ReadableDatabase as _, ReadableTable as _};
 
 use super::{store::tables, *};
-use crate::domain::{ClientId, OpaqueKey, PostText, RequestKey, UnixMillis, UserId, UserName};
+use crate::domain::{
+    ClientId, OpaqueKey, Post, PostText, RequestKey, UnixMillis, UserId, UserName,
+};
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
@@ -39,6 +41,25 @@ fn opaque(key: &str) -> RequestKey {
 /// In a session from before the password was ever changed.
 fn context(user: u64, key: RequestKey) -> Context {
     Context { user: UserId(user), password_version: 0, key }
+}
+
+/// A page, read to its end.
+fn whole_page(view: &View, mut page: PageRead) -> Result<(Vec<Post>, bool), StateError> {
+    loop {
+        if let Some(read) = view.read_on(&mut page)? {
+            return Ok(read);
+        }
+    }
+}
+
+/// What belongs to a user's timeline.
+fn all_sources(view: &View, user: UserId) -> Vec<Source> {
+    let mut read = view.sources(user);
+    let mut sources = Vec::new();
+    while let Some(some) = view.next_sources(&mut read).unwrap() {
+        sources.extend(some);
+    }
+    sources
 }
 
 /// A state in memory.

@@ -272,7 +272,7 @@ impl Model {
             assert_eq!(view.following(user, None, 1_000).unwrap(), all(following));
             let followers = self.names(|other| self.follows.contains_key(&(other, user)));
             assert_eq!(view.followers(user, None, 1_000).unwrap(), all(followers));
-            let mut sources = view.sources(user).unwrap();
+            let mut sources = all_sources(view, user);
             sources.sort_unstable();
             let edges = self.follows.iter().filter(|((follower, _), _)| *follower == user);
             let expected =
@@ -286,10 +286,11 @@ impl Model {
             for position in [0, 1, newest / 2, newest, newest + 1, u64::MAX].map(PostId::new) {
                 for cursor in [Cursor::Before(position), Cursor::After(position)] {
                     let timeline = self.posts.iter().filter(in_timeline).collect();
-                    let page = view.timeline(user, cursor, limit).unwrap();
+                    let page = whole_page(view, view.timeline(user, cursor, limit)).unwrap();
                     assert_eq!(page, Self::page_of(timeline, cursor, limit), "{cursor:?}");
                     let own = self.posts.iter().filter(|post| post.author == user).collect();
                     let page = view.posts_of(user, cursor, limit).unwrap();
+                    let page = whole_page(view, page).unwrap();
                     assert_eq!(page, Self::page_of(own, cursor, limit), "{cursor:?}");
                 }
             }

@@ -50,9 +50,12 @@ fn a_state_that_was_never_written_reads_as_empty() {
     assert_eq!(view.users(None, 9).unwrap(), Page::default());
     assert_eq!(view.following(nobody, None, 9).unwrap(), Page::default());
     assert_eq!(view.followers(nobody, None, 9).unwrap(), Page::default());
-    assert_eq!(view.sources(nobody).unwrap(), []);
-    assert_eq!(view.timeline(nobody, NEWEST, 9).unwrap(), (vec![], false));
-    assert_eq!(view.posts_of(nobody, NEWEST, 9).unwrap(), (vec![], false));
+    assert_eq!(all_sources(&view, nobody), []);
+    assert_eq!(whole_page(&view, view.timeline(nobody, NEWEST, 9)).unwrap(), (vec![], false));
+    assert_eq!(
+        whole_page(&view, view.posts_of(nobody, NEWEST, 9).unwrap()).unwrap(),
+        (vec![], false)
+    );
     assert_eq!(state.dump(), []);
 }
 
@@ -274,7 +277,7 @@ fn lists_are_pages_in_the_order_of_folded_names_as_their_owners_wrote_them() {
         assert_eq!(names(&read(Some(&nobody), 9)), &all[2..], "after a name that nobody has");
     }
     assert_eq!(names(&view.followers(UserId(2), None, 9).unwrap()), ["me"]);
-    assert_eq!(view.sources(UserId(5)).unwrap(), [Source::all_of(UserId(1))]);
+    assert_eq!(all_sources(&view, UserId(5)), [Source::all_of(UserId(1))]);
 }
 
 #[test]
@@ -320,7 +323,9 @@ fn a_timeline_holds_the_posts_of_the_followed_made_since_the_follow() {
         state.apply(number, publish(1, requests.next(), &format!("p{number}")));
     }
     let view = state.view();
-    let page = |user, cursor, limit| ids(view.timeline(UserId(user), cursor, limit).unwrap());
+    let page = |user, cursor, limit| {
+        ids(whole_page(&view, view.timeline(UserId(user), cursor, limit)).unwrap())
+    };
     assert_eq!(page(2, NEWEST, 20), ((3..=22).rev().collect(), true));
     assert_eq!(page(2, before(3), 20), (vec![2, 1], false));
     assert_eq!(page(3, NEWEST, 20), ((11..=22).rev().collect(), false));
@@ -332,11 +337,17 @@ fn a_timeline_holds_the_posts_of_the_followed_made_since_the_follow() {
     assert_eq!(page(3, before(11), 9), (vec![], false));
     assert_eq!(page(3, NEWEST, 0), (vec![], true));
     assert_eq!(page(1, NEWEST, 20), (vec![], false), "one's own posts are not in it");
-    let own = view.posts_of(UserId(1), before(3), 20).unwrap();
+    let own = whole_page(&view, view.posts_of(UserId(1), before(3), 20).unwrap()).unwrap();
     assert_eq!(own.0[0].text, "p2");
     assert_eq!(own.0[0].author_name, name("u1"));
     assert_eq!(own.0[0].posted_at, UnixMillis::new(2));
     assert_eq!(ids(own), (vec![2, 1], false));
+}
+
+/// The newest posts of a user's timeline, and whether there are more.
+fn newest_of(state: &State, user: u64) -> (Vec<Post>, bool) {
+    let view = state.view();
+    whole_page(&view, view.timeline(UserId(user), NEWEST, 9)).unwrap()
 }
 
 #[test]
@@ -346,16 +357,16 @@ fn following_again_starts_anew() {
     state.apply(0, follow(2, requests.next(), "u1"));
     state.apply(0, publish(1, requests.next(), "before"));
     state.apply(0, unfollow(2, requests.next(), "u1"));
-    assert_eq!(ids(state.view().timeline(UserId(2), NEWEST, 9).unwrap()), (vec![], false));
+    assert_eq!(ids(newest_of(&state, 2)), (vec![], false));
     state.apply(0, publish(1, requests.next(), "between"));
     let (_, event) = state.apply(0, follow(2, requests.next(), "u1"));
     let followed =
         Event::Followed { follower: UserId(2), followee: UserId(1), since: PostId::new(2) };
     assert_eq!(event, Some(followed));
     state.apply(0, publish(1, requests.next(), "after"));
-    assert_eq!(ids(state.view().timeline(UserId(2), NEWEST, 9).unwrap()), (vec![3], false));
+    assert_eq!(ids(newest_of(&state, 2)), (vec![3], false));
     let source = Source { author: UserId(1), since: PostId::new(2) };
-    assert_eq!(state.view().sources(UserId(2)).unwrap(), [source]);
+    assert_eq!(all_sources(&state.view(), UserId(2)), [source]);
 }
 
 #[test]
