@@ -5,6 +5,7 @@ use std::{process, sync::Arc};
 
 use anyhow::Context as _;
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 use tokio::{
     sync::watch,
     task::{JoinError, JoinHandle},
@@ -16,11 +17,12 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::{
     abandonment::{self, AbandonmentHandle},
     address, bootstrap, cluster_id_file,
-    delivery::Delivery,
+    delivery::{Delivery, StreamLimits},
     here::{self, Here},
     leave, location,
     nearest::Nearest,
     passwords::Passwords,
+    rate_limits::RateLimits,
     reporter::{Reporter, ReporterHandle},
     sessions::Sessions,
     state_recovery,
@@ -164,7 +166,11 @@ impl Master {
         mut info: NodeInfo,
         log: LogStore,
     ) -> anyhow::Result<Self> {
-        let delivery = Delivery::new(settings.limits.stream_queue, settings.limits.subscriptions);
+        let streams = StreamLimits {
+            in_all: settings.limits.subscriptions,
+            of_account: settings.limits.subscriptions_per_account,
+        };
+        let delivery = Delivery::new(settings.limits.stream_queue, streams);
         let observer = delivery_observer(delivery.clone());
         let (node, state) = Node::start_master_with_log(
             log,
@@ -306,6 +312,7 @@ impl Parts<'_> {
             delivery: self.delivery.clone(),
             sessions: Sessions::new(self.state.clone(), self.settings.limits.session_lifetime),
             passwords: Passwords::start(self.settings.limits.limits_rates),
+            rate_limits: Mutex::new(RateLimits::new(self.settings.limits.limits_rates)),
             limits: self.settings.limits.clone(),
         });
         add_public(routes, here, self.settings, location, stop.clone())
@@ -346,7 +353,7 @@ async fn until_damaged(state: &StateReader, node: &Node) {
     state.damage().found().await;
     if !node.can_replace_its_state() {
         tracing::error!("no other master has the state: what is damaged of it cannot be read");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

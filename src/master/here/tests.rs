@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 use tonic::{Code, Request};
 
 use super::{Here, Parts};
 use crate::{
     grpc::{metadata::CallReader, social_service::SocialServer},
-    master::{delivery::Delivery, passwords::Passwords, sessions::Sessions},
+    master::{
+        delivery::{Delivery, StreamLimits},
+        passwords::Passwords,
+        rate_limits::RateLimits,
+        sessions::Sessions,
+    },
     replication::{
         tests::{
             cluster::{Member, cluster},
@@ -31,6 +37,7 @@ const LIMITS: Limits = Limits {
     post_chars: 1_000,
     page_size: 100,
     subscriptions: 8,
+    subscriptions_per_account: 8,
     stream_queue: 8,
     streams_per_connection: 8,
     pending_writes: 8,
@@ -41,7 +48,8 @@ const LIMITS: Limits = Limits {
 /// The network on a master, with the live timelines that are open there.
 pub fn here_on(master: &Member) -> (Here, Delivery) {
     let state = master.state().clone();
-    let delivery = Delivery::new(LIMITS.stream_queue, LIMITS.subscriptions);
+    let streams = StreamLimits { in_all: LIMITS.subscriptions, of_account: LIMITS.subscriptions };
+    let delivery = Delivery::new(LIMITS.stream_queue, streams);
     let here = Here::new(Parts {
         node: master.node.clone(),
         state: state.clone(),
@@ -50,6 +58,7 @@ pub fn here_on(master: &Member) -> (Here, Delivery) {
         delivery: delivery.clone(),
         sessions: Sessions::new(state, LIMITS.session_lifetime),
         passwords: Passwords::start(LIMITS.limits_rates),
+        rate_limits: Mutex::new(RateLimits::new(LIMITS.limits_rates)),
         limits: LIMITS,
     });
     (here, delivery)
