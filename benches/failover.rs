@@ -81,7 +81,7 @@ async fn settled(cluster: &Cluster, servers: usize) -> ClusterStatus {
 
 /// From the loss of the available server to the same client's next acknowledged post.
 async fn failovers(what: &str, loss: Signal, servers: usize, load: usize, rounds: usize) {
-    let cluster = Cluster::start(&binary(), servers, "500ms").await;
+    let cluster = Cluster::start_unlimited(&binary(), servers, "500ms").await;
     let client = cluster.client("measured").await;
     let load = Load::start(&cluster, load).await;
     let mut waits = Vec::with_capacity(rounds);
@@ -158,7 +158,7 @@ async fn publishing(servers: usize, load: usize) {
     if load == 0 {
         return;
     }
-    let cluster = Cluster::start(&binary(), servers, "1h").await;
+    let cluster = Cluster::start_unlimited(&binary(), servers, "1h").await;
     let leader = cluster.available().await.pid;
     let router = cluster.status().await.expect("it is there").router.pid;
     let masters = cluster.master_pids();
@@ -186,7 +186,7 @@ async fn publishing(servers: usize, load: usize) {
 
 /// Processor time and memory of an unused cluster.
 async fn idle(servers: usize) {
-    let cluster = Cluster::start(&binary(), servers, "1h").await;
+    let cluster = Cluster::start_unlimited(&binary(), servers, "1h").await;
     sleep(SETTLE).await;
     let masters = cluster.master_pids();
     let mut all = cluster.slave_pids();

@@ -3,6 +3,7 @@
 //! - [`service`]: the calls
 //! - [`caller`]: the address by which a caller has reached this server
 //! - `timeline_stream`: one classic timeline, in both directions
+//! - `open_timelines`: how many may be open
 //! - `reply_text`: the exact texts of replies
 //! - [`alias`]: the same service under the protocol's second package
 //!
@@ -15,6 +16,7 @@
 
 pub mod alias;
 pub mod caller;
+mod open_timelines;
 mod reply_text;
 pub mod service;
 #[cfg(test)]

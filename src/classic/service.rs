@@ -1,15 +1,15 @@
 //! The calls of `SNSService`.
 
-use std::{borrow::Cow, future::Future, net::IpAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, future::Future, net::IpAddr, time::Duration};
 
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{caller, reply_text, timeline_stream};
+use super::{caller, open_timelines::OpenTimelines, reply_text, timeline_stream};
 use crate::{
     client::{Client, ClientError},
     directory::{Location, split_address},
@@ -26,8 +26,6 @@ pub const HOLD: Duration = Duration::from_secs(30);
 /// How long to wait for confirmation when a client says that a server has crashed. A hung server is
 /// noticed in half that time. This also limits how often a client can repeat the claim.
 const CRASH_REPORT_GRACE: Duration = Duration::from_secs(1);
-/// Timelines open at a time: each holds a connection to the available server.
-const TIMELINES: usize = 1_000;
 /// Names in one reply, of each kind: both lists fit into the 4 MiB that gRPC clients accept.
 const NAMES: usize = 60_000;
 
@@ -49,7 +47,7 @@ pub struct Classic<N> {
     client: Client<N>,
     calls: CallReader,
     location: watch::Receiver<Location>,
-    timelines: Arc<Semaphore>,
+    timelines: OpenTimelines,
     stop: CancellationToken,
 }
 
@@ -69,7 +67,7 @@ impl<N: Network> Classic<N> {
             client: Client::of(network, HOLD),
             calls,
             location,
-            timelines: Arc::new(Semaphore::new(TIMELINES)),
+            timelines: OpenTimelines::default(),
             stop,
         }
     }
@@ -220,11 +218,13 @@ impl<N: Network> SnsService for Classic<N> {
         &self,
         request: Request<Streaming<Message>>,
     ) -> Result<Response<Self::TimelineStream>, Status> {
-        let Ok(permit) = Arc::clone(&self.timelines).try_acquire_owned() else {
-            let why = "this server has reached its limit of open timelines: ask another";
+        let origin = self.calls.origin(&request);
+        let Some(permit) = self.timelines.open(origin.into()) else {
+            let why = "this server has as many open timelines as it may, in all or from your \
+                       address: ask another";
             return Err(Status::resource_exhausted(why));
         };
-        let client = self.client.for_another_user(self.calls.origin(&request));
+        let client = self.client.for_another_user(origin);
         let messages =
             timeline_stream::open(client, request.into_inner(), self.stop.clone(), permit);
         Ok(Response::new(messages))

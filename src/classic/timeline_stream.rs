@@ -8,15 +8,13 @@
 
 use std::pin::Pin;
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::{
+    open_timelines::TimelinePermit,
     reply_text,
     service::{HOLD, bounded, status, text},
 };
@@ -43,7 +41,7 @@ pub fn open<N: Network>(
     client: Client<N>,
     incoming: Streaming<Message>,
     stop: CancellationToken,
-    permit: OwnedSemaphorePermit,
+    permit: TimelinePermit,
 ) -> Messages {
     let (outgoing, messages) = mpsc::channel(MESSAGES_WAITING);
     tokio::spawn(async move {

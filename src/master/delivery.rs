@@ -31,7 +31,16 @@ pub struct Delivery {
     thread: OneThread,
     streams: Arc<Mutex<Streams>>,
     queue: usize,
-    limit: usize,
+    limits: StreamLimits,
+}
+
+/// How many streams may be open.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamLimits {
+    /// In all.
+    pub in_all: usize,
+    /// Of one account.
+    pub of_account: usize,
 }
 
 #[derive(Default)]
@@ -59,22 +68,31 @@ pub struct Inbox {
     posts: mpsc::Receiver<Arc<Post>>,
 }
 
-/// The limit of open streams is reached.
+/// A limit of open streams is reached.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TooMany;
+pub enum TooMany {
+    /// Of everybody's.
+    InAll,
+    /// Of this account's.
+    OfAccount,
+}
 
 impl Delivery {
-    /// No streams yet; at most `limit`, each with at most `queue` waiting posts.
-    pub fn new(queue: usize, limit: usize) -> Self {
-        Self { thread: OneThread::this(), streams: Arc::default(), queue, limit }
+    /// No streams yet; each may have at most `queue` waiting posts.
+    pub fn new(queue: usize, limits: StreamLimits) -> Self {
+        Self { thread: OneThread::this(), streams: Arc::default(), queue, limits }
     }
 
     /// Opens a stream for `follower`, to which nothing belongs yet: the caller
     /// [adds](Inbox::add) whom they follow at this moment. Whom they follow later arrives as an event.
     pub fn open(&self, follower: UserId) -> Result<Inbox, TooMany> {
         let mut streams = self.streams();
-        if streams.open.len() >= self.limit {
-            return Err(TooMany);
+        if streams.open.len() >= self.limits.in_all {
+            return Err(TooMany::InAll);
+        }
+        let own = streams.by_follower.get(&follower).map_or(0, BTreeSet::len);
+        if own >= self.limits.of_account {
+            return Err(TooMany::OfAccount);
         }
         let id = streams.next;
         streams.next += 1;
@@ -271,6 +289,7 @@ mod tests {
 
     const READER: UserId = UserId(1);
     const AUTHOR: UserId = UserId(2);
+    const LIMITS: StreamLimits = StreamLimits { in_all: 8, of_account: 8 };
 
     fn post(id: u64) -> Event {
         let author_name = UserName::new("author").expect("valid");
@@ -309,7 +328,7 @@ mod tests {
 
     #[tokio::test]
     async fn followers_get_posts_made_since_they_follow_in_order() {
-        let delivery = Delivery::new(8, 8);
+        let delivery = Delivery::new(8, LIMITS);
         let mut inbox = open(&delivery, &[(AUTHOR, 2)]);
         delivery.dispatch(&[post(2), post(3), post(4)]);
         assert_eq!(ids(&mut inbox, 2).await, [3, 4]);
@@ -318,7 +337,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_follow_and_an_unfollow_take_effect_on_open_streams() {
-        let delivery = Delivery::new(8, 8);
+        let delivery = Delivery::new(8, LIMITS);
         let mut inbox = open(&delivery, &[]);
         let followed =
             Event::Followed { follower: READER, followee: AUTHOR, since: PostId::new(1) };
@@ -330,7 +349,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_changes_while_a_stream_is_opened_counts_more_than_what_was_read_before() {
-        let delivery = Delivery::new(8, 8);
+        let delivery = Delivery::new(8, LIMITS);
         let mut inbox = delivery.open(READER).unwrap_or_else(|_| panic!("there is room"));
         let again = Event::Followed { follower: READER, followee: AUTHOR, since: PostId::new(3) };
         let other = UserId(3);
@@ -349,7 +368,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_changed_password_closes_the_streams_of_its_account_and_no_others() {
-        let delivery = Delivery::new(8, 8);
+        let delivery = Delivery::new(8, LIMITS);
         let mut own = [open(&delivery, &[(AUTHOR, 0)]), open(&delivery, &[(AUTHOR, 0)])];
         let mut other = open_for(UserId(3), &delivery, &[(AUTHOR, 0)]);
         let changed = Event::PasswordChanged { user: READER };
@@ -365,7 +384,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_who_does_not_read_loses_its_stream_and_nobody_else_does() {
-        let delivery = Delivery::new(2, 8);
+        let delivery = Delivery::new(2, LIMITS);
         let mut slow = open(&delivery, &[(AUTHOR, 0)]);
         let mut quick = open(&delivery, &[(AUTHOR, 0)]);
         for id in 1..=4 {
@@ -378,10 +397,14 @@ mod tests {
 
     #[tokio::test]
     async fn streams_are_bounded_in_number_and_leave_nothing_behind() {
-        let delivery = Delivery::new(2, 1);
-        let inbox = open(&delivery, &[(AUTHOR, 0)]);
-        assert_eq!(delivery.open(READER).err(), Some(TooMany));
-        drop(inbox);
+        let delivery = Delivery::new(2, StreamLimits { in_all: 3, of_account: 2 });
+        let own = [open(&delivery, &[(AUTHOR, 0)]), open(&delivery, &[])];
+        assert_eq!(delivery.open(READER).err(), Some(TooMany::OfAccount));
+        let others = delivery.open(UserId(3));
+        assert!(others.is_ok(), "there is room for others");
+        assert_eq!(delivery.open(UserId(4)).err(), Some(TooMany::InAll));
+        drop((own, others));
+        assert!(delivery.open(READER).is_ok());
         let streams = delivery.streams();
         assert!(streams.open.is_empty() && streams.by_author.is_empty());
         assert!(streams.by_follower.is_empty());

@@ -8,7 +8,8 @@
 //! - [`cluster_id_file`]: the cluster of the other slots in the data directory
 //! - [`here`]: what may be asked of the network, carried out by this master; [`nearest`]: the same, or
 //!   else relayed; [`sessions`] and [`passwords`] say who is calling
-//! - [`rates`]: how often somebody may do something; [`remembered`]: of how many it is remembered
+//! - [`rates`]: how often somebody may do something; [`remembered`]: of how many it is remembered;
+//!   [`rate_limits`]: how often what may be done by an account and from an origin
 //! - [`delivery`]: live timelines
 //! - [`state_recovery`]: fetches a lost state from the others before anything else starts
 //! - [`bootstrap`]: what the first leader writes before anyone can log in
@@ -24,6 +25,7 @@ pub mod here;
 pub mod location;
 pub mod nearest;
 pub mod passwords;
+pub mod rate_limits;
 pub mod rates;
 pub mod remembered;
 pub mod reporter;

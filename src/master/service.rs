@@ -5,6 +5,7 @@ use std::{path::Path, process, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 use tokio::{
     sync::watch,
     task::{JoinError, JoinHandle},
@@ -17,11 +18,12 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::{
     abandonment::{self, AbandonmentHandle},
     address, bootstrap, cluster_id_file,
-    delivery::Delivery,
+    delivery::{Delivery, StreamLimits},
     here::{self, Here},
     leave, location,
     nearest::Nearest,
     passwords::Passwords,
+    rate_limits::RateLimits,
     reporter::{Reporter, ReporterHandle},
     sessions::Sessions,
     state_recovery,
@@ -167,7 +169,11 @@ impl Master {
         mut info: NodeInfo,
         log: LogStore,
     ) -> anyhow::Result<Self> {
-        let delivery = Delivery::new(settings.limits.stream_queue, settings.limits.subscriptions);
+        let streams = StreamLimits {
+            in_all: settings.limits.subscriptions,
+            of_account: settings.limits.subscriptions_per_account,
+        };
+        let delivery = Delivery::new(settings.limits.stream_queue, streams);
         let observer = delivery_observer(delivery.clone());
         let (node, state) = Node::start_master_with_log(
             log,
@@ -309,6 +315,7 @@ impl Parts<'_> {
             delivery: self.delivery.clone(),
             sessions: Sessions::new(self.state.clone(), self.settings.limits.session_lifetime),
             passwords: Passwords::start(self.settings.limits.limits_rates),
+            rate_limits: Mutex::new(RateLimits::new(self.settings.limits.limits_rates)),
             limits: self.settings.limits.clone(),
         });
         add_public(routes, here, self.settings, location, stop.clone())
@@ -364,7 +371,7 @@ async fn until_damaged(state: &StateReader, node: &Node) {
     state.damage().found().await;
     if !node.can_replace_its_state() {
         tracing::error!("no other master has the state: what is damaged of it cannot be read");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -118,8 +118,13 @@ impl Refusal {
 
     /// Too many passwords were wrong.
     pub fn too_many_wrong_passwords(again_after: Duration) -> Self {
+        Self::too_often("too many wrong passwords from here", again_after)
+    }
+
+    /// Something is done too often, as `what` says.
+    pub fn too_often(what: impl fmt::Display, again_after: Duration) -> Self {
         let seconds = again_after.as_secs() + u64::from(again_after.subsec_nanos() > 0);
-        let message = format!("too many wrong passwords from here: try again in {seconds} s");
+        let message = format!("{what}: try again in {seconds} s");
         Self::new(RefusalKind::TooMuch, message).again_after(again_after)
     }
 
@@ -135,6 +140,13 @@ impl Refusal {
             RefusalKind::TooMuch,
             "this server has reached its limit of live timelines: ask again later",
         )
+    }
+
+    /// The account has as many live timelines as it may. Longer than clients wait by themselves, so
+    /// that people learn of it.
+    pub fn too_many_timelines_of_account() -> Self {
+        const UNTIL_SOMEBODY_CLOSES_ONE: Duration = Duration::from_secs(10);
+        Self::too_often("you have too many live timelines open", UNTIL_SOMEBODY_CLOSES_ONE)
     }
 
     /// A live timeline was closed.

@@ -259,6 +259,13 @@ pub static KEYS: &[Key] = &[
         "The most timelines that one master streams at a time",
     ),
     Key::new(
+        "subscriptions_per_account",
+        MASTERS,
+        Some("100"),
+        MANY,
+        "The most of them for one account",
+    ),
+    Key::new(
         "stream_queue",
         MASTERS,
         Some("256"),
@@ -312,8 +319,8 @@ pub static KEYS: &[Key] = &[
         MASTERS,
         Some("on"),
         ValueKind::Choice(&["on", "off"]),
-        "Whether those who try wrong passwords too often are slowed down; off is for benchmarks and \
-         laboratories",
+        "Whether those are slowed down who try many wrong passwords, make many accounts, or post and \
+         follow very often; off is for benchmarks and laboratories",
     ),
     Key::new(
         "user",

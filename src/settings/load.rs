@@ -158,6 +158,7 @@ impl Layers {
             post_chars: self.parsed("post_chars")?,
             page_size: self.parsed("page_size")?,
             subscriptions: self.parsed("subscriptions")?,
+            subscriptions_per_account: self.parsed("subscriptions_per_account")?,
             stream_queue: self.parsed("stream_queue")?,
             streams_per_connection: self.parsed("streams_per_connection")?,
             pending_writes: self.parsed("pending_writes")?,

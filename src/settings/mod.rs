@@ -195,6 +195,8 @@ pub struct Limits {
     pub page_size: usize,
     /// The most timelines that one master streams at a time.
     pub subscriptions: usize,
+    /// The most of them for one account.
+    pub subscriptions_per_account: usize,
     /// Posts that may wait for one slow reader before its stream is closed.
     pub stream_queue: usize,
     /// The most calls and streams in progress on one connection.

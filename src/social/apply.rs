@@ -5,7 +5,7 @@
 
 use super::{
     Account, Command, CommandRefusal, Context, Event, Reply, Stamped,
-    requests::{self, Memory, Seen, SeriesPosition},
+    requests::{self, Memory, SeriesPosition},
     store::{Change, Follow, Meta, StateError, StoredReply, Tables, UserRecord},
 };
 use crate::{
@@ -117,20 +117,17 @@ impl<'txn> Graph<'txn> {
             return Ok(refused(CommandRefusal::NoSuchAccount));
         };
         let position = SeriesPosition::of(key);
-        match self.memory.look_up(*user, &position, fingerprint)? {
-            Seen::Before(reply) => Ok((reply, None)),
-            Seen::Answered => Ok(refused(CommandRefusal::StaleRequest)),
-            Seen::OtherRequest => Ok(refused(CommandRefusal::KeyReused)),
-            Seen::Never
-                if record.password_version != *password_version
-                    && !planted::is(PlantedFault::EndedSessionAccepted) =>
+        match self.memory.look_up(*user, &position, fingerprint)?.reply() {
+            Some(reply) => Ok((reply, None)),
+            None if record.password_version != *password_version
+                && !planted::is(PlantedFault::EndedSessionAccepted) =>
             {
                 Ok(refused(CommandRefusal::SessionEnded))
             }
-            Seen::Never if needs_room && !self.memory.has_room(*user)? => {
+            None if needs_room && !self.memory.has_room(*user)? => {
                 Ok(refused(CommandRefusal::TooManyRequests))
             }
-            Seen::Never => {
+            None => {
                 let (reply, event) = change(self, record)?;
                 let stored = StoredReply {
                     at_ms: self.meta.memory_age_ms,

@@ -152,6 +152,21 @@ enum FingerprintInput<'a> {
 }
 
 impl Command {
+    /// Who requests it, and under which key; none for a command that needs no key.
+    pub const fn context(&self) -> Option<&Context> {
+        match self {
+            Self::BootstrapCluster { .. }
+            | Self::CreateAccount { .. }
+            | Self::AbandonCluster { .. } => None,
+            #[cfg(test)]
+            Self::TestNoop => None,
+            Self::SetPassword { context, .. }
+            | Self::Follow { context, .. }
+            | Self::Unfollow { context, .. }
+            | Self::Publish { context, .. } => Some(context),
+        }
+    }
+
     /// Distinguishes a repetition from another request under the same key; none for a command that
     /// needs no key. Stored beside the reply, so it must not change for as long as replies are
     /// kept.

@@ -24,6 +24,7 @@ mod tests;
 
 pub use apply::Graph;
 pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamped};
+pub use requests::earlier_reply;
 pub use store::{
     Change, Damage, Facts, FileCondition, NameCursor, Page, PageRead, Row, SourceRead, StagedState,
     State, StateError, StateReader, View,

@@ -20,8 +20,8 @@
 //! Each command costs a bounded number of rows, however much is due to be forgotten.
 
 use super::{
-    Reply,
-    store::{OldestSeries, ReplyTables, Series, StateError, StoredReply},
+    Command, CommandRefusal, Context, Reply,
+    store::{OldestSeries, ReplyTables, Series, StateError, StoredReply, View},
 };
 use crate::{
     domain::{RequestKey, UserId},
@@ -94,6 +94,51 @@ pub enum Seen {
     OtherRequest,
 }
 
+impl Seen {
+    /// The reply to a request about which this is known; none if it is new.
+    pub fn reply(self) -> Option<Reply> {
+        match self {
+            Self::Never => None,
+            Self::Before(reply) => Some(reply),
+            Self::Answered => Some(Reply::Refused(CommandRefusal::StaleRequest)),
+            Self::OtherRequest => Some(Reply::Refused(CommandRefusal::KeyReused)),
+        }
+    }
+}
+
+/// The reply that `command` would get as a repetition of an earlier request. None if it is new as far
+/// as `view` knows, or has no key.
+pub fn earlier_reply(view: &View, command: &Command) -> Result<Option<Reply>, StateError> {
+    let (Some(Context { user, key, .. }), Some(fingerprint)) =
+        (command.context(), command.fingerprint())
+    else {
+        return Ok(None);
+    };
+    let position = SeriesPosition::of(key);
+    let series = view.series(*user, &position.series)?;
+    let reply = || view.reply(*user, &position.series, position.sequence);
+    Ok(seen(&position, fingerprint, series, reply)?.reply())
+}
+
+/// What is known about a request, by what is stored about its series and by the reply that is stored
+/// under its number.
+fn seen(
+    position: &SeriesPosition,
+    fingerprint: u64,
+    series: Option<Series>,
+    reply: impl FnOnce() -> Result<Option<StoredReply>, StateError>,
+) -> Result<Seen, StateError> {
+    let Some(Series { floor, .. }) = series else { return Ok(Seen::Never) };
+    if position.sequence < floor {
+        return Ok(Seen::Answered);
+    }
+    Ok(match reply()? {
+        None => Seen::Never,
+        Some(stored) if stored.fingerprint == fingerprint => Seen::Before(stored.reply),
+        Some(_) => Seen::OtherRequest,
+    })
+}
+
 /// The memory, within one change of the state.
 pub struct Memory<'txn> {
     rows: ReplyTables<'txn>,
@@ -122,17 +167,8 @@ impl<'txn> Memory<'txn> {
         if planted::is(PlantedFault::SkipTheDedup) {
             return Ok(Seen::Never);
         }
-        let Some(Series { floor, .. }) = self.rows.series(user, &position.series)? else {
-            return Ok(Seen::Never);
-        };
-        if position.sequence < floor {
-            return Ok(Seen::Answered);
-        }
-        Ok(match self.rows.reply(user, &position.series, position.sequence)? {
-            None => Seen::Never,
-            Some(stored) if stored.fingerprint == fingerprint => Seen::Before(stored.reply),
-            Some(_) => Seen::OtherRequest,
-        })
+        let reply = || self.rows.reply(user, &position.series, position.sequence);
+        seen(position, fingerprint, self.rows.series(user, &position.series)?, reply)
     }
 
     /// Whether one more reply to `user` may be remembered.

@@ -108,6 +108,7 @@ impl Cluster {
             .env("TINYSNS_NAME", name(node))
             .env("TINYSNS_SECRET", SECRET)
             .env("TINYSNS_REBOOT_DELAY", REBOOT_DELAY)
+            .env("TINYSNS_RATE_LIMITS", "off")
             .env(
                 "ENVIRONMENT",
                 if self.clocks_can_be_set { clock::variables(node) } else { String::new() },

@@ -15,7 +15,7 @@ use super::{
 #[tokio::test]
 async fn masters_killed_while_the_router_is_away_come_back_at_other_addresses_and_nobody_is_deposed()
  {
-    let mut cluster = Cluster::start(BINARY, 3, "1s").await;
+    let mut cluster = Cluster::start_unlimited(BINARY, 3, "1s").await;
     let before = cluster.all_vote(3).await;
     let writer = Writer::start(&cluster, "writer").await;
     writer.posts_more(10).await;

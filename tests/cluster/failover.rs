@@ -19,7 +19,7 @@ const NEVER: &str = "1h";
 
 #[tokio::test]
 async fn masters_killed_one_after_another_leave_a_service_that_lost_nothing() {
-    let cluster = Cluster::start(BINARY, 8, NEVER).await;
+    let cluster = Cluster::start_unlimited(BINARY, 8, NEVER).await;
     let writer = Writer::start(&cluster, "writer").await;
     let reader = cluster.client("reader").await;
     let mut followed = Vec::new();
@@ -45,7 +45,7 @@ async fn masters_killed_one_after_another_leave_a_service_that_lost_nothing() {
 
 #[tokio::test]
 async fn four_of_eight_killed_at_once_are_survived() {
-    let cluster = Cluster::start(BINARY, 8, NEVER).await;
+    let cluster = Cluster::start_unlimited(BINARY, 8, NEVER).await;
     let writer = Writer::start(&cluster, "writer").await;
     let status = cluster.all_vote(8).await;
     let available = cluster.available().await;
@@ -59,7 +59,7 @@ async fn four_of_eight_killed_at_once_are_survived() {
 
 #[tokio::test]
 async fn a_hung_server_is_replaced_and_does_not_take_the_role_back() {
-    let cluster = Cluster::start(BINARY, 3, NEVER).await;
+    let cluster = Cluster::start_unlimited(BINARY, 3, NEVER).await;
     let writer = Writer::start(&cluster, "writer").await;
     let hung = cluster.available().await;
     signal(hung.pid, Signal::SIGSTOP);
@@ -75,7 +75,7 @@ async fn a_hung_server_is_replaced_and_does_not_take_the_role_back() {
 
 #[tokio::test]
 async fn a_planned_stop_of_the_available_server_is_not_noticed() {
-    let mut cluster = Cluster::start(BINARY, 3, NEVER).await;
+    let mut cluster = Cluster::start_unlimited(BINARY, 3, NEVER).await;
     let writer = Writer::start(&cluster, "writer").await;
     for left in [2, 1] {
         cluster.stop_slaves(1);
@@ -87,7 +87,7 @@ async fn a_planned_stop_of_the_available_server_is_not_noticed() {
 
 #[tokio::test]
 async fn a_master_that_waits_for_its_reboot_takes_over_when_all_others_were_stopped_for_good() {
-    let mut cluster = Cluster::start(BINARY, 3, "3s").await;
+    let mut cluster = Cluster::start_unlimited(BINARY, 3, "3s").await;
     let writer = Writer::start(&cluster, "writer").await;
     writer.posts_more(10).await;
     let stays = cluster.slave_pids()[0];
@@ -104,7 +104,7 @@ async fn a_master_that_waits_for_its_reboot_takes_over_when_all_others_were_stop
 
 #[tokio::test]
 async fn of_two_masters_killed_one_after_the_other_the_first_serves_again_without_the_second() {
-    let cluster = Cluster::start(BINARY, 2, "2s").await;
+    let cluster = Cluster::start_unlimited(BINARY, 2, "2s").await;
     let writer = Writer::start(&cluster, "writer").await;
     let first = cluster.available().await;
     signal(first.pid, Signal::SIGKILL);
@@ -123,7 +123,7 @@ async fn of_two_masters_killed_one_after_the_other_the_first_serves_again_withou
 
 #[tokio::test]
 async fn a_live_timeline_goes_on_through_failovers_without_gap_or_duplicate() {
-    let cluster = Cluster::start(BINARY, 4, NEVER).await;
+    let cluster = Cluster::start_unlimited(BINARY, 4, NEVER).await;
     let reader = cluster.client("reader").await;
     cluster.client("writer").await;
     reader.follow("writer").await.expect("followed");
@@ -146,7 +146,7 @@ async fn a_live_timeline_goes_on_through_failovers_without_gap_or_duplicate() {
 
 #[tokio::test]
 async fn the_router_may_be_restarted_and_lose_its_disk_while_people_post() {
-    let mut cluster = Cluster::start(BINARY, 3, NEVER).await;
+    let mut cluster = Cluster::start_unlimited(BINARY, 3, NEVER).await;
     let writer = Writer::start(&cluster, "writer").await;
     let before = cluster.all_vote(3).await;
     for wiped in [false, true] {
@@ -170,7 +170,7 @@ async fn the_router_may_be_restarted_and_lose_its_disk_while_people_post() {
 
 #[tokio::test]
 async fn a_master_lost_while_the_router_is_away_is_replaced_all_the_same() {
-    let mut cluster = Cluster::start(BINARY, 3, NEVER).await;
+    let mut cluster = Cluster::start_unlimited(BINARY, 3, NEVER).await;
     let writer = Writer::start(&cluster, "writer").await;
     writer.posts_more(10).await;
     let lost = cluster.available().await;
@@ -184,7 +184,7 @@ async fn a_master_lost_while_the_router_is_away_is_replaced_all_the_same() {
 
 #[tokio::test]
 async fn a_rebooted_master_catches_up_and_leaves_the_role_where_it_is() {
-    let cluster = Cluster::start(BINARY, 3, "1s").await;
+    let cluster = Cluster::start_unlimited(BINARY, 3, "1s").await;
     let writer = Writer::start(&cluster, "writer").await;
     let lost = cluster.available().await;
     signal(lost.pid, Signal::SIGKILL);

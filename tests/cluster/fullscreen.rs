@@ -71,7 +71,7 @@ async fn shows_ones_own_posts_and_those_of_others_as_they_come_and_how_old_they_
 
 #[tokio::test]
 async fn scrolls_back_through_pages_of_posts_while_new_ones_are_counted() {
-    let cluster = Cluster::start(BINARY, 1, "1s").await;
+    let cluster = Cluster::start_unlimited(BINARY, 1, "1s").await;
     let u2 = followed(&cluster).await;
     for number in 1..=260 {
         post(&u2, &format!("post {number}")).await;

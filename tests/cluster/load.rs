@@ -39,7 +39,7 @@ pub struct Written {
 }
 
 impl Writer {
-    /// Starts posting as `user`.
+    /// Starts posting as `user`, more than anybody may where rates are limited.
     pub async fn start(cluster: &Cluster, user: &str) -> Self {
         let client = cluster.client(user).await;
         let stop = Arc::new(AtomicBool::new(false));

@@ -1,24 +1,19 @@
 //! People log in while others guess their passwords.
 
-use std::{fs, net::IpAddr, sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
-use tinysns::wire::v1::{LogInRequest, social_service_client::SocialServiceClient};
 use tokio::{
     sync::Notify,
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::Code;
 
 use super::{
     BINARY,
+    callers::{Api, connect, log_in, pushback},
     processes::{Cluster, DEADLINE},
 };
-
-type Api = SocialServiceClient<Channel>;
 
 const RIGHT: &str = "correct horse";
 /// As many as a connection may have in progress, but for a few.
@@ -28,23 +23,6 @@ const FEWER_THAN: u32 = 20;
 
 async fn cluster(rate_limits: &'static str) -> Cluster {
     Cluster::start_with(BINARY, 1, "1s", &[("TINYSNS_RATE_LIMITS", rate_limits)]).await
-}
-
-/// A connection of its own to the available server, from this address.
-async fn connect(cluster: &Cluster, from: &str) -> Api {
-    let from: IpAddr = from.parse().expect("an address");
-    let endpoint = format!("http://{}", cluster.available().await.address);
-    let endpoint = Endpoint::from_shared(endpoint).expect("an address").local_address(Some(from));
-    SocialServiceClient::new(endpoint.connect().await.expect("it listens"))
-}
-
-async fn log_in(api: &mut Api, username: &str, password: &str) -> Result<(), Status> {
-    let request = LogInRequest {
-        username: username.to_owned(),
-        password: password.to_owned(),
-        must_exist: false,
-    };
-    timeout(DEADLINE, api.log_in(request)).await.expect("it is answered").map(drop)
 }
 
 /// How long the right password usually takes now.
@@ -77,13 +55,6 @@ async fn attack(api: &Api, username: &'static str) -> JoinSet<()> {
     }
     timeout(DEADLINE, answered.notified()).await.expect("it has begun");
     guessers
-}
-
-fn pushback(refused: &Status) -> Duration {
-    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
-    assert_eq!(refused.metadata().get("tinysns-retry").expect("advice"), "here");
-    let pause = refused.metadata().get("grpc-retry-pushback-ms").expect("when to come again");
-    Duration::from_millis(pause.to_str().expect("ASCII").parse().expect("a number"))
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 mod abuse;
 mod addresses;
+mod callers;
 mod classic;
 mod commands;
 mod conversations;
@@ -20,6 +21,7 @@ mod privacy;
 mod process_environment;
 mod processes;
 mod python_client;
+mod rates;
 mod raw_http2;
 mod recovery;
 mod refusals;

@@ -22,6 +22,8 @@ use super::ports::free_ports;
 pub const DEADLINE: Duration = Duration::from_secs(90);
 /// Between two checks of something that sends no event.
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// For people who do more than anybody may usually do.
+pub const NO_RATE_LIMITS: (&str, &str) = ("TINYSNS_RATE_LIMITS", "off");
 const SECRET: &str = "the secret of a cluster under test";
 
 /// A running cluster.
@@ -76,6 +78,11 @@ impl Cluster {
         let mut cluster = Self::prepare(binary, reboot_delay, more_settings);
         cluster.begin(servers).await;
         cluster
+    }
+
+    /// Like [`Cluster::start`], for people who do more than anybody may usually do.
+    pub async fn start_unlimited(binary: &str, servers: usize, reboot_delay: &str) -> Self {
+        Self::start_with(binary, servers, reboot_delay, &[NO_RATE_LIMITS]).await
     }
 
     /// Like [`Cluster::start_with`], with all logs going to `log`.

@@ -17,7 +17,7 @@ use super::{
 
 #[tokio::test]
 async fn eight_of_eight_killed_at_once_come_back_with_everything() {
-    let cluster = Cluster::start(BINARY, 8, "1s").await;
+    let cluster = Cluster::start_unlimited(BINARY, 8, "1s").await;
     let writer = Writer::start(&cluster, "writer").await;
     writer.posts_more(50).await;
     for pid in cluster.master_pids() {
@@ -35,7 +35,7 @@ async fn eight_of_eight_killed_at_once_come_back_with_everything() {
 
 #[tokio::test]
 async fn a_power_failure_loses_nothing_that_was_acknowledged() {
-    let mut cluster = Cluster::start(BINARY, 4, "1s").await;
+    let mut cluster = Cluster::start_unlimited(BINARY, 4, "1s").await;
     let before = cluster.all_vote(4).await;
     let writer = Writer::start(&cluster, "writer").await;
     let reader = cluster.client("reader").await;
@@ -75,7 +75,7 @@ async fn a_master_that_reads_a_damaged_row_replaces_its_state() {
 
 #[tokio::test]
 async fn a_state_that_its_database_panics_at_is_replaced() {
-    let mut cluster = Cluster::start(BINARY, 1, "1s").await;
+    let mut cluster = Cluster::start_unlimited(BINARY, 1, "1s").await;
     let writer = Writer::start(&cluster, "writer").await;
     writer.posts_more(50).await;
     let written = writer.finish().await;
@@ -125,7 +125,7 @@ fn damage_the_posts(path: &Path) {
 
 #[tokio::test]
 async fn slots_are_claimed_again_when_the_cluster_grows_after_shrinking() {
-    let mut cluster = Cluster::start(BINARY, 8, "1s").await;
+    let mut cluster = Cluster::start_unlimited(BINARY, 8, "1s").await;
     let writer = Writer::start(&cluster, "writer").await;
     cluster.stop_slaves(5);
     cluster.all_vote(3).await;
@@ -154,7 +154,7 @@ async fn a_master_whose_slave_dies_ends_too() {
 
 #[tokio::test]
 async fn a_wiped_slot_joins_anew_under_its_old_name() {
-    let mut cluster = Cluster::start(BINARY, 3, "1s").await;
+    let mut cluster = Cluster::start_unlimited(BINARY, 3, "1s").await;
     let writer = Writer::start(&cluster, "writer").await;
     cluster.stop_slaves(1);
     let left = cluster.all_vote(2).await;

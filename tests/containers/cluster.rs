@@ -65,12 +65,14 @@ impl Cluster {
     }
 
     /// The settings that distinguish this cluster from others.
-    pub fn environment(&self) -> [(&'static str, String); 4] {
+    pub fn environment(&self) -> [(&'static str, String); 5] {
         [
             ("COMPOSE_PROJECT_NAME", self.project.clone()),
             ("TINYSNS_IMAGE", self.engine.image.clone()),
             ("ROUTER_PORT", format!("127.0.0.1:{}", self.port)),
             ("TINYSNS_REBOOT_DELAY", REBOOT_DELAY.to_owned()),
+            // Its writers never rest.
+            ("TINYSNS_RATE_LIMITS", "off".to_owned()),
         ]
     }
 

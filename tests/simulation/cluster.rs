@@ -451,7 +451,7 @@ fn name_of(slot: usize) -> String {
 fn master_settings(router: &str, slot: usize, slower: u64, stream_queue: &str) -> MasterSettings {
     let (name, timings) = (name_of(slot), timings(MASTER, slower));
     let mut arguments = vec!["master", "--router", router, "--data-dir", "/data", "--name", &name];
-    arguments.extend(["--stream-queue", stream_queue]);
+    arguments.extend(["--stream-queue", stream_queue, "--rate-limits", "off"]);
     arguments.extend(timings.iter().map(String::as_str));
     match settings(&arguments) {
         Subcommand::Master(settings) => settings,

@@ -11,7 +11,9 @@ use super::{
 use crate::{
     domain::{PostId, PostText, RequestKey, UserId, UserName},
     master::{
+        delivery::TooMany,
         passwords::{self, Asker},
+        rate_limits::Activity,
         sessions::{Session, StreamSession},
     },
     network::{
@@ -34,7 +36,7 @@ impl Network for Here {
         let account = match view.account_by_name(name) {
             Ok(Some(account)) => account,
             Ok(None) if *must_exist => return Err(CommandRefusal::NoSuchUser.into()),
-            Ok(None) => self.create(call.deadline, asker.clone(), name.clone(), password).await?,
+            Ok(None) => self.create(call, asker.clone(), name.clone(), password).await?,
             Err(error) => return Err(broken(self.damage(), &error)),
         };
         if !account.created {
@@ -62,6 +64,8 @@ impl Network for Here {
         let (Session { account, .. }, _) = self.authenticated_view(call).await?;
         let asker = Asker::new(call, &account.name);
         self.verify_password(call.deadline, asker.clone(), &account, current).await?;
+        // Only now: whoever has stolen a session must not be able to use up what the owner may do.
+        self.count(call, Some(&account), Activity::ChangingPasswords)?;
         let password_hash = self.hash(call.deadline, asker.clone(), new).await?;
         let change = Command::SetPassword { context: context(&account, key), password_hash };
         done(&self.submit(call.deadline, change).await?)?;
@@ -75,9 +79,10 @@ impl Network for Here {
         key: &RequestKey,
         target: &UserName,
     ) -> Result<(), Refusal> {
-        let context = context(&self.caller(call)?, key);
+        let caller = self.caller(call)?;
+        let context = context(&caller, key);
         let command = Command::Follow { context, target: target.clone() };
-        let reply = self.submit(call.deadline, command).await?;
+        let reply = self.submit_counted(call, &caller, Activity::Following, command).await?;
         if reply == Reply::Refused(CommandRefusal::Oneself) {
             let why = "you cannot follow yourself: you know your own posts already";
             return Err(Refusal::new(RefusalKind::AlreadyExists, why));
@@ -91,9 +96,10 @@ impl Network for Here {
         key: &RequestKey,
         target: &UserName,
     ) -> Result<(), Refusal> {
-        let context = context(&self.caller(call)?, key);
+        let caller = self.caller(call)?;
+        let context = context(&caller, key);
         let command = Command::Unfollow { context, target: target.clone() };
-        done(&self.submit(call.deadline, command).await?)
+        done(&self.submit_counted(call, &caller, Activity::Following, command).await?)
     }
 
     async fn publish(
@@ -102,9 +108,11 @@ impl Network for Here {
         key: &RequestKey,
         text: &str,
     ) -> Result<Published, Refusal> {
-        let context = context(&self.caller(call)?, key);
+        let caller = self.caller(call)?;
+        let context = context(&caller, key);
         let text = PostText::new(text, self.parts.limits.post_chars)?;
-        match self.submit(call.deadline, Command::Publish { context, text }).await? {
+        let command = Command::Publish { context, text };
+        match self.submit_counted(call, &caller, Activity::Posting, command).await? {
             Reply::Published { post, posted_at } => Ok(Published { id: post, posted_at }),
             other => Err(unexpected(&other)),
         }
@@ -165,7 +173,10 @@ impl Network for Here {
         let user = session.account.user;
         let after = after.unwrap_or_else(|| view.newest_post());
         let reading = self.begin_read(call.deadline, user).await?;
-        let inbox = self.parts.delivery.open(user).map_err(|_| Refusal::too_many_timelines())?;
+        let inbox = self.parts.delivery.open(user).map_err(|too_many| match too_many {
+            TooMany::InAll => Refusal::too_many_timelines(),
+            TooMany::OfAccount => Refusal::too_many_timelines_of_account(),
+        })?;
         // Of the same moment. The session is checked again, because one that ends from now on closes
         // the inbox, but one that ended before does not.
         let view = self.local_view()?;
@@ -213,13 +224,14 @@ impl Here {
 
     async fn create(
         &self,
-        deadline: Deadline,
+        call: &Call,
         asker: Asker,
         name: UserName,
         password: &str,
     ) -> Result<Account, Refusal> {
-        let password_hash = self.hash(deadline, asker.clone(), password).await?;
-        match self.submit(deadline, Command::CreateAccount { name, password_hash }).await? {
+        self.count(call, None, Activity::Joining)?;
+        let password_hash = self.hash(call.deadline, asker.clone(), password).await?;
+        match self.submit(call.deadline, Command::CreateAccount { name, password_hash }).await? {
             Reply::Account(account) => {
                 if account.created && account.password_hash.is_some() {
                     self.parts.passwords.was_opened(&asker);

@@ -184,7 +184,10 @@ mod tests {
     use super::*;
     use crate::{
         domain::UnixMillis,
-        master::{delivery::Delivery, sessions::tests::Fixture},
+        master::{
+            delivery::{Delivery, StreamLimits},
+            sessions::tests::Fixture,
+        },
         network::RefusalKind,
         replication::{
             state_store::Applied,
@@ -204,7 +207,8 @@ mod tests {
 
     impl Story {
         async fn new() -> Self {
-            let delivery = Delivery::new(8, 8);
+            let limits = StreamLimits { in_all: 8, of_account: 8 };
+            let delivery = Delivery::new(8, limits);
             let deliver = delivery.clone();
             let fixture = Fixture::observed(Arc::new(move |applied: Applied<'_>| {
                 if let Applied::Events(events) = applied {

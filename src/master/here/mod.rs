@@ -18,7 +18,8 @@ pub(super) mod tests;
 
 use std::{future::Future, sync::Arc};
 
-use tokio::time::timeout_at;
+use parking_lot::Mutex;
+use tokio::time::{Instant, timeout_at};
 
 use self::{
     refusals::{broken, session_refusal},
@@ -28,6 +29,7 @@ use super::{
     delivery::Delivery,
     location,
     passwords::Passwords,
+    rate_limits::{Activity, RateLimits},
     sessions::{Session, SessionError, Sessions},
 };
 use crate::{
@@ -39,7 +41,7 @@ use crate::{
         writes::{WriteError, Writes},
     },
     settings::Limits,
-    social::{Account, Command, Damage, Reply, StateReader, View},
+    social::{self, Account, Command, Damage, Reply, StateReader, View},
 };
 
 /// The network, on this master. Cheap to clone.
@@ -65,6 +67,8 @@ pub struct Parts {
     pub sessions: Sessions,
     /// Hashes.
     pub passwords: Passwords,
+    /// How often something may be done.
+    pub rate_limits: Mutex<RateLimits>,
     /// How much a call may ask for.
     pub limits: Limits,
 }
@@ -122,6 +126,43 @@ impl Here {
 
     fn damage(&self) -> &Damage {
         self.parts.state.damage()
+    }
+
+    /// Counts something that the maker of `call` is about to do, as `account` if there is one yet;
+    /// refuses it if there is too much of it.
+    fn count(
+        &self,
+        call: &Call,
+        account: Option<&Account>,
+        activity: Activity,
+    ) -> Result<(), Refusal> {
+        let (user, origin) = (account.map(|account| account.user), call.origin.into());
+        let taken = self.parts.rate_limits.lock().take(activity, user, origin, Instant::now());
+        taken.map_err(|too_often| {
+            if let Some(times) = too_often.times {
+                let user = account.map(|account| account.name.to_string());
+                let whose = too_often.whose;
+                tracing::warn!(?activity, ?whose, user, %origin, times, "too often: refusing");
+            }
+            Refusal::too_often(too_often, too_often.again_after)
+        })
+    }
+
+    /// Submits a change that is counted. If there are too many, a repetition of an earlier request is
+    /// answered all the same: from memory, so that it costs no more than a read.
+    async fn submit_counted(
+        &self,
+        call: &Call,
+        account: &Account,
+        activity: Activity,
+        command: Command,
+    ) -> Result<Reply, Refusal> {
+        if let Err(too_often) = self.count(call, Some(account), activity) {
+            let earlier = social::earlier_reply(&self.local_view()?, &command);
+            let earlier = earlier.map_err(|error| broken(self.damage(), &error))?;
+            return earlier.ok_or(too_often);
+        }
+        self.submit(call.deadline, command).await
     }
 
     async fn submit(&self, deadline: Deadline, command: Command) -> Result<Reply, Refusal> {

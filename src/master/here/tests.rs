@@ -11,13 +11,19 @@ use nix::sys::{
     resource::{UsageWho, getrusage},
     time::{TimeVal, TimeValLike as _},
 };
+use parking_lot::Mutex;
 use tonic::{Code, Request};
 
 use super::{Here, Parts};
 use crate::{
     domain::UserName,
     grpc::{metadata::CallReader, social_service::SocialServer},
-    master::{delivery::Delivery, passwords::Passwords, sessions::Sessions},
+    master::{
+        delivery::{Delivery, StreamLimits},
+        passwords::Passwords,
+        rate_limits::RateLimits,
+        sessions::Sessions,
+    },
     replication::{
         tests::{
             cluster::{Member, cluster},
@@ -40,6 +46,7 @@ const LIMITS: Limits = Limits {
     post_chars: 1_000,
     page_size: 100,
     subscriptions: 8,
+    subscriptions_per_account: 8,
     stream_queue: 8,
     streams_per_connection: 8,
     pending_writes: 8,
@@ -50,7 +57,8 @@ const LIMITS: Limits = Limits {
 /// The network on a master, with the live timelines that are open there.
 pub fn here_on(master: &Member) -> (Here, Delivery) {
     let state = master.state().clone();
-    let delivery = Delivery::new(LIMITS.stream_queue, LIMITS.subscriptions);
+    let streams = StreamLimits { in_all: LIMITS.subscriptions, of_account: LIMITS.subscriptions };
+    let delivery = Delivery::new(LIMITS.stream_queue, streams);
     let here = Here::new(Parts {
         node: master.node.clone(),
         state: state.clone(),
@@ -59,6 +67,7 @@ pub fn here_on(master: &Member) -> (Here, Delivery) {
         delivery: delivery.clone(),
         sessions: Sessions::new(state, LIMITS.session_lifetime),
         passwords: Passwords::start(LIMITS.limits_rates),
+        rate_limits: Mutex::new(RateLimits::new(LIMITS.limits_rates)),
         limits: LIMITS,
     });
     (here, delivery)

@@ -6,12 +6,12 @@
 //! 1. Every series is in the index by age exactly once, at its `oldest_ms`.
 //! 2. The count of an account's replies is that of its rows.
 
-use redb::{ReadableTable as _, Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::{
     StateError,
-    tables::{REPLIES, REPLIES_KEPT, Record, SERIES, SERIES_BY_AGE, decode, encode},
+    tables::{Bytes, REPLIES, REPLIES_KEPT, Record, SERIES, SERIES_BY_AGE, decode, encode},
 };
 use crate::{domain::UserId, envelope::Kind, social::Reply};
 
@@ -70,7 +70,7 @@ impl<'txn> ReplyTables<'txn> {
 
     /// A series of a user.
     pub fn series(&self, user: UserId, name: &[u8]) -> Result<Option<Series>, StateError> {
-        self.series.get((user.0, name))?.map(|row| decode(row.value())).transpose()
+        series(&self.series, user, name)
     }
 
     /// The series with the lowest age.
@@ -123,7 +123,7 @@ impl<'txn> ReplyTables<'txn> {
         series: &[u8],
         sequence: u64,
     ) -> Result<Option<StoredReply>, StateError> {
-        self.replies.get((user.0, series, sequence))?.map(|row| decode(row.value())).transpose()
+        reply(&self.replies, user, series, sequence)
     }
 
     /// The replies of a series and their numbers, from the lowest on.
@@ -181,4 +181,23 @@ impl<'txn> ReplyTables<'txn> {
         }
         Ok(())
     }
+}
+
+/// A series of a user.
+pub(super) fn series(
+    table: &impl ReadableTable<(u64, Bytes), Bytes>,
+    user: UserId,
+    name: &[u8],
+) -> Result<Option<Series>, StateError> {
+    table.get((user.0, name))?.map(|row| decode(row.value())).transpose()
+}
+
+/// The reply to one request of a series.
+pub(super) fn reply(
+    table: &impl ReadableTable<(u64, Bytes, u64), Bytes>,
+    user: UserId,
+    series: &[u8],
+    sequence: u64,
+) -> Result<Option<StoredReply>, StateError> {
+    table.get((user.0, series, sequence))?.map(|row| decode(row.value())).transpose()
 }

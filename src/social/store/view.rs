@@ -9,8 +9,9 @@ use std::ops::Bound;
 use redb::{AccessGuard, Range, StorageError, Value};
 
 use super::{
-    Facts, Row, StateError, dump,
+    Facts, Row, Series, StateError, StoredReply, dump,
     merge::{PageRead, SourceRead},
+    replies,
     tables::{self, FollowRecord, Meta, ReadTables, decode, known_user},
 };
 use crate::{
@@ -177,6 +178,23 @@ impl View {
     /// of reading.
     pub fn read_on(&self, page: &mut PageRead) -> Result<Option<(Vec<Post>, bool)>, StateError> {
         self.tables.as_ref().map_or(Ok(Some((Vec::new(), false))), |tables| page.step(tables))
+    }
+
+    /// A series of a user's requests.
+    pub fn series(&self, user: UserId, name: &[u8]) -> Result<Option<Series>, StateError> {
+        let Some(tables) = &self.tables else { return Ok(None) };
+        replies::series(&tables.series, user, name)
+    }
+
+    /// The reply to one request of a series.
+    pub fn reply(
+        &self,
+        user: UserId,
+        series: &[u8],
+        sequence: u64,
+    ) -> Result<Option<StoredReply>, StateError> {
+        let Some(tables) = &self.tables else { return Ok(None) };
+        replies::reply(&tables.replies, user, series, sequence)
     }
 
     fn meta(&self) -> Meta {

@@ -50,6 +50,7 @@ fn a_repeated_request_gets_the_same_reply_and_changes_nothing() {
     let first = commands.clone().map(|command| state.apply(1, command));
     let before = state.every_row();
     for (command, (reply, _)) in commands.into_iter().zip(first) {
+        assert_eq!(earlier_reply(&state.view(), &command).unwrap(), Some(reply.clone()));
         assert_eq!(state.apply(1, command.clone()), (reply, None), "{command:?}");
     }
     assert_eq!(state.every_row(), before);

@@ -79,9 +79,15 @@ impl State {
         outcomes
     }
 
+    /// What a view says of a repetition is what comes of it.
     fn apply(&self, at_ms: i64, command: Command) -> (Reply, Option<Event>) {
+        let earlier = earlier_reply(&self.view(), &command).unwrap();
         let at = UnixMillis::new(at_ms);
-        self.apply_all(&[Stamped { at, command }]).remove(0)
+        let outcome = self.apply_all(&[Stamped { at, command }]).remove(0);
+        if let Some(reply) = earlier {
+            assert_eq!(outcome, (reply, None));
+        }
+        outcome
     }
 
     fn view(&self) -> View {
