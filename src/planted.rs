@@ -97,9 +97,9 @@ planted_faults! {
     // Found by "the service is back", while a leader can reach the others but not hear them.
     CutOffLeaderKeepsItsLease, "cut-off-leader-keeps-its-lease",
     "A leader that no quorum answers goes on sending entries, which keep the others from electing another.";
-    // Found by "the service is back", while a leader is cut off from the masters but not from the router.
+    // Found by "the service is back", while a leader can reach the others but not hear them.
     MuteLeaderGoesOnReporting, "mute-leader-goes-on-reporting",
-    "A leader that no quorum answers tells the router that it leads, so nobody else is elected as long as it lives.";
+    "A leader that no quorum answers goes on sending entries, and tells the router that it leads, so nobody else is elected as long as it lives.";
     // Found by openraft's assertion that entries follow each other.
     SupersededLeaderGoesOnSending, "superseded-leader-goes-on-sending",
     "Who led goes on sending entries after another leads, out of a log that the other one has changed.";
@@ -124,7 +124,7 @@ planted_faults! {
     // Found by "what is acknowledged is on two disks", after one of two masters has died.
     LastMasterVotesAlone, "last-master-votes-alone",
     "The last of two masters votes alone while the other is expected back, so an acknowledged change is on one disk.";
-    // Found by "in the end two voters have one name", after the router has lost its disk.
+    // Found by "in the end there is one witness", after the router has lost its disk.
     LostWitnessKeepsItsVote, "lost-witness-keeps-its-vote",
     "The witness of a disk that the router has lost keeps its vote beside the new one, so a quorum waits for a node that never returns.";
     // Found by "the witness works in the end", after the router's disk was full or failed.

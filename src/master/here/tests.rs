@@ -125,7 +125,7 @@ impl<F: Future> Future for Measured<F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Self::Output> {
         let before = thread_time();
         let polled = self.inner.as_mut().poll(context);
-        self.longest = self.longest.max(thread_time() - before);
+        self.longest = self.longest.max(thread_time().saturating_sub(before));
         polled.map(|output| (output, self.longest))
     }
 }

@@ -199,7 +199,7 @@ mod tests {
         for _ in 0..MOST_OF_A_USER {
             begun.push(Box::pin(turns.begin(ANN)));
         }
-        let at_once = begun.iter_mut().filter_map(|read| read.now_or_never());
+        let at_once = begun.iter_mut().filter_map(futures::FutureExt::now_or_never);
         let mut at_once: Vec<_> = at_once.collect();
         assert_eq!(at_once.len(), AT_ONCE, "the others wait");
         assert_eq!(turns.begin(ANN).await.err(), Some(TooManyReads));
