@@ -12,6 +12,8 @@ use crate::host::net;
 pub struct Connections {
     current: Mutex<Option<Connection>>,
     made: AtomicU64,
+    /// For live timelines, of which some dozen share one.
+    of_streams: bool,
 }
 
 /// A connection to one server.
@@ -24,6 +26,11 @@ pub struct Connection {
 }
 
 impl Connections {
+    /// The same for live timelines, of which some dozen share one.
+    pub fn of_streams() -> Self {
+        Self { of_streams: true, ..Self::default() }
+    }
+
     /// The connection to `address` (host:port); it is dialled when first used.
     pub fn to(&self, address: &str) -> Result<Connection, tonic::transport::Error> {
         let mut current = self.current.lock();
@@ -31,7 +38,11 @@ impl Connections {
             return Ok(connection.clone());
         }
         let connection = Connection {
-            channel: net::channel(address)?,
+            channel: if self.of_streams {
+                net::streams_channel(address)?
+            } else {
+                net::channel(address)?
+            },
             address: address.to_owned(),
             number: self.made.fetch_add(1, Ordering::Relaxed),
         };

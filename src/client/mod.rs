@@ -17,6 +17,7 @@
 //! | `relayed` | [`Relayed`]: calls, repeated until they are answered |
 //! | `resumed_timeline` | a live timeline that outlives its server |
 //! | `connections` | the connection in use |
+//! | `stream_connections` | the connections of live timelines |
 //! | `active_server` | which server is in use, and how long the last move took |
 //! | `directory` | a task that watches the router, or the masters while it is away |
 //! | `known_cluster` | pure: what is known of the cluster |
@@ -40,6 +41,7 @@ mod resumed_timeline;
 mod retry_policy;
 mod session;
 mod status;
+mod stream_connections;
 mod subscription;
 
 #[cfg(test)]

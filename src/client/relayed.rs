@@ -19,6 +19,7 @@ use super::{
     known_cluster::{KnownCluster, Server},
     resumed_timeline,
     retry_policy::{self, RetryDecision},
+    stream_connections::StreamConnections,
 };
 use crate::{
     backoff::Backoff,
@@ -60,16 +61,6 @@ pub struct Relayed {
     streams: StreamConnections,
 }
 
-/// Over which connection live timelines come. A server allows only a limited number of streams on
-/// one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StreamConnections {
-    /// The one over which calls are made: enough for one person.
-    Shared,
-    /// One each: a node has the timelines of many people.
-    Own,
-}
-
 /// An answer, and who gave it.
 pub struct Answered<Reply> {
     pub reply: Reply,
@@ -107,7 +98,7 @@ impl Relayed {
             directory,
             ClientOptions::new(""),
             CallWriter::of_node(secret),
-            StreamConnections::Own,
+            StreamConnections::pool(),
         )
     }
 
@@ -133,8 +124,8 @@ impl Relayed {
     fn for_a_stream(&self) -> Self {
         match self.streams {
             StreamConnections::Shared => self.clone(),
-            StreamConnections::Own => Self {
-                connections: Arc::default(),
+            StreamConnections::Pool(_) => Self {
+                connections: self.streams.next(&self.connections),
                 active_server: Arc::new(ActiveServerMonitor::new()),
                 ..self.clone()
             },

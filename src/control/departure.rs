@@ -9,8 +9,8 @@
 //!    ([`gives_up_vote`]; the leader's membership).
 //! 3. But never fewer than [`MIN_MASTERS`] masters vote because of it ([`are_too_few`]; the leader's
 //!    membership): what is acknowledged is to be on two disks.
-//! 4. So a master may go when it has no vote any more, or when it is one of the last two and the
-//!    other leads ([`is_dispensable`]; the master that leaves).
+//! 4. So a master may go when it has no vote any more, or when it is one of the last two, the other
+//!    leads, and the witness votes too ([`is_dispensable`]; the master that leaves).
 //! 5. It need not wait for that if no other master stays ([`others_stay`]); one that is merely
 //!    rebooting ([`expected_back`]) takes over later, and is given a vote first
 //!    ([`are_counted_on`]; the master that leaves).
@@ -53,13 +53,18 @@ pub fn is_single(own: NodeId, voter_config: &VoterConfig) -> bool {
         && voter_config.voter_sets.iter().flatten().all(|id| *id == own)
 }
 
-/// Whether the others will have a quorum and a leader when `own` stops: they have a leader, and
-/// `own` does not vote, or is one of two masters beside the witness.
+/// Whether the others will have a quorum and a leader when `own` stops: `own` does not vote, or they
+/// have a leader, and `own` is one of two masters beside the witness. The witness does not vote if the
+/// router has been away.
 pub fn is_dispensable(own: NodeId, leader: Option<NodeId>, voter_config: &VoterConfig) -> bool {
     let votes = voter_config.voter_sets.iter().any(|set| set.contains(&own));
     let masters = voter_config.names.iter().filter(|voter| !voter.witness).count();
     let other_leads = leader.is_some_and(|id| id != own);
-    !votes || (other_leads && masters <= MIN_MASTERS)
+    let others_suffice = voter_config.voter_sets.iter().all(|set| {
+        let others = set.iter().filter(|id| **id != own).count();
+        others * 2 > set.len()
+    });
+    !votes || (other_leads && masters <= MIN_MASTERS && others_suffice)
 }
 
 /// Whether it is known that `own` is about to stop.
@@ -121,6 +126,8 @@ mod tests {
             (&[&[1, 2, WITNESS]], Some(WITNESS), true),
             (&[&[1, 2, WITNESS]], Some(1), false),
             (&[&[1, 2, WITNESS]], None, false),
+            (&[&[1, 2]], Some(2), false),
+            (&[&[1, 2, WITNESS], &[1, 2]], Some(2), false),
             (&[&[1, 2, 3]], Some(2), false),
             (&[&[1, 2, 3, WITNESS], &[2, 3, WITNESS]], Some(2), false),
             (&[&[2, 3, WITNESS]], Some(2), true),

@@ -19,6 +19,8 @@ pub use super::socket::Socket;
 /// A connection that is not made within this time has failed. Generous on one machine, and enough
 /// for a lost first packet on a network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// So many streams share a connection where each of them is for another reader.
+pub const STREAMS: usize = 32;
 /// HTTP/2 pings: without them a partitioned connection hangs for ever.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// The same between nodes, which have a connection for each pair, and notice a missing answer
@@ -86,21 +88,34 @@ pub fn is_lack(error: &io::Error) -> bool {
 
 /// A channel to `address` (host:port) that connects when first used, and reconnects by itself.
 pub fn channel(address: &str) -> Result<Channel, tonic::transport::Error> {
-    channel_with(address, KEEPALIVE_INTERVAL)
+    connecting(endpoint(address, KEEPALIVE_INTERVAL)?)
+}
+
+/// The same for [`STREAMS`] streams whose readers may be slow: what waits for one of them takes nothing
+/// from the others.
+pub fn streams_channel(address: &str) -> Result<Channel, tonic::transport::Error> {
+    /// What may be on its way on one stream, in bytes: HTTP/2's own figure.
+    const WINDOW: u32 = 65_535;
+    let of_all = WINDOW.saturating_mul(u32::try_from(STREAMS).unwrap_or(u32::MAX));
+    let endpoint = endpoint(address, KEEPALIVE_INTERVAL)?;
+    connecting(endpoint.initial_stream_window_size(WINDOW).initial_connection_window_size(of_all))
 }
 
 /// The same from one node to another.
 pub fn node_channel(address: &str) -> Result<Channel, tonic::transport::Error> {
-    channel_with(address, NODE_KEEPALIVE_INTERVAL)
+    connecting(endpoint(address, NODE_KEEPALIVE_INTERVAL)?)
 }
 
-fn channel_with(address: &str, ping: Duration) -> Result<Channel, tonic::transport::Error> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))?
+fn endpoint(address: &str, ping: Duration) -> Result<Endpoint, tonic::transport::Error> {
+    Ok(Endpoint::from_shared(format!("http://{address}"))?
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(ping)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .keep_alive_while_idle(true);
+        .keep_alive_while_idle(true))
+}
+
+fn connecting(endpoint: Endpoint) -> Result<Channel, tonic::transport::Error> {
     #[cfg(feature = "laboratory")]
     if let Some(machine) = Machine::current() {
         return Ok(endpoint.connect_with_connector_lazy(connector::from(machine)));

@@ -252,7 +252,7 @@ impl Inbox {
     }
 
     /// Everything has been added that belonged to the timeline when this was opened.
-    pub fn is_whole(&self) {
+    pub fn complete(&self) {
         if let Some(stream) = self.delivery.streams().open.get_mut(&self.id) {
             stream.changed = None;
         }
@@ -310,7 +310,7 @@ mod tests {
     fn open_for(reader: UserId, delivery: &Delivery, sources: &[(UserId, u64)]) -> Inbox {
         let inbox = delivery.open(reader).unwrap_or_else(|_| panic!("there is room"));
         inbox.add(sources.iter().map(source).collect());
-        inbox.is_whole();
+        inbox.complete();
         inbox
     }
 
@@ -356,7 +356,7 @@ mod tests {
         let unfollowed = Event::Unfollowed { follower: READER, followee: other };
         delivery.dispatch(&[again, unfollowed]);
         inbox.add([(AUTHOR, 0), (other, 0)].iter().map(source).collect());
-        inbox.is_whole();
+        inbox.complete();
         let by_other = match post(4) {
             Event::Published(post) => Event::Published(Post { author: other, ..post }),
             event => event,

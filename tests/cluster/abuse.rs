@@ -17,17 +17,17 @@ use super::{
     raw_http2::{RawCaller, silent},
 };
 
-const LOCATE: &str = "/tinysns.v1.DirectoryService/Locate";
+pub const LOCATE: &str = "/tinysns.v1.DirectoryService/Locate";
 const WATCH: &str = "/tinysns.v1.DirectoryService/Watch";
 const TIMELINE: &str = "/tinysns.v1.SocialService/Timeline";
 /// What is on its way arrives within this time.
 const A_MOMENT: Duration = Duration::from_millis(20);
 /// What an attack may take of a process's memory, in KiB: what one address may hold, some copies of
 /// it on its way, and what the allocator keeps.
-const MOST_KIB: u64 = 32 << 10;
+pub const MOST_KIB: u64 = 32 << 10;
 
 /// The 99th percentile of what somebody waits for a page of posts.
-async fn p99(client: &Client) -> Duration {
+pub async fn p99(client: &Client) -> Duration {
     let mut waits = Vec::new();
     for _ in 0..200 {
         let began = Instant::now();
@@ -40,14 +40,14 @@ async fn p99(client: &Client) -> Duration {
 }
 
 /// What a process has in memory, in KiB.
-fn resident_kib(pid: u32) -> u64 {
+pub fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it says so");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 /// A cluster of one master, its address and its process, and somebody who uses it.
-async fn served() -> (Cluster, String, u32, Client) {
+pub async fn served() -> (Cluster, String, u32, Client) {
     let cluster = Cluster::start(BINARY, 1, "1s").await;
     let master = cluster.available().await;
     let neighbour = cluster.client("neighbour").await;

@@ -11,6 +11,7 @@ mod commands;
 mod conversations;
 mod failover;
 mod first_steps;
+mod floods;
 mod fullscreen;
 mod hostile;
 mod load;

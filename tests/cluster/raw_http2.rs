@@ -11,12 +11,16 @@ use tokio::{
 /// Where hostile callers come from; everybody else comes from 127.0.0.1.
 const HOSTILE: &str = "127.0.0.2:0";
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
-const WINDOW_UPDATE: u8 = 8;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const PRIORITY: u8 = 2;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
+pub const WINDOW_UPDATE: u8 = 8;
+pub const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_HEADERS: u8 = 4;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const LONGEST_FRAME: usize = 16_384;
 /// The length of what comes before a gRPC message.
@@ -60,19 +64,25 @@ impl RawCaller {
         message: &[u8],
         length: usize,
     ) -> io::Result<()> {
-        let stream = self.next_stream;
-        self.next_stream += 2;
-        // :method POST and :scheme http are in the static table.
-        let mut headers = vec![0x83, 0x86];
-        literal(&mut headers, ":path", path);
-        literal(&mut headers, ":authority", "tinysns");
-        literal(&mut headers, "content-type", "application/grpc");
-        literal(&mut headers, "te", "trailers");
+        let mut headers = request_headers(path);
         if let Some(session) = session {
             literal(&mut headers, "authorization", &format!("Bearer {session}"));
         }
-        let mut bytes = frame(HEADERS, END_HEADERS, stream, &headers);
-        let mut body = vec![0];
+        self.send_message(&headers, 0, message, length).await
+    }
+
+    /// The same, with these headers, and with a message that says that it is compressed, or not.
+    pub async fn send_message(
+        &mut self,
+        headers: &[u8],
+        compressed: u8,
+        message: &[u8],
+        length: usize,
+    ) -> io::Result<()> {
+        let stream = self.next_stream;
+        self.next_stream += 2;
+        let mut bytes = frame(HEADERS, END_HEADERS, stream, headers);
+        let mut body = vec![compressed];
         body.extend(u32::try_from(length).expect("short").to_be_bytes());
         body.extend(message);
         let is_whole = body.len() == MESSAGE_HEAD + length;
@@ -82,6 +92,11 @@ impl RawCaller {
             bytes.extend(frame(DATA, u8::from(ends) * END_STREAM, stream, part));
         }
         self.stream.write_all(&bytes).await
+    }
+
+    /// Sends these frames.
+    pub async fn send(&mut self, frames: &[u8]) -> io::Result<()> {
+        self.stream.write_all(frames).await
     }
 
     /// Reads until a stream has ended.
@@ -106,7 +121,19 @@ impl RawCaller {
     }
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+/// The headers of a gRPC request.
+pub fn request_headers(path: &str) -> Vec<u8> {
+    // :method POST and :scheme http are in the static table.
+    let mut headers = vec![0x83, 0x86];
+    literal(&mut headers, ":path", path);
+    literal(&mut headers, ":authority", "tinysns");
+    literal(&mut headers, "content-type", "application/grpc");
+    literal(&mut headers, "te", "trailers");
+    headers
+}
+
+/// A frame of this kind, with these flags.
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
     let mut frame = length[1..].to_vec();
     frame.extend([kind, flags]);
@@ -116,7 +143,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A header that is not in any table.
-fn literal(headers: &mut Vec<u8>, name: &str, value: &str) {
+pub fn literal(headers: &mut Vec<u8>, name: &str, value: &str) {
     headers.push(0);
     for text in [name, value] {
         // Seven bits for the length, and more bytes for what is more.

@@ -3,13 +3,15 @@
 use nix::sys::signal::Signal;
 use tinysns::wire::v1::{
     LogInRequest, PostsRequest, PublishRequest, RequestId,
-    social_service_client::SocialServiceClient,
+    social_service_client::SocialServiceClient, subscribe_event::Event,
 };
+use tokio::time::timeout;
 use tonic::{Request, transport::Endpoint};
 
 use super::{
     BINARY,
-    processes::{Cluster, signal},
+    callers::{Api, Caller, channel},
+    processes::{Cluster, DEADLINE, signal},
 };
 
 #[tokio::test]
@@ -38,4 +40,29 @@ async fn whoever_reaches_only_the_router_is_served_there_through_a_failover() {
     assert_eq!(page.posts.len(), 1);
     let refused = router.publish(PublishRequest::default()).await.expect_err("refused");
     assert_eq!(refused.metadata().get("tinysns-retry").unwrap(), "never", "{refused:?}");
+}
+
+#[tokio::test]
+async fn hundreds_of_live_timelines_are_relayed_at_a_time() {
+    let cluster = Cluster::start(BINARY, 1, "1s").await;
+    let author = cluster.client("author").await;
+    let mut timelines = Vec::new();
+    for reader in ["ann", "bob", "cid"] {
+        let api = Api::new(channel(&cluster.router(), "127.0.0.2").await);
+        let mut reader = Caller::new(api, reader).await;
+        reader.follow("a follow", "author").await.expect("followed");
+        for _ in 0..100 {
+            timelines.push(reader.subscribe().await.expect("opened"));
+        }
+    }
+    author.publish("hello").await.expect("published");
+    for timeline in &mut timelines {
+        let post = loop {
+            let event = timeout(DEADLINE, timeline.message()).await.expect("in time");
+            if let Some(Event::Post(post)) = event.expect("it goes on").expect("open").event {
+                break post;
+            }
+        };
+        assert_eq!(post.text, "hello");
+    }
 }

@@ -12,7 +12,7 @@ use std::{
 use tinysns::{
     cli::{self, Subcommand},
     host::{
-        disk,
+        disk, panics,
         simulated::{
             self, Machine,
             clock::{self, MILLISECOND},
@@ -110,6 +110,9 @@ pub fn unseen_panics() -> Vec<String> {
 /// Notes panics instead of printing them.
 pub fn note_panics() {
     std::panic::set_hook(Box::new(|info| {
+        if panics::are_contained() {
+            return;
+        }
         PANICS.with_borrow_mut(|panics| panics.push(info.to_string().replace('\n', " ")));
     }));
 }

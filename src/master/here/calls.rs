@@ -191,7 +191,7 @@ impl Network for Here {
         };
         reading.steps(add).await.map_err(|error| broken(self.damage(), &error))?;
         drop(reading);
-        inbox.is_whole();
+        inbox.complete();
         let stream_session = StreamSession {
             sessions: self.parts.sessions.clone(),
             session,

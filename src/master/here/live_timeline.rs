@@ -236,7 +236,7 @@ mod tests {
             let inbox = self.delivery.open(stream_session.session.account.user);
             let inbox = inbox.unwrap_or_else(|_| panic!("there is room"));
             inbox.add(vec![Source::all_of(bob)]);
-            inbox.is_whole();
+            inbox.complete();
             let state = self.fixture.state.reader();
             start(stream_session, PostId::NONE, inbox, state, ReadTurns::default())
         }

@@ -20,11 +20,6 @@ impl Damage {
         }
     }
 
-    /// Whether damage was found.
-    pub fn is_found(&self) -> bool {
-        *self.found.borrow()
-    }
-
     /// Returns when damage is found.
     pub async fn found(&self) {
         let mut found = self.found.subscribe();
