@@ -88,7 +88,7 @@ pub fn is_lack(error: &io::Error) -> bool {
 
 /// A channel to `address` (host:port) that connects when first used, and reconnects by itself.
 pub fn channel(address: &str) -> Result<Channel, tonic::transport::Error> {
-    connecting(endpoint(address, KEEPALIVE_INTERVAL)?)
+    Ok(connecting(&endpoint(address, KEEPALIVE_INTERVAL)?))
 }
 
 /// The same for [`STREAMS`] streams whose readers may be slow: what waits for one of them takes nothing
@@ -97,13 +97,15 @@ pub fn streams_channel(address: &str) -> Result<Channel, tonic::transport::Error
     /// What may be on its way on one stream, in bytes: HTTP/2's own figure.
     const WINDOW: u32 = 65_535;
     let of_all = WINDOW.saturating_mul(u32::try_from(STREAMS).unwrap_or(u32::MAX));
-    let endpoint = endpoint(address, KEEPALIVE_INTERVAL)?;
-    connecting(endpoint.initial_stream_window_size(WINDOW).initial_connection_window_size(of_all))
+    let endpoint = endpoint(address, KEEPALIVE_INTERVAL)?
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(of_all);
+    Ok(connecting(&endpoint))
 }
 
 /// The same from one node to another.
 pub fn node_channel(address: &str) -> Result<Channel, tonic::transport::Error> {
-    connecting(endpoint(address, NODE_KEEPALIVE_INTERVAL)?)
+    Ok(connecting(&endpoint(address, NODE_KEEPALIVE_INTERVAL)?))
 }
 
 fn endpoint(address: &str, ping: Duration) -> Result<Endpoint, tonic::transport::Error> {
@@ -115,12 +117,12 @@ fn endpoint(address: &str, ping: Duration) -> Result<Endpoint, tonic::transport:
         .keep_alive_while_idle(true))
 }
 
-fn connecting(endpoint: Endpoint) -> Result<Channel, tonic::transport::Error> {
+fn connecting(endpoint: &Endpoint) -> Channel {
     #[cfg(feature = "laboratory")]
     if let Some(machine) = Machine::current() {
-        return Ok(endpoint.connect_with_connector_lazy(connector::from(machine)));
+        return endpoint.connect_with_connector_lazy(connector::from(machine));
     }
-    Ok(endpoint.connect_lazy())
+    endpoint.connect_lazy()
 }
 
 /// The address of this machine on the way to `peer` (host:port): others can reach it there, if it
