@@ -150,6 +150,8 @@ impl LeaderTenure {
             } else if replaced(id, &info, roster) {
                 Health::Gone
             } else if noted.is_none() {
+                // Whoever was removed for being dead so long is given time when it returns.
+                self.dead_since.remove(&id);
                 newcomer_health(&info, lives(listed, callers.contains(&id)), version)
             } else {
                 let contact = node.peers().contact(id);

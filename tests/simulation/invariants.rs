@@ -60,6 +60,8 @@ pub struct Invariants {
     /// Nodes whose disks were lost: whoever has their names now is another.
     lost: BTreeSet<NodeId>,
     following: Following,
+    /// When each became a member.
+    added_at: BTreeMap<NodeId, u64>,
 }
 
 impl Invariants {
@@ -316,9 +318,17 @@ impl Invariants {
         let (before, lost) = (&before, &self.lost);
         let change = VoteChange { before, new, cluster, evidence, lost, is_calm };
         self.demotions += change.taken().len() as u64;
-        change.wrong(|machine| {
-            let applied = self.applied.get(&machine).copied().flatten();
-            applied.map_or(0, |applied| applied.index)
+        let ids = |members: &StoredMembership| -> BTreeSet<NodeId> {
+            members.membership().nodes().map(|(id, _)| *id).collect()
+        };
+        let (were, are) = (ids(before), ids(new));
+        self.added_at.extend(are.difference(&were).map(|id| (*id, now)));
+        let removed = change.removes_a_newcomer(&were - &are, &self.added_at);
+        removed.or_else(|| {
+            change.wrong(|machine| {
+                let applied = self.applied.get(&machine).copied().flatten();
+                applied.map_or(0, |applied| applied.index)
+            })
         })
     }
 

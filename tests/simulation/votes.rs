@@ -1,6 +1,6 @@
 //! Whether a change of who votes had a reason, and what it leaves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tinysns::{
     domain::NodeId,
@@ -50,6 +50,25 @@ impl VoteChange<'_> {
         self.takes_too_many()
             .or_else(|| self.takes_without_a_reason())
             .or_else(|| self.gives_too_early(applied))
+    }
+
+    /// Nobody is removed again with whom, and between whom and the leader, nothing has been wrong since it
+    /// was added.
+    pub fn removes_a_newcomer(
+        &self,
+        removed: BTreeSet<NodeId>,
+        added_at: &BTreeMap<NodeId, u64>,
+    ) -> Option<String> {
+        let expected = self.cluster.expected_voters();
+        let leader = self.place(self.new, (*self.new.log_id())?.leader_id.node_id)?;
+        removed.into_iter().find_map(|id| {
+            let place = self.place(self.before, id)?;
+            let name = &self.before.membership().get_node(&id)?.name;
+            let was_well = self.evidence.well_since(&[place, leader]) <= *added_at.get(&id)?;
+            (was_well && expected.contains(name)).then(|| {
+                format!("{name} was added and removed again, though nothing was wrong with it")
+            })
+        })
     }
 
     /// No change takes half of the votes or more. The witness does not vote beside a single master.
