@@ -58,7 +58,8 @@ pub struct Relayed {
     connections: Arc<Connections>,
     active_server: Arc<ActiveServerMonitor>,
     writer: CallWriter,
-    streams: StreamConnections,
+    /// Of live timelines; none for one person, whose come over the connection of the calls.
+    streams: Option<StreamConnections>,
 }
 
 /// An answer, and who gave it.
@@ -87,7 +88,7 @@ impl Relayed {
     /// without waiting for it. Must be called inside a runtime.
     pub(super) fn from_outside(options: ClientOptions) -> Result<Self, ClientError> {
         let directory = Directory::open(&options)?;
-        Ok(Self::new(directory, options, CallWriter::of_client(), StreamConnections::Shared))
+        Ok(Self::new(directory, options, CallWriter::of_client(), None))
     }
 
     /// For a node of the cluster, which knows where the available server is, and tells it where each
@@ -98,7 +99,7 @@ impl Relayed {
             directory,
             ClientOptions::new(""),
             CallWriter::of_node(secret),
-            StreamConnections::pool(),
+            Some(StreamConnections::default()),
         )
     }
 
@@ -106,7 +107,7 @@ impl Relayed {
         directory: Directory,
         options: ClientOptions,
         writer: CallWriter,
-        streams: StreamConnections,
+        streams: Option<StreamConnections>,
     ) -> Self {
         let ClientOptions { router, attempt_timeout, .. } = options;
         Self {
@@ -122,10 +123,10 @@ impl Relayed {
 
     /// The network for a live timeline.
     fn for_a_stream(&self) -> Self {
-        match self.streams {
-            StreamConnections::Shared => self.clone(),
-            StreamConnections::Pool(_) => Self {
-                connections: self.streams.next(&self.connections),
+        match &self.streams {
+            None => self.clone(),
+            Some(streams) => Self {
+                connections: streams.next(),
                 active_server: Arc::new(ActiveServerMonitor::new()),
                 ..self.clone()
             },

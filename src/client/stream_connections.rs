@@ -1,4 +1,4 @@
-//! Over which connections live timelines come.
+//! Over which connections a node's live timelines come.
 //!
 //! One person's come over the connection over which the calls are made. A node has those of many
 //! people, whom a server lets open only so many connections together: so some dozen share one, none of
@@ -12,25 +12,16 @@ use parking_lot::Mutex;
 use super::connections::Connections;
 use crate::host::net;
 
-/// Where the connections of live timelines come from; clones share them.
-#[derive(Clone)]
-pub enum StreamConnections {
-    /// The one over which calls are made.
-    Shared,
-    /// A few that are shared.
-    Pool(Arc<Mutex<Vec<Arc<Connections>>>>),
+/// Where the connections of live timelines come from; clones share them. None are open at first.
+#[derive(Clone, Default)]
+pub struct StreamConnections {
+    pool: Arc<Mutex<Vec<Arc<Connections>>>>,
 }
 
 impl StreamConnections {
-    /// None are open yet.
-    pub fn pool() -> Self {
-        Self::Pool(Arc::default())
-    }
-
-    /// What the next live timeline uses, where `calls` are made over those.
-    pub fn next(&self, calls: &Arc<Connections>) -> Arc<Connections> {
-        let Self::Pool(pool) = self else { return Arc::clone(calls) };
-        let mut pool = pool.lock();
+    /// What the next live timeline uses.
+    pub fn next(&self) -> Arc<Connections> {
+        let mut pool = self.pool.lock();
         // Those that nobody uses any more are closed. One reference is the pool's.
         pool.retain(|connections| Arc::strong_count(connections) > 1);
         let has_room =
@@ -50,9 +41,8 @@ mod tests {
 
     #[test]
     fn some_dozen_timelines_share_a_connection_and_what_nobody_uses_is_closed() {
-        let streams = StreamConnections::pool();
-        let calls = Arc::default();
-        let open = |count| (0..count).map(|_| streams.next(&calls)).collect::<Vec<_>>();
+        let streams = StreamConnections::default();
+        let open = |count| (0..count).map(|_| streams.next()).collect::<Vec<_>>();
         let different = |all: &[Arc<Connections>]| {
             let mut pointers: Vec<_> = all.iter().map(Arc::as_ptr).collect();
             pointers.sort_unstable();
@@ -67,7 +57,6 @@ mod tests {
         assert_eq!(different(&timelines), 10);
         timelines.clear();
         let one = open(1);
-        let StreamConnections::Pool(pool) = &streams else { panic!("it is a pool") };
-        assert_eq!(pool.lock().len(), one.len());
+        assert_eq!(streams.pool.lock().len(), one.len());
     }
 }

@@ -7,7 +7,7 @@ use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     abuse::{LOCATE, MOST_KIB, p99, resident_kib, served},
-    callers::{channel, log_in},
+    callers::{Api, channel, log_in},
     processes::DEADLINE,
     raw_http2::{
         CONTINUATION, DATA, END_HEADERS, HEADERS, PING, PRIORITY, RST_STREAM, RawCaller, SETTINGS,
@@ -110,7 +110,7 @@ async fn floods_of_frames_hold_little_and_harm_nobody() {
 #[tokio::test]
 async fn bombs_and_malformed_messages_are_refused() {
     let (cluster, master, pid, neighbour) = served().await;
-    let mut api = super::callers::Api::new(channel(&master, "127.0.0.1").await);
+    let mut api = Api::new(channel(&master, "127.0.0.1").await);
     let session = log_in(&mut api, "ann", "").await.expect("logged in");
     let memory = resident_kib(pid);
     let social =

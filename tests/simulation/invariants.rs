@@ -324,12 +324,7 @@ impl Invariants {
         let (were, are) = (ids(before), ids(new));
         self.added_at.extend(are.difference(&were).map(|id| (*id, now)));
         let removed = change.removes_a_newcomer(&were - &are, &self.added_at);
-        removed.or_else(|| {
-            change.wrong(|machine| {
-                let applied = self.applied.get(&machine).copied().flatten();
-                applied.map_or(0, |applied| applied.index)
-            })
-        })
+        removed.or_else(|| change.wrong(|machine| has_come_to(&self.applied, machine)))
     }
 
     /// A change of the membership that has begun is finished soon, if it can be.
@@ -381,8 +376,7 @@ impl Invariants {
                 self.place(&membership, id, cluster)
             };
             let host = &cluster.hosts[cluster.at(place?)?];
-            let has_come_to = self.applied.get(&host.machine).copied().flatten();
-            let has_come_to = has_come_to.map_or(0, |position| position.index);
+            let has_come_to = has_come_to(&self.applied, host.machine);
             let behind_since =
                 self.following.behind_since(host.machine, has_come_to, committed, now);
             let well_since = evidence.well_since(&[host.place, leader]);
@@ -395,6 +389,11 @@ impl Invariants {
             })
         })
     }
+}
+
+/// The index up to which a machine has applied the log.
+fn has_come_to(applied: &BTreeMap<Machine, Option<LogId>>, machine: Machine) -> u64 {
+    applied.get(&machine).copied().flatten().map_or(0, |applied| applied.index)
 }
 
 /// Whoever was missed has been found again within this time.
