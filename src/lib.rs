@@ -25,6 +25,8 @@ pub mod healthcheck;
 pub mod host;
 pub mod logging;
 pub mod master;
+pub mod metrics;
+pub mod monitoring;
 pub mod network;
 pub mod node_auth;
 pub mod overview;

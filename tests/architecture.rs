@@ -12,11 +12,11 @@ use std::{
 
 /// From the base up. A module imports from lower layers only, and so none of its own.
 const LAYERS: [&[&str]; 9] = [
-    &["ansi", "backoff", "domain", "envelope", "planted", "wire"],
+    &["ansi", "backoff", "domain", "envelope", "metrics", "planted", "wire"],
     &["host", "network"],
     &["control", "directory", "reflection", "settings", "slot", "social"],
     &["logging", "node_auth", "serving"],
-    &["grpc"],
+    &["grpc", "monitoring"],
     &["client"],
     &["classic", "overview", "replication", "runtime"],
     &["documents", "healthcheck", "master", "router", "slave", "status", "terminal"],

@@ -7,6 +7,8 @@
 //! of the log, fails or panics. Lines that could not be written are counted, and the count is
 //! logged as soon as something can be written again.
 //!
+//! What is logged may be changed later ([`set_filter`]).
+//!
 //! [`start`] starts no thread, so that a supervisor may log before it forks; in a node that serves,
 //! a thread of its own writes the lines ([`write_in_background`]).
 
@@ -22,7 +24,10 @@ use std::{
 };
 
 use tracing::Level;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, Registry, fmt, layer::SubscriberExt as _, reload,
+    util::SubscriberInitExt as _,
+};
 
 use crate::{
     ansi,
@@ -33,22 +38,25 @@ use lines::Lines;
 use log_writer::LogWriter;
 
 static LINES: OnceLock<Lines> = OnceLock::new();
+/// The way to change what is logged.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Sets up logging for the rest of the process's life.
 pub fn start(settings: &LogSettings) {
     let lines = LINES.get_or_init(|| Lines::new(settings.format, LogWriter::standard_error()));
     // Internal errors would be printed to standard error, which panics if that fails.
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&settings.filter))
-        .log_internal_errors(false)
-        .with_writer(move || lines);
-    match settings.format {
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    let layer = fmt::layer().log_internal_errors(false).with_writer(move || lines);
+    let layer = match settings.format {
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
         LogFormat::Text => {
             let is_terminal = io::stderr().is_terminal();
-            subscriber.with_ansi(ansi::wants_colour(is_terminal, |name| env::var_os(name))).init();
+            let colour = ansi::wants_colour(is_terminal, |name| env::var_os(name));
+            layer.with_ansi(colour).boxed()
         }
-    }
+    };
+    let (filter, handle) = reload::Layer::new(EnvFilter::new(&settings.filter));
+    tracing_subscriber::registry().with(filter).with(layer).init();
+    FILTER.set(handle).expect("logging is started once");
     panic::set_hook(Box::new(move |info| {
         if panics::are_contained() {
             return;
@@ -60,6 +68,19 @@ pub fn start(settings: &LogSettings) {
         }
         lines.tell(Level::ERROR, &message, None);
     }));
+}
+
+/// From now on, what this filter lets through is logged; or why the filter cannot be used.
+pub fn set_filter(filter: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    let Some(handle) = FILTER.get() else { return Err("this process does not log".to_owned()) };
+    handle.reload(filter).map_err(|error| error.to_string())
+}
+
+/// What is logged.
+pub fn filter() -> String {
+    let now = FILTER.get().and_then(|handle| handle.with_current(ToString::to_string).ok());
+    now.unwrap_or_else(|| "off".to_owned())
 }
 
 /// From now on a thread writes the lines, so that a hanging disk under the log holds up nobody

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::{Post, UserId},
     host::thread::OneThread,
+    metrics,
     planted::{self, PlantedFault},
     replication::node::Node,
     social::{Event, Source},
@@ -129,6 +130,13 @@ impl Delivery {
         }
     }
 
+    /// How many streams are open, and how many posts wait for the slowest reader.
+    pub fn amounts(&self) -> (usize, usize) {
+        let streams = self.streams();
+        let waiting = |stream: &Stream| stream.posts.max_capacity() - stream.posts.capacity();
+        (streams.open.len(), streams.open.values().map(waiting).max().unwrap_or(0))
+    }
+
     /// Closes every stream: their readers resume at another master, or here.
     pub fn close_all(&self) {
         let mut streams = self.streams();
@@ -174,6 +182,8 @@ impl Streams {
             })
             .copied()
             .collect();
+        metrics::POSTS_DELIVERED.inc_by((ids.len() - full.len()) as u64);
+        metrics::STREAMS_CUT_OFF.inc_by(full.len() as u64);
         for id in full {
             self.close(id);
         }

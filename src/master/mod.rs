@@ -4,6 +4,7 @@
 //! - [`address`]: the host by which others reach this master
 //! - [`reporter`]: what this master reports to the router, and what it is told
 //! - [`router_stream`]: a stream to the router
+//! - [`monitored`]: what monitoring is told about this master
 //! - [`location`]: where the available server is, as this master sees it
 //! - [`cluster_id_file`]: the cluster of the other slots in the data directory
 //! - [`here`]: what may be asked of the network, carried out by this master; [`nearest`]: the same, or
@@ -23,6 +24,7 @@ pub mod delivery;
 #[expect(clippy::disallowed_methods, reason = "a stream's task ends with the stream")]
 pub mod here;
 pub mod location;
+pub mod monitored;
 pub mod nearest;
 pub mod passwords;
 pub mod rate_limits;
@@ -45,6 +47,7 @@ use self::service::{Listeners, Master, NodeEnd};
 use crate::{
     control::{ReceivedRoster, departure},
     domain::NodeId,
+    monitoring::Monitor,
     replication::{NodeInfo, node::Node, startup_check, voter_config},
     settings::MasterSettings,
     slot::SlotInfo,
@@ -56,12 +59,27 @@ pub async fn run(
     slot: SlotInfo,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let monitor = Monitor::start(settings.metrics_listen).await?;
+    let ended = run_nodes(&settings, &slot, &monitor, &stop).await;
+    monitor.end().await;
+    ended
+}
+
+/// Runs one node after the other, until the master stops.
+async fn run_nodes(
+    settings: &MasterSettings,
+    slot: &SlotInfo,
+    monitor: &Monitor,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     loop {
-        match run_node(&settings, &slot, &stop).await? {
+        let ended = run_node(settings, slot, monitor, stop).await;
+        monitor.speaks_for_nobody();
+        match ended? {
             NodeEnd::Stopped => return Ok(()),
             NodeEnd::ClusterAbandoned(cluster) => {
                 tracing::warn!(%cluster, "this cluster was abandoned: starting as a new node");
-                cluster_id_file::forget(&slot, cluster).context("forgetting the cluster")?;
+                cluster_id_file::forget(slot, cluster).context("forgetting the cluster")?;
                 startup_check::reset_node(&slot.directory).context("removing the old node")?;
             }
             NodeEnd::StateDamaged => {
@@ -76,13 +94,14 @@ pub async fn run(
 async fn run_node(
     settings: &MasterSettings,
     slot: &SlotInfo,
+    monitor: &Monitor,
     stop: &CancellationToken,
 ) -> anyhow::Result<NodeEnd> {
     let listeners = Listeners::bind(settings).await?;
-    match Master::build(settings, slot, listeners, stop).await? {
-        Some(master) => master.run(stop).await,
-        None => Ok(NodeEnd::Stopped),
-    }
+    let built = Master::build(settings, slot, listeners, stop).await?;
+    let Some(master) = built else { return Ok(NodeEnd::Stopped) };
+    monitor.speaks_for(master.monitored(stop));
+    master.run(stop).await
 }
 
 /// Leaves the cluster, while still serving: hands leadership over, so that clients see no gap, and

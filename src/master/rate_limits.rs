@@ -39,6 +39,16 @@ struct Allowance {
 }
 
 impl Activity {
+    /// Its name, for metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Posting => "posting",
+            Self::Following => "following",
+            Self::ChangingPasswords => "changing passwords",
+            Self::Joining => "joining",
+        }
+    }
+
     /// The table.
     const fn allowance(self) -> Allowance {
         const fn each(burst: u32, every_ms: u64) -> Rate {

@@ -2,7 +2,15 @@
 //!
 //! If the router is away, it is tried again and again; nothing else waits for it.
 
-use std::{net::IpAddr, process, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use openraft::ServerState;
 use tokio::{
@@ -43,12 +51,33 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A handle for the reporter.
 pub struct ReporterHandle {
     leaving: watch::Sender<bool>,
+    contact: RouterContact,
+}
+
+/// Whether a master and the router are in contact; clones share it.
+#[derive(Clone, Default)]
+pub struct RouterContact(Arc<AtomicBool>);
+
+impl RouterContact {
+    /// Whether the router hears this master.
+    pub fn is_reached(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, is_reached: bool) {
+        self.0.store(is_reached, Ordering::Relaxed);
+    }
 }
 
 impl ReporterHandle {
     /// Asks the router to have another master elected, because this one is about to stop.
     pub fn leaving(&self) {
         self.leaving.send_replace(true);
+    }
+
+    /// Whether the router is reached.
+    pub fn contact(&self) -> RouterContact {
+        self.contact.clone()
     }
 }
 
@@ -70,6 +99,7 @@ pub struct Reporter {
     listening: [IpAddr; 2],
     roster: watch::Sender<ReceivedRoster>,
     leaving: watch::Receiver<bool>,
+    contact: RouterContact,
     abandonment: abandonment::AbandonmentHandle,
     cancelled: CancellationToken,
 }
@@ -104,6 +134,7 @@ impl Reporter {
         cancelled: CancellationToken,
     ) -> (Self, ReporterHandle) {
         let (leave, leaving) = watch::channel(false);
+        let contact = RouterContact::default();
         let reporter = Self {
             router: settings.router.clone(),
             secret: secret_metadata(&settings.secret),
@@ -117,10 +148,11 @@ impl Reporter {
             listening: address::listening(settings),
             roster,
             leaving,
+            contact: contact.clone(),
             abandonment,
             cancelled,
         };
-        (reporter, ReporterHandle { leaving: leave })
+        (reporter, ReporterHandle { leaving: leave, contact })
     }
 
     /// Reports until cancelled.
@@ -163,7 +195,10 @@ impl Reporter {
         let router = timeout(ANSWER_WITHIN, stream)
             .await
             .map_err(|_| Status::deadline_exceeded("the router does not answer"))??;
-        self.follow(router).await
+        self.contact.set(true);
+        let ended = self.follow(router).await;
+        self.contact.set(false);
+        ended
     }
 
     /// Updates the address by which others reach this master: a container that was cut off from its

@@ -1,7 +1,12 @@
 //! One node of a master, built from its parts and run: [`Listeners::bind`], [`Master::build`],
 //! [`Master::run`]. What it serves is in [`here`]; this only joins the parts.
 
-use std::{path::Path, process, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use futures::FutureExt as _;
@@ -21,6 +26,7 @@ use super::{
     delivery::{Delivery, StreamLimits},
     here::{self, Here},
     leave, location,
+    monitored::MonitoredMaster,
     nearest::Nearest,
     passwords::Passwords,
     rate_limits::RateLimits,
@@ -93,6 +99,8 @@ impl Listeners {
 pub struct Master {
     node: Node,
     state: StateReader,
+    /// Where the node's files are.
+    directory: PathBuf,
     listeners: Listeners,
     /// What clients may ask for, and what nodes may.
     routes: (Routes, Routes),
@@ -204,6 +212,7 @@ impl Master {
         Ok(Self {
             node,
             state,
+            directory: slot.directory.clone(),
             listeners,
             routes,
             streams_per_connection: settings.limits.streams_per_connection,
@@ -219,6 +228,17 @@ impl Master {
             lasting,
             tasks,
         })
+    }
+
+    /// This master for monitoring, which is told when it is about to `stop`.
+    pub fn monitored(&self, stop: &CancellationToken) -> MonitoredMaster {
+        MonitoredMaster {
+            node: self.node.clone(),
+            delivery: self.delivery.clone(),
+            directory: self.directory.clone(),
+            router: self.report.contact(),
+            stop: stop.clone(),
+        }
     }
 
     /// Serves until `stop`, and then until it has handed over and drained, or until the node cannot

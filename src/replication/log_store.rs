@@ -41,6 +41,7 @@ use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
     host::{disk, file_header, random, thread::Worker},
+    metrics,
     planted::{self, PlantedFault},
 };
 
@@ -428,6 +429,7 @@ fn do_job(
 }
 
 fn write_job(database: &Database, durability: Durability, write: Write) -> Result<(), LogError> {
+    let _measured = metrics::LOG_WRITE_DURATION.start_timer();
     let mut transaction = database.begin_write()?;
     transaction.set_durability(durability)?;
     write(&transaction)?;
@@ -500,6 +502,11 @@ impl RaftLogStorage<Consensus> for LogStore {
             .await
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))?;
         self.queue().append_policy.voted(*vote);
+        if vote.leader_id().node_id == self.node_id() {
+            let own =
+                if vote.is_committed() { &metrics::ELECTIONS_WON } else { &metrics::CAMPAIGNS };
+            own.inc();
+        }
         Ok(())
     }
 
@@ -577,6 +584,7 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// still be writing it, and waits. Nothing is saved: a node that starts learns what is
     /// committed from others.
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
+        metrics::COMMITTED_INDEX.set(metrics::whole(committed.map_or(0, |last| last.index)));
         if !self.durable.has(committed) {
             assert!(!self.queue().append_policy.leads(), "commit behind the disk: {committed:?}");
         }

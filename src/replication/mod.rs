@@ -28,6 +28,7 @@ pub mod log_store;
 pub mod membership;
 #[cfg(test)]
 mod membership_tests;
+pub mod monitored;
 pub mod node;
 pub mod node_credentials;
 pub mod observed;

@@ -26,6 +26,7 @@ use crate::{
     control::{ReceivedRoster, RosterEntry},
     domain::NodeId,
     envelope::Version,
+    metrics,
     planted::{self, PlantedFault},
 };
 
@@ -277,7 +278,14 @@ async fn apply_change(node: &Node, change: Change) -> bool {
     let raft = node.raft();
     let outcome = match change {
         Change::Voters(voters) => {
-            timeout(CHANGE_WITHIN, raft.change_membership(voters, true)).await
+            let before =
+                raft.metrics().borrow().membership_config.membership().voter_ids().collect();
+            let taken = BTreeSet::difference(&before, &voters).count();
+            let outcome = timeout(CHANGE_WITHIN, raft.change_membership(voters, true)).await;
+            if matches!(outcome, Ok(Ok(_))) {
+                metrics::VOTES_TAKEN.inc_by(taken as u64);
+            }
+            outcome
         }
         Change::Add(id, info) => timeout(CHANGE_WITHIN, raft.add_learner(id, info, false)).await,
         Change::UpdateAddress(id, info) => {
@@ -290,7 +298,10 @@ async fn apply_change(node: &Node, change: Change) -> bool {
         }
     };
     match outcome {
-        Ok(Ok(_)) => true,
+        Ok(Ok(_)) => {
+            metrics::MEMBERSHIP_CHANGES.inc();
+            true
+        }
         Ok(Err(error)) => {
             tracing::debug!(%error, "the membership was not changed");
             false

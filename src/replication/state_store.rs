@@ -28,6 +28,7 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
     host::{clock, thread},
+    metrics,
     planted::{self, PlantedFault},
     social::{
         Change, Command, Event, Facts, FileCondition, Graph, Reply, StagedState, State, StateError,
@@ -134,6 +135,7 @@ impl StateStore {
     }
 
     fn apply_all(&mut self, entries: Vec<Entry>) -> Result<Outcome, StateError> {
+        let _measured = metrics::APPLY_DURATION.start_timer();
         let change = self.state.begin()?;
         let mut outcome = Outcome::default();
         let mut applied = self.applied;
@@ -158,6 +160,7 @@ impl StateStore {
                     // make its state differ from the others'.
                     EntryPayload::Normal(batch) => match batch.content(self.supported_versions)? {
                         Content::Commands(commands) => {
+                            metrics::COMMANDS_APPLIED.inc_by(commands.len() as u64);
                             for mut command in commands {
                                 if planted::is(PlantedFault::ClockInApply) {
                                     command.at = clock::now();

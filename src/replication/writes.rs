@@ -16,6 +16,7 @@ use super::{Batch, Raft, cluster_clock::Clock, node::Node, upgrade};
 use crate::{
     envelope::Version,
     host::task::Tasks,
+    metrics,
     planted::{self, PlantedFault},
     social::{Command, CommandRefusal, Reply, Stamped},
 };
@@ -103,6 +104,7 @@ async fn propose_all(
         if gathered.is_empty() {
             continue;
         }
+        metrics::BATCH_SIZE.observe(f64::from(u32::try_from(gathered.len()).unwrap_or(u32::MAX)));
         let at = now();
         let (commands, replies): (Vec<_>, Vec<_>) = gathered
             .drain(..)

@@ -9,6 +9,7 @@
 //! - [`quorum_loss`]: which nodes are missing if there can be no leader, and which lost witness a
 //!   new one replaces (pure)
 //! - [`registry_actor`]: the one task that owns the registry
+//! - [`monitored`]: what monitoring is told about this router
 //! - [`callers_view`]: who is told what of the cluster
 //! - [`witness_supervisor`]: votes, and reports to the registry; restarted when it breaks
 //! - [`registry_service`]: the masters' streams
@@ -28,6 +29,7 @@ pub mod foreign_masters;
 mod foreign_masters_tests;
 #[cfg(test)]
 mod invariants_tests;
+pub mod monitored;
 pub mod observed_voters;
 #[cfg(test)]
 mod partition_tests;
@@ -46,10 +48,15 @@ pub mod witness_supervisor;
 use tokio_util::sync::CancellationToken;
 
 use self::service::{Listeners, Router};
-use crate::settings::RouterSettings;
+use crate::{monitoring::Monitor, settings::RouterSettings};
 
 /// Runs the router until `stop`.
 pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::Result<()> {
+    let monitor = Monitor::start(settings.metrics_listen).await?;
     let listeners = Listeners::bind(&settings).await?;
-    Router::build(&settings, listeners).await?.run(&stop).await
+    let router = Router::build(&settings, listeners).await?;
+    monitor.speaks_for(router.monitored());
+    let ended = router.run(&stop).await;
+    monitor.end().await;
+    ended
 }

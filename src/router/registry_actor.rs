@@ -10,6 +10,7 @@ use tonic::Status;
 
 use super::{
     election::Voter,
+    monitored::Failovers,
     presentation::{self, RouterFacts, View},
     registry::{Effect, Input, Master, MasterStreamId, Registry},
 };
@@ -128,6 +129,7 @@ pub struct RegistryActor {
     roster_due: Option<Instant>,
     messages: mpsc::Receiver<Message>,
     location: watch::Sender<Location>,
+    failovers: Failovers,
 }
 
 impl RegistryActor {
@@ -155,6 +157,7 @@ impl RegistryActor {
             roster_due: None,
             messages,
             location,
+            failovers: Failovers::default(),
         };
         (registry, RegistryHandle { messages: sender, location: watched })
     }
@@ -280,6 +283,7 @@ impl RegistryActor {
         self.roster_due.get_or_insert_with(|| Instant::now() + ROSTER_AFTER);
         self.introduce_to_witness();
         let location = presentation::location(&self.registry);
+        self.failovers.note(location.available.as_ref(), Instant::now());
         self.location.send_if_modified(|published| {
             let changed = *published != location;
             if changed {

@@ -1,6 +1,8 @@
 //! The router, built from its parts and run: [`Listeners::bind`], [`Router::build`],
 //! [`Router::run`].
 
+use std::path::PathBuf;
+
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -11,6 +13,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
     callers_view::CallersView,
+    monitored::MonitoredRouter,
     registry_actor::{self, RegistryActor, RegistryHandle},
     registry_service::RegistryServer,
     witness_supervisor::{WitnessDirectory, WitnessSupervisor},
@@ -66,6 +69,9 @@ pub struct Router {
     routes: (Routes, Routes),
     callers: CallerLimits,
     calls: CallReader,
+    handle: RegistryHandle,
+    /// Where the witness's log is.
+    directory: PathBuf,
     /// None while the witness is broken.
     witness: watch::Receiver<Option<Node>>,
     registry: JoinHandle<Option<()>>,
@@ -100,7 +106,8 @@ impl Router {
         tasks.spawn(report_quorum_health(handle.location(), health));
         let supervisor = tasks.spawn(supervisor.run(handle.clone(), witness_directives));
         let registry = tasks.spawn(actor.run());
-        let public = public(settings, handle, &tasks, &serving_stops).add_service(health_service);
+        let public =
+            public(settings, handle.clone(), &tasks, &serving_stops).add_service(health_service);
         let routes = (public, internal(settings, &witness, &serving_stops));
         let (callers, calls) = (settings.callers, CallReader::new(settings.secret.clone()));
         Ok(Self {
@@ -108,12 +115,23 @@ impl Router {
             routes,
             callers,
             calls,
+            handle,
+            directory: settings.data_dir.clone(),
             witness,
             registry,
             supervisor,
             serving_stops,
             tasks,
         })
+    }
+
+    /// This router for monitoring.
+    pub fn monitored(&self) -> MonitoredRouter {
+        MonitoredRouter {
+            registry: self.handle.clone(),
+            witness: self.witness.clone(),
+            directory: self.directory.clone(),
+        }
     }
 
     /// Serves until `stop`; then nothing of it runs any more.

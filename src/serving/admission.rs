@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::network::Origin;
+use crate::{metrics, network::Origin};
 
 /// How many of the connections that there may be make it crowded, in percent.
 const CROWDED: usize = 75;
@@ -43,6 +43,8 @@ pub enum Full {
 /// Lets callers in, as far as there is room; clones share it.
 #[derive(Clone)]
 pub struct Admission {
+    /// Who calls, for those who count connections.
+    callers: &'static str,
     in_all: Amounts,
     by_address: Amounts,
     state: Arc<Mutex<State>>,
@@ -117,9 +119,9 @@ impl ConnectionState {
 }
 
 impl Admission {
-    /// Nobody holds anything yet.
-    pub fn new(in_all: Amounts, by_address: Amounts) -> Self {
-        Self { in_all, by_address, state: Arc::default() }
+    /// Nobody holds anything yet of what these callers may hold.
+    pub fn new(callers: &'static str, in_all: Amounts, by_address: Amounts) -> Self {
+        Self { callers, in_all, by_address, state: Arc::default() }
     }
 
     /// Lets a connection in. If its address has as many as it may, the one that has been idle for
@@ -141,6 +143,7 @@ impl Admission {
         holder.held.connections += 1;
         holder.connections.push(Arc::clone(&connection));
         state.in_all.connections += 1;
+        metrics::CONNECTIONS.with_label_values(&[self.callers]).inc();
         Ok(ConnectionPermit { admission: self.clone(), origin, connection })
     }
 
@@ -211,6 +214,7 @@ impl Drop for ConnectionPermit {
             holder.connections.retain(|other| !Arc::ptr_eq(other, &self.connection));
         }
         state.change(self.origin, |held| held.connections -= 1);
+        metrics::CONNECTIONS.with_label_values(&[self.admission.callers]).dec();
     }
 }
 
@@ -284,7 +288,7 @@ mod tests {
     const FEW: Amounts = Amounts { connections: 2, calls: 2, bytes: 200 };
 
     fn admission() -> Admission {
-        Admission::new(SOME, FEW)
+        Admission::new("tests", SOME, FEW)
     }
 
     fn from(address: &str) -> Origin {

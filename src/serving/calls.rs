@@ -24,6 +24,7 @@ use tracing::{Instrument as _, Span};
 use super::{
     admission::{Admission, ConnectionState},
     answer::{self, Answer, Arriving},
+    counted::CountedCall,
     full,
 };
 
@@ -67,18 +68,22 @@ impl hyper::service::Service<Request<Incoming>> for CallsOf {
 impl CallsOf {
     async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
         let Self { calls, connection, peer } = self;
+        let counted = CountedCall::arrives(request.uri().path());
         let address = (calls.origin)(request.headers(), peer.ip());
         let call = match calls.admission.call(Some(address).into(), &connection) {
             Ok(call) => call,
-            Err(why) => return full(why).into_http::<Body>().map(Answer::refusal),
+            Err(why) => return counted.refused(full(why)),
         };
         let arriving = Arc::new(answer::Request::new(call, !request.body().is_end_stream()));
         let answer = calls.work(request, peer, &arriving).await;
         let call = arriving.begin_answer();
         let (head, body) = answer.unwrap_or_else(Status::into_http).into_parts();
         match Answer::new(body, call).await {
-            Ok(body) => Response::from_parts(head, body),
-            Err(status) => status.into_http::<Body>().map(Answer::refusal),
+            Ok(body) => {
+                counted.answered(&head.headers);
+                Response::from_parts(head, body)
+            }
+            Err(status) => counted.refused(status),
         }
     }
 }

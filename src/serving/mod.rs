@@ -3,6 +3,7 @@
 //! - `admission`: how much callers may hold, in all and from one address
 //! - `connection`: one connection, from its acceptance to its end
 //! - `calls`: one call, let in, worked off within its time, and answered
+//! - `counted`: what is counted of a call
 //! - `answer`: the bodies of requests and answers, counted as long as they wait
 //!
 //! A call counts until its answer ends; the deadline is for the beginning of the answer: a stream may
@@ -12,6 +13,7 @@ mod admission;
 mod answer;
 mod calls;
 mod connection;
+mod counted;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
@@ -30,6 +32,7 @@ use crate::{
         process_setup,
         task::Tasks,
     },
+    metrics,
     settings::CallerLimits,
     wire::RETRY_KEY,
 };
@@ -101,7 +104,7 @@ impl Served {
         let calls = Calls {
             routes: routes.prepare(),
             origin: Arc::new(origin),
-            admission: Admission::new(in_all, by_address),
+            admission: Admission::new("clients", in_all, by_address),
             request_bytes: CLIENT_MESSAGE_BYTES,
             arrives_within: CLIENT_ARRIVES_WITHIN,
             answered_within: CLIENT_ANSWER_WITHIN,
@@ -124,6 +127,7 @@ impl Served {
             routes: routes.prepare(),
             origin: Arc::new(|_, address| address),
             admission: Admission::new(
+                "nodes",
                 Amounts { connections, ..Amounts::UNLIMITED },
                 Amounts { connections: connections / 2, ..Amounts::UNLIMITED },
             ),
@@ -193,6 +197,11 @@ struct Refusals {
 
 impl Refusals {
     fn is_refused(&mut self, address: IpAddr, why: Full) {
+        let reason = match why {
+            Full::ForAll => "all",
+            Full::ForThisAddress => "address",
+        };
+        metrics::CONNECTIONS_REFUSED.with_label_values(&[reason]).inc();
         if let Some(times) = self.may_tell() {
             match why {
                 Full::ForAll => tracing::warn!(times, "refusing connections: there are too many"),
@@ -204,6 +213,7 @@ impl Refusals {
     }
 
     fn cannot_accept(&mut self, why: &io::Error) {
+        metrics::CONNECTIONS_REFUSED.with_label_values(&["descriptors"]).inc();
         if let Some(times) = self.may_tell() {
             tracing::error!(%why, times, "cannot accept connections");
         }

@@ -108,6 +108,20 @@ pub static KEYS: &[Key] = &[
         "The address at which the router's witness listens for masters",
     ),
     Key::new(
+        "metrics_listen",
+        &[Role::Router],
+        Some("127.0.0.1:3012"),
+        ValueKind::Address,
+        "The address at which monitoring asks the router how it is",
+    ),
+    Key::new(
+        "metrics_listen",
+        MASTERS,
+        Some("127.0.0.1:0"),
+        ValueKind::Address,
+        "The address at which monitoring asks the master how it is; port 0 takes a free one",
+    ),
+    Key::new(
         "router_data_dir",
         &[Role::Router],
         Some("./data/router"),

@@ -24,6 +24,7 @@ impl Layers {
         Ok(RouterSettings {
             router_listen: self.parsed("router_listen")?,
             witness_listen: self.parsed("witness_listen")?,
+            metrics_listen: self.parsed("metrics_listen")?,
             advertise_host: self.optional_text("advertise_host")?,
             data_dir: self.text("router_data_dir")?.into(),
             down_after: self.duration("down_after")?,
@@ -46,6 +47,7 @@ impl Layers {
             router: self.text("router")?,
             client_listen: self.parsed("client_listen")?,
             peer_listen: self.parsed("peer_listen")?,
+            metrics_listen: self.parsed("metrics_listen")?,
             advertise_host: self.optional_text("advertise_host")?,
             data_dir: self.text("data_dir")?.into(),
             report_interval: self.duration("report_interval")?,

@@ -32,6 +32,8 @@ pub struct RouterSettings {
     pub router_listen: SocketAddr,
     /// The address at which the witness listens for masters.
     pub witness_listen: SocketAddr,
+    /// The address at which monitoring asks the router how it is.
+    pub metrics_listen: SocketAddr,
     /// The host by which others reach this node; by default the address at which it was reached.
     pub advertise_host: Option<String>,
     /// The directory for the witness's log.
@@ -59,6 +61,8 @@ pub struct MasterSettings {
     pub client_listen: SocketAddr,
     /// The address at which the master listens for other nodes.
     pub peer_listen: SocketAddr,
+    /// The address at which monitoring asks the master how it is.
+    pub metrics_listen: SocketAddr,
     /// The host by which others reach this node; by default this machine's address on the way to
     /// the router.
     pub advertise_host: Option<String>,

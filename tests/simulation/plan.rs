@@ -141,7 +141,7 @@ impl Fault {
             Self::Pause(_) => "paused",
             Self::Cut { one_way: true, .. } => "links cut, one way",
             Self::Cut { from, to, .. } if from.len() + to.len() < MOST_SLOTS => "links cut",
-            Self::Cut { from, .. } if from.len() > 1 => "partition",
+            Self::Cut { from, to, .. } if from.len().min(to.len()) > 1 => "partition",
             Self::Cut { .. } => "cut off",
             Self::Flap { .. } => "flapping link",
             Self::Delay { .. } => "slow network",
@@ -231,8 +231,10 @@ impl Plan {
                 8 => Timing::InAHush,
                 _ => Timing::Any,
             };
-            faults.push(PlannedFault { at_ms, lasts_ms, timing, fault });
-            faults.extend(misfortune(&mut random, at_ms, lasts_ms));
+            let planned = PlannedFault { at_ms, lasts_ms, timing, fault };
+            let besides = misfortune(&mut random, &planned);
+            faults.push(planned);
+            faults.extend(besides);
             at_ms += random.random_range(0..=BETWEEN_FAULTS);
         }
         let (thinks_ms, until_ms) = (THINKS_MS, FAULTS_UNTIL);
@@ -249,12 +251,14 @@ impl Plan {
     }
 }
 
-/// Misfortunes seldom come singly: what comes besides a fault that begins then and lasts so long.
-fn misfortune(random: &mut SmallRng, at_ms: u64, lasts_ms: u64) -> Option<PlannedFault> {
+/// Misfortunes seldom come singly: what comes besides this fault.
+fn misfortune(random: &mut SmallRng, planned: &PlannedFault) -> Option<PlannedFault> {
+    let PlannedFault { at_ms, lasts_ms, .. } = *planned;
     if lasts_ms <= SHORT || !random.random_bool(0.4) {
         return None;
     }
-    if random.random_bool(0.25) {
+    let is_a_cut = matches!(planned.fault, Fault::Cut { .. });
+    if random.random_bool(if is_a_cut { 0.5 } else { 0.25 }) {
         // Nobody can be told who should lead.
         let lasts_ms = random.random_range(lasts_ms..=2 * lasts_ms);
         let fault = Fault::PowerLoss(vec![Place::Router]);
@@ -369,6 +373,13 @@ impl Fault {
             let nodes = (0..=slots).map(node_of);
             nodes.chain((0..clients).map(Place::Client))
         };
+        if random.random_bool(0.2) {
+            // Both sides have a slot that is still linked with the other side.
+            let bridge = Place::Slot(random.random_range(0..slots));
+            let others = all().filter(|place| *place != bridge);
+            let (from, to) = others.partition(|_| random.random_bool(0.5));
+            return Self::Cut { from, to, one_way: false };
+        }
         let mut from = some_nodes(random, slots);
         if random.random_bool(0.4) {
             from.extend((0..clients).filter(|_| random.random_bool(0.5)).map(Place::Client));
@@ -413,13 +424,15 @@ fn some_nodes(random: &mut SmallRng, slots: usize) -> Vec<Place> {
     (0..=slots).map(node_of).choose_multiple(random, several)
 }
 
-/// Mostly one; sometimes several, but no more than a whole cluster and its witness can do without.
+/// Mostly one; sometimes several, but seldom more than a whole cluster can do without.
 fn few_nodes(random: &mut SmallRng, slots: usize) -> Vec<Place> {
     if random.random_bool(0.6) {
         return vec![any_node(random, slots)];
     }
     let several = random.random_range(1..=(slots / 2).max(1));
-    (0..=slots).map(node_of).choose_multiple(random, several)
+    let mut places = (0..slots).map(Place::Slot).choose_multiple(random, several);
+    places.extend(random.random_bool(0.5).then_some(Place::Router));
+    places
 }
 
 fn any_place(random: &mut SmallRng, slots: usize, clients: usize) -> Place {

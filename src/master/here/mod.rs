@@ -33,6 +33,7 @@ use super::{
     sessions::{Session, SessionError, Sessions},
 };
 use crate::{
+    metrics,
     network::{Call, Deadline, Refusal},
     planted::{self, PlantedFault},
     replication::{
@@ -139,6 +140,7 @@ impl Here {
         let (user, origin) = (account.map(|account| account.user), call.origin.into());
         let taken = self.parts.rate_limits.lock().take(activity, user, origin, Instant::now());
         taken.map_err(|too_often| {
+            metrics::RATE_LIMITED.with_label_values(&[activity.name()]).inc();
             if let Some(times) = too_often.times {
                 let user = account.map(|account| account.name.to_string());
                 let whose = too_often.whose;

@@ -12,6 +12,7 @@ use super::{
     guesses::Guesses,
     hashing::{Computed, Work},
 };
+use crate::metrics;
 
 /// How many may wait, in each of two queues: with 20 ms a hash, less than the 5 s after which a client
 /// takes a server for dead.
@@ -138,6 +139,7 @@ impl Turns {
             }
             Computed::Verdict(false) => {
                 self.counts.failures.wrong += 1;
+                metrics::LOGIN_FAILURES.with_label_values(&["wrong"]).inc();
                 self.guesses.was_wrong(&asker.pair, now);
                 return self.bursts.note(&asker.pair, Event::Wrong, now);
             }
@@ -180,13 +182,15 @@ impl Turns {
     }
 
     fn refuse(&mut self, asker: &Asker, check: Check, why: Unchecked, now: Instant) {
-        let (event, count) = match why {
-            Unchecked::Slowed(_) => (Event::Slowed, &mut self.counts.failures.slowed),
+        let failures = &mut self.counts.failures;
+        let (event, count, reason) = match why {
+            Unchecked::Slowed(_) => (Event::Slowed, &mut failures.slowed, "slowed"),
             Unchecked::Crowded | Unchecked::Stopping => {
-                (Event::Crowded, &mut self.counts.failures.crowded)
+                (Event::Crowded, &mut failures.crowded, "crowded")
             }
         };
         *count += 1;
+        metrics::LOGIN_FAILURES.with_label_values(&[reason]).inc();
         self.bursts.note(&asker.pair, event, now);
         let _left = check.answer.send(Err(why));
     }
