@@ -5,7 +5,7 @@
 # From the environment, or their defaults:
 #   SERVERS      8          slave/master pairs
 #   CLIENTS      3          clients, named u1, u2, ...
-#   ROUTER_PORT  3010       the router's port; its witness takes the next one
+#   ROUTER_PORT  3010       the router's port; its witness and its metrics take the next two
 #   HOST         127.0.0.1  the address to listen at; 0.0.0.0 lets other machines in
 #   DATA_DIR     ./data     where data, the cluster's secret and logs are kept
 #   TINYSNS_BIN             a program to run; without it, one is built from this directory
@@ -148,7 +148,7 @@ whole_number() { # name value smallest
 whole_number SERVERS "$SERVERS" 1
 whole_number CLIENTS "$CLIENTS" 0
 whole_number ROUTER_PORT "$ROUTER_PORT" 1
-[ "$ROUTER_PORT" -le 65534 ] || die "ROUTER_PORT must be at most 65534: the witness takes the next"
+[ "$ROUTER_PORT" -le 65533 ] || die "ROUTER_PORT must be at most 65533: the witness and the metrics take the next two"
 
 [ -r /proc/self/status ] || die "this needs Linux with /proc"
 # What is made from here on is for this user alone: the secret, the logs and whatever the processes
@@ -221,6 +221,7 @@ esac
 export TINYSNS_ROUTER="$DIAL:$ROUTER_PORT"
 export TINYSNS_ROUTER_LISTEN="$HOST:$ROUTER_PORT"
 export TINYSNS_WITNESS_LISTEN="$HOST:$((ROUTER_PORT + 1))"
+export TINYSNS_ROUTER_METRICS_LISTEN="127.0.0.1:$((ROUTER_PORT + 2))"
 export TINYSNS_CLIENT_LISTEN="$HOST:0"
 export TINYSNS_PEER_LISTEN="$HOST:0"
 export TINYSNS_DATA_DIR="$DATA_DIR"

@@ -32,6 +32,8 @@ pub struct Hello {
     pub client_address: String,
     /// Where other nodes reach it, host:port.
     pub peer_address: String,
+    /// Where it answers monitoring, host:port.
+    pub metrics_address: String,
     /// Its process.
     pub pid: u32,
     /// How often its slave has rebooted it.

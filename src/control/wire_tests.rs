@@ -66,6 +66,7 @@ fn hello() -> impl Strategy<Value = Hello> {
             node,
             name: info.name,
             cluster,
+            metrics_address: info.client_address.clone(),
             client_address: info.client_address,
             peer_address: info.peer_address,
             pid,

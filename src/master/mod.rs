@@ -55,11 +55,12 @@ use crate::{
 
 /// Runs a master in `slot` until `stop`, and then until it has handed over and drained.
 pub async fn run(
-    settings: MasterSettings,
+    mut settings: MasterSettings,
     slot: SlotInfo,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let monitor = Monitor::start(settings.metrics_listen).await?;
+    let monitor = Monitor::start("metrics_listen", settings.metrics_listen).await?;
+    settings.metrics_listen = monitor.address();
     let ended = run_nodes(&settings, &slot, &monitor, &stop).await;
     monitor.end().await;
     ended

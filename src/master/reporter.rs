@@ -3,7 +3,7 @@
 //! If the router is away, it is tried again and again; nothing else waits for it.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     process,
     sync::{
         Arc,
@@ -97,6 +97,8 @@ pub struct Reporter {
     fixed_host: bool,
     /// Where it listens.
     listening: [IpAddr; 2],
+    /// Where it answers monitoring.
+    metrics: SocketAddr,
     roster: watch::Sender<ReceivedRoster>,
     leaving: watch::Receiver<bool>,
     contact: RouterContact,
@@ -146,6 +148,7 @@ impl Reporter {
             last_rejection: None,
             fixed_host: settings.advertise_host.is_some(),
             listening: address::listening(settings),
+            metrics: settings.metrics_listen,
             roster,
             leaving,
             contact: contact.clone(),
@@ -377,6 +380,7 @@ impl Reporter {
             cluster,
             client_address: self.info.client_address.clone(),
             peer_address: self.info.peer_address.clone(),
+            metrics_address: address::reached_at(self.metrics, &self.info.client_address),
             pid: process::id(),
             reboots: self.slot.reboots,
             host: net::host_name(),

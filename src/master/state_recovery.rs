@@ -111,6 +111,8 @@ async fn known_to_the_router(
         cluster,
         client_address: info.client_address.clone(),
         peer_address: info.peer_address.clone(),
+        // It answers, but this is only a question.
+        metrics_address: String::new(),
         pid: process::id(),
         reboots: slot.reboots,
         host: net::host_name(),

@@ -5,6 +5,7 @@
 //! | `GET /metrics` | every metric, in Prometheus' text format |
 //! | `GET /livez` | that the process still answers |
 //! | `GET /readyz` | whether it can serve, and why not: 200 or 503, and one line for each check |
+//! | `GET /targets` | at the router: where every node answers, for Prometheus to discover |
 //! | `GET /log`, `PUT /log` | what is logged; from this machine only |
 //!
 //! - `checks`: what it takes to serve, and what was found (pure)
@@ -50,13 +51,27 @@ pub trait Monitored: Send + Sync {
 
     /// What it takes to serve.
     fn checks(&self) -> Vec<Check>;
+
+    /// All nodes that answer monitoring, if this one knows them.
+    fn targets(&self) -> BoxFuture<'_, Option<Vec<Target>>>;
+}
+
+/// A node that answers monitoring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Where, host:port.
+    pub address: String,
+    /// What it is for.
+    pub role: &'static str,
+    /// Its display name.
+    pub node: String,
 }
 
 /// Answers for a role. It ends when this is dropped; clones share it.
 #[derive(Clone)]
 pub struct Monitor {
     role: Role,
-    port: u16,
+    address: SocketAddr,
     tasks: Tasks,
 }
 
@@ -64,19 +79,19 @@ pub struct Monitor {
 type Role = Arc<Mutex<Option<Arc<dyn Monitored>>>>;
 
 impl Monitor {
-    /// Answers at `address`, at first for a role that is starting.
-    pub async fn start(address: SocketAddr) -> Result<Self, ListenError> {
-        let listener = net::listen("metrics_listen", address).await?;
+    /// Answers at `address`, as this setting says, at first for a role that is starting.
+    pub async fn start(setting: &'static str, address: SocketAddr) -> Result<Self, ListenError> {
+        let listener = net::listen(setting, address).await?;
         let (role, tasks) = (Role::default(), Tasks::default());
-        let port = listener.port();
-        tracing::info!(address = %SocketAddr::new(address.ip(), port), "answers monitoring");
+        let address = SocketAddr::new(address.ip(), listener.port());
+        tracing::info!(%address, "answers monitoring");
         tasks.spawn(accept(listener, Arc::clone(&role), tasks.clone()));
-        Ok(Self { role, port, tasks })
+        Ok(Self { role, address, tasks })
     }
 
-    /// The port at which it answers.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// The address at which it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// From now on it speaks for `role`.
@@ -151,15 +166,27 @@ mod tests {
             };
             vec![Check { what: "consensus", finding }]
         }
+
+        fn targets(&self) -> BoxFuture<'_, Option<Vec<Target>>> {
+            let [router, server] = [("router", "10.0.0.1:3012"), ("server-1", "[::1]:3012")];
+            let target = |role, (node, address): (&str, &str)| Target {
+                address: address.to_owned(),
+                role,
+                node: node.to_owned(),
+            };
+            let targets = vec![target("router", router), target("master", server)];
+            let knows = self.0;
+            Box::pin(async move { knows.then_some(targets) })
+        }
     }
 
     async fn started() -> Monitor {
-        Monitor::start(([127, 0, 0, 1], 0).into()).await.expect("a free port")
+        Monitor::start("test", ([127, 0, 0, 1], 0).into()).await.expect("a free port")
     }
 
     /// The answer to these lines.
     async fn ask(monitor: &Monitor, request: &str) -> String {
-        let mut socket = TcpStream::connect(("127.0.0.1", monitor.port())).await.expect("it is up");
+        let mut socket = TcpStream::connect(monitor.address()).await.expect("it is up");
         socket.write_all(request.as_bytes()).await.expect("sent");
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.expect("answered");
@@ -186,7 +213,15 @@ mod tests {
         let answer = get(&monitor, "/readyz").await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("[+] consensus: leads"));
         assert!(get(&monitor, "/metrics").await.contains("tinysns_term 7"));
+        let answer = get(&monitor, "/targets").await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.to_lowercase().contains("content-type: application/json"), "{head}");
+        assert_eq!(
+            body,
+            r#"[{"targets":["10.0.0.1:3012"],"labels":{"role":"router","node":"router"}},{"targets":["[::1]:3012"],"labels":{"role":"master","node":"server-1"}}]"#
+        );
         monitor.speaks_for(Well(false));
+        assert!(get(&monitor, "/targets").await.starts_with("HTTP/1.1 404"));
         let answer = get(&monitor, "/readyz?verbose").await;
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
         assert!(answer.contains("[-] consensus: hears no leader"), "{answer}");
@@ -216,12 +251,11 @@ mod tests {
         let monitor = started().await;
         let mut silent = Vec::new();
         for _ in 0..CONNECTIONS {
-            silent.push(TcpStream::connect(("127.0.0.1", monitor.port())).await.expect("it is up"));
+            silent.push(TcpStream::connect(monitor.address()).await.expect("it is up"));
         }
         silent.pop();
         loop {
-            let mut socket =
-                TcpStream::connect(("127.0.0.1", monitor.port())).await.expect("it is up");
+            let mut socket = TcpStream::connect(monitor.address()).await.expect("it is up");
             let request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
             let _closed = socket.write_all(request).await;
             let mut answer = String::new();
@@ -234,9 +268,9 @@ mod tests {
     #[tokio::test]
     async fn nothing_of_it_runs_when_it_has_ended() {
         let monitor = started().await;
-        let port = monitor.port();
-        let _silent = TcpStream::connect(("127.0.0.1", port)).await.expect("it is up");
+        let address = monitor.address();
+        let _silent = TcpStream::connect(address).await.expect("it is up");
         monitor.end().await;
-        assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+        assert!(TcpStream::connect(address).await.is_err());
     }
 }

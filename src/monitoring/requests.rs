@@ -8,9 +8,10 @@ use hyper::{
     body::Incoming,
     header::{ALLOW, CONTENT_TYPE, HOST},
 };
+use serde::Serialize;
 
 use super::{
-    Monitored,
+    Monitored, Target,
     checks::{self, Check, Finding},
 };
 use crate::{logging, metrics};
@@ -21,6 +22,7 @@ const HELP: &str = "\
 GET /metrics    every metric, in Prometheus' text format
 GET /livez      that the process answers
 GET /readyz     whether it can serve, and why not
+GET /targets    at the router: where every node answers, for Prometheus to discover
 GET /log        what is logged
 PUT /log        log this from now on, such as `debug` or `info,openraft=warn`
 ";
@@ -48,6 +50,10 @@ pub async fn answer(
         }
         "/livez" if is_get => text(StatusCode::OK, "alive\n"),
         "/readyz" if is_get => readiness(role.as_deref()),
+        "/targets" if is_get => match role {
+            Some(role) => targets(role.targets().await),
+            None => targets(None),
+        },
         "/log" if is_get && is_operator(&request, from_here) => {
             text(StatusCode::OK, logging::filter() + "\n")
         }
@@ -57,7 +63,7 @@ pub async fn answer(
                        http://localhost, or in its container\n";
             text(StatusCode::FORBIDDEN, why)
         }
-        "/metrics" | "/livez" | "/readyz" => wrong_method("GET, HEAD"),
+        "/metrics" | "/livez" | "/readyz" | "/targets" => wrong_method("GET, HEAD"),
         "/log" => wrong_method("GET, HEAD, PUT"),
         _ => text(StatusCode::NOT_FOUND, HELP),
     })
@@ -72,6 +78,34 @@ fn readiness(role: Option<&dyn Monitored>) -> Response<String> {
     let is_ready = checks::is_ready(&checks);
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     text(status, checks::report(&checks))
+}
+
+/// Where all nodes answer, as Prometheus takes it
+/// (<https://prometheus.io/docs/prometheus/latest/http_sd/>).
+fn targets(targets: Option<Vec<Target>>) -> Response<String> {
+    #[derive(Serialize)]
+    struct Group {
+        targets: [String; 1],
+        labels: Labels,
+    }
+    #[derive(Serialize)]
+    struct Labels {
+        role: &'static str,
+        node: String,
+    }
+    let Some(targets) = targets else {
+        return text(StatusCode::NOT_FOUND, "the router knows all nodes: ask it\n");
+    };
+    let group = |Target { address, role, node }| Group {
+        targets: [address],
+        labels: Labels { role, node },
+    };
+    let groups: Vec<Group> = targets.into_iter().map(group).collect();
+    let mut answer =
+        text(StatusCode::OK, serde_json::to_string(&groups).expect("texts are valid JSON"));
+    let media_type = "application/json".parse().expect("ASCII");
+    answer.headers_mut().insert(CONTENT_TYPE, media_type);
+    answer
 }
 
 /// Whether somebody on this machine asks, and not a page in their browser: that would have to name the

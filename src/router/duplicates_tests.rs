@@ -38,6 +38,7 @@ impl Story {
 
     fn hello(&mut self, stream: MasterStreamId, process: u64, started_ms: i64) {
         let hello = Hello {
+            metrics_address: String::new(),
             node: NODE,
             name: "server-1".to_owned(),
             cluster: Some(OWN),

@@ -42,6 +42,7 @@ fn hello() -> impl Strategy<Value = Hello> {
             host: String::new(),
             supported_versions: SupportedVersions { oldest: Version::FIRST, newest },
             address_version: 0,
+            metrics_address: String::new(),
             process,
             started: UnixMillis::new(started),
             abandoned_for,

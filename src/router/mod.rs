@@ -51,8 +51,9 @@ use self::service::{Listeners, Router};
 use crate::{monitoring::Monitor, settings::RouterSettings};
 
 /// Runs the router until `stop`.
-pub async fn run(settings: RouterSettings, stop: CancellationToken) -> anyhow::Result<()> {
-    let monitor = Monitor::start(settings.metrics_listen).await?;
+pub async fn run(mut settings: RouterSettings, stop: CancellationToken) -> anyhow::Result<()> {
+    let monitor = Monitor::start("router_metrics_listen", settings.metrics_listen).await?;
+    settings.metrics_listen = monitor.address();
     let listeners = Listeners::bind(&settings).await?;
     let router = Router::build(&settings, listeners).await?;
     monitor.speaks_for(router.monitored());

@@ -9,7 +9,7 @@ use super::{presentation::View, registry_actor::RegistryHandle};
 use crate::{
     directory::Available,
     metrics::{self, whole},
-    monitoring::{Check, Finding, Monitored},
+    monitoring::{Check, Finding, Monitored, Target},
     replication::{monitored, node::Node},
     wire::v1::MasterState,
 };
@@ -22,6 +22,8 @@ pub struct MonitoredRouter {
     pub witness: watch::Receiver<Option<Node>>,
     /// Where the witness's log is.
     pub directory: PathBuf,
+    /// Where this router answers monitoring, as others reach it.
+    pub address: String,
 }
 
 impl MonitoredRouter {
@@ -69,6 +71,19 @@ impl Monitored for MonitoredRouter {
             Check { what: "witness", finding: witness },
             Check { what: "available server", finding: available },
         ]
+    }
+
+    fn targets(&self) -> BoxFuture<'_, Option<Vec<Target>>> {
+        async {
+            let cluster = self.registry.status(View::Operator).await.ok()?;
+            let router = ("router", "router".to_owned(), self.address.clone());
+            let masters = cluster.masters.into_iter();
+            let masters = masters.map(|master| ("master", master.name, master.metrics_address));
+            let nodes = std::iter::once(router).chain(masters);
+            let nodes = nodes.filter(|(.., address)| !address.is_empty());
+            Some(nodes.map(|(role, node, address)| Target { address, role, node }).collect())
+        }
+        .boxed()
     }
 }
 

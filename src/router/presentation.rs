@@ -139,6 +139,7 @@ pub fn status(registry: &Registry, router: RouterFacts, view: View) -> ClusterSt
 fn without_places(mut status: ClusterStatus) -> ClusterStatus {
     for master in &mut status.masters {
         (master.address, master.pid, master.host) = (String::new(), 0, String::new());
+        master.metrics_address = String::new();
     }
     if let Some(router) = &mut status.router {
         (router.address, router.pid, router.host) = (String::new(), 0, String::new());
@@ -167,6 +168,7 @@ fn master_status(master: &Master, median_ahead_ms: i64) -> MasterStatus {
         since_ms: master.since.get(),
         voter: matches!(master.state, State::Available | State::Standby),
         clock_ahead_ms: master.ahead_ms.saturating_sub(median_ahead_ms),
+        metrics_address: master.hello.metrics_address.clone(),
     }
 }
 

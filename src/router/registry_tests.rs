@@ -126,6 +126,7 @@ impl Story {
             host: String::new(),
             supported_versions: self.supported_versions,
             address_version: 0,
+            metrics_address: String::new(),
             process: node,
             started: UnixMillis::EPOCH,
             abandoned_for,

@@ -72,6 +72,7 @@ pub struct Router {
     handle: RegistryHandle,
     /// Where the witness's log is.
     directory: PathBuf,
+    metrics_address: String,
     /// None while the witness is broken.
     witness: watch::Receiver<Option<Node>>,
     registry: JoinHandle<Option<()>>,
@@ -117,6 +118,7 @@ impl Router {
             calls,
             handle,
             directory: settings.data_dir.clone(),
+            metrics_address: metrics_address(settings),
             witness,
             registry,
             supervisor,
@@ -131,6 +133,7 @@ impl Router {
             registry: self.handle.clone(),
             witness: self.witness.clone(),
             directory: self.directory.clone(),
+            address: self.metrics_address.clone(),
         }
     }
 
@@ -161,6 +164,17 @@ impl Router {
         }
         outcome
     }
+}
+
+/// Where this router answers monitoring, as others reach it.
+fn metrics_address(settings: &RouterSettings) -> String {
+    let listening = settings.metrics_listen;
+    let host = match &settings.advertise_host {
+        Some(host) if listening.ip().is_unspecified() => host.clone(),
+        _ if listening.ip().is_unspecified() => net::host_name(),
+        _ => return listening.to_string(),
+    };
+    format!("{host}:{}", listening.port())
 }
 
 /// What clients and masters may ask for.

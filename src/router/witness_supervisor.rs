@@ -260,6 +260,7 @@ pub(super) mod tests {
 
     pub(in crate::router) fn hello(master: &Member) -> Hello {
         Hello {
+            metrics_address: String::new(),
             node: master.id(),
             name: master.info.name.clone(),
             cluster: Some(CLUSTER),

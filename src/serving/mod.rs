@@ -350,7 +350,7 @@ mod tests {
         let service = Slow::default();
         let few = Amounts { calls: 2, ..Amounts::UNLIMITED };
         let limit = |served: &mut Served| {
-            served.calls.admission = Admission::new(Amounts::UNLIMITED, few);
+            served.calls.admission = Admission::new("tests", Amounts::UNLIMITED, few);
         };
         let (mut client, _stop) = served(service.clone(), limit).await;
         let _stream = client.watch(request("")).await.expect("opened");
@@ -393,7 +393,7 @@ mod tests {
         let (port, _stop) = served_at(Slow::default(), |served: &mut Served| {
             (served.limits.idle, served.limits.looks_every) = (A_MOMENT, A_MOMENT);
             let one = Amounts { connections: 1, ..Amounts::UNLIMITED };
-            served.calls.admission = Admission::new(one, Amounts::UNLIMITED);
+            served.calls.admission = Admission::new("tests", one, Amounts::UNLIMITED);
         })
         .await;
         let (mut first, mut other) = (client(port), client(port));

@@ -108,7 +108,7 @@ pub static KEYS: &[Key] = &[
         "The address at which the router's witness listens for masters",
     ),
     Key::new(
-        "metrics_listen",
+        "router_metrics_listen",
         &[Role::Router],
         Some("127.0.0.1:3012"),
         ValueKind::Address,

@@ -24,7 +24,7 @@ impl Layers {
         Ok(RouterSettings {
             router_listen: self.parsed("router_listen")?,
             witness_listen: self.parsed("witness_listen")?,
-            metrics_listen: self.parsed("metrics_listen")?,
+            metrics_listen: self.parsed("router_metrics_listen")?,
             advertise_host: self.optional_text("advertise_host")?,
             data_dir: self.text("router_data_dir")?.into(),
             down_after: self.duration("down_after")?,

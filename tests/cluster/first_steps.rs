@@ -82,7 +82,7 @@ async fn a_second_run_on_one_directory_or_port_is_refused_and_does_not_join_the_
     let folder = TempDir::new().expect("a temporary folder");
     let [ours, other] = ["ours", "other"].map(|name| folder.path().join(name));
     // The witness takes the next.
-    let port = free_ports(2);
+    let port = free_ports(3);
     let errors = folder.path().join("errors");
     let mut first = run_sh(&ours, port);
     first.stdout(Stdio::piped()).stderr(File::create(&errors).expect("a file"));
@@ -111,8 +111,8 @@ async fn a_run_keeps_its_secret_and_its_logs_for_its_user() {
     let folder = TempDir::new().expect("a temporary folder");
     let data = folder.path().join("data");
     let mut command = Command::new("sh");
-    command.args(["-c", "umask 000; exec sh \"$0\""]).args(run_sh(&data, free_ports(2)).get_args());
-    for (name, value) in run_sh(&data, free_ports(2)).get_envs() {
+    command.args(["-c", "umask 000; exec sh \"$0\""]).args(run_sh(&data, free_ports(3)).get_args());
+    for (name, value) in run_sh(&data, free_ports(3)).get_envs() {
         command.env(name, value.unwrap_or_default());
     }
     command.env_remove("TINYSNS_SECRET").stdin(Stdio::null()).stdout(Stdio::piped());

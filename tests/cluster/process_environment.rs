@@ -207,6 +207,7 @@ async fn ipv6_addresses_are_understood_wherever_an_address_stands() {
             .env("TINYSNS_ROUTER", format!("[::1]:{port}"))
             .env("TINYSNS_ROUTER_LISTEN", format!("[::1]:{port}"))
             .env("TINYSNS_WITNESS_LISTEN", "[::1]:0")
+            .env("TINYSNS_ROUTER_METRICS_LISTEN", "[::1]:0")
             .env("TINYSNS_CLIENT_LISTEN", "[::]:0")
             .env("TINYSNS_PEER_LISTEN", "[::1]:0")
             .env("TINYSNS_LOG", "error");

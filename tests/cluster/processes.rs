@@ -145,6 +145,7 @@ impl Cluster {
             .env("TINYSNS_WITNESS_LISTEN", format!("127.0.0.1:{}", self.witness_port))
             .env("TINYSNS_ROUTER_DATA_DIR", self.folder().join("router"))
             .env("TINYSNS_DATA_DIR", self.folder().join("masters"))
+            .env("TINYSNS_ROUTER_METRICS_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_CLIENT_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_PEER_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_SECRET", SECRET)

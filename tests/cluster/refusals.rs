@@ -76,6 +76,7 @@ fn a_data_directory_of_the_router_that_cannot_be_used_is_refused_like_any_other_
     let mut router = std::process::Command::new(BINARY);
     router
         .args(["router", "--router-listen", "127.0.0.1:0", "--witness-listen", "127.0.0.1:0"])
+        .args(["--router-metrics-listen", "127.0.0.1:0"])
         .arg("--router-data-dir")
         .arg(file.path())
         .env("TINYSNS_SECRET", "the secret of a cluster under test");

@@ -69,7 +69,7 @@ impl Cluster {
         [
             ("COMPOSE_PROJECT_NAME", self.project.clone()),
             ("TINYSNS_IMAGE", self.engine.image.clone()),
-            ("ROUTER_PORT", format!("127.0.0.1:{}", self.port)),
+            ("ROUTER_PORT", self.port.to_string()),
             ("TINYSNS_REBOOT_DELAY", REBOOT_DELAY.to_owned()),
             // Its writers never rest.
             ("TINYSNS_RATE_LIMITS", "off".to_owned()),
