@@ -7,6 +7,7 @@ use std::{
     process::{self, ExitCode},
 };
 
+use mimalloc::MiMalloc;
 use tinysns::{
     cli::{self, Subcommand},
     healthcheck,
@@ -17,6 +18,11 @@ use tinysns::{
     slot::{Slot, SlotInfo},
     status, terminal,
 };
+
+/// It gives back what hashing a password took, which the system's allocator keeps for each thread
+/// ([ADR 29](../docs/adr/0029-an-allocator-that-gives-back.md)).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     process_setup::reset_inherited();

@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::IpAddr, sync::Arc};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{ALLOW, CONTENT_TYPE, HOST},
 };
 use serde::Serialize;
@@ -118,9 +118,12 @@ fn is_operator(request: &Request<Incoming>, from_here: bool) -> bool {
 }
 
 async fn set_filter(request: Request<Incoming>) -> Response<String> {
-    let Ok(body) = Limited::new(request.into_body(), FILTER_BYTES).collect().await else {
-        return text(StatusCode::PAYLOAD_TOO_LARGE, "that is too long for a filter\n");
-    };
+    let too_long = || text(StatusCode::PAYLOAD_TOO_LARGE, "that is too long for a filter\n");
+    if request.body().size_hint().lower() > FILTER_BYTES as u64 {
+        return too_long();
+    }
+    let body = Limited::new(request.into_body(), FILTER_BYTES).collect().await;
+    let Ok(body) = body else { return too_long() };
     let filter = String::from_utf8_lossy(&body.to_bytes()).trim().to_owned();
     match logging::set_filter(&filter) {
         Ok(()) => {
