@@ -1,4 +1,8 @@
 //! Where the available server is, as the router and every master tell it to clients.
+//!
+//! - `watchers`: those who wait for the next one
+
+mod watchers;
 
 use std::time::Duration;
 
@@ -9,6 +13,7 @@ use tokio::{
 use tokio_stream::{Stream, StreamExt as _, wrappers::WatchStream};
 use tonic::{Request, Response, Status};
 
+use self::watchers::Watchers;
 use crate::wire::v1::{
     self, ClusterRequest, ClusterStatus, LocateRequest, WatchRequest,
     directory_service_server::DirectoryService,
@@ -88,14 +93,14 @@ impl ClusterView for AskTheRouter {
 
 /// Serves a location that changes.
 pub struct DirectoryServer<V> {
-    location: watch::Receiver<Location>,
+    watchers: Watchers,
     cluster: V,
 }
 
 impl<V: ClusterView> DirectoryServer<V> {
     /// Serves what `location` says.
     pub fn new(location: watch::Receiver<Location>, cluster: V) -> Self {
-        Self { location, cluster }
+        Self { watchers: Watchers::new(location), cluster }
     }
 }
 
@@ -109,19 +114,22 @@ impl<V: ClusterView> DirectoryService for DirectoryServer<V> {
     ) -> Result<Response<v1::Location>, Status> {
         let LocateRequest { failed, wait_ms } = request.into_inner();
         let wait = Duration::from_millis(wait_ms.into()).min(LONGEST_WAIT);
-        let mut location = self.location.clone();
-        let other = location.wait_for(|location| location.leads_away_from(&failed));
-        if let Ok(Err(_closed)) = timeout_at(Instant::now() + wait, other).await {
-            return Err(Status::unavailable("this server is stopping"));
+        let is_known = self.watchers.newest().leads_away_from(&failed);
+        if !is_known && !wait.is_zero() {
+            let mut location = self.watchers.join();
+            let other = location.wait_for(|location| location.leads_away_from(&failed));
+            if let Ok(Err(_closed)) = timeout_at(Instant::now() + wait, other).await {
+                return Err(Status::unavailable("this server is stopping"));
+            }
         }
-        let answer = location.borrow().to_wire();
+        let answer = self.watchers.newest().to_wire();
         Ok(Response::new(answer))
     }
 
     type WatchStream = Locations;
 
     async fn watch(&self, _request: Request<WatchRequest>) -> Result<Response<Locations>, Status> {
-        let changes = WatchStream::new(self.location.clone());
+        let changes = WatchStream::new(self.watchers.join());
         Ok(Response::new(Box::pin(changes.map(|location| Ok(location.to_wire())))))
     }
 
