@@ -14,8 +14,9 @@ use crate::{
     logging,
     replication::{log_error::LogError, node::StartError},
     settings::{
-        HealthcheckSettings, Key, Layers, LogSettings, MasterSettings, Role, RouterSettings,
-        SettingsError, SlaveSettings, StatusSettings, TerminalSettings, VARIABLE_PREFIX, ValueKind,
+        HealthcheckSettings, Key, Layers, LogChangeSettings, LogSettings, MasterSettings, Role,
+        RouterSettings, SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
+        VARIABLE_PREFIX, ValueKind,
     },
     slave::REFUSED,
     slot::SlotError,
@@ -59,6 +60,8 @@ pub enum Subcommand {
     Status(StatusSettings),
     /// `tinysns healthcheck`
     Healthcheck(HealthcheckSettings),
+    /// `tinysns log`
+    Log(LogChangeSettings),
 }
 
 /// Why a command line is not carried out.
@@ -172,6 +175,9 @@ pub fn parse(
             Subcommand::Status(layers.status(matches.get_flag(WATCH), matches.get_flag(JSON))?)
         }
         Role::Healthcheck => Subcommand::Healthcheck(layers.healthcheck()?),
+        Role::Log => {
+            Subcommand::Log(layers.log_change(matches.get_one::<String>(FILTER).cloned())?)
+        }
     };
     Ok(Invocation { log, warnings, command })
 }
@@ -185,13 +191,14 @@ fn document(name: &str, matches: &ArgMatches) -> Option<String> {
     }
 }
 
-const ROLES: [(Role, &str); 6] = [
+const ROLES: [(Role, &str); 7] = [
     (Role::Router, "Choose the available server, and tell clients where it is"),
     (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
     (Role::Master, "Run a server without a slave that supervises it"),
     (Role::Client, "Follow people, post, and read your timeline"),
     (Role::Status, "Show every server of the cluster"),
     (Role::Healthcheck, "Check whether one process serves; if not, say why and exit with 1"),
+    (Role::Log, "Show what a node of this machine logs, or change it while the node runs"),
 ];
 
 const LAYERS: &str = "\
@@ -211,6 +218,7 @@ const CONFIG: &str = "config";
 const WATCH: &str = "watch";
 const JSON: &str = "json";
 const COMMAND: &str = "command";
+const FILTER: &str = "filter";
 const HOST: &str = "host";
 const PORT: &str = "port";
 const CLASSIC_HOST: &str = "localhost";
@@ -253,6 +261,11 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
         Role::Status => command
             .arg(switch(WATCH, "Keep showing the status until interrupted"))
             .arg(switch(JSON, "Print JSON, with stable field names")),
+        Role::Log => command.arg(
+            Arg::new(FILTER)
+                .value_name("FILTER")
+                .help("What to log from now on, such as debug or info,openraft=warn"),
+        ),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
             .arg(Arg::new(COMMAND).last(true).num_args(1..).value_name("COMMAND").help(

@@ -23,6 +23,7 @@ pub mod envelope;
 pub mod grpc;
 pub mod healthcheck;
 pub mod host;
+pub mod log_change;
 pub mod logging;
 pub mod master;
 pub mod metrics;

@@ -12,7 +12,7 @@ use tinysns::{
     cli::{self, Subcommand},
     healthcheck,
     host::process_setup,
-    master, router, runtime,
+    log_change, master, router, runtime,
     settings::MasterSettings,
     slave,
     slot::{Slot, SlotInfo},
@@ -45,6 +45,9 @@ fn main() -> ExitCode {
         }
         Subcommand::Healthcheck(settings) => {
             runtime::run(healthcheck::run(settings)).unwrap_or_else(cli::report_failure)
+        }
+        Subcommand::Log(settings) => {
+            runtime::run(log_change::run(settings)).unwrap_or_else(cli::report_failure)
         }
     }
 }

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 9] = [
     &["grpc", "monitoring"],
     &["client"],
     &["classic", "overview", "replication", "runtime"],
-    &["documents", "healthcheck", "master", "router", "slave", "status", "terminal"],
+    &["documents", "healthcheck", "log_change", "master", "router", "slave", "status", "terminal"],
     &["cli"],
 ];
 

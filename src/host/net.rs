@@ -8,7 +8,10 @@ use std::{
 };
 
 use nix::errno::Errno;
-use tokio::net::lookup_host;
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
 use tonic::transport::{Channel, Endpoint};
 
 #[cfg(feature = "laboratory")]
@@ -84,6 +87,11 @@ impl Listener {
 pub fn is_lack(error: &io::Error) -> bool {
     const LACKS: [Errno; 4] = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
     error.raw_os_error().is_some_and(|code| LACKS.contains(&Errno::from_raw(code)))
+}
+
+/// A connection to `address` (host:port).
+pub async fn connect(address: &str) -> io::Result<TcpStream> {
+    timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await.map_err(io::Error::from)?
 }
 
 /// A channel to `address` (host:port) that connects when first used, and reconnects by itself.

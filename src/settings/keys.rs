@@ -18,6 +18,8 @@ pub enum Role {
     Status,
     /// `tinysns healthcheck`
     Healthcheck,
+    /// `tinysns log`
+    Log,
 }
 
 impl Role {
@@ -30,6 +32,7 @@ impl Role {
             Self::Client => "client",
             Self::Status => "status",
             Self::Healthcheck => "healthcheck",
+            Self::Log => "log",
         }
     }
 }
@@ -83,11 +86,18 @@ pub const CONFIG: &str = "config";
 /// `TINYSNS_IMAGE` the image to the compose file.
 pub const FOREIGN_VARIABLES: [&str; 2] = ["bin", "image"];
 
-const ALL: &[Role] =
-    &[Role::Router, Role::Slave, Role::Master, Role::Client, Role::Status, Role::Healthcheck];
+const ALL: &[Role] = &[
+    Role::Router,
+    Role::Slave,
+    Role::Master,
+    Role::Client,
+    Role::Status,
+    Role::Healthcheck,
+    Role::Log,
+];
 const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
-const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck];
+const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck, Role::Log];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
 const MANY: ValueKind = ValueKind::Count { min: 1, max: 1_000_000 };
 
@@ -372,6 +382,13 @@ pub static KEYS: &[Key] = &[
         Some("localhost:3010"),
         ValueKind::HostPort,
         "The health service to ask: the router's or a master's client address",
+    ),
+    Key::new(
+        "metrics",
+        &[Role::Log],
+        Some("localhost:3012"),
+        ValueKind::HostPort,
+        "Where the node answers monitoring, as its metrics_listen or router_metrics_listen says",
     ),
     Key::new(
         "log",

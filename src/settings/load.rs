@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::{
     CallerLimits, ClassicMode, ClientSettings, ConsensusSettings, HealthcheckSettings, HistoryFile,
-    Layers, Limits, LogFormat, LogSettings, MasterSettings, RouterSettings, Secret, SettingsError,
-    SlaveSettings, StatusSettings, TerminalSettings,
+    Layers, Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings, RouterSettings,
+    Secret, SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
     value::{self, ValueKind},
 };
 use crate::{
@@ -96,6 +96,11 @@ impl Layers {
     /// The settings of `tinysns healthcheck`.
     pub fn healthcheck(&self) -> Result<HealthcheckSettings, SettingsError> {
         Ok(HealthcheckSettings { address: self.text("address")? })
+    }
+
+    /// The settings of `tinysns log`.
+    pub fn log_change(&self, filter: Option<String>) -> Result<LogChangeSettings, SettingsError> {
+        Ok(LogChangeSettings { metrics: self.text("metrics")?, filter })
     }
 
     /// The log settings of any role.

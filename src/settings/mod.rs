@@ -161,6 +161,15 @@ pub struct HealthcheckSettings {
     pub address: String,
 }
 
+/// Settings of `tinysns log`.
+#[derive(Clone, Debug)]
+pub struct LogChangeSettings {
+    /// Where the node answers monitoring, host:port.
+    pub metrics: String,
+    /// What it is to log from now on; otherwise only what it logs is shown.
+    pub filter: Option<String>,
+}
+
 /// What is logged, and how; every role has these.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
