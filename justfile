@@ -54,6 +54,19 @@ sim-planted *ARGUMENTS:
 chaos *ARGUMENTS:
     cargo test --all-features --test chaos -- run {{ ARGUMENTS }}
 
+# Feed decoders of bytes from outside with made-up ones, such as `just fuzz settings 300`: all of them, a
+# minute each, unless told otherwise. Needs a C++ compiler for libFuzzer; installs cargo-fuzz if missing
+fuzz NAME="all" SECONDS="60":
+    sh scripts/fuzz run {{ NAME }} {{ SECONDS }}
+
+# Keep what fuzzing has found of a decoder: the smallest part of it that reaches as much
+fuzz-keep NAME="all":
+    sh scripts/fuzz keep {{ NAME }}
+
+# Write the seeds of all decoders into their corpora, after one was added or an encoding has changed
+fuzz-seeds:
+    WRITE_SEEDS=1 cargo nextest run --all-features --test decoders seeds
+
 # Measure failovers and print the figures
 bench:
     cargo bench --bench failover

@@ -16,6 +16,8 @@ pub mod classic;
 pub mod cli;
 pub mod client;
 pub mod control;
+#[cfg(feature = "laboratory")]
+pub mod decoders;
 pub mod directory;
 pub mod documents;
 pub mod domain;

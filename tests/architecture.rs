@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 9] = [
     &["client"],
     &["classic", "overview", "replication", "runtime"],
     &["documents", "healthcheck", "log_change", "master", "router", "slave", "status", "terminal"],
-    &["cli"],
+    &["cli", "decoders"],
 ];
 
 /// What ARCHITECTURE.md calls pure; folders with all that is in them.

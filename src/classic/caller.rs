@@ -22,7 +22,8 @@ pub fn reached_at<T>(request: &Request<T>) -> Option<(String, u16)> {
     says.or_else(|| address(&request.local_addr()?.to_string()))
 }
 
-fn address(text: &str) -> Option<(String, u16)> {
+/// A host and a port, unless one of them is missing.
+pub(crate) fn address(text: &str) -> Option<(String, u16)> {
     let (host, port) = split_address(text)?;
     (!host.is_empty() && port > 0).then(|| (host.to_owned(), port))
 }

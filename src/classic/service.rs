@@ -137,7 +137,8 @@ fn reply(msg: impl Into<String>) -> Response<Reply> {
     Response::new(Reply { msg: msg.into(), ..Reply::default() })
 }
 
-fn target(call: &Call) -> String {
+/// Whom a call is about.
+pub(crate) fn target(call: &Call) -> String {
     call.arguments.first().map_or_else(String::new, |name| text(name).trim().to_owned())
 }
 

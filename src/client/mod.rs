@@ -33,7 +33,7 @@ mod choice;
 mod connections;
 mod directory;
 mod error;
-mod known_cluster;
+pub(crate) mod known_cluster;
 mod options;
 mod relayed;
 mod request_window;

@@ -19,7 +19,7 @@ pub fn read(path: &Path) -> Result<String, String> {
 }
 
 /// Decodes `bytes`, without a byte order mark before them.
-fn text(bytes: Vec<u8>) -> Result<String, String> {
+pub(crate) fn text(bytes: Vec<u8>) -> Result<String, String> {
     // UTF-16 begins with a byte order mark, or has a zero in every other byte.
     if matches!(bytes.get(..2), Some([0xff, 0xfe] | [0xfe, 0xff])) || bytes.contains(&0) {
         return Err("it is not UTF-8 text (UTF-16, perhaps): save it as UTF-8".to_owned());

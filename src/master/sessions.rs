@@ -103,10 +103,14 @@ impl Sessions {
         let claims =
             Claims { user: account.user, password_version: account.password_version, expires_at };
         let claims = envelope::seal(Kind::Session, &claims);
+        Ok((self.sign(&claims)?, expires_at))
+    }
+
+    /// The token with these claims, which are in their envelope.
+    pub(crate) fn sign(&self, claims: &[u8]) -> Result<String, SessionError> {
         let view = self.state.view()?;
-        let seal = seal(&view, &claims)?.finalize().into_bytes();
-        let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(&claims), URL_SAFE_NO_PAD.encode(seal));
-        Ok((token, expires_at))
+        let seal = seal(&view, claims)?.finalize().into_bytes();
+        Ok(format!("{}.{}", URL_SAFE_NO_PAD.encode(claims), URL_SAFE_NO_PAD.encode(seal)))
     }
 
     /// The session of `token`, according to the state that this master has.

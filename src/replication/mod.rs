@@ -120,6 +120,12 @@ impl Batch {
         Self(envelope::seal(Kind::Upgrade, &version).into())
     }
 
+    /// What another node sends as a batch.
+    #[cfg(feature = "laboratory")]
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+
     /// The contents, for a program that supports `supported_versions`.
     pub fn content(
         &self,

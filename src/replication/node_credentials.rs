@@ -107,7 +107,8 @@ impl Caller {
         Some(Self { node: NodeId::new(node_id), process, info })
     }
 
-    fn to_wire(&self) -> internal::Caller {
+    /// In wire form.
+    pub(crate) fn to_wire(&self) -> internal::Caller {
         internal::Caller {
             node_id: self.node.get(),
             process: self.process,

@@ -16,7 +16,7 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind, Version, seal},
     host::thread,
-    social::{Row, StagedState, StateError, View},
+    social::{Change, Row, StagedState, StateError, View},
     wire::internal::SnapshotChunk,
 };
 
@@ -56,11 +56,11 @@ pub struct Header {
 
 /// The last chunk.
 #[derive(Debug, Serialize, Deserialize)]
-struct End {
+pub(crate) struct End {
     /// How many rows came before it.
-    rows: u64,
+    pub(crate) rows: u64,
     /// In which version of the format the cluster writes, as of the snapshot.
-    version: Version,
+    pub(crate) version: Version,
 }
 
 /// Sends `header` and then the rows of `data`, if any, into the returned channel.
@@ -83,7 +83,11 @@ fn chunk(payload: Vec<u8>) -> SnapshotChunk {
     SnapshotChunk { payload: payload.into() }
 }
 
-fn send_rows(view: &View, send: &mut dyn FnMut(SnapshotChunk) -> bool) -> Result<(), StateError> {
+/// Sends the chunks after the first.
+pub(crate) fn send_rows(
+    view: &View,
+    send: &mut dyn FnMut(SnapshotChunk) -> bool,
+) -> Result<(), StateError> {
     let mut end = End { rows: 0, version: state_store::version(view.facts())? };
     let mut rows = Vec::new();
     let mut bytes = 0;
@@ -166,6 +170,17 @@ fn write_rows(
 ) -> Result<StagedState, ReceiveError> {
     let staged = StagedState::create(path)?;
     let change = staged.begin()?;
+    restore(&change, chunks)?;
+    change.commit_durably()?;
+    Ok(staged)
+}
+
+/// Replaces the state, and the version in which the cluster writes, with what the chunks after the
+/// header hold.
+pub(crate) fn restore(
+    change: &Change,
+    chunks: &mut dyn Iterator<Item = SnapshotChunk>,
+) -> Result<(), ReceiveError> {
     let mut found = 0;
     let mut ended = Err(ReceiveError::Truncated);
     let rows = std::iter::from_fn(|| {
@@ -190,9 +205,7 @@ fn write_rows(
         }
     });
     change.restore(rows.flatten())?;
-    state_store::save_version(&change, ended?)?;
-    change.commit_durably()?;
-    Ok(staged)
+    Ok(state_store::save_version(change, ended?)?)
 }
 
 /// A chunk after the first.

@@ -144,6 +144,26 @@ impl Layers {
         if let Some(key) = variables.keys().find(|key| !keys::exists(key)) {
             return Err(unknown(key, ENVIRONMENT));
         }
+        Ok(Self::merge(role, file, variables, flags))
+    }
+
+    /// The same for a settings file of these bytes and these variables, without flags.
+    #[cfg(feature = "laboratory")]
+    pub(crate) fn of_file(
+        role: Role,
+        bytes: Vec<u8>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let file = layer_of(CONFIG, ENVIRONMENT, text_file::text(bytes))?;
+        Ok(Self::merge(role, Some(file), our_variables(environment), BTreeMap::new()))
+    }
+
+    fn merge(
+        role: Role,
+        file: Option<Layer>,
+        variables: BTreeMap<String, String>,
+        flags: BTreeMap<&'static str, String>,
+    ) -> Self {
         let defaults = Key::of(role).filter_map(|key| Some((key.name, key.default?)));
         let mut figment = Figment::from(Layer::new(DEFAULTS, defaults));
         if let Some(file) = file {
@@ -151,7 +171,7 @@ impl Layers {
         }
         let figment =
             figment.merge(Layer::new(ENVIRONMENT, variables)).merge(Layer::new(FLAGS, flags));
-        Ok(Self { role, figment })
+        Self { role, figment }
     }
 
     /// Whether the role reads this setting.
@@ -247,13 +267,22 @@ fn our_variables(
 }
 
 fn file_layer(path: &str, source: &str) -> Result<Layer, SettingsError> {
+    layer_of(path, source, text_file::read(Path::new(path)))
+}
+
+/// The values in the `text` of the file at `path`, or why it has none.
+fn layer_of(
+    path: &str,
+    source: &str,
+    text: Result<String, String>,
+) -> Result<Layer, SettingsError> {
     let refuse = |reason: String| SettingsError::File {
         key: CONFIG,
         path: path.to_owned(),
         origin: origin(source, CONFIG),
         reason: reason.trim_end().to_owned(),
     };
-    let text = text_file::read(Path::new(path)).map_err(refuse)?;
+    let text = text.map_err(refuse)?;
     let data = Toml::string(&text).data().map_err(|error| refuse(error.kind.to_string()))?;
     let values = data.into_iter().next().map(|(_, values)| values).unwrap_or_default();
     let source = format!("file {path}");

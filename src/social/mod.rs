@@ -16,7 +16,7 @@
 mod apply;
 mod command;
 mod requests;
-mod store;
+pub(crate) mod store;
 mod timeline;
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ impl Complete for Completion {
 
 impl Completion {
     /// Where the word before the cursor starts, and how it can be completed.
-    fn candidates(&self, before: &str) -> (usize, Vec<String>) {
+    pub(crate) fn candidates(&self, before: &str) -> (usize, Vec<String>) {
         let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
         let word = &before[start..];
         let verb = before[..start].trim();

@@ -105,7 +105,8 @@ impl Input {
     }
 }
 
-fn read_plain(source: &mut impl BufRead) -> io::Result<Line> {
+/// The next line of a file or pipe.
+pub(crate) fn read_plain(source: &mut impl BufRead) -> io::Result<Line> {
     let mut line = Vec::new();
     Ok(match source.read_until(b'\n', &mut line)? {
         0 => Line::End,

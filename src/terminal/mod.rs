@@ -25,24 +25,24 @@
 //! **Architecture invariant:** whatever other people wrote passes `sanitise` before it is printed.
 
 mod change_password;
-mod colour;
-mod completion;
+pub(crate) mod colour;
+pub(crate) mod completion;
 mod conversation;
-mod fullscreen;
+pub(crate) mod fullscreen;
 mod history;
-mod input;
-mod json;
+pub(crate) mod input;
+pub(crate) mod json;
 mod line_timeline;
 mod login;
 mod output_format;
 mod password_prompt;
-mod prompt_command;
+pub(crate) mod prompt_command;
 mod report;
-mod sanitise;
+pub(crate) mod sanitise;
 mod screen;
 mod signals;
-mod text;
-mod verb;
+pub(crate) mod text;
+pub(crate) mod verb;
 
 use std::{
     env,

@@ -112,7 +112,7 @@ impl State {
     }
 
     /// A state in memory.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "laboratory"))]
     pub fn in_memory() -> Self {
         Self::of(disk::in_memory().expect("there is memory"), Path::new("/dev/null"))
     }

@@ -19,7 +19,7 @@ mod error;
 mod file;
 mod merge;
 mod replies;
-pub(super) mod tables;
+pub(crate) mod tables;
 mod view;
 mod writing;
 

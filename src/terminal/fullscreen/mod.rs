@@ -16,10 +16,10 @@
 //! The data flow is a cycle: events → `Model::update` → effects → the client → events.
 
 mod age;
-mod draw;
+pub(crate) mod draw;
 mod layout;
 mod loaded_posts;
-mod model;
+pub(crate) mod model;
 mod outbox;
 mod position;
 mod rows;

@@ -1,0 +1,268 @@
+//! What is in an [`envelope`](crate::envelope): rows of the log and of the state, what nodes send to
+//! each other, session tokens. The kind is in the envelope; each has its decoder here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openraft::{
+    CommittedLeaderId, EntryPayload, Membership, SnapshotMeta,
+    raft::{
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
+    },
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{states, texts};
+use crate::{
+    domain::{ClusterId, NodeId, PostId, UnixMillis, UserName},
+    envelope::{self, Kind, SupportedVersions, Version, line, mend, seal, seal_in},
+    replication::{
+        Batch, Consensus, Content, Entry, LogId, NodeInfo, StoredMembership, Vote,
+        log_store::Checkpoint,
+        snapshot::{End, Header},
+        upgrade, voter_config,
+    },
+    social::{
+        Reply, Row,
+        store::{
+            Meta, Series, StoredReply, UserRecord,
+            tables::{FollowRecord, PostRecord},
+        },
+    },
+};
+
+/// An envelope, whose checksum is set right first, or the line of a file.
+pub fn envelopes(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        readable_line(text);
+    }
+    // As it came: most are refused for their checksum.
+    let _refused = envelope::open::<u64>(Kind::NodeId, bytes);
+    let sealed = mend(bytes);
+    let Some((kind, version)) = envelope::peek(&sealed) else { return };
+    match kind {
+        Kind::LogEntry => entry(&sealed),
+        Kind::Commands | Kind::Upgrade => batch(sealed),
+        Kind::Vote => opened::<Vote>(kind, &sealed),
+        Kind::Position => opened::<LogId>(kind, &sealed),
+        Kind::NodeId => opened::<NodeId>(kind, &sealed),
+        Kind::ClusterId => opened::<ClusterId>(kind, &sealed),
+        Kind::Checkpoint => opened::<Checkpoint>(kind, &sealed),
+        Kind::Starts => opened::<u64>(kind, &sealed),
+        Kind::LogFile | Kind::StateFile => opened::<()>(kind, &sealed),
+        Kind::Membership => membership(&sealed),
+        Kind::ClusterVersion => opened::<Version>(kind, &sealed),
+        Kind::Meta => opened::<Meta>(kind, &sealed),
+        Kind::User => opened::<UserRecord>(kind, &sealed),
+        Kind::Follow => opened::<FollowRecord>(kind, &sealed),
+        Kind::Post => post(version, &sealed),
+        Kind::Series => opened::<Series>(kind, &sealed),
+        Kind::Reply => opened::<StoredReply>(kind, &sealed),
+        Kind::SnapshotHeader => opened::<Header>(kind, &sealed),
+        Kind::SnapshotRows => opened::<Vec<Row>>(kind, &sealed),
+        Kind::SnapshotEnd => opened::<End>(kind, &sealed),
+        Kind::Append => append(&sealed),
+        Kind::Appended => opened::<AppendEntriesResponse<NodeId>>(kind, &sealed),
+        Kind::Ballot => opened::<VoteRequest<NodeId>>(kind, &sealed),
+        Kind::Voted => opened::<VoteResponse<NodeId>>(kind, &sealed),
+        Kind::Installed => opened::<SnapshotResponse<NodeId>>(kind, &sealed),
+        Kind::Session => states::claims(&sealed),
+    }
+}
+
+/// Opens an envelope. What was in it survives another journey.
+fn open<T: Serialize + DeserializeOwned>(kind: Kind, sealed: &[u8]) -> Option<T> {
+    let (_, version) = envelope::peek(sealed)?;
+    let value: T = match envelope::open(kind, sealed) {
+        Ok(value) => value,
+        Err(error) => {
+            let _told = error.to_string();
+            return None;
+        }
+    };
+    let again = seal_in(version, kind, &value);
+    same_again::<T>(version, kind, &again);
+    Some(value)
+}
+
+fn same_again<'a, T: Serialize + Deserialize<'a>>(version: Version, kind: Kind, sealed: &'a [u8]) {
+    let value: T = envelope::open(kind, sealed).expect("what was sealed can be opened");
+    assert_eq!(seal_in(version, kind, &value), sealed, "{kind}");
+}
+
+fn opened<T: Serialize + DeserializeOwned>(kind: Kind, sealed: &[u8]) {
+    let _value: Option<T> = open(kind, sealed);
+}
+
+/// A post is read in place.
+fn post(version: Version, sealed: &[u8]) {
+    if let Ok(post) = envelope::open::<PostRecord<'_>>(Kind::Post, sealed) {
+        same_again::<PostRecord<'_>>(version, Kind::Post, &seal_in(version, Kind::Post, &post));
+    }
+}
+
+fn entry(sealed: &[u8]) {
+    let Some(entry) = open::<Entry>(Kind::LogEntry, sealed) else { return };
+    match entry.payload {
+        EntryPayload::Blank => {}
+        EntryPayload::Normal(batch) => _ = batch.content(SupportedVersions::of_this_program()),
+        EntryPayload::Membership(membership) => {
+            understood(&StoredMembership::new(Some(entry.log_id), membership));
+        }
+    }
+}
+
+fn batch(sealed: Vec<u8>) {
+    let batch = Batch::from_bytes(sealed);
+    match batch.content(SupportedVersions::of_this_program()) {
+        Ok(Content::Commands(commands)) => {
+            let again = Batch::new(&commands).content(SupportedVersions::of_this_program());
+            assert!(matches!(again, Ok(Content::Commands(again)) if again == commands));
+        }
+        Ok(Content::Upgrade(version)) => {
+            let again = Batch::upgrade(version).content(SupportedVersions::of_this_program());
+            assert!(matches!(again, Ok(Content::Upgrade(again)) if again == version));
+        }
+        Err(error) => _ = error.to_string(),
+    }
+}
+
+fn membership(sealed: &[u8]) {
+    if let Some(membership) = open::<StoredMembership>(Kind::Membership, sealed) {
+        understood(&membership);
+    }
+}
+
+fn understood(membership: &StoredMembership) {
+    let _speak = upgrade::supported_by_members(membership);
+    let _vote = voter_config::of(membership);
+}
+
+fn append(sealed: &[u8]) {
+    let Some(call) = open::<AppendEntriesRequest<Consensus>>(Kind::Append, sealed) else { return };
+    for entry in call.entries {
+        if let EntryPayload::Normal(batch) = entry.payload {
+            let _content = batch.content(SupportedVersions::of_this_program());
+        }
+    }
+}
+
+/// The line of a file that people may read. What is in it survives, if it is valid.
+fn readable_line(text: &str) {
+    if let Ok(word) = line::open(Kind::ClusterId, text) {
+        assert_eq!(line::open(Kind::ClusterId, &line::seal(Kind::ClusterId, word)), Ok(word));
+        texts::cluster_id(word);
+    }
+}
+
+pub fn seeds_of_envelopes() -> Vec<Vec<u8>> {
+    let mut seeds = of_the_log();
+    seeds.extend(of_the_state());
+    seeds.extend(between_nodes());
+    seeds.push(line::seal(Kind::ClusterId, &ClusterId::new(5).to_string()).into());
+    seeds
+}
+
+fn of_the_log() -> Vec<Vec<u8>> {
+    let entry = |payload| seal(Kind::LogEntry, &Entry { log_id: log_id(), payload });
+    vec![
+        entry(EntryPayload::Blank),
+        entry(EntryPayload::Normal(Batch::new(&states::some_commands()))),
+        entry(EntryPayload::Membership(two_sets())),
+        seal(Kind::Commands, &states::some_commands()),
+        seal(Kind::Upgrade, &Version::new(2)),
+        seal(Kind::Vote, &vote()),
+        seal(Kind::Position, &log_id()),
+        seal(Kind::NodeId, &NodeId::MAX),
+        seal(Kind::ClusterId, &ClusterId::new(u128::MAX)),
+        seal(Kind::Checkpoint, &(Some(log_id()), stored())),
+        seal(Kind::Starts, &300_u64),
+        seal(Kind::LogFile, &()),
+        seal(Kind::StateFile, &()),
+        seal(Kind::Membership, &stored()),
+        seal(Kind::ClusterVersion, &Version::FIRST),
+    ]
+}
+
+fn of_the_state() -> Vec<Vec<u8>> {
+    let meta = Meta {
+        signing_key: Some([7; 32]),
+        newest_user: 2,
+        newest_post: PostId::new(3),
+        applied_at: UnixMillis::new(9),
+        memory_age_ms: 9,
+        abandoned_for: Some(ClusterId::new(5)),
+    };
+    let user = UserRecord {
+        name: UserName::new("Ann").expect("valid"),
+        password_version: 1,
+        password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
+    };
+    let reply = Reply::Published { post: PostId::new(3), posted_at: UnixMillis::new(9) };
+    vec![
+        seal(Kind::Meta, &meta),
+        seal(Kind::User, &user),
+        seal(Kind::Follow, &FollowRecord { followee: 2, since: PostId::new(3) }),
+        seal(Kind::Post, &PostRecord { author: 1, at: UnixMillis::new(-9), text: "Grüße" }),
+        seal(Kind::Series, &Series { floor: 1_024, oldest_ms: -1 }),
+        seal(Kind::Reply, &StoredReply { at_ms: 9, fingerprint: u64::MAX, reply }),
+        seal(Kind::SnapshotEnd, &End { rows: 300, version: Version::FIRST }),
+        states::sealed_claims(),
+    ]
+}
+
+fn between_nodes() -> Vec<Vec<u8>> {
+    let entries = [
+        EntryPayload::Blank,
+        EntryPayload::Normal(Batch::new(&states::some_commands())),
+        EntryPayload::Membership(two_sets()),
+    ];
+    let append = AppendEntriesRequest::<Consensus> {
+        vote: vote(),
+        prev_log_id: Some(log_id()),
+        entries: entries.map(|payload| Entry { log_id: log_id(), payload }).into(),
+        leader_commit: Some(log_id()),
+    };
+    let meta = SnapshotMeta {
+        last_log_id: Some(log_id()),
+        last_membership: stored(),
+        snapshot_id: "7-120".to_owned(),
+    };
+    let last_log_id = Some(log_id());
+    let voted = VoteResponse { vote: vote(), vote_granted: true, last_log_id };
+    vec![
+        seal(Kind::Append, &append),
+        seal(Kind::Appended, &AppendEntriesResponse::<NodeId>::Success),
+        seal(Kind::Appended, &AppendEntriesResponse::PartialSuccess(Some(log_id()))),
+        seal(Kind::Appended, &AppendEntriesResponse::HigherVote(vote())),
+        seal(Kind::Ballot, &VoteRequest { vote: vote(), last_log_id }),
+        seal(Kind::Voted, &voted),
+        seal(Kind::SnapshotHeader, &Header { vote: vote(), meta }),
+        seal(Kind::Installed, &SnapshotResponse { vote: vote() }),
+    ]
+}
+
+fn log_id() -> LogId {
+    LogId::new(CommittedLeaderId::new(7, NodeId::new(1)), 120)
+}
+
+fn vote() -> Vote {
+    Vote::new_committed(7, NodeId::new(1))
+}
+
+fn two_sets() -> Membership<NodeId, NodeInfo> {
+    let [one, other] = [1, u64::MAX].map(NodeId::new);
+    let info = |name: &str, witness| NodeInfo {
+        name: name.to_owned(),
+        peer_address: "10.0.0.1:3012".to_owned(),
+        client_address: "10.0.0.1:3011".to_owned(),
+        witness,
+        supported_versions: SupportedVersions::BUILD,
+        address_version: 9,
+    };
+    let nodes = BTreeMap::from([(one, info("server-1", false)), (other, info("witness", true))]);
+    Membership::new(vec![BTreeSet::from([one, other]), BTreeSet::from([one])], nodes)
+}
+
+fn stored() -> StoredMembership {
+    StoredMembership::new(Some(log_id()), two_sets())
+}

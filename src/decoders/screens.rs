@@ -1,0 +1,223 @@
+//! What other people write, as it is shown: printed line by line, as JSON, and on the full screen.
+
+use chrono::{FixedOffset, Utc};
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::{Terminal, backend::TestBackend};
+
+use crate::{
+    client::{ActiveServer, Post, PostPage, Published, Server},
+    domain::{PostId, UnixMillis, UserName},
+    terminal::{
+        colour::Paint,
+        fullscreen::{
+            draw::draw,
+            model::{Effect, Event, Load, Model},
+        },
+        json, sanitise, text,
+    },
+};
+
+/// As far as people's clocks differ from UTC, in seconds.
+const FARTHEST_ZONE: i32 = 14 * 3_600;
+
+/// A post of somebody else: its time (eight bytes), then its text.
+pub fn posts(bytes: &[u8]) {
+    let Some((time, written)) = bytes.split_first_chunk() else { return };
+    let written = String::from_utf8_lossy(written).into_owned();
+    let post = Post {
+        id: PostId::new(3),
+        author: name("ann"),
+        posted_at: UnixMillis::new(i64::from_le_bytes(*time)),
+        text: written.clone(),
+    };
+    for seconds in [-FARTHEST_ZONE, 0, FARTHEST_ZONE] {
+        let zone = FixedOffset::east_opt(seconds).expect("less than a day");
+        let shown = text::post(&post, &zone, Paint::default());
+        assert!(shown.ends_with('\n') && shown.starts_with("ann("), "{shown:?}");
+        is_harmless(&shown);
+        let mut others = shown.trim_end_matches('\n').split('\n').skip(1);
+        assert!(others.all(|line| line.starts_with("    ")), "{shown:?}");
+    }
+    let line = sanitise::line(&written);
+    is_harmless(&line);
+    assert!(!line.contains('\n'), "{line:?}");
+    is_harmless(&sanitise::block(&written));
+    let json = json::post(&post);
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(read["text"].as_str(), Some(&*written));
+    assert!(json.trim_end().bytes().all(|byte| matches!(byte, b' '..=b'~')), "{json}");
+}
+
+fn is_harmless(shown: &str) {
+    let is_control = |c: char| c.is_control() && c != '\n';
+    assert!(!shown.contains(is_control), "{shown:?}");
+}
+
+fn name(name: &str) -> UserName {
+    UserName::new(name).expect("valid")
+}
+
+pub fn seeds_of_posts() -> Vec<Vec<u8>> {
+    let post = |at: i64, text: &str| [&at.to_le_bytes(), text.as_bytes()].concat();
+    vec![
+        post(1_517_528_845_000, "hello\n\u{1b}[2Jann(Thu) >> I am somebody else\u{202e}"),
+        post(0, "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301} 👨‍👩‍👧 \u{200b}\u{2028}\u{fdd0}"),
+        post(i64::MAX, "for ever"),
+    ]
+}
+
+/// Reads small values from the input; zeros after its end.
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.bytes.split_first() else { return 0 };
+        self.bytes = rest;
+        *first
+    }
+
+    fn text(&mut self) -> String {
+        let length = usize::from(self.byte()).min(self.bytes.len());
+        let (text, rest) = self.bytes.split_at(length);
+        self.bytes = rest;
+        String::from_utf8_lossy(text).into_owned()
+    }
+
+    fn character(&mut self) -> char {
+        let number = u32::from(self.byte()) | u32::from(self.byte()) << 8;
+        char::from_u32(number).unwrap_or('x')
+    }
+
+    fn time(&mut self) -> UnixMillis {
+        match self.byte() {
+            0 => UnixMillis::MIN,
+            u8::MAX => UnixMillis::MAX,
+            seconds => UnixMillis::new(i64::from(seconds) * 1_000),
+        }
+    }
+
+    fn size(&mut self) -> (u16, u16) {
+        ((self.byte() % 100).into(), (self.byte() % 40).into())
+    }
+
+    fn post(&mut self) -> Post {
+        let id = match self.byte() {
+            u8::MAX => PostId::MAX,
+            id => PostId::new(id.into()),
+        };
+        let author = if self.byte() & 1 == 0 { name("ann") } else { name("bob") };
+        Post { id, author, posted_at: self.time(), text: self.text() }
+    }
+
+    fn page(&mut self) -> PostPage {
+        let count = self.byte() % 8;
+        let posts: Vec<Post> = (0..count).map(|_| self.post()).collect();
+        PostPage { posts, as_of: PostId::new(self.byte().into()), more: self.byte() & 1 == 1 }
+    }
+
+    fn key(&mut self) -> KeyEvent {
+        const KEYS: [KeyCode; 13] = [
+            KeyCode::Enter,
+            KeyCode::Esc,
+            KeyCode::PageUp,
+            KeyCode::PageDown,
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::Home,
+            KeyCode::End,
+            KeyCode::Left,
+            KeyCode::Right,
+            KeyCode::Backspace,
+            KeyCode::Delete,
+            KeyCode::Tab,
+        ];
+        let modifiers = KeyModifiers::from_bits_truncate(self.byte());
+        let code = match KEYS.get(usize::from(self.byte())) {
+            Some(code) => *code,
+            None => KeyCode::Char(self.character()),
+        };
+        KeyEvent::new(code, modifiers)
+    }
+
+    fn event(&mut self, wanted: Option<Load>) -> Event {
+        match self.byte() % 9 {
+            0 => Event::Input(Input::Key(self.key())),
+            1 => Event::Input(Input::Paste(self.text())),
+            2 => Event::Arrived(self.post()),
+            3 => {
+                let page = if self.byte() == 0 { Err(self.text()) } else { Ok(self.page()) };
+                Event::Loaded(wanted.unwrap_or(Load::Newest), page)
+            }
+            4 => Event::Own(self.page()),
+            5 => {
+                let published =
+                    Published { id: PostId::new(self.byte().into()), posted_at: self.time() };
+                Event::Published(if self.byte() == 0 { Err(self.text()) } else { Ok(published) })
+            }
+            6 => Event::Tick(self.time()),
+            7 => Event::LiveEnded(self.text()),
+            _ => {
+                let server = Server { name: self.text(), address: self.text(), term: 7 };
+                Event::Server(ActiveServer { server, move_took: None, answers: self.byte() == 0 })
+            }
+        }
+    }
+}
+
+/// What happens while the timeline fills the screen: its first page, then one event after the other.
+pub fn full_screen(bytes: &[u8]) {
+    let mut reader = Reader { bytes };
+    let mut size = reader.size();
+    let mut model = Model::new(name("ann"), &reader.page(), size, reader.time());
+    let mut wanted = None;
+    show(&model, size);
+    while !reader.bytes.is_empty() {
+        let event = if reader.byte() == u8::MAX {
+            size = reader.size();
+            Event::Input(Input::Resize(size.0, size.1))
+        } else {
+            reader.event(wanted)
+        };
+        for effect in model.update(event) {
+            if let Effect::Load(load) = effect {
+                wanted = Some(load);
+            }
+        }
+        show(&model, size);
+    }
+}
+
+fn show(model: &Model, (columns, rows): (u16, u16)) {
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a screen");
+    terminal.draw(|frame| draw(model, &Utc, frame)).expect("drawn");
+    for cell in terminal.backend().buffer().content() {
+        is_harmless(cell.symbol());
+    }
+}
+
+pub fn seeds_of_full_screen() -> Vec<Vec<u8>> {
+    let post = |id: u8, text: &str| {
+        let length = u8::try_from(text.len()).expect("short");
+        [&[id, id & 1, 20 + id, length], text.as_bytes()].concat()
+    };
+    let page = [
+        vec![3],
+        post(9, "the newest\nin two lines"),
+        post(8, "漢字 and 👋🏽"),
+        post(7, "\u{1b}[2J\u{202e}a long line that is wrapped somewhere, wherever that is"),
+        vec![20, 1],
+    ]
+    .concat();
+    let keys: Vec<u8> = "hi, all".chars().flat_map(|c| [1, 0, 0, 200, c as u8, 0]).collect();
+    let begin = [&[40, 8], page.as_slice(), &[60]].concat();
+    vec![
+        [begin.as_slice(), &keys, &[1, 0, 0, 0], &[1, 5, 30, 70, 1]].concat(),
+        [begin.as_slice(), &[1, 0, 0, 2], &[1, 2], &post(10, "live"), &[1, 3, 1], &page].concat(),
+        [begin.as_slice(), &[1, 1, 5, b'p', b'a', 0xc3, 0xbc, b'\n'], &[255, 13, 5], &[1, 6, 90]]
+            .concat(),
+        [begin.as_slice(), &[1, 4], &page, &[1, 8, 2, b's', b'1', 1, b'h', 0], &[1, 7, 1, b'x']]
+            .concat(),
+    ]
+}

@@ -1,0 +1,225 @@
+//! What changes the state or is checked against it: commands, snapshots, session tokens.
+
+use std::{sync::LazyLock, time::Duration};
+
+use super::texts::PRETTY_LONG;
+use crate::{
+    domain::{ClientId, OpaqueKey, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    envelope::{self, Kind, Version, mend, seal},
+    master::sessions::{SessionError, Sessions},
+    replication::snapshot::{self, End, ReceiveError},
+    social::{Command, Context, Cursor, Graph, Row, Stamped, State, StateError, View},
+    wire::internal::SnapshotChunk,
+};
+
+/// Long enough for any token that is checked at the epoch.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// A state with two people, who follow each other and have posted. It is never changed.
+static STATE: LazyLock<State> = LazyLock::new(|| {
+    let state = State::in_memory();
+    let change = state.begin().expect("memory does not fail");
+    {
+        let mut graph = Graph::open(&change).expect("memory does not fail");
+        let key = Command::BootstrapCluster { signing_key: [7; 32] };
+        let first = Stamped { at: UnixMillis::new(1), command: key };
+        for stamped in [first].into_iter().chain(some_commands()) {
+            graph.apply(stamped).expect("memory does not fail");
+        }
+    }
+    change.commit().expect("memory does not fail");
+    state
+});
+
+fn context(user: u64, key: RequestKey) -> Context {
+    Context { user: UserId(user), password_version: 0, key }
+}
+
+fn counted(sequence: u64) -> RequestKey {
+    RequestKey::Counted { client: ClientId(9), sequence, answered_below: 1 }
+}
+
+/// One of each kind.
+pub fn some_commands() -> Vec<Stamped> {
+    let name = |name: &str| UserName::new(name).expect("valid");
+    let text = PostText::new("Grüße\n👋", PRETTY_LONG).expect("valid");
+    let opaque = RequestKey::Opaque(OpaqueKey::new(*b"key").expect("valid"));
+    [
+        Command::BootstrapCluster { signing_key: [9; 32] },
+        Command::CreateAccount { name: name("Ann"), password_hash: Some("hash".to_owned()) },
+        Command::CreateAccount { name: name("bob"), password_hash: None },
+        Command::Follow { context: context(1, counted(1)), target: name("BOB") },
+        Command::Follow { context: context(2, counted(1)), target: name("ann") },
+        Command::Publish { context: context(1, counted(2)), text: text.clone() },
+        Command::Publish { context: context(2, opaque), text },
+        Command::Unfollow { context: context(1, counted(3)), target: name("bob") },
+        Command::SetPassword { context: context(2, counted(2)), password_hash: None },
+        Command::AbandonCluster { to: crate::domain::ClusterId::new(5) },
+    ]
+    .into_iter()
+    .zip(2..)
+    .map(|(command, at)| Stamped { at: UnixMillis::new(at), command })
+    .collect()
+}
+
+/// A batch of commands from the log: each is carried out, and once.
+pub fn commands(bytes: &[u8]) {
+    let Ok(commands) = envelope::open::<Vec<Stamped>>(Kind::Commands, &mend(bytes)) else { return };
+    let change = STATE.begin().expect("memory does not fail");
+    let mut graph = Graph::open(&change).expect("memory does not fail");
+    for stamped in commands {
+        let _told = format!("{stamped:?}");
+        let Ok((reply, _)) = graph.apply(stamped.clone()) else { return };
+        let is_keyed = stamped.command.context().is_some();
+        let Ok((again, event)) = graph.apply(stamped) else { return };
+        if is_keyed {
+            assert_eq!((again, event), (reply, None), "a repetition changes nothing");
+        }
+    }
+}
+
+pub fn seeds_of_commands() -> Vec<Vec<u8>> {
+    let mut seeds: Vec<_> =
+        some_commands().into_iter().map(|stamped| seal(Kind::Commands, &vec![stamped])).collect();
+    seeds.push(seal(Kind::Commands, &some_commands()));
+    let hurried = |(stamped, day): (Stamped, i64)| Stamped {
+        at: UnixMillis::new(day * 86_400_000),
+        ..stamped
+    };
+    let hurried: Vec<Stamped> = some_commands().into_iter().zip(0..).map(hurried).collect();
+    seeds.push(seal(Kind::Commands, &hurried));
+    seeds
+}
+
+/// The chunks of a snapshot after its header, each after its length (two bytes, little-endian). What
+/// was received is sent as it was received, and can be used.
+pub fn snapshots(bytes: &[u8]) {
+    let Some(first) = restored(&mut chunks(bytes).into_iter()) else { return };
+    let mut sent = Vec::new();
+    let view = first.reader().view().expect("memory does not fail");
+    let told = snapshot::send_rows(&view, &mut |chunk| {
+        sent.push(chunk);
+        true
+    });
+    told.expect("what was received can be sent");
+    let second = restored(&mut sent.into_iter()).expect("what was sent can be received");
+    assert_eq!(rows(&first), rows(&second));
+    // A state that contradicts itself is refused, once that is noticed.
+    let _refused = used(&first);
+}
+
+fn chunks(mut bytes: &[u8]) -> Vec<SnapshotChunk> {
+    let mut chunks = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let (chunk, rest) = rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()));
+        chunks.push(SnapshotChunk { payload: mend(chunk).into() });
+        bytes = rest;
+    }
+    chunks
+}
+
+/// A state from these chunks; none if they were refused.
+fn restored(chunks: &mut dyn Iterator<Item = SnapshotChunk>) -> Option<State> {
+    let state = State::in_memory();
+    let change = state.begin().expect("memory does not fail");
+    let outcome: Result<(), ReceiveError> = snapshot::restore(&change, chunks);
+    if let Err(error) = outcome {
+        let _told = error.to_string();
+        return None;
+    }
+    change.commit().expect("memory does not fail");
+    Some(state)
+}
+
+fn rows(state: &State) -> Vec<Row> {
+    let view = state.reader().view().expect("memory does not fail");
+    let rows = view.rows().expect("readable");
+    rows.map(|row| row.expect("readable")).collect()
+}
+
+/// Reads what everybody may ask for, and carries out a command of each kind.
+fn used(state: &State) -> Result<(), StateError> {
+    read(&state.reader().view()?)?;
+    let change = state.begin()?;
+    {
+        let mut graph = Graph::open(&change)?;
+        for stamped in some_commands() {
+            graph.apply(stamped)?;
+        }
+    }
+    change.commit()?;
+    read(&state.reader().view()?)
+}
+
+fn read(view: &View) -> Result<(), StateError> {
+    let _names = view.users(None, 3)?;
+    for user in [1, 2].map(UserId) {
+        let _account = view.account(user)?;
+        let _names = (view.following(user, None, 3)?, view.followers(user, None, 3)?);
+        for cursor in [Cursor::Before(PostId::MAX), Cursor::After(PostId::NONE)] {
+            let timeline = view.timeline(user, cursor, 3);
+            for mut page in [timeline, view.posts_of(user, cursor, 3)?] {
+                while view.read_on(&mut page)?.is_none() {}
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn seeds_of_snapshots() -> Vec<Vec<u8>> {
+    let framed = |chunks: &[Vec<u8>]| {
+        let mut bytes = Vec::new();
+        for chunk in chunks {
+            bytes.extend(u16::try_from(chunk.len()).expect("small").to_le_bytes());
+            bytes.extend(chunk);
+        }
+        bytes
+    };
+    let rows = rows(&STATE);
+    let end = |rows| seal(Kind::SnapshotEnd, &End { rows, version: Version::FIRST });
+    let each: Vec<Vec<u8>> =
+        rows.iter().map(|row| seal(Kind::SnapshotRows, &vec![row.clone()])).collect();
+    let count = u64::try_from(rows.len()).expect("few");
+    vec![
+        framed(&[end(0)]),
+        framed(&[seal(Kind::SnapshotRows, &rows), end(count)]),
+        framed(&[each, vec![end(count)]].concat()),
+    ]
+}
+
+fn sessions() -> Sessions {
+    Sessions::new(STATE.reader(), LIFETIME)
+}
+
+/// A session token, as a caller presents it.
+pub fn session_tokens(bytes: &[u8]) {
+    let Ok(token) = std::str::from_utf8(bytes) else { return };
+    if let Ok(session) = sessions().check(token, UnixMillis::EPOCH) {
+        assert_eq!(session.token, token);
+    }
+}
+
+/// The contents of a session token. They are signed first: without that, none would be looked at.
+pub fn claims(sealed: &[u8]) {
+    let token = sessions().sign(sealed).expect("there is a key");
+    match sessions().check(&token, UnixMillis::EPOCH) {
+        Ok(session) => assert!(session.expires_at > UnixMillis::EPOCH),
+        Err(SessionError::Invalid | SessionError::Expired | SessionError::Version(_)) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn token() -> String {
+    let view = STATE.reader().view().expect("memory does not fail");
+    let account = view.account(UserId(1)).expect("memory does not fail").expect("it exists");
+    sessions().begin(&account, UnixMillis::EPOCH).expect("there is a key").0
+}
+
+/// What the token of an account says, in its envelope.
+pub fn sealed_claims() -> Vec<u8> {
+    seal(Kind::Session, &(UserId(1), 0_u32, UnixMillis::new(60_000)))
+}
+
+pub fn seeds_of_session_tokens() -> Vec<Vec<u8>> {
+    vec![token().into(), b"a.b".to_vec()]
+}

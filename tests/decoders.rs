@@ -1,0 +1,151 @@
+//! Every decoder of bytes from outside, on the corpus that fuzzing has left (`fuzz/corpus`), and on
+//! what is like it.
+//!
+//! - What is kept is decoded without a panic, and so are a few thousand mutations of it, which follow
+//!   from a seed.
+//! - Nothing makes a decoder allocate much more than it was given, whatever lengths it says.
+//! - Every decoder has a corpus, with its seeds, and every corpus has a decoder. `WRITE_SEEDS=1` writes
+//!   the seeds.
+
+#![allow(missing_docs, reason = "tests")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
+use tinysns::decoders::{DECODERS, Decoder};
+
+/// Mutations of each decoder's corpus: all together take a few seconds, unoptimised.
+const MUTATIONS: usize = 1_500;
+/// From which they follow.
+const SEED: u64 = 7;
+/// The longest that a mutation becomes: more has the chance to be slow, but not to be new.
+const LONGEST: usize = 4_096;
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
+}
+
+/// The files of a decoder's corpus, by name.
+fn kept(decoder: &Decoder) -> BTreeMap<String, Vec<u8>> {
+    let Ok(entries) = fs::read_dir(corpus().join(decoder.name)) else { return BTreeMap::new() };
+    let file = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().expect("a name of ours");
+        (name, fs::read(entry.path()).expect("readable"))
+    };
+    entries.map(|entry| file(entry.expect("readable"))).collect()
+}
+
+/// Decodes; a panic is reported with what caused it, as a file that can be kept.
+fn decode(decoder: &Decoder, bytes: &[u8], from: &str) {
+    if catch_unwind(AssertUnwindSafe(|| (decoder.decode)(bytes))).is_err() {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.fault", decoder.name));
+        fs::write(&path, bytes).expect("writable");
+        panic!(
+            "{} fails on {}, made from {from}: keep it in its corpus",
+            decoder.name,
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn every_decoder_has_a_corpus_and_every_corpus_a_decoder() {
+    let names: BTreeSet<String> = DECODERS.iter().map(|it| it.name.to_owned()).collect();
+    assert_eq!(names.len(), DECODERS.len(), "two decoders have one name");
+    let folders = fs::read_dir(corpus()).expect("there is a corpus");
+    let folders: BTreeSet<String> = folders
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("a name of ours"))
+        .collect();
+    assert_eq!(folders, names);
+}
+
+#[test]
+fn the_corpus_of_a_decoder_has_its_seeds() {
+    let mut wrong = Vec::new();
+    for decoder in DECODERS {
+        let kept = kept(decoder);
+        let seeds: BTreeMap<String, Vec<u8>> = (decoder.seeds)()
+            .into_iter()
+            .zip(1..)
+            .map(|(seed, n)| (format!("seed-{n:02}"), seed))
+            .collect();
+        assert!(!seeds.is_empty(), "{} has no seeds", decoder.name);
+        let folder = corpus().join(decoder.name);
+        if env::var_os("WRITE_SEEDS").is_some() {
+            fs::create_dir_all(&folder).expect("writable");
+            for old in kept.keys().filter(|name| name.starts_with("seed-")) {
+                fs::remove_file(folder.join(old)).expect("writable");
+            }
+            for (name, seed) in seeds {
+                fs::write(folder.join(name), seed).expect("writable");
+            }
+            continue;
+        }
+        let is_seed = |(name, _): &(String, Vec<u8>)| name.starts_with("seed-");
+        if kept.into_iter().filter(is_seed).collect::<BTreeMap<_, _>>() != seeds {
+            wrong.push(decoder.name);
+        }
+    }
+    assert!(wrong.is_empty(), "other seeds are kept of {wrong:?}: `just fuzz-seeds` writes them");
+}
+
+#[test]
+fn what_is_kept_is_decoded() {
+    for decoder in DECODERS {
+        for (name, bytes) in kept(decoder) {
+            decode(decoder, &bytes, &name);
+        }
+    }
+}
+
+#[test]
+fn what_is_like_it_is_decoded_too() {
+    println!("seed {SEED}");
+    for decoder in DECODERS {
+        let mut random = SmallRng::seed_from_u64(SEED);
+        let kept: Vec<(String, Vec<u8>)> = kept(decoder).into_iter().collect();
+        assert!(!kept.is_empty(), "{} has no corpus", decoder.name);
+        for round in 0..MUTATIONS {
+            let (name, bytes) = &kept[round % kept.len()];
+            let mut bytes = bytes.clone();
+            for _ in 0..random.random_range(1..=4) {
+                mutate(&mut bytes, &kept[random.random_range(0..kept.len())].1, &mut random);
+            }
+            decode(decoder, &bytes, name);
+        }
+    }
+}
+
+/// Changes something, somewhere.
+fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut SmallRng) {
+    if bytes.is_empty() {
+        bytes.extend(other);
+    }
+    if bytes.is_empty() {
+        return;
+    }
+    let at = random.random_range(0..bytes.len());
+    let end = random.random_range(at..=bytes.len().min(at + 64));
+    match random.random_range(0..7) {
+        0 => bytes[at] ^= 1 << random.random_range(0..8),
+        1 => bytes[at] = *[0, 1, 0x7f, 0x80, 0xff].get(random.random_range(0..5)).expect("five"),
+        2 => bytes.truncate(at),
+        3 => _ = bytes.drain(at..end),
+        4 => {
+            let twice = bytes[at..end].to_vec();
+            bytes.splice(at..at, twice);
+        }
+        5 => bytes.insert(at, random.random()),
+        _ => {
+            let from = random.random_range(0..=other.len());
+            bytes.truncate(at);
+            bytes.extend(&other[from..]);
+        }
+    }
+    bytes.truncate(LONGEST);
+}
