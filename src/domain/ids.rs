@@ -108,7 +108,8 @@ impl FromStr for ClusterId {
     type Err = ClusterIdError;
 
     fn from_str(text: &str) -> Result<Self, ClusterIdError> {
-        if text.len() != 32 {
+        // A number may begin with a sign, an id may not.
+        if text.len() != 32 || text.starts_with('+') {
             return Err(ClusterIdError);
         }
         u128::from_str_radix(text, 16).map(Self).map_err(|_| ClusterIdError)

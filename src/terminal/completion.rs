@@ -74,7 +74,8 @@ impl Complete for Completion {
 impl Completion {
     /// Where the word before the cursor starts, and how it can be completed.
     pub(crate) fn candidates(&self, before: &str) -> (usize, Vec<String>) {
-        let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        // Not all white space is one byte long.
+        let start = before.len() - before.rsplit(char::is_whitespace).next().map_or(0, str::len);
         let word = &before[start..];
         let verb = before[..start].trim();
         if !self.at_prompt {
@@ -118,6 +119,7 @@ mod tests {
             ("follow ", 7, &["alan", "Alice", "BOB", "\u{fffd}[2J"]),
             ("FOLLOW AL", 7, &["alan", "Alice"]),
             ("unfollow b", 9, &["BOB"]),
+            ("unfollow\u{3000}b", 11, &["BOB"]),
             ("posts b", 6, &["BOB"]),
             ("help un", 5, &["UNFOLLOW"]),
             ("LIST b", 5, &[]),

@@ -47,6 +47,26 @@ enum RowKind {
     Reply { user: u64, series: Vec<u8>, sequence: u64, stored: StoredReply },
 }
 
+/// Where a row belongs in a dump: its table, and the parts of its key.
+type Key = (u8, u64, Vec<u8>, u64);
+
+impl RowKind {
+    /// The users of a follow are in `tables` already.
+    fn key(&self, tables: &Tables<'_>) -> Result<Key, StateError> {
+        Ok(match self {
+            Self::Meta(_) => (0, 0, Vec::new(), 0),
+            Self::User { user, .. } => (1, *user, Vec::new(), 0),
+            Self::Follow { follower, followee, .. } => {
+                let followee = tables.known_user(UserId(*followee))?.name.folded();
+                (2, *follower, followee.into(), 0)
+            }
+            Self::Post { post, .. } => (3, post.get(), Vec::new(), 0),
+            Self::Series { user, name, .. } => (4, *user, name.clone(), 0),
+            Self::Reply { user, series, sequence, .. } => (5, *user, series.clone(), *sequence),
+        })
+    }
+}
+
 /// Every row of the state in `tables`.
 pub fn dump(
     tables: Option<&ReadTables>,
@@ -56,6 +76,9 @@ pub fn dump(
 }
 
 /// Replaces the state with the rows of a dump.
+///
+/// They are taken in the order of a dump only, so that no row takes the place of another: indexes
+/// would still lead to the first.
 pub fn restore(
     transaction: &WriteTransaction,
     rows: impl Iterator<Item = Row>,
@@ -63,7 +86,13 @@ pub fn restore(
     tables::clear(transaction)?;
     let mut tables = Tables::open(transaction)?;
     let mut replies = ReplyTables::open(transaction)?;
+    let mut last = None;
     for Row(kind) in rows {
+        let key = Some(kind.key(&tables)?);
+        if key <= last {
+            return Err(StateError::damaged("the rows of a dump are not in their order"));
+        }
+        last = key;
         put(&mut tables, &mut replies, kind)?;
     }
     Ok(())
@@ -118,7 +147,13 @@ fn put(
             Ok(())
         }
         RowKind::Meta(meta) => tables.put_meta(&meta),
-        RowKind::User { user, record } => tables.put_user(UserId(user), &record),
+        RowKind::User { user, record } => match tables.user_named(&record.name)? {
+            None => tables.put_user(UserId(user), &record),
+            Some(_) => {
+                let name = record.name.folded();
+                Err(StateError::damaged(format!("two users have the name {name}")))
+            }
+        },
         RowKind::Follow { follower, followee, since } => {
             let [follower, followee] = [follower, followee].map(UserId);
             let follower_name = tables.known_user(follower)?.name.folded();

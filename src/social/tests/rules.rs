@@ -395,6 +395,28 @@ fn a_dump_with_a_follow_of_nobody_is_an_error_and_not_a_panic() {
 }
 
 #[test]
+fn a_dump_in_another_order_or_with_a_row_too_many_is_an_error() {
+    let state = State::with_users(&["u1", "u2"]);
+    state.apply(0, follow(1, request(1, 1), "u2"));
+    state.apply(0, publish(1, request(1, 2), "hello"));
+    let rows = state.dump();
+    let refused = |rows: Vec<Row>| {
+        let error = State::new().0.begin().unwrap().restore(rows.into_iter()).expect_err("refused");
+        assert_eq!(error.fault(), DatabaseFault::Damaged);
+        error.to_string()
+    };
+    for at in 0..rows.len() {
+        let mut twice = rows.clone();
+        twice.insert(at, rows[at].clone());
+        assert!(refused(twice).contains("not in their order"));
+    }
+    let other = State::with_users(&["u3", "U1"]).dump();
+    assert!(refused(vec![other[2].clone(), rows[1].clone()]).contains("not in their order"));
+    let twins = vec![rows[1].clone(), other[2].clone()];
+    assert!(refused(twins).contains("two users have the name u1"));
+}
+
+#[test]
 fn a_dump_shows_one_moment_while_commands_go_on() {
     let state = State::with_users(&["u1"]);
     let before = state.dump();
