@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Debug, net::SocketAddr, sync::Arc, time::D
 
 use prost::Message;
 use tonic::{
-    Code, Request, Status,
+    Code, Extensions, Request, Status,
     codegen::http::{HeaderMap, HeaderName, HeaderValue},
     metadata::{MetadataMap, MetadataValue},
     transport::server::TcpConnectInfo,
@@ -268,6 +268,7 @@ fn cluster_status() -> v1::ClusterStatus {
         voter: true,
         host: "here".to_owned(),
         clock_ahead_ms: -3,
+        metrics_address: "10.0.0.1:3012".to_owned(),
     };
     v1::ClusterStatus {
         cluster_id: ClusterId::new(5).to_string(),
@@ -400,6 +401,7 @@ pub fn seeds_of_reports() -> Vec<Vec<u8>> {
         cluster: Some(ClusterId::new(5)),
         client_address: "10.0.0.1:3011".to_owned(),
         peer_address: "10.0.0.1:3012".to_owned(),
+        metrics_address: "10.0.0.1:3013".to_owned(),
         pid: 41,
         reboots: 2,
         host: "here".to_owned(),
@@ -564,7 +566,7 @@ pub fn headers(bytes: &[u8]) {
 }
 
 fn read_call(metadata: &MetadataMap) {
-    let mut request = Request::from_parts(metadata.clone(), Default::default(), ());
+    let mut request = Request::from_parts(metadata.clone(), Extensions::default(), ());
     let remote_addr = Some(SocketAddr::from(([10, 0, 0, 1], 4_000)));
     request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr });
     let reader = CallReader::new(Secret::new(SECRET));

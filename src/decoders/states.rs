@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Long enough for any token that is checked at the epoch.
-const LIFETIME: Duration = Duration::from_secs(60);
+const LIFETIME: Duration = Duration::from_mins(1);
 
 /// A state with two people, who follow each other and have posted. It is never changed.
 static STATE: LazyLock<State> = LazyLock::new(|| {

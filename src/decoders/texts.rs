@@ -31,13 +31,12 @@ pub fn settings(bytes: &[u8]) {
             Role::Client => _ = layers.terminal(false, None)?,
             Role::Status => _ = layers.status(false, false)?,
             Role::Healthcheck => _ = layers.healthcheck()?,
+            Role::Log => _ = layers.log_change(None)?,
         }
         Ok(())
     };
-    for role in
-        [Role::Router, Role::Slave, Role::Master, Role::Client, Role::Status, Role::Healthcheck]
-    {
-        if let Err(refusal) = load(role) {
+    for role in Role::ALL {
+        if let Err(refusal) = load(*role) {
             let told = refusal.to_string();
             assert!(!told.contains("0123456789abcdef"), "the secret is not told");
         }

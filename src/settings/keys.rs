@@ -23,6 +23,17 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: &[Self] = &[
+        Self::Router,
+        Self::Slave,
+        Self::Master,
+        Self::Client,
+        Self::Status,
+        Self::Healthcheck,
+        Self::Log,
+    ];
+
     /// Its name, as it is typed.
     pub fn name(self) -> &'static str {
         match self {
@@ -86,15 +97,6 @@ pub const CONFIG: &str = "config";
 /// `TINYSNS_IMAGE` the image to the compose file.
 pub const FOREIGN_VARIABLES: [&str; 2] = ["bin", "image"];
 
-const ALL: &[Role] = &[
-    Role::Router,
-    Role::Slave,
-    Role::Master,
-    Role::Client,
-    Role::Status,
-    Role::Healthcheck,
-    Role::Log,
-];
 const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
 const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck, Role::Log];
@@ -406,7 +408,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "log_format",
-        ALL,
+        Role::ALL,
         Some("text"),
         ValueKind::Choice(&["text", "json"]),
         "The form of a log line",
@@ -444,7 +446,7 @@ mod tests {
 
     #[test]
     fn no_role_reads_two_settings_of_one_name() {
-        for role in ALL {
+        for role in Role::ALL {
             let mut names: Vec<_> = Key::of(*role).map(|key| key.name).collect();
             names.sort_unstable();
             let count = names.len();

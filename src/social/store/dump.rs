@@ -147,13 +147,13 @@ fn put(
             Ok(())
         }
         RowKind::Meta(meta) => tables.put_meta(&meta),
-        RowKind::User { user, record } => match tables.user_named(&record.name)? {
-            None => tables.put_user(UserId(user), &record),
-            Some(_) => {
+        RowKind::User { user, record } => {
+            if tables.user_named(&record.name)?.is_some() {
                 let name = record.name.folded();
-                Err(StateError::damaged(format!("two users have the name {name}")))
+                return Err(StateError::damaged(format!("two users have the name {name}")));
             }
-        },
+            tables.put_user(UserId(user), &record)
+        }
         RowKind::Follow { follower, followee, since } => {
             let [follower, followee] = [follower, followee].map(UserId);
             let follower_name = tables.known_user(follower)?.name.folded();
