@@ -32,6 +32,7 @@ pub struct Cluster {
     folder: TempDir,
     router_port: u16,
     witness_port: u16,
+    metrics_port: u16,
     reboot_delay: String,
     more_settings: Vec<(&'static str, &'static str)>,
     /// Where all logs go; without it, each goes into a file of its own.
@@ -110,6 +111,7 @@ impl Cluster {
             folder: tempfile::tempdir().expect("a temporary folder"),
             router_port: free_ports(1),
             witness_port: free_ports(1),
+            metrics_port: free_ports(1),
             reboot_delay: reboot_delay.to_owned(),
             more_settings: more_settings.to_vec(),
             log: None,
@@ -130,6 +132,11 @@ impl Cluster {
         format!("127.0.0.1:{}", self.router_port)
     }
 
+    /// Where the router answers monitoring, host:port.
+    pub fn metrics(&self) -> String {
+        format!("127.0.0.1:{}", self.metrics_port)
+    }
+
     /// The folder with all its files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -145,7 +152,7 @@ impl Cluster {
             .env("TINYSNS_WITNESS_LISTEN", format!("127.0.0.1:{}", self.witness_port))
             .env("TINYSNS_ROUTER_DATA_DIR", self.folder().join("router"))
             .env("TINYSNS_DATA_DIR", self.folder().join("masters"))
-            .env("TINYSNS_ROUTER_METRICS_LISTEN", "127.0.0.1:0")
+            .env("TINYSNS_ROUTER_METRICS_LISTEN", self.metrics())
             .env("TINYSNS_CLIENT_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_PEER_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_SECRET", SECRET)
