@@ -63,7 +63,8 @@ fn the_page_explains_every_metric_in_its_own_words_and_order() {
 
 #[test]
 fn the_dashboard_and_the_alerts_use_every_metric_and_no_other() {
-    let (dashboard, rules) = (read("docker/observe/dashboard.json"), read("docker/observe/alerts.yml"));
+    let (dashboard, rules) =
+        (read("docker/observe/dashboard.json"), read("docker/observe/alerts.yml"));
     let shown = metrics::text();
     let ours = metrics::ALL.iter().map(|(name, _)| *name);
     let known: BTreeSet<&str> = ours.clone().chain(types(&shown).into_keys()).collect();

@@ -2,7 +2,8 @@
 //! commands of `docs/observe.md`.
 
 use std::{
-    fs, os::unix,
+    fs,
+    os::unix,
     process::{Command, Stdio},
 };
 

@@ -90,7 +90,8 @@ impl Prometheus {
     /// The value of an expression now; or why it is not valid.
     pub fn query(&self, expression: &str) -> Result<Vec<Sample>, String> {
         let query = format!("query={expression}");
-        let answer = get(&format!("{}/api/v1/query", self.url()), &["-G", "--data-urlencode", &query])?;
+        let answer =
+            get(&format!("{}/api/v1/query", self.url()), &["-G", "--data-urlencode", &query])?;
         let answer: Value = serde_json::from_str(&answer).expect("JSON");
         let samples = answer["data"]["result"].as_array().ok_or_else(|| answer.to_string())?;
         Ok(samples.iter().map(sample).collect())
