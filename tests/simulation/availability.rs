@@ -41,7 +41,7 @@ impl Availability {
         self.slower = cluster.slower;
         let bound = cluster.slower * FOUR_TIMES_DOWN_AFTER_MS + FOR_CLIENTS_MS;
         for (client, asked) in workload.oldest_open() {
-            let since = asked.max(evidence.unchanged_since());
+            let since = asked.max(evidence.unchanged_since()).max(invariants.membership_since());
             let waited = (now - since) / MILLISECOND;
             if waited <= self.longest_ms.min(self.longest_without_router_ms) {
                 continue;

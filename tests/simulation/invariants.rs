@@ -156,6 +156,11 @@ impl Invariants {
         }
     }
 
+    /// Since when the membership has been as it is.
+    pub fn membership_since(&self) -> u64 {
+        self.changed_at
+    }
+
     /// Whether these places are a majority of the voters, and a master is among them; while the
     /// membership changes, of the voters before and after.
     pub fn is_majority(&self, places: &BTreeSet<Place>, cluster: &Cluster) -> bool {
