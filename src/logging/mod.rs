@@ -23,6 +23,7 @@ use std::{
     sync::OnceLock,
 };
 
+use parking_lot::Mutex;
 use tracing::Level;
 use tracing_subscriber::{
     EnvFilter, Layer as _, Registry, fmt, layer::SubscriberExt as _, reload,
@@ -38,8 +39,8 @@ use lines::Lines;
 use log_writer::LogWriter;
 
 static LINES: OnceLock<Lines> = OnceLock::new();
-/// The way to change what is logged.
-static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+/// The way to change what is logged, and what it is, as it was given.
+static FILTER: OnceLock<(reload::Handle<EnvFilter, Registry>, Mutex<String>)> = OnceLock::new();
 
 /// Sets up logging for the rest of the process's life.
 pub fn start(settings: &LogSettings) {
@@ -56,7 +57,8 @@ pub fn start(settings: &LogSettings) {
     };
     let (filter, handle) = reload::Layer::new(EnvFilter::new(&settings.filter));
     tracing_subscriber::registry().with(filter).with(layer).init();
-    FILTER.set(handle).expect("logging is started once");
+    let given = Mutex::new(settings.filter.clone());
+    assert!(FILTER.set((handle, given)).is_ok(), "logging is started once");
     panic::set_hook(Box::new(move |info| {
         if panics::are_contained() {
             return;
@@ -71,16 +73,19 @@ pub fn start(settings: &LogSettings) {
 }
 
 /// From now on, what this filter lets through is logged; or why the filter cannot be used.
-pub fn set_filter(filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
-    let Some(handle) = FILTER.get() else { return Err("this process does not log".to_owned()) };
-    handle.reload(filter).map_err(|error| error.to_string())
+pub fn set_filter(given: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(given).map_err(|error| error.to_string())?;
+    let Some((handle, now)) = FILTER.get() else {
+        return Err("this process does not log".to_owned());
+    };
+    handle.reload(filter).map_err(|error| error.to_string())?;
+    given.clone_into(&mut now.lock());
+    Ok(())
 }
 
 /// What is logged.
 pub fn filter() -> String {
-    let now = FILTER.get().and_then(|handle| handle.with_current(ToString::to_string).ok());
-    now.unwrap_or_else(|| "off".to_owned())
+    FILTER.get().map_or_else(|| "off".to_owned(), |(_, given)| given.lock().clone())
 }
 
 /// From now on a thread writes the lines, so that a hanging disk under the log holds up nobody

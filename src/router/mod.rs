@@ -52,9 +52,9 @@ use crate::{monitoring::Monitor, settings::RouterSettings};
 
 /// Runs the router until `stop`.
 pub async fn run(mut settings: RouterSettings, stop: CancellationToken) -> anyhow::Result<()> {
+    let listeners = Listeners::bind(&settings).await?;
     let monitor = Monitor::start("router_metrics_listen", settings.metrics_listen).await?;
     settings.metrics_listen = monitor.address();
-    let listeners = Listeners::bind(&settings).await?;
     let router = Router::build(&settings, listeners).await?;
     monitor.speaks_for(router.monitored());
     let ended = router.run(&stop).await;
