@@ -84,6 +84,26 @@ fn the_page_explains_every_alert() {
     assert_eq!(explained, defined);
 }
 
+#[test]
+fn what_compose_adds_is_confined_and_reached_from_this_host_only() {
+    let compose = read("docker/observe.yml");
+    let items = || compose.lines().filter_map(|line| line.trim().strip_prefix("- "));
+    let ports: Vec<_> = items().filter(|item| item.starts_with('"')).collect();
+    assert!(ports.len() == 2 && ports.iter().all(|port| port.starts_with("\"127.0.0.1:")));
+    let mounted: Vec<_> = items().filter_map(|item| item.strip_prefix("./")).collect();
+    for mount in &mounted {
+        let (here, there) = mount.split_once(':').expect("a path in the container");
+        assert!(path(here).exists() && there.ends_with(":ro"), "{mount}");
+    }
+    assert_eq!(mounted.len(), 4);
+    for confined in ["read_only: true", "cap_drop: [ALL]", "no-new-privileges:true", "pids_limit:"]
+    {
+        assert!(compose.contains(confined), "{confined}");
+    }
+    assert_eq!(compose.matches("<<: *watcher").count(), 2);
+    assert_eq!(compose.matches("memory: ").count(), 2);
+}
+
 fn promtool(arguments: &[&str]) {
     let mut promtool = Command::new("promtool");
     promtool.args(arguments).current_dir(path(""));

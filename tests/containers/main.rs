@@ -10,6 +10,7 @@
 //! | `image` | what the image contains, and what its containers may do |
 //! | `scaling` | more servers and fewer, stopping and restarting, several clusters |
 //! | `faults` | crashes, kills, pauses and cut networks |
+//! | `observe` | what watches a cluster beside it |
 //! | `swarm` | the same files under Docker Swarm |
 //! | `engine` | the engine, its Compose, the image under test |
 //! | `cluster` | a cluster from the shipped files, removed at the end |
@@ -21,6 +22,7 @@ mod cluster;
 mod engine;
 mod faults;
 mod image;
+mod observe;
 #[path = "../cluster/ports.rs"]
 mod ports;
 mod scaling;
