@@ -1,4 +1,4 @@
-//! What is in an [`envelope`](crate::envelope): rows of the log and of the state, what nodes send to
+//! What is in an [`envelope`]: rows of the log and of the state, what nodes send to
 //! each other, session tokens. The kind is in the envelope; each has its decoder here.
 
 use std::collections::{BTreeMap, BTreeSet};
