@@ -89,6 +89,8 @@ async fn prometheus_sees_a_failover_and_answers_every_question_of_the_dashboard_
     prometheus.until(grew, |seen| seen.iter().any(|times| times.value > 0.5)).await;
     prometheus.until("up == 0", |nodes| only_node(nodes) == Some(&lost.name)).await;
 
+    // What was refused is counted by a node that goes on answering Prometheus.
+    assert!(guesser.log_in("ann", Some("wrong battery")).await.is_err());
     let queries = dashboard_queries();
     assert!(queries.len() > 30, "{queries:?}");
     for query in queries {
