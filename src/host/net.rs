@@ -10,7 +10,7 @@ use std::{
 use nix::errno::Errno;
 use tokio::{
     net::{TcpStream, lookup_host},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -22,6 +22,9 @@ pub use super::socket::Socket;
 /// A connection that is not made within this time has failed. Generous on one machine, and enough
 /// for a lost first packet on a network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// When no connection can be accepted because descriptors or memory are lacking, it is tried again
+/// after this time.
+pub const ACCEPTS_AGAIN: Duration = Duration::from_millis(250);
 /// So many streams share a connection where each of them is for another reader.
 pub const STREAMS: usize = 32;
 /// HTTP/2 pings: without them a partitioned connection hangs for ever.
@@ -74,8 +77,23 @@ impl Listener {
         self.listener.port()
     }
 
-    /// The next connection, and the address that it comes from.
-    pub async fn accept(&self) -> io::Result<(Socket, IpAddr)> {
+    /// The next connection, and the address that it comes from. While descriptors or memory for it are
+    /// lacking, `lacks` is told, and it is tried again after a moment.
+    pub async fn next(&self, mut lacks: impl FnMut(&io::Error)) -> (Socket, IpAddr) {
+        loop {
+            match self.accept().await {
+                Ok(accepted) => return accepted,
+                Err(why) if is_lack(&why) => {
+                    lacks(&why);
+                    sleep(ACCEPTS_AGAIN).await;
+                }
+                // It was gone before it was accepted.
+                Err(_gone) => {}
+            }
+        }
+    }
+
+    async fn accept(&self) -> io::Result<(Socket, IpAddr)> {
         let socket = poll_fn(|context| self.listener.poll_accept(context)).await?;
         let peer = socket.peer()?;
         Ok((socket, peer.ip()))
@@ -84,9 +102,18 @@ impl Listener {
 
 /// Whether a connection could not be accepted for want of descriptors or memory: then trying again at
 /// once does not help.
-pub fn is_lack(error: &io::Error) -> bool {
+fn is_lack(error: &io::Error) -> bool {
     const LACKS: [Errno; 4] = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
     error.raw_os_error().is_some_and(|code| LACKS.contains(&Errno::from_raw(code)))
+}
+
+/// Where others reach what listens at `address` on `host`, as they know that.
+pub fn reached_at(address: SocketAddr, host: &str) -> String {
+    if address.ip().is_unspecified() {
+        format!("{host}:{}", address.port())
+    } else {
+        address.to_string()
+    }
 }
 
 /// A connection to `address` (host:port).
@@ -196,6 +223,18 @@ pub fn host_of(ip: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_listens_everywhere_is_reached_by_the_name_of_its_host() {
+        for (listening, host, reached) in [
+            ("0.0.0.0:3012", "10.0.0.3", "10.0.0.3:3012"),
+            ("[::]:3012", "[2001:db8::1]", "[2001:db8::1]:3012"),
+            ("127.0.0.1:3012", "10.0.0.3", "127.0.0.1:3012"),
+        ] {
+            let listening = listening.parse().expect("an address");
+            assert_eq!(reached_at(listening, host), reached);
+        }
+    }
 
     #[test]
     fn an_address_counts_where_it_is_listened_to() {

@@ -1,17 +1,12 @@
 //! The host by which others reach this master.
 
-use std::{
-    fmt::Display,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{fmt::Display, net::IpAddr, time::Duration};
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     backoff::Backoff,
-    directory::split_address,
     host::{net, random},
     settings::MasterSettings,
 };
@@ -44,14 +39,6 @@ async fn find_address(settings: &MasterSettings) -> std::io::Result<IpAddr> {
 /// Where this master listens: an address of the other family would not lead to it.
 pub fn listening(settings: &MasterSettings) -> [IpAddr; 2] {
     [settings.client_listen.ip(), settings.peer_listen.ip()]
-}
-
-/// Where others reach what listens at `address`, on a host that serves clients at `client_address`.
-pub fn reached_at(address: SocketAddr, client_address: &str) -> String {
-    match split_address(client_address) {
-        Some((host, _)) if address.ip().is_unspecified() => format!("{host}:{}", address.port()),
-        _ => address.to_string(),
-    }
 }
 
 async fn until_found<E: Display>(
@@ -89,18 +76,6 @@ async fn until_found<E: Display>(
 
 #[cfg(test)]
 mod tests {
-    #[test]
-    fn what_listens_everywhere_is_reached_where_clients_reach_this_machine() {
-        for (listening, client_address, reached) in [
-            ("0.0.0.0:3012", "10.0.0.3:3020", "10.0.0.3:3012"),
-            ("[::]:3012", "[2001:db8::1]:3020", "[2001:db8::1]:3012"),
-            ("127.0.0.1:3012", "10.0.0.3:3020", "127.0.0.1:3012"),
-        ] {
-            let listening = listening.parse().expect("an address");
-            assert_eq!(reached_at(listening, client_address), reached);
-        }
-    }
-
     use super::*;
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{delivery::Delivery, reporter::RouterContact};
 use crate::{
     metrics::{self, whole},
-    monitoring::{Check, Finding, Monitored, Target},
+    monitoring::{Check, Finding, Monitored},
     replication::{monitored, node::Node},
 };
 
@@ -51,9 +51,5 @@ impl Monitored for MonitoredMaster {
             checks.push(Check { what: "stop", finding });
         }
         checks
-    }
-
-    fn targets(&self) -> BoxFuture<'_, Option<Vec<Target>>> {
-        async { None }.boxed()
     }
 }

@@ -372,6 +372,8 @@ impl Reporter {
     fn hello(&mut self) -> Hello {
         let applied = self.node.raft().metrics().borrow().last_applied;
         let (_, abandoned_for) = self.abandonment.observe(applied.map_or(0, |at| at.index));
+        // Where clients reach it, so that this moves with the address.
+        let host = split_address(&self.info.client_address).map_or("", |(host, _)| host);
         let cluster =
             self.node.cluster().or_else(|| cluster_id_file::load(&self.slot).ok().flatten());
         Hello {
@@ -380,7 +382,7 @@ impl Reporter {
             cluster,
             client_address: self.info.client_address.clone(),
             peer_address: self.info.peer_address.clone(),
-            metrics_address: address::reached_at(self.metrics, &self.info.client_address),
+            metrics_address: net::reached_at(self.metrics, host),
             pid: process::id(),
             reboots: self.slot.reboots,
             host: net::host_name(),

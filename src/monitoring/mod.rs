@@ -25,10 +25,7 @@ use futures::future::BoxFuture;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use tokio::{
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use tokio::{sync::Semaphore, time::timeout};
 
 pub use checks::{Check, Finding};
 
@@ -41,8 +38,6 @@ use crate::host::{
 const CONNECTIONS: usize = 16;
 /// A connection brings one request, which is answered within this time.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
-/// When no connection can be accepted, it is tried again after this time.
-const ACCEPTS_AGAIN: Duration = Duration::from_millis(250);
 
 /// A role, as far as monitoring is concerned.
 pub trait Monitored: Send + Sync {
@@ -53,7 +48,9 @@ pub trait Monitored: Send + Sync {
     fn checks(&self) -> Vec<Check>;
 
     /// All nodes that answer monitoring, if this one knows them.
-    fn targets(&self) -> BoxFuture<'_, Option<Vec<Target>>>;
+    fn targets(&self) -> BoxFuture<'_, Option<Vec<Target>>> {
+        Box::pin(async { None })
+    }
 }
 
 /// A node that answers monitoring.
@@ -113,21 +110,16 @@ impl Monitor {
 async fn accept(listener: Listener, role: Role, tasks: Tasks) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        match listener.accept().await {
-            Ok((socket, peer)) => {
-                // Whoever finds no place may come again.
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-                let role = Arc::clone(&role);
-                tasks.spawn(async move {
-                    let from_here = peer.to_canonical().is_loopback();
-                    let _too_slow = timeout(ANSWERED_WITHIN, serve(socket, &role, from_here)).await;
-                    drop(place);
-                });
-            }
-            Err(why) if net::is_lack(&why) => sleep(ACCEPTS_AGAIN).await,
-            // It was gone before it was accepted.
-            Err(_gone) => {}
-        }
+        // What lacks here is lacking for callers too, and told of there.
+        let (socket, peer) = listener.next(|_lack| {}).await;
+        // Whoever finds no place may come again.
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let role = Arc::clone(&role);
+        tasks.spawn(async move {
+            let from_here = peer.to_canonical().is_loopback();
+            let _too_slow = timeout(ANSWERED_WITHIN, serve(socket, &role, from_here)).await;
+            drop(place);
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use openraft::ServerState;
 
 use super::{
-    NodeInfo,
+    LogId, StoredMembership,
     node::{LOG_FILE, Node},
 };
 use crate::{
@@ -32,7 +32,7 @@ pub async fn measure(node: &Node, directory: &Path) {
 
 fn measure_consensus(node: &Node) {
     let now = node.raft().metrics().borrow().clone();
-    let index = |position: Option<super::LogId>| position.map_or(0, |position| position.index);
+    let index = |position: Option<LogId>| position.map_or(0, |position| position.index);
     let voters: Vec<NodeId> = now.membership_config.membership().voter_ids().collect();
     metrics::TERM.set(whole(now.current_term));
     metrics::LEADS.set(i64::from(node.leads()));
@@ -41,34 +41,32 @@ fn measure_consensus(node: &Node) {
     metrics::LOG_INDEX.set(whole(now.last_log_index.unwrap_or(0)));
     metrics::APPLIED_INDEX.set(whole(index(now.last_applied)));
     metrics::PEER_LAG.reset();
-    let peers = now.replication.into_iter().flatten().filter(|(peer, _)| *peer != node.id());
+    let peers = now.replication.iter().flatten().filter(|(peer, _)| **peer != node.id());
     for (peer, matched) in peers {
-        let name = name(node, peer);
-        let lag = now.last_log_index.unwrap_or(0).saturating_sub(index(matched));
+        let name = name(&now.membership_config, *peer);
+        let lag = now.last_log_index.unwrap_or(0).saturating_sub(index(*matched));
         metrics::PEER_LAG.with_label_values(&[&name]).set(whole(lag));
     }
 }
 
 /// Whether `node` takes part, and who leads it.
 pub fn check(node: &Node) -> Check {
-    let (term, is_elected) = {
-        let now = node.raft().metrics();
-        let now = now.borrow();
-        (now.current_term, now.state == ServerState::Leader)
-    };
+    let now = node.raft().metrics().borrow().clone();
+    let (term, is_elected) = (now.current_term, now.state == ServerState::Leader);
     let finding = match node.known_leader() {
         _ if node.leads() => Finding::Good(format!("leads in term {term}")),
         _ if is_elected => Finding::Bad(format!("leads in term {term}, but no quorum answers")),
-        Some(leader) => Finding::Good(format!("follows {} in term {term}", name(node, leader))),
+        Some(leader) => {
+            let leader = name(&now.membership_config, leader);
+            Finding::Good(format!("follows {leader} in term {term}"))
+        }
         None => Finding::Bad(format!("hears no leader in term {term}")),
     };
     Check { what: "consensus", finding }
 }
 
 /// The name of a member, by which people know it.
-fn name(node: &Node, member: NodeId) -> String {
-    let now = node.raft().metrics();
-    let now = now.borrow();
-    let info: Option<&NodeInfo> = now.membership_config.membership().get_node(&member);
+fn name(membership: &StoredMembership, member: NodeId) -> String {
+    let info = membership.membership().get_node(&member);
     info.map_or_else(|| format!("node {member}"), |info| info.name.clone())
 }

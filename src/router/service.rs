@@ -168,13 +168,8 @@ impl Router {
 
 /// Where this router answers monitoring, as others reach it.
 fn metrics_address(settings: &RouterSettings) -> String {
-    let listening = settings.metrics_listen;
-    let host = match &settings.advertise_host {
-        Some(host) if listening.ip().is_unspecified() => host.clone(),
-        _ if listening.ip().is_unspecified() => net::host_name(),
-        _ => return listening.to_string(),
-    };
-    format!("{host}:{}", listening.port())
+    let host = settings.advertise_host.clone().unwrap_or_else(net::host_name);
+    net::reached_at(settings.metrics_listen, &host)
 }
 
 /// What clients and masters may ask for.

@@ -17,7 +17,7 @@ mod counted;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, codegen::http::HeaderMap, service::Routes};
 
@@ -27,11 +27,7 @@ use self::{
     connection::ConnectionLimits,
 };
 use crate::{
-    host::{
-        net::{self, Listener},
-        process_setup,
-        task::Tasks,
-    },
+    host::{net::Listener, process_setup, task::Tasks},
     metrics,
     settings::CallerLimits,
     wire::RETRY_KEY,
@@ -72,10 +68,6 @@ const CLIENT_BYTES_BY_ADDRESS: usize = 4 << 20;
 const CLIENT_WINDOWS: (u32, u32) = (64 << 10, 256 << 10);
 /// Descriptors that are left for files, and for the connections that this process makes.
 const OTHER_DESCRIPTORS: usize = 256;
-/// When no connection can be accepted because descriptors or memory are lacking, it is tried again
-/// after this time.
-const ACCEPTS_AGAIN: Duration = Duration::from_millis(250);
-
 /// How often it is told at most that callers are turned away.
 const TELLS_EVERY: Duration = Duration::from_secs(10);
 
@@ -160,25 +152,17 @@ pub async fn serve(listener: Listener, served: Served, stop: CancellationToken) 
     let _ended_when_dropped = tasks.ending().drop_guard();
     let mut refusals = Refusals::default();
     loop {
-        let accepted = tokio::select! {
+        let (socket, address) = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = listener.next(|why| refusals.cannot_accept(why)) => accepted,
         };
-        match accepted {
-            Ok((socket, address)) => match calls.admission.connection(Some(address).into()) {
-                Ok(permit) => {
-                    let (calls, stop, of_calls) = (Arc::clone(&calls), stop.clone(), tasks.clone());
-                    tasks.spawn(connection::serve(socket, permit, calls, limits, stop, of_calls));
-                }
-                Err(why) => refusals.is_refused(address, why),
-            },
-            Err(why) if net::is_lack(&why) => {
-                refusals.cannot_accept(&why);
-                sleep(ACCEPTS_AGAIN).await;
+        match calls.admission.connection(Some(address).into()) {
+            Ok(permit) => {
+                let (calls, stop, of_calls) = (Arc::clone(&calls), stop.clone(), tasks.clone());
+                tasks.spawn(connection::serve(socket, permit, calls, limits, stop, of_calls));
             }
-            // It was gone before it was accepted.
-            Err(_gone) => {}
+            Err(why) => refusals.is_refused(address, why),
         }
     }
     drop(listener);
@@ -263,6 +247,7 @@ mod tests {
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpSocket,
         sync::{Notify, mpsc},
+        time::sleep,
     };
     use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
     use tokio_util::sync::DropGuard;
@@ -414,11 +399,11 @@ mod tests {
         let mut stream = socket.connect(address).await.expect("the system connects it");
         let used = || getrusage(UsageWho::RUSAGE_SELF).expect("known").system_time();
         let before = used();
-        sleep(2 * ACCEPTS_AGAIN).await;
+        sleep(2 * net::ACCEPTS_AGAIN).await;
         let spent = (used() - before).num_milliseconds();
         drop(all);
         setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("as before");
-        assert!(Duration::from_millis(spent.unsigned_abs()) < ACCEPTS_AGAIN, "{spent} ms");
+        assert!(Duration::from_millis(spent.unsigned_abs()) < net::ACCEPTS_AGAIN, "{spent} ms");
         stream
             .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
             .await

@@ -58,7 +58,7 @@ async fn attack(api: &Api, username: &'static str) -> JoinSet<()> {
     guessers
 }
 
-/// The system's allocator keeps what every thread has used: 200 MiB and more after so many logins.
+/// The system's allocator keeps what every thread has used: more than 100 MiB after so many logins.
 #[tokio::test]
 async fn what_hashing_takes_is_given_back() {
     /// Two hashes, and what else so many calls leave behind.
