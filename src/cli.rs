@@ -21,6 +21,7 @@ use crate::{
     slave::REFUSED,
     slot::SlotError,
     social::StateError,
+    tls::TlsError,
 };
 
 /// A command line that was understood, with everything that is needed to carry it out.
@@ -119,6 +120,7 @@ fn is_configuration_error(cause: &(dyn Error + 'static)) -> bool {
     cause.is::<ListenError>()
         || cause.is::<SlotError>()
         || cause.is::<DirectoryError>()
+        || cause.is::<TlsError>()
         || cause.downcast_ref().is_some_and(StartError::is_refusal)
         || cause
             .downcast_ref()

@@ -11,7 +11,7 @@ use tonic_health::pb::{
 
 use crate::{
     client,
-    host::net,
+    host::net::{self, Security},
     serving::{QUORUM_HEALTH, WITNESS_HEALTH},
     settings::HealthcheckSettings,
 };
@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// Succeeds if the process says that it serves.
 pub async fn run(settings: HealthcheckSettings) -> anyhow::Result<ExitCode> {
     let address = &settings.address;
-    let mut health = HealthClient::new(net::channel(address)?);
+    let mut health = HealthClient::new(net::channel(address, &Security::InClear)?);
     // The empty name asks for the process as a whole. A router also speaks for its witness.
     for (service, of) in [("", ""), (WITNESS_HEALTH, " for its witness: see its log")] {
         let request = HealthCheckRequest { service: service.to_owned() };

@@ -45,4 +45,5 @@ pub mod slot;
 pub mod social;
 pub mod status;
 pub mod terminal;
+pub mod tls;
 pub mod wire;

@@ -27,12 +27,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        host::net,
+        host::net::{self, Security},
         serving::{self, Served},
     };
 
     async fn ask(address: &str, question: MessageRequest) -> Result<MessageResponse, Status> {
-        let channel = net::channel(address).expect("an address");
+        let channel = net::channel(address, &Security::InClear).expect("an address");
         let question =
             ServerReflectionRequest { host: String::new(), message_request: Some(question) };
         let mut answers = ServerReflectionClient::new(channel)

@@ -10,10 +10,12 @@ use std::{
 use tokio::{signal, time};
 
 use crate::{
-    client::{self, ClientError, ClusterStatus, StatusView},
+    client::{self, ClientError, ClusterStatus, StatusView, Viewer},
     host::{clock, stdio},
+    node_auth::NodeAuth,
     overview::{json, output_size::OutputSize, table},
-    settings::StatusSettings,
+    settings::{Secret, StatusSettings},
+    tls::TlsError,
 };
 
 /// Between two updates.
@@ -26,7 +28,8 @@ const REDRAW: &str = "\u{1b}[H\u{1b}[J";
 /// Shows the cluster. If the router cannot be reached at the start, that is an error; if it goes
 /// away later, it is waited for.
 pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
-    match look(&settings).await {
+    let viewer = viewer(&settings)?;
+    match look(&settings, &viewer).await {
         Ok(status) => {
             if settings.secret.is_some() && status.view == StatusView::Public {
                 stdio::print_error("the secret that was given is not this cluster's");
@@ -42,22 +45,30 @@ pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(stdio::exit_code(tokio::select! {
-        ended = keep_showing(&settings) => ended,
+        ended = keep_showing(&settings, &viewer) => ended,
         interrupted = signal::ctrl_c() => interrupted,
     }))
 }
 
-async fn look(settings: &StatusSettings) -> Result<ClusterStatus, ClientError> {
-    client::cluster_with(&settings.client.router, settings.secret.as_ref()).await
+fn viewer(settings: &StatusSettings) -> Result<Viewer, TlsError> {
+    let operator = |secret: &Secret| NodeAuth::new(secret.clone(), &settings.nodes);
+    Ok(Viewer {
+        security: client::security(&settings.client)?,
+        operator: settings.secret.as_ref().map(operator).transpose()?,
+    })
 }
 
-async fn keep_showing(settings: &StatusSettings) -> io::Result<()> {
+async fn look(settings: &StatusSettings, viewer: &Viewer) -> Result<ClusterStatus, ClientError> {
+    client::cluster_for(&settings.client.router, viewer).await
+}
+
+async fn keep_showing(settings: &StatusSettings, viewer: &Viewer) -> io::Result<()> {
     let mut ticks = time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let status = look(settings).await;
+        let status = look(settings, viewer).await;
         match &status {
             Err(error) if settings.json => stdio::print_error(&error.to_string()),
             _ => stdio::print(&render(settings, &status))?,
@@ -86,10 +97,19 @@ fn output_size(is_watched: bool) -> OutputSize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{client::tests::fake::Network, settings::ClientSettings};
+    use crate::{
+        client::tests::fake::Network,
+        settings::{ClientSettings, NodeEncryption, NodeSecurity},
+    };
 
     fn settings(router: String) -> StatusSettings {
-        StatusSettings { client: ClientSettings { router }, secret: None, watch: false, json: true }
+        StatusSettings {
+            client: ClientSettings { router, name: None },
+            secret: None,
+            nodes: NodeSecurity { encryption: NodeEncryption::On, files: None },
+            watch: false,
+            json: true,
+        }
     }
 
     #[tokio::test]

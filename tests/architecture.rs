@@ -11,11 +11,13 @@ use std::{
 };
 
 /// From the base up. A module imports from lower layers only, and so none of its own.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 11] = [
     &["ansi", "backoff", "domain", "envelope", "metrics", "planted", "wire"],
     &["host", "network"],
+    &["tls"],
     &["control", "directory", "reflection", "settings", "slot", "social"],
-    &["logging", "node_auth", "serving"],
+    &["node_auth"],
+    &["logging", "serving"],
     &["grpc", "monitoring"],
     &["client"],
     &["classic", "overview", "replication", "runtime"],

@@ -13,7 +13,9 @@ use tinysns::{
     client::{self, Client, ClientOptions, ClusterStatus, MasterState},
     host::{random, thread},
     master::service::{self as master, Master, NodeEnd},
+    node_auth::NodeAuth,
     router::service::{self as router, Router},
+    serving::Encryption,
     settings::{MasterSettings, RouterSettings},
     slot::Slot,
 };
@@ -66,6 +68,16 @@ fn master_settings(router: &str, data: &Path) -> MasterSettings {
         Subcommand::Master(settings) => settings,
         _ => panic!("it is a master"),
     }
+}
+
+fn router_encryption(settings: &RouterSettings) -> Encryption {
+    let nodes = NodeAuth::of_router(settings.secret.clone(), &settings.nodes).expect("usable");
+    Encryption::new(nodes, &settings.clients).expect("usable")
+}
+
+fn master_encryption(settings: &MasterSettings) -> Encryption {
+    let nodes = NodeAuth::new(settings.secret.clone(), &settings.nodes).expect("usable");
+    Encryption::new(nodes, &settings.clients).expect("usable")
 }
 
 fn threads() -> usize {
@@ -136,7 +148,8 @@ async fn story(data: &Path, day: Day) -> usize {
     let settings = router_settings(data);
     let listeners = router::Listeners::bind(&settings).await.expect("free ports");
     let address = format!("127.0.0.1:{}", listeners.clients.port());
-    let router = Router::build(&settings, listeners).await.expect("a router");
+    let router =
+        Router::build(&settings, router_encryption(&settings), listeners).await.expect("a router");
 
     let settings = master_settings(&address, data);
     let slot = Slot::claim(&settings.data_dir).expect("a free slot");
@@ -146,7 +159,9 @@ async fn story(data: &Path, day: Day) -> usize {
     let master_stop = CancellationToken::new();
     let serve_master = async {
         let info = slot.info(0);
-        let master = Master::build(&settings, &info, listeners, &stop).await.expect("a master");
+        let encryption = master_encryption(&settings);
+        let master =
+            Master::build(&settings, &encryption, &info, listeners, &stop).await.expect("a master");
         master.expect("nobody stops it yet").run(&master_stop).await
     };
     let people = async {

@@ -16,7 +16,8 @@ use crate::{
     },
     directory::{Available, Location, split_address},
     grpc::metadata::CallReader,
-    host::net,
+    host::net::{self, Security},
+    node_auth::NodeAuth,
     serving::{self, Served},
     settings::{ClassicMode, Secret},
     wire::classic::{Message, Regmessage, Request, sns_service_client::SnsServiceClient},
@@ -35,9 +36,9 @@ impl Router {
         let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("a free port");
         let port = listener.port();
         let stop = CancellationToken::new();
-        let secret = Secret::new("the cluster's");
-        let relayed = Relayed::by_node(known.clone(), &secret);
-        let calls = CallReader::new(secret);
+        let auth = NodeAuth::in_clear(Secret::new("the cluster's"));
+        let relayed = Relayed::by_node(known.clone(), &auth);
+        let calls = CallReader::new(auth);
         let routes =
             add(Routes::default(), Host::Router, mode, relayed, calls, known, stop.clone());
         tokio::spawn(serving::serve(listener, Served::to_anybody(routes), stop.clone()));
@@ -47,7 +48,7 @@ impl Router {
     /// A client that calls the router by this host.
     fn client(&self, host: &str) -> SnsServiceClient<Channel> {
         let address = format!("{host}:{}", self.port);
-        SnsServiceClient::new(net::channel(&address).expect("an address"))
+        SnsServiceClient::new(net::channel(&address, &Security::InClear).expect("an address"))
     }
 }
 

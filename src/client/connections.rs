@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tonic::transport::Channel;
 
-use crate::host::net;
+use crate::host::net::{self, Security};
 
 /// Holds the connection in use.
-#[derive(Default)]
 pub struct Connections {
     current: Mutex<Option<Connection>>,
     made: AtomicU64,
+    security: Security,
     /// For live timelines, of which some dozen share one.
     of_streams: bool,
 }
@@ -26,9 +26,14 @@ pub struct Connection {
 }
 
 impl Connections {
+    /// Connections that are protected like this; none yet.
+    pub fn new(security: Security) -> Self {
+        Self { current: Mutex::default(), made: AtomicU64::new(0), security, of_streams: false }
+    }
+
     /// The same for live timelines, of which some dozen share one.
-    pub fn of_streams() -> Self {
-        Self { of_streams: true, ..Self::default() }
+    pub fn of_streams(security: Security) -> Self {
+        Self { of_streams: true, ..Self::new(security) }
     }
 
     /// The connection to `address` (host:port); it is dialled when first used.
@@ -39,9 +44,9 @@ impl Connections {
         }
         let connection = Connection {
             channel: if self.of_streams {
-                net::streams_channel(address)?
+                net::streams_channel(address, &self.security)?
             } else {
-                net::channel(address)?
+                net::channel(address, &self.security)?
             },
             address: address.to_owned(),
             number: self.made.fetch_add(1, Ordering::Relaxed),

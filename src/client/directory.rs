@@ -16,7 +16,10 @@ use super::{
 use crate::{
     backoff::Backoff,
     directory::Location,
-    host::{net, random, task},
+    host::{
+        net::{self, Security},
+        random, task,
+    },
     wire::v1::{self, directory_service_client::DirectoryServiceClient},
 };
 
@@ -35,7 +38,8 @@ impl Directory {
     /// Starts to watch; must be called inside a runtime.
     pub fn open(options: &ClientOptions) -> Result<Self, ClientError> {
         let router = options.router.clone();
-        if net::channel(&router).is_err() || !router.contains(':') {
+        let security = options.security.clone();
+        if net::channel(&router, &security).is_err() || !router.contains(':') {
             return Err(ClientError::Address { address: router });
         }
         let after = options.ask_masters_after;
@@ -44,9 +48,14 @@ impl Directory {
             let serves = watch::Sender::new(false);
             let turn = usize::try_from(random::id() >> 32).unwrap_or_default();
             tokio::join!(
-                follow_router(&router, &sender, &serves),
-                fall_back_to_masters(turn, after, &sender, serves.subscribe()),
-                fall_back_to_masters(turn.wrapping_add(1), after, &sender, serves.subscribe()),
+                follow_router(&router, &security, &sender, &serves),
+                fall_back_to_masters((turn, after), &security, &sender, serves.subscribe()),
+                fall_back_to_masters(
+                    (turn.wrapping_add(1), after),
+                    &security,
+                    &sender,
+                    serves.subscribe()
+                ),
             );
         });
         Ok(Self { views, _task: task })
@@ -76,12 +85,13 @@ impl Directory {
 /// Keeps a stream open to the router. `serves` says whether it names an available server.
 async fn follow_router(
     router: &str,
+    security: &Security,
     views: &watch::Sender<KnownCluster>,
     serves: &watch::Sender<bool>,
 ) {
     let mut failures = 0;
     loop {
-        let error = listen(router, |answer| {
+        let error = listen(router, security, |answer| {
             failures = 0;
             let names_one = answer.server.is_some();
             learn(views, answer, true);
@@ -102,8 +112,8 @@ async fn follow_router(
 
 /// Asks masters, beginning with the `turn`-th, while the router does not serve.
 async fn fall_back_to_masters(
-    turn: usize,
-    after: Duration,
+    (turn, after): (usize, Duration),
+    security: &Security,
     views: &watch::Sender<KnownCluster>,
     mut serves: watch::Receiver<bool>,
 ) {
@@ -113,13 +123,13 @@ async fn fall_back_to_masters(
         }
         tokio::select! {
             _ = serves.wait_for(|serves| *serves) => {}
-            () = ask_masters(turn, views) => {}
+            () = ask_masters(turn, security, views) => {}
         }
     }
 }
 
 /// Keeps a stream open to one master after another; never returns by itself.
-async fn ask_masters(mut turn: usize, views: &watch::Sender<KnownCluster>) {
+async fn ask_masters(mut turn: usize, security: &Security, views: &watch::Sender<KnownCluster>) {
     let mut news = views.subscribe();
     let mut failures = 0;
     loop {
@@ -134,7 +144,7 @@ async fn ask_masters(mut turn: usize, views: &watch::Sender<KnownCluster>) {
             }
             continue;
         };
-        listen(&master, |answer| {
+        listen(&master, security, |answer| {
             failures = 0;
             learn(views, answer, false);
         })
@@ -154,8 +164,12 @@ fn learn(views: &watch::Sender<KnownCluster>, answer: DirectoryAnswer, from_rout
 
 /// Passes every answer of the directory at `address` to `heard`, until the stream ends; returns why
 /// it ended.
-async fn listen(address: &str, mut heard: impl FnMut(DirectoryAnswer)) -> String {
-    let channel = match net::channel(address) {
+async fn listen(
+    address: &str,
+    security: &Security,
+    mut heard: impl FnMut(DirectoryAnswer),
+) -> String {
+    let channel = match net::channel(address, security) {
         Ok(channel) => channel,
         Err(error) => return error.to_string(),
     };

@@ -52,10 +52,11 @@ pub use api::Client;
 pub(crate) use directory::innermost_cause;
 pub use error::ClientError;
 pub use known_cluster::Server;
-pub use options::ClientOptions;
+pub use options::{ClientOptions, security};
 pub use relayed::Relayed;
 pub use status::{
-    ClusterStatus, MasterState, MasterStatus, RouterStatus, StatusView, cluster, cluster_with,
+    ClusterStatus, MasterState, MasterStatus, RouterStatus, StatusView, Viewer, cluster,
+    cluster_for,
 };
 pub use subscription::Subscription;
 

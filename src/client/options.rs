@@ -2,11 +2,19 @@
 
 use std::time::Duration;
 
+use crate::{
+    host::net::Security,
+    settings::ClientSettings,
+    tls::{self, TlsError},
+};
+
 /// How a [`Client`](super::Client) behaves.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     /// The router, host:port.
     pub router: String,
+    /// How connections to it, and to the servers that it names, are protected.
+    pub security: Security,
     /// How long one call may take in all, including every repetition, before it fails.
     pub call_timeout: Duration,
     /// How long one server may take to answer before the call is repeated elsewhere.
@@ -25,13 +33,27 @@ impl ClientOptions {
     /// Longer than a directed failover (some 10 ms), shorter than a natural election (500 ms).
     pub const ASK_MASTERS_AFTER: Duration = Duration::from_millis(200);
 
+    /// The defaults, with the router that the settings name.
+    pub fn of(settings: &ClientSettings) -> Result<Self, TlsError> {
+        Ok(Self { security: security(settings)?, ..Self::new(&settings.router) })
+    }
+
     /// The defaults, with the router at `router` (host:port).
     pub fn new(router: impl Into<String>) -> Self {
         Self {
             router: router.into(),
+            security: Security::InClear,
             call_timeout: Self::CALL_TIMEOUT,
             attempt_timeout: Self::ATTEMPT_TIMEOUT,
             ask_masters_after: Self::ASK_MASTERS_AFTER,
         }
+    }
+}
+
+/// How connections to the network that the settings name are protected.
+pub fn security(settings: &ClientSettings) -> Result<Security, TlsError> {
+    match &settings.name {
+        None => Ok(Security::InClear),
+        Some((name, trust)) => tls::security_for(name, trust),
     }
 }

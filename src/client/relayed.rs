@@ -35,8 +35,8 @@ use crate::{
         Call, Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, Network, PasswordChange,
         PostPage, Published, Refusal, RefusalKind, Timeline,
     },
+    node_auth::NodeAuth,
     planted::{self, PlantedFault},
-    settings::Secret,
     wire::v1::{self, social_service_client::SocialServiceClient},
 };
 
@@ -93,14 +93,12 @@ impl Relayed {
 
     /// For a node of the cluster, which knows where the available server is, and tells it where each
     /// call comes from. Must be called inside a runtime.
-    pub fn by_node(location: watch::Receiver<Location>, secret: &Secret) -> Self {
+    pub fn by_node(location: watch::Receiver<Location>, auth: &NodeAuth) -> Self {
         let directory = Directory::inside(location);
-        Self::new(
-            directory,
-            ClientOptions::new(""),
-            CallWriter::of_node(secret),
-            Some(StreamConnections::default()),
-        )
+        let security = auth.to_node();
+        let streams = StreamConnections::new(security.clone());
+        let options = ClientOptions { security, ..ClientOptions::new("") };
+        Self::new(directory, options, CallWriter::of_node(auth), Some(streams))
     }
 
     fn new(
@@ -109,12 +107,12 @@ impl Relayed {
         writer: CallWriter,
         streams: Option<StreamConnections>,
     ) -> Self {
-        let ClientOptions { router, attempt_timeout, .. } = options;
+        let ClientOptions { router, attempt_timeout, security, .. } = options;
         Self {
             router,
             attempt_timeout,
             directory: Arc::new(directory),
-            connections: Arc::default(),
+            connections: Arc::new(Connections::new(security)),
             active_server: Arc::new(ActiveServerMonitor::new()),
             writer,
             streams,

@@ -4,14 +4,15 @@
 use std::time::Duration;
 
 use tokio::time;
-use tonic::Request;
+use tonic::{Request, metadata::AsciiMetadataValue};
 
 use super::{ClientError, directory};
 use crate::{
     domain::UnixMillis,
-    host::net,
-    node_auth::{SECRET_KEY, secret_metadata},
-    settings::Secret,
+    host::net::{self, Security},
+    node_auth::{NodeAuth, SECRET_KEY},
+    settings::{NodeEncryption, NodeSecurity, Secret},
+    tls::TlsError,
     wire::v1::{self, directory_service_client::DirectoryServiceClient},
 };
 
@@ -109,23 +110,52 @@ pub struct RouterStatus {
     pub host: String,
 }
 
-/// Asks the router at `address` (host:port) about the cluster.
-pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
-    cluster_with(address, None).await
+/// Who asks about the cluster.
+#[derive(Clone, Default)]
+pub struct Viewer {
+    /// How connections are protected where nothing has to be proved.
+    pub security: Security,
+    /// What operators prove, who are told more.
+    pub operator: Option<NodeAuth>,
 }
 
-/// The same with the cluster's secret, if it is known: operators are told more.
-pub async fn cluster_with(
+impl Viewer {
+    /// An operator of the cluster with this secret.
+    pub fn with_secret(secret: Secret) -> Result<Self, TlsError> {
+        let security = NodeSecurity { encryption: NodeEncryption::On, files: None };
+        let operator = Some(NodeAuth::new(secret, &security)?);
+        Ok(Self { security: Security::InClear, operator })
+    }
+}
+
+/// Asks the router at `address` (host:port) about the cluster.
+pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
+    cluster_for(address, &Viewer::default()).await
+}
+
+/// The same for somebody in particular. Who has not proved to be an operator of this cluster is told what
+/// everybody is told.
+pub async fn cluster_for(address: &str, viewer: &Viewer) -> Result<ClusterStatus, ClientError> {
+    if let Some(auth) = &viewer.operator
+        && let Ok(status) = ask(address, &auth.to_router(), Some(auth.metadata())).await
+    {
+        return Ok(status);
+    }
+    ask(address, &viewer.security, None).await
+}
+
+async fn ask(
     address: &str,
-    secret: Option<&Secret>,
+    security: &Security,
+    secret: Option<AsciiMetadataValue>,
 ) -> Result<ClusterStatus, ClientError> {
     let unreachable = |reason| ClientError::Router { address: address.to_owned(), reason };
-    let channel =
-        net::channel(address).map_err(|_| ClientError::Address { address: address.to_owned() })?;
+    let channel = net::channel(address, security)
+        .map_err(|_| ClientError::Address { address: address.to_owned() })?;
     let mut directory = DirectoryServiceClient::new(channel);
     let mut request = Request::new(v1::ClusterRequest {});
     if let Some(secret) = secret {
-        request.metadata_mut().insert(SECRET_KEY, secret_metadata(secret));
+        request.metadata_mut().insert(SECRET_KEY, secret);
     }
     match time::timeout(TIMEOUT, directory.cluster(request)).await {
         Ok(Ok(reply)) => Ok(reply.into_inner().into()),

@@ -10,15 +10,21 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::connections::Connections;
-use crate::host::net;
+use crate::host::net::{self, Security};
 
-/// Where the connections of live timelines come from; clones share them. None are open at first.
-#[derive(Clone, Default)]
+/// Where the connections of live timelines come from; clones share them.
+#[derive(Clone)]
 pub struct StreamConnections {
+    security: Security,
     pool: Arc<Mutex<Vec<Arc<Connections>>>>,
 }
 
 impl StreamConnections {
+    /// Connections that are protected like this; none are open at first.
+    pub fn new(security: Security) -> Self {
+        Self { security, pool: Arc::default() }
+    }
+
     /// What the next live timeline uses.
     pub fn next(&self) -> Arc<Connections> {
         let mut pool = self.pool.lock();
@@ -29,7 +35,7 @@ impl StreamConnections {
         if let Some(connections) = pool.iter().find(has_room) {
             return Arc::clone(connections);
         }
-        let connections = Arc::new(Connections::of_streams());
+        let connections = Arc::new(Connections::of_streams(self.security.clone()));
         pool.push(Arc::clone(&connections));
         connections
     }
@@ -41,7 +47,7 @@ mod tests {
 
     #[test]
     fn some_dozen_timelines_share_a_connection_and_what_nobody_uses_is_closed() {
-        let streams = StreamConnections::default();
+        let streams = StreamConnections::new(Security::InClear);
         let open = |count| (0..count).map(|_| streams.next()).collect::<Vec<_>>();
         let different = |all: &[Arc<Connections>]| {
             let mut pointers: Vec<_> = all.iter().map(Arc::as_ptr).collect();

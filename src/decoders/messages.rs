@@ -36,7 +36,7 @@ use crate::{
         Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, PasswordChange, Post, PostPage,
         Published, Refusal, RefusalKind, SessionToken, TimelineEvent,
     },
-    node_auth::{CALLER_KEY, ORIGIN_KEY, SECRET_KEY},
+    node_auth::{CALLER_KEY, NodeAuth, ORIGIN_KEY, SECRET_KEY},
     overview::{json, output_size::OutputSize, table},
     replication::{
         NodeInfo,
@@ -569,7 +569,7 @@ fn read_call(metadata: &MetadataMap) {
     let mut request = Request::from_parts(metadata.clone(), Extensions::default(), ());
     let remote_addr = Some(SocketAddr::from(([10, 0, 0, 1], 4_000)));
     request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr });
-    let reader = CallReader::new(Secret::new(SECRET));
+    let reader = CallReader::new(NodeAuth::in_clear(Secret::new(SECRET)));
     let call = reader.read(&request);
     let _operator = reader.is_from_operator(&request);
     assert!(call.origin.is_some(), "every call comes from somewhere");

@@ -17,8 +17,8 @@ use tonic::{
 
 use crate::{
     network::{Call, Connection, Deadline, SessionToken},
-    node_auth::{ORIGIN_KEY, SECRET_KEY, metadata_text, secret_metadata},
-    settings::Secret,
+    node_auth::{NodeAuth, ORIGIN_KEY, SECRET_KEY, metadata_text, protection_of},
+    tls::Protection,
 };
 
 /// How long a call may take, unless its caller gives up earlier. Longer than the 30 s for which a
@@ -34,13 +34,13 @@ const SCHEME: &str = "Bearer ";
 /// Reads the context of calls at a server.
 #[derive(Clone)]
 pub struct CallReader {
-    secret: Secret,
+    nodes: NodeAuth,
 }
 
 impl CallReader {
-    /// Believes what the nodes that have `secret` say about the origin of a call.
-    pub fn new(secret: Secret) -> Self {
-        Self { secret }
+    /// Believes what these nodes say about the origin of a call.
+    pub fn new(nodes: NodeAuth) -> Self {
+        Self { nodes }
     }
 
     /// The context of a request.
@@ -55,7 +55,7 @@ impl CallReader {
 
     /// The connection of a request, unless a node relays it.
     fn connection<T>(&self, request: &Request<T>) -> Option<Connection> {
-        let is_relayed = self.origin_named_by_a_node(request.metadata().as_ref()).is_some();
+        let is_relayed = self.origin_named_by_a_node(request).is_some();
         let peer = request.remote_addr().filter(|_| !is_relayed)?;
         Some(Connection(peer.port()))
     }
@@ -63,18 +63,25 @@ impl CallReader {
     /// Where a request comes from.
     pub fn origin<T>(&self, request: &Request<T>) -> Option<IpAddr> {
         let connection = request.remote_addr().map(|address| address.ip());
-        self.origin_named_by_a_node(request.metadata().as_ref())
-            .or_else(|| Some(connection?.to_canonical()))
+        self.origin_named_by_a_node(request).or_else(|| Some(connection?.to_canonical()))
     }
 
-    /// Where a request with these headers comes from, if its connection is from `address`.
-    pub fn origin_of(&self, headers: &HeaderMap, address: IpAddr) -> IpAddr {
-        self.origin_named_by_a_node(headers).unwrap_or_else(|| address.to_canonical())
+    /// Where a request with these headers comes from, if its connection is from `address` and
+    /// protected like this.
+    pub fn origin_of(
+        &self,
+        headers: &HeaderMap,
+        address: IpAddr,
+        protection: Protection,
+    ) -> IpAddr {
+        self.origin_in(headers, protection).unwrap_or_else(|| address.to_canonical())
     }
 
     /// The same as a function, for whoever serves them.
-    pub fn origins(self) -> impl Fn(&HeaderMap, IpAddr) -> IpAddr + Send + Sync + 'static {
-        move |headers, address| self.origin_of(headers, address)
+    pub fn origins(
+        self,
+    ) -> impl Fn(&HeaderMap, IpAddr, Protection) -> IpAddr + Send + Sync + 'static {
+        move |headers, address, protection| self.origin_of(headers, address, protection)
     }
 
     /// Whether a request comes from an operator of the cluster: from one who has its secret, or is on
@@ -83,16 +90,16 @@ impl CallReader {
         let headers = request.metadata().as_ref();
         let is_relayed = headers.contains_key(ORIGIN_KEY);
         let is_local = || self.origin(request).is_some_and(|origin| origin.is_loopback());
-        (self.carries_secret(headers) && !is_relayed) || is_local()
+        (self.nodes.is_node(headers, protection_of(request)) && !is_relayed) || is_local()
     }
 
-    fn origin_named_by_a_node(&self, headers: &HeaderMap) -> Option<IpAddr> {
+    fn origin_named_by_a_node<T>(&self, request: &Request<T>) -> Option<IpAddr> {
+        self.origin_in(request.metadata().as_ref(), protection_of(request))
+    }
+
+    fn origin_in(&self, headers: &HeaderMap, protection: Protection) -> Option<IpAddr> {
         let origin = headers.get(ORIGIN_KEY)?.to_str().ok()?.parse().ok()?;
-        self.carries_secret(headers).then_some(origin)
-    }
-
-    fn carries_secret(&self, headers: &HeaderMap) -> bool {
-        headers.get(SECRET_KEY).is_some_and(|secret| self.secret.matches(secret.as_bytes()))
+        self.nodes.is_node(headers, protection).then_some(origin)
     }
 }
 
@@ -140,8 +147,8 @@ impl CallWriter {
     }
 
     /// For a node of the cluster, which tells where the calls that it relays come from.
-    pub fn of_node(secret: &Secret) -> Self {
-        Self { secret: Some(secret_metadata(secret)) }
+    pub fn of_node(auth: &NodeAuth) -> Self {
+        Self { secret: Some(auth.metadata()) }
     }
 
     /// Adds the context of `call` to a request.
@@ -166,9 +173,14 @@ mod tests {
     use tonic::transport::server::TcpConnectInfo;
 
     use super::*;
+    use crate::settings::Secret;
 
     const CALLER: &str = "192.0.2.7";
     const RELAY: &str = "198.51.100.1";
+
+    fn nodes(secret: &str) -> NodeAuth {
+        NodeAuth::in_clear(Secret::new(secret))
+    }
 
     fn ip(address: &str) -> IpAddr {
         address.parse().expect("an address")
@@ -191,10 +203,10 @@ mod tests {
 
     #[test]
     fn an_origin_is_believed_from_nodes_of_the_cluster_alone() {
-        let secret = Secret::new("the cluster's");
-        let reader = CallReader::new(secret.clone());
-        let node = CallWriter::of_node(&secret);
-        let stranger = CallWriter::of_node(&Secret::new("a guess"));
+        let nodes = nodes("the cluster's");
+        let reader = CallReader::new(nodes.clone());
+        let node = CallWriter::of_node(&nodes);
+        let stranger = CallWriter::of_node(&self::nodes("a guess"));
         let origin = Some(ip(CALLER));
         for (writer, named, seen) in [
             (&node, origin, CALLER),
@@ -215,10 +227,10 @@ mod tests {
 
     #[test]
     fn an_operator_has_the_secret_or_is_on_the_machine_and_a_relay_lends_its_secret_to_nobody() {
-        let secret = Secret::new("the cluster's");
-        let reader = CallReader::new(secret.clone());
-        let node = CallWriter::of_node(&secret);
-        let stranger = CallWriter::of_node(&Secret::new("a guess"));
+        let nodes = nodes("the cluster's");
+        let reader = CallReader::new(nodes.clone());
+        let node = CallWriter::of_node(&nodes);
+        let stranger = CallWriter::of_node(&self::nodes("a guess"));
         let client = CallWriter::of_client();
         for (writer, origin, peer, expected) in [
             (&client, None, "127.0.0.1", true),
@@ -234,9 +246,9 @@ mod tests {
             let request = request(writer, origin.map(ip), peer);
             assert_eq!(reader.is_from_operator(&request), expected, "{origin:?} by {peer}");
         }
-        for (proof, expected) in [(&secret, true), (&Secret::new("a guess"), false)] {
+        for (proof, expected) in [(&nodes, true), (&self::nodes("a guess"), false)] {
             let mut request = request(&client, None, CALLER);
-            request.metadata_mut().insert(SECRET_KEY, secret_metadata(proof));
+            request.metadata_mut().insert(SECRET_KEY, proof.metadata());
             assert_eq!(reader.is_from_operator(&request), expected);
             request.metadata_mut().insert(ORIGIN_KEY, "unknown".parse().expect("ASCII"));
             assert!(!reader.is_from_operator(&request), "relayed from who knows where");
@@ -245,14 +257,14 @@ mod tests {
 
     #[test]
     fn an_address_is_the_same_however_the_socket_writes_it() {
-        let reader = CallReader::new(Secret::new("the cluster's"));
+        let reader = CallReader::new(nodes("the cluster's"));
         let mapped = request(&CallWriter::of_client(), None, "::ffff:192.0.2.7");
         assert_eq!(reader.origin(&mapped), Some(ip(CALLER)));
     }
 
     #[test]
     fn a_deadline_is_passed_on_and_limited() {
-        let reader = CallReader::new(Secret::new("the cluster's"));
+        let reader = CallReader::new(nodes("the cluster's"));
         let patience = |text: &str| {
             let mut request = Request::new(());
             request.metadata_mut().insert(TIMEOUT_KEY, text.parse().expect("ASCII"));

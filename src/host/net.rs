@@ -4,15 +4,23 @@ use std::{
     future::poll_fn,
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
+    sync::Arc,
     time::Duration,
 };
 
+use hyper_util::rt::TokioIo;
 use nix::errno::Errno;
+use rustls::{AlertDescription, CertificateError, ClientConfig, pki_types::ServerName};
 use tokio::{
     net::{TcpStream, lookup_host},
     time::{sleep, timeout},
 };
-use tonic::transport::{Channel, Endpoint};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::either::Either;
+use tonic::{
+    codegen::http::Uri,
+    transport::{Channel, Endpoint},
+};
 
 #[cfg(feature = "laboratory")]
 use super::simulated::{Machine, connector};
@@ -71,6 +79,17 @@ pub async fn listen(setting: &'static str, address: SocketAddr) -> Result<Listen
     }
 }
 
+/// The same if there is an address.
+pub async fn listen_also(
+    setting: &'static str,
+    address: Option<SocketAddr>,
+) -> Result<Option<Listener>, ListenError> {
+    match address {
+        Some(address) => listen(setting, address).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 impl Listener {
     /// The port that was bound.
     pub fn port(&self) -> u16 {
@@ -121,26 +140,60 @@ pub async fn connect(address: &str) -> io::Result<TcpStream> {
     timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await.map_err(io::Error::from)?
 }
 
+/// How connections to others are protected.
+#[derive(Clone, Debug, Default)]
+pub enum Security {
+    /// Not at all.
+    #[default]
+    InClear,
+    /// They are encrypted, for whoever proves to have this name.
+    Tls {
+        /// Whom this side believes, and what it proves itself.
+        config: Arc<ClientConfig>,
+        /// The name; connections go to any address.
+        name: ServerName<'static>,
+        /// Whom it is for.
+        callee: Callee,
+    },
+}
+
+/// For whom an encrypted connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// A server of the network with this name, called by somebody's program.
+    Server,
+    /// A node of this cluster.
+    Node,
+    /// A node of this cluster, which is called in clear if it does not encrypt connections.
+    NodeInTransition,
+}
+
 /// A channel to `address` (host:port) that connects when first used, and reconnects by itself.
-pub fn channel(address: &str) -> Result<Channel, tonic::transport::Error> {
-    Ok(connecting(&endpoint(address, KEEPALIVE_INTERVAL)?))
+pub fn channel(address: &str, security: &Security) -> Result<Channel, tonic::transport::Error> {
+    Ok(connecting(&endpoint(address, KEEPALIVE_INTERVAL)?, security))
 }
 
 /// The same for [`STREAMS`] streams whose readers may be slow: what waits for one of them takes nothing
 /// from the others.
-pub fn streams_channel(address: &str) -> Result<Channel, tonic::transport::Error> {
+pub fn streams_channel(
+    address: &str,
+    security: &Security,
+) -> Result<Channel, tonic::transport::Error> {
     /// What may be on its way on one stream, in bytes: HTTP/2's own figure.
     const WINDOW: u32 = 65_535;
     let of_all = WINDOW.saturating_mul(u32::try_from(STREAMS).unwrap_or(u32::MAX));
     let endpoint = endpoint(address, KEEPALIVE_INTERVAL)?
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(of_all);
-    Ok(connecting(&endpoint))
+    Ok(connecting(&endpoint, security))
 }
 
 /// The same from one node to another.
-pub fn node_channel(address: &str) -> Result<Channel, tonic::transport::Error> {
-    Ok(connecting(&endpoint(address, NODE_KEEPALIVE_INTERVAL)?))
+pub fn node_channel(
+    address: &str,
+    security: &Security,
+) -> Result<Channel, tonic::transport::Error> {
+    Ok(connecting(&endpoint(address, NODE_KEEPALIVE_INTERVAL)?, security))
 }
 
 fn endpoint(address: &str, ping: Duration) -> Result<Endpoint, tonic::transport::Error> {
@@ -152,12 +205,86 @@ fn endpoint(address: &str, ping: Duration) -> Result<Endpoint, tonic::transport:
         .keep_alive_while_idle(true))
 }
 
-fn connecting(endpoint: &Endpoint) -> Channel {
+fn connecting(endpoint: &Endpoint, security: &Security) -> Channel {
     #[cfg(feature = "laboratory")]
     if let Some(machine) = Machine::current() {
         return endpoint.connect_with_connector_lazy(connector::from(machine));
     }
-    endpoint.connect_lazy()
+    match security {
+        Security::InClear => endpoint.connect_lazy(),
+        Security::Tls { config, name, callee } => {
+            let (config, name, callee) = (Arc::clone(config), name.clone(), *callee);
+            endpoint.connect_with_connector_lazy(tower::service_fn(move |uri: Uri| {
+                let (connector, name) = (TlsConnector::from(Arc::clone(&config)), name.clone());
+                async move { encrypted(&uri, connector, name, callee).await.map(TokioIo::new) }
+            }))
+        }
+    }
+}
+
+/// A connection that is encrypted, or as well as the other side can.
+async fn encrypted(
+    uri: &Uri,
+    connector: TlsConnector,
+    name: ServerName<'static>,
+    callee: Callee,
+) -> io::Result<Either<TlsStream<TcpStream>, TcpStream>> {
+    let address = uri.authority().map_or("", |authority| authority.as_str());
+    let dialled = async || {
+        let socket = TcpStream::connect(address).await?;
+        socket.set_nodelay(true)?;
+        Ok::<_, io::Error>(socket)
+    };
+    match connector.connect(name, dialled().await?).await {
+        Ok(stream) => Ok(Either::Left(stream)),
+        Err(why) if callee == Callee::NodeInTransition && is_not_understood(&why) => {
+            Ok(Either::Right(dialled().await?))
+        }
+        Err(why) => Err(explained(why, callee)),
+    }
+}
+
+/// Whether the other side does not know what a handshake is.
+fn is_not_understood(error: &io::Error) -> bool {
+    let is_closed = matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    );
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    is_closed || matches!(inner, Some(rustls::Error::InvalidMessage(_)))
+}
+
+/// Says what the failure of a handshake means, if that is known.
+fn explained(error: io::Error, callee: Callee) -> io::Error {
+    use rustls::Error as Tls;
+    let is_node = callee != Callee::Server;
+    if is_not_understood(&error) {
+        let meaning = "it does not encrypt connections of this kind";
+        return io::Error::new(error.kind(), meaning);
+    }
+    let meaning = match error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) {
+        Some(
+            Tls::InvalidCertificate(_)
+            | Tls::AlertReceived(AlertDescription::UnknownCA | AlertDescription::DecryptError),
+        ) if is_node => {
+            "it does not prove to be a node of this cluster: all nodes need the same secret, or \
+             certificates of one authority"
+        }
+        Some(Tls::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )) => {
+            "its certificate comes from an authority that is not trusted here; if that is yours, name a \
+             file with its certificate by ca_file"
+        }
+        Some(Tls::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => "its certificate is for another name",
+        Some(Tls::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => "its certificate has expired",
+        _ => return error,
+    };
+    io::Error::new(error.kind(), meaning)
 }
 
 /// The address of this machine on the way to `peer` (host:port): others can reach it there, if it

@@ -89,6 +89,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        node_auth::NodeAuth,
         replication::{StoredMembership, addresses::AddressSource, log_store::LogStore},
         settings::Secret,
     };
@@ -117,7 +118,7 @@ mod tests {
     /// The peers of a node that has not heard of anyone.
     fn peers(directory: &tempfile::TempDir) -> Peers {
         let log = LogStore::open(&directory.path().join("raft.redb")).expect("opened");
-        Peers::new(log, &Secret::new("a secret of the tests"))
+        Peers::new(log, &NodeAuth::in_clear(Secret::new("a secret of the tests")))
     }
 
     fn seen(leader: u64, state: ServerState, cut_off: bool) -> Option<String> {

@@ -48,7 +48,9 @@ use crate::{
     control::{ReceivedRoster, departure},
     domain::NodeId,
     monitoring::Monitor,
+    node_auth::NodeAuth,
     replication::{NodeInfo, node::Node, startup_check, voter_config},
+    serving::Encryption,
     settings::MasterSettings,
     slot::SlotInfo,
 };
@@ -61,7 +63,9 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let monitor = Monitor::start("metrics_listen", settings.metrics_listen).await?;
     settings.metrics_listen = monitor.address();
-    let ended = run_nodes(&settings, &slot, &monitor, &stop).await;
+    let auth = NodeAuth::new(settings.secret.clone(), &settings.nodes)?;
+    let encryption = Encryption::new(auth, &settings.clients)?;
+    let ended = run_nodes(&settings, &encryption, &slot, &monitor, &stop).await;
     monitor.end().await;
     ended
 }
@@ -69,12 +73,13 @@ pub async fn run(
 /// Runs one node after the other, until the master stops.
 async fn run_nodes(
     settings: &MasterSettings,
+    encryption: &Encryption,
     slot: &SlotInfo,
     monitor: &Monitor,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
-        let ended = run_node(settings, slot, monitor, stop).await;
+        let ended = run_node(settings, encryption, slot, monitor, stop).await;
         monitor.speaks_for_nobody();
         match ended? {
             NodeEnd::Stopped => return Ok(()),
@@ -94,12 +99,13 @@ async fn run_nodes(
 /// Runs one node, until the master stops or another has to take its place.
 async fn run_node(
     settings: &MasterSettings,
+    encryption: &Encryption,
     slot: &SlotInfo,
     monitor: &Monitor,
     stop: &CancellationToken,
 ) -> anyhow::Result<NodeEnd> {
     let listeners = Listeners::bind(settings).await?;
-    let built = Master::build(settings, slot, listeners, stop).await?;
+    let built = Master::build(settings, encryption, slot, listeners, stop).await?;
     let Some(master) = built else { return Ok(NodeEnd::Stopped) };
     monitor.speaks_for(master.monitored(stop));
     master.run(stop).await

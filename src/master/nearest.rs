@@ -184,6 +184,7 @@ mod tests {
         host::net,
         master::here::tests::{bootstrap, here_on, served},
         network::{Deadline, SessionToken},
+        node_auth::NodeAuth,
         replication::tests::cluster::{Member, cluster},
         serving::{self, Served},
         settings::Secret,
@@ -214,7 +215,7 @@ mod tests {
     /// Relays to a server that is to be named.
     fn relay() -> (watch::Sender<Location>, Relayed) {
         let (location, known) = watch::channel(Location::default());
-        (location, Relayed::by_node(known, &Secret::new("the cluster's")))
+        (location, Relayed::by_node(known, &NodeAuth::in_clear(Secret::new("the cluster's"))))
     }
 
     /// Where a server is that serves `here` until the guard is dropped.

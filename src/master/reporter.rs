@@ -32,7 +32,7 @@ use crate::{
     directory::split_address,
     domain::{ClusterId, UnixMillis},
     host::{clock, net, random},
-    node_auth::secret_metadata,
+    node_auth::NodeAuth,
     replication::{
         addresses::AddressSource,
         node::{Node, ProbeAnswer},
@@ -84,7 +84,7 @@ impl ReporterHandle {
 /// The task that reports.
 pub struct Reporter {
     router: String,
-    secret: tonic::metadata::AsciiMetadataValue,
+    auth: NodeAuth,
     interval: Duration,
     slot: SlotInfo,
     node: Node,
@@ -127,7 +127,7 @@ impl Reporter {
     /// A reporter for `node`, which others know by `info`; the router's information on the other
     /// nodes goes to `roster`.
     pub fn new(
-        settings: &MasterSettings,
+        (settings, auth): (&MasterSettings, &NodeAuth),
         slot: &SlotInfo,
         node: Node,
         info: NodeInfo,
@@ -139,7 +139,7 @@ impl Reporter {
         let contact = RouterContact::default();
         let reporter = Self {
             router: settings.router.clone(),
-            secret: secret_metadata(&settings.secret),
+            auth: auth.clone(),
             interval: settings.report_interval,
             slot: slot.clone(),
             node,
@@ -191,10 +191,10 @@ impl Reporter {
 
     /// One stream, from beginning to end.
     async fn run_stream(&mut self) -> Result<StreamEnd, Status> {
-        let channel = net::channel(&self.router)
+        let channel = net::channel(&self.router, &self.auth.to_router())
             .map_err(|error| Status::invalid_argument(format!("router: {error}")))?;
         self.refresh_address().await;
-        let stream = RouterStream::open(channel, self.secret.clone(), self.hello());
+        let stream = RouterStream::open(channel, self.auth.metadata(), self.hello());
         let router = timeout(ANSWER_WITHIN, stream)
             .await
             .map_err(|_| Status::deadline_exceeded("the router does not answer"))??;

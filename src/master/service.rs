@@ -47,7 +47,7 @@ use crate::{
         net::{self, ListenError, Listener},
         task::Tasks,
     },
-    node_auth::SecretInterceptor,
+    node_auth::{NodeAuth, NodeInterceptor},
     planted::{self, PlantedFault},
     reflection,
     replication::{
@@ -64,7 +64,7 @@ use crate::{
         upgrade,
         writes::Writes,
     },
-    serving::{self, CLIENT_MESSAGE_BYTES, Served},
+    serving::{self, CLIENT_MESSAGE_BYTES, Encryption, Served},
     settings::{CallerLimits, MasterSettings},
     slot::SlotInfo,
     social::StateReader,
@@ -81,6 +81,8 @@ use crate::{
 pub struct Listeners {
     /// For clients.
     pub clients: Listener,
+    /// For clients, too, if the settings name a further address.
+    pub https: Option<Listener>,
     /// For the other nodes.
     pub peers: Listener,
 }
@@ -90,6 +92,7 @@ impl Listeners {
     pub async fn bind(settings: &MasterSettings) -> Result<Self, ListenError> {
         Ok(Self {
             clients: net::listen("client_listen", settings.client_listen).await?,
+            https: net::listen_also("https_listen", settings.clients.https_listen).await?,
             peers: net::listen("peer_listen", settings.peer_listen).await?,
         })
     }
@@ -102,6 +105,7 @@ pub struct Master {
     /// Where the node's files are.
     directory: PathBuf,
     listeners: Listeners,
+    encryption: Encryption,
     /// What clients may ask for, and what nodes may.
     routes: (Routes, Routes),
     streams_per_connection: u32,
@@ -134,6 +138,7 @@ pub enum NodeEnd {
 /// What the parts of a master share.
 struct Parts<'a> {
     settings: &'a MasterSettings,
+    auth: &'a NodeAuth,
     slot: &'a SlotInfo,
     node: Node,
     state: StateReader,
@@ -147,6 +152,7 @@ impl Master {
     /// the router is found, or a lost state.
     pub async fn build(
         settings: &MasterSettings,
+        encryption: &Encryption,
         slot: &SlotInfo,
         listeners: Listeners,
         stop: &CancellationToken,
@@ -164,14 +170,15 @@ impl Master {
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(None),
-            fit = state_recovery::run(settings, slot, &mut log, &info) => fit?,
+            fit = state_recovery::run(settings, &encryption.nodes, slot, &mut log, &info) => fit?,
         }
-        Self::start(settings, slot, listeners, info, log).await.map(Some)
+        Self::start(settings, encryption, slot, listeners, info, log).await.map(Some)
     }
 
     /// The same once everything is found.
     async fn start(
         settings: &MasterSettings,
+        encryption: &Encryption,
         slot: &SlotInfo,
         listeners: Listeners,
         mut info: NodeInfo,
@@ -186,7 +193,7 @@ impl Master {
         let (node, state) = Node::start_master_with_log(
             log,
             &slot.directory,
-            &settings.secret,
+            &encryption.nodes,
             settings.consensus,
             observer,
         )
@@ -199,7 +206,8 @@ impl Master {
         );
         let writes = Writes::start(&node, settings.limits.pending_writes, node.clock());
         let tasks = Tasks::default();
-        let parts = Parts { settings, slot, node, state, writes, delivery, tasks };
+        let parts =
+            Parts { settings, auth: &encryption.nodes, slot, node, state, writes, delivery, tasks };
         let node_reset = CancellationToken::new();
         let (roster_sender, roster) = watch::channel(ReceivedRoster::default());
         let (report, lasting) = parts.spawn(info, roster_sender, &roster, node_reset.clone());
@@ -214,10 +222,11 @@ impl Master {
             state,
             directory: slot.directory.clone(),
             listeners,
+            encryption: encryption.clone(),
             routes,
             streams_per_connection: settings.limits.streams_per_connection,
             callers: settings.callers,
-            calls: CallReader::new(settings.secret.clone()),
+            calls: CallReader::new(encryption.nodes.clone()),
             drain_timeout: settings.drain_timeout,
             health,
             delivery,
@@ -246,14 +255,18 @@ impl Master {
     /// of the process.
     pub async fn run(self, stop: &CancellationToken) -> anyhow::Result<NodeEnd> {
         let Self { node, listeners, tasks, clients_stop, .. } = self;
-        let Listeners { clients, peers } = listeners;
+        let Listeners { clients, https, peers } = listeners;
         let (public, internal) = self.routes;
         let (streams, ended) = (self.streams_per_connection, tasks.ending());
-        let internal = Served::to_nodes(internal);
-        let public = Served::to_clients(public, streams, self.callers, self.calls.origins());
+        let encryption = self.encryption;
+        let internal = Served::to_nodes(internal, &encryption.nodes);
+        let public = Served::to_clients(public, streams, self.callers, self.calls.origins())
+            .protected(&encryption);
+        tasks.spawn(encryption.keep_current());
         let peers_done = tasks.spawn_orderly(serving::serve(peers, internal, ended.clone()));
+        let clients = [Some(clients), https].into_iter().flatten().collect();
         let clients_done =
-            tasks.spawn_orderly(serving::serve(clients, public, clients_stop.clone()));
+            tasks.spawn_orderly(serving::serve_all(clients, public, clients_stop.clone()));
         let outcome = tokio::select! {
             // One failure causes others: report the first, not its consequences.
             biased;
@@ -294,7 +307,7 @@ impl Parts<'_> {
         let ended = tasks.ending();
         let (abandonment, abandon_cluster) = AbandonmentHandle::new(state.clone(), node_reset);
         let (reporter, report) = Reporter::new(
-            self.settings,
+            (self.settings, self.auth),
             self.slot,
             node.clone(),
             info,
@@ -338,7 +351,7 @@ impl Parts<'_> {
             rate_limits: Mutex::new(RateLimits::new(self.settings.limits.limits_rates)),
             limits: self.settings.limits.clone(),
         });
-        add_public(routes, here, self.settings, location, stop.clone())
+        add_public(routes, here, self.settings, self.auth, location, stop.clone())
     }
 
     /// What other nodes may ask for.
@@ -346,7 +359,7 @@ impl Parts<'_> {
         let peer_service = PeerServer::new(self.node.clone(), self.tasks.ending());
         let peer_service =
             PeerServiceServer::new(peer_service).max_decoding_message_size(MESSAGE_BYTES);
-        let guard = SecretInterceptor(self.settings.secret.clone());
+        let guard = NodeInterceptor(self.auth.clone());
         Routes::new(InterceptedService::new(peer_service, guard))
     }
 }
@@ -355,11 +368,12 @@ fn add_public(
     routes: Routes,
     here: Here,
     settings: &MasterSettings,
+    auth: &NodeAuth,
     location: watch::Receiver<Location>,
     stop: CancellationToken,
 ) -> Routes {
-    let calls = CallReader::new(settings.secret.clone());
-    let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), &settings.secret));
+    let calls = CallReader::new(auth.clone());
+    let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), auth));
     let social = SocialServiceServer::new(SocialServer::new(here, calls.clone()))
         .max_decoding_message_size(CLIENT_MESSAGE_BYTES);
     let directory = DirectoryServer::new(location.clone(), AskTheRouter);
@@ -407,7 +421,7 @@ fn own_node_info(
     settings: &MasterSettings,
     slot: &SlotInfo,
     host: &str,
-    Listeners { clients, peers }: &Listeners,
+    Listeners { clients, peers, .. }: &Listeners,
 ) -> NodeInfo {
     NodeInfo {
         name: settings.name.clone().unwrap_or_else(|| format!("server-{}", slot.number)),

@@ -14,7 +14,7 @@ use crate::{
     control::{Directive, Hello, RosterEntry},
     domain::NodeId,
     host::{clock, net, random},
-    node_auth::secret_metadata,
+    node_auth::NodeAuth,
     replication::{
         LogId, NodeInfo,
         addresses::first_address_version,
@@ -35,6 +35,7 @@ const ROSTER_WITHIN: Duration = Duration::from_secs(2);
 /// Returns when the files in `slot`, including `log`, are fit to start with.
 pub async fn run(
     settings: &MasterSettings,
+    auth: &NodeAuth,
     slot: &SlotInfo,
     log: &mut LogStore,
     info: &NodeInfo,
@@ -44,14 +45,14 @@ pub async fn run(
         return Ok(());
     };
     tracing::warn!(reason, "this master's state cannot be used: asking the others for theirs");
-    let credentials = NodeCredentials::new(&settings.secret);
+    let credentials = NodeCredentials::new(auth);
     if let Some(cluster) = log.cluster_id()? {
         credentials.join(cluster);
     }
     let mut rounds = 0;
     let mut said = String::new();
     loop {
-        let outcome = ask_all(settings, slot, log, info, &credentials, purged).await?;
+        let outcome = ask_all(settings, (auth, &credentials), slot, log, info, purged).await?;
         let Some(failures) = outcome else { return Ok(()) };
         if failures != said {
             tracing::warn!(reasons = %failures, "no other master has provided its state yet");
@@ -65,16 +66,16 @@ pub async fn run(
 /// Asks every master once; none if one has provided its state, otherwise the reasons why none has.
 async fn ask_all(
     settings: &MasterSettings,
+    (auth, credentials): (&NodeAuth, &NodeCredentials),
     slot: &SlotInfo,
     log: &mut LogStore,
     info: &NodeInfo,
-    credentials: &NodeCredentials,
     purged: LogId,
 ) -> anyhow::Result<Option<String>> {
     let mut others: BTreeMap<NodeId, String> =
         startup_check::other_masters(log)?.unwrap_or_default().into_iter().collect();
     let mut failures = Vec::new();
-    match timeout(ROSTER_WITHIN, known_to_the_router(settings, slot, log, info)).await {
+    match timeout(ROSTER_WITHIN, known_to_the_router(settings, auth, slot, log, info)).await {
         Ok(Ok(known)) => others.extend(known),
         Ok(Err(status)) => failures.push(format!("the router: {}", status.message())),
         Err(_elapsed) => failures.push("the router does not answer".to_owned()),
@@ -97,12 +98,13 @@ async fn ask_all(
 /// The living masters of the router's first roster.
 async fn known_to_the_router(
     settings: &MasterSettings,
+    auth: &NodeAuth,
     slot: &SlotInfo,
     log: &LogStore,
     info: &NodeInfo,
 ) -> Result<BTreeMap<NodeId, String>, Status> {
-    let channel =
-        net::channel(&settings.router).map_err(|error| Status::unavailable(error.to_string()))?;
+    let channel = net::channel(&settings.router, &auth.to_router())
+        .map_err(|error| Status::unavailable(error.to_string()))?;
     let cluster = log.cluster_id().map_err(|error| Status::internal(error.to_string()))?;
     let own = log.node_id();
     let hello = Hello {
@@ -122,7 +124,7 @@ async fn known_to_the_router(
         started: clock::now(),
         abandoned_for: None,
     };
-    let mut router = RouterStream::open(channel, secret_metadata(&settings.secret), hello).await?;
+    let mut router = RouterStream::open(channel, auth.metadata(), hello).await?;
     while let Some(directive) = router.directive().await? {
         match directive {
             Directive::Roster(roster) => {
@@ -175,7 +177,8 @@ mod tests {
         let slot_info = SlotInfo { number: 3, directory: slot.path().to_owned(), reboots: 1 };
         let info = &masters[2].info;
         let (settings, credentials) = (settings(), credentials());
-        let asked = ask_all(&settings, &slot_info, &mut log, info, &credentials, purged);
+        let auth = NodeAuth::in_clear(settings.secret.clone());
+        let asked = ask_all(&settings, (&auth, &credentials), &slot_info, &mut log, info, purged);
         let failures =
             timeout(Duration::from_secs(10), asked).await.expect("nobody waits for it for long");
         assert_eq!(failures.expect("the disk works"), None, "one of them gives it");

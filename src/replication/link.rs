@@ -95,7 +95,7 @@ impl Link {
         address: String,
         credentials: Arc<NodeCredentials>,
     ) -> Result<Self, tonic::transport::Error> {
-        let client = Client::new(net::node_channel(&address)?)
+        let client = Client::new(net::node_channel(&address, credentials.security())?)
             .max_decoding_message_size(MESSAGE_BYTES)
             .max_encoding_message_size(MESSAGE_BYTES);
         let (calls, waiting) = mpsc::channel(CALLS_WAITING);

@@ -40,8 +40,9 @@ use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     host::{clock, database_fault::DatabaseFault, task::Tasks},
+    node_auth::NodeAuth,
     planted::{self, PlantedFault},
-    settings::{ConsensusSettings, Secret},
+    settings::ConsensusSettings,
     social::{State, StateError, StateReader},
 };
 
@@ -196,19 +197,19 @@ impl Node {
     /// Starts a master's node in `directory`.
     pub async fn start_master(
         directory: &Path,
-        secret: &Secret,
+        auth: &NodeAuth,
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
         let log = LogStore::open(&directory.join(LOG_FILE))?;
-        Self::start_master_with_log(log, directory, secret, timing, observer).await
+        Self::start_master_with_log(log, directory, auth, timing, observer).await
     }
 
     /// The same with a log that is open already.
     pub async fn start_master_with_log(
         log: LogStore,
         directory: &Path,
-        secret: &Secret,
+        auth: &NodeAuth,
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
@@ -216,7 +217,7 @@ impl Node {
             SupportedVersions::of_this_program(),
             log,
             directory,
-            secret,
+            auth,
             timing,
             observer,
         )
@@ -228,7 +229,7 @@ impl Node {
         supported_versions: SupportedVersions,
         log: LogStore,
         directory: &Path,
-        secret: &Secret,
+        auth: &NodeAuth,
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
@@ -243,8 +244,7 @@ impl Node {
         let reader = state.reader();
         let snapshot_staging = Some(StateStore::incoming_path(directory));
         let format = Format { supported_versions, version: state.version() };
-        let node =
-            Self::start(log, state, format, secret, config(timing), snapshot_staging).await?;
+        let node = Self::start(log, state, format, auth, config(timing), snapshot_staging).await?;
         Ok((node, reader))
     }
 
@@ -252,18 +252,18 @@ impl Node {
     /// to.
     pub async fn start_witness(
         directory: &Path,
-        secret: &Secret,
+        auth: &NodeAuth,
         timing: ConsensusSettings,
     ) -> Result<Self, StartError> {
         let log = LogStore::open(&directory.join(LOG_FILE))?;
-        Self::start_witness_with_log(log, directory, secret, timing).await
+        Self::start_witness_with_log(log, directory, auth, timing).await
     }
 
     /// The same with a log that is open already.
     pub async fn start_witness_with_log(
         log: LogStore,
         directory: &Path,
-        secret: &Secret,
+        auth: &NodeAuth,
         timing: ConsensusSettings,
     ) -> Result<Self, StartError> {
         let failed = |source| StartError::Checkpoint { directory: directory.to_owned(), source };
@@ -274,18 +274,18 @@ impl Node {
         // agreed on.
         let (_, version) = watch::channel(Version::default());
         let format = Format { supported_versions: SupportedVersions::of_this_program(), version };
-        Self::start(log, witness, format, secret, config, None).await
+        Self::start(log, witness, format, auth, config, None).await
     }
 
     async fn start(
         log: LogStore,
         state: impl RaftStateMachine<Consensus>,
         format: Format,
-        secret: &Secret,
+        auth: &NodeAuth,
         config: Config,
         snapshot_staging: Option<PathBuf>,
     ) -> Result<Self, StartError> {
-        let peers = Peers::new(log.clone(), secret);
+        let peers = Peers::new(log.clone(), auth);
         let leader_lease = LeaderLease::new(Duration::from_millis(config.election_timeout_max));
         let cluster = log.cluster_id().map_err(|error| StartError::Consensus(error.to_string()))?;
         if let Some(cluster) = cluster {

@@ -18,14 +18,15 @@ use super::NodeInfo;
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{SupportedVersions, Version},
-    node_auth::{CALLER_KEY, CLUSTER_KEY, FORMAT_KEY, NODE_KEY, SECRET_KEY, secret_metadata},
-    settings::Secret,
+    host::net::Security,
+    node_auth::{CALLER_KEY, CLUSTER_KEY, FORMAT_KEY, NODE_KEY, NodeAuth, SECRET_KEY},
     wire::internal,
 };
 
 /// The credentials of one node.
 pub struct NodeCredentials {
     secret: MetadataValue<Ascii>,
+    security: Security,
     cluster: OnceLock<MetadataValue<Ascii>>,
     /// The version of the format in which the cluster writes; 0 for unknown.
     version: AtomicU8,
@@ -45,13 +46,19 @@ pub struct Caller {
 
 impl NodeCredentials {
     /// For a node that does not belong to a cluster yet.
-    pub fn new(secret: &Secret) -> Self {
+    pub fn new(auth: &NodeAuth) -> Self {
         Self {
-            secret: secret_metadata(secret),
+            secret: auth.metadata(),
+            security: auth.to_node(),
             cluster: OnceLock::new(),
             version: AtomicU8::new(0),
             caller: RwLock::default(),
         }
+    }
+
+    /// How the node's connections to the others are protected.
+    pub fn security(&self) -> &Security {
+        &self.security
     }
 
     /// From now on the node belongs to `cluster`, for good.

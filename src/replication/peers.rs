@@ -45,8 +45,8 @@ use crate::{
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{self, Kind, Version, seal},
     host::random,
+    node_auth::NodeAuth,
     planted::{self, PlantedFault},
-    settings::Secret,
     wire::internal::{KnownAddresses, LogPosition, PeerAnswer, Ping, Pong, peer_call::Call},
 };
 
@@ -129,8 +129,8 @@ pub struct PingAnswer {
 
 impl Peers {
     /// For the node that keeps `log`.
-    pub fn new(log: LogStore, secret: &Secret) -> Self {
-        let credentials = Arc::new(NodeCredentials::new(secret));
+    pub fn new(log: LogStore, auth: &NodeAuth) -> Self {
+        let credentials = Arc::new(NodeCredentials::new(auth));
         let process = random::id();
         credentials.set_caller(&Caller { node: log.node_id(), process, info: None });
         let version = watch::Sender::new(1);

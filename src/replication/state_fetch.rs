@@ -59,7 +59,7 @@ pub async fn fetch(
     purged: LogId,
 ) -> Result<(), StateFetchError> {
     let invalid = |error| Status::unavailable(format!("{error}"));
-    let channel = net::node_channel(address).map_err(invalid)?;
+    let channel = net::node_channel(address, credentials.security()).map_err(invalid)?;
     let mut client = Client::new(channel).max_decoding_message_size(MESSAGE_BYTES);
     let request = credentials.request(other, FetchStateRequest {});
     let first = async {

@@ -28,10 +28,10 @@ use crate::{
         net::{self, ListenError, Listener},
         task::Tasks,
     },
-    node_auth::SecretInterceptor,
+    node_auth::{NodeAuth, NodeInterceptor},
     reflection,
     replication::{link::MESSAGE_BYTES, node::Node, peer_service::PeerServer},
-    serving::{self, CLIENT_MESSAGE_BYTES, NODE_STREAMS, QUORUM_HEALTH, Served},
+    serving::{self, CLIENT_MESSAGE_BYTES, Encryption, NODE_STREAMS, QUORUM_HEALTH, Served},
     settings::{CallerLimits, RouterSettings},
     wire::{
         internal::{
@@ -48,6 +48,8 @@ use crate::{
 pub struct Listeners {
     /// For clients and masters.
     pub clients: Listener,
+    /// For clients, too, if the settings name a further address.
+    pub https: Option<Listener>,
     /// For the other nodes, as the witness.
     pub peers: Listener,
 }
@@ -57,6 +59,7 @@ impl Listeners {
     pub async fn bind(settings: &RouterSettings) -> Result<Self, ListenError> {
         Ok(Self {
             clients: net::listen("router_listen", settings.router_listen).await?,
+            https: net::listen_also("https_listen", settings.clients.https_listen).await?,
             peers: net::listen("witness_listen", settings.witness_listen).await?,
         })
     }
@@ -65,6 +68,7 @@ impl Listeners {
 /// A router whose witness runs, and which serves nobody yet.
 pub struct Router {
     listeners: Listeners,
+    encryption: Encryption,
     /// What clients and masters may ask for, and what nodes may ask the witness for.
     routes: (Routes, Routes),
     callers: CallerLimits,
@@ -84,13 +88,18 @@ pub struct Router {
 
 impl Router {
     /// A router on these listeners.
-    pub async fn build(settings: &RouterSettings, listeners: Listeners) -> anyhow::Result<Self> {
+    pub async fn build(
+        settings: &RouterSettings,
+        encryption: Encryption,
+        listeners: Listeners,
+    ) -> anyhow::Result<Self> {
         disk::prepare("router_data_dir", &settings.data_dir, "raft.redb")?;
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<DirectoryServiceServer<DirectoryServer<CallersView>>>().await;
+        let auth = &encryption.nodes;
         let opener = WitnessDirectory {
             directory: settings.data_dir.clone(),
-            secret: settings.secret.clone(),
+            auth: auth.clone(),
             timing: settings.consensus,
         };
         let (supervisor, witness) = WitnessSupervisor::start(opener, health.clone()).await?;
@@ -107,12 +116,13 @@ impl Router {
         tasks.spawn(report_quorum_health(handle.location(), health));
         let supervisor = tasks.spawn(supervisor.run(handle.clone(), witness_directives));
         let registry = tasks.spawn(actor.run());
-        let public =
-            public(settings, handle.clone(), &tasks, &serving_stops).add_service(health_service);
-        let routes = (public, internal(settings, &witness, &serving_stops));
-        let (callers, calls) = (settings.callers, CallReader::new(settings.secret.clone()));
+        let public = public(settings, auth, handle.clone(), &tasks, &serving_stops)
+            .add_service(health_service);
+        let routes = (public, internal(auth, &witness, &serving_stops));
+        let (callers, calls) = (settings.callers, CallReader::new(auth.clone()));
         Ok(Self {
             listeners,
+            encryption,
             routes,
             callers,
             calls,
@@ -139,10 +149,13 @@ impl Router {
 
     /// Serves until `stop`; then nothing of it runs any more.
     pub async fn run(self, stop: &CancellationToken) -> anyhow::Result<()> {
-        let Listeners { clients, peers } = self.listeners;
+        let Listeners { clients, https, peers } = self.listeners;
+        let clients = [Some(clients), https].into_iter().flatten().collect();
         let (public, internal) = self.routes;
-        let public = Served::to_clients(public, NODE_STREAMS, self.callers, self.calls.origins());
-        let internal = Served::to_nodes(internal);
+        let public = Served::to_clients(public, NODE_STREAMS, self.callers, self.calls.origins())
+            .protected(&self.encryption);
+        let internal = Served::to_nodes(internal, &self.encryption.nodes);
+        self.tasks.spawn(self.encryption.keep_current());
         let serves = self.serving_stops;
         let (stop, stops) = (stop.clone(), serves.clone());
         self.tasks.spawn(async move {
@@ -154,7 +167,7 @@ impl Router {
             biased;
             _ = self.registry => Err(anyhow::anyhow!("the registry ended by itself")),
             _ = self.supervisor => Err(anyhow::anyhow!("the witness's supervisor ended by itself")),
-            () = serving::serve(clients, public, serves.clone()) => serving::outcome(&serves),
+            () = serving::serve_all(clients, public, serves.clone()) => serving::outcome(&serves),
             () = serving::serve(peers, internal, serves.clone()) => serving::outcome(&serves),
         };
         self.tasks.end().await;
@@ -175,17 +188,18 @@ fn metrics_address(settings: &RouterSettings) -> String {
 /// What clients and masters may ask for.
 fn public(
     settings: &RouterSettings,
+    auth: &NodeAuth,
     handle: RegistryHandle,
     tasks: &Tasks,
     stop: &CancellationToken,
 ) -> Routes {
-    let guard = SecretInterceptor(settings.secret.clone());
+    let guard = NodeInterceptor(auth.clone());
     let location = handle.location();
-    let calls = CallReader::new(settings.secret.clone());
+    let calls = CallReader::new(auth.clone());
     let view = CallersView::new(handle.clone(), calls.clone());
     let directory = DirectoryServer::new(location.clone(), view);
     let registry = RegistryServiceServer::new(RegistryServer::new(handle, tasks.clone()));
-    let relayed = Relayed::by_node(location.clone(), &settings.secret);
+    let relayed = Relayed::by_node(location.clone(), auth);
     let social = SocialServer::new(relayed.clone(), calls.clone());
     let social = SocialServiceServer::new(social).max_decoding_message_size(CLIENT_MESSAGE_BYTES);
     let routes = Routes::new(DirectoryServiceServer::new(directory))
@@ -205,13 +219,13 @@ fn public(
 
 /// What nodes may ask the witness for.
 fn internal(
-    settings: &RouterSettings,
+    auth: &NodeAuth,
     witness: &watch::Receiver<Option<Node>>,
     stop: &CancellationToken,
 ) -> Routes {
     let peer_service = PeerServiceServer::new(PeerServer::of(witness.clone(), stop.clone()))
         .max_decoding_message_size(MESSAGE_BYTES);
-    let guard = SecretInterceptor(settings.secret.clone());
+    let guard = NodeInterceptor(auth.clone());
     Routes::new(InterceptedService::new(peer_service, guard))
 }
 

@@ -19,6 +19,7 @@ use crate::{
     backoff::Backoff,
     control::{Progress, VoterDirective, WitnessDirective, directive::LostWitness},
     host::random,
+    node_auth::NodeAuth,
     planted::{self, PlantedFault},
     replication::{
         log_store::LogStore,
@@ -26,7 +27,7 @@ use crate::{
         startup_check,
     },
     serving::WITNESS_HEALTH,
-    settings::{ConsensusSettings, Secret},
+    settings::ConsensusSettings,
 };
 
 /// First and longest wait between attempts to open the log again.
@@ -48,8 +49,8 @@ pub trait OpenWitness: Send + Sync + 'static {
 pub struct WitnessDirectory {
     /// The router's data directory.
     pub directory: PathBuf,
-    /// The cluster's.
-    pub secret: Secret,
+    /// What it proves to the other nodes.
+    pub auth: NodeAuth,
     /// The cluster's.
     pub timing: ConsensusSettings,
 }
@@ -59,7 +60,7 @@ impl OpenWitness for WitnessDirectory {
         if planted::is(PlantedFault::WitnessIdentityOutlivesItsLog) {
             startup_check::keep_identity(&self.directory.join(LOG_FILE), WITNESS_HEALTH)?;
         }
-        Node::start_witness(&self.directory, &self.secret, self.timing).await
+        Node::start_witness(&self.directory, &self.auth, self.timing).await
     }
 
     fn reset_node(&self) -> Result<(), StartError> {

@@ -26,15 +26,19 @@ use super::{
     answer::{self, Answer, Arriving},
     counted::CountedCall,
     full,
+    plain_rule::PlainRule,
 };
+use crate::tls::Protection;
 
-/// Where a call comes from, according to its headers and the address of its connection.
-pub type Origin = Arc<dyn Fn(&HeaderMap, IpAddr) -> IpAddr + Send + Sync>;
+/// Where a call comes from, according to its headers, the address of its connection, and how that is
+/// protected.
+pub type Origin = Arc<dyn Fn(&HeaderMap, IpAddr, Protection) -> IpAddr + Send + Sync>;
 
 /// What is served, and within which limits a call is.
 pub struct Calls {
     pub routes: Routes,
     pub origin: Origin,
+    pub plain: PlainRule,
     pub admission: Admission,
     /// The most bytes that a request may have until its answer begins.
     pub request_bytes: usize,
@@ -50,6 +54,7 @@ pub struct CallsOf {
     pub calls: Arc<Calls>,
     pub connection: Arc<ConnectionState>,
     pub peer: SocketAddr,
+    pub protection: Protection,
 }
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
@@ -67,15 +72,18 @@ impl hyper::service::Service<Request<Incoming>> for CallsOf {
 
 impl CallsOf {
     async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
-        let Self { calls, connection, peer } = self;
+        let Self { calls, connection, peer, protection } = self;
         let counted = CountedCall::arrives(request.uri().path());
-        let address = (calls.origin)(request.headers(), peer.ip());
+        let address = (calls.origin)(request.headers(), peer.ip(), protection);
         let call = match calls.admission.call(Some(address).into(), &connection) {
             Ok(call) => call,
             Err(why) => return counted.refused(full(why)),
         };
         let arriving = Arc::new(answer::Request::new(call, !request.body().is_end_stream()));
-        let answer = calls.work(request, peer, &arriving).await;
+        let answer = match calls.plain.check(&request, peer, protection) {
+            Ok(()) => calls.work(request, (peer, protection), &arriving).await,
+            Err(refusal) => Err(refusal),
+        };
         let call = arriving.begin_answer();
         let (head, body) = answer.unwrap_or_else(Status::into_http).into_parts();
         match Answer::new(body, call).await {
@@ -93,7 +101,7 @@ impl Calls {
     async fn work(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        (peer, protection): (SocketAddr, Protection),
         arriving: &Arc<answer::Request>,
     ) -> Result<Response<Body>, Status> {
         let began = Instant::now();
@@ -102,6 +110,7 @@ impl Calls {
             .map(|body| Body::new(Arriving::new(body, Arc::clone(arriving), self.request_bytes)));
         let caller = TcpConnectInfo { local_addr: None, remote_addr: Some(peer) };
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(protection);
         let mut routes = self.routes.clone();
         let work = async move { routes.call(request).await }.instrument(span);
         let too_late = async {

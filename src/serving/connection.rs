@@ -1,17 +1,11 @@
 //! One connection, from its acceptance to its end.
 
-use std::{
-    io,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -19,12 +13,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     admission::ConnectionPermit,
     calls::{Calls, CallsOf},
+    entrance::{Entered, Entrance},
 };
-use crate::host::{net::Socket, task::Tasks};
+use crate::{
+    host::{net::Socket, task::Tasks},
+    tls::Protection,
+};
 
-/// What every HTTP/2 connection begins with (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// It must have come within this time: until then, there are no pings.
+/// A connection must have begun within this time, its handshake included: until then, there are no
+/// pings.
 const BEGINS_WITHIN: Duration = Duration::from_secs(10);
 /// A caller that has silently gone is noticed after two of these. Callers ping more often, because
 /// it is they who have to go elsewhere.
@@ -53,22 +50,44 @@ pub struct ConnectionLimits {
 /// Serves one connection. Once `stop` is cancelled, it gets no new calls; it ends with the last one,
 /// or when `tasks` end.
 pub async fn serve(
-    mut socket: Socket,
+    socket: Socket,
     permit: ConnectionPermit,
-    calls: Arc<Calls>,
+    (calls, entrance): (Arc<Calls>, Arc<Entrance>),
     limits: ConnectionLimits,
     stop: CancellationToken,
     tasks: Tasks,
 ) {
     let connection = Arc::clone(&permit.connection);
     let Ok(peer) = socket.peer() else { return };
-    let begun = tokio::select! {
+    let entered = tokio::select! {
         biased;
         () = stop.cancelled() => return,
         () = connection.make_room.cancelled() => return,
-        begun = timeout(BEGINS_WITHIN, begins(&mut socket)) => begun,
+        entered = timeout(BEGINS_WITHIN, entrance.enter(socket)) => entered,
     };
-    let Ok(Ok(first)) = begun else { return };
+    let served = |protection| CallsOf { calls, connection, peer, protection };
+    match entered {
+        Ok(Ok(Entered::InClear(stream))) => {
+            serve_calls(stream, served(Protection::InClear), limits, stop, tasks).await;
+        }
+        Ok(Ok(Entered::Encrypted(stream, protection))) => {
+            serve_calls(stream, served(protection), limits, stop, tasks).await;
+        }
+        Ok(Err(why)) => tracing::debug!(%peer, %why, "a connection did not begin"),
+        Err(_too_late) => {}
+    }
+}
+
+async fn serve_calls<Stream>(
+    stream: Stream,
+    served: CallsOf,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+    tasks: Tasks,
+) where
+    Stream: AsyncRead + AsyncWrite + Send + Unpin,
+{
+    let (connection, peer) = (Arc::clone(&served.connection), served.peer);
     let mut builder = http2::Builder::new(Executor(tasks));
     builder
         .timer(TokioTimer::new())
@@ -79,10 +98,8 @@ pub async fn serve(
     if let Some((stream, all)) = limits.windows {
         builder.initial_stream_window_size(stream).initial_connection_window_size(all);
     }
-    let admission = calls.admission.clone();
-    let socket = TokioIo::new(Begun { first, taken: 0, socket });
-    let served = CallsOf { calls, connection: Arc::clone(&connection), peer };
-    let mut serving = pin!(builder.serve_connection(socket, served));
+    let admission = served.calls.admission.clone();
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), served));
     let mut is_ending = false;
     let mut looks = interval_at(Instant::now() + limits.looks_every, limits.looks_every);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,13 +135,6 @@ pub async fn serve(
     }
 }
 
-/// Reads what a connection begins with.
-async fn begins(socket: &mut Socket) -> io::Result<[u8; PREFACE.len()]> {
-    let mut first = [0; PREFACE.len()];
-    socket.read_exact(&mut first).await?;
-    if first == *PREFACE { Ok(first) } else { Err(io::ErrorKind::InvalidData.into()) }
-}
-
 /// Starts the tasks of a connection.
 #[derive(Clone)]
 struct Executor(Tasks);
@@ -136,60 +146,5 @@ where
 {
     fn execute(&self, task: F) {
         self.0.spawn(task);
-    }
-}
-
-/// A socket of which the first bytes have been read already.
-struct Begun {
-    first: [u8; PREFACE.len()],
-    /// How many of them were read again.
-    taken: usize,
-    socket: Socket,
-}
-
-impl AsyncRead for Begun {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let left = &self.first[self.taken..];
-        if left.is_empty() {
-            return Pin::new(&mut self.socket).poll_read(context, buffer);
-        }
-        let count = left.len().min(buffer.remaining());
-        buffer.put_slice(&left[..count]);
-        self.taken += count;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Begun {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }

@@ -1,6 +1,9 @@
 //! gRPC servers as every role runs them: with limits, keepalive, deadlines, and an orderly stop.
 //!
 //! - `admission`: how much callers may hold, in all and from one address
+//! - `entrance`: how a connection begins: in clear, or with a handshake
+//! - `encryption`: how connections to a node are protected
+//! - `plain_rule`: which calls are taken in clear
 //! - `connection`: one connection, from its acceptance to its end
 //! - `calls`: one call, let in, worked off within its time, and answered
 //! - `counted`: what is counted of a call
@@ -14,6 +17,11 @@ mod answer;
 mod calls;
 mod connection;
 mod counted;
+mod encryption;
+#[cfg(test)]
+mod encryption_tests;
+mod entrance;
+mod plain_rule;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
@@ -25,13 +33,19 @@ use self::{
     admission::{Admission, Amounts, Full},
     calls::Calls,
     connection::ConnectionLimits,
+    entrance::Entrance,
+    plain_rule::PlainRule,
 };
 use crate::{
     host::{net::Listener, process_setup, task::Tasks},
     metrics,
+    node_auth::NodeAuth,
     settings::CallerLimits,
+    tls::Protection,
     wire::RETRY_KEY,
 };
+
+pub use encryption::Encryption;
 
 /// Streams on one connection between nodes; clients' are limited by a setting.
 pub const NODE_STREAMS: u32 = 1_024;
@@ -72,8 +86,10 @@ const OTHER_DESCRIPTORS: usize = 256;
 const TELLS_EVERY: Duration = Duration::from_secs(10);
 
 /// What is served to whom, within which limits.
+#[derive(Clone)]
 pub struct Served {
-    calls: Calls,
+    calls: Arc<Calls>,
+    entrance: Arc<Entrance>,
     limits: ConnectionLimits,
 }
 
@@ -84,7 +100,7 @@ impl Served {
         routes: Routes,
         streams_per_connection: u32,
         limits: CallerLimits,
-        origin: impl Fn(&HeaderMap, IpAddr) -> IpAddr + Send + Sync + 'static,
+        origin: impl Fn(&HeaderMap, IpAddr, Protection) -> IpAddr + Send + Sync + 'static,
     ) -> Self {
         let connections = limits.connections.min(possible_connections());
         let in_all = Amounts { connections, calls: CLIENT_CALLS, bytes: CLIENT_BYTES };
@@ -96,6 +112,7 @@ impl Served {
         let calls = Calls {
             routes: routes.prepare(),
             origin: Arc::new(origin),
+            plain: PlainRule::NONE,
             admission: Admission::new("clients", in_all, by_address),
             request_bytes: CLIENT_MESSAGE_BYTES,
             arrives_within: CLIENT_ARRIVES_WITHIN,
@@ -103,21 +120,33 @@ impl Served {
         };
         let (streams, windows, idle) = (streams_per_connection, Some(CLIENT_WINDOWS), CLIENT_IDLE);
         let limits = ConnectionLimits { streams, windows, idle, looks_every: LOOKS_EVERY };
-        Self { calls, limits }
+        Self { calls: Arc::new(calls), entrance: Arc::default(), limits }
+    }
+
+    /// The same, protected like this.
+    #[must_use]
+    pub fn protected(self, by: &Encryption) -> Self {
+        let Self { calls, limits, .. } = self;
+        let calls = Arc::into_inner(calls).expect("nobody serves it yet");
+        let plain = PlainRule::new(by.plain, by.nodes.clone());
+        let (nodes, public) = (by.nodes.called(), by.public.clone());
+        let entrance = Entrance { nodes, public, only_encrypted: false };
+        Self { calls: Arc::new(Calls { plain, ..calls }), entrance: Arc::new(entrance), limits }
     }
 
     /// For anybody, as a test needs it.
     #[cfg(test)]
     pub fn to_anybody(routes: Routes) -> Self {
-        Self::to_clients(routes, NODE_STREAMS, CallerLimits::UNLIMITED, |_, address| address)
+        Self::to_clients(routes, NODE_STREAMS, CallerLimits::UNLIMITED, |_, address, _| address)
     }
 
     /// For other nodes, whose votes must never be refused for the load of others.
-    pub fn to_nodes(routes: Routes) -> Self {
+    pub fn to_nodes(routes: Routes, nodes: &NodeAuth) -> Self {
         let connections = possible_connections();
         let calls = Calls {
             routes: routes.prepare(),
-            origin: Arc::new(|_, address| address),
+            origin: Arc::new(|_, address, _| address),
+            plain: PlainRule::NONE,
             admission: Admission::new(
                 "nodes",
                 Amounts { connections, ..Amounts::UNLIMITED },
@@ -133,7 +162,9 @@ impl Served {
             idle: NODE_IDLE,
             looks_every: LOOKS_EVERY,
         };
-        Self { calls, limits }
+        let only_encrypted = !nodes.takes_clear();
+        let entrance = Entrance { nodes: nodes.called(), public: None, only_encrypted };
+        Self { calls: Arc::new(calls), entrance: Arc::new(entrance), limits }
     }
 }
 
@@ -143,11 +174,16 @@ fn possible_connections() -> usize {
     most.saturating_sub(OTHER_DESCRIPTORS).max(most / 2)
 }
 
+/// Serves the same on all of `listeners`, as [`serve`] does; what callers may hold, they may hold in all.
+pub async fn serve_all(listeners: Vec<Listener>, served: Served, stop: CancellationToken) {
+    let all = listeners.into_iter().map(|listener| serve(listener, served.clone(), stop.clone()));
+    futures::future::join_all(all).await;
+}
+
 /// Serves on `listener` until `stop`; then accepts nothing new, gives calls in progress a moment to
 /// end, and closes the connections. It closes them too when it is dropped.
 pub async fn serve(listener: Listener, served: Served, stop: CancellationToken) {
-    let Served { calls, limits } = served;
-    let calls = Arc::new(calls);
+    let Served { calls, entrance, limits } = served;
     let tasks = Tasks::default();
     let _ended_when_dropped = tasks.ending().drop_guard();
     let mut refusals = Refusals::default();
@@ -159,8 +195,9 @@ pub async fn serve(listener: Listener, served: Served, stop: CancellationToken) 
         };
         match calls.admission.connection(Some(address).into()) {
             Ok(permit) => {
-                let (calls, stop, of_calls) = (Arc::clone(&calls), stop.clone(), tasks.clone());
-                tasks.spawn(connection::serve(socket, permit, calls, limits, stop, of_calls));
+                let what = (Arc::clone(&calls), Arc::clone(&entrance));
+                let (stop, of_calls) = (stop.clone(), tasks.clone());
+                tasks.spawn(connection::serve(socket, permit, what, limits, stop, of_calls));
             }
             Err(why) => refusals.is_refused(address, why),
         }
@@ -259,7 +296,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::host::net;
+    use crate::host::net::{self, Security};
 
     const DEADLINE: Duration = Duration::from_mins(1);
     const A_MOMENT: Duration = Duration::from_millis(100);
@@ -314,8 +351,13 @@ mod tests {
         (client(port), stop)
     }
 
+    fn calls(served: &mut Served) -> &mut Calls {
+        Arc::get_mut(&mut served.calls).expect("nobody serves it yet")
+    }
+
     fn client(port: u16) -> HealthClient<Channel> {
-        HealthClient::new(net::channel(&format!("127.0.0.1:{port}")).expect("an address"))
+        let address = format!("127.0.0.1:{port}");
+        HealthClient::new(net::channel(&address, &Security::InClear).expect("an address"))
     }
 
     /// The same by its port.
@@ -335,7 +377,7 @@ mod tests {
         let service = Slow::default();
         let few = Amounts { calls: 2, ..Amounts::UNLIMITED };
         let limit = |served: &mut Served| {
-            served.calls.admission = Admission::new("tests", Amounts::UNLIMITED, few);
+            calls(served).admission = Admission::new("tests", Amounts::UNLIMITED, few);
         };
         let (mut client, _stop) = served(service.clone(), limit).await;
         let _stream = client.watch(request("")).await.expect("opened");
@@ -363,7 +405,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_is_not_answered_in_time_ends_and_a_stream_goes_on() {
         let service = Slow::default();
-        let limit = |served: &mut Served| served.calls.answered_within = A_MOMENT;
+        let limit = |served: &mut Served| calls(served).answered_within = A_MOMENT;
         let (mut client, _stop) = served(service.clone(), limit).await;
         let mut stream = client.watch(request("")).await.expect("opened").into_inner();
         let stuck = timeout(DEADLINE, client.check(request("slow"))).await.expect("it ends");
@@ -378,7 +420,7 @@ mod tests {
         let (port, _stop) = served_at(Slow::default(), |served: &mut Served| {
             (served.limits.idle, served.limits.looks_every) = (A_MOMENT, A_MOMENT);
             let one = Amounts { connections: 1, ..Amounts::UNLIMITED };
-            served.calls.admission = Admission::new("tests", one, Amounts::UNLIMITED);
+            calls(served).admission = Admission::new("tests", one, Amounts::UNLIMITED);
         })
         .await;
         let (mut first, mut other) = (client(port), client(port));

@@ -98,6 +98,7 @@ pub const CONFIG: &str = "config";
 pub const FOREIGN_VARIABLES: [&str; 2] = ["bin", "image"];
 
 const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
+const NODES_AND_STATUS: &[Role] = &[Role::Router, Role::Slave, Role::Master, Role::Status];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
 const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck, Role::Log];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
@@ -149,10 +150,25 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "router",
-        &[Role::Slave, Role::Master, Role::Client, Role::Status],
+        MASTERS,
         Some("localhost:3010"),
         ValueKind::HostPort,
         "The address of the router",
+    ),
+    Key::new(
+        "router",
+        &[Role::Client, Role::Status],
+        Some("localhost:3010"),
+        ValueKind::Network,
+        "The address of the router, or of the network as https://NAME if connections to it are encrypted",
+    ),
+    Key::new(
+        "ca_file",
+        &[Role::Client, Role::Status],
+        None,
+        ValueKind::Path,
+        "The file with the certificates of the authorities that are trusted with the name after \
+         https://, in the format PEM, instead of those that the system trusts",
     ),
     Key::new(
         "reboot_delay",
@@ -198,7 +214,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key {
         name: "secret",
-        roles: &[Role::Router, Role::Slave, Role::Master, Role::Status],
+        roles: NODES_AND_STATUS,
         default: None,
         kind: ValueKind::Secret,
         help: "The secret that the nodes of one cluster share",
@@ -219,6 +235,66 @@ pub static KEYS: &[Key] = &[
         ValueKind::Path,
         "The file with the cluster's secret, with which addresses, process ids and hosts are shown \
          from any machine; the variable TINYSNS_SECRET may hold it instead",
+    ),
+    Key::new(
+        "node_encryption",
+        NODES_AND_STATUS,
+        Some("on"),
+        ValueKind::Choice(&["on", "optional", "off"]),
+        "Whether nodes encrypt what they tell each other, and prove who they are; optional also takes \
+         nodes that do not, while a running cluster changes from off to on",
+    ),
+    Key::new(
+        "node_authority",
+        NODES_AND_STATUS,
+        None,
+        ValueKind::Path,
+        "The file with the certificates of the authorities that certify nodes, in the format PEM; by \
+         default nodes certify themselves by the cluster's secret",
+    ),
+    Key::new(
+        "node_certificate",
+        NODES_AND_STATUS,
+        None,
+        ValueKind::Path,
+        "The file with this node's certificate from one of them",
+    ),
+    Key::new(
+        "node_key",
+        NODES_AND_STATUS,
+        None,
+        ValueKind::Path,
+        "The file with the key of that certificate",
+    ),
+    Key::new(
+        "tls_certificate",
+        NODES,
+        None,
+        ValueKind::Path,
+        "The file with the certificate that this node shows to clients, and with those between it and \
+         an authority that they trust, in the format PEM; it is read again when it has changed",
+    ),
+    Key::new(
+        "tls_key",
+        NODES,
+        None,
+        ValueKind::Path,
+        "The file with the key of that certificate, in the format PEM",
+    ),
+    Key::new(
+        "plain",
+        NODES,
+        None,
+        ValueKind::Choice(&["allow", "loopback", "refuse"]),
+        "Whether clients may call without encryption: all, those on this machine, or none; by default \
+         all, and none once there is a tls_certificate. Classic clients always may, unless classic is off",
+    ),
+    Key::new(
+        "https_listen",
+        NODES,
+        None,
+        ValueKind::Address,
+        "A further address at which this node listens for clients, such as 0.0.0.0:443",
     ),
     Key::new(
         "report_interval",

@@ -69,6 +69,16 @@ pub enum SettingsError {
         /// Where the secret's file was set.
         file: String,
     },
+    /// Some settings mean something only together.
+    #[error("`{set}` ({origin}) needs `{missing}`, too, which is not set")]
+    Incomplete {
+        /// One that is set.
+        set: &'static str,
+        /// Where it was written.
+        origin: String,
+        /// One that is not.
+        missing: &'static str,
+    },
     /// A file that a setting names cannot be used.
     #[error("cannot use the file {path}, which `{key}` ({origin}) names: {reason}")]
     File {

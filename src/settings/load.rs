@@ -4,14 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    CallerLimits, ClassicMode, ClientSettings, ConsensusSettings, HealthcheckSettings, HistoryFile,
-    Layers, Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings, RouterSettings,
-    Secret, SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
+    CallerLimits, ClassicMode, ClientSecurity, ClientSettings, ConsensusSettings,
+    HealthcheckSettings, HistoryFile, Layers, Limits, LogChangeSettings, LogFormat, LogSettings,
+    MasterSettings, NodeEncryption, NodeSecurity, PlainCalls, RouterSettings, Secret,
+    SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
     value::{self, ValueKind},
 };
 use crate::{
     domain::UserName,
     host::{privacy, text_file},
+    tls::{CertificateFiles, NodeFiles, Trust},
 };
 
 /// Where container engines put secrets, readable for all users of a container, in which there are no
@@ -32,6 +34,8 @@ impl Layers {
             consensus: self.consensus()?,
             callers: self.callers()?,
             secret: self.secret()?,
+            nodes: self.nodes()?,
+            clients: self.clients()?,
         })
     }
 
@@ -57,6 +61,8 @@ impl Layers {
             limits: self.limits()?,
             callers: self.callers()?,
             secret: self.secret()?,
+            nodes: self.nodes()?,
+            clients: self.clients()?,
         })
     }
 
@@ -88,6 +94,7 @@ impl Layers {
         Ok(StatusSettings {
             client: self.client()?,
             secret: self.secret_of_operator()?,
+            nodes: self.nodes()?,
             watch,
             json,
         })
@@ -120,7 +127,61 @@ impl Layers {
     }
 
     fn client(&self) -> Result<ClientSettings, SettingsError> {
-        Ok(ClientSettings { router: self.text("router")? })
+        let (router, name) = value::network(&self.text("router")?);
+        let trust =
+            self.optional_text("ca_file")?.map_or(Trust::System, |path| Trust::File(path.into()));
+        Ok(ClientSettings { router, name: name.map(|name| (name, trust)) })
+    }
+
+    fn nodes(&self) -> Result<NodeSecurity, SettingsError> {
+        let encryption = match self.text("node_encryption")?.as_str() {
+            "off" => NodeEncryption::Off,
+            "optional" => NodeEncryption::Optional,
+            _ => NodeEncryption::On,
+        };
+        Ok(NodeSecurity { encryption, files: self.node_files()? })
+    }
+
+    fn node_files(&self) -> Result<Option<NodeFiles>, SettingsError> {
+        let [authority, certificate, key] =
+            self.together(["node_authority", "node_certificate", "node_key"])?;
+        Ok(Option::zip(authority, Option::zip(certificate, key))
+            .map(|(authority, (certificate, key))| NodeFiles { authority, certificate, key }))
+    }
+
+    fn clients(&self) -> Result<ClientSecurity, SettingsError> {
+        let [certificate, key] = self.together(["tls_certificate", "tls_key"])?;
+        let certificate = Option::zip(certificate, key)
+            .map(|(certificate, key)| CertificateFiles { certificate, key });
+        let plain = match (self.optional_text("plain")?.as_deref(), &certificate) {
+            (Some("allow"), _) | (None, None) => PlainCalls::Allow,
+            (Some("loopback"), _) => PlainCalls::Loopback,
+            _ => PlainCalls::Refuse,
+        };
+        let https_listen = match self.optional_text("https_listen")? {
+            Some(_) => Some(self.parsed("https_listen")?),
+            None => None,
+        };
+        Ok(ClientSecurity { certificate, plain, https_listen })
+    }
+
+    /// The files that these settings name: all of them, or none.
+    fn together<const N: usize>(
+        &self,
+        keys: [&'static str; N],
+    ) -> Result<[Option<PathBuf>; N], SettingsError> {
+        let mut paths = [const { None }; N];
+        for (path, key) in paths.iter_mut().zip(keys) {
+            *path = self.optional_text(key)?.map(PathBuf::from);
+        }
+        let set = keys.iter().zip(&paths).find(|(_, path)| path.is_some());
+        let missing = keys.iter().zip(&paths).find(|(_, path)| path.is_none());
+        match (set, missing) {
+            (Some((set, _)), Some((missing, _))) => {
+                Err(SettingsError::Incomplete { set, origin: self.origin(set), missing })
+            }
+            _ => Ok(paths),
+        }
     }
 
     fn classic(&self) -> Result<ClassicMode, SettingsError> {

@@ -18,7 +18,10 @@ mod value;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use crate::domain::UserName;
+use crate::{
+    domain::UserName,
+    tls::{CertificateFiles, NodeFiles, Trust},
+};
 
 pub use keys::{Key, Role, VARIABLE_PREFIX};
 pub use layers::{Layers, SettingsError};
@@ -42,8 +45,12 @@ pub struct RouterSettings {
     pub secret: Secret,
     /// A master that has not reported for this long counts as down.
     pub down_after: Duration,
+    /// How nodes protect what they tell each other.
+    pub nodes: NodeSecurity,
     /// How clients of the classic protocol are served.
     pub classic: ClassicMode,
+    /// How clients' connections are protected.
+    pub clients: ClientSecurity,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
     /// Limits on what callers may hold.
@@ -70,6 +77,10 @@ pub struct MasterSettings {
     pub data_dir: PathBuf,
     /// Shared by all nodes of one cluster.
     pub secret: Secret,
+    /// How nodes protect what they tell each other.
+    pub nodes: NodeSecurity,
+    /// How clients' connections are protected.
+    pub clients: ClientSecurity,
     /// How often the master reports to the router when nothing changes.
     pub report_interval: Duration,
     /// How long a stopping master may take to hand over and finish what it has begun.
@@ -104,11 +115,57 @@ pub enum ClassicMode {
     Off,
 }
 
+/// How the nodes of a cluster protect what they tell each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSecurity {
+    /// Whether they do.
+    pub encryption: NodeEncryption,
+    /// By which certificates they prove who they are; by default they certify themselves, by the
+    /// cluster's secret.
+    pub files: Option<NodeFiles>,
+}
+
+/// Whether nodes encrypt what they tell each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeEncryption {
+    /// Always.
+    On,
+    /// Wherever the other node does, too.
+    Optional,
+    /// Never.
+    Off,
+}
+
+/// How clients' connections are protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSecurity {
+    /// What they are shown; without it, only nodes can encrypt connections.
+    pub certificate: Option<CertificateFiles>,
+    /// Who may call without encryption.
+    pub plain: PlainCalls,
+    /// A further address at which the node listens for clients.
+    pub https_listen: Option<SocketAddr>,
+}
+
+/// Which clients may call without encryption; those of the classic protocol always may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainCalls {
+    /// All.
+    Allow,
+    /// Those on the node's own machine.
+    Loopback,
+    /// None.
+    Refuse,
+}
+
 /// How a client finds the cluster.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     /// The router, host:port.
     pub router: String,
+    /// The name that its servers have to prove, and who is trusted with that, if connections are
+    /// encrypted.
+    pub name: Option<(String, Trust)>,
 }
 
 /// Settings of `tinysns client`.
@@ -148,6 +205,8 @@ pub struct StatusSettings {
     pub client: ClientSettings,
     /// The cluster's secret, with which more is shown.
     pub secret: Option<Secret>,
+    /// How the cluster's nodes protect what they tell each other, and operators what they ask them.
+    pub nodes: NodeSecurity,
     /// Keep showing the table.
     pub watch: bool,
     /// Print JSON instead of a table.

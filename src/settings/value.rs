@@ -10,10 +10,13 @@ use std::{
 
 use tracing_subscriber::EnvFilter;
 
+use super::secret;
 use crate::domain::UserName;
 
 /// A shorter secret could be guessed.
 pub(super) const SECRET_MIN_CHARS: usize = 16;
+/// What the address of a network begins with whose connections are encrypted.
+pub(super) const HTTPS: &str = "https://";
 /// Names appear in tables and log lines.
 const NAME_MAX_CHARS: usize = 32;
 
@@ -24,6 +27,8 @@ pub enum ValueKind {
     Address,
     /// A host and a port.
     HostPort,
+    /// A host and a port, or the address of a network whose connections are encrypted.
+    Network,
     /// A host.
     Host,
     /// A path.
@@ -65,6 +70,7 @@ impl ValueKind {
         match self {
             Self::Address => "IP:PORT",
             Self::HostPort => "HOST:PORT",
+            Self::Network => "HOST:PORT|URL",
             Self::Host => "HOST",
             Self::Path => "PATH",
             Self::Name => "NAME",
@@ -92,15 +98,24 @@ impl ValueKind {
         match self {
             Self::Address => text.parse::<SocketAddr>().is_ok(),
             Self::HostPort => is_host_and_port(text),
+            Self::Network => match text.strip_prefix(HTTPS) {
+                None => is_host_and_port(text),
+                Some(rest) => {
+                    let rest = rest.strip_suffix('/').unwrap_or(rest);
+                    is_host_and_port(rest) || is_host_before_a_port(rest)
+                }
+            },
             Self::Host => is_host(text),
             Self::Path => !text.is_empty(),
             Self::Name => is_name(text),
             Self::User => UserName::new(text).is_ok(),
             Self::Secret => {
                 // It is sent in an HTTP header.
-                let secret = text.trim();
-                secret.len() >= SECRET_MIN_CHARS
-                    && secret.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+                let is_one = |secret: &str| {
+                    secret.len() >= SECRET_MIN_CHARS
+                        && secret.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+                };
+                secret::lines(text).next().is_some() && secret::lines(text).all(is_one)
             }
             Self::Duration { min, max } => {
                 humantime::parse_duration(text).is_ok_and(|value| (min..=max).contains(&value))
@@ -142,6 +157,11 @@ impl fmt::Display for ValueKind {
             Self::HostPort => formatter.write_str(
                 "a host and a port from 1 to 65535, such as localhost:3010 or [::1]:3010",
             ),
+            Self::Network => formatter.write_str(
+                "a host and a port, such as localhost:3010 or [::1]:3010, or, for encrypted \
+                 connections, https:// and a name, such as https://sns.example.net or \
+                 https://sns.example.net:3010",
+            ),
             Self::Host => formatter.write_str("a host name or an IP address, without a port"),
             Self::Path => formatter.write_str("a path"),
             Self::Name => write!(
@@ -157,7 +177,7 @@ impl fmt::Display for ValueKind {
             Self::Secret => write!(
                 formatter,
                 "at least {SECRET_MIN_CHARS} characters on one line: letters, digits, spaces and \
-                 marks of ASCII"
+                 marks of ASCII; others that are accepted, too, may follow on lines of their own"
             ),
             Self::Duration { min, max } => write!(
                 formatter,
@@ -188,11 +208,28 @@ fn is_host(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
+/// Whether a port may follow `text`, since it is a host that has brackets if it needs some.
+fn is_host_before_a_port(text: &str) -> bool {
+    (text.starts_with('[') || !text.contains(':')) && is_host(text)
+}
+
 fn is_host_and_port(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| {
-        let is_bracketed = host.starts_with('[') || !host.contains(':');
-        is_bracketed && is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        is_host_before_a_port(host) && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
+}
+
+/// An allowed address of a network: host:port, and its name if connections to it are encrypted.
+pub(super) fn network(text: &str) -> (String, Option<String>) {
+    /// Where such connections go if no port is named.
+    const HTTPS_PORT: u16 = 443;
+    let Some(rest) = text.strip_prefix(HTTPS) else { return (text.to_owned(), None) };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if is_host_before_a_port(rest) {
+        return (format!("{rest}:{HTTPS_PORT}"), Some(rest.to_owned()));
+    }
+    let name = rest.rsplit_once(':').map_or(rest, |(name, _)| name);
+    (rest.to_owned(), Some(name.to_owned()))
 }
 
 #[cfg(test)]
@@ -206,6 +243,18 @@ mod tests {
         {
             assert_eq!(ValueKind::Host.check(text), Ok(()));
             assert_eq!(ValueKind::Host.normal(text), normal);
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_network_says_whether_connections_to_it_are_encrypted() {
+        for (text, address, name) in [
+            ("localhost:3010", "localhost:3010", None),
+            ("https://sns.example.net", "sns.example.net:443", Some("sns.example.net")),
+            ("https://sns.example.net:3010/", "sns.example.net:3010", Some("sns.example.net")),
+            ("https://[::1]", "[::1]:443", Some("[::1]")),
+        ] {
+            assert_eq!(network(text), (address.to_owned(), name.map(str::to_owned)));
         }
     }
 
@@ -238,6 +287,23 @@ mod tests {
                 &["localhost", "localhost:0", "localhost:65536", ":3010", "a b:1", "::1:3010"],
             ),
             (
+                ValueKind::Network,
+                &[
+                    "localhost:3010",
+                    "https://sns.example.net",
+                    "https://a:3010/",
+                    "https://[::1]:3010",
+                ],
+                &[
+                    "localhost",
+                    "http://a:3010",
+                    "https://",
+                    "https://a/b",
+                    "https://a:0",
+                    "https://::1",
+                ],
+            ),
+            (
                 ValueKind::Host,
                 &["router", "10.0.0.1", "[::1]", "::1", "2001:db8::7"],
                 &[
@@ -256,12 +322,17 @@ mod tests {
             (ValueKind::User, &["u1"], &["", "-u", "../escape"]),
             (
                 ValueKind::Secret,
-                &["0123456789abcdef", "!with a blank in it~\n"],
+                &[
+                    "0123456789abcdef",
+                    "!with a blank in it~\n",
+                    "0123456789abcdef\n\nfedcba9876543210\n",
+                ],
                 &[
                     "0123456789abcde",
                     " 123456789abcdef ",
                     "0123456789\nabcdef",
                     "0123456789\tabcdef",
+                    "0123456789abcdef\ntoo short",
                     "0123456789abcdef\u{7f}",
                     "0123456789abcdef\u{fc}",
                     "\u{feff}0123456789abcdef",

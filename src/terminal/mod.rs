@@ -83,7 +83,7 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(UNUSABLE));
         }
     };
-    let client = Client::connect(ClientOptions::new(&settings.client.router))?;
+    let client = Client::connect(ClientOptions::of(&settings.client)?)?;
     match login::log_in(&client, &settings, password).await? {
         LoginOutcome::LoggedIn => {}
         LoginOutcome::Refused(code) => return Ok(ExitCode::from(code)),

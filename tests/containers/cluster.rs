@@ -12,7 +12,7 @@ use std::{
 };
 
 use tinysns::{
-    client::{self, Client, ClientOptions, ClusterStatus, MasterState, MasterStatus},
+    client::{self, Client, ClientOptions, ClusterStatus, MasterState, MasterStatus, Viewer},
     settings::Secret,
 };
 use tokio::time::{Instant, interval};
@@ -36,14 +36,14 @@ pub struct Cluster {
     project: String,
     /// The router's port on this host.
     pub port: u16,
-    secret: OnceLock<Secret>,
+    operator: OnceLock<Viewer>,
 }
 
 impl Cluster {
     /// Starts a cluster and waits until all its servers vote.
     pub async fn up(engine: &'static Engine, servers: usize) -> Self {
         let (project, port) = (project_name(), free_ports(1));
-        let cluster = Self { engine, project, port, secret: OnceLock::new() };
+        let cluster = Self { engine, project, port, operator: OnceLock::new() };
         cluster.scale(servers).await;
         cluster
     }
@@ -103,7 +103,7 @@ impl Cluster {
         let mut looks = interval(LOOK_EVERY);
         loop {
             looks.tick().await;
-            let status = client::cluster_with(&self.router(), Some(self.secret())).await;
+            let status = client::cluster_for(&self.router(), self.operator()).await;
             match status {
                 Ok(status) if check(&status) => return status,
                 other => assert!(Instant::now() < deadline, "waited for {what}: {other:#?}"),
@@ -120,10 +120,10 @@ impl Cluster {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The cluster's secret, which its router has as soon as it is up.
-    fn secret(&self) -> &Secret {
+    /// Who has the cluster's secret, which its router has as soon as it is up.
+    fn operator(&self) -> &Viewer {
         let read = || self.compose(&["exec", "-T", "router", "cat", "/run/tinysns/secret"]);
-        self.secret.get_or_init(|| Secret::new(&read()))
+        self.operator.get_or_init(|| Viewer::with_secret(Secret::new(&read())).expect("a secret"))
     }
 
     /// The containers of a service, sorted by number.

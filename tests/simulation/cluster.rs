@@ -430,6 +430,9 @@ const NODE: [(&str, u64); 3] =
 const ROUTER: [(&str, u64); 1] = [("--down-after", 500)];
 const MASTER: [(&str, u64); 1] = [("--report-interval", 200)];
 
+/// Nobody listens in on simulated connections.
+const IN_CLEAR: [&str; 2] = ["--node-encryption", "off"];
+
 fn timings(of_role: [(&str, u64); 1], slower: u64) -> Vec<String> {
     let all = NODE.into_iter().chain(of_role);
     all.flat_map(|(name, by_default)| [name.to_owned(), format!("{}ms", by_default * slower)])
@@ -439,6 +442,7 @@ fn timings(of_role: [(&str, u64); 1], slower: u64) -> Vec<String> {
 fn router_settings(slower: u64) -> RouterSettings {
     let timings = timings(ROUTER, slower);
     let mut arguments = vec!["router", "--router-data-dir", "/data/router"];
+    arguments.extend(IN_CLEAR);
     arguments.extend(timings.iter().map(String::as_str));
     match settings(&arguments) {
         Subcommand::Router(settings) => settings,
@@ -454,6 +458,7 @@ fn name_of(slot: usize) -> String {
 fn master_settings(router: &str, slot: usize, slower: u64, stream_queue: &str) -> MasterSettings {
     let (name, timings) = (name_of(slot), timings(MASTER, slower));
     let mut arguments = vec!["master", "--router", router, "--data-dir", "/data", "--name", &name];
+    arguments.extend(IN_CLEAR);
     arguments.extend(["--stream-queue", stream_queue, "--rate-limits", "off"]);
     arguments.extend(timings.iter().map(String::as_str));
     match settings(&arguments) {

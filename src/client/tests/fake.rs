@@ -19,6 +19,7 @@ use tonic::{Code, Request, Response, Status, service::Routes};
 use crate::{
     grpc::metadata::CallReader,
     host::net,
+    node_auth::NodeAuth,
     serving::{self, Served},
     settings::Secret,
     wire::{
@@ -341,7 +342,7 @@ impl SocialService for Service {
         &self,
         request: Request<v1::LogInRequest>,
     ) -> Result<Response<v1::LogInReply>, Status> {
-        let origin = CallReader::new(Secret::new(SECRET)).origin(&request);
+        let origin = CallReader::new(NodeAuth::in_clear(Secret::new(SECRET))).origin(&request);
         let mut memory = self.network.memory();
         let request = request.into_inner();
         memory.logins += 1;

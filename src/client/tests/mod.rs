@@ -14,6 +14,7 @@ use super::{
 use crate::{
     directory::{Available, Location},
     domain::{PostId, UserName},
+    node_auth::NodeAuth,
     settings::Secret,
 };
 use fake::{Behaviour, Network, Node, SECRET};
@@ -421,7 +422,7 @@ async fn a_node_tells_where_the_calls_that_it_relays_come_from_and_others_are_no
     let (_location, known) = watch::channel(Location { available, term: 1, ..Location::default() });
     let [caller, this_host] = ["192.0.2.7", "127.0.0.1"].map(|ip| ip.parse().expect("an address"));
     for (secret, seen) in [(SECRET, caller), ("a guess", this_host)] {
-        let relayed = Relayed::by_node(known.clone(), &Secret::new(secret));
+        let relayed = Relayed::by_node(known.clone(), &NodeAuth::in_clear(Secret::new(secret)));
         let client = Client::of(relayed, DEADLINE).for_another_user(Some(caller));
         soon(client.log_in("u1", None)).await.expect("logged in");
         assert_eq!(network.origins().last(), Some(&seen));

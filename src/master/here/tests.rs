@@ -24,6 +24,7 @@ use crate::{
         rate_limits::RateLimits,
         sessions::Sessions,
     },
+    node_auth::NodeAuth,
     replication::{
         tests::{
             cluster::{Member, cluster},
@@ -75,7 +76,7 @@ pub fn here_on(master: &Member) -> (Here, Delivery) {
 
 /// Serves the network of a master by gRPC.
 pub fn served(here: Here) -> SocialServer<Here> {
-    SocialServer::new(here, CallReader::new(Secret::new("the cluster's")))
+    SocialServer::new(here, CallReader::new(NodeAuth::in_clear(Secret::new("the cluster's"))))
 }
 
 /// Gives the cluster of `leader` a key for its session tokens.

@@ -28,8 +28,11 @@ use crate::{
     control::{ReceivedRoster, RosterEntry},
     domain::{ClusterId, NodeId},
     envelope::SupportedVersions,
-    host::{clock, net},
-    node_auth::SecretInterceptor,
+    host::{
+        clock,
+        net::{self, Security},
+    },
+    node_auth::{NodeAuth, NodeInterceptor},
     replication::{
         NodeInfo, address_gossip,
         addresses::AddressSource,
@@ -54,6 +57,11 @@ use crate::{
 
 pub const CLUSTER: ClusterId = ClusterId::new(77);
 const SECRET: &str = "a secret of the tests";
+
+/// What all nodes prove to each other.
+fn auth() -> NodeAuth {
+    NodeAuth::in_clear(Secret::new(SECRET))
+}
 /// Generous, because the machine may be busy.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -65,7 +73,7 @@ const TIMING: ConsensusSettings = ConsensusSettings {
 
 /// The credentials of a node of the cluster.
 pub fn credentials() -> Arc<NodeCredentials> {
-    let credentials = NodeCredentials::new(&Secret::new(SECRET));
+    let credentials = NodeCredentials::new(&auth());
     credentials.join(CLUSTER);
     Arc::new(credentials)
 }
@@ -82,7 +90,7 @@ pub async fn until(
 
 /// Starts a witness with `log`, without a server.
 pub async fn start_witness_with_log(log: LogStore) -> Result<Node, StartError> {
-    Node::start_witness_with_log(log, Path::new("in memory"), &Secret::new(SECRET), TIMING).await
+    Node::start_witness_with_log(log, Path::new("in memory"), &auth(), TIMING).await
 }
 
 /// For tests in which nodes hold elections by themselves.
@@ -94,7 +102,7 @@ pub const QUICK: ConsensusSettings = ConsensusSettings {
 
 /// Starts a master's node in `directory`, without a server.
 pub async fn start_master(directory: &Path) -> Result<(Node, StateReader), StartError> {
-    Node::start_master(directory, &Secret::new(SECRET), TIMING, Arc::new(|_| {})).await
+    Node::start_master(directory, &auth(), TIMING, Arc::new(|_| {})).await
 }
 
 /// The same with a program that speaks other versions of the format.
@@ -103,9 +111,8 @@ pub async fn start_as(
     directory: &Path,
 ) -> Result<(Node, StateReader), StartError> {
     let log = LogStore::open(&directory.join("raft.redb"))?;
-    let secret = Secret::new(SECRET);
-    Node::start_master_as(supported_versions, log, directory, &secret, TIMING, Arc::new(|_| {}))
-        .await
+    let auth = auth();
+    Node::start_master_as(supported_versions, log, directory, &auth, TIMING, Arc::new(|_| {})).await
 }
 
 /// One node with its server.
@@ -160,8 +167,8 @@ impl Member {
 
     /// A master in `directory`, started as soon as that is free.
     async fn started_in(name: &str, directory: TempDir, timing: ConsensusSettings) -> Self {
-        let secret = Secret::new(SECRET);
-        let start = || Node::start_master(directory.path(), &secret, timing, Arc::new(|_| {}));
+        let auth = auth();
+        let start = || Node::start_master(directory.path(), &auth, timing, Arc::new(|_| {}));
         let started = async {
             loop {
                 match start().await {
@@ -210,11 +217,11 @@ impl Member {
     /// A master whose log is on `disk`.
     pub async fn master_on(disk: &SlowDisk, name: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let secret = Secret::new(SECRET);
+        let auth = auth();
         let started = Node::start_master_with_log(
             disk.log(),
             directory.path(),
-            &secret,
+            &auth,
             TIMING,
             Arc::new(|_| {}),
         );
@@ -228,8 +235,8 @@ impl Member {
 
     pub async fn witness_timed(timing: ConsensusSettings) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let secret = Secret::new(SECRET);
-        let node = Node::start_witness(directory.path(), &secret, timing).await.expect("started");
+        let auth = auth();
+        let node = Node::start_witness(directory.path(), &auth, timing).await.expect("started");
         Self::new("router", watch::channel(Some(node)).1, None, directory).await
     }
 
@@ -279,9 +286,13 @@ impl Member {
         self.serving = CancellationToken::new();
         let server =
             PeerServiceServer::new(PeerServer::of(self.current.clone(), self.serving.clone()));
-        let guard = SecretInterceptor(Secret::new(SECRET));
+        let guard = NodeInterceptor(auth());
         let routes = Routes::new(InterceptedService::new(server, guard));
-        tokio::spawn(serving::serve(listener, Served::to_nodes(routes), self.serving.clone()));
+        tokio::spawn(serving::serve(
+            listener,
+            Served::to_nodes(routes, &auth()),
+            self.serving.clone(),
+        ));
     }
 
     /// A copy of its disk.
@@ -324,7 +335,9 @@ impl Member {
 
     /// A client of this node's peer service, and a request as a peer would make it.
     pub fn client(&self) -> PeerServiceClient<Channel> {
-        PeerServiceClient::new(net::channel(&self.info.peer_address).expect("valid"))
+        PeerServiceClient::new(
+            net::channel(&self.info.peer_address, &Security::InClear).expect("valid"),
+        )
     }
 
     /// One call, alone on its stream.

@@ -25,6 +25,7 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind},
     host::{clock, net},
+    node_auth::NodeAuth,
     replication::{
         Consensus, Entry, LogId, NodeInfo,
         durability::WriterGone,
@@ -183,7 +184,11 @@ async fn recorder() -> (NodeInfo, mpsc::Receiver<usize>) {
     let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("bound");
     let peer_address = format!("127.0.0.1:{}", listener.port());
     let routes = Routes::new(PeerServiceServer::new(Recorder(noted)));
-    tokio::spawn(serving::serve(listener, Served::to_nodes(routes), CancellationToken::new()));
+    tokio::spawn(serving::serve(
+        listener,
+        Served::to_nodes(routes, &NodeAuth::in_clear(Secret::new("a secret of the tests"))),
+        CancellationToken::new(),
+    ));
     (NodeInfo { peer_address, ..NodeInfo::default() }, entries)
 }
 
@@ -193,7 +198,8 @@ async fn connection(
     entry: &Entry,
 ) -> (Connection, AppendEntriesRequest<Consensus>, mpsc::Receiver<usize>) {
     let (info, entries) = recorder().await;
-    let mut peers = Peers::new(log.clone(), &Secret::new("a secret of the tests"));
+    let mut peers =
+        Peers::new(log.clone(), &NodeAuth::in_clear(Secret::new("a secret of the tests")));
     peers.set_cluster(CLUSTER);
     let request = AppendEntriesRequest {
         vote: Vote::new_committed(3, log.node_id()),

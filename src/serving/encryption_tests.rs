@@ -1,0 +1,188 @@
+//! Who gets in over which connection.
+
+use std::{path::Path, time::Duration};
+
+use rcgen::{CertificateParams, KeyPair};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::{
+    Code, Request, Status,
+    service::{Routes, interceptor::InterceptedService},
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use super::{Encryption, Served, serve};
+use crate::{
+    host::net::{self, Security},
+    node_auth::{NodeAuth, NodeInterceptor, SECRET_KEY},
+    settings::{ClientSecurity, NodeEncryption, NodeSecurity, PlainCalls, Secret},
+    tls::{self, CertificateFiles, Trust},
+};
+
+const DEADLINE: Duration = Duration::from_mins(1);
+const OLD: &str = "the old secret of the cluster";
+const NEW: &str = "the new secret of the cluster";
+
+fn node(secret: &str, encryption: NodeEncryption) -> NodeAuth {
+    NodeAuth::new(Secret::new(secret), &NodeSecurity { encryption, files: None }).expect("usable")
+}
+
+fn router(secret: &str) -> NodeAuth {
+    let security = NodeSecurity { encryption: NodeEncryption::On, files: None };
+    NodeAuth::of_router(Secret::new(secret), &security).expect("usable")
+}
+
+/// A server for nodes that proves to be `auth`; returns its address.
+async fn serves_nodes(auth: &NodeAuth) -> (String, DropGuard) {
+    let (_, service) = tonic_health::server::health_reporter();
+    let routes = Routes::new(InterceptedService::new(service, NodeInterceptor(auth.clone())));
+    started(Served::to_nodes(routes, auth)).await
+}
+
+async fn started(served: Served) -> (String, DropGuard) {
+    let listener = net::listen("test", ([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let address = format!("127.0.0.1:{}", listener.port());
+    let stop = CancellationToken::new();
+    tokio::spawn(serve(listener, served, stop.clone()));
+    (address, stop.drop_guard())
+}
+
+/// Calls a server.
+async fn ask(address: &str, security: &Security, secret: Option<&NodeAuth>) -> Result<(), Status> {
+    let mut client = HealthClient::new(net::channel(address, security).expect("an address"));
+    let mut request = Request::new(HealthCheckRequest::default());
+    if let Some(auth) = secret {
+        request.metadata_mut().insert(SECRET_KEY, auth.metadata());
+    }
+    timeout(DEADLINE, client.check(request)).await.expect("it ends").map(drop)
+}
+
+async fn asks_as_a_node(caller: &NodeAuth, address: &str) -> Result<(), Status> {
+    ask(address, &caller.to_node(), Some(caller)).await
+}
+
+#[tokio::test]
+async fn a_secret_is_replaced_step_by_step_while_all_nodes_understand_each_other() {
+    let stages = [OLD.to_owned(), format!("{OLD}\n{NEW}"), format!("{NEW}\n{OLD}"), NEW.to_owned()];
+    let nodes = stages.map(|secret| node(&secret, NodeEncryption::On));
+    for (one, called) in nodes.iter().enumerate() {
+        let (address, _stop) = serves_nodes(called).await;
+        for (other, caller) in nodes.iter().enumerate() {
+            let understood = asks_as_a_node(caller, &address).await.is_ok();
+            // Nodes are never more than a step apart.
+            assert_eq!(understood, one.abs_diff(other) < 2, "stage {other} calls stage {one}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nodes_change_to_encrypted_connections_while_they_run() {
+    use NodeEncryption::{Off, On, Optional};
+    let nodes = [Off, Optional, On].map(|encryption| node(OLD, encryption));
+    for (one, called) in nodes.iter().enumerate() {
+        let (address, _stop) = serves_nodes(called).await;
+        for (other, caller) in nodes.iter().enumerate() {
+            let outcome = asks_as_a_node(caller, &address).await;
+            assert_eq!(
+                outcome.is_ok(),
+                one.abs_diff(other) < 2,
+                "{other} calls {one}: {outcome:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_lacks_the_secret_is_told_what_is_missing() {
+    let (address, _stop) = serves_nodes(&node(OLD, NodeEncryption::On)).await;
+    let stranger = node(NEW, NodeEncryption::On);
+    let refused = asks_as_a_node(&stranger, &address).await.expect_err("no node");
+    let said = crate::client::innermost_cause(&refused);
+    assert!(said.contains("need the same secret"), "{said}");
+}
+
+#[tokio::test]
+async fn a_master_cannot_pretend_to_be_the_router() {
+    let caller = node(OLD, NodeEncryption::On);
+    for (called, is_router) in [(router(OLD), true), (node(OLD, NodeEncryption::On), false)] {
+        let (address, _stop) = serves_nodes(&called).await;
+        let outcome = ask(&address, &caller.to_router(), Some(&caller)).await;
+        assert_eq!(outcome.is_ok(), is_router, "{outcome:?}");
+    }
+}
+
+/// A certificate for `name`, which is its own authority.
+fn certificate(folder: &Path, name: &str) -> CertificateFiles {
+    let key = KeyPair::generate().expect("made");
+    let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    let made = params.self_signed(&key).expect("made");
+    let files =
+        CertificateFiles { certificate: folder.join("cert.pem"), key: folder.join("key.pem") };
+    std::fs::write(&files.certificate, made.pem()).expect("written");
+    std::fs::write(&files.key, key.serialize_pem()).expect("written");
+    files
+}
+
+/// A server for clients; its service answers nodes only.
+async fn serves_clients(
+    auth: &NodeAuth,
+    certificate: Option<&CertificateFiles>,
+    plain: PlainCalls,
+) -> (String, DropGuard) {
+    let clients = ClientSecurity { certificate: certificate.cloned(), plain, https_listen: None };
+    let encryption = Encryption::new(auth.clone(), &clients).expect("usable");
+    let service = crate::reflection::service();
+    let (_, health) = tonic_health::server::health_reporter();
+    let guarded = InterceptedService::new(health, NodeInterceptor(auth.clone()));
+    let routes = Routes::new(service).add_service(guarded);
+    started(Served::to_anybody(routes).protected(&encryption)).await
+}
+
+#[tokio::test]
+async fn the_secret_is_believed_only_where_nobody_else_can_have_read_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = certificate(folder.path(), "sns.example.net");
+    let auth = node(OLD, NodeEncryption::On);
+    let (address, _stop) = serves_clients(&auth, Some(&files), PlainCalls::Allow).await;
+    let trust = Trust::File(files.certificate);
+    let public = tls::security_for("sns.example.net", &trust).expect("usable");
+    for (security, is_believed) in
+        [(auth.to_node(), true), (public, false), (Security::InClear, false)]
+    {
+        let outcome = ask(&address, &security, Some(&auth)).await;
+        match outcome {
+            Ok(()) => assert!(is_believed),
+            Err(status) => {
+                assert!(!is_believed, "{status}");
+                assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+                assert!(status.message().contains("node_encryption"), "{status}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_shown_for_its_name_and_to_those_who_trust_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = certificate(folder.path(), "sns.example.net");
+    let auth = node(OLD, NodeEncryption::On);
+    let (address, _stop) = serves_clients(&auth, Some(&files), PlainCalls::Allow).await;
+    let trusted = Trust::File(files.certificate.clone());
+    let other = tempfile::tempdir().expect("a folder");
+    let others = Trust::File(certificate(other.path(), "sns.example.net").certificate);
+    for (name, trust, said) in [
+        ("sns.example.net", &trusted, "this port is for"),
+        ("other.example.net", &trusted, "for another name"),
+        ("sns.example.net", &others, "not trusted here"),
+    ] {
+        let security = tls::security_for(name, trust).expect("usable");
+        let refused = ask(&address, &security, None).await.expect_err("no node");
+        let why = crate::client::innermost_cause(&refused);
+        assert!(why.contains(said), "{name}: {why}");
+    }
+    let (address, _stop) = serves_clients(&auth, None, PlainCalls::Allow).await;
+    let security = tls::security_for("sns.example.net", &trusted).expect("usable");
+    let refused = ask(&address, &security, None).await.expect_err("no certificate");
+    let why = crate::client::innermost_cause(&refused);
+    assert!(why.contains("does not encrypt"), "{why}");
+}

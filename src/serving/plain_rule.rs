@@ -1,0 +1,61 @@
+//! Which calls are taken over connections that are not encrypted.
+
+use std::net::SocketAddr;
+
+use tonic::{Status, codegen::http::Request};
+
+use crate::{node_auth::NodeAuth, settings::PlainCalls, tls::Protection};
+
+/// How calls of the classic protocol begin, whose clients cannot encrypt anything.
+const CLASSIC: [&str; 2] = ["/csce662.SNSService/", "/csce438.SNSService/"];
+/// How calls of the health service begin, which says nothing that is worth protecting, to whatever
+/// watches this process.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
+/// Decides about calls.
+pub struct PlainRule {
+    clients: PlainCalls,
+    /// Who are the nodes, which have a rule of their own.
+    nodes: Option<NodeAuth>,
+}
+
+impl PlainRule {
+    /// All calls are taken.
+    pub const NONE: Self = Self { clients: PlainCalls::Allow, nodes: None };
+
+    /// Calls of these clients are taken, and those of nodes.
+    pub fn new(clients: PlainCalls, nodes: NodeAuth) -> Self {
+        Self { clients, nodes: Some(nodes) }
+    }
+
+    /// Whether a call is taken that has come from `peer` over a connection that is protected like
+    /// this. Classic calls are not served at all where they are not wanted.
+    pub fn check<T>(
+        &self,
+        request: &Request<T>,
+        peer: SocketAddr,
+        protection: Protection,
+    ) -> Result<(), Status> {
+        let path = request.uri().path();
+        let is_node = || {
+            self.nodes.as_ref().is_some_and(|nodes| nodes.is_node(request.headers(), protection))
+        };
+        let is_taken = protection != Protection::InClear
+            || match self.clients {
+                PlainCalls::Allow => true,
+                PlainCalls::Loopback => peer.ip().to_canonical().is_loopback(),
+                PlainCalls::Refuse => false,
+            }
+            || CLASSIC.iter().any(|classic| path.starts_with(classic))
+            || path.starts_with(HEALTH)
+            || is_node();
+        if is_taken { Ok(()) } else { Err(refusal()) }
+    }
+}
+
+fn refusal() -> Status {
+    Status::failed_precondition(
+        "this network takes encrypted connections only: begin its address with https://, such as \
+         `--router https://NAME:PORT`",
+    )
+}

@@ -1,0 +1,47 @@
+//! Certificates and keys as they are written to files.
+
+use std::{fmt::Display, path::Path};
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use zeroize::Zeroizing;
+
+use super::TlsError;
+
+/// More than a chain of certificates takes, in bytes; what is longer is another file.
+const MOST: u64 = 1 << 20;
+
+/// The certificates in the file that this setting names, in their order; at least one.
+pub fn certificates(
+    setting: &'static str,
+    path: &Path,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(setting, path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match found {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(unusable(setting, path, "it holds no certificate in the format PEM")),
+        Err(why) => Err(unusable(setting, path, why)),
+    }
+}
+
+/// The key in the file that this setting names.
+pub fn key(setting: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(&read(setting, path)?).map_err(|why| match why {
+        rustls::pki_types::pem::Error::NoItemsFound => {
+            unusable(setting, path, "it holds no private key in the format PEM")
+        }
+        other => unusable(setting, path, other),
+    })
+}
+
+fn read(setting: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let length = std::fs::metadata(path).map_err(|why| unusable(setting, path, why))?.len();
+    if length > MOST {
+        return Err(unusable(setting, path, format!("it is longer than {MOST} bytes")));
+    }
+    std::fs::read(path).map(Zeroizing::new).map_err(|why| unusable(setting, path, why))
+}
+
+fn unusable(setting: &'static str, path: &Path, why: impl Display) -> TlsError {
+    TlsError::File { setting, path: path.to_owned(), reason: format!("{why}") }
+}
