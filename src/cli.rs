@@ -14,9 +14,9 @@ use crate::{
     logging,
     replication::{log_error::LogError, node::StartError},
     settings::{
-        HealthcheckSettings, Key, Layers, LogChangeSettings, LogSettings, MasterSettings, Role,
-        RouterSettings, SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
-        VARIABLE_PREFIX, ValueKind,
+        CertsSettings, HealthcheckSettings, Key, Layers, LogChangeSettings, LogSettings,
+        MasterSettings, Role, RouterSettings, SettingsError, SlaveSettings, StatusSettings,
+        TerminalSettings, VARIABLE_PREFIX, ValueKind,
     },
     slave::REFUSED,
     slot::SlotError,
@@ -63,6 +63,8 @@ pub enum Subcommand {
     Healthcheck(HealthcheckSettings),
     /// `tinysns log`
     Log(LogChangeSettings),
+    /// `tinysns certs`
+    Certs(CertsSettings),
 }
 
 /// Why a command line is not carried out.
@@ -180,6 +182,11 @@ pub fn parse(
         Role::Log => {
             Subcommand::Log(layers.log_change(matches.get_one::<String>(FILTER).cloned())?)
         }
+        Role::Certs => {
+            let directory = matches.get_one::<String>(DIRECTORY).expect("clap insists on one");
+            let nodes = matches.get_many::<String>(NODE).into_iter().flatten().cloned();
+            Subcommand::Certs(layers.certs(directory, nodes.collect()))
+        }
     };
     Ok(Invocation { log, warnings, command })
 }
@@ -193,7 +200,7 @@ fn document(name: &str, matches: &ArgMatches) -> Option<String> {
     }
 }
 
-const ROLES: [(Role, &str); 7] = [
+const ROLES: [(Role, &str); 8] = [
     (Role::Router, "Choose the available server, and tell clients where it is"),
     (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
     (Role::Master, "Run a server without a slave that supervises it"),
@@ -201,6 +208,7 @@ const ROLES: [(Role, &str); 7] = [
     (Role::Status, "Show every server of the cluster"),
     (Role::Healthcheck, "Check whether one process serves; if not, say why and exit with 1"),
     (Role::Log, "Show what a node of this machine logs, or change it while the node runs"),
+    (Role::Certs, "Make certificates by which the nodes of a cluster prove who they are"),
 ];
 
 const LAYERS: &str = "\
@@ -221,6 +229,8 @@ const WATCH: &str = "watch";
 const JSON: &str = "json";
 const COMMAND: &str = "command";
 const FILTER: &str = "filter";
+const DIRECTORY: &str = "directory";
+const NODE: &str = "node";
 const HOST: &str = "host";
 const PORT: &str = "port";
 const CLASSIC_HOST: &str = "localhost";
@@ -268,11 +278,33 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
                 .value_name("FILTER")
                 .help("What to log from now on, such as debug or info,openraft=warn"),
         ),
+        Role::Certs => command
+            .arg(Arg::new(DIRECTORY).value_name("DIRECTORY").required(true).help(
+                "Where the files are made: the authority's, unless it is there, and each node's",
+            ))
+            .arg(
+                Arg::new(NODE)
+                    .value_name("NODE")
+                    .num_args(1..)
+                    .required(true)
+                    .value_parser(node_name)
+                    .help("The names of nodes, such as server-1; router is the router's"),
+            ),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
             .arg(Arg::new(COMMAND).last(true).num_args(1..).value_name("COMMAND").help(
                 "One command to carry out; without it, commands are read from standard input",
             )),
+    }
+}
+
+/// The name of a node that gets a certificate.
+fn node_name(text: &str) -> Result<String, String> {
+    let kind = ValueKind::Name;
+    let is_free = !["authority", ".", ".."].contains(&text);
+    match kind.allows(text) && is_free {
+        true => Ok(text.to_owned()),
+        false => Err(format!("allowed: {kind}, but not authority")),
     }
 }
 

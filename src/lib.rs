@@ -11,6 +11,7 @@
 
 pub mod ansi;
 pub mod backoff;
+pub mod certs;
 #[expect(clippy::disallowed_methods, reason = "a stream's task ends with the stream")]
 pub mod classic;
 pub mod cli;

@@ -9,6 +9,7 @@ use std::{
 
 use mimalloc::MiMalloc;
 use tinysns::{
+    certs,
     cli::{self, Subcommand},
     healthcheck,
     host::process_setup,
@@ -26,6 +27,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     process_setup::reset_inherited();
+    process_setup::hide_memory();
     let command = match cli::parse(env::args_os(), env::vars_os()) {
         Ok(invocation) => invocation.start_log(),
         Err(stop) => return stop.report(),
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Subcommand::Healthcheck(settings) => {
             runtime::run(healthcheck::run(settings)).unwrap_or_else(cli::report_failure)
         }
+        Subcommand::Certs(settings) => certs::run(&settings).unwrap_or_else(cli::report_failure),
         Subcommand::Log(settings) => {
             runtime::run(log_change::run(settings)).unwrap_or_else(cli::report_failure)
         }

@@ -21,7 +21,17 @@ const LAYERS: [&[&str]; 11] = [
     &["grpc", "monitoring"],
     &["client"],
     &["classic", "overview", "replication", "runtime"],
-    &["documents", "healthcheck", "log_change", "master", "router", "slave", "status", "terminal"],
+    &[
+        "certs",
+        "documents",
+        "healthcheck",
+        "log_change",
+        "master",
+        "router",
+        "slave",
+        "status",
+        "terminal",
+    ],
     &["cli", "decoders"],
 ];
 

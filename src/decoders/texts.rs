@@ -32,6 +32,7 @@ pub fn settings(bytes: &[u8]) {
             Role::Status => _ = layers.status(false, false)?,
             Role::Healthcheck => _ = layers.healthcheck()?,
             Role::Log => _ = layers.log_change(None)?,
+            Role::Certs => _ = layers.certs("certs", Vec::new()),
         }
         Ok(())
     };

@@ -8,6 +8,7 @@
 use std::fs;
 
 use nix::sys::{
+    prctl,
     resource::{Resource, getrlimit, setrlimit},
     signal::{SigHandler, SigSet, Signal, signal},
 };
@@ -28,6 +29,12 @@ pub fn reset_inherited() {
     if let Ok((_soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
+}
+
+/// Keeps passwords and secrets to this process: other processes of the same user cannot read its memory or
+/// environment through `/proc`, and it leaves no core dump. Where that is forbidden, it goes on without.
+pub fn hide_memory() {
+    let _ = prctl::set_dumpable(false);
 }
 
 /// How many descriptors this process may have open.

@@ -59,7 +59,7 @@ impl Listeners {
     pub async fn bind(settings: &RouterSettings) -> Result<Self, ListenError> {
         Ok(Self {
             clients: net::listen("router_listen", settings.router_listen).await?,
-            https: net::listen_also("https_listen", settings.clients.https_listen).await?,
+            https: net::listen_also("router_https_listen", settings.clients.https_listen).await?,
             peers: net::listen("witness_listen", settings.witness_listen).await?,
         })
     }

@@ -16,7 +16,7 @@ use crate::{
     host::net::{self, Security},
     node_auth::{NodeAuth, NodeInterceptor, SECRET_KEY},
     settings::{ClientSecurity, NodeEncryption, NodeSecurity, PlainCalls, Secret},
-    tls::{self, CertificateFiles, Trust},
+    tls::{self, CertificateFiles, NodeFiles, Trust},
 };
 
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -107,6 +107,46 @@ async fn a_master_cannot_pretend_to_be_the_router() {
     for (called, is_router) in [(router(OLD), true), (node(OLD, NodeEncryption::On), false)] {
         let (address, _stop) = serves_nodes(&called).await;
         let outcome = ask(&address, &caller.to_router(), Some(&caller)).await;
+        assert_eq!(outcome.is_ok(), is_router, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn nodes_that_were_given_certificates_know_each_other_by_their_authority() {
+    let ours = tempfile::tempdir().expect("a folder");
+    let names = ["router", "server-1"].map(str::to_owned);
+    let made = tls::issue(ours.path(), &names).expect("made");
+    assert!(made.iter().all(|file| !file.is_kept) && made.len() == 6, "{made:?}");
+    // Another one later, by the same authority; the others stay as they are.
+    let later = tls::issue(ours.path(), &["server-1", "server-2"].map(str::to_owned));
+    let kept: Vec<bool> = later.expect("made").iter().map(|file| file.is_kept).collect();
+    assert_eq!(kept, [true, true, true, true, false, false]);
+    let others = tempfile::tempdir().expect("a folder");
+    tls::issue(others.path(), &names).expect("made");
+    let of = |folder: &Path, name: &str| {
+        let file = |name: String| folder.join(name);
+        let files = NodeFiles {
+            authority: file("authority.pem".to_owned()),
+            certificate: file(format!("{name}.pem")),
+            key: file(format!("{name}.key")),
+        };
+        let security = NodeSecurity { encryption: NodeEncryption::On, files: Some(files) };
+        NodeAuth::new(Secret::new(OLD), &security).expect("usable")
+    };
+    let (ours, others) = (ours.path(), others.path());
+    let (address, _stop) = serves_nodes(&of(ours, "router")).await;
+    for (caller, is_known) in [
+        (of(ours, "server-1"), true),
+        (of(ours, "server-2"), true),
+        (of(others, "server-1"), false),
+        (node(OLD, NodeEncryption::On), false),
+    ] {
+        assert_eq!(asks_as_a_node(&caller, &address).await.is_ok(), is_known);
+    }
+    let caller = of(ours, "server-2");
+    let (impostor, _stop) = serves_nodes(&of(ours, "server-1")).await;
+    for (address, is_router) in [(&address, true), (&impostor, false)] {
+        let outcome = ask(address, &caller.to_router(), Some(&caller)).await;
         assert_eq!(outcome.is_ok(), is_router, "{outcome:?}");
     }
 }

@@ -20,6 +20,8 @@ pub enum Role {
     Healthcheck,
     /// `tinysns log`
     Log,
+    /// `tinysns certs`
+    Certs,
 }
 
 impl Role {
@@ -32,6 +34,7 @@ impl Role {
         Self::Status,
         Self::Healthcheck,
         Self::Log,
+        Self::Certs,
     ];
 
     /// Its name, as it is typed.
@@ -44,6 +47,7 @@ impl Role {
             Self::Status => "status",
             Self::Healthcheck => "healthcheck",
             Self::Log => "log",
+            Self::Certs => "certs",
         }
     }
 }
@@ -100,7 +104,7 @@ pub const FOREIGN_VARIABLES: [&str; 2] = ["bin", "image"];
 const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
 const NODES_AND_STATUS: &[Role] = &[Role::Router, Role::Slave, Role::Master, Role::Status];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
-const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck, Role::Log];
+const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck, Role::Log, Role::Certs];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
 const MANY: ValueKind = ValueKind::Count { min: 1, max: 1_000_000 };
 
@@ -290,11 +294,18 @@ pub static KEYS: &[Key] = &[
          all, and none once there is a tls_certificate. Classic clients always may, unless classic is off",
     ),
     Key::new(
-        "https_listen",
-        NODES,
+        "router_https_listen",
+        &[Role::Router],
         None,
         ValueKind::Address,
-        "A further address at which this node listens for clients, such as 0.0.0.0:443",
+        "A further address at which the router listens for clients, such as 0.0.0.0:443",
+    ),
+    Key::new(
+        "https_listen",
+        MASTERS,
+        None,
+        ValueKind::Address,
+        "A further address at which the master listens for clients, such as 0.0.0.0:443",
     ),
     Key::new(
         "report_interval",

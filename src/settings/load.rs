@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    CallerLimits, ClassicMode, ClientSecurity, ClientSettings, ConsensusSettings,
+    CallerLimits, CertsSettings, ClassicMode, ClientSecurity, ClientSettings, ConsensusSettings,
     HealthcheckSettings, HistoryFile, Layers, Limits, LogChangeSettings, LogFormat, LogSettings,
     MasterSettings, NodeEncryption, NodeSecurity, PlainCalls, RouterSettings, Secret,
     SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
@@ -35,7 +35,7 @@ impl Layers {
             callers: self.callers()?,
             secret: self.secret()?,
             nodes: self.nodes()?,
-            clients: self.clients()?,
+            clients: self.clients("router_https_listen")?,
         })
     }
 
@@ -62,7 +62,7 @@ impl Layers {
             callers: self.callers()?,
             secret: self.secret()?,
             nodes: self.nodes()?,
-            clients: self.clients()?,
+            clients: self.clients("https_listen")?,
         })
     }
 
@@ -110,6 +110,11 @@ impl Layers {
         Ok(LogChangeSettings { metrics: self.text("metrics")?, filter })
     }
 
+    /// The settings of `tinysns certs`.
+    pub fn certs(&self, directory: &str, nodes: Vec<String>) -> CertsSettings {
+        CertsSettings { directory: directory.into(), nodes }
+    }
+
     /// The log settings of any role.
     pub fn log(&self) -> Result<LogSettings, SettingsError> {
         let format = match self.text("log_format")?.as_str() {
@@ -149,7 +154,7 @@ impl Layers {
             .map(|(authority, (certificate, key))| NodeFiles { authority, certificate, key }))
     }
 
-    fn clients(&self) -> Result<ClientSecurity, SettingsError> {
+    fn clients(&self, https_listen: &'static str) -> Result<ClientSecurity, SettingsError> {
         let [certificate, key] = self.together(["tls_certificate", "tls_key"])?;
         let certificate = Option::zip(certificate, key)
             .map(|(certificate, key)| CertificateFiles { certificate, key });
@@ -158,8 +163,8 @@ impl Layers {
             (Some("loopback"), _) => PlainCalls::Loopback,
             _ => PlainCalls::Refuse,
         };
-        let https_listen = match self.optional_text("https_listen")? {
-            Some(_) => Some(self.parsed("https_listen")?),
+        let https_listen = match self.optional_text(https_listen)? {
+            Some(_) => Some(self.parsed(https_listen)?),
             None => None,
         };
         Ok(ClientSecurity { certificate, plain, https_listen })
@@ -487,6 +492,47 @@ mod tests {
     }
 
     #[test]
+    fn clients_may_call_in_clear_until_there_is_a_certificate() {
+        let files = [("tls_certificate", "cert.pem"), ("tls_key", "key.pem")];
+        let plain = |more: &[(&'static str, &str)]| {
+            let flags = [&files[..], more].concat();
+            gather(Role::Master, &[SECRET], &flags).unwrap().master().unwrap().clients.plain
+        };
+        let without = gather(Role::Master, &[SECRET], &[]).unwrap().master().unwrap().clients;
+        assert_eq!((without.plain, without.certificate), (PlainCalls::Allow, None));
+        assert_eq!(plain(&[]), PlainCalls::Refuse);
+        assert_eq!(plain(&[("plain", "allow")]), PlainCalls::Allow);
+        assert_eq!(plain(&[("plain", "loopback")]), PlainCalls::Loopback);
+    }
+
+    #[test]
+    fn settings_that_mean_something_only_together_are_set_together() {
+        for (flags, missing) in [
+            (&[("tls_key", "key.pem")][..], "tls_certificate"),
+            (&[("tls_certificate", "cert.pem")], "tls_key"),
+            (&[("node_key", "a"), ("node_certificate", "b")], "node_authority"),
+        ] {
+            let message = slave(&[], flags);
+            let said = format!("needs `{missing}`, too");
+            assert!(message.contains(&said) && message.contains("flag --"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_client_encrypts_connections_to_a_network_that_is_named_by_https() {
+        let client = |flags: &[(&'static str, &str)]| {
+            let layers = gather(Role::Client, &[], flags).unwrap();
+            layers.terminal(false, None).unwrap().client
+        };
+        let named = client(&[("router", "https://sns.example.net")]);
+        assert_eq!(named.router, "sns.example.net:443");
+        assert_eq!(named.name, Some(("sns.example.net".to_owned(), Trust::System)));
+        let trusting = client(&[("router", "https://a:3010"), ("ca_file", "ca.pem")]);
+        assert_eq!(trusting.name, Some(("a".to_owned(), Trust::File("ca.pem".into()))));
+        assert_eq!(client(&[("router", "a:3010")]).name, None);
+    }
+
+    #[test]
     fn a_settings_file_that_is_missing_or_not_toml_is_refused_by_its_name() {
         let (_file, broken) = file("router = \n");
         for path in ["/nowhere/tinysns.toml", &broken] {
@@ -518,7 +564,10 @@ mod tests {
             (vec![("TINYSNS_SECRET_FILE", short.as_str())], "at least 16 characters"),
             (vec![("TINYSNS_SECRET_FILE", "/nowhere/secret")], "/nowhere/secret"),
             (vec![("TINYSNS_SECRET", "0123456789\t012345")], "control character U+0009"),
-            (vec![("TINYSNS_SECRET_FILE", two.as_str())], "control character U+000A"),
+            (
+                vec![("TINYSNS_SECRET_FILE", two.as_str())],
+                "a text of 5 characters as the secret number 2",
+            ),
             (vec![("TINYSNS_SECRET", "0123456789012345\u{e9}")], "some of them not ASCII"),
             (vec![("TINYSNS_SECRET_FILE", wide.as_str())], "save it as UTF-8"),
             (vec![SECRET, ("TINYSNS_SECRET_FILE", good.as_str())], "both set"),

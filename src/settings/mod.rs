@@ -229,6 +229,15 @@ pub struct LogChangeSettings {
     pub filter: Option<String>,
 }
 
+/// Settings of `tinysns certs`.
+#[derive(Clone, Debug)]
+pub struct CertsSettings {
+    /// Where the files are, and are made.
+    pub directory: PathBuf,
+    /// The nodes that get a certificate.
+    pub nodes: Vec<String>,
+}
+
 /// What is logged, and how; every role has these.
 #[derive(Clone, Debug)]
 pub struct LogSettings {

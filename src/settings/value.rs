@@ -92,7 +92,12 @@ impl ValueKind {
         }
     }
 
-    /// Whether `text` is allowed. (The error carries nothing: the description of what is allowed
+    /// Whether `text` is allowed.
+    pub fn allows(self, text: &str) -> bool {
+        self.check(text).is_ok()
+    }
+
+    /// The same. (The error carries nothing: the description of what is allowed
     /// suffices.)
     pub(super) fn check(self, text: &str) -> Result<(), NotAllowed> {
         match self {
@@ -110,12 +115,7 @@ impl ValueKind {
             Self::Name => is_name(text),
             Self::User => UserName::new(text).is_ok(),
             Self::Secret => {
-                // It is sent in an HTTP header.
-                let is_one = |secret: &str| {
-                    secret.len() >= SECRET_MIN_CHARS
-                        && secret.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-                };
-                secret::lines(text).next().is_some() && secret::lines(text).all(is_one)
+                secret::lines(text).next().is_some() && secret::lines(text).all(is_secret)
             }
             Self::Duration { min, max } => {
                 humantime::parse_duration(text).is_ok_and(|value| (min..=max).contains(&value))
@@ -131,17 +131,31 @@ impl ValueKind {
     }
 }
 
-/// A description of a text that should be a secret, without revealing it.
+/// A description of a text that should be a secret, or several, without revealing any.
 pub(super) fn without_secret(text: &str) -> String {
-    let secret = text.trim();
-    let length = secret.chars().count();
-    match secret.chars().find(|c| !matches!(c, ' '..='~')) {
-        Some(c) if c.is_ascii_control() => {
-            format!("a text of {length} characters, with the control character U+{:04X}", c as u32)
-        }
-        Some(_) => format!("a text of {length} characters, some of them not ASCII"),
-        None => format!("a text of {length} characters"),
+    let mut lines = secret::lines(text).enumerate();
+    let Some((number, line)) = lines.find(|(_, line)| !is_secret(line)) else {
+        return "nothing".to_owned();
+    };
+    let length = line.chars().count();
+    let where_ = if secret::lines(text).count() > 1 {
+        format!(" as the secret number {}", number + 1)
+    } else {
+        String::new()
+    };
+    match line.chars().find(|c| !matches!(c, ' '..='~')) {
+        Some(c) if c.is_ascii_control() => format!(
+            "a text of {length} characters{where_}, with the control character U+{:04X}",
+            c as u32
+        ),
+        Some(_) => format!("a text of {length} characters{where_}, some of them not ASCII"),
+        None => format!("a text of {length} characters{where_}"),
     }
+}
+
+/// Whether one line may be a secret: it is sent in an HTTP header.
+fn is_secret(line: &str) -> bool {
+    line.len() >= SECRET_MIN_CHARS && line.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// A text that is not allowed for a setting.

@@ -7,7 +7,7 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ED25519,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ED25519, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
@@ -33,6 +33,25 @@ pub struct Authority {
     certificate: CertificateDer<'static>,
 }
 
+/// From when until when a certificate is valid.
+#[derive(Clone, Copy, Debug)]
+pub enum Validity {
+    /// Always: it lives as long as a process, whatever that process's clock says.
+    Always,
+    /// Between these two days, each as year, month and day.
+    Between((i32, u8, u8), (i32, u8, u8)),
+}
+
+impl Validity {
+    fn of(self, mut params: CertificateParams) -> CertificateParams {
+        if let Self::Between(first, last) = self {
+            let day = |(year, month, day)| date_time_ymd(year, month, day);
+            (params.not_before, params.not_after) = (day(first), day(last));
+        }
+        params
+    }
+}
+
 /// A certificate and its key.
 pub struct Certified {
     pub chain: Vec<CertificateDer<'static>>,
@@ -51,9 +70,31 @@ impl Authority {
         key.extend(PKCS8_ED25519);
         key.extend(seed.iter());
         let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(key.as_slice()))?;
-        let params = parameters();
+        Self::with(key, Validity::Always)
+    }
+
+    /// A new one.
+    pub fn new(validity: Validity) -> Result<Self, TlsError> {
+        Self::with(KeyPair::generate_for(&PKCS_ED25519)?, validity)
+    }
+
+    fn with(key: KeyPair, validity: Validity) -> Result<Self, TlsError> {
+        let params = validity.of(parameters());
         let certificate = params.self_signed(&key)?.der().clone();
         Ok(Self { issuer: Issuer::new(params, key), certificate })
+    }
+
+    /// The one whose certificate and key are these.
+    pub fn of_files(
+        certificate: CertificateDer<'static>,
+        key: &PrivateKeyDer<'_>,
+    ) -> Result<Self, TlsError> {
+        Ok(Self { issuer: Issuer::new(parameters(), KeyPair::try_from(key)?), certificate })
+    }
+
+    /// Its key, in PKCS #8.
+    pub fn key(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.issuer.key().serialize_der())
     }
 
     /// By whom it is believed.
@@ -61,13 +102,17 @@ impl Authority {
         &self.certificate
     }
 
-    /// Certifies that the owner of a new key has these names. As long as the process lives, which
-    /// keeps the key to itself; whatever its clock says.
-    pub fn certify(&self, names: &[&str]) -> Result<Certified, TlsError> {
+    /// Certifies that the owner of a new key, who is called `subject`, has these names.
+    pub fn certify(
+        &self,
+        subject: &str,
+        names: &[&str],
+        validity: Validity,
+    ) -> Result<Certified, TlsError> {
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name = named("Tiny SNS node");
+        let mut params = validity.of(CertificateParams::new(names)?);
+        params.distinguished_name = named(subject);
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =

@@ -2,6 +2,7 @@
 //!
 //! - `authority`: who certifies the nodes of a cluster: by default a key that follows from its secret
 //! - `nodes`: how the nodes of a cluster call each other, where both ends prove who they are
+//! - `issued`: certificates of nodes as files, if the authority is in somebody's hands
 //! - `public`: how everybody else calls: the certificate of a domain, read again when its files change
 //! - `callers`: how people's programs call: which authorities they believe
 //!
@@ -10,6 +11,7 @@
 
 mod authority;
 mod callers;
+mod issued;
 mod nodes;
 mod pem;
 mod public;
@@ -20,6 +22,7 @@ use rustls::crypto::{CryptoProvider, ring};
 
 pub use authority::Authority;
 pub use callers::{Trust, security_for};
+pub use issued::{IssuedFile, issue};
 pub use nodes::{NODE_NAME, NodeFiles, NodeTls, ROUTER_NAME};
 pub use public::{CertificateFiles, PublicTls};
 
@@ -41,9 +44,9 @@ pub enum Protection {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read, or holds something else.
-    #[error("cannot use the file {}, which `{setting}` names: {reason}", .path.display())]
+    #[error("cannot use the file {} ({setting}): {reason}", .path.display())]
     File {
-        /// The setting that names it.
+        /// The setting that names it, or whose it is.
         setting: &'static str,
         /// The file.
         path: PathBuf,
@@ -59,6 +62,14 @@ pub enum TlsError {
         key: PathBuf,
         /// What is wrong.
         source: rustls::Error,
+    },
+    /// A file or directory cannot be made.
+    #[error("cannot make {}: {source}", .path.display())]
+    Unwritable {
+        /// Which one.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
     },
     /// A certificate cannot be made.
     #[error("cannot make a certificate: {0}")]

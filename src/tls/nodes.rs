@@ -10,7 +10,11 @@ use rustls::{
     version::TLS13,
 };
 
-use super::{Authority, HTTP_2, TlsError, authority::Certified, pem, provider};
+use super::{
+    Authority, HTTP_2, TlsError,
+    authority::{Certified, Validity},
+    pem, provider,
+};
 use crate::host::net::{Callee, Security};
 
 /// The name of every node, for the others. It is nobody's domain (RFC 6762's sibling `internal` is
@@ -18,6 +22,11 @@ use crate::host::net::{Callee, Security};
 pub const NODE_NAME: &str = "node.tinysns.internal";
 /// The name that only the router has.
 pub const ROUTER_NAME: &str = "router.tinysns.internal";
+
+/// The names of a node.
+pub fn names(is_router: bool) -> &'static [&'static str] {
+    if is_router { &[NODE_NAME, ROUTER_NAME] } else { &[NODE_NAME] }
+}
 
 /// Certificates of a cluster whose authority is in somebody's hands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +56,7 @@ impl NodeTls {
         let authorities: Vec<Authority> =
             secrets.into_iter().map(Authority::of_secret).collect::<Result<_, _>>()?;
         let own = authorities.first().expect("there is a secret");
-        let names: &[&str] = if is_router { &[NODE_NAME, ROUTER_NAME] } else { &[NODE_NAME] };
-        let certified = own.certify(names)?;
+        let certified = own.certify("Tiny SNS node", names(is_router), Validity::Always)?;
         Self::new(certified, authorities.iter().map(|authority| authority.certificate().clone()))
     }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt::Display, path::Path};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use zeroize::Zeroizing;
 
@@ -44,4 +45,23 @@ fn read(setting: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsErr
 
 fn unusable(setting: &'static str, path: &Path, why: impl Display) -> TlsError {
     TlsError::File { setting, path: path.to_owned(), reason: format!("{why}") }
+}
+
+/// Certificates as they are written to a file.
+pub fn of_certificates(chain: &[CertificateDer<'_>]) -> String {
+    chain.iter().map(|certificate| section("CERTIFICATE", certificate)).collect()
+}
+
+/// A key in PKCS #8, as it is written to a file.
+pub fn of_key(key: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(section("PRIVATE KEY", key))
+}
+
+/// What stands between two lines that say what it is (RFC 7468).
+fn section(what: &str, bytes: &[u8]) -> String {
+    const LINE: usize = 64;
+    let text = STANDARD.encode(bytes);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(LINE).map(|line| str::from_utf8(line).expect("ASCII")).collect();
+    format!("-----BEGIN {what}-----\n{}\n-----END {what}-----\n", lines.join("\n"))
 }

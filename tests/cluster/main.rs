@@ -9,6 +9,7 @@ mod callers;
 mod classic;
 mod commands;
 mod conversations;
+mod encryption;
 mod failover;
 mod first_steps;
 mod floods;

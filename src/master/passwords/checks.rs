@@ -42,7 +42,7 @@ impl Passwords {
 
     /// The hash of `password` as a PHC string with a new salt.
     pub async fn hash(&self, asker: Asker, password: String) -> Result<String, Unchecked> {
-        let work = Work::Hash { password, salt: random::bytes() };
+        let work = Work::Hash { password: password.into(), salt: random::bytes() };
         match self.compute(asker, work).await? {
             Computed::Hash(hash) => Ok(hash),
             Computed::Verdict(_) => unreachable!("that is not what was asked for"),
@@ -56,7 +56,7 @@ impl Passwords {
         password: String,
         hash: String,
     ) -> Result<bool, Unchecked> {
-        match self.compute(asker, Work::Verify { password, hash }).await? {
+        match self.compute(asker, Work::Verify { password: password.into(), hash }).await? {
             Computed::Verdict(is_right) => Ok(is_right),
             Computed::Hash(_) => unreachable!("that is not what was asked for"),
         }

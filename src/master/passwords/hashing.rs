@@ -5,21 +5,22 @@ use std::fmt;
 use argon2::{
     Argon2, PasswordHasher as _, PasswordVerifier as _, password_hash::phc::PasswordHash,
 };
+use zeroize::Zeroizing;
 
-/// What to compute. Each takes 19 MiB and about 20 ms of a core (argon2id's default parameters, which
+/// What to compute. Passwords are wiped from memory afterwards. Each takes 19 MiB and about 20 ms of a core (argon2id's default parameters, which
 /// are OWASP's).
 pub enum Work {
     /// The hash of a password.
     Hash {
         /// In plain text.
-        password: String,
+        password: Zeroizing<String>,
         /// Used for no other.
         salt: [u8; 16],
     },
     /// Whether a password is the one that was hashed.
     Verify {
         /// In plain text.
-        password: String,
+        password: Zeroizing<String>,
         /// A PHC string.
         hash: String,
     },

@@ -236,7 +236,7 @@ mod tests {
 
         fn tries(&mut self, asker: Asker, password: &str) -> Answer {
             let (answer, computed) = oneshot::channel();
-            let work = Work::Verify { password: password.to_owned(), hash: String::new() };
+            let work = Work::Verify { password: password.to_owned().into(), hash: String::new() };
             self.turns.add(asker, Check { work, answer }, self.now);
             computed
         }
@@ -247,7 +247,7 @@ mod tests {
                 Next::Compute(asker, Check { work, answer }) => {
                     self.now += HASH;
                     let Work::Verify { password, .. } = work else { panic!("{work:?}") };
-                    let computed = Computed::Verdict(password == RIGHT);
+                    let computed = Computed::Verdict(*password == *RIGHT);
                     self.turns.note(&asker, &computed, self.now);
                     let _left = answer.send(Ok(computed));
                     true
