@@ -302,9 +302,10 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
 fn node_name(text: &str) -> Result<String, String> {
     let kind = ValueKind::Name;
     let is_free = !["authority", ".", ".."].contains(&text);
-    match kind.allows(text) && is_free {
-        true => Ok(text.to_owned()),
-        false => Err(format!("allowed: {kind}, but not authority")),
+    if kind.allows(text) && is_free {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("allowed: {kind}, but not authority"))
     }
 }
 

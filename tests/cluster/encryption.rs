@@ -91,9 +91,8 @@ async fn what_nodes_tell_each_other_can_be_read_only_where_encryption_is_off() {
         let serves =
             async || client::cluster(router).await.is_ok_and(|status| status.available.is_some());
         eventually("it serves", serves, |serves| *serves).await;
-        for words in [SECRET, "server-1"] {
-            assert_eq!(tap.has_heard(words), is_read, "{encryption}: {words}");
-        }
+        // HTTP/2 compresses headers, and so the secret; what is in messages could be read.
+        assert_eq!(tap.has_heard("server-1"), is_read, "{encryption}");
     }
 }
 
@@ -168,7 +167,7 @@ async fn people_call_by_https_and_plain_calls_are_refused_but_for_classic_ones()
     let posts = [&secure[..], &["-u", "ann", "--", "POST", "encrypted"]].concat();
     let said = says(&cluster, "client", &posts);
     assert!(said.status.success(), "{said:?}");
-    let reads = [&secure[..], &["-u", "ann", "--", "TIMELINE"]].concat();
+    let reads = [&secure[..], &["-u", "ann", "--", "POSTS", "ann"]].concat();
     let said = says(&cluster, "client", &reads);
     assert!(String::from_utf8_lossy(&said.stdout).contains("encrypted"), "{said:?}");
     assert!(says(&cluster, "status", &secure).status.success());
