@@ -22,6 +22,9 @@ pub mod classic {
 /// The encoded descriptors of the public API and of the classic protocol, for gRPC reflection.
 pub const PUBLIC_DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/public.bin"));
 
+/// Metadata key of the name by which a call is found in the logs of all processes through which it goes:
+/// the one that proxies use.
+pub const CALL_ID_KEY: &str = "x-request-id";
 /// What a program should do about a refusal: the metadata key whose values are `here`, `elsewhere`
 /// and `never`.
 pub const RETRY_KEY: &str = "tinysns-retry";

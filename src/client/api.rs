@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     domain::{ClientId, PostId, UserName},
-    host::random,
+    host::{label, random},
     network::{
-        Call, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
+        Call, CallId, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
         PasswordChange, PostPage, Published, Refusal, RefusalKind, SessionToken, Timeline,
     },
 };
@@ -52,8 +52,13 @@ impl<N: Network> Core<N> {
         Deadline::after(Instant::now(), self.call_timeout)
     }
 
+    fn new_call(&self, session: Option<SessionToken>, deadline: Deadline) -> Call {
+        let id = CallId::new(&label::next()).expect("a label is short");
+        Call { id, session, deadline, origin: self.origin, connection: None }
+    }
+
     fn call_in(&self, session: SessionToken, deadline: Deadline) -> Call {
-        Call { session: Some(session), deadline, origin: self.origin, connection: None }
+        self.new_call(Some(session), deadline)
     }
 
     /// Makes a call in the session, and again in a new one if the session has ended.
@@ -93,7 +98,7 @@ impl<N: Network> Core<N> {
         deadline: Deadline,
     ) -> Result<LoggedIn, ClientError> {
         let LoginCredentials { name, password } = credentials.clone();
-        let call = Call { session: None, deadline, origin: self.origin, connection: None };
+        let call = self.new_call(None, deadline);
         let logged_in = self.network.log_in(&call, &Login { name, password, must_exist }).await?;
         self.session.begin(credentials, &logged_in);
         Ok(logged_in)

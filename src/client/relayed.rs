@@ -9,6 +9,7 @@ use tokio::{
     time::{self, Instant},
 };
 use tonic::{Request, Response, Status, transport::Channel};
+use tracing::Instrument as _;
 
 use super::{
     ClientError, ClientOptions,
@@ -189,6 +190,7 @@ impl Relayed {
         };
         let mut last_failure = None;
         let repeat = self.repeat(attempts, &mut last_failure, |api| attempt(api, request()));
+        let repeat = repeat.instrument(tracing::debug_span!("ask", request = %call.id));
         if let Ok(result) = time::timeout_at(call.deadline.at(), repeat).await {
             return result;
         }
@@ -229,6 +231,7 @@ impl Relayed {
                     return Ok(Answered { reply, server });
                 }
                 Outcome::Superseded => {
+                    tracing::debug!(server = %server.address, "not the available server any more");
                     self.active_server.failed(&server, Instant::now());
                     attempts.superseded();
                     continue;
@@ -236,6 +239,7 @@ impl Relayed {
                 Outcome::Silence => Status::unavailable("it does not answer"),
                 Outcome::Refusal(status) => status,
             };
+            tracing::debug!(server = %server.address, %status, "not answered");
             let decision = retry_policy::decide(&status);
             match decision {
                 RetryDecision::Never => {

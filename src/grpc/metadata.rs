@@ -16,9 +16,11 @@ use tonic::{
 };
 
 use crate::{
-    network::{Call, Connection, Deadline, SessionToken},
+    host::label,
+    network::{Call, CallId, Connection, Deadline, SessionToken},
     node_auth::{NodeAuth, ORIGIN_KEY, SECRET_KEY, metadata_text, protection_of},
     tls::Protection,
+    wire::CALL_ID_KEY,
 };
 
 /// How long a call may take, unless its caller gives up earlier. Longer than the 30 s for which a
@@ -46,6 +48,7 @@ impl CallReader {
     /// The context of a request.
     pub fn read<T>(&self, request: &Request<T>) -> Call {
         Call {
+            id: call_id(request),
             session: session(request.metadata()),
             deadline: Deadline::after(Instant::now(), patience(request.metadata())),
             origin: self.origin(request),
@@ -124,6 +127,12 @@ fn timeout_from_wire(text: &str) -> Option<Duration> {
     }
 }
 
+/// The name that whoever serves the request has found or given.
+fn call_id<T>(request: &Request<T>) -> CallId {
+    let found = request.extensions().get::<CallId>().cloned();
+    found.unwrap_or_else(|| CallId::new(&label::next()).expect("a label is short"))
+}
+
 fn session(metadata: &MetadataMap) -> Option<SessionToken> {
     let token = metadata_text(metadata, SESSION_KEY)?.strip_prefix(SCHEME)?;
     Some(SessionToken::new(token))
@@ -155,6 +164,7 @@ impl CallWriter {
     pub fn write<T>(&self, call: &Call, request: &mut Request<T>) -> Result<(), UnusableToken> {
         request.set_timeout(call.deadline.at().saturating_duration_since(Instant::now()) + SLACK);
         let metadata = request.metadata_mut();
+        metadata.insert(CALL_ID_KEY, call.id.as_str().parse().expect("it is ASCII"));
         if let Some(session) = &call.session {
             let bearer: MetadataValue<Ascii> =
                 format!("{SCHEME}{}", session.expose()).parse().map_err(|_| UnusableToken)?;
@@ -189,6 +199,7 @@ mod tests {
     /// A request that has come over a connection from `peer`, with what `writer` adds for `origin`.
     fn request(writer: &CallWriter, origin: Option<IpAddr>, peer: &str) -> Request<()> {
         let call = Call {
+            id: CallId::new("a-call").expect("allowed"),
             session: Some(SessionToken::new("a token")),
             deadline: Deadline::after(Instant::now(), CALL_TIMEOUT),
             origin,
@@ -290,7 +301,8 @@ mod tests {
     fn a_token_that_no_header_can_carry_is_told() {
         let session = Some(SessionToken::new("line\nbreak"));
         let deadline = Deadline::after(Instant::now(), CALL_TIMEOUT);
-        let call = Call { session, deadline, origin: None, connection: None };
+        let id = CallId::new("a-call").expect("allowed");
+        let call = Call { id, session, deadline, origin: None, connection: None };
         assert!(CallWriter::of_client().write(&call, &mut Request::new(())).is_err());
     }
 }

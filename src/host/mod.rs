@@ -11,6 +11,7 @@ pub mod database_fault;
 pub mod disk;
 pub mod file_header;
 mod files;
+pub mod label;
 pub mod net;
 pub mod panics;
 pub mod privacy;

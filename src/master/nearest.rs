@@ -183,7 +183,7 @@ mod tests {
         domain::{ClientId, PostId},
         host::net,
         master::here::tests::{bootstrap, here_on, served},
-        network::{Deadline, SessionToken},
+        network::{CallId, Deadline, SessionToken},
         node_auth::NodeAuth,
         replication::tests::cluster::{Member, cluster},
         serving::{self, Served},
@@ -195,7 +195,13 @@ mod tests {
 
     fn call(session: Option<SessionToken>) -> Call {
         let deadline = Deadline::after(Instant::now(), PATIENCE);
-        Call { session, deadline, origin: None, connection: None }
+        Call {
+            id: CallId::new("a-call").expect("allowed"),
+            session,
+            deadline,
+            origin: None,
+            connection: None,
+        }
     }
 
     fn key(sequence: u64) -> RequestKey {

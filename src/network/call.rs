@@ -1,12 +1,14 @@
 //! The context of a call. The key of a change is passed beside it, since no other call has one.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 /// Who makes a call, from where, and until when an answer is of use.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// By which it is found in the logs of all processes through which it goes.
+    pub id: CallId,
     /// The session in which it is made; none for a login.
     pub session: Option<SessionToken>,
     /// When the caller ceases to wait.
@@ -17,6 +19,33 @@ pub struct Call {
     /// Tells apart the callers at one origin. None if it is not known: of a call that a node relays, or
     /// that this process makes.
     pub connection: Option<Connection>,
+}
+
+/// Tells a call apart from others in logs. Whoever makes it chooses it, so that nothing may depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallId(Arc<str>);
+
+impl CallId {
+    /// The most characters of one.
+    pub const MAX_CHARS: usize = 64;
+
+    /// None if it could not be told apart from the rest of a line in a log.
+    pub fn new(text: &str) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let fits = (1..=Self::MAX_CHARS).contains(&text.len()) && text.bytes().all(allowed);
+        fits.then(|| Self(text.into()))
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
 }
 
 /// The connection on which a call arrives: the port at its other end.

@@ -28,7 +28,7 @@ use std::pin::Pin;
 use futures::Stream;
 
 pub use self::{
-    call::{Call, Connection, Deadline, SessionToken},
+    call::{Call, CallId, Connection, Deadline, SessionToken},
     messages::{
         Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, PasswordChange, Post, PostPage,
         Published, TimelineEvent,

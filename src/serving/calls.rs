@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tonic::{
     Status,
     body::Body,
-    codegen::http::{HeaderMap, Request, Response},
+    codegen::http::{HeaderMap, HeaderValue, Request, Response},
     service::Routes,
     transport::server::TcpConnectInfo,
 };
@@ -28,7 +28,7 @@ use super::{
     full,
     plain_rule::PlainRule,
 };
-use crate::tls::Protection;
+use crate::{host::label, network::CallId, tls::Protection, wire::CALL_ID_KEY};
 
 /// Where a call comes from, according to its headers, the address of its connection, and how that is
 /// protected.
@@ -71,7 +71,20 @@ impl hyper::service::Service<Request<Incoming>> for CallsOf {
 }
 
 impl CallsOf {
-    async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
+    async fn answer(self, mut request: Request<Incoming>) -> Response<Answer> {
+        let Self { calls, connection, peer, protection } = self;
+        let id = call_id(request.headers());
+        request.extensions_mut().insert(id.clone());
+        let span = span(&request, peer, &id);
+        let mut answer =
+            Self { calls, connection, peer, protection }.let_in(request).instrument(span).await;
+        // Whoever asks about this call can name it.
+        let id = HeaderValue::from_str(id.as_str()).expect("it is ASCII");
+        answer.headers_mut().insert(CALL_ID_KEY, id);
+        answer
+    }
+
+    async fn let_in(self, request: Request<Incoming>) -> Response<Answer> {
         let Self { calls, connection, peer, protection } = self;
         let counted = CountedCall::arrives(request.uri().path());
         let address = (calls.origin)(request.headers(), peer.ip(), protection);
@@ -105,14 +118,13 @@ impl Calls {
         arriving: &Arc<answer::Request>,
     ) -> Result<Response<Body>, Status> {
         let began = Instant::now();
-        let span = span(&request, peer);
         let mut request = request
             .map(|body| Body::new(Arriving::new(body, Arc::clone(arriving), self.request_bytes)));
         let caller = TcpConnectInfo { local_addr: None, remote_addr: Some(peer) };
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(protection);
         let mut routes = self.routes.clone();
-        let work = async move { routes.call(request).await }.instrument(span);
+        let work = routes.call(request);
         let too_late = async {
             sleep(self.arrives_within.min(self.answered_within)).await;
             if !arriving.has_arrived() {
@@ -129,7 +141,13 @@ impl Calls {
     }
 }
 
+/// What its caller calls it, or else a new name.
+fn call_id(headers: &HeaderMap) -> CallId {
+    let given = headers.get(CALL_ID_KEY).and_then(|id| CallId::new(id.to_str().ok()?));
+    given.unwrap_or_else(|| CallId::new(&label::next()).expect("a label is short"))
+}
+
 /// The span of a call, for those who log at the level debug.
-fn span<T>(request: &Request<T>, peer: SocketAddr) -> Span {
-    tracing::debug_span!("call", method = request.uri().path(), %peer)
+fn span<T>(request: &Request<T>, peer: SocketAddr, id: &CallId) -> Span {
+    tracing::debug_span!("call", method = request.uri().path(), %peer, request = %id)
 }

@@ -43,6 +43,7 @@ impl Drop for CountedCall {
         let is_unknown = self.code == Code::Unimplemented;
         let (service, method) = if is_unknown { UNKNOWN } else { service_and_method(&self.path) };
         let code = format!("{:?}", self.code);
+        tracing::debug!(code, took = ?self.began.elapsed(), "answered");
         metrics::CALLS.with_label_values(&[service, method, &code]).inc();
         let duration = metrics::CALL_DURATION.with_label_values(&[service, method]);
         duration.observe(self.began.elapsed().as_secs_f64());

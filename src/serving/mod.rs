@@ -296,7 +296,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::host::net::{self, Security};
+    use crate::{
+        host::net::{self, Security},
+        wire::CALL_ID_KEY,
+    };
 
     const DEADLINE: Duration = Duration::from_mins(1);
     const A_MOMENT: Duration = Duration::from_millis(100);
@@ -465,6 +468,23 @@ mod tests {
         timeout(DEADLINE, stream.next()).await.expect("the client's end notices");
     }
 
+    #[tokio::test]
+    async fn a_call_keeps_the_name_that_its_caller_gave_it_and_gets_one_otherwise() {
+        let (mut client, _stop) = served(Slow::default(), |_| {}).await;
+        for (given, is_kept) in
+            [(Some("a-call.of_1"), true), (None, false), (Some("line }: error"), false)]
+        {
+            let mut asked = Request::new(request(""));
+            if let Some(given) = given {
+                asked.metadata_mut().insert(CALL_ID_KEY, given.parse().expect("ASCII"));
+            }
+            let answer = client.check(asked).await.expect("answered");
+            let told = answer.metadata().get(CALL_ID_KEY).expect("named").to_str().expect("ASCII");
+            assert_eq!(Some(told) == given, is_kept, "{told}");
+            assert!(told.len() > 8);
+        }
+    }
+
     /// What was logged.
     #[derive(Clone, Default)]
     struct Logged(Arc<Mutex<Vec<u8>>>);
@@ -497,7 +517,9 @@ mod tests {
             let line = text.lines().find(|line| line.ends_with("asked")).expect("logged");
             let told =
                 line.contains("call{method=\"/grpc.health.v1.Health/Check\" peer=127.0.0.1:");
-            assert_eq!(told, tells, "{line}");
+            assert_eq!((told, line.contains("request=")), (tells, tells), "{line}");
+            let ended = text.lines().any(|line| line.contains("answered code=\"Ok\""));
+            assert_eq!(ended, tells, "{text}");
         }
     }
 }

@@ -18,6 +18,7 @@ mod hostile;
 mod load;
 mod logins;
 mod observing;
+mod overload;
 mod pids;
 mod ports;
 mod privacy;
