@@ -2,6 +2,9 @@
 //!
 //! Streams are indexed by author, so that absent followers cost nothing. A stream whose queue is
 //! full is closed: its reader resumes from its cursor, and nobody else waits for it.
+//!
+//! A reader may follow thousands, and have a hundred streams. So a stream that is closed gets nothing
+//! any more at once, but its traces in the index are removed in steps.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +12,10 @@ use std::{
 };
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::yield_now,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -23,6 +29,9 @@ use crate::{
 
 type StreamId = u64;
 
+/// So many traces of closed streams are removed at a time: that takes a fraction of a millisecond.
+const TRACES_AT_A_TIME: usize = 512;
+
 /// Handle for the streams; clones share them.
 ///
 /// Relies on [`OneThread`]: nothing else runs between the commit of a post and its delivery, so that
@@ -31,6 +40,8 @@ type StreamId = u64;
 pub struct Delivery {
     thread: OneThread,
     streams: Arc<Mutex<Streams>>,
+    /// Something has been closed.
+    closed: Arc<Notify>,
     queue: usize,
     limits: StreamLimits,
 }
@@ -48,8 +59,11 @@ pub struct StreamLimits {
 struct Streams {
     next: StreamId,
     open: BTreeMap<StreamId, Stream>,
+    /// Some of these may have been closed already.
     by_author: BTreeMap<UserId, BTreeSet<StreamId>>,
     by_follower: BTreeMap<UserId, BTreeSet<StreamId>>,
+    /// Closed streams, and by which authors they are still indexed.
+    closed: Vec<(StreamId, BTreeMap<UserId, Source>)>,
 }
 
 struct Stream {
@@ -81,7 +95,8 @@ pub enum TooMany {
 impl Delivery {
     /// No streams yet; each may have at most `queue` waiting posts.
     pub fn new(queue: usize, limits: StreamLimits) -> Self {
-        Self { thread: OneThread::this(), streams: Arc::default(), queue, limits }
+        let (streams, closed) = (Arc::default(), Arc::default());
+        Self { thread: OneThread::this(), streams, closed, queue, limits }
     }
 
     /// Opens a stream for `follower`, to which nothing belongs yet: the caller
@@ -128,6 +143,7 @@ impl Delivery {
                 Event::PasswordChanged { user } => streams.close_all_of(*user),
             }
         }
+        self.tidy_soon(&streams);
     }
 
     /// How many streams are open, and how many posts wait for the slowest reader.
@@ -140,8 +156,31 @@ impl Delivery {
     /// Closes every stream: their readers resume at another master, or here.
     pub fn close_all(&self) {
         let mut streams = self.streams();
-        let next = streams.next;
-        *streams = Streams { next, ..Streams::default() };
+        let open: Vec<StreamId> = streams.open.keys().copied().collect();
+        for id in open {
+            streams.close(id);
+        }
+        self.tidy_soon(&streams);
+    }
+
+    fn tidy_soon(&self, streams: &Streams) {
+        if !streams.closed.is_empty() {
+            self.closed.notify_one();
+        }
+    }
+
+    /// Removes what is left of closed streams, in steps, for as long as this master runs.
+    pub async fn tidy(self, cancelled: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = cancelled.cancelled() => return,
+                () = self.closed.notified() => {}
+            }
+            while self.streams().remove_traces(TRACES_AT_A_TIME) {
+                yield_now().await;
+            }
+        }
     }
 
     /// Closes every stream whenever this master stops leading, for as long as it runs.
@@ -170,19 +209,21 @@ impl Delivery {
 impl Streams {
     fn deliver(&mut self, post: &Arc<Post>) {
         let Some(ids) = self.by_author.get(&post.author) else { return };
-        let full: Vec<StreamId> = ids
-            .iter()
-            .filter(|id| {
-                self.open.get(id).is_some_and(|stream| {
-                    let source = stream.sources.get(&post.author);
-                    source.is_some_and(|source| source.includes(post.id))
-                        && stream.posts.try_send(Arc::clone(post)).is_err()
-                        && !planted::is(PlantedFault::FullQueueDropsPosts)
-                })
-            })
-            .copied()
-            .collect();
-        metrics::POSTS_DELIVERED.inc_by((ids.len() - full.len()) as u64);
+        let mut full = Vec::new();
+        let mut delivered = 0;
+        for id in ids {
+            let Some(stream) = self.open.get(id) else { continue };
+            let source = stream.sources.get(&post.author);
+            if !source.is_some_and(|source| source.includes(post.id)) {
+                continue;
+            }
+            match stream.posts.try_send(Arc::clone(post)) {
+                Ok(()) => delivered += 1,
+                Err(_) if planted::is(PlantedFault::FullQueueDropsPosts) => {}
+                Err(_) => full.push(*id),
+            }
+        }
+        metrics::POSTS_DELIVERED.inc_by(delivered);
         metrics::STREAMS_CUT_OFF.inc_by(full.len() as u64);
         for id in full {
             self.close(id);
@@ -231,10 +272,22 @@ impl Streams {
 
     fn close(&mut self, id: StreamId) {
         let Some(stream) = self.open.remove(&id) else { return };
-        for author in stream.sources.keys() {
-            remove(&mut self.by_author, *author, id);
-        }
         remove(&mut self.by_follower, stream.follower, id);
+        if !stream.sources.is_empty() {
+            self.closed.push((id, stream.sources));
+        }
+    }
+
+    /// Removes so many traces of closed streams; false if none are left.
+    fn remove_traces(&mut self, most: usize) -> bool {
+        for _ in 0..most {
+            let Some((id, authors)) = self.closed.last_mut() else { return false };
+            match authors.pop_first() {
+                Some((author, _)) => remove(&mut self.by_author, author, *id),
+                None => _ = self.closed.pop(),
+            }
+        }
+        true
     }
 }
 
@@ -288,14 +341,21 @@ impl Inbox {
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        self.delivery.streams().close(self.id);
+        let mut streams = self.delivery.streams();
+        streams.close(self.id);
+        self.delivery.tidy_soon(&streams);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::domain::{PostId, UnixMillis, UserName};
+    use crate::{
+        domain::{PostId, UnixMillis, UserName},
+        master::here::tests::{measured, thread_time},
+    };
 
     const READER: UserId = UserId(1);
     const AUTHOR: UserId = UserId(2);
@@ -405,6 +465,54 @@ mod tests {
         assert!(slow.next().await.is_none());
     }
 
+    /// As much as anything may take of the one thread at a time.
+    const LONGEST: Duration = Duration::from_millis(5);
+
+    #[tokio::test]
+    async fn what_ends_the_streams_of_somebody_who_follows_thousands_holds_nobody_up() {
+        const AUTHORS: u64 = 6_000;
+        const STREAMS: usize = 100;
+        let delivery = Delivery::new(8, StreamLimits { in_all: 1_000, of_account: STREAMS });
+        let sources: Vec<_> = (2..2 + AUTHORS).map(|author| (UserId(author), 0)).collect();
+        let inboxes: Vec<_> = (0..STREAMS).map(|_| open(&delivery, &sources)).collect();
+        let cancelled = CancellationToken::new();
+        let tidying = tokio::spawn(measured(delivery.clone().tidy(cancelled.clone())));
+        let began = thread_time();
+        delivery.dispatch(&[Event::PasswordChanged { user: READER }, post(1)]);
+        let took = thread_time() - began;
+        assert!(took < LONGEST, "closing them takes {took:?}");
+        assert!(inboxes.iter().all(|inbox| inbox.is_closed() && inbox.is_empty()));
+        while !delivery.streams().by_author.is_empty() {
+            yield_now().await;
+        }
+        cancelled.cancel();
+        let ((), longest) = tidying.await.expect("it does not panic");
+        assert!(longest < LONGEST, "tidying takes {longest:?} at a time");
+    }
+
+    #[tokio::test]
+    async fn a_post_for_ten_thousand_open_timelines_holds_nobody_up_for_long() {
+        const READERS: usize = 10_000;
+        let limits = StreamLimits { in_all: READERS, of_account: 1 };
+        let delivery = Delivery::new(8, limits);
+        let reader = |number: usize| UserId(1_000 + number as u64);
+        let inboxes: Vec<_> = (0..READERS)
+            .map(|number| open_for(reader(number), &delivery, &[(AUTHOR, 0)]))
+            .collect();
+        delivery.dispatch(&[post(1)]);
+        let began = thread_time();
+        delivery.dispatch(&[post(2)]);
+        let took = thread_time() - began;
+        println!("{took:?}");
+        assert!(took < 4 * LONGEST, "it takes {took:?}");
+        let began = thread_time();
+        delivery.close_all();
+        let took = thread_time() - began;
+        println!("{took:?}");
+        assert!(took < 4 * LONGEST, "closing them takes {took:?}");
+        assert!(inboxes.iter().all(Inbox::is_closed));
+    }
+
     #[tokio::test]
     async fn streams_are_bounded_in_number_and_leave_nothing_behind() {
         let delivery = Delivery::new(2, StreamLimits { in_all: 3, of_account: 2 });
@@ -415,7 +523,8 @@ mod tests {
         assert_eq!(delivery.open(UserId(4)).err(), Some(TooMany::InAll));
         drop((own, others));
         assert!(delivery.open(READER).is_ok());
-        let streams = delivery.streams();
+        let mut streams = delivery.streams();
+        while streams.remove_traces(1) {}
         assert!(streams.open.is_empty() && streams.by_author.is_empty());
         assert!(streams.by_follower.is_empty());
     }

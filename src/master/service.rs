@@ -317,6 +317,7 @@ impl Parts<'_> {
         );
         let reconciling = reconcile::run(node.clone(), roster_seen.clone(), ended.clone());
         let demotion = self.delivery.clone().close_on_demotion(node.clone(), ended.clone());
+        let tidying = self.delivery.clone().tidy(ended.clone());
         let lasting = vec![
             ("the reporter", tasks.spawn_orderly(reporter.run())),
             ("reconciling", tasks.spawn_orderly(reconciling)),
@@ -326,6 +327,7 @@ impl Parts<'_> {
             ),
             ("the pre-votes", tasks.spawn_orderly(pre_vote::run(node.clone(), ended.clone()))),
             ("the watch for the loss of leadership", tasks.spawn_orderly(demotion)),
+            ("what removes closed timelines", tasks.spawn_orderly(tidying)),
             (
                 "the watch of the format",
                 tasks.spawn_orderly(upgrade::run(node.clone(), ended.clone())),

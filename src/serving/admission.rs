@@ -124,6 +124,11 @@ impl Admission {
         Self { callers, in_all, by_address, state: Arc::default() }
     }
 
+    /// The same without limits.
+    pub fn unlimited(callers: &'static str) -> Self {
+        Self::new(callers, Amounts::UNLIMITED, Amounts::UNLIMITED)
+    }
+
     /// Lets a connection in. If its address has as many as it may, the one that has been idle for
     /// longest makes room.
     pub fn connection(&self, origin: Origin) -> Result<ConnectionPermit, Full> {

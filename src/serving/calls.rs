@@ -40,6 +40,8 @@ pub struct Calls {
     pub origin: Origin,
     pub plain: PlainRule,
     pub admission: Admission,
+    /// Of nodes of the cluster, which the load of others must not keep out.
+    pub of_nodes: Admission,
     /// The most bytes that a request may have until its answer begins.
     pub request_bytes: usize,
     /// A request must have arrived within this time, unless its answer has begun.
@@ -88,7 +90,11 @@ impl CallsOf {
         let Self { calls, connection, peer, protection } = self;
         let counted = CountedCall::arrives(request.uri().path());
         let address = (calls.origin)(request.headers(), peer.ip(), protection);
-        let call = match calls.admission.call(Some(address).into(), &connection) {
+        let admission = match protection {
+            Protection::Node => &calls.of_nodes,
+            Protection::InClear | Protection::Encrypted => &calls.admission,
+        };
+        let call = match admission.call(Some(address).into(), &connection) {
             Ok(call) => call,
             Err(why) => return counted.refused(full(why)),
         };

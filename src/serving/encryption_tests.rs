@@ -15,7 +15,7 @@ use super::{Encryption, Served, serve};
 use crate::{
     host::net::{self, Security},
     node_auth::{NodeAuth, NodeInterceptor, SECRET_KEY},
-    settings::{ClientSecurity, NodeEncryption, NodeSecurity, PlainCalls, Secret},
+    settings::{CallerLimits, ClientSecurity, NodeEncryption, NodeSecurity, PlainCalls, Secret},
     tls::{self, CertificateFiles, NodeFiles, Trust},
 };
 
@@ -199,6 +199,21 @@ async fn the_secret_is_believed_only_where_nobody_else_can_have_read_it() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn nodes_are_let_in_however_much_clients_hold() {
+    let auth = node(OLD, NodeEncryption::On);
+    let clients =
+        ClientSecurity { certificate: None, plain: PlainCalls::Allow, https_listen: None };
+    let encryption = Encryption::new(auth.clone(), &clients).expect("usable");
+    let (_, service) = tonic_health::server::health_reporter();
+    let none = CallerLimits { calls_per_address: 0, ..CallerLimits::UNLIMITED };
+    let served = Served::to_clients(Routes::new(service), 16, none, |_, address, _| address);
+    let (address, _stop) = started(served.protected(&encryption)).await;
+    let refused = ask(&address, &Security::InClear, None).await.expect_err("no room");
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    asks_as_a_node(&auth, &address).await.expect("a node is let in");
 }
 
 #[tokio::test]

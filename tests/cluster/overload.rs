@@ -93,8 +93,9 @@ async fn read(mut api: Api, session: String) -> Code {
     }
 }
 
-/// From how many addresses a crowd watches, and how many streams each of them has.
-const ADDRESSES: u8 = 20;
+/// From how many addresses a crowd watches, and how many streams each of them has: nearly as many as there
+/// may be in all.
+const ADDRESSES: u8 = 15;
 const STREAMS: usize = 1_000;
 const STREAMS_ON_A_CONNECTION: usize = 250;
 

@@ -115,7 +115,7 @@ async fn log_in<T>(api: &SocialServer<Here>, username: &str) -> impl Fn(T) -> Re
 
 /// Passes a future's polls on, and notes the longest, in the thread's own time: what others do on the
 /// machine does not count.
-struct Measured<F> {
+pub struct Measured<F> {
     inner: Pin<Box<F>>,
     longest: Duration,
 }
@@ -131,11 +131,11 @@ impl<F: Future> Future for Measured<F> {
     }
 }
 
-fn measured<F: Future>(inner: F) -> Measured<F> {
+pub fn measured<F: Future>(inner: F) -> Measured<F> {
     Measured { inner: Box::pin(inner), longest: Duration::ZERO }
 }
 
-fn thread_time() -> Duration {
+pub fn thread_time() -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("of Linux");
     let micros = |time: TimeVal| time.num_microseconds().try_into().expect("not negative");
     Duration::from_micros(micros(usage.user_time()))
