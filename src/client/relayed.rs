@@ -16,6 +16,7 @@ use super::{
     active_server::ActiveServerMonitor,
     choice::{self, Attempts, Choice},
     connections::Connections,
+    detours::Detours,
     directory::{self, Directory},
     known_cluster::{KnownCluster, Server},
     resumed_timeline,
@@ -57,6 +58,7 @@ pub struct Relayed {
     attempt_timeout: Duration,
     directory: Arc<Directory>,
     connections: Arc<Connections>,
+    detours: Arc<Detours>,
     active_server: Arc<ActiveServerMonitor>,
     writer: CallWriter,
     /// Of live timelines; none for one person, whose come over the connection of the calls.
@@ -110,10 +112,11 @@ impl Relayed {
     ) -> Self {
         let ClientOptions { router, attempt_timeout, security, .. } = options;
         Self {
+            connections: Arc::new(Connections::new(security)),
+            detours: Arc::new(Detours::by_way_of(&router)),
             router,
             attempt_timeout,
             directory: Arc::new(directory),
-            connections: Arc::new(Connections::new(security)),
             active_server: Arc::new(ActiveServerMonitor::new()),
             writer,
             streams,
@@ -215,10 +218,11 @@ impl Relayed {
             let pause = attempts.patience + BACKOFF.pause(attempts.failures, random::id());
             let server = next_server(&mut views, &attempts, pause).await;
             let asked_at = Instant::now();
-            let connection = match self.connections.to(&server.address) {
+            let address = self.detours.address_of(&server);
+            let connection = match self.connections.to(&address) {
                 Ok(connection) => connection,
                 Err(error) => {
-                    *last_failure = Some(format!("{}: {error}", server.address));
+                    *last_failure = Some(format!("{address}: {error}"));
                     attempts.failed(&server, None);
                     continue;
                 }
@@ -250,12 +254,12 @@ impl Relayed {
                 RetryDecision::Elsewhere { available } => attempts.failed(&server, available),
                 RetryDecision::Lost => {
                     self.connections.lost(&connection);
+                    self.detours.failed(&server, &address, &status);
                     attempts.failed(&server, None);
                 }
             }
             self.active_server.failed(&server, Instant::now());
-            *last_failure =
-                Some(format!("{}: {}", server.address, directory::innermost_cause(&status)));
+            *last_failure = Some(format!("{address}: {}", directory::innermost_cause(&status)));
         }
     }
 

@@ -26,8 +26,8 @@ pub use issued::{IssuedFile, issue};
 pub use nodes::{NODE_NAME, NodeFiles, NodeTls, ROUTER_NAME};
 pub use public::{CertificateFiles, PublicTls};
 
-/// The protocols that an encrypted connection may carry, as they are negotiated (ALPN).
-pub const HTTP_2: &[u8] = b"h2";
+/// The protocol that an encrypted connection carries, as it is negotiated (ALPN).
+const HTTP_2: &[u8] = b"h2";
 
 /// How a connection is protected that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::host::net::{Callee, Security};
 
-/// The name of every node, for the others. It is nobody's domain (RFC 6762's sibling `internal` is
-/// reserved for private use).
+/// The name of every node, for the others. It can be nobody's domain: ICANN has reserved `internal` for
+/// private use.
 pub const NODE_NAME: &str = "node.tinysns.internal";
 /// The name that only the router has.
 pub const ROUTER_NAME: &str = "router.tinysns.internal";

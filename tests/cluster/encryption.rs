@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use nix::sys::signal::Signal;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tinysns::{
     client::{self, Client, ClientOptions, ClusterStatus, MasterState, MasterStatus, Viewer},
-    settings::Secret,
+    settings::{Layers, Role, Secret},
     tls::{self, Trust},
 };
 use tokio::{
@@ -145,6 +146,50 @@ fn says(cluster: &Cluster, role: &str, arguments: &[&str]) -> Output {
     command.args(arguments).output().expect("the program starts")
 }
 
+/// What stands in the page about security between "```" and a language, and "```".
+fn blocks(language: &str) -> Vec<String> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/security.md");
+    let page = fs::read_to_string(page).expect("readable");
+    let begins = format!("```{language}\n");
+    let blocks = page.split(&begins).skip(1);
+    blocks.map(|block| block.split_once("```").expect("a block ends").0.to_owned()).collect()
+}
+
+#[test]
+fn the_settings_of_the_page_about_security_are_allowed() {
+    let found = blocks("toml");
+    assert_eq!(found.len(), 2, "{found:?}");
+    for text in found {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(&file, &text).expect("written");
+        let config = file.path().to_str().expect("UTF-8").to_owned();
+        let secret = [("TINYSNS_SECRET".to_owned(), SECRET.to_owned())];
+        let layers = Layers::gather(Role::Master, secret, [("config", config)].into());
+        layers.and_then(|layers| layers.master()).unwrap_or_else(|why| panic!("{why}: {text}"));
+    }
+}
+
+/// Runs the commands of the page about security, at this address instead of the one that it names.
+fn the_commands_of_the_page_work(address: &str, authority: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let found = blocks("sh");
+    assert_eq!(found.len(), 2, "{found:?}");
+    for script in found {
+        let script = script.replace("sns.example.net:3010", address);
+        let script = script.replace("-u alice", &format!("-u alice --ca-file {authority} -- LIST"));
+        let script = script.replace("tinysns ", &format!("{BINARY} "));
+        let mut shell = Command::new("sh");
+        shell.arg("-euc").arg(&script).current_dir(folder.path()).stdin(Stdio::null());
+        let ended = shell.output().expect("it starts");
+        assert!(ended.status.success(), "{script}: {ended:?}");
+    }
+    for file in ["authority.pem", "authority.key", "router.pem", "server-2.key"] {
+        let path = folder.path().join("certs").join(file);
+        let mode = fs::metadata(path).expect("made").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
 #[tokio::test]
 async fn people_call_by_https_and_plain_calls_are_refused_but_for_classic_ones() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -171,6 +216,7 @@ async fn people_call_by_https_and_plain_calls_are_refused_but_for_classic_ones()
     let said = says(&cluster, "client", &reads);
     assert!(String::from_utf8_lossy(&said.stdout).contains("encrypted"), "{said:?}");
     assert!(says(&cluster, "status", &secure).status.success());
+    the_commands_of_the_page_work(&format!("{NAME}:{port}"), authority);
 
     let plain = ["--router", &cluster.router(), "-u", "ann", "--", "LIST"];
     let said = says(&cluster, "client", &plain);
