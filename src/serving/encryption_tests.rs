@@ -121,6 +121,11 @@ async fn nodes_that_were_given_certificates_know_each_other_by_their_authority()
     let later = tls::issue(ours.path(), &["server-1", "server-2"].map(str::to_owned));
     let kept: Vec<bool> = later.expect("made").iter().map(|file| file.is_kept).collect();
     assert_eq!(kept, [true, true, true, true, false, false]);
+    // Without its key, an authority is not replaced by another one.
+    let [key, elsewhere] = ["authority.key", "elsewhere"].map(|name| ours.path().join(name));
+    std::fs::rename(&key, &elsewhere).expect("renamed");
+    let missing = tls::issue(ours.path(), &["server-3".to_owned()]).expect_err("no key");
+    assert!(missing.to_string().contains("authority.key"), "{missing}");
     let others = tempfile::tempdir().expect("a folder");
     tls::issue(others.path(), &names).expect("made");
     let of = |folder: &Path, name: &str| {

@@ -39,8 +39,7 @@ pub fn issue(directory: &Path, nodes: &[String]) -> Result<Vec<IssuedFile>, TlsE
     let (authority, mut files) = authority(directory, validity)?;
     for node in nodes {
         let [certificate, key] = files_of(directory, node);
-        let is_there = |path: &Path| disk::length(path).ok().flatten().is_some();
-        let is_kept = is_there(&certificate) && is_there(&key);
+        let is_kept = is_there(&certificate)?;
         if !is_kept {
             let names = nodes::names(node == ROUTER);
             let Certified { chain, key: secret } = authority.certify(node, names, validity)?;
@@ -58,18 +57,24 @@ fn authority(
     validity: Validity,
 ) -> Result<(Authority, Vec<IssuedFile>), TlsError> {
     let [certificate, key] = files_of(directory, AUTHORITY);
-    let is_kept = disk::length(&key).map_err(|why| unwritable(&key, why))?.is_some();
+    let is_kept = is_there(&certificate)?;
     let authority = if is_kept {
         let own = pem::certificates("the authority's", &certificate)?.swap_remove(0);
         Authority::of_files(own, &pem::key("the authority's", &key)?)?
     } else {
         let new = Authority::new(validity)?;
-        write(&certificate, &pem::of_certificates(std::slice::from_ref(new.certificate())))?;
         write(&key, &pem::of_key(&new.key()))?;
+        write(&certificate, &pem::of_certificates(std::slice::from_ref(new.certificate())))?;
         new
     };
     let files = [certificate, key].map(|path| IssuedFile { path, is_kept });
     Ok((authority, files.into()))
+}
+
+/// Certificates are written last: with one, everything is there, or its key was taken elsewhere.
+fn is_there(certificate: &Path) -> Result<bool, TlsError> {
+    let length = disk::length(certificate).map_err(|why| unwritable(certificate, why))?;
+    Ok(length.is_some())
 }
 
 fn files_of(directory: &Path, name: &str) -> [PathBuf; 2] {
