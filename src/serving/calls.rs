@@ -28,7 +28,9 @@ use super::{
     full,
     plain_rule::PlainRule,
 };
-use crate::{host::label, network::CallId, tls::Protection, wire::CALL_ID_KEY};
+use crate::{
+    host::label, network::CallId, node_auth::ORIGIN_KEY, tls::Protection, wire::CALL_ID_KEY,
+};
 
 /// Where a call comes from, according to its headers, the address of its connection, and how that is
 /// protected.
@@ -40,7 +42,7 @@ pub struct Calls {
     pub origin: Origin,
     pub plain: PlainRule,
     pub admission: Admission,
-    /// Of nodes of the cluster, which the load of others must not keep out.
+    /// Of what nodes of the cluster themselves ask for, which the load of others must not keep out.
     pub of_nodes: Admission,
     /// The most bytes that a request may have until its answer begins.
     pub request_bytes: usize,
@@ -90,10 +92,7 @@ impl CallsOf {
         let Self { calls, connection, peer, protection } = self;
         let counted = CountedCall::arrives(request.uri().path());
         let address = (calls.origin)(request.headers(), peer.ip(), protection);
-        let admission = match protection {
-            Protection::Node => &calls.of_nodes,
-            Protection::InClear | Protection::Encrypted => &calls.admission,
-        };
+        let admission = calls.admission_of(&request, protection);
         let call = match admission.call(Some(address).into(), &connection) {
             Ok(call) => call,
             Err(why) => return counted.refused(full(why)),
@@ -116,6 +115,12 @@ impl CallsOf {
 }
 
 impl Calls {
+    /// Where a call is counted: one that a node relays is its caller's.
+    fn admission_of<T>(&self, request: &Request<T>, protection: Protection) -> &Admission {
+        let is_relayed = request.headers().contains_key(ORIGIN_KEY);
+        if protection == Protection::Node && !is_relayed { &self.of_nodes } else { &self.admission }
+    }
+
     /// The answer of what is served, as far as it comes in time.
     async fn work(
         &self,

@@ -14,7 +14,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use super::{Encryption, Served, serve};
 use crate::{
     host::net::{self, Security},
-    node_auth::{NodeAuth, NodeInterceptor, SECRET_KEY},
+    node_auth::{NodeAuth, NodeInterceptor, ORIGIN_KEY, SECRET_KEY},
     settings::{CallerLimits, ClientSecurity, NodeEncryption, NodeSecurity, PlainCalls, Secret},
     tls::{self, CertificateFiles, NodeFiles, Trust},
 };
@@ -219,6 +219,12 @@ async fn nodes_are_let_in_however_much_clients_hold() {
     let refused = ask(&address, &Security::InClear, None).await.expect_err("no room");
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
     asks_as_a_node(&auth, &address).await.expect("a node is let in");
+    let channel = net::channel(&address, &auth.to_node()).expect("an address");
+    let mut relayed = Request::new(HealthCheckRequest::default());
+    relayed.metadata_mut().insert(SECRET_KEY, auth.metadata());
+    relayed.metadata_mut().insert(ORIGIN_KEY, "192.0.2.7".parse().expect("ASCII"));
+    let refused = HealthClient::new(channel).check(relayed).await.expect_err("a client's call");
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
 }
 
 #[tokio::test]
