@@ -17,7 +17,6 @@
 //! | `relayed` | [`Relayed`]: calls, repeated until they are answered |
 //! | `resumed_timeline` | a live timeline that outlives its server |
 //! | `connections` | the connection in use |
-//! | `detours` | which servers are called by way of the router |
 //! | `stream_connections` | the connections of live timelines |
 //! | `active_server` | which server is in use, and how long the last move took |
 //! | `directory` | a task that watches the router, or the masters while it is away |
@@ -32,7 +31,6 @@ mod active_server;
 mod api;
 mod choice;
 mod connections;
-mod detours;
 mod directory;
 mod error;
 pub(crate) mod known_cluster;

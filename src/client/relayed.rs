@@ -16,7 +16,6 @@ use super::{
     active_server::ActiveServerMonitor,
     choice::{self, Attempts, Choice},
     connections::Connections,
-    detours::Detours,
     directory::{self, Directory},
     known_cluster::{KnownCluster, Server},
     resumed_timeline,
@@ -58,7 +57,6 @@ pub struct Relayed {
     attempt_timeout: Duration,
     directory: Arc<Directory>,
     connections: Arc<Connections>,
-    detours: Arc<Detours>,
     active_server: Arc<ActiveServerMonitor>,
     writer: CallWriter,
     /// Of live timelines; none for one person, whose come over the connection of the calls.
@@ -113,7 +111,6 @@ impl Relayed {
         let ClientOptions { router, attempt_timeout, security, .. } = options;
         Self {
             connections: Arc::new(Connections::new(security)),
-            detours: Arc::new(Detours::by_way_of(&router)),
             router,
             attempt_timeout,
             directory: Arc::new(directory),
@@ -218,11 +215,10 @@ impl Relayed {
             let pause = attempts.patience + BACKOFF.pause(attempts.failures, random::id());
             let server = next_server(&mut views, &attempts, pause).await;
             let asked_at = Instant::now();
-            let address = self.detours.address_of(&server);
-            let connection = match self.connections.to(&address) {
+            let connection = match self.connections.to(&server.address) {
                 Ok(connection) => connection,
                 Err(error) => {
-                    *last_failure = Some(format!("{address}: {error}"));
+                    *last_failure = Some(format!("{}: {error}", server.address));
                     attempts.failed(&server, None);
                     continue;
                 }
@@ -254,12 +250,12 @@ impl Relayed {
                 RetryDecision::Elsewhere { available } => attempts.failed(&server, available),
                 RetryDecision::Lost => {
                     self.connections.lost(&connection);
-                    self.detours.failed(&server, &address, &status);
                     attempts.failed(&server, None);
                 }
             }
             self.active_server.failed(&server, Instant::now());
-            *last_failure = Some(format!("{address}: {}", directory::innermost_cause(&status)));
+            *last_failure =
+                Some(format!("{}: {}", server.address, directory::innermost_cause(&status)));
         }
     }
 

@@ -218,18 +218,6 @@ impl Node {
         });
     }
 
-    /// Names somebody who is none of these nodes.
-    pub fn name_available_at(&self, address: &str, term: u64) {
-        let (hostname, port) = address.rsplit_once(':').expect("an address");
-        self.location.send_replace(v1::Location {
-            hostname: hostname.to_owned(),
-            port: port.parse().expect("a port"),
-            term,
-            name: "server-1".to_owned(),
-            ..v1::Location::default()
-        });
-    }
-
     pub fn name_the_missing(&self, waiting: &str) {
         let waiting = waiting.to_owned();
         self.location.send_replace(v1::Location { waiting, ..v1::Location::default() });

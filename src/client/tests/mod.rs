@@ -4,11 +4,7 @@ pub(crate) mod fake;
 
 use std::{future::Future, time::Duration};
 
-use tokio::{
-    net::{TcpSocket, TcpStream},
-    sync::watch,
-    time,
-};
+use tokio::{sync::watch, time};
 use tonic::Code;
 
 use super::{
@@ -25,8 +21,6 @@ use fake::{Behaviour, Network, Node, SECRET};
 
 /// Far longer than any step takes; a test that reaches it has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// A connection on this machine takes far less.
-const A_MOMENT: Duration = Duration::from_millis(200);
 /// So long that no call can have been rescued by this timeout.
 const NEVER: Duration = Duration::from_hours(1);
 
@@ -82,40 +76,6 @@ async fn a_call_cut_off_by_a_death_is_repeated_under_the_same_id_and_done_once()
     let active_server = client.active_server().borrow().clone().expect("a server has answered");
     assert_eq!((&*active_server.server.name, active_server.server.term), ("server-2", 2));
     assert!(active_server.move_took.is_some_and(|took| took < DEADLINE));
-}
-
-#[tokio::test]
-async fn a_server_that_cannot_be_reached_from_here_is_called_by_way_of_the_router() {
-    let network = Network::default();
-    let router = network.start("router");
-    let (nobody, address) = silent_address().await;
-    router.name_available_at(&address, 1);
-    let client = Client::connect(ClientOptions::new(router.address())).expect("an address");
-    soon(client.log_in("u1", None)).await.expect("anybody may log in");
-    let began = time::Instant::now();
-    soon(client.publish("hello")).await.expect("published");
-    assert!(began.elapsed() < Duration::from_secs(2), "only the first call has tried it");
-    let mut timeline = soon(client.subscribe(Some(PostId::NONE))).await.expect("opened");
-    let post = soon(timeline.next()).await.expect("open").expect("a post");
-    assert_eq!(post.text, "hello");
-    assert!(network.seen().iter().all(|seen| seen.node == "router"));
-    drop(nobody);
-}
-
-/// An address where nobody answers, as long as the sockets are there: who connects waits in vain.
-async fn silent_address() -> (Vec<TcpStream>, String) {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-    let address = socket.local_addr().expect("bound");
-    let listener = socket.listen(1).expect("it listens");
-    // Nobody accepts them, and there is room for no more.
-    let mut waiting = Vec::new();
-    while let Ok(Ok(stream)) = time::timeout(A_MOMENT, TcpStream::connect(address)).await {
-        waiting.push(stream);
-    }
-    // It listens for as long as the process.
-    std::mem::forget(listener);
-    (waiting, address.to_string())
 }
 
 #[tokio::test]
