@@ -106,7 +106,7 @@ pub fn how_soon(found: &[Found]) -> String {
     let seeds: Vec<u64> = found.iter().filter_map(|found| found.seeds).collect();
     let worst = seeds.iter().max().copied().unwrap_or_default();
     format!(
-        "{} of {} are found; it takes {} seeds (median), {worst} at worst.",
+        "{} of {} are found, half of those by seed {}, and all by seed {worst}.",
         seeds.len(),
         found.len(),
         median(&seeds)
