@@ -9,7 +9,7 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
     style::{Color, Modifier, Style},
     text::{Line, Span},
-    widgets::{Paragraph, Wrap},
+    widgets::{Paragraph, Widget as _, Wrap},
 };
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
@@ -88,14 +88,29 @@ fn draw_block(block: &Block<'_>, hidden: usize, free: Rect, frame: &mut Frame<'_
     let area = Rect { y: free.bottom() - rows, height: rows, ..free };
     let text = match cut.checked_sub(1) {
         Some(text_cut) => {
-            frame.render_widget(block.text_from(text_cut), indented(area));
+            draw_text(&block.text_from(text_cut), indented(area), frame);
             return Rect { height: 0, ..free };
         }
         None => Rect { y: area.y + 1, height: rows - 1, ..area },
     };
     frame.render_widget(&block.head, Rect { height: 1, ..area });
-    frame.render_widget(block.text_from(0), indented(text));
+    draw_text(&block.text_from(0), indented(text), frame);
     Rect { height: free.height - rows, ..free }
+}
+
+/// Draws a text in its area. Where that is narrow, ratatui's lines may be wider than it is by some wide
+/// characters, and what is outside of a buffer would panic: so they get room, and are cut.
+fn draw_text(text: &Paragraph<'_>, area: Rect, frame: &mut Frame<'_>) {
+    const ROOM: u16 = 64;
+    let mut canvas = Buffer::empty(Rect { width: area.width.saturating_add(ROOM), ..area });
+    text.render(area, &mut canvas);
+    for position in area.positions() {
+        let cell = &mut canvas[position];
+        if position.x + 1 == area.right() && cell.symbol().width() > 1 {
+            cell.set_symbol(" ");
+        }
+        frame.buffer_mut()[position] = std::mem::take(cell);
+    }
 }
 
 fn indented(area: Rect) -> Rect {
