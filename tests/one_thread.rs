@@ -13,7 +13,6 @@ use tinysns::{
     client::{self, Client, ClientOptions, ClusterStatus, MasterState},
     host::{random, thread},
     master::service::{self as master, Master, NodeEnd},
-    node_auth::NodeAuth,
     router::service::{self as router, Router},
     serving::Encryption,
     settings::{MasterSettings, RouterSettings},
@@ -68,16 +67,6 @@ fn master_settings(router: &str, data: &Path) -> MasterSettings {
         Subcommand::Master(settings) => settings,
         _ => panic!("it is a master"),
     }
-}
-
-fn router_encryption(settings: &RouterSettings) -> Encryption {
-    let nodes = NodeAuth::of_router(settings.secret.clone(), &settings.nodes).expect("usable");
-    Encryption::new(nodes, &settings.clients).expect("usable")
-}
-
-fn master_encryption(settings: &MasterSettings) -> Encryption {
-    let nodes = NodeAuth::new(settings.secret.clone(), &settings.nodes).expect("usable");
-    Encryption::new(nodes, &settings.clients).expect("usable")
 }
 
 fn threads() -> usize {
@@ -148,8 +137,8 @@ async fn story(data: &Path, day: Day) -> usize {
     let settings = router_settings(data);
     let listeners = router::Listeners::bind(&settings).await.expect("free ports");
     let address = format!("127.0.0.1:{}", listeners.clients.port());
-    let router =
-        Router::build(&settings, router_encryption(&settings), listeners).await.expect("a router");
+    let encryption = Encryption::of_router(&settings).expect("usable");
+    let router = Router::build(&settings, encryption, listeners).await.expect("a router");
 
     let settings = master_settings(&address, data);
     let slot = Slot::claim(&settings.data_dir).expect("a free slot");
@@ -159,7 +148,7 @@ async fn story(data: &Path, day: Day) -> usize {
     let master_stop = CancellationToken::new();
     let serve_master = async {
         let info = slot.info(0);
-        let encryption = master_encryption(&settings);
+        let encryption = Encryption::of_master(&settings).expect("usable");
         let master =
             Master::build(&settings, &encryption, &info, listeners, &stop).await.expect("a master");
         master.expect("nobody stops it yet").run(&master_stop).await

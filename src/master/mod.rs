@@ -48,7 +48,6 @@ use crate::{
     control::{ReceivedRoster, departure},
     domain::NodeId,
     monitoring::Monitor,
-    node_auth::NodeAuth,
     replication::{NodeInfo, node::Node, startup_check, voter_config},
     serving::Encryption,
     settings::MasterSettings,
@@ -63,8 +62,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let monitor = Monitor::start("metrics_listen", settings.metrics_listen).await?;
     settings.metrics_listen = monitor.address();
-    let auth = NodeAuth::new(settings.secret.clone(), &settings.nodes)?;
-    let encryption = Encryption::new(auth, &settings.clients)?;
+    let encryption = Encryption::of_master(&settings)?;
     let ended = run_nodes(&settings, &encryption, &slot, &monitor, &stop).await;
     monitor.end().await;
     ended

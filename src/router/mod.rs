@@ -48,17 +48,14 @@ pub mod witness_supervisor;
 use tokio_util::sync::CancellationToken;
 
 use self::service::{Listeners, Router};
-use crate::{
-    monitoring::Monitor, node_auth::NodeAuth, serving::Encryption, settings::RouterSettings,
-};
+use crate::{monitoring::Monitor, serving::Encryption, settings::RouterSettings};
 
 /// Runs the router until `stop`.
 pub async fn run(mut settings: RouterSettings, stop: CancellationToken) -> anyhow::Result<()> {
     let listeners = Listeners::bind(&settings).await?;
     let monitor = Monitor::start("router_metrics_listen", settings.metrics_listen).await?;
     settings.metrics_listen = monitor.address();
-    let auth = NodeAuth::of_router(settings.secret.clone(), &settings.nodes)?;
-    let encryption = Encryption::new(auth, &settings.clients)?;
+    let encryption = Encryption::of_router(&settings)?;
     let router = Router::build(&settings, encryption, listeners).await?;
     monitor.speaks_for(router.monitored());
     let ended = router.run(&stop).await;

@@ -76,12 +76,10 @@ impl hyper::service::Service<Request<Incoming>> for CallsOf {
 
 impl CallsOf {
     async fn answer(self, mut request: Request<Incoming>) -> Response<Answer> {
-        let Self { calls, connection, peer, protection } = self;
         let id = call_id(request.headers());
         request.extensions_mut().insert(id.clone());
-        let span = span(&request, peer, &id);
-        let mut answer =
-            Self { calls, connection, peer, protection }.let_in(request).instrument(span).await;
+        let span = span(&request, self.peer, &id);
+        let mut answer = self.let_in(request).instrument(span).await;
         // Whoever asks about this call can name it.
         let id = HeaderValue::from_str(id.as_str()).expect("it is ASCII");
         answer.headers_mut().insert(CALL_ID_KEY, id);

@@ -3,7 +3,7 @@
 
 use crate::{
     node_auth::NodeAuth,
-    settings::{ClientSecurity, PlainCalls},
+    settings::{ClientSecurity, MasterSettings, PlainCalls, RouterSettings},
     tls::{PublicTls, TlsError},
 };
 
@@ -17,8 +17,20 @@ pub struct Encryption {
 }
 
 impl Encryption {
-    /// For a node with these settings.
-    pub fn new(nodes: NodeAuth, clients: &ClientSecurity) -> Result<Self, TlsError> {
+    /// For a master with these settings.
+    pub fn of_master(settings: &MasterSettings) -> Result<Self, TlsError> {
+        let nodes = NodeAuth::new(settings.secret.clone(), &settings.nodes)?;
+        Self::new(nodes, &settings.clients)
+    }
+
+    /// For a router with these settings.
+    pub fn of_router(settings: &RouterSettings) -> Result<Self, TlsError> {
+        let nodes = NodeAuth::of_router(settings.secret.clone(), &settings.nodes)?;
+        Self::new(nodes, &settings.clients)
+    }
+
+    /// For a node that proves this to others.
+    pub(super) fn new(nodes: NodeAuth, clients: &ClientSecurity) -> Result<Self, TlsError> {
         let public = clients.certificate.as_ref().map(PublicTls::of_files).transpose()?;
         Ok(Self { nodes, public, plain: clients.plain })
     }
