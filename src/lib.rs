@@ -9,6 +9,7 @@
 // order that differs between two processes. The lists are in `clippy.toml`.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
+pub mod acme;
 pub mod ansi;
 pub mod backoff;
 pub mod certs;

@@ -61,6 +61,12 @@ metrics! {
     CONNECTIONS: IntGaugeVec = gauges("tinysns_connections", &["from"]);
     /// Connections that were turned away, by reason: all, address or descriptors.
     CONNECTIONS_REFUSED: IntCounterVec = counters("tinysns_connections_refused_total", &["reason"]);
+    /// Connections whose beginning failed, by reason: certificate, protocol, refused or late.
+    HANDSHAKES_FAILED: IntCounterVec = counters("tinysns_handshakes_failed_total", &["reason"]);
+    /// When the certificate that clients are shown expires, in seconds since 1970; 0 without one.
+    CERTIFICATE_EXPIRES: IntGauge = gauge("tinysns_certificate_expiry_timestamp_seconds");
+    /// Certificates that this node has ordered, by what came of it: issued or failed.
+    CERTIFICATE_ORDERS: IntCounterVec = counters("tinysns_certificate_orders_total", &["outcome"]);
     /// Passwords that were not accepted, by reason: wrong, slowed (after wrong ones) or crowded.
     LOGIN_FAILURES: IntCounterVec = counters("tinysns_login_failures_total", &["reason"]);
     /// What was refused because somebody did it too often, by what it was.

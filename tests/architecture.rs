@@ -11,10 +11,11 @@ use std::{
 };
 
 /// From the base up. A module imports from lower layers only, and so none of its own.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["ansi", "backoff", "domain", "envelope", "metrics", "planted", "wire"],
     &["host", "network"],
     &["tls"],
+    &["acme"],
     &["control", "directory", "reflection", "settings", "slot", "social"],
     &["node_auth"],
     &["logging", "serving"],

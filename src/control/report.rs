@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{NodeInfo, VoterConfig};
 use crate::{
-    domain::{ClusterId, LogPosition, NodeId, UnixMillis},
+    domain::{Certification, ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
 };
 
@@ -15,6 +15,8 @@ pub enum Report {
     Hello(Hello),
     /// The master goes on.
     Progress(Progress),
+    /// What proves that the network is its domain has changed, and this master leads.
+    Certification(Arc<Certification>),
     /// The master is about to stop: its leadership is to be handed over first.
     Leaving,
 }

@@ -11,7 +11,10 @@ use super::{
     VoterDirective, VoterName, roster::AvailableServer,
 };
 use crate::{
-    domain::{ClusterId, LogPosition, NodeId, UnixMillis},
+    domain::{
+        AcmeChallenge, Certification, ClusterId, DomainCertificate, LogPosition, NodeId,
+        PrivateText, UnixMillis,
+    },
     envelope::{SupportedVersions, Version},
     wire::internal::{self, directive, master_report, voter_config::VoterSet},
 };
@@ -56,6 +59,9 @@ impl ReportEncoder {
             Report::Hello(hello) => master_report::Report::Hello(hello_to_wire(hello)),
             Report::Progress(progress) => {
                 master_report::Report::Progress(self.progress_to_wire(progress))
+            }
+            Report::Certification(certification) => {
+                master_report::Report::Certification(certification_to_wire(&certification))
             }
             Report::Leaving => master_report::Report::Leaving(internal::Leaving {}),
         };
@@ -104,6 +110,9 @@ impl ReportDecoder {
         Ok(match message.report {
             Some(master_report::Report::Progress(progress)) => {
                 Some(Report::Progress(self.progress_from_wire(progress)?))
+            }
+            Some(master_report::Report::Certification(certification)) => {
+                Some(Report::Certification(Arc::new(certification_from_wire(certification))))
             }
             Some(master_report::Report::Leaving(internal::Leaving {})) => Some(Report::Leaving),
             Some(master_report::Report::Hello(hello)) => {
@@ -175,6 +184,38 @@ fn hello_from_wire(wire: internal::Hello) -> Result<Hello, InvalidMessage> {
         started: UnixMillis::new(wire.started_ms),
         abandoned_for: cluster(&wire.abandoned_for)?,
     })
+}
+
+/// Without the account, which only masters need.
+fn certification_to_wire(
+    Certification { account: _, challenges, certificate }: &Certification,
+) -> internal::Certification {
+    let challenge = |AcmeChallenge { token, answer }: &AcmeChallenge| internal::Challenge {
+        token: token.clone(),
+        answer: answer.clone(),
+    };
+    let certificate = certificate.as_ref().map(|DomainCertificate { domain, chain, key }| {
+        internal::DomainCertificate {
+            domain: domain.clone(),
+            chain: chain.clone(),
+            key: key.reveal().to_owned(),
+        }
+    });
+    internal::Certification { challenges: challenges.iter().map(challenge).collect(), certificate }
+}
+
+fn certification_from_wire(
+    internal::Certification { challenges, certificate }: internal::Certification,
+) -> Certification {
+    let challenge = |internal::Challenge { token, answer }| AcmeChallenge { token, answer };
+    let certificate = certificate.map(|internal::DomainCertificate { domain, chain, key }| {
+        DomainCertificate { domain, chain, key: PrivateText::new(key) }
+    });
+    Certification {
+        account: None,
+        challenges: challenges.into_iter().map(challenge).collect(),
+        certificate,
+    }
 }
 
 fn voter_config_to_wire(

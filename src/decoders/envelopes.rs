@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{states, texts};
 use crate::{
-    domain::{ClusterId, NodeId, PostId, UnixMillis, UserName},
+    domain::{Certification, ClusterId, NodeId, PostId, UnixMillis, UserName},
     envelope::{self, Kind, SupportedVersions, Version, line, mend, seal, seal_in},
     replication::{
         Batch, Consensus, Content, Entry, LogId, NodeInfo, StoredMembership, Vote,
@@ -57,6 +57,7 @@ pub fn envelopes(bytes: &[u8]) {
         Kind::Post => post(version, &sealed),
         Kind::Series => opened::<Series>(kind, &sealed),
         Kind::Reply => opened::<StoredReply>(kind, &sealed),
+        Kind::Certification => opened::<Certification>(kind, &sealed),
         Kind::SnapshotHeader => opened::<Header>(kind, &sealed),
         Kind::SnapshotRows => opened::<Vec<Row>>(kind, &sealed),
         Kind::SnapshotEnd => opened::<End>(kind, &sealed),
@@ -197,6 +198,8 @@ fn of_the_state() -> Vec<Vec<u8>> {
         password_version: 1,
         password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
     };
+    let certification =
+        states::some_steps().into_iter().fold(Certification::default(), Certification::after);
     let reply = Reply::Published { post: PostId::new(3), posted_at: UnixMillis::new(9) };
     vec![
         seal(Kind::Meta, &meta),
@@ -205,6 +208,7 @@ fn of_the_state() -> Vec<Vec<u8>> {
         seal(Kind::Post, &PostRecord { author: 1, at: UnixMillis::new(-9), text: "Grüße" }),
         seal(Kind::Series, &Series { floor: 1_024, oldest_ms: -1 }),
         seal(Kind::Reply, &StoredReply { at_ms: 9, fingerprint: u64::MAX, reply }),
+        seal(Kind::Certification, &certification),
         seal(Kind::SnapshotEnd, &End { rows: 300, version: Version::FIRST }),
         states::sealed_claims(),
     ]

@@ -4,7 +4,10 @@ use std::{sync::LazyLock, time::Duration};
 
 use super::texts::PRETTY_LONG;
 use crate::{
-    domain::{ClientId, OpaqueKey, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    domain::{
+        AcmeAccount, AcmeChallenge, CertificationStep, ClientId, DomainCertificate, OpaqueKey,
+        PostId, PostText, PrivateText, RequestKey, UnixMillis, UserId, UserName,
+    },
     envelope::{self, Kind, Version, mend, seal},
     master::sessions::{SessionError, Sessions},
     replication::snapshot::{self, End, ReceiveError},
@@ -39,11 +42,25 @@ fn counted(sequence: u64) -> RequestKey {
     RequestKey::Counted { client: ClientId(9), sequence, answered_below: 1 }
 }
 
+/// All steps on the way to a certificate.
+pub fn some_steps() -> [CertificationStep; 3] {
+    let [token, answer] = ["token", "token.thumb"].map(str::to_owned);
+    let directory = "https://ca.example/directory".to_owned();
+    let [credentials, key] = ["{}", "KEY"].map(PrivateText::new);
+    let [domain, chain] = ["sns.example.net", "CHAIN"].map(str::to_owned);
+    [
+        CertificationStep::Account(AcmeAccount { directory, credentials }),
+        CertificationStep::Certificate(DomainCertificate { domain, chain, key }),
+        CertificationStep::Challenges(vec![AcmeChallenge { token, answer }]),
+    ]
+}
+
 /// One of each kind.
 pub fn some_commands() -> Vec<Stamped> {
     let name = |name: &str| UserName::new(name).expect("valid");
     let text = PostText::new("Grüße\n👋", PRETTY_LONG).expect("valid");
     let opaque = RequestKey::Opaque(OpaqueKey::new(*b"key").expect("valid"));
+    let [account, certificate, challenges] = some_steps().map(|step| Command::Certify { step });
     [
         Command::BootstrapCluster { signing_key: [9; 32] },
         Command::CreateAccount { name: name("Ann"), password_hash: Some("hash".to_owned()) },
@@ -54,6 +71,9 @@ pub fn some_commands() -> Vec<Stamped> {
         Command::Publish { context: context(2, opaque), text },
         Command::Unfollow { context: context(1, counted(3)), target: name("bob") },
         Command::SetPassword { context: context(2, counted(2)), password_hash: None },
+        account,
+        certificate,
+        challenges,
         Command::AbandonCluster { to: crate::domain::ClusterId::new(5) },
     ]
     .into_iter()
@@ -152,6 +172,7 @@ fn used(state: &State) -> Result<(), StateError> {
 }
 
 fn read(view: &View) -> Result<(), StateError> {
+    let _certification = view.certification()?;
     let _names = view.users(None, 3)?;
     for user in [1, 2].map(UserId) {
         let _account = view.account(user)?;

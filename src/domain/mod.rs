@@ -3,6 +3,7 @@
 //! Pure: no clock, no randomness, no I/O. If something that people type is invalid, the error says
 //! why in words for people.
 
+mod certification;
 mod ids;
 mod log_position;
 mod post;
@@ -10,6 +11,9 @@ mod request;
 mod time;
 mod username;
 
+pub use certification::{
+    AcmeAccount, AcmeChallenge, Certification, CertificationStep, DomainCertificate, PrivateText,
+};
 pub use ids::{ClusterId, ClusterIdError, NodeId, UserId};
 pub use log_position::LogPosition;
 pub use post::{Post, PostId, PostText, TextError};

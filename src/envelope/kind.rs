@@ -77,6 +77,8 @@ kinds! {
     Series = 36, "series of requests";
     /// A remembered reply.
     Reply = 37, "reply record";
+    /// What proves that the network is its domain.
+    Certification = 38, "certification";
 
     // A snapshot in transfer.
     /// Its header.

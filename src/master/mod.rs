@@ -14,11 +14,13 @@
 //! - [`delivery`]: live timelines
 //! - [`state_recovery`]: fetches a lost state from the others before anything else starts
 //! - [`bootstrap`]: what the first leader writes before anyone can log in
+//! - [`certification`]: the network's certificate, ordered and shown
 //! - [`abandonment`]: an empty cluster is abandoned for an older one
 
 pub mod abandonment;
 pub mod address;
 pub mod bootstrap;
+pub mod certification;
 pub mod cluster_id_file;
 pub mod delivery;
 #[expect(clippy::disallowed_methods, reason = "a stream's task ends with the stream")]

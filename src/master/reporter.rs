@@ -30,13 +30,14 @@ use crate::{
         Directive, Hello, NodeInfo, Progress, ReceivedRoster, Report, Roster, VoterDirective,
     },
     directory::split_address,
-    domain::{ClusterId, UnixMillis},
+    domain::{Certification, ClusterId, UnixMillis},
     host::{clock, net, random},
     node_auth::NodeAuth,
     replication::{
         addresses::AddressSource,
         node::{Node, ProbeAnswer},
     },
+    serving::Encryption,
     settings::MasterSettings,
     slot::SlotInfo,
 };
@@ -103,6 +104,8 @@ pub struct Reporter {
     leaving: watch::Receiver<bool>,
     contact: RouterContact,
     abandonment: abandonment::AbandonmentHandle,
+    /// What proves that the network is its domain, if it has one.
+    certification: Option<watch::Receiver<Arc<Certification>>>,
     cancelled: CancellationToken,
 }
 
@@ -123,11 +126,21 @@ enum DirectiveOutcome {
     NodeReset,
 }
 
+/// Returns when there is something new; never if there never is.
+async fn changed<T>(news: &mut Option<watch::Receiver<T>>) {
+    if let Some(news) = news
+        && news.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
+}
+
 impl Reporter {
     /// A reporter for `node`, which others know by `info`; the router's information on the other
     /// nodes goes to `roster`.
     pub fn new(
-        (settings, auth): (&MasterSettings, &NodeAuth),
+        (settings, encryption): (&MasterSettings, &Encryption),
         slot: &SlotInfo,
         node: Node,
         info: NodeInfo,
@@ -139,7 +152,8 @@ impl Reporter {
         let contact = RouterContact::default();
         let reporter = Self {
             router: settings.router.clone(),
-            auth: auth.clone(),
+            auth: encryption.nodes.clone(),
+            certification: encryption.heard(),
             interval: settings.report_interval,
             slot: slot.clone(),
             node,
@@ -236,6 +250,7 @@ impl Reporter {
         let mut cut_off = self.node.peers().cut_off();
         let mut probe = ProbeAnswer::default();
         let mut led = false;
+        let mut told = None;
         if *self.leaving.borrow_and_update() {
             let _room = router.report(Report::Leaving);
         }
@@ -258,6 +273,7 @@ impl Reporter {
                     }
                     true
                 }
+                () = changed(&mut self.certification) => false,
                 _ = self.leaving.changed() => {
                     let _room = router.report(Report::Leaving);
                     true
@@ -275,6 +291,11 @@ impl Reporter {
                     Ok(None) | Err(DirectiveError::Broken(_)) => return Ok(StreamEnd::Lost),
                 }
             };
+            if let Some(known) = self.news_of_certification(&mut told)
+                && !router.report(Report::Certification(known))
+            {
+                return Ok(StreamEnd::Lost);
+            }
             if !news {
                 continue;
             }
@@ -283,6 +304,20 @@ impl Reporter {
                 return Ok(StreamEnd::Lost);
             }
         }
+    }
+
+    /// What the router has to hear of the certification, after what it was `told`, if this master leads.
+    fn news_of_certification(
+        &mut self,
+        told: &mut Option<Arc<Certification>>,
+    ) -> Option<Arc<Certification>> {
+        let known = self.certification.as_mut()?.borrow_and_update().clone();
+        let is_news = told.as_ref() != Some(&known) && *known != Certification::default();
+        if !is_news || !self.node.leads() {
+            return None;
+        }
+        *told = Some(Arc::clone(&known));
+        Some(known)
     }
 
     /// Carries out the router's directive.

@@ -22,7 +22,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
     abandonment::{self, AbandonmentHandle},
-    address, bootstrap, cluster_id_file,
+    address, bootstrap, certification, cluster_id_file,
     delivery::{Delivery, StreamLimits},
     here::{self, Here},
     leave, location,
@@ -64,8 +64,8 @@ use crate::{
         upgrade,
         writes::Writes,
     },
-    serving::{self, CLIENT_MESSAGE_BYTES, Encryption, Served},
-    settings::{CallerLimits, MasterSettings},
+    serving::{self, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, Served},
+    settings::{CallerLimits, ClientCertificate, MasterSettings},
     slot::SlotInfo,
     social::StateReader,
     wire::{
@@ -80,9 +80,7 @@ use crate::{
 /// Where a master is reached, bound and not served yet.
 pub struct Listeners {
     /// For clients.
-    pub clients: Listener,
-    /// For clients, too, if the settings name a further address.
-    pub https: Option<Listener>,
+    pub clients: ClientListeners,
     /// For the other nodes.
     pub peers: Listener,
 }
@@ -91,8 +89,12 @@ impl Listeners {
     /// Binds what the settings say.
     pub async fn bind(settings: &MasterSettings) -> Result<Self, ListenError> {
         Ok(Self {
-            clients: net::listen("client_listen", settings.client_listen).await?,
-            https: net::listen_also("https_listen", settings.clients.https_listen).await?,
+            clients: ClientListeners::bind(
+                net::listen("client_listen", settings.client_listen).await?,
+                &settings.clients,
+                ["https_listen", "http_listen"],
+            )
+            .await?,
             peers: net::listen("peer_listen", settings.peer_listen).await?,
         })
     }
@@ -138,7 +140,7 @@ pub enum NodeEnd {
 /// What the parts of a master share.
 struct Parts<'a> {
     settings: &'a MasterSettings,
-    auth: &'a NodeAuth,
+    encryption: &'a Encryption,
     slot: &'a SlotInfo,
     node: Node,
     state: StateReader,
@@ -206,8 +208,7 @@ impl Master {
         );
         let writes = Writes::start(&node, settings.limits.pending_writes, node.clock());
         let tasks = Tasks::default();
-        let parts =
-            Parts { settings, auth: &encryption.nodes, slot, node, state, writes, delivery, tasks };
+        let parts = Parts { settings, encryption, slot, node, state, writes, delivery, tasks };
         let node_reset = CancellationToken::new();
         let (roster_sender, roster) = watch::channel(ReceivedRoster::default());
         let (report, lasting) = parts.spawn(info, roster_sender, &roster, node_reset.clone());
@@ -255,7 +256,7 @@ impl Master {
     /// of the process.
     pub async fn run(self, stop: &CancellationToken) -> anyhow::Result<NodeEnd> {
         let Self { node, listeners, tasks, clients_stop, .. } = self;
-        let Listeners { clients, https, peers } = listeners;
+        let Listeners { clients, peers } = listeners;
         let (public, internal) = self.routes;
         let (streams, ended) = (self.streams_per_connection, tasks.ending());
         let encryption = self.encryption;
@@ -264,9 +265,7 @@ impl Master {
             .protected(&encryption);
         tasks.spawn(encryption.keep_current());
         let peers_done = tasks.spawn_orderly(serving::serve(peers, internal, ended.clone()));
-        let clients = [Some(clients), https].into_iter().flatten().collect();
-        let clients_done =
-            tasks.spawn_orderly(serving::serve_all(clients, public, clients_stop.clone()));
+        let clients_done = tasks.spawn_orderly(clients.serve(public, clients_stop.clone()));
         let outcome = tokio::select! {
             // One failure causes others: report the first, not its consequences.
             biased;
@@ -307,7 +306,7 @@ impl Parts<'_> {
         let ended = tasks.ending();
         let (abandonment, abandon_cluster) = AbandonmentHandle::new(state.clone(), node_reset);
         let (reporter, report) = Reporter::new(
-            (self.settings, self.auth),
+            (self.settings, self.encryption),
             self.slot,
             node.clone(),
             info,
@@ -334,6 +333,11 @@ impl Parts<'_> {
             ),
         ];
         let (state, writes) = (state.clone(), writes.clone());
+        if let Some(ClientCertificate::OfDomain(domain)) = &self.settings.clients.certificate {
+            tasks.spawn(certification::follow(state.clone(), self.encryption.clone()));
+            let (node, state, writes) = (node.clone(), state.clone(), writes.clone());
+            tasks.spawn(certification::order(node, state, writes, domain.clone()));
+        }
         tasks.spawn(bootstrap::run(node.clone(), state, writes.clone(), ended.clone()));
         tasks.spawn(abandonment::run(abandon_cluster, node.clone(), writes, ended));
         (report, lasting)
@@ -353,7 +357,7 @@ impl Parts<'_> {
             rate_limits: Mutex::new(RateLimits::new(self.settings.limits.limits_rates)),
             limits: self.settings.limits.clone(),
         });
-        add_public(routes, here, self.settings, self.auth, location, stop.clone())
+        add_public(routes, here, self.settings, &self.encryption.nodes, location, stop.clone())
     }
 
     /// What other nodes may ask for.
@@ -361,7 +365,7 @@ impl Parts<'_> {
         let peer_service = PeerServer::new(self.node.clone(), self.tasks.ending());
         let peer_service =
             PeerServiceServer::new(peer_service).max_decoding_message_size(MESSAGE_BYTES);
-        let guard = NodeInterceptor(self.auth.clone());
+        let guard = NodeInterceptor(self.encryption.nodes.clone());
         Routes::new(InterceptedService::new(peer_service, guard))
     }
 }

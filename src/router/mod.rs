@@ -18,6 +18,7 @@
 //! lost at any time.
 
 pub mod callers_view;
+pub mod certification;
 #[cfg(test)]
 mod cut_off_tests;
 pub mod duplicates;

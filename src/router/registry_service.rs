@@ -6,6 +6,7 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
+    certification::KeptCertification,
     registry::MasterStreamId,
     registry_actor::{MasterStream, RegistryHandle},
 };
@@ -21,19 +22,21 @@ use crate::{
 /// Serves the masters' reports.
 pub struct RegistryServer {
     registry: RegistryHandle,
+    certification: KeptCertification,
     tasks: Tasks,
 }
 
 impl RegistryServer {
-    /// Passes what it receives to `registry`, by a task for each stream.
-    pub fn new(registry: RegistryHandle, tasks: Tasks) -> Self {
-        Self { registry, tasks }
+    /// Passes what it receives to `registry` and `certification`, by a task for each stream.
+    pub fn new(registry: RegistryHandle, certification: KeptCertification, tasks: Tasks) -> Self {
+        Self { registry, certification, tasks }
     }
 }
 
 /// Passes every report on; returns when the stream ends, for whatever reason.
 async fn forward_reports(
     registry: RegistryHandle,
+    certification: KeptCertification,
     stream: MasterStreamId,
     mut decoder: ReportDecoder,
     mut reports: Streaming<MasterReport>,
@@ -41,6 +44,7 @@ async fn forward_reports(
     while let Ok(Some(message)) = reports.message().await {
         match decoder.decode(message) {
             Ok(Some(Report::Progress(progress))) => registry.progress(stream, progress).await,
+            Ok(Some(Report::Certification(heard))) => certification.hears(&heard),
             Ok(Some(Report::Leaving)) => registry.leaving(stream).await,
             // From a newer program; or a second introduction, which changes nothing.
             Ok(None | Some(Report::Hello(_))) => {}
@@ -76,7 +80,8 @@ impl RegistryService for RegistryServer {
             .open(hello)
             .await
             .ok_or_else(|| Status::unavailable("the router is stopping"))?;
-        self.tasks.spawn(forward_reports(self.registry.clone(), id, decoder, reports));
+        let (registry, certification) = (self.registry.clone(), self.certification.clone());
+        self.tasks.spawn(forward_reports(registry, certification, id, decoder, reports));
         let directives = ReceiverStream::new(directives);
         let messages = tokio_stream::StreamExt::map(directives, |directive| Ok(directive.into()));
         Ok(Response::new(Box::pin(messages)))

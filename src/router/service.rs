@@ -13,6 +13,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
     callers_view::CallersView,
+    certification::KeptCertification,
     monitored::MonitoredRouter,
     registry_actor::{self, RegistryActor, RegistryHandle},
     registry_service::RegistryServer,
@@ -31,7 +32,10 @@ use crate::{
     node_auth::{NodeAuth, NodeInterceptor},
     reflection,
     replication::{link::MESSAGE_BYTES, node::Node, peer_service::PeerServer},
-    serving::{self, CLIENT_MESSAGE_BYTES, Encryption, NODE_STREAMS, QUORUM_HEALTH, Served},
+    serving::{
+        self, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, NODE_STREAMS, QUORUM_HEALTH,
+        Served,
+    },
     settings::{CallerLimits, RouterSettings},
     wire::{
         internal::{
@@ -47,9 +51,7 @@ use crate::{
 /// Where the router is reached, bound and not served yet.
 pub struct Listeners {
     /// For clients and masters.
-    pub clients: Listener,
-    /// For clients, too, if the settings name a further address.
-    pub https: Option<Listener>,
+    pub clients: ClientListeners,
     /// For the other nodes, as the witness.
     pub peers: Listener,
 }
@@ -58,8 +60,12 @@ impl Listeners {
     /// Binds what the settings say.
     pub async fn bind(settings: &RouterSettings) -> Result<Self, ListenError> {
         Ok(Self {
-            clients: net::listen("router_listen", settings.router_listen).await?,
-            https: net::listen_also("router_https_listen", settings.clients.https_listen).await?,
+            clients: ClientListeners::bind(
+                net::listen("router_listen", settings.router_listen).await?,
+                &settings.clients,
+                ["router_https_listen", "router_http_listen"],
+            )
+            .await?,
             peers: net::listen("witness_listen", settings.witness_listen).await?,
         })
     }
@@ -116,7 +122,9 @@ impl Router {
         tasks.spawn(report_quorum_health(handle.location(), health));
         let supervisor = tasks.spawn(supervisor.run(handle.clone(), witness_directives));
         let registry = tasks.spawn(actor.run());
-        let public = public(settings, auth, handle.clone(), &tasks, &serving_stops)
+        let certification = KeptCertification::open(&settings.data_dir, encryption.clone());
+        let registry_server = RegistryServer::new(handle.clone(), certification, tasks.clone());
+        let public = public(settings, auth, handle.clone(), registry_server, &serving_stops)
             .add_service(health_service);
         let routes = (public, internal(auth, &witness, &serving_stops));
         let (callers, calls) = (settings.callers, CallReader::new(auth.clone()));
@@ -149,8 +157,7 @@ impl Router {
 
     /// Serves until `stop`; then nothing of it runs any more.
     pub async fn run(self, stop: &CancellationToken) -> anyhow::Result<()> {
-        let Listeners { clients, https, peers } = self.listeners;
-        let clients = [Some(clients), https].into_iter().flatten().collect();
+        let Listeners { clients, peers } = self.listeners;
         let (public, internal) = self.routes;
         let public = Served::to_clients(public, NODE_STREAMS, self.callers, self.calls.origins())
             .protected(&self.encryption);
@@ -167,7 +174,7 @@ impl Router {
             biased;
             _ = self.registry => Err(anyhow::anyhow!("the registry ended by itself")),
             _ = self.supervisor => Err(anyhow::anyhow!("the witness's supervisor ended by itself")),
-            () = serving::serve_all(clients, public, serves.clone()) => serving::outcome(&serves),
+            () = clients.serve(public, serves.clone()) => serving::outcome(&serves),
             () = serving::serve(peers, internal, serves.clone()) => serving::outcome(&serves),
         };
         self.tasks.end().await;
@@ -190,15 +197,15 @@ fn public(
     settings: &RouterSettings,
     auth: &NodeAuth,
     handle: RegistryHandle,
-    tasks: &Tasks,
+    registry: RegistryServer,
     stop: &CancellationToken,
 ) -> Routes {
     let guard = NodeInterceptor(auth.clone());
     let location = handle.location();
     let calls = CallReader::new(auth.clone());
-    let view = CallersView::new(handle.clone(), calls.clone());
+    let view = CallersView::new(handle, calls.clone());
     let directory = DirectoryServer::new(location.clone(), view);
-    let registry = RegistryServiceServer::new(RegistryServer::new(handle, tasks.clone()));
+    let registry = RegistryServiceServer::new(registry);
     let relayed = Relayed::by_node(location.clone(), auth);
     let social = SocialServer::new(relayed.clone(), calls.clone());
     let social = SocialServiceServer::new(social).max_decoding_message_size(CLIENT_MESSAGE_BYTES);

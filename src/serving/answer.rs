@@ -119,6 +119,11 @@ impl Answer {
         Self { body, call: None, next: None, has_ended: false }
     }
 
+    /// A page, and the place of the request that it answers, unless that was not let in.
+    pub fn page(body: tonic::body::Body, call: Option<CallPermit>) -> Self {
+        Self { body, call, next: None, has_ended: false }
+    }
+
     /// An answer whose first part is made at once, if that can be done, so that it counts even if its
     /// caller takes nothing.
     pub async fn new(body: tonic::body::Body, call: CallPermit) -> Result<Self, Status> {

@@ -26,6 +26,7 @@ use super::{
     answer::{self, Answer, Arriving},
     counted::CountedCall,
     full,
+    pages::{self, Pages, Visitor},
     plain_rule::PlainRule,
 };
 use crate::{
@@ -37,10 +38,13 @@ use crate::{
 pub type Origin = Arc<dyn Fn(&HeaderMap, IpAddr, Protection) -> IpAddr + Send + Sync>;
 
 /// What is served, and within which limits a call is.
+#[derive(Clone)]
 pub struct Calls {
     pub routes: Routes,
     pub origin: Origin,
     pub plain: PlainRule,
+    /// For those who do not speak gRPC.
+    pub pages: Pages,
     pub admission: Admission,
     /// Of what nodes of the cluster themselves ask for, which the load of others must not keep out.
     pub of_nodes: Admission,
@@ -79,7 +83,14 @@ impl CallsOf {
         let id = call_id(request.headers());
         request.extensions_mut().insert(id.clone());
         let span = span(&request, self.peer, &id);
-        let mut answer = self.let_in(request).instrument(span).await;
+        let answered = async {
+            if pages::is_grpc(request.headers()) {
+                self.let_in(request).await
+            } else {
+                self.show_page(request).await
+            }
+        };
+        let mut answer = answered.instrument(span).await;
         // Whoever asks about this call can name it.
         let id = HeaderValue::from_str(id.as_str()).expect("it is ASCII");
         answer.headers_mut().insert(CALL_ID_KEY, id);
@@ -109,6 +120,21 @@ impl CallsOf {
             }
             Err(status) => counted.refused(status),
         }
+    }
+}
+
+impl CallsOf {
+    async fn show_page(self, request: Request<Incoming>) -> Response<Answer> {
+        let Self { calls, connection, peer, protection } = self;
+        let counted = CountedCall::arrives(pages::counted_as(request.uri().path()));
+        let address = (calls.origin)(request.headers(), peer.ip(), protection);
+        let visitor = Visitor { protection, is_taken_in_clear: calls.plain.takes_clear(peer) };
+        let (page, call) = match calls.admission.call(Some(address).into(), &connection) {
+            Ok(call) => (calls.pages.answer(&request, visitor).await, Some(call)),
+            Err(why) => (pages::full(full(why).message()), None),
+        };
+        counted.answered_by_page(page.status());
+        page.map(|body| Answer::page(body, call))
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use hyper::server::conn::http2;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::server::conn::{http1, http2};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, MissedTickBehavior, interval_at, timeout},
@@ -13,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     admission::ConnectionPermit,
     calls::{Calls, CallsOf},
-    entrance::{Entered, Entrance},
+    entrance::{Begun, Entered, Entrance, Http},
 };
 use crate::{
     host::{net::Socket, task::Tasks},
+    metrics,
     tls::Protection,
 };
 
@@ -33,6 +37,10 @@ const TAKES_WITHIN: Duration = Duration::from_mins(1);
 /// Streams that may be reset before they are served, until the connection is closed as abusive:
 /// hyper's own limit, set here so that it is not removed by accident.
 const PENDING_RESETS: usize = 20;
+/// The head of a request in HTTP/1.1 must have arrived within this time,
+const HEAD_ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+/// and has at most so many bytes.
+const HEAD_BYTES: usize = 16 << 10;
 
 /// How connections are served.
 #[derive(Clone, Copy, Debug)]
@@ -71,23 +79,43 @@ pub async fn serve(
             serve_calls(stream, served(Protection::InClear), limits, stop, tasks).await;
         }
         Ok(Ok(Entered::Encrypted(stream, protection))) => {
-            serve_calls(stream, served(protection), limits, stop, tasks).await;
+            serve_calls(*stream, served(protection), limits, stop, tasks).await;
         }
-        Ok(Err(why)) => tracing::debug!(%peer, %why, "a connection did not begin"),
-        Err(_too_late) => {}
+        Ok(Err(why)) => {
+            metrics::HANDSHAKES_FAILED.with_label_values(&[why.counted_as()]).inc();
+            tracing::debug!(%peer, %why, "a connection did not begin");
+        }
+        Err(_too_late) => metrics::HANDSHAKES_FAILED.with_label_values(&["late"]).inc(),
     }
 }
 
 async fn serve_calls<Stream>(
-    stream: Stream,
+    begun: Begun<Stream>,
     served: CallsOf,
     limits: ConnectionLimits,
     stop: CancellationToken,
     tasks: Tasks,
 ) where
-    Stream: AsyncRead + AsyncWrite + Send + Unpin,
+    Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (connection, peer) = (Arc::clone(&served.connection), served.peer);
+    let http = begun.http();
+    let (stream, of) = (TokioIo::new(begun), served.clone());
+    match http {
+        Http::One => {
+            // Whoever speaks it asks for little: the next request brings its own connection.
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_ARRIVES_WITHIN);
+            builder.max_buf_size(HEAD_BYTES).keep_alive(false);
+            serve_until_ended(builder.serve_connection(stream, served), of, limits, stop).await;
+        }
+        Http::Two => {
+            let connection = http2_builder(limits, tasks).serve_connection(stream, served);
+            serve_until_ended(connection, of, limits, stop).await;
+        }
+    }
+}
+
+fn http2_builder(limits: ConnectionLimits, tasks: Tasks) -> http2::Builder<Executor> {
     let mut builder = http2::Builder::new(Executor(tasks));
     builder
         .timer(TokioTimer::new())
@@ -98,8 +126,16 @@ async fn serve_calls<Stream>(
     if let Some((stream, all)) = limits.windows {
         builder.initial_stream_window_size(stream).initial_connection_window_size(all);
     }
-    let admission = served.calls.admission.clone();
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), served));
+    builder
+}
+
+async fn serve_until_ended(
+    serving: impl GracefulConnection<Error = hyper::Error>,
+    CallsOf { calls, connection, peer, .. }: CallsOf,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+) {
+    let mut serving = pin!(serving);
     let mut is_ending = false;
     let mut looks = interval_at(Instant::now() + limits.looks_every, limits.looks_every);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -120,7 +156,7 @@ async fn serve_calls<Stream>(
                     tracing::debug!(%peer, "closing a connection whose caller takes no answers");
                     return;
                 }
-                let idle = if admission.is_crowded() {
+                let idle = if calls.admission.is_crowded() {
                     limits.idle.min(IDLE_WHERE_CROWDED)
                 } else {
                     limits.idle

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use tonic::{
     Code, Status,
     body::Body,
-    codegen::http::{HeaderMap, Response},
+    codegen::http::{HeaderMap, Response, StatusCode},
 };
 
 use super::answer::Answer;
@@ -29,6 +29,16 @@ impl CountedCall {
     /// Its answer begins with these headers: unless they have a status, it has something to say.
     pub fn answered(mut self, headers: &HeaderMap) {
         self.code = Status::from_header_map(headers).map_or(Code::Ok, |status| status.code());
+    }
+
+    /// Its answer is a page with this status.
+    pub fn answered_by_page(mut self, status: StatusCode) {
+        self.code = match status {
+            StatusCode::NOT_FOUND => Code::NotFound,
+            StatusCode::SERVICE_UNAVAILABLE => Code::ResourceExhausted,
+            status if status.is_client_error() => Code::InvalidArgument,
+            _ => Code::Ok,
+        };
     }
 
     /// It is answered with this alone.

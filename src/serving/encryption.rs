@@ -1,9 +1,15 @@
 //! How connections to a node are protected: by what it proves to other nodes and to clients, and by what
 //! it takes in clear.
 
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::pages::Pages;
 use crate::{
+    domain::Certification,
     node_auth::NodeAuth,
-    settings::{ClientSecurity, MasterSettings, PlainCalls, RouterSettings},
+    settings::{ClientCertificate, ClientSecurity, MasterSettings, PlainCalls, RouterSettings},
     tls::{PublicTls, TlsError},
 };
 
@@ -14,6 +20,14 @@ pub struct Encryption {
     pub nodes: NodeAuth,
     pub(super) public: Option<PublicTls>,
     pub(super) plain: PlainCalls,
+    domain: Option<OfDomain>,
+}
+
+/// What proves that the network is its domain, as far as this node has heard.
+#[derive(Clone)]
+struct OfDomain {
+    domain: String,
+    heard: watch::Sender<Arc<Certification>>,
 }
 
 impl Encryption {
@@ -31,8 +45,15 @@ impl Encryption {
 
     /// For a node that proves this to others.
     pub(super) fn new(nodes: NodeAuth, clients: &ClientSecurity) -> Result<Self, TlsError> {
-        let public = clients.certificate.as_ref().map(PublicTls::of_files).transpose()?;
-        Ok(Self { nodes, public, plain: clients.plain })
+        let (public, domain) = match &clients.certificate {
+            Some(ClientCertificate::Files(files)) => (Some(PublicTls::of_files(files)?), None),
+            Some(ClientCertificate::OfDomain(ordered)) => {
+                let (domain, heard) = (ordered.domain.clone(), watch::Sender::default());
+                (Some(PublicTls::of_nothing_yet()?), Some(OfDomain { domain, heard }))
+            }
+            None => (None, None),
+        };
+        Ok(Self { nodes, public, plain: clients.plain, domain })
     }
 
     /// Reads the certificate for clients again whenever it has changed; never returns.
@@ -40,6 +61,45 @@ impl Encryption {
         match self.public {
             Some(public) => public.reload().await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Proves from now on that the network is its domain as the nodes have agreed; nothing happens if
+    /// that is known here, or if there is no domain.
+    pub fn hears(&self, certification: &Certification) {
+        let Some((OfDomain { domain, heard }, public)) =
+            self.domain.as_ref().zip(self.public.as_ref())
+        else {
+            return;
+        };
+        let certification = certification.to_show();
+        let before = heard.borrow().certificate.clone();
+        let certificate = certification.certificate.as_ref();
+        if let Some(certificate) = certificate.filter(|now| Some(*now) != before.as_ref())
+            && certificate.domain == *domain
+        {
+            match public.show(certificate) {
+                Ok(()) => tracing::info!(%domain, "shows a new certificate"),
+                Err(why) => tracing::error!(%why, "goes on with the certificate that it had"),
+            }
+        }
+        heard.send_if_modified(|known| {
+            let is_news = **known != certification;
+            *known = Arc::new(certification);
+            is_news
+        });
+    }
+
+    /// What it has heard, if there is a domain.
+    pub fn heard(&self) -> Option<watch::Receiver<Arc<Certification>>> {
+        self.domain.as_ref().map(|of| of.heard.subscribe())
+    }
+
+    /// What those are answered who do not speak gRPC.
+    pub(super) fn pages(&self) -> Pages {
+        match &self.domain {
+            Some(OfDomain { domain, heard }) => Pages::of(domain.clone(), heard.subscribe()),
+            None => Pages::default(),
         }
     }
 }

@@ -15,7 +15,10 @@ use super::{Encryption, Served, serve};
 use crate::{
     host::net::{self, Security},
     node_auth::{NodeAuth, NodeInterceptor, ORIGIN_KEY, SECRET_KEY},
-    settings::{CallerLimits, ClientSecurity, NodeEncryption, NodeSecurity, PlainCalls, Secret},
+    settings::{
+        CallerLimits, ClientCertificate, ClientSecurity, NodeEncryption, NodeSecurity, PlainCalls,
+        Secret,
+    },
     tls::{self, CertificateFiles, NodeFiles, Trust},
 };
 
@@ -174,7 +177,8 @@ async fn serves_clients(
     certificate: Option<&CertificateFiles>,
     plain: PlainCalls,
 ) -> (String, DropGuard) {
-    let clients = ClientSecurity { certificate: certificate.cloned(), plain, https_listen: None };
+    let certificate = certificate.cloned().map(ClientCertificate::Files);
+    let clients = ClientSecurity { certificate, plain, https_listen: None, http_listen: None };
     let encryption = Encryption::new(auth.clone(), &clients).expect("usable");
     let service = crate::reflection::service();
     let (_, health) = tonic_health::server::health_reporter();
@@ -209,8 +213,12 @@ async fn the_secret_is_believed_only_where_nobody_else_can_have_read_it() {
 #[tokio::test]
 async fn nodes_are_let_in_however_much_clients_hold() {
     let auth = node(OLD, NodeEncryption::On);
-    let clients =
-        ClientSecurity { certificate: None, plain: PlainCalls::Allow, https_listen: None };
+    let clients = ClientSecurity {
+        certificate: None,
+        plain: PlainCalls::Allow,
+        https_listen: None,
+        http_listen: None,
+    };
     let encryption = Encryption::new(auth.clone(), &clients).expect("usable");
     let (_, service) = tonic_health::server::health_reporter();
     let none = CallerLimits { calls_per_address: 0, ..CallerLimits::UNLIMITED };

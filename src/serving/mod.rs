@@ -2,9 +2,11 @@
 //!
 //! - `admission`: how much callers may hold, in all and from one address
 //! - `entrance`: how a connection begins: in clear, or with a handshake
+//! - `listeners`: where clients come in
 //! - `encryption`: how connections to a node are protected
 //! - `plain_rule`: which calls are taken in clear
 //! - `connection`: one connection, from its acceptance to its end
+//! - `pages`: what those are answered who speak HTTP and not gRPC
 //! - `calls`: one call, let in, worked off within its time, and answered
 //! - `counted`: what is counted of a call
 //! - `answer`: the bodies of requests and answers, counted as long as they wait
@@ -21,6 +23,8 @@ mod encryption;
 #[cfg(test)]
 mod encryption_tests;
 mod entrance;
+mod listeners;
+mod pages;
 mod plain_rule;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
@@ -34,6 +38,7 @@ use self::{
     calls::Calls,
     connection::ConnectionLimits,
     entrance::Entrance,
+    pages::Pages,
     plain_rule::PlainRule,
 };
 use crate::{
@@ -46,6 +51,7 @@ use crate::{
 };
 
 pub use encryption::Encryption;
+pub use listeners::ClientListeners;
 
 /// Streams on one connection between nodes; clients' are limited by a setting.
 pub const NODE_STREAMS: u32 = 1_024;
@@ -113,6 +119,7 @@ impl Served {
             routes: routes.prepare(),
             origin: Arc::new(origin),
             plain: PlainRule::NONE,
+            pages: Pages::default(),
             admission: Admission::new("clients", in_all, by_address),
             of_nodes: Admission::unlimited("nodes"),
             request_bytes: CLIENT_MESSAGE_BYTES,
@@ -131,8 +138,17 @@ impl Served {
         let calls = Arc::into_inner(calls).expect("nobody serves it yet");
         let plain = PlainRule::new(by.plain, by.nodes.clone());
         let (nodes, public) = (by.nodes.called(), by.public.clone());
-        let entrance = Entrance { nodes, public, only_encrypted: false };
-        Self { calls: Arc::new(Calls { plain, ..calls }), entrance: Arc::new(entrance), limits }
+        let entrance = Entrance { nodes, public, only_encrypted: false, only_http2: false };
+        let calls = Calls { plain, pages: by.pages(), ..calls };
+        Self { calls: Arc::new(calls), entrance: Arc::new(entrance), limits }
+    }
+
+    /// The same, for a listener where browsers are only told to use the encrypted one.
+    #[must_use]
+    pub fn referring(&self) -> Self {
+        let calls =
+            Calls { pages: self.calls.pages.clone().referring(), ..Calls::clone(&self.calls) };
+        Self { calls: Arc::new(calls), ..self.clone() }
     }
 
     /// For anybody, as a test needs it.
@@ -148,6 +164,7 @@ impl Served {
             routes: routes.prepare(),
             origin: Arc::new(|_, address, _| address),
             plain: PlainRule::NONE,
+            pages: Pages::default(),
             admission: Admission::new(
                 "nodes",
                 Amounts { connections, ..Amounts::UNLIMITED },
@@ -165,7 +182,8 @@ impl Served {
             looks_every: LOOKS_EVERY,
         };
         let only_encrypted = !nodes.takes_clear();
-        let entrance = Entrance { nodes: nodes.called(), public: None, only_encrypted };
+        let (nodes, public) = (nodes.called(), None);
+        let entrance = Entrance { nodes, public, only_encrypted, only_http2: true };
         Self { calls: Arc::new(calls), entrance: Arc::new(entrance), limits }
     }
 }
@@ -174,12 +192,6 @@ impl Served {
 fn possible_connections() -> usize {
     let most = process_setup::most_descriptors();
     most.saturating_sub(OTHER_DESCRIPTORS).max(most / 2)
-}
-
-/// Serves the same on all of `listeners`, as [`serve`] does; what callers may hold, they may hold in all.
-pub async fn serve_all(listeners: Vec<Listener>, served: Served, stop: CancellationToken) {
-    let all = listeners.into_iter().map(|listener| serve(listener, served.clone(), stop.clone()));
-    futures::future::join_all(all).await;
 }
 
 /// Serves on `listener` until `stop`; then accepts nothing new, gives calls in progress a moment to

@@ -15,6 +15,7 @@ const NODES: &str = "/tinysns.internal.v1.";
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Decides about calls.
+#[derive(Clone)]
 pub struct PlainRule {
     clients: PlainCalls,
     /// Who are the nodes, which have a rule of their own.
@@ -43,16 +44,21 @@ impl PlainRule {
             self.nodes.as_ref().is_some_and(|nodes| nodes.is_node(request.headers(), protection))
         };
         let is_taken = protection != Protection::InClear
-            || match self.clients {
-                PlainCalls::Allow => true,
-                PlainCalls::Loopback => peer.ip().to_canonical().is_loopback(),
-                PlainCalls::Refuse => false,
-            }
+            || self.takes_clear(peer)
             || CLASSIC.iter().any(|classic| path.starts_with(classic))
             || path.starts_with(HEALTH)
             || path.starts_with(NODES)
             || is_node();
         if is_taken { Ok(()) } else { Err(refusal()) }
+    }
+
+    /// Whether clients at this address may call without encryption.
+    pub fn takes_clear(&self, peer: SocketAddr) -> bool {
+        match self.clients {
+            PlainCalls::Allow => true,
+            PlainCalls::Loopback => peer.ip().to_canonical().is_loopback(),
+            PlainCalls::Refuse => false,
+        }
     }
 }
 

@@ -175,6 +175,14 @@ pub static KEYS: &[Key] = &[
          https://, in the format PEM, instead of those that the system trusts",
     ),
     Key::new(
+        "ca_file",
+        NODES,
+        None,
+        ValueKind::Path,
+        "The file with the certificates of the authorities that are trusted with the name of the \
+         acme_directory, in the format PEM, instead of those that the system trusts",
+    ),
+    Key::new(
         "reboot_delay",
         &[Role::Slave],
         Some("25s"),
@@ -286,12 +294,35 @@ pub static KEYS: &[Key] = &[
         "The file with the key of that certificate, in the format PEM",
     ),
     Key::new(
+        "domain",
+        NODES,
+        None,
+        ValueKind::Domain,
+        "The domain of the network, such as sns.example.net: the network orders a certificate for it, and \
+         renews it, instead of a tls_certificate; that agrees to the terms of service of the authority",
+    ),
+    Key::new(
+        "acme_directory",
+        NODES,
+        Some("https://acme-v02.api.letsencrypt.org/directory"),
+        ValueKind::Https,
+        "The address of the authority from which certificates for the domain are ordered by ACME; by \
+         default Let's Encrypt",
+    ),
+    Key::new(
+        "acme_email",
+        NODES,
+        None,
+        ValueKind::Email,
+        "The address to which the authority may write about certificates",
+    ),
+    Key::new(
         "plain",
         NODES,
         None,
         ValueKind::Choice(&["allow", "loopback", "refuse"]),
         "Whether clients may call without encryption: all, those on this machine, or none; by default \
-         all, and none once there is a tls_certificate. Classic clients always may, unless classic is off",
+         all, and none once there is a tls_certificate or a domain. Classic clients always may, unless classic is off",
     ),
     Key::new(
         "router_https_listen",
@@ -306,6 +337,22 @@ pub static KEYS: &[Key] = &[
         None,
         ValueKind::Address,
         "A further address at which the master listens for clients, such as 0.0.0.0:443",
+    ),
+    Key::new(
+        "router_http_listen",
+        &[Role::Router],
+        None,
+        ValueKind::Address,
+        "The address at which the router refers browsers to encrypted connections, and proves to be the \
+         domain, such as 0.0.0.0:80",
+    ),
+    Key::new(
+        "http_listen",
+        MASTERS,
+        None,
+        ValueKind::Address,
+        "The address at which the master refers browsers to encrypted connections, and proves to be the \
+         domain, such as 0.0.0.0:80",
     ),
     Key::new(
         "report_interval",

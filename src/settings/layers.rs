@@ -61,13 +61,17 @@ pub enum SettingsError {
          `(umask 077; head -c 24 /dev/urandom | base64 > secret)` makes one"
     )]
     NoSecret,
-    /// Both ways to give the secret were used.
-    #[error("`secret` ({secret}) and `secret_file` ({file}) are both set; allowed: one of them")]
-    TwoSecrets {
-        /// Where the secret was set.
-        secret: String,
-        /// Where the secret's file was set.
-        file: String,
+    /// Two settings say the same in different ways.
+    #[error("`{one}` ({at_one}) and `{other}` ({at_other}) are both set; allowed: one of them")]
+    Conflict {
+        /// The one.
+        one: &'static str,
+        /// Where it was written.
+        at_one: String,
+        /// The other.
+        other: &'static str,
+        /// Where that was written.
+        at_other: String,
     },
     /// Some settings mean something only together.
     #[error("`{set}` ({origin}) needs `{missing}`, too, which is not set")]

@@ -4,13 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    CallerLimits, CertsSettings, ClassicMode, ClientSecurity, ClientSettings, ConsensusSettings,
-    HealthcheckSettings, HistoryFile, Layers, Limits, LogChangeSettings, LogFormat, LogSettings,
-    MasterSettings, NodeEncryption, NodeSecurity, PlainCalls, RouterSettings, Secret,
-    SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
+    CallerLimits, CertsSettings, ClassicMode, ClientCertificate, ClientSecurity, ClientSettings,
+    ConsensusSettings, DomainSettings, HealthcheckSettings, HistoryFile, Layers, Limits,
+    LogChangeSettings, LogFormat, LogSettings, MasterSettings, NodeEncryption, NodeSecurity,
+    PlainCalls, RouterSettings, Secret, SettingsError, SlaveSettings, StatusSettings,
+    TerminalSettings,
     value::{self, ValueKind},
 };
 use crate::{
+    acme::Authority,
     domain::UserName,
     host::{privacy, text_file},
     tls::{CertificateFiles, NodeFiles, Trust},
@@ -35,7 +37,7 @@ impl Layers {
             callers: self.callers()?,
             secret: self.secret()?,
             nodes: self.nodes()?,
-            clients: self.clients("router_https_listen")?,
+            clients: self.clients(["router_https_listen", "router_http_listen"])?,
         })
     }
 
@@ -62,7 +64,7 @@ impl Layers {
             callers: self.callers()?,
             secret: self.secret()?,
             nodes: self.nodes()?,
-            clients: self.clients("https_listen")?,
+            clients: self.clients(["https_listen", "http_listen"])?,
         })
     }
 
@@ -133,8 +135,7 @@ impl Layers {
 
     fn client(&self) -> Result<ClientSettings, SettingsError> {
         let (router, name) = value::network(&self.text("router")?);
-        let trust =
-            self.optional_text("ca_file")?.map_or(Trust::System, |path| Trust::File(path.into()));
+        let trust = self.trust()?;
         Ok(ClientSettings { router, name: name.map(|name| (name, trust)) })
     }
 
@@ -154,20 +155,46 @@ impl Layers {
             .map(|(authority, (certificate, key))| NodeFiles { authority, certificate, key }))
     }
 
-    fn clients(&self, https_listen: &'static str) -> Result<ClientSecurity, SettingsError> {
-        let [certificate, key] = self.together(["tls_certificate", "tls_key"])?;
-        let certificate = Option::zip(certificate, key)
-            .map(|(certificate, key)| CertificateFiles { certificate, key });
+    /// Of a node that listens where these settings say, encrypted and in clear.
+    fn clients(&self, listens: [&'static str; 2]) -> Result<ClientSecurity, SettingsError> {
+        let certificate = self.client_certificate()?;
         let plain = match (self.optional_text("plain")?.as_deref(), &certificate) {
             (Some("allow"), _) | (None, None) => PlainCalls::Allow,
             (Some("loopback"), _) => PlainCalls::Loopback,
             _ => PlainCalls::Refuse,
         };
-        let https_listen = match self.optional_text(https_listen)? {
-            Some(_) => Some(self.parsed(https_listen)?),
-            None => None,
-        };
-        Ok(ClientSecurity { certificate, plain, https_listen })
+        let [https_listen, http_listen] = listens.map(|key| {
+            let address = self.optional_text(key)?.map(|_| self.parsed(key)).transpose()?;
+            match &certificate {
+                None if address.is_some() => Err(self.incomplete(key, "domain")),
+                _ => Ok(address),
+            }
+        });
+        let (https_listen, http_listen) = (https_listen?, http_listen?);
+        Ok(ClientSecurity { certificate, plain, https_listen, http_listen })
+    }
+
+    fn client_certificate(&self) -> Result<Option<ClientCertificate>, SettingsError> {
+        let [certificate, key] = self.together(["tls_certificate", "tls_key"])?;
+        let files = Option::zip(certificate, key)
+            .map(|(certificate, key)| CertificateFiles { certificate, key });
+        match (files, self.optional_text("domain")?) {
+            (Some(_), Some(_)) => Err(self.conflict("tls_certificate", "domain")),
+            (Some(files), None) => Ok(Some(ClientCertificate::Files(files))),
+            (None, Some(domain)) => {
+                let authority = Authority {
+                    directory: self.text("acme_directory")?,
+                    trust: self.trust()?,
+                    email: self.optional_text("acme_email")?,
+                };
+                Ok(Some(ClientCertificate::OfDomain(DomainSettings { domain, authority })))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn trust(&self) -> Result<Trust, SettingsError> {
+        Ok(self.optional_text("ca_file")?.map_or(Trust::System, |path| Trust::File(path.into())))
     }
 
     /// The files that these settings name: all of them, or none.
@@ -182,11 +209,18 @@ impl Layers {
         let set = keys.iter().zip(&paths).find(|(_, path)| path.is_some());
         let missing = keys.iter().zip(&paths).find(|(_, path)| path.is_none());
         match (set, missing) {
-            (Some((set, _)), Some((missing, _))) => {
-                Err(SettingsError::Incomplete { set, origin: self.origin(set), missing })
-            }
+            (Some((set, _)), Some((missing, _))) => Err(self.incomplete(set, missing)),
             _ => Ok(paths),
         }
+    }
+
+    fn conflict(&self, one: &'static str, other: &'static str) -> SettingsError {
+        let [at_one, at_other] = [one, other].map(|key| self.origin(key));
+        SettingsError::Conflict { one, at_one, other, at_other }
+    }
+
+    fn incomplete(&self, set: &'static str, missing: &'static str) -> SettingsError {
+        SettingsError::Incomplete { set, origin: self.origin(set), missing }
     }
 
     fn classic(&self) -> Result<ClassicMode, SettingsError> {
@@ -250,10 +284,7 @@ impl Layers {
 
     fn secret(&self) -> Result<Secret, SettingsError> {
         match (self.optional_text("secret")?, self.optional_text("secret_file")?) {
-            (Some(_), Some(_)) => Err(SettingsError::TwoSecrets {
-                secret: self.origin("secret"),
-                file: self.origin("secret_file"),
-            }),
+            (Some(_), Some(_)) => Err(self.conflict("secret", "secret_file")),
             (Some(secret), None) => Ok(Secret::new(&secret)),
             (None, Some(path)) => self.secret_in(path),
             (None, None) => Err(SettingsError::NoSecret),

@@ -19,6 +19,7 @@ mod value;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
+    acme::Authority,
     domain::UserName,
     tls::{CertificateFiles, NodeFiles, Trust},
 };
@@ -140,11 +141,32 @@ pub enum NodeEncryption {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSecurity {
     /// What they are shown; without it, only nodes can encrypt connections.
-    pub certificate: Option<CertificateFiles>,
+    pub certificate: Option<ClientCertificate>,
     /// Who may call without encryption.
     pub plain: PlainCalls,
     /// A further address at which the node listens for clients.
     pub https_listen: Option<SocketAddr>,
+    /// The address at which the node refers browsers to encrypted connections, and proves to be its
+    /// domain.
+    pub http_listen: Option<SocketAddr>,
+}
+
+/// Where the certificate comes from that clients are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// Somebody takes care of these files.
+    Files(CertificateFiles),
+    /// The network orders it.
+    OfDomain(DomainSettings),
+}
+
+/// How the network comes by a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainSettings {
+    /// For this domain.
+    pub domain: String,
+    /// From this authority.
+    pub authority: Authority,
 }
 
 /// Which clients may call without encryption; those of the classic protocol always may.

@@ -31,6 +31,12 @@ pub enum ValueKind {
     Network,
     /// A host.
     Host,
+    /// The name of a host that anybody can look up.
+    Domain,
+    /// The address of a page that is fetched over encrypted connections.
+    Https,
+    /// An address of mail.
+    Email,
     /// A path.
     Path,
     /// The name of a master.
@@ -72,6 +78,9 @@ impl ValueKind {
             Self::HostPort => "HOST:PORT",
             Self::Network => "HOST:PORT|URL",
             Self::Host => "HOST",
+            Self::Domain => "DOMAIN",
+            Self::Https => "URL",
+            Self::Email => "EMAIL",
             Self::Path => "PATH",
             Self::Name => "NAME",
             Self::User => "USER",
@@ -111,6 +120,9 @@ impl ValueKind {
                 }
             },
             Self::Host => is_host(text),
+            Self::Domain => is_domain(text),
+            Self::Https => is_https(text),
+            Self::Email => is_email(text),
             Self::Path => !text.is_empty(),
             Self::Name => is_name(text),
             Self::User => UserName::new(text).is_ok(),
@@ -177,6 +189,13 @@ impl fmt::Display for ValueKind {
                  https://sns.example.net:3010",
             ),
             Self::Host => formatter.write_str("a host name or an IP address, without a port"),
+            Self::Domain => formatter.write_str(
+                "a domain, such as sns.example.net, without a port; one with other letters than a-z in \
+                 its form that begins with xn--",
+            ),
+            Self::Https => formatter
+                .write_str("https://, a host and a path, such as https://ca.example.net/directory"),
+            Self::Email => formatter.write_str("an address of mail, such as admin@example.net"),
             Self::Path => formatter.write_str("a path"),
             Self::Name => write!(
                 formatter,
@@ -220,6 +239,35 @@ fn is_host(text: &str) -> bool {
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     !text.is_empty() && text.bytes().all(allowed)
+}
+
+/// Whether anybody may look it up: letters, digits and hyphens in at least two labels, the last of which
+/// is no number (RFC 1123, section 2.1).
+fn is_domain(text: &str) -> bool {
+    const LONGEST: usize = 253;
+    const LONGEST_LABEL: usize = 63;
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_label = |label: &str| {
+        (1..=LONGEST_LABEL).contains(&label.len())
+            && label.bytes().all(allowed)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= LONGEST
+        && text.split('.').all(is_label)
+        && text.rsplit_once('.').is_some_and(|(_, last)| last.parse::<u64>().is_err())
+}
+
+fn is_https(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix(HTTPS) else { return false };
+    let host = rest.split_once('/').map_or(rest, |(host, _path)| host);
+    (is_host_and_port(host) || is_host_before_a_port(host))
+        && rest.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_email(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(who, at)| !who.is_empty() && is_host(at))
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b',' | b'?'))
 }
 
 /// Whether a port may follow `text`, since it is a host that has brackets if it needs some.

@@ -96,6 +96,11 @@ impl<'txn> Graph<'txn> {
                 graph.publish(at, context.user, record, &text)
             }),
             Command::AbandonCluster { to } => self.abandon_cluster(to),
+            Command::Certify { step } => {
+                let certification = self.tables.certification()?.unwrap_or_default().after(step);
+                self.tables.put_certification(&certification)?;
+                Ok((Reply::Done, None))
+            }
             #[cfg(test)]
             Command::TestNoop => Ok((Reply::Done, None)),
         }

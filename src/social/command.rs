@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    domain::{ClusterId, Post, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    domain::{
+        CertificationStep, ClusterId, Post, PostId, PostText, RequestKey, UnixMillis, UserId,
+        UserName,
+    },
     envelope::Version,
 };
 
@@ -96,6 +99,11 @@ pub enum Command {
         /// The cluster that goes on.
         to: ClusterId,
     },
+    /// Keeps what a step on the way to the network's certificate has given. Harmless to repeat.
+    Certify {
+        /// What it has given.
+        step: CertificationStep,
+    },
     /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
     TestNoop,
@@ -112,7 +120,8 @@ impl Command {
             | Self::Follow { .. }
             | Self::Unfollow { .. }
             | Self::Publish { .. }
-            | Self::AbandonCluster { .. } => Version::FIRST,
+            | Self::AbandonCluster { .. }
+            | Self::Certify { .. } => Version::FIRST,
             #[cfg(test)]
             Self::TestNoop => Version::new(2),
         }
@@ -133,6 +142,7 @@ impl fmt::Debug for Command {
                 write!(formatter, "Publish({context:?}, {:?})", text.as_str())
             }
             Self::AbandonCluster { to } => write!(formatter, "AbandonCluster({to})"),
+            Self::Certify { step } => write!(formatter, "Certify({step:?})"),
             #[cfg(test)]
             Self::TestNoop => formatter.write_str("TestNoop"),
         }
@@ -157,7 +167,8 @@ impl Command {
         match self {
             Self::BootstrapCluster { .. }
             | Self::CreateAccount { .. }
-            | Self::AbandonCluster { .. } => None,
+            | Self::AbandonCluster { .. }
+            | Self::Certify { .. } => None,
             #[cfg(test)]
             Self::TestNoop => None,
             Self::SetPassword { context, .. }
@@ -174,7 +185,8 @@ impl Command {
         let input = match self {
             Self::BootstrapCluster { .. }
             | Self::CreateAccount { .. }
-            | Self::AbandonCluster { .. } => {
+            | Self::AbandonCluster { .. }
+            | Self::Certify { .. } => {
                 return None;
             }
             #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName, version::TLS13};
 
-use super::{HTTP_2, TlsError, pem, provider};
+use super::{HTTP_1, HTTP_2, TlsError, pem, provider};
 use crate::host::net::{Callee, Security};
 
 /// Which authorities are believed when they say who owns a name.
@@ -19,15 +19,25 @@ pub enum Trust {
 
 /// How the servers of the network called `name` are called.
 pub fn security_for(name: &str, trust: &Trust) -> Result<Security, TlsError> {
-    let mut config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(believed(trust)?)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![HTTP_2.to_vec()];
+    let config = client(trust, HTTP_2)?;
     let bare = name.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(bare)
         .map_err(|why| rustls::Error::General(format!("{name} is no name: {why}")))?;
     Ok(Security::Tls { config: Arc::new(config), name, callee: Callee::Server })
+}
+
+/// How servers of the web are called, over HTTP/1.1.
+pub fn web_client(trust: &Trust) -> Result<ClientConfig, TlsError> {
+    client(trust, HTTP_1)
+}
+
+fn client(trust: &Trust, protocol: &[u8]) -> Result<ClientConfig, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_root_certificates(believed(trust)?)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Ok(config)
 }
 
 fn believed(trust: &Trust) -> Result<RootCertStore, TlsError> {

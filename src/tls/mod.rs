@@ -3,7 +3,8 @@
 //! - `authority`: who certifies the nodes of a cluster: by default a key that follows from its secret
 //! - `nodes`: how the nodes of a cluster call each other, where both ends prove who they are
 //! - `issued`: certificates of nodes as files, if the authority is in somebody's hands
-//! - `public`: how everybody else calls: the certificate of a domain, read again when its files change
+//! - `public`: how everybody else calls: the certificate of a domain, as it is at any time
+//! - `validity`: from when to when a certificate is good
 //! - `callers`: how people's programs call: which authorities they believe
 //!
 //! One port takes all of it: whoever begins with a handshake says by a name whom it wants to reach
@@ -15,19 +16,22 @@ mod issued;
 mod nodes;
 mod pem;
 mod public;
+mod validity;
 
 use std::{io, path::PathBuf, sync::Arc};
 
 use rustls::crypto::{CryptoProvider, ring};
 
 pub use authority::Authority;
-pub use callers::{Trust, security_for};
+pub use callers::{Trust, security_for, web_client};
 pub use issued::{IssuedFile, issue};
 pub use nodes::{NODE_NAME, NodeFiles, NodeTls, ROUTER_NAME};
 pub use public::{CertificateFiles, PublicTls};
+pub use validity::Validity;
 
-/// The protocol that an encrypted connection carries, as it is negotiated (ALPN).
+/// The protocols that encrypted connections carry, as they are negotiated (ALPN).
 const HTTP_2: &[u8] = b"h2";
+const HTTP_1: &[u8] = b"http/1.1";
 
 /// How a connection is protected that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,14 @@ pub enum TlsError {
         key: PathBuf,
         /// What is wrong.
         source: rustls::Error,
+    },
+    /// The certificate that the network was given cannot be used.
+    #[error("cannot use the certificate for {domain}: {reason}")]
+    Given {
+        /// For which domain it was ordered.
+        domain: String,
+        /// What is wrong.
+        reason: String,
     },
     /// A file or directory cannot be made.
     #[error("cannot make {}: {source}", .path.display())]

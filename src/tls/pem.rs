@@ -16,22 +16,31 @@ pub fn certificates(
     setting: &'static str,
     path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let text = read(setting, path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    certificates_in(&read(setting, path)?).map_err(|why| unusable(setting, path, why))
+}
+
+/// The certificates in a text, in their order; at least one.
+pub fn certificates_in(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match found {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(unusable(setting, path, "it holds no certificate in the format PEM")),
-        Err(why) => Err(unusable(setting, path, why)),
+        Ok(_) => Err("it holds no certificate in the format PEM".to_owned()),
+        Err(why) => Err(why.to_string()),
     }
 }
 
 /// The key in the file that this setting names.
 pub fn key(setting: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_slice(&read(setting, path)?).map_err(|why| match why {
+    key_in(&read(setting, path)?).map_err(|why| unusable(setting, path, why))
+}
+
+/// The key in a text.
+pub fn key_in(text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(text).map_err(|why| match why {
         rustls::pki_types::pem::Error::NoItemsFound => {
-            unusable(setting, path, "it holds no private key in the format PEM")
+            "it holds no private key in the format PEM".to_owned()
         }
-        other => unusable(setting, path, other),
+        other => other.to_string(),
     })
 }
 

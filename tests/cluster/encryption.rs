@@ -30,7 +30,7 @@ use super::{
 const SECRET: &str = "the secret of a cluster under test";
 const A_MOMENT: Duration = Duration::from_secs(1);
 /// What every certificate here is for: tests have no other name that is theirs.
-const NAME: &str = "localhost";
+pub const NAME: &str = "localhost";
 
 /// Stands between a master and the router, and writes down what they say.
 struct Tap {
@@ -98,15 +98,15 @@ async fn what_nodes_tell_each_other_can_be_read_only_where_encryption_is_off() {
 }
 
 /// An authority, and a certificate of it for [`NAME`], as files.
-struct Certificates {
-    authority: PathBuf,
-    certificate: PathBuf,
-    key: PathBuf,
+pub struct Certificates {
+    pub authority: PathBuf,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 impl Certificates {
     /// New ones in `folder`, in place of those that were there.
-    fn make(folder: &Path) -> Self {
+    pub fn make(folder: &Path) -> Self {
         let key = KeyPair::generate().expect("made");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

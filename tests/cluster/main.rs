@@ -5,7 +5,9 @@
 
 mod abuse;
 mod addresses;
+mod authority;
 mod callers;
+mod certificates;
 mod classic;
 mod commands;
 mod conversations;

@@ -14,7 +14,7 @@ use super::{
     writing::{Follow, Tables},
 };
 use crate::{
-    domain::{PostId, UnixMillis, UserId},
+    domain::{Certification, PostId, UnixMillis, UserId},
     planted::{self, PlantedFault},
 };
 
@@ -33,6 +33,11 @@ impl Row {
             RowKind::Meta(_) | RowKind::User { .. } | RowKind::Reply { .. } => 4 * NUMBERS,
             RowKind::Series { name, .. } => NUMBERS + name.len(),
             RowKind::Follow { .. } => NUMBERS,
+            RowKind::Certification(certification) => {
+                let certificate = certification.certificate.as_ref();
+                let chain = certificate.map_or(0, |certificate| certificate.chain.len());
+                chain + 64 * NUMBERS
+            }
         }
     }
 }
@@ -45,6 +50,7 @@ enum RowKind {
     Post { post: PostId, author: u64, at: UnixMillis, text: String },
     Series { user: u64, name: Vec<u8>, series: Series },
     Reply { user: u64, series: Vec<u8>, sequence: u64, stored: StoredReply },
+    Certification(Certification),
 }
 
 /// Where a row belongs in a dump: its table, and the parts of its key.
@@ -63,6 +69,7 @@ impl RowKind {
             Self::Post { post, .. } => (3, post.get(), Vec::new(), 0),
             Self::Series { user, name, .. } => (4, *user, name.clone(), 0),
             Self::Reply { user, series, sequence, .. } => (5, *user, series.clone(), *sequence),
+            Self::Certification(_) => (6, 0, Vec::new(), 0),
         })
     }
 }
@@ -70,9 +77,11 @@ impl RowKind {
 /// Every row of the state in `tables`.
 pub fn dump(
     tables: Option<&ReadTables>,
+    certification: Option<Certification>,
 ) -> Result<impl Iterator<Item = Result<Row, StateError>> + Send + use<>, StateError> {
     let rows = tables.map(rows).transpose()?;
-    Ok(rows.into_iter().flatten().map(|kind| kind.map(Row)))
+    let certification = certification.map(|row| Ok(RowKind::Certification(row)));
+    Ok(rows.into_iter().flatten().chain(certification).map(|kind| kind.map(Row)))
 }
 
 /// Replaces the state with the rows of a dump.
@@ -167,5 +176,6 @@ fn put(
         RowKind::Reply { user, series, sequence, stored } => {
             replies.put_reply(UserId(user), &series, sequence, &stored)
         }
+        RowKind::Certification(certification) => tables.put_certification(&certification),
     }
 }

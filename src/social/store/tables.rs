@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StateError;
 use crate::{
-    domain::{ClusterId, PostId, UnixMillis, UserId, UserName},
+    domain::{Certification, ClusterId, PostId, UnixMillis, UserId, UserName},
     envelope::{self, Kind},
     social::Account,
 };
@@ -47,6 +47,9 @@ pub const SERIES_BY_AGE: Definition<(i64, u64, Bytes), ()> =
 pub const REPLIES: Definition<(u64, Bytes, u64), Bytes> = Definition::new("social_replies");
 /// User → how many replies are kept; no row means none.
 pub const REPLIES_KEPT: Definition<u64, u32> = Definition::new("social_replies_kept");
+
+/// [`Certification`], the one row, if the network has a domain.
+pub const CERTIFICATION: Definition<(), Bytes> = Definition::new("certification");
 
 /// The contents of a row. It is stored in an envelope of its kind; indexes, which can be rebuilt
 /// from other rows, are not.
@@ -159,6 +162,10 @@ impl Record for PostRecord<'_> {
     const KIND: Kind = Kind::Post;
 }
 
+impl Record for Certification {
+    const KIND: Kind = Kind::Certification;
+}
+
 /// Empties every table.
 pub(super) fn clear(transaction: &WriteTransaction) -> Result<(), StateError> {
     transaction.delete_table(META)?;
@@ -172,6 +179,7 @@ pub(super) fn clear(transaction: &WriteTransaction) -> Result<(), StateError> {
     transaction.delete_table(SERIES_BY_AGE)?;
     transaction.delete_table(REPLIES)?;
     transaction.delete_table(REPLIES_KEPT)?;
+    transaction.delete_table(CERTIFICATION)?;
     Ok(())
 }
 
@@ -213,6 +221,18 @@ impl ReadTables {
 /// The single row of general facts; all zeros at first.
 pub(super) fn meta(table: &impl ReadableTable<(), Bytes>) -> Result<Meta, StateError> {
     table.get(())?.map_or_else(|| Ok(Meta::default()), |row| decode(row.value()))
+}
+
+/// What proves that the network is its domain. Rarely asked for, so that no other question opens its
+/// table.
+pub(super) fn certification(
+    transaction: &ReadTransaction,
+) -> Result<Option<Certification>, StateError> {
+    match transaction.open_table(CERTIFICATION) {
+        Ok(table) => table.get(())?.map(|row| decode(row.value())).transpose(),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// An account's record.

@@ -15,7 +15,7 @@ use super::{
     tables::{self, FollowRecord, Meta, ReadTables, decode, known_user},
 };
 use crate::{
-    domain::{ClusterId, Post, PostId, UserId, UserName},
+    domain::{Certification, ClusterId, Post, PostId, UserId, UserName},
     social::{Account, Cursor, Source},
 };
 
@@ -74,12 +74,17 @@ impl View {
     pub fn rows(
         &self,
     ) -> Result<impl Iterator<Item = Result<Row, StateError>> + Send + use<>, StateError> {
-        dump::dump(self.tables.as_ref())
+        dump::dump(self.tables.as_ref(), self.certification()?)
     }
 
     /// The key of session tokens; none until the cluster is bootstrapped.
     pub fn signing_key(&self) -> Option<[u8; 32]> {
         self.meta().signing_key
+    }
+
+    /// What proves that the network is its domain; none before that was asked for.
+    pub fn certification(&self) -> Result<Option<Certification>, StateError> {
+        tables::certification(self.facts.transaction())
     }
 
     /// Whether people have made something: a post, a follow, or a password.

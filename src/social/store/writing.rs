@@ -6,14 +6,16 @@ use redb::{ReadableTable as _, Table, WriteTransaction};
 use super::{
     StateError,
     tables::{
-        self, Bytes, FOLLOWERS, FOLLOWING, FollowRecord, META, Meta, NAMES, POSTS, POSTS_BY_AUTHOR,
-        PostRecord, Text, USERS, UserRecord, encode,
+        self, Bytes, CERTIFICATION, FOLLOWERS, FOLLOWING, FollowRecord, META, Meta, NAMES, POSTS,
+        POSTS_BY_AUTHOR, PostRecord, Text, USERS, UserRecord, decode, encode,
     },
 };
-use crate::domain::{PostId, UnixMillis, UserId, UserName};
+use crate::domain::{Certification, PostId, UnixMillis, UserId, UserName};
 
 /// The tables, within one change of the state.
 pub struct Tables<'txn> {
+    /// For tables that are rarely needed.
+    transaction: &'txn WriteTransaction,
     meta: Table<'txn, (), Bytes>,
     users: Table<'txn, u64, Bytes>,
     names: Table<'txn, Text, u64>,
@@ -36,6 +38,7 @@ pub struct Follow {
 impl<'txn> Tables<'txn> {
     pub(super) fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
         Ok(Self {
+            transaction,
             meta: transaction.open_table(META)?,
             users: transaction.open_table(USERS)?,
             names: transaction.open_table(NAMES)?,
@@ -79,6 +82,19 @@ impl<'txn> Tables<'txn> {
     /// Replaces the row of general facts.
     pub fn put_meta(&mut self, meta: &Meta) -> Result<(), StateError> {
         self.meta.insert((), encode(meta).as_slice())?;
+        Ok(())
+    }
+
+    /// What proves that the network is its domain.
+    pub fn certification(&self) -> Result<Option<Certification>, StateError> {
+        let table = self.transaction.open_table(CERTIFICATION)?;
+        table.get(())?.map(|row| decode(row.value())).transpose()
+    }
+
+    /// Replaces that.
+    pub fn put_certification(&mut self, certification: &Certification) -> Result<(), StateError> {
+        let mut table = self.transaction.open_table(CERTIFICATION)?;
+        table.insert((), encode(certification).as_slice())?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 
 use super::{model::Model, *};
-use crate::domain::ClusterId;
+use crate::domain::{AcmeChallenge, CertificationStep, ClusterId};
 
 /// What random commands are made of.
 #[derive(Clone, Copy)]
@@ -53,6 +53,10 @@ fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<
         2 => (name, hash).prop_map(|(name, password_hash)| Command::CreateAccount { name, password_hash }),
         1 => any::<[u8; 32]>().prop_map(|signing_key| Command::BootstrapCluster { signing_key }),
         1 => any::<u128>().prop_map(|to| Command::AbandonCluster { to: ClusterId::new(to) }),
+        1 => "[a-c]{1,2}".prop_map(|token| {
+            let challenge = AcmeChallenge { token, answer: String::new() };
+            Command::Certify { step: CertificationStep::Challenges(vec![challenge]) }
+        }),
         24 => (0..60u8, asked).prop_map(|(kind, (context, target, password_hash, said))| match kind {
             0 => Command::SetPassword { context, password_hash },
             1..=20 => Command::Follow { context, target },

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::{
-    domain::{ClusterId, PostId},
+    domain::{
+        AcmeAccount, AcmeChallenge, CertificationStep, ClusterId, DomainCertificate, PostId,
+        PrivateText,
+    },
     envelope::{Error, Kind, Version, seal_in},
 };
 
@@ -31,6 +34,21 @@ fn commands_and_replies_keep_their_encoding() {
         password_version: 2,
     };
     let set = set_password(context(1, request(2, 3)), Some("h"));
+    let certify = |step| Command::Certify { step };
+    let short = |text: &str| text.to_owned();
+    let account_step = CertificationStep::Account(AcmeAccount {
+        directory: short("d"),
+        credentials: PrivateText::new("c"),
+    });
+    let challenges_step = CertificationStep::Challenges(vec![AcmeChallenge {
+        token: short("t"),
+        answer: short("a"),
+    }]);
+    let certificate_step = CertificationStep::Certificate(DomainCertificate {
+        domain: short("n"),
+        chain: short("c"),
+        key: PrivateText::new("k"),
+    });
     for (found, golden) in [
         (
             hex(&stamp(Command::BootstrapCluster { signing_key: [0; 32] })),
@@ -46,6 +64,9 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&stamp(publish(1, request(2, 3), "hi"))), "0205010000020300026869".to_owned()),
         (hex(&stamp(publish(1, opaque("k"), "hi"))), "0205010001016b026869".to_owned()),
         (hex(&stamp(Command::AbandonCluster { to: ClusterId::new(1) })), "020601".to_owned()),
+        (hex(&stamp(certify(account_step))), "02070001640163".to_owned()),
+        (hex(&stamp(certify(challenges_step))), "0207010101740161".to_owned()),
+        (hex(&stamp(certify(certificate_step))), "020702016e0163016b".to_owned()),
         (hex(&Reply::Done), "00".to_owned()),
         (hex(&Reply::Account(account)), "0101027531010002".to_owned()),
         (

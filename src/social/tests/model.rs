@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{ClusterId, Post, PostId};
+use crate::domain::{Certification, ClusterId, Post, PostId};
 
 #[derive(Default)]
 pub struct Model {
     signing_key: Option<[u8; 32]>,
     abandoned_for: Option<ClusterId>,
+    certification: Option<Certification>,
     accounts: Vec<Account>,
     /// (follower, followee) → since.
     follows: BTreeMap<(UserId, UserId), PostId>,
@@ -101,6 +102,11 @@ impl Model {
             }
             Command::AbandonCluster { to } => {
                 self.abandoned_for = Some(to);
+                (Reply::Done, None)
+            }
+            Command::Certify { step } => {
+                self.certification =
+                    Some(self.certification.take().unwrap_or_default().after(step));
                 (Reply::Done, None)
             }
             Command::TestNoop => (Reply::Done, None),
@@ -260,6 +266,7 @@ impl Model {
     pub fn assert_agrees(&self, view: &View, limit: usize) {
         assert_eq!(view.signing_key(), self.signing_key);
         assert_eq!(view.abandoned_for(), self.abandoned_for);
+        assert_eq!(view.certification().unwrap(), self.certification);
         assert_eq!(view.has_content().unwrap(), self.has_content());
         assert_eq!(view.newest_post(), self.newest_post());
         let all = |names| Page { names, next: None };

@@ -1,0 +1,65 @@
+//! What the router shows to prove that the network is its domain. Masters have it in their state and tell
+//! the router, which keeps a copy, so that it can be called by its name before the first of them is up.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::{
+    domain::Certification,
+    envelope::{self, Kind},
+    host::disk,
+    serving::Encryption,
+};
+
+/// The copy, in the router's directory.
+const FILE: &str = "certification";
+
+/// Keeps the copy, and shows it; clones share it.
+#[derive(Clone)]
+pub struct KeptCertification {
+    path: PathBuf,
+    encryption: Encryption,
+}
+
+impl KeptCertification {
+    /// With the copy that is in this directory. One that cannot be read is told of: the masters bring
+    /// another.
+    pub fn open(directory: &Path, encryption: Encryption) -> Self {
+        let path = directory.join(FILE);
+        match read(&path) {
+            Ok(Some(kept)) => encryption.hears(&kept),
+            Ok(None) => {}
+            Err(why) => {
+                tracing::warn!(path = %path.display(), %why, "cannot use the certificate that was kept");
+            }
+        }
+        Self { path, encryption }
+    }
+
+    /// Shows this from now on, and keeps a copy.
+    pub fn hears(&self, certification: &Certification) {
+        self.encryption.hears(certification);
+        // Challenges are for this moment.
+        let lasting = Certification { challenges: Vec::new(), ..certification.to_show() };
+        if matches!(read(&self.path), Ok(Some(kept)) if kept == lasting) {
+            return;
+        }
+        let text = STANDARD.encode(envelope::seal(Kind::Certification, &lasting)) + "\n";
+        let unfinished = self.path.with_extension("new");
+        if let Err(why) = disk::replace_durably(&self.path, &unfinished, text.as_bytes()) {
+            tracing::error!(path = %self.path.display(), %why, "cannot keep the certificate");
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<Certification>> {
+    let Some(text) = disk::read_text(path)? else { return Ok(None) };
+    let unusable = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let sealed = STANDARD.decode(text.trim_end()).map_err(|why| unusable(why.to_string()))?;
+    let opened = envelope::open(Kind::Certification, &sealed);
+    opened.map(Some).map_err(|why| unusable(why.to_string()))
+}

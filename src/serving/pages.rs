@@ -1,0 +1,252 @@
+//! What is answered to whoever speaks HTTP and not gRPC, such as a browser: for now, how to use the
+//! network, and where it is encrypted; and to an authority, that the domain is this network.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use tokio::{sync::watch, time::timeout};
+use tonic::{
+    body::Body,
+    codegen::http::{
+        HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+            X_CONTENT_TYPE_OPTIONS,
+        },
+        uri::Authority,
+    },
+};
+
+use crate::{domain::Certification, tls::Protection};
+
+/// Where an authority asks for the answers to its challenges (RFC 8555, section 8.3).
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
+/// The answer to a challenge may be on its way from the node that has ordered the certificate.
+const ANSWER_ARRIVES_WITHIN: Duration = Duration::from_secs(5);
+/// Browsers that have been here over an encrypted connection use no other for a year.
+const ENCRYPTED_FROM_NOW_ON: HeaderValue = HeaderValue::from_static("max-age=31536000");
+/// How gRPC calls are told apart (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
+const GRPC: &[u8] = b"application/grpc";
+
+/// The answers.
+#[derive(Clone, Default)]
+pub struct Pages {
+    /// What proves that the network is its domain, if it has one.
+    certification: Option<watch::Receiver<Arc<Certification>>>,
+    /// The domain.
+    domain: Option<String>,
+    /// The listener is only there to refer to another one.
+    only_refers: bool,
+}
+
+/// Whoever asks, as far as it matters.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor {
+    /// How the connection is protected.
+    pub protection: Protection,
+    /// Whether calls are taken from there without protection.
+    pub is_taken_in_clear: bool,
+}
+
+/// Whether a request is a call of gRPC.
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(GRPC))
+}
+
+/// What a request to this path is counted as.
+pub fn counted_as(path: &str) -> &'static str {
+    match path {
+        "/" => "/http/home",
+        path if path.starts_with(CHALLENGES) => "/http/challenge",
+        _ => "/http/other",
+    }
+}
+
+impl Pages {
+    /// For the network with this domain.
+    pub fn of(domain: String, certification: watch::Receiver<Arc<Certification>>) -> Self {
+        Self { certification: Some(certification), domain: Some(domain), only_refers: false }
+    }
+
+    /// The same, for a listener that only refers to the encrypted one.
+    #[must_use]
+    pub fn referring(self) -> Self {
+        Self { only_refers: true, ..self }
+    }
+
+    /// The answer to a request.
+    pub async fn answer<T>(&self, request: &Request<T>, visitor: Visitor) -> Response<Body> {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let path = request.uri().path();
+        let mut answer = if let Some(token) = path.strip_prefix(CHALLENGES) {
+            match self.challenge(token).await {
+                Some(answer) => page(StatusCode::OK, answer),
+                None => page(StatusCode::NOT_FOUND, "no such challenge\n"),
+            }
+        } else if visitor.protection == Protection::InClear
+            && (self.only_refers || !visitor.is_taken_in_clear)
+        {
+            self.reference(request)
+        } else {
+            match path {
+                "/" if is_read => page(StatusCode::OK, self.home(request, visitor.protection)),
+                "/" => page(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read\n"),
+                _ => page(StatusCode::NOT_FOUND, "there is no such page\n"),
+            }
+        };
+        if visitor.protection != Protection::InClear {
+            answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED_FROM_NOW_ON);
+        }
+        if request.method() == Method::HEAD { answer.map(|_body| Body::empty()) } else { answer }
+    }
+
+    async fn challenge(&self, token: &str) -> Option<String> {
+        let mut certification = self.certification.clone()?;
+        let known = certification.wait_for(|now| now.answer(token).is_some());
+        let now = timeout(ANSWER_ARRIVES_WITHIN, known).await.ok()?.ok()?;
+        now.answer(token).map(str::to_owned)
+    }
+
+    /// The same address, encrypted: at the usual port if this listener is only there to refer to it.
+    fn reference<T>(&self, request: &Request<T>) -> Response<Body> {
+        let Some(host) = self.host(request) else {
+            return page(
+                StatusCode::BAD_REQUEST,
+                "the request does not say for which host it is\n",
+            );
+        };
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let to = format!("https://{host}{path}");
+        let mut answer = page(StatusCode::PERMANENT_REDIRECT, format!("see {to}\n"));
+        if let Ok(to) = to.parse() {
+            answer.headers_mut().insert(LOCATION, to);
+        }
+        answer
+    }
+
+    /// The host that a request is for, as it is written in an address.
+    fn host<T>(&self, request: &Request<T>) -> Option<String> {
+        let named = request.headers().get(HOST).and_then(|host| host.to_str().ok()?.parse().ok());
+        let asked: Authority = named.or_else(|| request.uri().authority().cloned())?;
+        if asked.as_str().contains('@') {
+            return None;
+        }
+        let host = self.domain.as_deref().unwrap_or(asked.host());
+        match asked.port_u16() {
+            Some(port) if !self.only_refers => Some(format!("{host}:{port}")),
+            _ => Some(host.to_owned()),
+        }
+    }
+
+    fn home<T>(&self, request: &Request<T>, protection: Protection) -> String {
+        let scheme = if protection == Protection::InClear { "" } else { "https://" };
+        let host = self.host(request).unwrap_or_else(|| "HOST".to_owned());
+        format!(
+            "This is a network of its own, run by Tiny SNS.\n\n\
+             To read and write here, in a terminal:\n\n    \
+             tinysns client --router {scheme}{host} -u NAME\n"
+        )
+    }
+}
+
+/// What is answered to somebody for whom there is no room.
+pub fn full(why: &str) -> Response<Body> {
+    let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+fn page(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    const HEADERS: [(HeaderName, &str); 3] = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    let mut answer = Response::new(Body::new(Full::new(text.into())));
+    *answer.status_mut() = status;
+    for (name, value) in HEADERS {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AcmeChallenge, CertificationStep};
+
+    const ENCRYPTED: Visitor =
+        Visitor { protection: Protection::Encrypted, is_taken_in_clear: false };
+    const REFUSED: Visitor = Visitor { protection: Protection::InClear, is_taken_in_clear: false };
+    const TAKEN: Visitor = Visitor { protection: Protection::InClear, is_taken_in_clear: true };
+
+    fn request(method: Method, host: &str, path: &str) -> Request<()> {
+        let request = Request::builder().method(method).uri(path).header(HOST, host);
+        request.body(()).expect("valid")
+    }
+
+    fn pages(domain: Option<&str>) -> Pages {
+        Pages { domain: domain.map(str::to_owned), ..Pages::default() }
+    }
+
+    fn header<'a>(answer: &'a Response<Body>, name: &HeaderName) -> Option<&'a str> {
+        answer.headers().get(name).map(|value| value.to_str().expect("ASCII"))
+    }
+
+    #[tokio::test]
+    async fn who_must_encrypt_is_referred_to_the_same_page() {
+        let own = pages(None);
+        let named = pages(Some("sns.example.net"));
+        for (pages, host, path, to) in [
+            (&own, "a:3010", "/", "https://a:3010/"),
+            (&own, "[::1]:3010", "/x?y=z", "https://[::1]:3010/x?y=z"),
+            (&named, "10.0.0.1:3010", "/", "https://sns.example.net:3010/"),
+            (&own.clone().referring(), "a", "//evil.example/", "https://a//evil.example/"),
+            (&own.clone().referring(), "a:8080", "/", "https://a/"),
+            (&named.clone().referring(), "evil.example", "/", "https://sns.example.net/"),
+        ] {
+            let answer = pages.answer(&request(Method::GET, host, path), REFUSED).await;
+            assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT, "{host}{path}");
+            assert_eq!(header(&answer, &LOCATION), Some(to));
+        }
+        for host in ["", "a b", "user@evil.example"] {
+            let answer = own.answer(&request(Method::GET, host, "/"), REFUSED).await;
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{host:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_has_come_encrypted_is_told_to_stay_with_that() {
+        for (visitor, path, status) in [
+            (ENCRYPTED, "/", StatusCode::OK),
+            (ENCRYPTED, "/nothing", StatusCode::NOT_FOUND),
+            (TAKEN, "/", StatusCode::OK),
+        ] {
+            let answer = pages(None).answer(&request(Method::GET, "a", path), visitor).await;
+            assert_eq!(answer.status(), status);
+            let told = header(&answer, &STRICT_TRANSPORT_SECURITY);
+            assert_eq!(told.is_some(), visitor.protection == Protection::Encrypted, "{path}");
+        }
+        let answer = pages(None).answer(&request(Method::POST, "a", "/"), TAKEN).await;
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_a_challenge_is_waited_for_a_moment() {
+        let (known, certification) = watch::channel(Arc::new(Certification::default()));
+        let pages = Pages::of("a.example".to_owned(), certification).referring();
+        let asked =
+            |token: &str| request(Method::GET, "a.example", &(CHALLENGES.to_owned() + token));
+        let wanted = asked("wanted");
+        let (answer, ()) = tokio::join!(pages.answer(&wanted, REFUSED), async {
+            let challenge =
+                AcmeChallenge { token: "wanted".to_owned(), answer: "wanted.thumb".to_owned() };
+            let step = CertificationStep::Challenges(vec![challenge]);
+            known.send_replace(Arc::new(Certification::default().after(step)));
+        });
+        assert_eq!(answer.status(), StatusCode::OK);
+        let without_domain = Pages::default().answer(&wanted, REFUSED).await;
+        assert_eq!(without_domain.status(), StatusCode::NOT_FOUND);
+    }
+}
