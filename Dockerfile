@@ -43,11 +43,12 @@ LABEL org.opencontainers.image.title="Tiny SNS" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
-# `docker exec … kill` needs a program of that name. Volumes that are first mounted at these
-# directories inherit the user's ownership.
-RUN if ! [ -x /bin/kill ]; then \
+# `docker exec … kill` needs a program of that name, and whoever calls an authority or a network by https
+# needs to know whom to trust. Volumes that are first mounted at these directories inherit the user's
+# ownership.
+RUN if ! [ -x /bin/kill ] || ! [ -s /etc/ssl/certs/ca-certificates.crt ]; then \
         apt-get update \
-        && apt-get install -y --no-install-recommends procps \
+        && apt-get install -y --no-install-recommends ca-certificates procps \
         && rm -rf /var/lib/apt/lists/*; \
     fi \
     && groupadd --gid 10001 tinysns \

@@ -52,13 +52,14 @@ ensure_debootstrap() {
         >/dev/null || die "debootstrap cannot be installed"
 }
 
-# procps is not part of the official image; it is added now, while the packages can be fetched.
+# procps and ca-certificates are not part of the official image; they are added now, while the packages can
+# be fetched.
 make_debian() {
     say "making $DEBIAN_IMAGE from the packages of $DEBIAN_SUITE"
     [ "$(id -u)" -eq 0 ] || die "debootstrap needs root"
     ensure_debootstrap
     WORK=$(mktemp -d)
-    debootstrap --variant=minbase --include=procps "$DEBIAN_SUITE" "$WORK/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
+    debootstrap --variant=minbase --include=procps,ca-certificates "$DEBIAN_SUITE" "$WORK/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
         >"$WORK/log" 2>&1 || { tail -n 20 "$WORK/log" >&2; die "debootstrap failed"; }
     # Debian's slim images leave this out, too.
     rm -rf "$WORK/root/var/cache/apt/archives" "$WORK/root/var/lib/apt/lists" \

@@ -11,7 +11,10 @@ use super::{
     wire::{InvalidMessage, ReportDecoder, ReportEncoder},
 };
 use crate::{
-    domain::{ClusterId, LogPosition, NodeId, UnixMillis},
+    domain::{
+        AcmeAccount, AcmeChallenge, Certification, ClusterId, DomainCertificate, LogPosition,
+        NodeId, PrivateText, UnixMillis,
+    },
     envelope::{SupportedVersions, Version},
     wire::internal::{self, directive, master_report},
 };
@@ -149,15 +152,41 @@ fn directive() -> impl Strategy<Value = Directive> {
     ]
 }
 
+fn certification() -> impl Strategy<Value = Certification> {
+    let challenge =
+        any::<(String, String)>().prop_map(|(token, answer)| AcmeChallenge { token, answer });
+    let certificate = any::<(String, String, String)>().prop_map(|(domain, chain, key)| {
+        DomainCertificate { domain, chain, key: PrivateText::new(key) }
+    });
+    (vec(challenge, 0..3), option::of(certificate)).prop_map(|(challenges, certificate)| {
+        Certification { account: None, challenges, certificate }
+    })
+}
+
+#[test]
+fn the_router_does_not_hear_of_the_account() {
+    let directory = "https://ca.example/directory".to_owned();
+    let account = AcmeAccount { directory, credentials: PrivateText::new("secret") };
+    let certification = Certification { account: Some(account), ..Certification::default() };
+    let wire = ReportEncoder::default().encode(Report::Certification(Arc::new(certification)));
+    let heard = ReportDecoder::default().decode(wire);
+    assert_eq!(heard, Ok(Some(Report::Certification(Arc::default()))));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn what_a_master_reports_arrives(hello in hello(), reports in stream()) {
+    fn what_a_master_reports_arrives(
+        hello in hello(),
+        reports in stream(),
+        certification in certification(),
+    ) {
         let mut encoder = ReportEncoder::default();
         let mut decoder = ReportDecoder::default();
         let said = reports.into_iter().map(Report::Progress);
-        for report in [Report::Hello(hello)].into_iter().chain(said).chain([Report::Leaving]) {
+        let last = [Report::Certification(Arc::new(certification)), Report::Leaving];
+        for report in [Report::Hello(hello)].into_iter().chain(said).chain(last) {
             let heard = decoder.decode(encoder.encode(report.clone()));
             prop_assert_eq!(heard, Ok(Some(report)));
         }

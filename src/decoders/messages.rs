@@ -10,7 +10,7 @@ use tonic::{
     transport::server::TcpConnectInfo,
 };
 
-use super::{choice, chosen};
+use super::{choice, chosen, states};
 use crate::{
     classic::{caller, service},
     client::{
@@ -23,8 +23,8 @@ use crate::{
     },
     directory::{Available, Location},
     domain::{
-        ClientId, ClusterId, LogPosition, NodeId, OpaqueKey, PostId, RequestKey, UnixMillis,
-        UserName,
+        Certification, ClientId, ClusterId, LogPosition, NodeId, OpaqueKey, PostId, RequestKey,
+        UnixMillis, UserName,
     },
     envelope::{SupportedVersions, Version},
     grpc::{
@@ -430,12 +430,20 @@ pub fn seeds_of_reports() -> Vec<Vec<u8>> {
         abandoned_for: Some(ClusterId::new(6)),
     });
     let mut encoder = ReportEncoder::default();
-    let [hello, progress, leaving] =
-        [hello, progress, Report::Leaving].map(|report| encoder.encode(report).encode_to_vec());
+    let certification =
+        states::some_steps().into_iter().fold(Certification::default(), Certification::after);
+    let certification = Report::Certification(Arc::new(certification));
+    let reports = [hello, progress, certification, Report::Leaving];
+    let [hello, progress, certification, leaving] =
+        reports.map(|report| encoder.encode(report).encode_to_vec());
     let stream = |first: &[u8], second: &[u8]| {
         chosen(u8::try_from(first.len()).expect("short"), [first, second].concat())
     };
-    vec![stream(&hello, &progress), stream(&progress, &leaving)]
+    vec![
+        stream(&hello, &progress),
+        stream(&progress, &leaving),
+        stream(&certification, &certification),
+    ]
 }
 
 /// What the router tells masters.

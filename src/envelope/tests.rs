@@ -65,6 +65,7 @@ fn kinds_and_their_bytes_never_change() {
         (35, "post record"),
         (36, "series of requests"),
         (37, "reply record"),
+        (38, "certification"),
         (48, "snapshot header"),
         (49, "snapshot chunk"),
         (50, "snapshot end"),

@@ -537,11 +537,36 @@ mod tests {
     }
 
     #[test]
+    fn a_network_with_a_domain_orders_its_certificate_and_encrypts() {
+        let flags = [("domain", "sns.example.net"), ("acme_email", "admin@example.net")];
+        let master = gather(Role::Master, &[SECRET], &flags).unwrap().master().unwrap();
+        let router = gather(Role::Router, &[SECRET], &flags).unwrap().router().unwrap();
+        assert_eq!(master.clients, router.clients);
+        assert_eq!(master.clients.plain, PlainCalls::Refuse);
+        let authority = Authority {
+            directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            trust: Trust::System,
+            email: Some("admin@example.net".to_owned()),
+        };
+        let domain = "sns.example.net".to_owned();
+        let expected = ClientCertificate::OfDomain(DomainSettings { domain, authority });
+        assert_eq!(master.clients.certificate, Some(expected));
+        let both = [("domain", "a.b"), ("tls_certificate", "a"), ("tls_key", "b")];
+        let message = slave(&[], &both);
+        assert!(
+            message.contains("`tls_certificate` (flag --tls-certificate) and `domain`"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn settings_that_mean_something_only_together_are_set_together() {
         for (flags, missing) in [
             (&[("tls_key", "key.pem")][..], "tls_certificate"),
             (&[("tls_certificate", "cert.pem")], "tls_key"),
             (&[("node_key", "a"), ("node_certificate", "b")], "node_authority"),
+            (&[("https_listen", "0.0.0.0:443")], "domain"),
+            (&[("http_listen", "0.0.0.0:80")], "domain"),
         ] {
             let message = slave(&[], flags);
             let said = format!("needs `{missing}`, too");

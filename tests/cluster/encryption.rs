@@ -158,7 +158,7 @@ fn blocks(language: &str) -> Vec<String> {
 #[test]
 fn the_settings_of_the_page_about_security_are_allowed() {
     let found = blocks("toml");
-    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
     for text in found {
         let file = tempfile::NamedTempFile::new().expect("a file");
         fs::write(&file, &text).expect("written");

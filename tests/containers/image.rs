@@ -68,4 +68,6 @@ async fn the_image_is_small_labelled_without_a_secret_and_starts_the_program_its
     };
     assert_eq!(run(&["find", &engine.image, "/run/tinysns", "-type", "f"]), "");
     assert!(run(&["kill", &engine.image, "-l"]).contains("KILL"));
+    // Whoever calls by https knows whom to trust.
+    run(&["test", &engine.image, "-s", "/etc/ssl/certs/ca-certificates.crt"]);
 }
