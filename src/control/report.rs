@@ -101,6 +101,8 @@ pub struct Progress {
     pub clock: UnixMillis,
     /// In which version of the format the cluster writes, according to the log it has applied.
     pub version: Version,
+    /// Descriptors or memory are lacking for further connections. Its reporter says.
+    pub cannot_accept: bool,
     /// Nobody has made anything in its cluster, as far as it has applied the log. Its reporter says.
     pub is_empty: bool,
     /// The cluster for which its own was abandoned. Its reporter says.

@@ -97,6 +97,7 @@ impl ReportEncoder {
             cut_off: progress.cut_off,
             known_leader: NodeId::to_wire(progress.known_leader),
             electable: progress.electable,
+            cannot_accept: progress.cannot_accept,
         }
     }
 }
@@ -134,6 +135,7 @@ impl ReportDecoder {
             cut_off: wire.cut_off,
             known_leader: NodeId::from_wire(wire.known_leader),
             electable: wire.electable,
+            cannot_accept: wire.cannot_accept,
             voter: wire.voter,
             voters: wire.voters.into_iter().map(node).collect::<Result<_, _>>()?,
             cluster: cluster(&wire.cluster_id)?,

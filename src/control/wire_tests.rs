@@ -87,7 +87,7 @@ fn hello() -> impl Strategy<Value = Hello> {
 /// Reports of one stream: terms never go back, and the voter configuration is often the same.
 fn stream() -> impl Strategy<Value = Vec<Progress>> {
     let numbers = (0..5_u64, any::<(u64, u64)>(), any::<u64>(), any::<u64>(), any::<i64>());
-    let flags = (0..3_u8, any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = (0..3_u8, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let clusters = (option::of(cluster()), option::of(cluster()));
     let nodes = (option::of(node()), vec(node(), 0..4));
     let one = (numbers, flags, clusters, nodes, version(), 0..2_usize);
@@ -96,7 +96,7 @@ fn stream() -> impl Strategy<Value = Vec<Progress>> {
         let progress =
             |(numbers, flags, clusters, nodes, version, which): (_, _, _, _, _, usize)| {
                 let (later, (last_term, last_index), applied, probe, clock) = numbers;
-                let (leads, electable, voter, is_empty) = flags;
+                let (leads, electable, voter, is_empty, cannot_accept) = flags;
                 newest += later;
                 let (known_leader, voters) = nodes;
                 let (cluster, abandoned_for) = clusters;
@@ -106,6 +106,7 @@ fn stream() -> impl Strategy<Value = Vec<Progress>> {
                     applied,
                     leading: leads == 1,
                     cut_off: leads == 2,
+                    cannot_accept,
                     known_leader,
                     electable,
                     voter,

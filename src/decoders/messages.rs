@@ -426,6 +426,7 @@ pub fn seeds_of_reports() -> Vec<Vec<u8>> {
         voter_config: Arc::new(VoterConfig { index: 100, voter_sets: sets, names }),
         clock: UnixMillis::new(2_000),
         version: Version::FIRST,
+        cannot_accept: true,
         is_empty: false,
         abandoned_for: Some(ClusterId::new(6)),
     });

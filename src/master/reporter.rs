@@ -37,7 +37,7 @@ use crate::{
         addresses::AddressSource,
         node::{Node, ProbeAnswer},
     },
-    serving::Encryption,
+    serving::{Acceptance, Encryption},
     settings::MasterSettings,
     slot::SlotInfo,
 };
@@ -106,6 +106,7 @@ pub struct Reporter {
     abandonment: abandonment::AbandonmentHandle,
     /// What proves that the network is its domain, if it has one.
     certification: Option<watch::Receiver<Arc<Certification>>>,
+    acceptance: Acceptance,
     cancelled: CancellationToken,
 }
 
@@ -140,7 +141,7 @@ impl Reporter {
     /// A reporter for `node`, which others know by `info`; the router's information on the other
     /// nodes goes to `roster`.
     pub fn new(
-        (settings, encryption): (&MasterSettings, &Encryption),
+        (settings, encryption, acceptance): (&MasterSettings, &Encryption, Acceptance),
         slot: &SlotInfo,
         node: Node,
         info: NodeInfo,
@@ -154,6 +155,7 @@ impl Reporter {
             router: settings.router.clone(),
             auth: encryption.nodes.clone(),
             certification: encryption.heard(),
+            acceptance,
             interval: settings.report_interval,
             slot: slot.clone(),
             node,
@@ -434,6 +436,7 @@ impl Reporter {
     async fn progress(&mut self, ProbeAnswer { number, electable }: ProbeAnswer) -> Progress {
         let progress = self.node.progress(number).await;
         let (is_empty, abandoned_for) = self.abandonment.observe(progress.applied);
-        Progress { electable, is_empty, abandoned_for, ..progress }
+        let cannot_accept = !self.acceptance.works();
+        Progress { electable, cannot_accept, is_empty, abandoned_for, ..progress }
     }
 }

@@ -64,7 +64,7 @@ use crate::{
         upgrade,
         writes::Writes,
     },
-    serving::{self, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, Served},
+    serving::{self, Acceptance, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, Served},
     settings::{CallerLimits, ClientCertificate, MasterSettings},
     slot::SlotInfo,
     social::StateReader,
@@ -108,6 +108,7 @@ pub struct Master {
     directory: PathBuf,
     listeners: Listeners,
     encryption: Encryption,
+    acceptance: Acceptance,
     /// What clients may ask for, and what nodes may.
     routes: (Routes, Routes),
     streams_per_connection: u32,
@@ -141,6 +142,7 @@ pub enum NodeEnd {
 struct Parts<'a> {
     settings: &'a MasterSettings,
     encryption: &'a Encryption,
+    acceptance: Acceptance,
     slot: &'a SlotInfo,
     node: Node,
     state: StateReader,
@@ -207,8 +209,18 @@ impl Master {
             reboots = slot.reboots, "master is up"
         );
         let writes = Writes::start(&node, settings.limits.pending_writes, node.clock());
-        let tasks = Tasks::default();
-        let parts = Parts { settings, encryption, slot, node, state, writes, delivery, tasks };
+        let (tasks, acceptance) = (Tasks::default(), Acceptance::default());
+        let parts = Parts {
+            settings,
+            encryption,
+            acceptance: acceptance.clone(),
+            slot,
+            node,
+            state,
+            writes,
+            delivery,
+            tasks,
+        };
         let node_reset = CancellationToken::new();
         let (roster_sender, roster) = watch::channel(ReceivedRoster::default());
         let (report, lasting) = parts.spawn(info, roster_sender, &roster, node_reset.clone());
@@ -224,6 +236,7 @@ impl Master {
             directory: slot.directory.clone(),
             listeners,
             encryption: encryption.clone(),
+            acceptance,
             routes,
             streams_per_connection: settings.limits.streams_per_connection,
             callers: settings.callers,
@@ -262,7 +275,8 @@ impl Master {
         let encryption = self.encryption;
         let internal = Served::to_nodes(internal, &encryption.nodes);
         let public = Served::to_clients(public, streams, self.callers, self.calls.origins())
-            .protected(&encryption);
+            .protected(&encryption)
+            .telling(self.acceptance);
         tasks.spawn(encryption.keep_current());
         let peers_done = tasks.spawn_orderly(serving::serve(peers, internal, ended.clone()));
         let clients_done = tasks.spawn_orderly(clients.serve(public, clients_stop.clone()));
@@ -306,7 +320,7 @@ impl Parts<'_> {
         let ended = tasks.ending();
         let (abandonment, abandon_cluster) = AbandonmentHandle::new(state.clone(), node_reset);
         let (reporter, report) = Reporter::new(
-            (self.settings, self.encryption),
+            (self.settings, self.encryption, self.acceptance.clone()),
             self.slot,
             node.clone(),
             info,

@@ -485,6 +485,7 @@ impl Node {
             voter_config: self.voter_config(&metrics.membership_config),
             clock: clock::now(),
             version: *self.inner.format.version.borrow(),
+            cannot_accept: false,
             is_empty: false,
             abandoned_for: None,
         }

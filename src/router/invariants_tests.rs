@@ -67,12 +67,12 @@ fn voter_config() -> impl Strategy<Value = VoterConfig> {
 /// Terms that go back, leaders that are cut off, voters that do not exist.
 fn progress() -> impl Strategy<Value = Progress> {
     let numbers = (0..4_u64, (0..4_u64, 0..4_u64), 0..4_u64, 0..5_u64, any::<i64>(), version());
-    let flags = any::<[bool; 5]>();
+    let flags = any::<[bool; 6]>();
     let clusters = (option::of(cluster()), option::of(cluster()));
     let nodes = (option::of(node()), vec(node(), 0..4), voter_config());
     (numbers, flags, clusters, nodes).prop_map(|(numbers, flags, clusters, nodes)| {
         let (term, last_log, applied, probe, clock, version) = numbers;
-        let [leading, cut_off, electable, voter, is_empty] = flags;
+        let [leading, cut_off, electable, voter, is_empty, cannot_accept] = flags;
         let (known_leader, voters, voter_config) = nodes;
         Progress {
             term,
@@ -89,6 +89,7 @@ fn progress() -> impl Strategy<Value = Progress> {
             voter_config: voter_config.into(),
             clock: UnixMillis::new(clock),
             version,
+            cannot_accept,
             is_empty,
             abandoned_for: clusters.1,
         }

@@ -699,6 +699,31 @@ fn a_leaving_leader_is_available_until_the_next_one_leads_and_is_no_candidate() 
 }
 
 #[test]
+fn a_leader_that_cannot_accept_connections_hands_over_to_one_that_can() {
+    let mut story = Story::settled(3);
+    let cannot_accept = |story: &mut Story, node, cannot_accept| {
+        story.change(node, |progress| progress.cannot_accept = cannot_accept);
+    };
+    cannot_accept(&mut story, 2, true);
+    cannot_accept(&mut story, 1, true);
+    assert_eq!(story.asked(), [3], "the other one accepts");
+    story.answer(3);
+    assert_eq!((story.campaigned(), story.available()), (vec![3], Some(1)));
+    story.lead(3, 2);
+    story.change(1, |progress| progress.leading = false);
+    assert_eq!(story.available(), Some(3));
+
+    // Who has nobody to hand over to goes on, for those who are connected.
+    story.effects.clear();
+    cannot_accept(&mut story, 3, true);
+    story.pass(ms(1_000));
+    assert_eq!((story.available(), story.asked()), (Some(3), vec![]));
+    // It is elected all the same if nobody else could be.
+    story.lose(3);
+    assert_eq!(story.asked(), [1, 2]);
+}
+
+#[test]
 fn if_all_others_leave_when_the_leader_is_lost_one_of_them_leads() {
     let mut story = Story::settled(3);
     story.leave(2);

@@ -40,6 +40,17 @@ pub enum Full {
     ForThisAddress,
 }
 
+impl Full {
+    /// A connection was turned away for this.
+    pub fn counts(self) {
+        let reason = match self {
+            Self::ForAll => "all",
+            Self::ForThisAddress => "address",
+        };
+        metrics::CONNECTIONS_REFUSED.with_label_values(&[reason]).inc();
+    }
+}
+
 /// Lets callers in, as far as there is room; clones share it.
 #[derive(Clone)]
 pub struct Admission {
@@ -149,7 +160,8 @@ impl Admission {
         holder.connections.push(Arc::clone(&connection));
         state.in_all.connections += 1;
         metrics::CONNECTIONS.with_label_values(&[self.callers]).inc();
-        Ok(ConnectionPermit { admission: self.clone(), origin, connection })
+        let unless_a_node = None;
+        Ok(ConnectionPermit { admission: self.clone(), origin, connection, unless_a_node })
     }
 
     /// Whether there is little room left for connections.
@@ -210,6 +222,16 @@ pub struct ConnectionPermit {
     origin: Origin,
     /// What is known of it.
     pub connection: Arc<ConnectionState>,
+    /// Why it is turned away unless it proves to come from a node.
+    pub unless_a_node: Option<Full>,
+}
+
+impl ConnectionPermit {
+    /// The same for a node only: there was no room for anybody else.
+    pub fn for_a_node(mut self, why: Full) -> Self {
+        self.unless_a_node = Some(why);
+        self
+    }
 }
 
 impl Drop for ConnectionPermit {

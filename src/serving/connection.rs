@@ -27,6 +27,8 @@ use crate::{
 /// A connection must have begun within this time, its handshake included: until then, there are no
 /// pings.
 const BEGINS_WITHIN: Duration = Duration::from_secs(10);
+/// The same for one that is turned away unless it proves to come from a node.
+const NODE_BEGINS_WITHIN: Duration = Duration::from_secs(3);
 /// A caller that has silently gone is noticed after two of these. Callers ping more often, because
 /// it is they who have to go elsewhere.
 const CALLER_PING: Duration = Duration::from_secs(10);
@@ -67,12 +69,20 @@ pub async fn serve(
 ) {
     let connection = Arc::clone(&permit.connection);
     let Ok(peer) = socket.peer() else { return };
+    let begins_within =
+        if permit.unless_a_node.is_some() { NODE_BEGINS_WITHIN } else { BEGINS_WITHIN };
     let entered = tokio::select! {
         biased;
         () = stop.cancelled() => return,
         () = connection.make_room.cancelled() => return,
-        entered = timeout(BEGINS_WITHIN, entrance.enter(socket)) => entered,
+        entered = timeout(begins_within, entrance.enter(socket)) => entered,
     };
+    if let Some(why) = permit.unless_a_node
+        && !matches!(entered, Ok(Ok(Entered::Encrypted(_, Protection::Node))))
+    {
+        why.counts();
+        return;
+    }
     let served = |protection| CallsOf { calls, connection, peer, protection };
     match entered {
         Ok(Ok(Entered::InClear(stream))) => {

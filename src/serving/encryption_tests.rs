@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use rcgen::{CertificateParams, KeyPair};
-use tokio::time::timeout;
+use tokio::{net::TcpStream, time::timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{
     Code, Request, Status,
@@ -25,6 +25,13 @@ use crate::{
 const DEADLINE: Duration = Duration::from_mins(1);
 const OLD: &str = "the old secret of the cluster";
 const NEW: &str = "the new secret of the cluster";
+/// Clients are shown nothing.
+const IN_CLEAR: ClientSecurity = ClientSecurity {
+    certificate: None,
+    plain: PlainCalls::Allow,
+    https_listen: None,
+    http_listen: None,
+};
 
 fn node(secret: &str, encryption: NodeEncryption) -> NodeAuth {
     NodeAuth::new(Secret::new(secret), &NodeSecurity { encryption, files: None }).expect("usable")
@@ -213,16 +220,10 @@ async fn the_secret_is_believed_only_where_nobody_else_can_have_read_it() {
 #[tokio::test]
 async fn nodes_are_let_in_however_much_clients_hold() {
     let auth = node(OLD, NodeEncryption::On);
-    let clients = ClientSecurity {
-        certificate: None,
-        plain: PlainCalls::Allow,
-        https_listen: None,
-        http_listen: None,
-    };
-    let encryption = Encryption::new(auth.clone(), &clients).expect("usable");
+    let encryption = Encryption::new(auth.clone(), &IN_CLEAR).expect("usable");
     let (_, service) = tonic_health::server::health_reporter();
-    let none = CallerLimits { calls_per_address: 0, ..CallerLimits::UNLIMITED };
-    let served = Served::to_clients(Routes::new(service), 16, none, |_, address, _| address);
+    let no_calls = CallerLimits { calls_per_address: 0, ..CallerLimits::UNLIMITED };
+    let served = Served::to_clients(Routes::new(service), 16, no_calls, |_, address, _| address);
     let (address, _stop) = started(served.protected(&encryption)).await;
     let refused = ask(&address, &Security::InClear, None).await.expect_err("no room");
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
@@ -233,6 +234,24 @@ async fn nodes_are_let_in_however_much_clients_hold() {
     relayed.metadata_mut().insert(ORIGIN_KEY, "192.0.2.7".parse().expect("ASCII"));
     let refused = HealthClient::new(channel).check(relayed).await.expect_err("a client's call");
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+}
+
+#[tokio::test]
+async fn a_node_is_let_in_where_strangers_have_taken_all_connections() {
+    /// More than may begin at a time in order to prove to come from a node.
+    const STRANGERS: usize = 40;
+    let auth = node(OLD, NodeEncryption::On);
+    let encryption = Encryption::new(auth.clone(), &IN_CLEAR).expect("usable");
+    let (_, service) = tonic_health::server::health_reporter();
+    let one = CallerLimits { connections: 1, ..CallerLimits::UNLIMITED };
+    let served = Served::to_clients(Routes::new(service), 16, one, |_, address, _| address);
+    let (address, _stop) = started(served.protected(&encryption)).await;
+    let mut strangers = Vec::new();
+    for _ in 0..STRANGERS {
+        strangers.push(TcpStream::connect(&address).await.expect("it listens"));
+    }
+    ask(&address, &Security::InClear, None).await.expect_err("no room");
+    asks_as_a_node(&auth, &address).await.expect("a node is let in");
 }
 
 #[tokio::test]

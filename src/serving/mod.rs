@@ -1,5 +1,6 @@
 //! gRPC servers as every role runs them: with limits, keepalive, deadlines, and an orderly stop.
 //!
+//! - `acceptance`: whether this process can accept connections
 //! - `admission`: how much callers may hold, in all and from one address
 //! - `entrance`: how a connection begins: in clear, or with a handshake
 //! - `listeners`: where clients come in
@@ -14,6 +15,7 @@
 //! A call counts until its answer ends; the deadline is for the beginning of the answer: a stream may
 //! last as long as it likes.
 
+mod acceptance;
 mod admission;
 mod answer;
 mod calls;
@@ -50,6 +52,7 @@ use crate::{
     wire::RETRY_KEY,
 };
 
+pub use acceptance::Acceptance;
 pub use encryption::Encryption;
 pub use listeners::ClientListeners;
 
@@ -86,6 +89,10 @@ const CLIENT_BYTES: usize = 64 << 20;
 const CLIENT_BYTES_BY_ADDRESS: usize = 4 << 20;
 /// How much of a client's request, and of all on one connection, may be on its way.
 const CLIENT_WINDOWS: (u32, u32) = (64 << 10, 256 << 10);
+/// Connections of nodes to a listener for clients, beyond those that clients leave them; and from one
+/// address, that strangers who only begin take few of them.
+const NODE_CONNECTIONS: usize = 128;
+const NODE_CONNECTIONS_BY_ADDRESS: usize = 32;
 /// Descriptors that are left for files, and for the connections that this process makes.
 const OTHER_DESCRIPTORS: usize = 256;
 /// How often it is told at most that callers are turned away.
@@ -97,6 +104,7 @@ pub struct Served {
     calls: Arc<Calls>,
     entrance: Arc<Entrance>,
     limits: ConnectionLimits,
+    acceptance: Acceptance,
 }
 
 impl Served {
@@ -121,26 +129,41 @@ impl Served {
             plain: PlainRule::NONE,
             pages: Pages::default(),
             admission: Admission::new("clients", in_all, by_address),
-            of_nodes: Admission::unlimited("nodes"),
+            of_nodes: Admission::new(
+                "nodes",
+                Amounts { connections: NODE_CONNECTIONS, ..Amounts::UNLIMITED },
+                Amounts { connections: NODE_CONNECTIONS_BY_ADDRESS, ..Amounts::UNLIMITED },
+            ),
             request_bytes: CLIENT_MESSAGE_BYTES,
             arrives_within: CLIENT_ARRIVES_WITHIN,
             answered_within: CLIENT_ANSWER_WITHIN,
         };
         let (streams, windows, idle) = (streams_per_connection, Some(CLIENT_WINDOWS), CLIENT_IDLE);
         let limits = ConnectionLimits { streams, windows, idle, looks_every: LOOKS_EVERY };
-        Self { calls: Arc::new(calls), entrance: Arc::default(), limits }
+        Self {
+            calls: Arc::new(calls),
+            entrance: Arc::default(),
+            limits,
+            acceptance: Acceptance::default(),
+        }
     }
 
     /// The same, protected like this.
     #[must_use]
     pub fn protected(self, by: &Encryption) -> Self {
-        let Self { calls, limits, .. } = self;
+        let Self { calls, limits, acceptance, .. } = self;
         let calls = Arc::into_inner(calls).expect("nobody serves it yet");
         let plain = PlainRule::new(by.plain, by.nodes.clone());
         let (nodes, public) = (by.nodes.called(), by.public.clone());
         let entrance = Entrance { nodes, public, only_encrypted: false, only_http2: false };
         let calls = Calls { plain, pages: by.pages(), ..calls };
-        Self { calls: Arc::new(calls), entrance: Arc::new(entrance), limits }
+        Self { calls: Arc::new(calls), entrance: Arc::new(entrance), limits, acceptance }
+    }
+
+    /// The same, which tells when a connection cannot be accepted.
+    #[must_use]
+    pub fn telling(self, acceptance: Acceptance) -> Self {
+        Self { acceptance, ..self }
     }
 
     /// The same, for a listener where browsers are only told to use the encrypted one.
@@ -184,7 +207,8 @@ impl Served {
         let only_encrypted = !nodes.takes_clear();
         let (nodes, public) = (nodes.called(), None);
         let entrance = Entrance { nodes, public, only_encrypted, only_http2: true };
-        Self { calls: Arc::new(calls), entrance: Arc::new(entrance), limits }
+        let acceptance = Acceptance::default();
+        Self { calls: Arc::new(calls), entrance: Arc::new(entrance), limits, acceptance }
     }
 }
 
@@ -197,7 +221,7 @@ fn possible_connections() -> usize {
 /// Serves on `listener` until `stop`; then accepts nothing new, gives calls in progress a moment to
 /// end, and closes the connections. It closes them too when it is dropped.
 pub async fn serve(listener: Listener, served: Served, stop: CancellationToken) {
-    let Served { calls, entrance, limits } = served;
+    let Served { calls, entrance, limits, acceptance } = served;
     let tasks = Tasks::default();
     let _ended_when_dropped = tasks.ending().drop_guard();
     let mut refusals = Refusals::default();
@@ -205,16 +229,26 @@ pub async fn serve(listener: Listener, served: Served, stop: CancellationToken) 
         let (socket, address) = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            accepted = listener.next(|why| refusals.cannot_accept(why)) => accepted,
+            accepted = listener.next(|why| {
+                acceptance.fails();
+                refusals.cannot_accept(why);
+            }) => accepted,
         };
-        match calls.admission.connection(Some(address).into()) {
-            Ok(permit) => {
-                let what = (Arc::clone(&calls), Arc::clone(&entrance));
-                let (stop, of_calls) = (stop.clone(), tasks.clone());
-                tasks.spawn(connection::serve(socket, permit, what, limits, stop, of_calls));
+        let permit = match calls.admission.connection(Some(address).into()) {
+            Ok(permit) => permit,
+            Err(why) => {
+                refusals.are_told_of(address, why);
+                let Some(permit) = calls.perhaps_of_a_node(address, entrance.nodes.is_some())
+                else {
+                    why.counts();
+                    continue;
+                };
+                permit.for_a_node(why)
             }
-            Err(why) => refusals.is_refused(address, why),
-        }
+        };
+        let what = (Arc::clone(&calls), Arc::clone(&entrance));
+        let (stop, of_calls) = (stop.clone(), tasks.clone());
+        tasks.spawn(connection::serve(socket, permit, what, limits, stop, of_calls));
     }
     drop(listener);
     if timeout(LINGER, tasks.ended()).await.is_err() {
@@ -231,12 +265,7 @@ struct Refusals {
 }
 
 impl Refusals {
-    fn is_refused(&mut self, address: IpAddr, why: Full) {
-        let reason = match why {
-            Full::ForAll => "all",
-            Full::ForThisAddress => "address",
-        };
-        metrics::CONNECTIONS_REFUSED.with_label_values(&[reason]).inc();
+    fn are_told_of(&mut self, address: IpAddr, why: Full) {
         if let Some(times) = self.may_tell() {
             match why {
                 Full::ForAll => tracing::warn!(times, "refusing connections: there are too many"),

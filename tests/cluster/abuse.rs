@@ -1,6 +1,6 @@
 //! What one hostile caller may hold, and what its neighbours notice of it.
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use tinysns::{
     client::{Client, Cursor},
@@ -8,12 +8,13 @@ use tinysns::{
 };
 use tokio::{
     io::AsyncReadExt as _,
+    net::TcpStream,
     time::{Instant, timeout},
 };
 
 use super::{
     BINARY,
-    processes::{Cluster, DEADLINE},
+    processes::{Cluster, DEADLINE, eventually},
     raw_http2::{RawCaller, silent},
 };
 
@@ -71,6 +72,31 @@ async fn silent_connections_are_closed_and_keep_nobody_out() {
             assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_leader_that_has_no_descriptors_left_hands_over() {
+    let cluster = Cluster::start(BINARY, 3, "1s").await;
+    let client = cluster.client("ann").await;
+    client.publish("before").await.expect("posted");
+    let leader = cluster.available().await;
+    let limit = |descriptors: usize| {
+        let mut command = Command::new("prlimit");
+        let arguments = [format!("--pid={}", leader.pid), format!("--nofile={descriptors}:")];
+        assert!(command.args(arguments).status().expect("it is installed").success());
+    };
+    let open = fs::read_dir(format!("/proc/{}/fd", leader.pid)).expect("it runs").count();
+    limit(open);
+    let mut strangers = Vec::new();
+    let hands_over = async || {
+        // What was closed meanwhile has left room for some.
+        strangers.push(TcpStream::connect(&leader.address).await.expect("it listens"));
+        cluster.status().await.and_then(|status| status.available)
+    };
+    let other = |now: &Option<String>| now.as_ref().is_some_and(|now| *now != leader.name);
+    eventually("another leads", hands_over, other).await;
+    client.publish("after").await.expect("posted");
+    limit(1_024);
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ impl Registry {
             .values()
             .filter(|master| master.leads())
             .max_by_key(|master| master.progress.term)
-            .map(|master| (master.hello.node, master.leaving, &master.progress.voters));
+            .map(|master| (master.hello.node, self.hands_over(master), &master.progress.voters));
         let last = self.available.map(|node| self.masters.get(&node));
         // Whoever gave this process up while it paused has ended its stream, and opens another soon.
         let has_just_woken = self.awake_since.is_some_and(|since| now - since < LEADER_ABSENT);
@@ -57,22 +57,21 @@ impl Registry {
         if let Some((.., voters)) = leader {
             self.voters.clone_from(voters);
         }
-        let leaves = leader.map(|(_, leaving, _)| leaving);
-        match leaves {
+        let hands_over = leader.map(|(_, hands_over, _)| hands_over);
+        match hands_over {
             Some(false) => {
                 self.leaderless_since = None;
                 self.election.end();
                 return;
             }
-            // A leader that leaves hands over (`control::departure`).
             Some(true) => self.election.begin(Cause::Gone),
             None if lost => self.election.begin(Cause::Gone),
             None if cut_off => self.election.begin(Cause::Unclear),
             None if self.is_leaderless(now) => self.election.begin(Cause::Unclear),
             None => {}
         }
-        let mut candidates = self.candidates(leaves.is_some());
-        if leaves.is_none() {
+        let mut candidates = self.candidates(hands_over.is_some());
+        if hands_over.is_none() {
             candidates.extend(self.witness_as_candidate());
         }
         // Before the first leader, the voters are unknown.
@@ -108,19 +107,36 @@ impl Registry {
         now - since >= if leaders.any(is_absent) { LEADER_ABSENT } else { LEADERLESS }
     }
 
-    /// The masters that may campaign; one that is cut off still believes that it leads. Whether
+    /// Whether a leader hands over: it leaves (`control::departure`), or it cannot accept connections
+    /// and another can.
+    fn hands_over(&self, leader: &Master) -> bool {
+        leader.leaving || (leader.progress.cannot_accept && self.another_accepts())
+    }
+
+    /// Whether a master that stays could lead and accepts connections.
+    fn another_accepts(&self) -> bool {
+        self.could_lead().any(|master| !master.leaving && !master.progress.cannot_accept)
+    }
+
+    /// The masters that could lead and do not; one that is cut off still believes that it does. Whether
     /// they vote, according to their last report, may be a moment old, and the last leader may know
     /// better; once they have been asked, only their own answers count.
-    fn candidates(&self, is_led: bool) -> Vec<Candidate> {
-        let votes =
-            |master: &Master| master.progress.voter || self.voters.contains(&master.hello.node);
-        let could_lead = |master: &&Master| {
+    fn could_lead(&self) -> impl Iterator<Item = &Master> {
+        self.masters.values().filter(|master| {
+            let votes = master.progress.voter || self.voters.contains(&master.hello.node);
             let leads = master.progress.leading || master.progress.cut_off;
-            master.lives() && votes(master) && !leads
-        };
-        let any_stays = self.masters.values().filter(could_lead).any(|master| !master.leaving);
+            master.lives() && votes && !leads
+        })
+    }
+
+    /// The masters that may campaign. Who cannot accept connections is no help to anybody, unless there
+    /// is nobody else.
+    fn candidates(&self, is_led: bool) -> Vec<Candidate> {
+        let any_stays = self.could_lead().any(|master| !master.leaving);
+        let any_accepts = is_led && self.another_accepts();
         let eligible = |master: &&Master| {
-            could_lead(master) && departure::may_be_elected(master.leaving, is_led, any_stays)
+            departure::may_be_elected(master.leaving, is_led, any_stays)
+                && !(any_accepts && master.progress.cannot_accept)
         };
         let candidate = |master: &Master| {
             Some(Candidate {
@@ -131,7 +147,7 @@ impl Registry {
                 electable: master.progress.electable,
             })
         };
-        self.masters.values().filter(eligible).filter_map(candidate).collect()
+        self.could_lead().filter(eligible).filter_map(candidate).collect()
     }
 
     fn witness_as_candidate(&self) -> Option<Candidate> {
