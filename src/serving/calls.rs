@@ -121,9 +121,7 @@ impl CallsOf {
             Err(status) => counted.refused(status),
         }
     }
-}
 
-impl CallsOf {
     async fn show_page(self, request: Request<Incoming>) -> Response<Answer> {
         let Self { calls, connection, peer, protection } = self;
         let counted = CountedCall::arrives(pages::counted_as(request.uri().path()));
