@@ -14,9 +14,9 @@ use crate::{
     logging,
     replication::{log_error::LogError, node::StartError},
     settings::{
-        CertsSettings, HealthcheckSettings, Key, Layers, LogChangeSettings, LogSettings,
-        MasterSettings, Role, RouterSettings, SettingsError, SlaveSettings, StatusSettings,
-        TerminalSettings, VARIABLE_PREFIX, ValueKind,
+        BenchSettings, CertsSettings, HealthcheckSettings, Key, Layers, LogChangeSettings,
+        LogSettings, MasterSettings, Role, RouterSettings, Scenario, SettingsError, SlaveSettings,
+        StatusSettings, TerminalSettings, VARIABLE_PREFIX, ValueKind,
     },
     slave::REFUSED,
     slot::SlotError,
@@ -65,6 +65,8 @@ pub enum Subcommand {
     Log(LogChangeSettings),
     /// `tinysns certs`
     Certs(CertsSettings),
+    /// `tinysns bench`
+    Bench(BenchSettings),
 }
 
 /// Why a command line is not carried out.
@@ -187,6 +189,14 @@ pub fn parse(
             let nodes = matches.get_many::<String>(NODE).into_iter().flatten().cloned();
             Subcommand::Certs(layers.certs(directory, nodes.collect()))
         }
+        Role::Bench => {
+            let named = matches.get_many::<String>(SCENARIO).into_iter().flatten();
+            let mut scenarios: Vec<_> = named.filter_map(|name| Scenario::named(name)).collect();
+            if scenarios.is_empty() {
+                scenarios = Scenario::ALL.to_vec();
+            }
+            Subcommand::Bench(layers.bench(scenarios, matches.get_flag(JSON))?)
+        }
     };
     Ok(Invocation { log, warnings, command })
 }
@@ -200,7 +210,7 @@ fn document(name: &str, matches: &ArgMatches) -> Option<String> {
     }
 }
 
-const ROLES: [(Role, &str); 8] = [
+const ROLES: [(Role, &str); 9] = [
     (Role::Router, "Choose the available server, and tell clients where it is"),
     (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
     (Role::Master, "Run a server without a slave that supervises it"),
@@ -209,6 +219,7 @@ const ROLES: [(Role, &str); 8] = [
     (Role::Healthcheck, "Check whether one process serves; if not, say why and exit with 1"),
     (Role::Log, "Show what a node of this machine logs, or change it while the node runs"),
     (Role::Certs, "Make certificates by which the nodes of a cluster prove who they are"),
+    (Role::Bench, "Measure how fast a running network is, beside a bare server on this machine"),
 ];
 
 const LAYERS: &str = "\
@@ -231,6 +242,7 @@ const COMMAND: &str = "command";
 const FILTER: &str = "filter";
 const DIRECTORY: &str = "directory";
 const NODE: &str = "node";
+const SCENARIO: &str = "scenario";
 const HOST: &str = "host";
 const PORT: &str = "port";
 const CLASSIC_HOST: &str = "localhost";
@@ -290,6 +302,15 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
                     .value_parser(node_name)
                     .help("The names of nodes, such as server-1; router is the router's"),
             ),
+        Role::Bench => command
+            .arg(
+                Arg::new(SCENARIO)
+                    .value_name("SCENARIO")
+                    .num_args(0..)
+                    .value_parser(Scenario::ALL.map(Scenario::name))
+                    .help("What to measure; everything by default"),
+            )
+            .arg(switch(JSON, "Print JSON, with stable field names")),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
             .arg(Arg::new(COMMAND).last(true).num_args(1..).value_name("COMMAND").help(

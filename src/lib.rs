@@ -12,6 +12,7 @@
 pub mod acme;
 pub mod ansi;
 pub mod backoff;
+pub mod bench;
 pub mod certs;
 #[expect(clippy::disallowed_methods, reason = "a stream's task ends with the stream")]
 pub mod classic;

@@ -9,7 +9,7 @@ use std::{
 
 use mimalloc::MiMalloc;
 use tinysns::{
-    certs,
+    bench, certs,
     cli::{self, Subcommand},
     healthcheck,
     host::process_setup,
@@ -49,6 +49,9 @@ fn main() -> ExitCode {
             runtime::run(healthcheck::run(settings)).unwrap_or_else(cli::report_failure)
         }
         Subcommand::Certs(settings) => certs::run(&settings).unwrap_or_else(cli::report_failure),
+        Subcommand::Bench(settings) => {
+            runtime::run(bench::run(settings)).unwrap_or_else(cli::report_failure)
+        }
         Subcommand::Log(settings) => {
             runtime::run(log_change::run(settings)).unwrap_or_else(cli::report_failure)
         }

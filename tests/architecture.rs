@@ -23,6 +23,7 @@ const LAYERS: [&[&str]; 12] = [
     &["client"],
     &["classic", "overview", "replication", "runtime"],
     &[
+        "bench",
         "certs",
         "documents",
         "healthcheck",

@@ -22,6 +22,8 @@ pub enum Role {
     Log,
     /// `tinysns certs`
     Certs,
+    /// `tinysns bench`
+    Bench,
 }
 
 impl Role {
@@ -35,6 +37,7 @@ impl Role {
         Self::Healthcheck,
         Self::Log,
         Self::Certs,
+        Self::Bench,
     ];
 
     /// Its name, as it is typed.
@@ -48,6 +51,7 @@ impl Role {
             Self::Healthcheck => "healthcheck",
             Self::Log => "log",
             Self::Certs => "certs",
+            Self::Bench => "bench",
         }
     }
 }
@@ -104,7 +108,8 @@ pub const FOREIGN_VARIABLES: [&str; 2] = ["bin", "image"];
 const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
 const NODES_AND_STATUS: &[Role] = &[Role::Router, Role::Slave, Role::Master, Role::Status];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
-const VISITORS: &[Role] = &[Role::Client, Role::Status, Role::Healthcheck, Role::Log, Role::Certs];
+const VISITORS: &[Role] =
+    &[Role::Client, Role::Status, Role::Healthcheck, Role::Log, Role::Certs, Role::Bench];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
 const MANY: ValueKind = ValueKind::Count { min: 1, max: 1_000_000 };
 
@@ -161,14 +166,14 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "router",
-        &[Role::Client, Role::Status],
+        &[Role::Client, Role::Status, Role::Bench],
         Some("localhost:3010"),
         ValueKind::Network,
         "The address of the router, or of the network as https://NAME if connections to it are encrypted",
     ),
     Key::new(
         "ca_file",
-        &[Role::Client, Role::Status],
+        &[Role::Client, Role::Status, Role::Bench],
         None,
         ValueKind::Path,
         "The file with the certificates of the authorities that are trusted with the name after \
@@ -525,6 +530,42 @@ pub static KEYS: &[Key] = &[
         Some("localhost:3012"),
         ValueKind::HostPort,
         "Where the node answers monitoring, as its metrics_listen or router_metrics_listen says",
+    ),
+    Key::new(
+        "callers",
+        &[Role::Bench],
+        Some("64"),
+        ValueKind::Count { min: 1, max: 4_096 },
+        "Calls in progress at a time, at most",
+    ),
+    Key::new(
+        "clients",
+        &[Role::Bench],
+        Some("4"),
+        ValueKind::Count { min: 1, max: 256 },
+        "Clients that share these calls, each with a connection of its own",
+    ),
+    Key::new(
+        "rate",
+        &[Role::Bench],
+        None,
+        MANY,
+        "Calls to begin in a second, whether others have ended or not; by default, each caller makes the \
+         next one when it has its answer",
+    ),
+    Key::new(
+        "round",
+        &[Role::Bench],
+        Some("5s"),
+        ValueKind::duration_ms(100, 3_600_000),
+        "How long each round lasts",
+    ),
+    Key::new(
+        "rounds",
+        &[Role::Bench],
+        Some("3"),
+        ValueKind::Count { min: 1, max: 1_000 },
+        "Rounds that count, after a short one that warms up",
     ),
     Key::new(
         "log",

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    CallerLimits, CertsSettings, ClassicMode, ClientCertificate, ClientSecurity, ClientSettings,
-    ConsensusSettings, DomainSettings, HealthcheckSettings, HistoryFile, Layers, Limits,
-    LogChangeSettings, LogFormat, LogSettings, MasterSettings, NodeEncryption, NodeSecurity,
-    PlainCalls, RouterSettings, Secret, SettingsError, SlaveSettings, StatusSettings,
-    TerminalSettings,
+    BenchSettings, CallerLimits, CertsSettings, ClassicMode, ClientCertificate, ClientSecurity,
+    ClientSettings, ConsensusSettings, DomainSettings, HealthcheckSettings, HistoryFile, Layers,
+    Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings, NodeEncryption,
+    NodeSecurity, PlainCalls, RouterSettings, Scenario, Secret, SettingsError, SlaveSettings,
+    StatusSettings, TerminalSettings,
     value::{self, ValueKind},
 };
 use crate::{
@@ -115,6 +115,25 @@ impl Layers {
     /// The settings of `tinysns certs`.
     pub fn certs(&self, directory: &str, nodes: Vec<String>) -> CertsSettings {
         CertsSettings { directory: directory.into(), nodes }
+    }
+
+    /// The settings of `tinysns bench`.
+    pub fn bench(
+        &self,
+        scenarios: Vec<Scenario>,
+        json: bool,
+    ) -> Result<BenchSettings, SettingsError> {
+        let rate = self.optional_text("rate")?.map(|_| self.parsed("rate")).transpose()?;
+        Ok(BenchSettings {
+            client: self.client()?,
+            scenarios,
+            callers: self.parsed("callers")?,
+            clients: self.parsed("clients")?,
+            rate,
+            round: self.duration("round")?,
+            rounds: self.parsed("rounds")?,
+            json,
+        })
     }
 
     /// The log settings of any role.

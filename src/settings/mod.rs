@@ -260,6 +260,60 @@ pub struct CertsSettings {
     pub nodes: Vec<String>,
 }
 
+/// Settings of `tinysns bench`.
+#[derive(Clone, Debug)]
+pub struct BenchSettings {
+    /// How to find the cluster.
+    pub client: ClientSettings,
+    /// What is measured.
+    pub scenarios: Vec<Scenario>,
+    /// Calls in progress at a time, at most.
+    pub callers: usize,
+    /// Clients that share these calls.
+    pub clients: usize,
+    /// Calls to begin in a second, if it is not up to the callers.
+    pub rate: Option<u32>,
+    /// How long a round lasts.
+    pub round: Duration,
+    /// Rounds that count.
+    pub rounds: u32,
+    /// Print JSON instead of a table.
+    pub json: bool,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// Posts.
+    Publish,
+    /// Lists of whom one follows.
+    List,
+    /// Pages of one's timeline.
+    Timeline,
+    /// Pages of one person's posts.
+    Posts,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Publish, Self::List, Self::Timeline, Self::Posts];
+
+    /// As it is typed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::List => "list",
+            Self::Timeline => "timeline",
+            Self::Posts => "posts",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scenario| scenario.name() == name)
+    }
+}
+
 /// What is logged, and how; every role has these.
 #[derive(Clone, Debug)]
 pub struct LogSettings {

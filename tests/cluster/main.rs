@@ -6,6 +6,7 @@
 mod abuse;
 mod addresses;
 mod authority;
+mod benching;
 mod callers;
 mod certificates;
 mod classic;

@@ -1,0 +1,118 @@
+//! Calls, as many at a time or as often as the settings say, and how long each takes.
+
+use std::{cell::Cell, time::Duration};
+
+use futures::future::try_join_all;
+use hdrhistogram::Histogram;
+use tokio::time::{Instant, sleep_until};
+
+use super::{operation::Operation, people::People};
+use crate::client::{ClientError, RefusalKind};
+
+/// How many digits of a latency count.
+const DIGITS: u8 = 3;
+
+/// How the network is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Calls in progress at a time, at most.
+    pub callers: usize,
+    /// Calls that are to begin in a second, whether others have ended or not. Without it, a caller
+    /// begins the next call when it has its answer: then a network that stalls is asked less, and
+    /// the latencies look better than they are for those who come when they like.
+    pub rate: Option<u32>,
+}
+
+/// What came of one round.
+pub struct Round {
+    /// Answers in a second.
+    pub rate: f64,
+    /// How long each call took, in microseconds: from when it was to begin.
+    pub latencies: Histogram<u64>,
+}
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The network has refused a call.
+    #[error("a call was refused: {why}{}", remedy(.why))]
+    Refused {
+        /// Why.
+        why: ClientError,
+    },
+}
+
+fn remedy(error: &ClientError) -> &'static str {
+    match error.refusal_kind() {
+        Some(RefusalKind::TooMuch) => {
+            "; start the network with rate_limits = off, and ask with fewer --callers"
+        }
+        _ => "",
+    }
+}
+
+/// Microseconds, of any length.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new(DIGITS).expect("so many digits are possible")
+}
+
+impl Load {
+    /// Calls `people`'s network for so long.
+    pub async fn carry_out(
+        self,
+        people: &People,
+        operation: Operation,
+        length: Duration,
+    ) -> Result<Round, LoadError> {
+        let began = Instant::now();
+        let end = began + length;
+        let begun = Cell::new(0);
+        let callers = (0..self.callers).map(|number| {
+            let client = &people.clients[number % people.clients.len()];
+            let begun = &begun;
+            async move {
+                let mut latencies = histogram();
+                while let Some(due) = self.next(begun, began).filter(|due| *due < end) {
+                    sleep_until(due).await;
+                    operation.carry_out(client).await?;
+                    let took = due.elapsed().as_micros();
+                    latencies.saturating_record(u64::try_from(took).unwrap_or(u64::MAX));
+                }
+                Ok(latencies)
+            }
+        });
+        let all = try_join_all(callers).await;
+        let all = all.map_err(|why| LoadError::Refused { why })?;
+        let took = began.elapsed();
+        let mut latencies = histogram();
+        for of_caller in all {
+            latencies.add(of_caller).expect("a histogram grows as it has to");
+        }
+        #[expect(clippy::cast_precision_loss, reason = "nobody counts so far")]
+        let rate = latencies.len() as f64 / took.as_secs_f64();
+        Ok(Round { rate, latencies })
+    }
+
+    /// When the next call is to begin: at once, or when its turn has come.
+    fn next(self, begun: &Cell<u32>, began: Instant) -> Option<Instant> {
+        let Some(rate) = self.rate else { return Some(Instant::now()) };
+        let number = begun.replace(begun.get().checked_add(1)?);
+        began.checked_add(Duration::from_secs(1) * number / rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_are_due_at_the_rate_that_was_asked_for() {
+        let load = Load { callers: 1, rate: Some(4) };
+        let (begun, began) = (Cell::new(0), Instant::now());
+        let due: Vec<Duration> =
+            (0..5).map(|_| load.next(&begun, began).expect("soon") - began).collect();
+        assert_eq!(due, [0, 250, 500, 750, 1_000].map(Duration::from_millis));
+        let at_once = Load { rate: None, ..load }.next(&begun, began).expect("now");
+        assert!(at_once >= began && begun.get() == 5);
+    }
+}

@@ -1,0 +1,98 @@
+//! Who takes part, and what there is to read: some clients, who follow twenty authors.
+
+use futures::future::try_join_all;
+
+use super::operation::{PAGE, TEXT};
+use crate::{
+    client::{
+        Client, ClientError, ClientOptions, Cursor, ListKind, LoggedIn, NamePage, PostPage,
+        Published, RefusalKind,
+    },
+    network::Refusal,
+};
+
+/// How many authors each client follows.
+const AUTHORS: usize = 20;
+/// What an author has posted since.
+const POSTS: usize = 5;
+/// The author whose posts are read.
+pub const READ: &str = "bench-author-0";
+
+/// The clients, each with its own connection.
+pub struct People {
+    pub clients: Vec<Client>,
+}
+
+/// What the network answers, for a server that answers the same.
+pub struct Answers {
+    pub logged_in: LoggedIn,
+    pub published: Published,
+    pub following: NamePage,
+    pub timeline: PostPage,
+    pub posts: PostPage,
+}
+
+impl People {
+    /// Makes accounts, lets each client follow all authors, and the authors post.
+    pub async fn gather(options: &ClientOptions, clients: usize) -> Result<Self, ClientError> {
+        let people = Self::at(options, clients).await?;
+        let author = Client::connect(options.clone())?;
+        for number in 0..AUTHORS {
+            author.log_in(&format!("bench-author-{number}"), None).await?;
+        }
+        let follow_all = people.clients.iter().map(async |client: &Client| {
+            for number in 0..AUTHORS {
+                let followed = client.follow(&format!("bench-author-{number}")).await;
+                ignore(&RefusalKind::AlreadyExists, followed)?;
+            }
+            Ok::<_, ClientError>(())
+        });
+        try_join_all(follow_all).await?;
+        for number in 0..AUTHORS {
+            author.log_in(&format!("bench-author-{number}"), None).await?;
+            // The one who is read fills a page.
+            let posts = if number == 0 { PAGE as usize } else { POSTS };
+            for _ in 0..posts {
+                author.publish(TEXT).await?;
+            }
+        }
+        Ok(people)
+    }
+
+    /// The same, where everything is there.
+    pub async fn at(options: &ClientOptions, clients: usize) -> Result<Self, ClientError> {
+        let mut all = Vec::new();
+        for number in 0..clients {
+            let client = Client::connect(options.clone())?;
+            client.log_in(&format!("bench-{number}"), None).await?;
+            all.push(client);
+        }
+        Ok(Self { clients: all })
+    }
+
+    /// How many masters the network has, if the router says.
+    pub async fn masters(&self) -> Option<usize> {
+        let status = self.clients.first()?.cluster().await.ok()?;
+        Some(status.masters.len())
+    }
+
+    /// One answer of each kind.
+    pub async fn answers(&self) -> Result<Answers, ClientError> {
+        let client = self.clients.first().expect("there is one at least");
+        Ok(Answers {
+            logged_in: client.log_in("bench-0", None).await?,
+            published: client.publish(TEXT).await?,
+            following: client.list_page(ListKind::Following, None, None).await?,
+            timeline: client.timeline(Cursor::Newest, Some(PAGE)).await?,
+            posts: client.posts(READ, Cursor::Newest, Some(PAGE)).await?,
+        })
+    }
+}
+
+/// What is so already is as good.
+fn ignore(kind: &RefusalKind, outcome: Result<(), ClientError>) -> Result<(), ClientError> {
+    match outcome {
+        Err(ClientError::Refused(Refusal { kind: found, .. })) if found == *kind => Ok(()),
+        other => other,
+    }
+}
