@@ -43,7 +43,7 @@ pub enum AcmeError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// It does not answer, or refuses.
-    #[error("the authority {directory}: {}", told(.source))]
+    #[error("the authority {directory}: {}{}", told(.source), remedy(.source))]
     Authority {
         /// Which one.
         directory: String,
@@ -196,6 +196,18 @@ impl Placed {
             }
         }
         AcmeError::NotProved { domain: self.domain.clone(), why }
+    }
+}
+
+/// What there is to do if it is not the authority itself that refuses.
+fn remedy(error: &Error) -> &'static str {
+    match error {
+        Error::Json(_) => "; is acme_directory the address of its directory?",
+        Error::Other(_) => {
+            "; can acme_directory be reached from here, and is the authority behind its name trusted \
+             (ca_file)?"
+        }
+        _ => "",
     }
 }
 

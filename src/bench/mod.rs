@@ -16,7 +16,7 @@ mod operation;
 mod people;
 mod report;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use self::{
     ceiling::Ceiling,
@@ -27,9 +27,13 @@ use self::{
 };
 use crate::{client::ClientOptions, host::stdio, settings::BenchSettings};
 
+/// How long a call may take: longer than a failover, and shorter than people wait for an error.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Carries out all scenarios, and prints what came of them.
 pub async fn run(settings: BenchSettings) -> anyhow::Result<ExitCode> {
-    let people = People::gather(&ClientOptions::of(&settings.client)?, settings.clients).await?;
+    let options = ClientOptions { call_timeout: PATIENCE, ..ClientOptions::of(&settings.client)? };
+    let people = People::gather(&options, settings.clients).await?;
     let ceiling = Ceiling::start(people.answers().await?)?;
     let bare = People::at(&ceiling.options(), settings.clients).await?;
     let load = Load { callers: settings.callers, rate: settings.rate };

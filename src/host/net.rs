@@ -62,7 +62,8 @@ pub struct ListenError {
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::AddrInUse => {
-            "; another process has this port: stop it, or choose another port"
+            "; another process has this port, or another setting names it: stop that process, or choose \
+             another port"
         }
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 need privileges: choose another port"
@@ -259,7 +260,7 @@ fn explained(error: io::Error, callee: Callee) -> io::Error {
     use rustls::Error as Tls;
     let is_node = callee != Callee::Server;
     if is_not_understood(&error) {
-        let meaning = "it does not encrypt connections of this kind";
+        let meaning = "it does not encrypt connections of this kind, or has no room for another";
         return io::Error::new(error.kind(), meaning);
     }
     let meaning = match error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) {

@@ -25,6 +25,8 @@ const LOOKS_EVERY: Duration = Duration::from_secs(1);
 const RETRY: Backoff = Backoff::new(Duration::from_mins(4), Duration::from_hours(1));
 /// An order has failed after this time, whatever it waits for.
 const ORDERED_WITHIN: Duration = Duration::from_mins(10);
+/// A certificate for another domain is replaced after this time: authorities date them back by an hour.
+const DOMAIN_LASTS: Duration = Duration::from_hours(2);
 /// Between attempts to keep what an order has given, while the cluster has no quorum.
 const KEEPS_AGAIN: Duration = Duration::from_millis(500);
 
@@ -146,10 +148,42 @@ fn certification(state: &StateReader) -> Certification {
     known.unwrap_or_default()
 }
 
-/// Whether a certificate has to be ordered: there is none for the domain, or it ends soon.
+/// Whether a certificate has to be ordered: there is none, it ends soon, or it is for another domain.
+/// Masters that were told different domains must not order in turn whenever another leads.
 fn is_due(certification: &Certification, domain: &str, now: UnixMillis) -> bool {
-    let certificate = certification.certificate.as_ref();
-    let current = certificate.filter(|certificate| certificate.domain == domain);
-    let validity = current.and_then(|certificate| Validity::of_pem(&certificate.chain));
-    validity.is_none_or(|validity| now >= validity.renewed_from())
+    let Some(certificate) = &certification.certificate else { return true };
+    let Some(validity) = Validity::of_pem(&certificate.chain) else { return true };
+    let is_ours = certificate.domain == domain;
+    now >= validity.renewed_from() || !is_ours && now >= validity.from.saturating_add(DOMAIN_LASTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+    use crate::domain::{DomainCertificate, PrivateText};
+
+    #[test]
+    fn a_certificate_is_ordered_when_it_is_needed_and_not_whenever_another_leads() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["a.example".to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2026, 1, 1);
+        params.not_after = date_time_ymd(2026, 4, 1);
+        let chain = params.self_signed(&key).unwrap().pem();
+        let key = PrivateText::new(key.serialize_pem());
+        let certificate = Some(DomainCertificate { domain: "a.example".to_owned(), chain, key });
+        let known = Certification { certificate, ..Certification::default() };
+        let after = |hours: i64| UnixMillis::new((20_454 * 24 + hours) * 3_600_000);
+        for (known, domain, hours, due) in [
+            (&Certification::default(), "a.example", 0, true),
+            (&known, "a.example", 1, false),
+            (&known, "a.example", 60 * 24 - 1, false),
+            (&known, "a.example", 60 * 24, true),
+            (&known, "b.example", 0, false),
+            (&known, "b.example", 2, true),
+        ] {
+            assert_eq!(is_due(known, domain, after(hours)), due, "{domain} after {hours} h");
+        }
+    }
 }

@@ -31,18 +31,26 @@ impl KeptCertification {
     pub fn open(directory: &Path, encryption: Encryption) -> Self {
         let path = directory.join(FILE);
         match read(&path) {
-            Ok(Some(kept)) => encryption.hears(&kept),
+            // It holds a key, which nobody needs any more.
+            Ok(Some(_)) if !encryption.has_domain() => _ = disk::remove(&path),
+            Ok(Some(kept)) => _ = encryption.hears(&kept),
             Ok(None) => {}
             Err(why) => {
-                tracing::warn!(path = %path.display(), %why, "cannot use the certificate that was kept");
+                let path = path.display();
+                tracing::warn!(
+                    %path, %why,
+                    "cannot use the certificate that was kept: there is none until a master reports"
+                );
             }
         }
         Self { path, encryption }
     }
 
-    /// Shows this from now on, and keeps a copy.
+    /// Shows this from now on, and keeps a copy, if it is for the domain of this router.
     pub fn hears(&self, certification: &Certification) {
-        self.encryption.hears(certification);
+        if !self.encryption.hears(certification) {
+            return;
+        }
         // Challenges are for this moment.
         let lasting = Certification { challenges: Vec::new(), ..certification.to_show() };
         if matches!(read(&self.path), Ok(Some(kept)) if kept == lasting) {

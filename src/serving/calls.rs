@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tonic::{
     Status,
     body::Body,
-    codegen::http::{HeaderMap, HeaderValue, Request, Response},
+    codegen::http::{HeaderMap, HeaderValue, Request, Response, Version},
     service::Routes,
     transport::server::TcpConnectInfo,
 };
@@ -84,7 +84,8 @@ impl CallsOf {
         request.extensions_mut().insert(id.clone());
         let span = span(&request, self.peer, &id);
         let answered = async {
-            if pages::is_grpc(request.headers()) {
+            let is_call = request.version() == Version::HTTP_2 && pages::is_grpc(request.headers());
+            if is_call && !self.calls.pages.only_refer() {
                 self.let_in(request).await
             } else {
                 self.show_page(request).await
@@ -127,6 +128,9 @@ impl CallsOf {
         let counted = CountedCall::arrives(pages::counted_as(request.uri().path()));
         let address = (calls.origin)(request.headers(), peer.ip(), protection);
         let visitor = Visitor { protection, is_taken_in_clear: calls.plain.takes_clear(peer) };
+        // Nobody would count what waits of its body.
+        let (request, body) = request.into_parts();
+        drop(body);
         let (page, call) = match calls.admission.call(Some(address).into(), &connection) {
             Ok(call) => (calls.pages.answer(&request, visitor).await, Some(call)),
             Err(why) => (pages::full(full(why).message()), None),

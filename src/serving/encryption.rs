@@ -10,7 +10,7 @@ use crate::{
     domain::Certification,
     node_auth::NodeAuth,
     settings::{ClientCertificate, ClientSecurity, MasterSettings, PlainCalls, RouterSettings},
-    tls::{PublicTls, TlsError},
+    tls::{self, PublicTls, TlsError, Trust},
 };
 
 /// How a node protects connections; clones share it.
@@ -48,6 +48,10 @@ impl Encryption {
         let (public, domain) = match &clients.certificate {
             Some(ClientCertificate::Files(files)) => (Some(PublicTls::of_files(files)?), None),
             Some(ClientCertificate::OfDomain(ordered)) => {
+                // Whoever leads needs it later: what cannot be used is told of now.
+                if let trust @ Trust::File(_) = &ordered.authority.trust {
+                    tls::web_client(trust)?;
+                }
                 let (domain, heard) = (ordered.domain.clone(), watch::Sender::default());
                 (Some(PublicTls::of_nothing_yet()?), Some(OfDomain { domain, heard }))
             }
@@ -64,23 +68,34 @@ impl Encryption {
         }
     }
 
+    /// Whether the network has a domain.
+    pub fn has_domain(&self) -> bool {
+        self.domain.is_some()
+    }
+
     /// Proves from now on that the network is its domain as the nodes have agreed; nothing happens if
-    /// that is known here, or if there is no domain.
-    pub fn hears(&self, certification: &Certification) {
+    /// that is known here. False if it cannot be used: there is no domain here, or another one.
+    pub fn hears(&self, certification: &Certification) -> bool {
         let Some((OfDomain { domain, heard }, public)) =
             self.domain.as_ref().zip(self.public.as_ref())
         else {
-            return;
+            return false;
         };
         let certification = certification.to_show();
         let before = heard.borrow().certificate.clone();
         let certificate = certification.certificate.as_ref();
-        if let Some(certificate) = certificate.filter(|now| Some(*now) != before.as_ref())
-            && certificate.domain == *domain
-        {
-            match public.show(certificate) {
-                Ok(()) => tracing::info!(%domain, "shows a new certificate"),
-                Err(why) => tracing::error!(%why, "goes on with the certificate that it had"),
+        let is_ours = certificate.is_none_or(|certificate| certificate.domain == *domain);
+        if let Some(certificate) = certificate.filter(|now| Some(*now) != before.as_ref()) {
+            if !is_ours {
+                tracing::warn!(
+                    own = %domain, network = %certificate.domain,
+                    "cannot show the network's certificate, which is for another domain: set the same \
+                     domain at all nodes"
+                );
+            } else if let Err(why) = public.show(certificate) {
+                tracing::error!(%why, "goes on with the certificate that it had");
+            } else {
+                tracing::info!(%domain, "shows a new certificate");
             }
         }
         heard.send_if_modified(|known| {
@@ -88,6 +103,7 @@ impl Encryption {
             *known = Arc::new(certification);
             is_news
         });
+        is_ours
     }
 
     /// What it has heard, if there is a domain.

@@ -3,7 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use rcgen::{CertificateParams, KeyPair};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{
     Code, Request, Status,
@@ -13,11 +17,13 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::{Encryption, Served, serve};
 use crate::{
+    acme::Authority,
+    domain::{Certification, CertificationStep, DomainCertificate, PrivateText},
     host::net::{self, Security},
     node_auth::{NodeAuth, NodeInterceptor, ORIGIN_KEY, SECRET_KEY},
     settings::{
-        CallerLimits, ClientCertificate, ClientSecurity, NodeEncryption, NodeSecurity, PlainCalls,
-        Secret,
+        CallerLimits, ClientCertificate, ClientSecurity, DomainSettings, NodeEncryption,
+        NodeSecurity, PlainCalls, Secret,
     },
     tls::{self, CertificateFiles, NodeFiles, Trust},
 };
@@ -278,4 +284,72 @@ async fn a_certificate_is_shown_for_its_name_and_to_those_who_trust_it() {
     let refused = ask(&address, &security, None).await.expect_err("no certificate");
     let why = crate::client::innermost_cause(&refused);
     assert!(why.contains("does not encrypt"), "{why}");
+}
+
+/// What comes back for a request in HTTP/1.1.
+async fn raw(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    timeout(DEADLINE, stream.read_to_string(&mut answer)).await.expect("it ends").expect("text");
+    answer
+}
+
+#[tokio::test]
+async fn who_speaks_grpc_without_http2_is_told_so_and_holds_nothing() {
+    let auth = node(OLD, NodeEncryption::On);
+    let (address, _stop) = serves_clients(&auth, None, PlainCalls::Allow).await;
+    let answer = raw(
+        &address,
+        "POST /grpc.health.v1.Health/Watch HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc\r\n\
+         content-length: 5\r\n\r\n\0\0\0\0\0",
+    );
+    assert!(answer.await.starts_with("HTTP/1.1 505 "));
+}
+
+#[tokio::test]
+async fn a_listener_that_only_refers_serves_no_calls() {
+    let auth = node(OLD, NodeEncryption::On);
+    let encryption = Encryption::new(auth, &IN_CLEAR).expect("usable");
+    let (_, service) = tonic_health::server::health_reporter();
+    let served = Served::to_anybody(Routes::new(service)).protected(&encryption);
+    let (address, _stop) = started(served.clone()).await;
+    ask(&address, &Security::InClear, None).await.expect("calls are served");
+    let (address, _stop) = started(served.referring()).await;
+    ask(&address, &Security::InClear, None).await.expect_err("calls are not served");
+    let answer = raw(&address, "GET /x HTTP/1.1\r\nhost: a:80\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 308 ") && answer.contains("https://a/x"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_domain_is_neither_shown_nor_taken_for_ours() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = certificate(folder.path(), "a.example");
+    let [chain, key] = [&files.certificate, &files.key]
+        .map(|path| std::fs::read_to_string(path).expect("readable"));
+    let authority = Authority {
+        directory: "https://ca.example/directory".to_owned(),
+        trust: Trust::System,
+        email: None,
+    };
+    for (domain, is_ours) in [("a.example", true), ("b.example", false)] {
+        let ordered = DomainSettings { domain: domain.to_owned(), authority: authority.clone() };
+        let certificate = Some(ClientCertificate::OfDomain(ordered));
+        let clients = ClientSecurity { certificate, plain: PlainCalls::Allow, ..IN_CLEAR };
+        let auth = node(OLD, NodeEncryption::On);
+        let encryption = Encryption::new(auth, &clients).expect("usable");
+        let of_a = DomainCertificate {
+            domain: "a.example".to_owned(),
+            chain: chain.clone(),
+            key: PrivateText::new(key.clone()),
+        };
+        let step = CertificationStep::Certificate(of_a);
+        assert_eq!(encryption.hears(&Certification::default().after(step)), is_ours);
+        let (_, service) = tonic_health::server::health_reporter();
+        let served = Served::to_anybody(Routes::new(service)).protected(&encryption);
+        let (address, _stop) = started(served).await;
+        let trust = Trust::File(files.certificate.clone());
+        let security = tls::security_for("a.example", &trust).expect("usable");
+        assert_eq!(ask(&address, &security, None).await.is_ok(), is_ours, "{domain}");
+    }
 }

@@ -166,12 +166,12 @@ impl Served {
         Self { acceptance, ..self }
     }
 
-    /// The same, for a listener where browsers are only told to use the encrypted one.
+    /// The same, for a listener where everybody is only told to use the encrypted one.
     #[must_use]
     pub fn referring(&self) -> Self {
-        let calls =
-            Calls { pages: self.calls.pages.clone().referring(), ..Calls::clone(&self.calls) };
-        Self { calls: Arc::new(calls), ..self.clone() }
+        let pages = self.calls.pages.clone().referring();
+        let calls = Calls { pages, ..Calls::clone(&self.calls) };
+        Self { calls: Arc::new(calls), entrance: Arc::default(), ..self.clone() }
     }
 
     /// For anybody, as a test needs it.

@@ -9,11 +9,12 @@ use tokio::{sync::watch, time::timeout};
 use tonic::{
     body::Body,
     codegen::http::{
-        HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
         header::{
             CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
             X_CONTENT_TYPE_OPTIONS,
         },
+        request::Parts,
         uri::Authority,
     },
 };
@@ -28,6 +29,9 @@ const ANSWER_ARRIVES_WITHIN: Duration = Duration::from_secs(5);
 const ENCRYPTED_FROM_NOW_ON: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// How gRPC calls are told apart (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
 const GRPC: &[u8] = b"application/grpc";
+
+/// The longest token of a challenge that is looked for: those that we know have 43 characters.
+const TOKEN_CHARS: usize = 128;
 
 /// The answers.
 #[derive(Clone, Default)]
@@ -75,11 +79,17 @@ impl Pages {
         Self { only_refers: true, ..self }
     }
 
-    /// The answer to a request.
-    pub async fn answer<T>(&self, request: &Request<T>, visitor: Visitor) -> Response<Body> {
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        let path = request.uri().path();
-        let mut answer = if let Some(token) = path.strip_prefix(CHALLENGES) {
+    /// Whether whoever comes to the listener is only referred to another one.
+    pub fn only_refer(&self) -> bool {
+        self.only_refers
+    }
+
+    /// The answer to a request with this head; its body does not matter.
+    pub async fn answer(&self, request: &Parts, visitor: Visitor) -> Response<Body> {
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        let path = request.uri.path();
+        let challenge = path.strip_prefix(CHALLENGES).filter(|_| is_read);
+        let mut answer = if let Some(token) = challenge {
             match self.challenge(token).await {
                 Some(answer) => page(StatusCode::OK, answer),
                 None => page(StatusCode::NOT_FOUND, "no such challenge\n"),
@@ -88,6 +98,8 @@ impl Pages {
             && (self.only_refers || !visitor.is_taken_in_clear)
         {
             self.reference(request)
+        } else if is_grpc(&request.headers) {
+            page(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2\n")
         } else {
             match path {
                 "/" if is_read => page(StatusCode::OK, self.home(request, visitor.protection)),
@@ -98,10 +110,14 @@ impl Pages {
         if visitor.protection != Protection::InClear {
             answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED_FROM_NOW_ON);
         }
-        if request.method() == Method::HEAD { answer.map(|_body| Body::empty()) } else { answer }
+        if request.method == Method::HEAD { answer.map(|_body| Body::empty()) } else { answer }
     }
 
     async fn challenge(&self, token: &str) -> Option<String> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !(1..=TOKEN_CHARS).contains(&token.len()) || !token.bytes().all(is_allowed) {
+            return None;
+        }
         let mut certification = self.certification.clone()?;
         let known = certification.wait_for(|now| now.answer(token).is_some());
         let now = timeout(ANSWER_ARRIVES_WITHIN, known).await.ok()?.ok()?;
@@ -109,14 +125,12 @@ impl Pages {
     }
 
     /// The same address, encrypted: at the usual port if this listener is only there to refer to it.
-    fn reference<T>(&self, request: &Request<T>) -> Response<Body> {
-        let Some(host) = self.host(request) else {
-            return page(
-                StatusCode::BAD_REQUEST,
-                "the request does not say for which host it is\n",
-            );
+    fn reference(&self, request: &Parts) -> Response<Body> {
+        let path = request.uri.path_and_query().map_or("/", |path| path.as_str());
+        let Some(host) = self.host(request).filter(|_| path.starts_with('/')) else {
+            let why = "the request does not say for which host or page it is\n";
+            return page(StatusCode::BAD_REQUEST, why);
         };
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let to = format!("https://{host}{path}");
         let mut answer = page(StatusCode::PERMANENT_REDIRECT, format!("see {to}\n"));
         if let Ok(to) = to.parse() {
@@ -126,10 +140,15 @@ impl Pages {
     }
 
     /// The host that a request is for, as it is written in an address.
-    fn host<T>(&self, request: &Request<T>) -> Option<String> {
-        let named = request.headers().get(HOST).and_then(|host| host.to_str().ok()?.parse().ok());
-        let asked: Authority = named.or_else(|| request.uri().authority().cloned())?;
-        if asked.as_str().contains('@') {
+    fn host(&self, request: &Parts) -> Option<String> {
+        let mut named = request.headers.get_all(HOST).iter();
+        let asked: Authority = match (named.next(), named.next()) {
+            (Some(host), None) => host.to_str().ok()?.parse().ok()?,
+            (None, None) => request.uri.authority()?.clone(),
+            _ => return None,
+        };
+        let is_more_than_a_host = asked.as_str() != asked.host();
+        if asked.as_str().contains('@') || is_more_than_a_host && asked.port_u16().is_none() {
             return None;
         }
         let host = self.domain.as_deref().unwrap_or(asked.host());
@@ -139,7 +158,7 @@ impl Pages {
         }
     }
 
-    fn home<T>(&self, request: &Request<T>, protection: Protection) -> String {
+    fn home(&self, request: &Parts, protection: Protection) -> String {
         let scheme = if protection == Protection::InClear { "" } else { "https://" };
         let host = self.host(request).unwrap_or_else(|| "HOST".to_owned());
         format!(
@@ -173,6 +192,8 @@ fn page(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use tonic::codegen::http::Request;
+
     use super::*;
     use crate::domain::{AcmeChallenge, CertificationStep};
 
@@ -181,9 +202,9 @@ mod tests {
     const REFUSED: Visitor = Visitor { protection: Protection::InClear, is_taken_in_clear: false };
     const TAKEN: Visitor = Visitor { protection: Protection::InClear, is_taken_in_clear: true };
 
-    fn request(method: Method, host: &str, path: &str) -> Request<()> {
+    fn request(method: Method, host: &str, path: &str) -> Parts {
         let request = Request::builder().method(method).uri(path).header(HOST, host);
-        request.body(()).expect("valid")
+        request.body(()).expect("valid").into_parts().0
     }
 
     fn pages(domain: Option<&str>) -> Pages {
@@ -210,10 +231,20 @@ mod tests {
             assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT, "{host}{path}");
             assert_eq!(header(&answer, &LOCATION), Some(to));
         }
-        for host in ["", "a b", "user@evil.example"] {
-            let answer = own.answer(&request(Method::GET, host, "/"), REFUSED).await;
-            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{host:?}");
+        for (host, path) in [
+            ("", "/"),
+            ("a b", "/"),
+            ("user@evil.example", "/"),
+            ("a:99999", "/"),
+            ("a:b", "/"),
+            ("a", "*"),
+        ] {
+            let answer = own.answer(&request(Method::GET, host, path), REFUSED).await;
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{host:?} {path}");
         }
+        let mut twice = request(Method::GET, "a", "/");
+        twice.headers.append(HOST, HeaderValue::from_static("b"));
+        assert_eq!(own.answer(&twice, REFUSED).await.status(), StatusCode::BAD_REQUEST);
     }
 
     #[tokio::test]
@@ -236,9 +267,8 @@ mod tests {
     async fn an_answer_to_a_challenge_is_waited_for_a_moment() {
         let (known, certification) = watch::channel(Arc::new(Certification::default()));
         let pages = Pages::of("a.example".to_owned(), certification).referring();
-        let asked =
-            |token: &str| request(Method::GET, "a.example", &(CHALLENGES.to_owned() + token));
-        let wanted = asked("wanted");
+        let path = CHALLENGES.to_owned() + "wanted";
+        let wanted = request(Method::GET, "a.example", &path);
         let (answer, ()) = tokio::join!(pages.answer(&wanted, REFUSED), async {
             let challenge =
                 AcmeChallenge { token: "wanted".to_owned(), answer: "wanted.thumb".to_owned() };
@@ -246,6 +276,13 @@ mod tests {
             known.send_replace(Arc::new(Certification::default().after(step)));
         });
         assert_eq!(answer.status(), StatusCode::OK);
+        // What no authority asks for is not waited for.
+        for (method, token) in [(Method::GET, ""), (Method::GET, "..%2f"), (Method::POST, "other")]
+        {
+            let asked = request(method, "a.example", &(CHALLENGES.to_owned() + token));
+            let answer = pages.answer(&asked, ENCRYPTED).await;
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{token}");
+        }
         let without_domain = Pages::default().answer(&wanted, REFUSED).await;
         assert_eq!(without_domain.status(), StatusCode::NOT_FOUND);
     }

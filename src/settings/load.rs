@@ -149,7 +149,15 @@ impl Layers {
     pub fn warnings(&self) -> Result<Vec<String>, SettingsError> {
         let secret_file =
             if self.reads("secret_file") { self.optional_text("secret_file")? } else { None };
-        Ok(secret_file.iter().filter_map(|path| open_secret(Path::new(path))).collect())
+        let open_secret = secret_file.iter().filter_map(|path| open_secret(Path::new(path)));
+        let in_clear = self.reads("domain")
+            && self.optional_text("domain")?.is_some()
+            && self.nodes()?.encryption == NodeEncryption::Off;
+        let in_clear = in_clear.then(|| {
+            "node_encryption is off: nodes tell each other the key of the domain's certificate in clear"
+                .to_owned()
+        });
+        Ok(open_secret.chain(in_clear).collect())
     }
 
     fn client(&self) -> Result<ClientSettings, SettingsError> {
