@@ -28,7 +28,11 @@ async fn a_network_is_measured_beside_a_bare_server() {
     for of in scenarios {
         let number = |field: &str| of[field].as_f64().expect("a number");
         assert!(number("rate_median") > 0.0 && number("bare_rate_median") > 0.0, "{of}");
-        assert!(number("ratio") > 0.0 && number("p50_us") <= number("p99_us"), "{of}");
+        assert!(number("ratio") > 0.0 && 0.0 < number("p50_us"), "{of}");
+        assert!(
+            number("p50_us") <= number("p99_us") && number("p99_us") <= number("max_us"),
+            "{of}"
+        );
     }
 
     // People see how far it is, and then a table.
