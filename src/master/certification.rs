@@ -37,8 +37,9 @@ pub async fn follow(state: StateReader, encryption: Encryption) {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let now = certification(&state);
-        if known.as_ref() != Some(&now) {
+        if let Some(now) = certification(&state)
+            && known.as_ref() != Some(&now)
+        {
             encryption.hears(&now);
             known = Some(now);
         }
@@ -53,9 +54,10 @@ pub async fn order(node: Node, state: StateReader, writes: Writes, settings: Dom
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
+        let is_due = |known| is_due(&known, domain, clock::now());
         if !node.leads()
             || Instant::now() < not_before
-            || !is_due(&certification(&state), domain, clock::now())
+            || !certification(&state).is_some_and(is_due)
         {
             continue;
         }
@@ -121,7 +123,7 @@ async fn order_once(
         keep(CertificationStep::Account(account.clone())).await?;
         Ok::<AcmeAccount, OrderError>(account)
     };
-    let known = certification(state).account;
+    let known = certification(state).and_then(|known| known.account);
     let account = match known.filter(|account| account.directory == authority.directory) {
         Some(account) => account,
         None => open_account().await?,
@@ -142,10 +144,13 @@ async fn order_once(
     }
 }
 
-fn certification(state: &StateReader) -> Certification {
-    let view = state.view().expect("a state that cannot be read ends this master");
-    let known = view.certification().expect("a state that cannot be read ends this master");
-    known.unwrap_or_default()
+/// What the state has; none if it cannot be read at this moment, as while another takes its place.
+fn certification(state: &StateReader) -> Option<Certification> {
+    let read = state.view().and_then(|view| view.certification());
+    if let Err(why) = &read {
+        tracing::debug!(%why, "cannot read the certification");
+    }
+    read.ok().map(Option::unwrap_or_default)
 }
 
 /// Whether a certificate has to be ordered: there is none, it ends soon, or it is for another domain.

@@ -61,14 +61,14 @@ fn settings(authority: &Authority, http: &'static str) -> Vec<(&'static str, &'s
     settings
 }
 
-fn http_listener() -> &'static str {
+fn free_address() -> &'static str {
     format!("127.0.0.1:{}", free_ports(1)).leak()
 }
 
 #[tokio::test]
 async fn a_network_orders_its_certificate_and_renews_it_whoever_leads() {
     let mut authority = Authority::start(SHORT).await;
-    let http = http_listener();
+    let http = free_address();
     authority.door.leads_to([http.to_owned()]);
     let mut cluster = Cluster::start_with(BINARY, 3, "1s", &settings(&authority, http)).await;
     let nodes = nodes(&cluster).await;
@@ -112,12 +112,15 @@ async fn a_network_orders_its_certificate_and_renews_it_whoever_leads() {
 #[tokio::test]
 async fn browsers_are_led_to_encrypted_pages_and_told_how_to_use_the_network() {
     let authority = Authority::start(LONG).await;
-    let http = http_listener();
+    let (http, https) = (free_address(), free_address());
     authority.door.leads_to([http.to_owned()]);
-    let cluster = Cluster::start_with(BINARY, 1, "1s", &settings(&authority, http)).await;
+    let mut settings = settings(&authority, http);
+    settings.push(("TINYSNS_ROUTER_HTTPS_LISTEN", https));
+    let cluster = Cluster::start_with(BINARY, 1, "1s", &settings).await;
     let trust = authority.trust();
-    let is_shown = async || shown(&cluster.router(), &trust).await;
-    eventually("there is a certificate", is_shown, Option::is_some).await;
+    let is_shown = async || shown(https, &trust).await;
+    let certificate = eventually("there is a certificate", is_shown, Option::is_some).await;
+    assert_eq!(shown(&cluster.router(), &trust).await, certificate);
 
     let referred = get(&format!("http://{http}/some/page?x=y"), &[]);
     assert!(referred.starts_with("HTTP/1.1 308 "), "{referred}");
@@ -149,7 +152,7 @@ async fn an_authority_that_does_not_find_the_network_is_told_of_with_the_remedy(
     // Its door leads nowhere.
     let log = tempfile::NamedTempFile::new().expect("a file");
     let handle = log.reopen().expect("another handle").into();
-    let settings = settings(&authority, http_listener());
+    let settings = settings(&authority, free_address());
     let cluster = Cluster::start_logging_to(handle, BINARY, 1, "1s", &settings).await;
     let told = async || fs::read_to_string(log.path()).expect("readable");
     let explains = |log: &String| {
