@@ -6,8 +6,11 @@ use futures::future::try_join_all;
 use hdrhistogram::Histogram;
 use tokio::time::{Instant, sleep_until};
 
-use super::{operation::Operation, people::People};
-use crate::client::{ClientError, RefusalKind};
+use super::{operation, people::People};
+use crate::{
+    client::{ClientError, RefusalKind},
+    settings::Scenario,
+};
 
 /// How many digits of a latency count.
 const DIGITS: u8 = 3;
@@ -61,7 +64,7 @@ impl Load {
     pub async fn carry_out(
         self,
         people: &People,
-        operation: Operation,
+        scenario: Scenario,
         length: Duration,
     ) -> Result<Round, LoadError> {
         let began = Instant::now();
@@ -77,7 +80,7 @@ impl Load {
                     if due > Instant::now() {
                         sleep_until(due).await;
                     }
-                    operation.carry_out(client).await?;
+                    operation::carry_out(scenario, client).await?;
                     let took = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
                     latencies.record(took).expect("a histogram grows as it has to");
                 }

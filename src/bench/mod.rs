@@ -21,7 +21,6 @@ use std::{process::ExitCode, time::Duration};
 use self::{
     ceiling::Ceiling,
     load::Load,
-    operation::Operation,
     people::People,
     report::{Measured, Report},
 };
@@ -39,7 +38,6 @@ pub async fn run(settings: BenchSettings) -> anyhow::Result<ExitCode> {
     let load = Load { callers: settings.callers, rate: settings.rate };
     let mut report = Report::begin(&settings, people.masters().await);
     for scenario in &settings.scenarios {
-        let operation = Operation::of(*scenario);
         let mut measured = Measured::new(*scenario);
         // The first round warms up connections and caches, and does not count.
         for round in 0..=settings.rounds {
@@ -49,8 +47,8 @@ pub async fn run(settings: BenchSettings) -> anyhow::Result<ExitCode> {
                 stdio::print_error(&format!("{}, {round}", scenario.name()));
             }
             let length = if round == 0 { settings.round / 4 } else { settings.round };
-            let ours = load.carry_out(&people, operation, length).await?;
-            let ceiling = load.carry_out(&bare, operation, length).await?;
+            let ours = load.carry_out(&people, *scenario, length).await?;
+            let ceiling = load.carry_out(&bare, *scenario, length).await?;
             if round > 0 {
                 measured.add(&ours, &ceiling)?;
             }

@@ -1,5 +1,6 @@
 //! One call of a scenario.
 
+use super::people::READ;
 use crate::{
     client::{Client, ClientError, Cursor, ListKind},
     settings::Scenario,
@@ -11,25 +12,12 @@ pub const PAGE: u32 = 20;
 pub const TEXT: &str =
     "So many people said so much today that nobody can say any more what it was about";
 
-/// What a caller does again and again.
-#[derive(Clone, Copy, Debug)]
-pub struct Operation(Scenario);
-
-impl Operation {
-    /// Of this scenario.
-    pub fn of(scenario: Scenario) -> Self {
-        Self(scenario)
-    }
-
-    /// Does it once.
-    pub async fn carry_out(self, client: &Client) -> Result<(), ClientError> {
-        match self.0 {
-            Scenario::Publish => client.publish(TEXT).await.map(drop),
-            Scenario::List => client.list_page(ListKind::Following, None, None).await.map(drop),
-            Scenario::Timeline => client.timeline(Cursor::Newest, Some(PAGE)).await.map(drop),
-            Scenario::Posts => {
-                client.posts(super::people::READ, Cursor::Newest, Some(PAGE)).await.map(drop)
-            }
-        }
+/// Does once what callers do again and again in this scenario.
+pub async fn carry_out(scenario: Scenario, client: &Client) -> Result<(), ClientError> {
+    match scenario {
+        Scenario::Publish => client.publish(TEXT).await.map(drop),
+        Scenario::List => client.list_page(ListKind::Following, None, None).await.map(drop),
+        Scenario::Timeline => client.timeline(Cursor::Newest, Some(PAGE)).await.map(drop),
+        Scenario::Posts => client.posts(READ, Cursor::Newest, Some(PAGE)).await.map(drop),
     }
 }

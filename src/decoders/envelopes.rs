@@ -198,8 +198,6 @@ fn of_the_state() -> Vec<Vec<u8>> {
         password_version: 1,
         password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
     };
-    let certification =
-        states::some_steps().into_iter().fold(Certification::default(), Certification::after);
     let reply = Reply::Published { post: PostId::new(3), posted_at: UnixMillis::new(9) };
     vec![
         seal(Kind::Meta, &meta),
@@ -208,7 +206,7 @@ fn of_the_state() -> Vec<Vec<u8>> {
         seal(Kind::Post, &PostRecord { author: 1, at: UnixMillis::new(-9), text: "Grüße" }),
         seal(Kind::Series, &Series { floor: 1_024, oldest_ms: -1 }),
         seal(Kind::Reply, &StoredReply { at_ms: 9, fingerprint: u64::MAX, reply }),
-        seal(Kind::Certification, &certification),
+        seal(Kind::Certification, &states::some_certification()),
         seal(Kind::SnapshotEnd, &End { rows: 300, version: Version::FIRST }),
         states::sealed_claims(),
     ]

@@ -23,8 +23,8 @@ use crate::{
     },
     directory::{Available, Location},
     domain::{
-        Certification, ClientId, ClusterId, LogPosition, NodeId, OpaqueKey, PostId, RequestKey,
-        UnixMillis, UserName,
+        ClientId, ClusterId, LogPosition, NodeId, OpaqueKey, PostId, RequestKey, UnixMillis,
+        UserName,
     },
     envelope::{SupportedVersions, Version},
     grpc::{
@@ -431,9 +431,7 @@ pub fn seeds_of_reports() -> Vec<Vec<u8>> {
         abandoned_for: Some(ClusterId::new(6)),
     });
     let mut encoder = ReportEncoder::default();
-    let certification =
-        states::some_steps().into_iter().fold(Certification::default(), Certification::after);
-    let certification = Report::Certification(Arc::new(certification));
+    let certification = Report::Certification(Arc::new(states::some_certification()));
     let reports = [hello, progress, certification, Report::Leaving];
     let [hello, progress, certification, leaving] =
         reports.map(|report| encoder.encode(report).encode_to_vec());

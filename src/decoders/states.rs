@@ -5,8 +5,8 @@ use std::{sync::LazyLock, time::Duration};
 use super::texts::PRETTY_LONG;
 use crate::{
     domain::{
-        AcmeAccount, AcmeChallenge, CertificationStep, ClientId, DomainCertificate, OpaqueKey,
-        PostId, PostText, PrivateText, RequestKey, UnixMillis, UserId, UserName,
+        AcmeAccount, AcmeChallenge, Certification, CertificationStep, ClientId, DomainCertificate,
+        OpaqueKey, PostId, PostText, PrivateText, RequestKey, UnixMillis, UserId, UserName,
     },
     envelope::{self, Kind, Version, mend, seal},
     master::sessions::{SessionError, Sessions},
@@ -43,7 +43,7 @@ fn counted(sequence: u64) -> RequestKey {
 }
 
 /// All steps on the way to a certificate.
-pub fn some_steps() -> [CertificationStep; 3] {
+fn some_steps() -> [CertificationStep; 3] {
     let [token, answer] = ["token", "token.thumb"].map(str::to_owned);
     let directory = "https://ca.example/directory".to_owned();
     let [credentials, key] = ["{}", "KEY"].map(PrivateText::new);
@@ -53,6 +53,11 @@ pub fn some_steps() -> [CertificationStep; 3] {
         CertificationStep::Certificate(DomainCertificate { domain, chain, key }),
         CertificationStep::Challenges(vec![AcmeChallenge { token, answer }]),
     ]
+}
+
+/// What they give together.
+pub fn some_certification() -> Certification {
+    some_steps().into_iter().fold(Certification::default(), Certification::after)
 }
 
 /// One of each kind.

@@ -32,16 +32,12 @@ const KEEPS_AGAIN: Duration = Duration::from_millis(500);
 
 /// Lets this master prove what its state says; never returns.
 pub async fn follow(state: StateReader, encryption: Encryption) {
-    let mut known = None;
     let mut looks = interval(LOOKS_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        if let Some(now) = certification(&state)
-            && known.as_ref() != Some(&now)
-        {
-            encryption.hears(&now);
-            known = Some(now);
+        if let Some(known) = certification(&state) {
+            encryption.hears(&known);
         }
     }
 }
@@ -54,10 +50,10 @@ pub async fn order(node: Node, state: StateReader, writes: Writes, settings: Dom
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let is_due = |known| is_due(&known, domain, clock::now());
+        let needs_another = |known| is_due(&known, domain, clock::now());
         if !node.leads()
             || Instant::now() < not_before
-            || !certification(&state).is_some_and(is_due)
+            || !certification(&state).is_some_and(needs_another)
         {
             continue;
         }

@@ -52,7 +52,7 @@ impl KeptCertification {
             return;
         }
         // Challenges are for this moment.
-        let lasting = Certification { challenges: Vec::new(), ..certification.to_show() };
+        let lasting = Certification { challenges: Vec::new(), ..certification.clone() };
         if matches!(read(&self.path), Ok(Some(kept)) if kept == lasting) {
             return;
         }

@@ -116,7 +116,7 @@ pub struct Answer {
 impl Answer {
     /// The answer to a call that was not let in.
     pub fn refusal(body: tonic::body::Body) -> Self {
-        Self { body, call: None, next: None, has_ended: false }
+        Self::page(body, None)
     }
 
     /// A page, and the place of the request that it answers, unless that was not let in.

@@ -22,7 +22,7 @@ use tower::Service as _;
 use tracing::{Instrument as _, Span};
 
 use super::{
-    admission::{Admission, ConnectionPermit, ConnectionState},
+    admission::{Admission, ConnectionState},
     answer::{self, Answer, Arriving},
     counted::CountedCall,
     full,
@@ -145,16 +145,6 @@ impl Calls {
     fn admission_of<T>(&self, request: &Request<T>, protection: Protection) -> &Admission {
         let is_relayed = request.headers().contains_key(ORIGIN_KEY);
         if protection == Protection::Node && !is_relayed { &self.of_nodes } else { &self.admission }
-    }
-
-    /// A place for a connection for which clients have left none: if nodes encrypt, it may prove to come
-    /// from one.
-    pub fn perhaps_of_a_node(
-        &self,
-        address: IpAddr,
-        nodes_encrypt: bool,
-    ) -> Option<ConnectionPermit> {
-        if nodes_encrypt { self.of_nodes.connection(Some(address).into()).ok() } else { None }
     }
 
     /// The answer of what is served, as far as it comes in time.

@@ -238,8 +238,9 @@ pub async fn serve(listener: Listener, served: Served, stop: CancellationToken) 
             Ok(permit) => permit,
             Err(why) => {
                 refusals.are_told_of(address, why);
-                let Some(permit) = calls.perhaps_of_a_node(address, entrance.nodes.is_some())
-                else {
+                // It may prove to come from a node, if they encrypt.
+                let of_a_node = || calls.of_nodes.connection(Some(address).into()).ok();
+                let Some(permit) = entrance.nodes.as_ref().and_then(|_| of_a_node()) else {
                     why.counts();
                     continue;
                 };

@@ -223,13 +223,20 @@ pub(super) fn meta(table: &impl ReadableTable<(), Bytes>) -> Result<Meta, StateE
     table.get(())?.map_or_else(|| Ok(Meta::default()), |row| decode(row.value()))
 }
 
-/// What proves that the network is its domain. Rarely asked for, so that no other question opens its
-/// table.
+/// What proves that the network is its domain.
 pub(super) fn certification(
+    table: &impl ReadableTable<(), Bytes>,
+) -> Result<Option<Certification>, StateError> {
+    table.get(())?.map(|row| decode(row.value())).transpose()
+}
+
+/// The same in a state that may have no such table yet. Rarely asked for, so that no other question opens
+/// it.
+pub(super) fn certification_in(
     transaction: &ReadTransaction,
 ) -> Result<Option<Certification>, StateError> {
     match transaction.open_table(CERTIFICATION) {
-        Ok(table) => table.get(())?.map(|row| decode(row.value())).transpose(),
+        Ok(table) => certification(&table),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }

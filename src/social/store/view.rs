@@ -84,7 +84,7 @@ impl View {
 
     /// What proves that the network is its domain; none before that was asked for.
     pub fn certification(&self) -> Result<Option<Certification>, StateError> {
-        tables::certification(self.facts.transaction())
+        tables::certification_in(self.facts.transaction())
     }
 
     /// Whether people have made something: a post, a follow, or a password.

@@ -7,7 +7,7 @@ use super::{
     StateError,
     tables::{
         self, Bytes, CERTIFICATION, FOLLOWERS, FOLLOWING, FollowRecord, META, Meta, NAMES, POSTS,
-        POSTS_BY_AUTHOR, PostRecord, Text, USERS, UserRecord, decode, encode,
+        POSTS_BY_AUTHOR, PostRecord, Text, USERS, UserRecord, encode,
     },
 };
 use crate::domain::{Certification, PostId, UnixMillis, UserId, UserName};
@@ -87,8 +87,7 @@ impl<'txn> Tables<'txn> {
 
     /// What proves that the network is its domain.
     pub fn certification(&self) -> Result<Option<Certification>, StateError> {
-        let table = self.transaction.open_table(CERTIFICATION)?;
-        table.get(())?.map(|row| decode(row.value())).transpose()
+        tables::certification(&self.transaction.open_table(CERTIFICATION)?)
     }
 
     /// Replaces that.
