@@ -94,6 +94,8 @@ metrics! {
     BATCH_SIZE: Histogram = histogram("tinysns_batch_commands", &COMMANDS);
     /// The time that it took to apply a step of at most some entries.
     APPLY_DURATION: Histogram = histogram("tinysns_apply_duration_seconds", &SHORT_SECONDS);
+    /// The time that it took to write what has changed of the state to disk.
+    FLUSH_DURATION: Histogram = histogram("tinysns_state_flush_duration_seconds", &SECONDS);
     /// Commands that this node has applied.
     COMMANDS_APPLIED: IntCounter = counter("tinysns_commands_applied_total");
     /// Elections in which this node stood.

@@ -40,6 +40,7 @@ where
     F: Future<Output = anyhow::Result<()>>,
 {
     process_setup::detach_from_terminal();
+    process_setup::keep_files_private();
     logging::write_in_background();
     logging::end_the_process_on_panic();
     run(stoppable(role))

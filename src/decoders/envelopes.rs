@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{states, texts};
 use crate::{
-    domain::{Certification, ClusterId, NodeId, PostId, UnixMillis, UserName},
+    domain::{Certification, ClusterId, NodeId, PostId, UnixMillis, UserId, UserName},
     envelope::{self, Kind, SupportedVersions, Version, line, mend, seal, seal_in},
     replication::{
         Batch, Consensus, Content, Entry, LogId, NodeInfo, StoredMembership, Vote,
@@ -25,7 +25,7 @@ use crate::{
         Reply, Row,
         store::{
             Meta, Series, StoredReply, UserRecord,
-            tables::{FollowRecord, PostRecord},
+            records::{FollowRecord, PostRecord},
         },
     },
 };
@@ -202,8 +202,8 @@ fn of_the_state() -> Vec<Vec<u8>> {
     vec![
         seal(Kind::Meta, &meta),
         seal(Kind::User, &user),
-        seal(Kind::Follow, &FollowRecord { followee: 2, since: PostId::new(3) }),
-        seal(Kind::Post, &PostRecord { author: 1, at: UnixMillis::new(-9), text: "Grüße" }),
+        seal(Kind::Follow, &FollowRecord { followee: UserId(2), since: PostId::new(3) }),
+        seal(Kind::Post, &PostRecord { at: UnixMillis::new(-9), text: "Grüße" }),
         seal(Kind::Series, &Series { floor: 1_024, oldest_ms: -1 }),
         seal(Kind::Reply, &StoredReply { at_ms: 9, fingerprint: u64::MAX, reply }),
         seal(Kind::Certification, &states::some_certification()),

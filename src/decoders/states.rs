@@ -11,7 +11,7 @@ use crate::{
     envelope::{self, Kind, Version, mend, seal},
     master::sessions::{SessionError, Sessions},
     replication::snapshot::{self, End, ReceiveError},
-    social::{Command, Context, Cursor, Graph, Row, Stamped, State, StateError, View},
+    social::{Command, Context, Cursor, Graph, Row, StagedState, Stamped, State, StateError, View},
     wire::internal::SnapshotChunk,
 };
 
@@ -21,7 +21,7 @@ const LIFETIME: Duration = Duration::from_mins(1);
 /// A state with two people, who follow each other and have posted. It is never changed.
 static STATE: LazyLock<State> = LazyLock::new(|| {
     let state = State::in_memory();
-    let change = state.begin().expect("memory does not fail");
+    let change = state.begin();
     {
         let mut graph = Graph::open(&change).expect("memory does not fail");
         let key = Command::BootstrapCluster { signing_key: [7; 32] };
@@ -30,7 +30,7 @@ static STATE: LazyLock<State> = LazyLock::new(|| {
             graph.apply(stamped).expect("memory does not fail");
         }
     }
-    change.commit().expect("memory does not fail");
+    change.commit();
     state
 });
 
@@ -90,7 +90,7 @@ pub fn some_commands() -> Vec<Stamped> {
 /// A batch of commands from the log: each is carried out, and once.
 pub fn commands(bytes: &[u8]) {
     let Ok(commands) = envelope::open::<Vec<Stamped>>(Kind::Commands, &mend(bytes)) else { return };
-    let change = STATE.begin().expect("memory does not fail");
+    let change = STATE.begin();
     let mut graph = Graph::open(&change).expect("memory does not fail");
     for stamped in commands {
         let _told = format!("{stamped:?}");
@@ -145,34 +145,31 @@ fn chunks(mut bytes: &[u8]) -> Vec<SnapshotChunk> {
 
 /// A state from these chunks; none if they were refused.
 fn restored(chunks: &mut dyn Iterator<Item = SnapshotChunk>) -> Option<State> {
-    let state = State::in_memory();
-    let change = state.begin().expect("memory does not fail");
-    let outcome: Result<(), ReceiveError> = snapshot::restore(&change, chunks);
+    let mut staged = StagedState::in_memory();
+    let outcome: Result<(), ReceiveError> = snapshot::fill(&mut staged, chunks);
     if let Err(error) = outcome {
         let _told = error.to_string();
         return None;
     }
-    change.commit().expect("memory does not fail");
-    Some(state)
+    Some(staged.into_state())
 }
 
 fn rows(state: &State) -> Vec<Row> {
     let view = state.reader().view().expect("memory does not fail");
-    let rows = view.rows().expect("readable");
-    rows.map(|row| row.expect("readable")).collect()
+    view.rows().map(|row| row.expect("readable")).collect()
 }
 
 /// Reads what everybody may ask for, and carries out a command of each kind.
 fn used(state: &State) -> Result<(), StateError> {
     read(&state.reader().view()?)?;
-    let change = state.begin()?;
+    let change = state.begin();
     {
         let mut graph = Graph::open(&change)?;
         for stamped in some_commands() {
             graph.apply(stamped)?;
         }
     }
-    change.commit()?;
+    change.commit();
     read(&state.reader().view()?)
 }
 

@@ -54,10 +54,10 @@ kinds! {
     /// How often a node has started.
     Starts = 9, "count of starts";
 
-    // Databases, and other contents of `state.redb`.
+    // Databases, and other contents of the state.
     /// The mark of a `raft.redb`.
     LogFile = 16, "log file";
-    /// The mark of a `state.redb`.
+    /// Which of the directories beside it holds the state.
     StateFile = 17, "state file";
     /// The membership as of the applied position.
     Membership = 18, "membership";

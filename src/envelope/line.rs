@@ -11,7 +11,12 @@ const OURS: &str = "tinysns";
 
 /// Seals `text`, a single word, in the first version of the format. Ends with a line feed.
 pub fn seal(kind: Kind, text: &str) -> String {
-    let words = format!("{OURS} {} {} {text}", slug(kind), Version::FIRST);
+    seal_in(Version::FIRST, kind, text)
+}
+
+/// The same in whatever version.
+pub fn seal_in(version: Version, kind: Kind, text: &str) -> String {
+    let words = format!("{OURS} {} {version} {text}", slug(kind));
     let checksum = crc32fast::hash(words.as_bytes());
     format!("{words} {checksum:08x}\n")
 }

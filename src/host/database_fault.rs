@@ -38,15 +38,20 @@ impl DatabaseFault {
             | E::TableIsNotMultimap(_)
             | E::TypeDefinitionChanged { .. }
             | E::TableDoesNotExist(_) => Self::Damaged,
-            E::Io(error) => match error.kind() {
-                ErrorKind::InvalidData | ErrorKind::UnexpectedEof => Self::Damaged,
-                ErrorKind::WouldBlock | ErrorKind::ResourceBusy => Self::InUse,
-                ErrorKind::PermissionDenied
-                | ErrorKind::ReadOnlyFilesystem
-                | ErrorKind::IsADirectory => Self::Denied,
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
-                _ => Self::Failing,
-            },
+            E::Io(error) => Self::of_io(error),
+            _ => Self::Failing,
+        }
+    }
+
+    /// What an error of the system means.
+    pub fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => Self::Damaged,
+            ErrorKind::WouldBlock | ErrorKind::ResourceBusy => Self::InUse,
+            ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::IsADirectory => Self::Denied,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
             _ => Self::Failing,
         }
     }
@@ -141,7 +146,7 @@ mod tests {
     #[test]
     fn a_file_of_something_else_is_damaged_and_one_in_use_is_not() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let path = directory.path().join("state.redb");
+        let path = directory.path().join("raft.redb");
         std::fs::write(&path, vec![7; 100_000]).expect("written");
         let fault = |path: &Path| open(path).err().map(|error| DatabaseFault::of(&error.into()));
         assert_eq!(fault(&path), Some(DatabaseFault::Damaged));

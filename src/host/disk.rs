@@ -20,6 +20,9 @@ use super::{files, panics, privacy};
 /// and should stay below 40 MiB resident when idle.
 const CACHE_BYTES: usize = 8 << 20;
 
+/// The file whose lock stands for that of its directory.
+const LOCK_FILE: &str = "lock";
+
 /// Opens the database at `path`, creating it if there is none, and repairing it after a crash.
 ///
 /// The checksums of all its pages are compared, so that damage that happened while it was closed is
@@ -56,9 +59,25 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
     privacy::open(path, false)
 }
 
+/// Held while a directory is used by one process, and by one part of it. Not on a simulated machine.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    _file: Option<File>,
+}
+
+/// Locks a directory; if it is locked already, that is [`io::ErrorKind::WouldBlock`].
+pub fn lock_directory(path: &Path) -> io::Result<DirectoryLock> {
+    Ok(DirectoryLock { _file: files::lock(&path.join(LOCK_FILE))? })
+}
+
 /// The text of a file, if it is there.
 pub fn read_text(path: &Path) -> io::Result<Option<String>> {
     if_there(files::read_to_string(path))
+}
+
+/// The contents of a file that a library has written, if it is there.
+pub fn read_library_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if_there(files::read_library_file(path))
 }
 
 /// The length of a file in bytes, if it is there.
@@ -79,10 +98,11 @@ pub fn replace_durably(path: &Path, unfinished: &Path, contents: &[u8]) -> io::R
     rename_durably(unfinished, path)
 }
 
-/// Renames a file within its directory, durably. Its contents must be on disk already.
+/// Renames a file or a directory, durably. What it contains must be on disk already.
 pub fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
     files::rename(from, to)?;
-    sync_directory_of(to)
+    sync_directory_of(to)?;
+    if from.parent() == to.parent() { Ok(()) } else { sync_directory_of(from) }
 }
 
 /// Removes a file; false if it is not there. After a loss of power it may be there again.
@@ -99,6 +119,47 @@ pub fn remove_durably(directory: &Path, files: &[&str]) -> io::Result<()> {
         files::sync_directory(directory)?;
     }
     Ok(())
+}
+
+/// Whether there is a directory at `path`.
+pub fn is_directory(path: &Path) -> bool {
+    files::is_directory(path)
+}
+
+/// The directories in a directory.
+pub fn directories_in(path: &Path) -> io::Result<Vec<PathBuf>> {
+    files::directories_in(path)
+}
+
+/// Removes a directory with all that is in it, if it is there. After a loss of power some of it may be
+/// there again.
+pub fn remove_directory(path: &Path) -> io::Result<()> {
+    if_there(files::remove_directory(path)).map(drop)
+}
+
+/// The bytes of all files in a directory.
+pub fn length_of_directory(path: &Path) -> io::Result<u64> {
+    files::length_of_directory(path)
+}
+
+/// Closes a directory, and all that is in it, to others.
+pub fn keep_private_with_contents(path: &Path) -> io::Result<()> {
+    files::keep_private_with_contents(path)
+}
+
+/// Where a library that uses files by itself finds a directory.
+pub fn library_directory(path: &Path) -> io::Result<PathBuf> {
+    files::library_directory(path)
+}
+
+/// Removes a directory that [`library_directory`] has given.
+pub fn remove_library_directory(path: &Path) -> io::Result<()> {
+    if_there(files::remove_library_directory(path)).map(drop)
+}
+
+/// Fails if the disk would not take what a library is about to write. Only a simulated disk knows.
+pub fn check_writable() -> io::Result<()> {
+    files::check_writable()
 }
 
 /// Creates a directory, with all above it, durably, unless it is there.
@@ -242,7 +303,7 @@ mod tests {
                 replace_durably(&at("id"), &at("id.new"), b"2")?;
                 open_lock(&at("lock"))
             });
-            let database = open(&at("state.redb"));
+            let database = open(&at("raft.redb"));
             umask(before);
             drop((made.expect("made"), database.expect("opens")));
             let mode =
@@ -250,7 +311,7 @@ mod tests {
             for made in [folder.parent().expect("above"), &folder] {
                 assert_eq!(mode(made), 0o700, "{made:?} with the umask {mask:o}");
             }
-            for name in ["pid", "id", "lock", "state.redb"] {
+            for name in ["pid", "id", "lock", "raft.redb"] {
                 assert_eq!(mode(&at(name)), 0o600, "{name} with the umask {mask:o}");
             }
         }
@@ -260,7 +321,7 @@ mod tests {
     fn what_an_earlier_version_left_open_is_closed_but_not_what_people_made() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let slot = directory.path().join("slot-001");
-        let [database, lock, id] = ["state.redb", "lock", "id"].map(|name| slot.join(name));
+        let [database, lock, id] = ["raft.redb", "lock", "id"].map(|name| slot.join(name));
         let set = |path: &Path, mode| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
         };

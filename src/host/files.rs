@@ -7,7 +7,7 @@ use std::{
     fs::{self, DirBuilder, File, Permissions},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use nix::unistd::{AccessFlags, access};
@@ -79,6 +79,69 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(privacy::DIRECTORY_MODE))
 }
 
+pub fn remove_directory(path: &Path) -> io::Result<()> {
+    on_a_simulated_machine!(|machine| simulated::remove_directory(machine, path));
+    fs::remove_dir_all(path)
+}
+
+pub fn directories_in(path: &Path) -> io::Result<Vec<PathBuf>> {
+    on_a_simulated_machine!(|machine| Ok(simulated::directories_in(machine, path)));
+    let mut directories = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            directories.push(entry.path());
+        }
+    }
+    Ok(directories)
+}
+
+pub fn length_of_directory(path: &Path) -> io::Result<u64> {
+    length_within(&library_directory(path)?)
+}
+
+fn length_within(path: &Path) -> io::Result<u64> {
+    let mut length = 0;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        length += match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => length_within(&entry.path())?,
+            Ok(metadata) => metadata.len(),
+            // It was removed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(length)
+}
+
+pub fn library_directory(path: &Path) -> io::Result<PathBuf> {
+    on_a_simulated_machine!(|machine| simulated::library_directory(machine, path));
+    Ok(path.to_owned())
+}
+
+pub fn read_library_file(path: &Path) -> io::Result<Vec<u8>> {
+    fs::read(path)
+}
+
+pub fn remove_library_directory(path: &Path) -> io::Result<()> {
+    fs::remove_dir_all(path)
+}
+
+#[cfg_attr(not(feature = "laboratory"), expect(clippy::unnecessary_wraps))]
+pub fn check_writable() -> io::Result<()> {
+    on_a_simulated_machine!(|machine| simulated::check_writable(machine));
+    Ok(())
+}
+
+/// Locks a file, creating it if there is none. None on a simulated machine.
+pub fn lock(path: &Path) -> io::Result<Option<File>> {
+    on_a_simulated_machine!(|_machine| Ok(None));
+    let file = privacy::open(path, false)?;
+    file.try_lock()?;
+    Ok(Some(file))
+}
+
 /// Closes a directory that is there to others.
 pub fn keep_directory_private(path: &Path) {
     #[cfg(feature = "laboratory")]
@@ -89,6 +152,18 @@ pub fn keep_directory_private(path: &Path) {
     if let Ok(opened) = File::open(path) {
         privacy::keep_private(path, &opened);
     }
+}
+
+/// The same, with all that is in it.
+pub fn keep_private_with_contents(path: &Path) -> io::Result<()> {
+    on_a_simulated_machine!(|_machine| Ok(()));
+    privacy::keep_private(path, &File::open(path)?);
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            keep_private_with_contents(&entry?.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Warns if others may replace what is in a directory.

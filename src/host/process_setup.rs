@@ -11,6 +11,7 @@ use nix::sys::{
     prctl,
     resource::{Resource, getrlimit, setrlimit},
     signal::{SigHandler, SigSet, Signal, signal},
+    stat::{Mode, umask},
 };
 
 /// Restores what every role relies on. Call this first, before any thread is started.
@@ -35,6 +36,11 @@ pub fn reset_inherited() {
 /// environment through `/proc`, and it leaves no core dump. Where that is forbidden, it goes on without.
 pub fn hide_memory() {
     let _ = prctl::set_dumpable(false);
+}
+
+/// From now on, what this process or a library in it creates is for its owner alone.
+pub fn keep_files_private() {
+    umask(Mode::S_IRWXG | Mode::S_IRWXO);
 }
 
 /// How many descriptors this process may have open.

@@ -67,7 +67,7 @@ use crate::{
     serving::{self, Acceptance, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, Served},
     settings::{CallerLimits, ClientCertificate, MasterSettings},
     slot::SlotInfo,
-    social::StateReader,
+    social::{State, StateReader},
     wire::{
         internal::peer_service_server::PeerServiceServer,
         v1::{
@@ -171,6 +171,7 @@ impl Master {
             startup_check::keep_identity(&path, &info.name)?;
         }
         let mut log = open_log(&path).await.map_err(StartError::from)?;
+        state_closed(&slot.directory).await;
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(None),
@@ -405,10 +406,12 @@ fn add_public(
     classic::add(routes, host, mode, nearest, calls, location, stop)
 }
 
+/// How often it is looked whether something was closed.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// Opens the log, which the node before this one in the same process may be about to close.
 async fn open_log(path: &Path) -> Result<LogStore, OpenError> {
     const CLOSED_WITHIN: Duration = Duration::from_secs(2);
-    const LOOK_EVERY: Duration = Duration::from_millis(10);
     let deadline = Instant::now() + CLOSED_WITHIN;
     loop {
         match LogStore::open(path) {
@@ -417,6 +420,16 @@ async fn open_log(path: &Path) -> Result<LogStore, OpenError> {
             }
             opened => return opened,
         }
+    }
+}
+
+/// Returns when the node before this one in the same process has closed the state of `slot`: it may be
+/// about to flush it. Gives up after a while; opening it then says what is wrong.
+async fn state_closed(slot: &Path) {
+    const FLUSHED_WITHIN: Duration = Duration::from_secs(30);
+    let deadline = Instant::now() + FLUSHED_WITHIN;
+    while State::is_in_use(slot).unwrap_or(false) && Instant::now() < deadline {
+        sleep(LOOK_EVERY).await;
     }
 }
 

@@ -167,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn where_one_master_is_silent_the_next_is_asked() {
         let (masters, _witness, slot, _old) = stopped(3).await;
-        fs::remove_file(slot.path().join("state.redb")).expect("removed");
+        fs::remove_dir_all(slot.path().join("state")).expect("removed");
         let asked_first = masters[..2].iter().min_by_key(|master| master.id()).expect("two");
         asked_first.kill().await;
         let _silent = TcpListener::bind(&asked_first.info.peer_address).expect("its place");

@@ -19,9 +19,11 @@ use crate::{
 /// Sets the gauges of `node`, whose files are in `directory`.
 pub async fn measure(node: &Node, directory: &Path) {
     measure_consensus(node);
-    let paths = [("log", directory.join(LOG_FILE)), ("state", directory.join(State::FILE))];
+    let slot = directory.to_owned();
     // A disk that hangs must not stop anybody else.
-    let lengths = thread::run(move || paths.map(|(file, path)| (file, disk::length(&path))));
+    let lengths = thread::run(move || {
+        [("log", disk::length(&slot.join(LOG_FILE))), ("state", State::length(&slot))]
+    });
     for (file, length) in lengths.await.into_iter().flatten() {
         // A witness has no state.
         if let Ok(Some(length)) = length {

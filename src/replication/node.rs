@@ -39,7 +39,7 @@ use crate::{
     control::{ProbeRequest, Progress, VoterConfig},
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
-    host::{clock, database_fault::DatabaseFault, task::Tasks},
+    host::{clock, database_fault::DatabaseFault, task::Tasks, thread},
     node_auth::NodeAuth,
     planted::{self, PlantedFault},
     settings::ConsensusSettings,
@@ -68,7 +68,10 @@ struct Inner {
     leader_lease: LeaderLease,
     cluster: watch::Sender<Option<ClusterId>>,
     joining: Mutex<()>,
-    snapshot_staging: Option<PathBuf>,
+    /// A witness has none.
+    state: Option<State>,
+    /// Where the state is, and where one is received.
+    slot: Option<PathBuf>,
     stall: StallDetector,
     format: Format,
     /// Why this node cannot continue, if the consensus does not know yet.
@@ -142,8 +145,8 @@ pub enum StartError {
     },
     /// The state cannot be used, and this is the only master.
     #[error(
-        "the state in {directory} cannot be used: {reason}; the log that produced it is gone, and no other master has it: put a newer copy of {} back, or remove all data of the cluster to start over",
-        State::FILE
+        "the state in {directory} cannot be used: {reason}; the log that produced it is gone, and no other master has it: put a newer copy of its directory {} back, or remove all data of the cluster to start over",
+        State::DIRECTORY
     )]
     StateLost {
         /// The slot.
@@ -242,9 +245,9 @@ impl Node {
             return Err(StartError::StateLost { directory: directory.to_owned(), reason });
         }
         let reader = state.reader();
-        let snapshot_staging = Some(StateStore::incoming_path(directory));
+        let own_state = Some((state.state(), directory.to_owned()));
         let format = Format { supported_versions, version: state.version() };
-        let node = Self::start(log, state, format, auth, config(timing), snapshot_staging).await?;
+        let node = Self::start(log, state, format, auth, config(timing), own_state).await?;
         Ok((node, reader))
     }
 
@@ -283,8 +286,9 @@ impl Node {
         format: Format,
         auth: &NodeAuth,
         config: Config,
-        snapshot_staging: Option<PathBuf>,
+        own_state: Option<(State, PathBuf)>,
     ) -> Result<Self, StartError> {
+        let (own_state, slot) = own_state.unzip();
         let peers = Peers::new(log.clone(), auth);
         let leader_lease = LeaderLease::new(Duration::from_millis(config.election_timeout_max));
         let cluster = log.cluster_id().map_err(|error| StartError::Consensus(error.to_string()))?;
@@ -306,7 +310,8 @@ impl Node {
             leader_lease,
             cluster,
             joining,
-            snapshot_staging,
+            state: own_state,
+            slot,
             stall: StallDetector::default(),
             format,
             failure: watch::Sender::new(None),
@@ -344,9 +349,9 @@ impl Node {
         first_address_version(self.inner.log.starts())
     }
 
-    /// Where a snapshot is assembled; nowhere for a witness.
-    pub fn snapshot_staging(&self) -> Option<&Path> {
-        self.inner.snapshot_staging.as_deref()
+    /// In which slot a snapshot is received; none for a witness.
+    pub fn state_slot(&self) -> Option<&Path> {
+        self.inner.slot.as_deref()
     }
 
     /// The cluster this node belongs to.
@@ -614,6 +619,19 @@ impl Node {
             tracing::warn!(%error, "the consensus did not stop cleanly");
         }
         self.inner.tasks.end().await;
+        if self.inner.failure.borrow().is_none() {
+            self.flush_state().await;
+        }
+    }
+
+    /// Writes the state to disk, so that the next start need not apply the log again.
+    async fn flush_state(&self) {
+        let Some(state) = self.inner.state.clone() else { return };
+        match thread::run(move || state.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "cannot write the state to disk at the end"),
+            Err(error) => tracing::warn!(%error, "the state is not on disk at the end"),
+        }
     }
 }
 

@@ -105,10 +105,10 @@ impl PeerServer {
     ) -> Result<SnapshotResponse<NodeId>, Status> {
         let first = stream.message().await?.ok_or_else(|| Status::invalid_argument("no header"))?;
         let Header { vote, meta } = decode(Kind::SnapshotHeader, &first.payload)?;
-        let data = match node.snapshot_staging() {
+        let data = match node.state_slot() {
             None => SnapshotData::Empty,
-            Some(path) => {
-                let incoming: StagedState = snapshot::receive_from(path, &mut stream)
+            Some(slot) => {
+                let incoming: StagedState = snapshot::receive_from(slot, &mut stream)
                     .await?
                     .map_err(|error| Status::aborted(error.to_string()))?;
                 SnapshotData::Received(incoming)
@@ -251,7 +251,7 @@ impl PeerService for PeerServer {
     ) -> Result<Response<Self::FetchStateStream>, Status> {
         let (node, _replaced) = self.authenticate(request.metadata()).await?;
         let none = || Status::failed_precondition("this node has no state to give");
-        if node.snapshot_staging().is_none() {
+        if node.state_slot().is_none() {
             return Err(none());
         }
         let snapshot = node.raft().get_snapshot().await.map_err(stopped)?.ok_or_else(none)?;

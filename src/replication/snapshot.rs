@@ -16,7 +16,7 @@ use crate::{
     domain::NodeId,
     envelope::{self, Kind, Version, seal},
     host::thread,
-    social::{Change, Row, StagedState, StateError, View},
+    social::{Row, StagedState, StateError, View},
     wire::internal::SnapshotChunk,
 };
 
@@ -91,7 +91,7 @@ pub(crate) fn send_rows(
     let mut end = End { rows: 0, version: state_store::version(view.facts())? };
     let mut rows = Vec::new();
     let mut bytes = 0;
-    for row in view.rows()? {
+    for row in view.rows() {
         let row = row?;
         bytes += row.size();
         rows.push(row);
@@ -133,20 +133,20 @@ pub enum ReceiveError {
     Disk(#[from] StateError),
 }
 
-/// Writes the chunks after the header to a new database at `path`.
+/// Writes the chunks after the header to a new state beside that of `slot`.
 pub async fn receive(
-    path: &Path,
+    slot: &Path,
     chunks: mpsc::Receiver<SnapshotChunk>,
 ) -> Result<StagedState, ReceiveError> {
-    let path = path.to_owned();
-    thread::consume(chunks, move |chunks| write_rows(&path, chunks))
+    let slot = slot.to_owned();
+    thread::consume(chunks, move |chunks| write_rows(&slot, chunks))
         .await
         .map_err(|lost| ReceiveError::Disk(io::Error::from(lost).into()))?
 }
 
 /// The same for the chunks that `stream` brings; the outer error is the stream's.
 pub async fn receive_from(
-    path: &Path,
+    slot: &Path,
     stream: &mut Streaming<SnapshotChunk>,
 ) -> Result<Result<StagedState, ReceiveError>, Status> {
     let (sender, chunks) = mpsc::channel(CHUNKS_WAITING);
@@ -159,53 +159,46 @@ pub async fn receive_from(
         drop(sender);
         Ok::<(), Status>(())
     };
-    let (forwarded, incoming) = tokio::join!(forward, receive(path, chunks));
+    let (forwarded, incoming) = tokio::join!(forward, receive(slot, chunks));
     forwarded?;
     Ok(incoming)
 }
 
 fn write_rows(
-    path: &Path,
+    slot: &Path,
     chunks: &mut dyn Iterator<Item = SnapshotChunk>,
 ) -> Result<StagedState, ReceiveError> {
-    let staged = StagedState::create(path)?;
-    let change = staged.begin()?;
-    restore(&change, chunks)?;
-    change.commit_durably()?;
+    let mut staged = StagedState::create(slot)?;
+    fill(&mut staged, chunks)?;
+    staged.flush()?;
     Ok(staged)
 }
 
-/// Replaces the state, and the version in which the cluster writes, with what the chunks after the
-/// header hold.
-pub(crate) fn restore(
-    change: &Change,
+/// Fills an empty state, and notes the version in which the cluster writes, with what the chunks after
+/// the header hold.
+pub(crate) fn fill(
+    staged: &mut StagedState,
     chunks: &mut dyn Iterator<Item = SnapshotChunk>,
 ) -> Result<(), ReceiveError> {
     let mut found = 0;
-    let mut ended = Err(ReceiveError::Truncated);
-    let rows = std::iter::from_fn(|| {
-        let chunk = chunks.next()?;
-        match read(&chunk.payload) {
-            Ok(ChunkBody::Rows(rows)) => {
+    for chunk in chunks {
+        match read(&chunk.payload)? {
+            ChunkBody::Rows(rows) => {
                 found += rows.len() as u64;
-                Some(rows)
+                staged.add(rows)?;
             }
-            Ok(ChunkBody::End(End { rows: sent, version })) if sent == found => {
-                ended = Ok(version);
-                None
+            ChunkBody::End(End { rows: sent, version }) if sent == found => {
+                let change = staged.begin();
+                state_store::save_version(&change, version);
+                change.commit();
+                return Ok(());
             }
-            Ok(ChunkBody::End(End { rows: sent, .. })) => {
-                ended = Err(ReceiveError::Incomplete { found, sent });
-                None
-            }
-            Err(error) => {
-                ended = Err(error.into());
-                None
+            ChunkBody::End(End { rows: sent, .. }) => {
+                return Err(ReceiveError::Incomplete { found, sent });
             }
         }
-    });
-    change.restore(rows.flatten())?;
-    Ok(state_store::save_version(change, ended?)?)
+    }
+    Err(ReceiveError::Truncated)
 }
 
 /// A chunk after the first.

@@ -1,7 +1,7 @@
-//! The condition of a master's two files when it starts, and what to do about it.
+//! The condition of a master's log and state when it starts, and what to do about it.
 //!
 //! `raft.redb` holds what nobody else can restore: the votes, and copies of entries that others may
-//! rely on. `state.redb` only holds what the log produced; if that part of the log is gone, another
+//! rely on. The state only holds what the log produced; if that part of the log is gone, another
 //! master has the same state. So a state that is damaged or older than the log is replaced, but a
 //! lost log is not.
 //!
@@ -9,10 +9,7 @@
 //! its log ([`log_reaches_state`]). It could not apply the next entries, and as a leader it could
 //! not serve.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use super::{
     LogId,
@@ -22,9 +19,6 @@ use super::{
     state_store::{self, StateFile},
 };
 use crate::{domain::NodeId, host::disk, social::State};
-
-/// What a damaged or outdated state is renamed to.
-const DAMAGED_FILE: &str = "state.redb.damaged";
 
 /// What a master has to do before it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,12 +67,10 @@ fn decide(belongs: bool, purged: Option<LogId>, state: &StateFile) -> StartupAct
 /// Refuses a slot whose log is missing or empty though it has a state, however little that holds: a
 /// new slot gets its log first. Called before the log is opened, which would make a new one.
 pub fn refuse_lost_log(directory: &Path) -> Result<(), StartError> {
-    let length = |file| {
-        let length = disk::length(&directory.join(file));
-        length.map_err(|error| StartError::log(directory, error.into()))
-    };
-    match (length(LOG_FILE)?, length(State::FILE)?) {
-        (None | Some(0), Some(_)) => Err(StartError::LogLost { directory: directory.to_owned() }),
+    let failed = |error: io::Error| StartError::log(directory, error.into());
+    let log = disk::length(&directory.join(LOG_FILE)).map_err(failed)?;
+    match (log, State::is_there(directory).map_err(failed)?) {
+        (None | Some(0), true) => Err(StartError::LogLost { directory: directory.to_owned() }),
         _ => Ok(()),
     }
 }
@@ -145,7 +137,8 @@ pub fn other_masters(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, Lo
 ///
 /// The state goes first: a state without a log would be taken for a lost log.
 pub fn reset_node(directory: &Path) -> io::Result<()> {
-    disk::remove_durably(directory, &[State::FILE, LOG_FILE])
+    State::remove(directory)?;
+    disk::remove_durably(directory, &[LOG_FILE])
 }
 
 /// A planted fault: if there is no log at `path`, begins one for the node that `name` always is.
@@ -160,15 +153,10 @@ pub fn keep_identity(path: &Path, name: &str) -> Result<(), StartError> {
 
 /// Renames the state in `directory`, if there is one, so that it is no longer used.
 pub fn put_aside(directory: &Path) -> io::Result<()> {
-    let aside: PathBuf = directory.join(DAMAGED_FILE);
-    match disk::rename_durably(&directory.join(State::FILE), &aside) {
-        Ok(()) => {
-            tracing::warn!(kept = %aside.display(), "put the unusable state aside");
-            Ok(())
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+    if let Some(aside) = State::put_aside(directory)? {
+        tracing::warn!(kept = %aside.display(), "put the unusable state aside");
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -180,11 +168,11 @@ mod tests {
     #[test]
     fn a_slot_that_has_a_state_and_no_log_is_refused_however_often_it_is_started() {
         let slot = tempfile::tempdir().expect("a temporary directory");
-        let [log, state] = [LOG_FILE, State::FILE].map(|file| slot.path().join(file));
+        let log = slot.path().join(LOG_FILE);
         assert!(refuse_lost_log(slot.path()).is_ok(), "a new one");
         LogStore::open(&log).expect("a new log");
         // Nothing of it is durable, as after a crash before the first checkpoint.
-        State::open(slot.path()).expect("a new state");
+        let _state = State::open(slot.path()).expect("a new state");
         assert!(refuse_lost_log(slot.path()).is_ok(), "nothing is lost");
         // Its writer closes it in a moment.
         while disk::open(&log).is_err() {
@@ -198,7 +186,7 @@ mod tests {
             let refused = refuse_lost_log(slot.path()).expect_err("it is lost");
             assert!(matches!(refused, StartError::LogLost { .. }), "{refused}");
         }
-        disk::remove(&state).expect("removed");
+        State::remove(slot.path()).expect("removed");
         assert!(refuse_lost_log(slot.path()).is_ok(), "it joins as a new node");
     }
 

@@ -74,8 +74,7 @@ pub async fn fetch(
     let Some(applied) = header.meta.last_log_id.filter(|applied| *applied >= purged) else {
         return Err(StateFetchError::Older);
     };
-    let path = state_store::StateStore::incoming_path(directory);
-    let incoming = snapshot::receive_from(&path, &mut stream).await??;
+    let incoming = snapshot::receive_from(directory, &mut stream).await??;
     // The log first: a state must not be ahead of a log whose entries contradict it.
     log.truncate_conflicts(applied).await?;
     startup_check::put_aside(directory).map_err(StateError::from)?;

@@ -4,14 +4,11 @@
 //! Applying does not wait for the disk: what a crash takes away is still in the log and is applied
 //! again. "Building a snapshot" therefore means making the state durable, after which the earlier
 //! log may be purged; the snapshot's data is a view of the state, opened when a follower needs it.
+//! The state is also flushed when much of it has changed, so that memory is bounded: an apply waits
+//! only if that goes on faster than the disk can write.
 //! How the state is stored is the affair of [`social`](crate::social).
 
-use std::{
-    io,
-    iter::Peekable,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, iter::Peekable, path::Path, sync::Arc};
 
 use openraft::{
     EntryPayload, ErrorSubject, ErrorVerb, RaftSnapshotBuilder, Snapshot, SnapshotMeta,
@@ -19,6 +16,7 @@ use openraft::{
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, watch};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership, observed,
@@ -27,7 +25,7 @@ use super::{
 use crate::{
     domain::NodeId,
     envelope::{self, Kind, SupportedVersions, Version},
-    host::{clock, thread},
+    host::{clock, task, thread},
     metrics,
     planted::{self, PlantedFault},
     social::{
@@ -56,15 +54,20 @@ pub enum Applied<'a> {
 /// to it.
 pub type StateFile = FileCondition<Option<LogId>>;
 
+/// A flush that goes on beside everything else.
+type Flush = AbortOnDropHandle<Result<(), StateError>>;
+
 /// Called after every apply, on the runtime's thread; must not block.
 pub type Observer = Arc<dyn Fn(Applied<'_>) + Send + Sync>;
 
 /// The state machine of a master.
 pub struct StateStore {
     state: State,
-    /// Held while a change is made durable, so that an apply can wait for it without stopping the
-    /// runtime.
-    writing: Arc<Mutex<()>>,
+    /// Held while the state is flushed or replaced, so that these wait for each other without
+    /// stopping the runtime.
+    flushing: Arc<Mutex<()>>,
+    /// The last flush that this has started.
+    flush: Option<Flush>,
     observer: Observer,
     supported_versions: SupportedVersions,
     /// How far the log is applied.
@@ -97,16 +100,15 @@ impl StateStore {
         observer: Observer,
     ) -> Result<Self, StateError> {
         let state = State::open(directory)?;
-        let change = state.begin()?;
-        let version = version_of(change.fact(VERSION)?)?;
+        let facts = state.reader().facts();
+        let version = version(&facts)?;
         must_support(supported_versions, version)?;
-        drop(Graph::open(&change)?);
-        change.commit_durably()?;
-        let (applied, _) = positions(&state.reader().facts()?)?;
+        let (applied, _) = positions(&facts)?;
         observed::opened(applied);
         Ok(Self {
             state,
-            writing: Arc::default(),
+            flushing: Arc::default(),
+            flush: None,
             observer,
             supported_versions,
             applied,
@@ -119,6 +121,11 @@ impl StateStore {
         self.applied
     }
 
+    /// The state itself.
+    pub fn state(&self) -> State {
+        self.state.clone()
+    }
+
     /// Reads what has been applied here.
     pub fn reader(&self) -> StateReader {
         self.state.reader()
@@ -129,14 +136,9 @@ impl StateStore {
         self.version.subscribe()
     }
 
-    /// Where a snapshot is assembled while it is received.
-    pub fn incoming_path(directory: &Path) -> PathBuf {
-        StagedState::path_in(directory)
-    }
-
     fn apply_all(&mut self, entries: Vec<Entry>) -> Result<Outcome, StateError> {
         let _measured = metrics::APPLY_DURATION.start_timer();
-        let change = self.state.begin()?;
+        let change = self.state.begin();
         let mut outcome = Outcome::default();
         let mut applied = self.applied;
         let mut membership = None;
@@ -178,7 +180,7 @@ impl StateStore {
                             let members = members(&change, membership.as_ref())?;
                             if upgrade::is_due(version, next, &members) {
                                 must_support(self.supported_versions, next)?;
-                                save_version(&change, next)?;
+                                save_version(&change, next);
                                 version = next;
                             }
                         }
@@ -187,18 +189,31 @@ impl StateStore {
                 outcome.replies.push(replies);
             }
         }
-        save_positions(&change, applied, membership.as_ref())?;
+        save_positions(&change, applied, membership.as_ref());
         if gives_way {
             // Whoever starts here next must know it, though nobody may be left who says how far the
             // log is committed.
             change.commit_durably()?;
         } else {
-            change.commit()?;
+            change.commit();
         }
         self.applied = applied;
         self.set_version(version);
         observed::state(applied, &self.reader());
         Ok(outcome)
+    }
+
+    /// Starts to flush the state if much of it has changed in memory. Waits for an earlier flush that has
+    /// not ended meanwhile.
+    async fn bound_memory(&mut self) -> Result<(), StateError> {
+        if self.state.should_be_flushed() {
+            if let Some(earlier) = self.flush.take() {
+                earlier.await.map_err(io::Error::other)??;
+            }
+            let (state, flushing) = (self.state.clone(), Arc::clone(&self.flushing));
+            self.flush = Some(task::spawn_owned(flush(state, flushing)));
+        }
+        Ok(())
     }
 
     fn set_version(&self, version: Version) {
@@ -210,12 +225,12 @@ impl StateStore {
         meta: &SnapshotMeta<NodeId, NodeInfo>,
         staged: StagedState,
     ) -> Result<(), StateError> {
-        let version = version(&staged.facts()?)?;
+        let version = version(&staged.facts())?;
         must_support(self.supported_versions, version)?;
         let (before, after) = (self.applied, meta.last_log_id);
         assert!(after >= before, "a snapshot at {after:?} replaces a state at {before:?}");
         if !planted::is(PlantedFault::SnapshotWithoutItsFacts) {
-            save_meta(&staged, meta)?;
+            save_meta(&staged, meta);
         }
         if !planted::is(PlantedFault::SnapshotInNameOnly) {
             self.state.replace(staged)?;
@@ -276,17 +291,14 @@ pub fn install(
     meta: &SnapshotMeta<NodeId, NodeInfo>,
     staged: StagedState,
 ) -> Result<(), StateError> {
-    save_meta(&staged, meta)?;
-    staged.install(directory)
+    save_meta(&staged, meta);
+    staged.install_in(directory)
 }
 
-fn save_meta(
-    staged: &StagedState,
-    meta: &SnapshotMeta<NodeId, NodeInfo>,
-) -> Result<(), StateError> {
-    let change = staged.begin()?;
-    save_positions(&change, meta.last_log_id, Some(&meta.last_membership))?;
-    change.commit_durably()
+fn save_meta(staged: &StagedState, meta: &SnapshotMeta<NodeId, NodeInfo>) {
+    let change = staged.begin();
+    save_positions(&change, meta.last_log_id, Some(&meta.last_membership));
+    change.commit();
 }
 
 /// How far a state is applied, and the membership at that point.
@@ -324,18 +336,14 @@ fn members(
     Ok(upgrade::supported_by_members(&membership.unwrap_or_default()))
 }
 
-fn version_of(fact: Option<Vec<u8>>) -> Result<Version, envelope::Error> {
-    Ok(unsealed(Kind::ClusterVersion, fact)?.unwrap_or_default())
-}
-
 /// In which version of the format the cluster writes, according to `facts`.
 pub(super) fn version(facts: &Facts) -> Result<Version, StateError> {
-    Ok(version_of(facts.get(VERSION)?)?)
+    Ok(unsealed(Kind::ClusterVersion, facts.get(VERSION)?)?.unwrap_or_default())
 }
 
 /// Saves in which version of the format the cluster writes.
-pub(super) fn save_version(change: &Change, version: Version) -> Result<(), StateError> {
-    change.put_fact(VERSION, &envelope::seal(Kind::ClusterVersion, &version))
+pub(super) fn save_version(change: &Change, version: Version) {
+    change.put_fact(VERSION, &envelope::seal(Kind::ClusterVersion, &version));
 }
 
 /// Refuses the state of a cluster that already writes a version that this program does not speak.
@@ -353,18 +361,13 @@ fn must_support(
     Ok(())
 }
 
-fn save_positions(
-    change: &Change,
-    applied: Option<LogId>,
-    membership: Option<&StoredMembership>,
-) -> Result<(), StateError> {
+fn save_positions(change: &Change, applied: Option<LogId>, membership: Option<&StoredMembership>) {
     if let Some(applied) = applied {
-        change.put_fact(APPLIED, &envelope::seal(Kind::Position, &applied))?;
+        change.put_fact(APPLIED, &envelope::seal(Kind::Position, &applied));
     }
     if let Some(membership) = membership {
-        change.put_fact(MEMBERSHIP, &envelope::seal(Kind::Membership, membership))?;
+        change.put_fact(MEMBERSHIP, &envelope::seal(Kind::Membership, membership));
     }
-    Ok(())
 }
 
 /// The current state, as a snapshot.
@@ -377,6 +380,13 @@ fn snapshot(reader: &StateReader) -> Result<Option<Snapshot<Consensus>>, StateEr
     }))
 }
 
+/// Makes the state durable, one at a time.
+async fn flush(state: State, flushing: Arc<Mutex<()>>) -> Result<(), StateError> {
+    let _flushing = flushing.lock().await;
+    let _measured = metrics::FLUSH_DURATION.start_timer();
+    thread::run(move || state.flush()).await.map_err(io::Error::from)?
+}
+
 fn failed(verb: ErrorVerb) -> impl Fn(StateError) -> StorageError {
     move |error| storage_error(ErrorSubject::StateMachine, verb, &error)
 }
@@ -385,8 +395,7 @@ impl RaftStateMachine<Consensus> for StateStore {
     type SnapshotBuilder = Checkpoint;
 
     async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), StorageError> {
-        let positions = self.reader().facts().and_then(|facts| positions(&facts));
-        positions.map_err(failed(ErrorVerb::Read))
+        positions(&self.reader().facts()).map_err(failed(ErrorVerb::Read))
     }
 
     async fn apply<I>(&mut self, entries: I) -> Result<Vec<Vec<Reply>>, StorageError>
@@ -394,11 +403,10 @@ impl RaftStateMachine<Consensus> for StateStore {
         I: IntoIterator<Item = Entry> + Send,
         I::IntoIter: Send,
     {
-        let writing = Arc::clone(&self.writing);
-        let _writing = writing.lock().await;
         let mut entries = entries.into_iter().peekable();
         let mut all_replies = Vec::new();
         while entries.peek().is_some() {
+            self.bound_memory().await.map_err(failed(ErrorVerb::Write))?;
             let outcome = self.apply_all(step(&mut entries)).inspect_err(|error| {
                 self.state.reader().damage().note(error);
             });
@@ -419,7 +427,7 @@ impl RaftStateMachine<Consensus> for StateStore {
     }
 
     async fn get_snapshot_builder(&mut self) -> Checkpoint {
-        Checkpoint { state: self.state.clone(), writing: Arc::clone(&self.writing) }
+        Checkpoint { state: self.state.clone(), flushing: Arc::clone(&self.flushing) }
     }
 
     async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotData>, StorageError> {
@@ -435,8 +443,8 @@ impl RaftStateMachine<Consensus> for StateStore {
             let wrong = io::Error::other("only a received snapshot can be installed");
             return Err(storage_error(ErrorSubject::StateMachine, ErrorVerb::Write, &wrong));
         };
-        let writing = Arc::clone(&self.writing);
-        let _writing = writing.lock().await;
+        let flushing = Arc::clone(&self.flushing);
+        let _flushing = flushing.lock().await;
         self.take_over(meta, staged).map_err(failed(ErrorVerb::Write))?;
         (self.observer)(Applied::Replaced);
         Ok(())
@@ -450,18 +458,16 @@ impl RaftStateMachine<Consensus> for StateStore {
 /// Makes the state durable, so that the earlier log may be purged.
 pub struct Checkpoint {
     state: State,
-    writing: Arc<Mutex<()>>,
+    flushing: Arc<Mutex<()>>,
 }
 
 impl Checkpoint {
     async fn make_durable(&self) -> Result<Option<Snapshot<Consensus>>, StateError> {
-        let _writing = self.writing.lock().await;
-        let state = self.state.clone();
-        if planted::is(PlantedFault::PurgeBeforeTheStateIsOnDisk) {
-            return snapshot(&state.reader());
+        let made_durable = snapshot(&self.state.reader())?;
+        if !planted::is(PlantedFault::PurgeBeforeTheStateIsOnDisk) {
+            flush(self.state.clone(), Arc::clone(&self.flushing)).await?;
         }
-        thread::run(move || state.flush()).await.map_err(io::Error::from)??;
-        snapshot(&self.state.reader())
+        Ok(made_durable)
     }
 }
 

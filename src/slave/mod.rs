@@ -56,6 +56,7 @@ pub enum SlaveError {
 pub fn run(settings: SlaveSettings, master: Master) -> Result<ExitCode, SlaveError> {
     prctl::set_name(c"tinysns-slave")?;
     process_setup::detach_from_terminal();
+    process_setup::keep_files_private();
     let slot = Slot::claim(&settings.master.data_dir)?;
     let mut awaited = SigSet::empty();
     for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {

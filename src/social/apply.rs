@@ -35,9 +35,9 @@ impl<'txn> Graph<'txn> {
     /// Opens the state, creating it if there is none. Must be dropped before the change is
     /// committed.
     pub fn open(change: &'txn Change) -> Result<Self, StateError> {
-        let tables = change.tables()?;
+        let tables = change.tables();
         let meta = tables.meta()?;
-        Ok(Self { tables, memory: Memory::new(change.reply_tables()?), meta })
+        Ok(Self { tables, memory: Memory::new(change.reply_tables()), meta })
     }
 
     /// Carries out a command, once.
@@ -57,7 +57,7 @@ impl<'txn> Graph<'txn> {
         self.memory.forget_aged(self.meta.memory_age_ms)?;
         debug_assert!(self.meta.never_went_back(&before), "{before:?} became {:?}", self.meta);
         if self.meta != before {
-            self.tables.put_meta(&self.meta)?;
+            self.tables.put_meta(&self.meta);
         }
         Ok(outcome)
     }
@@ -83,7 +83,7 @@ impl<'txn> Graph<'txn> {
             }
             Command::SetPassword { context, password_hash } => {
                 self.once(&context, asked, |graph, record| {
-                    graph.set_password(context.user, record, password_hash)
+                    Ok(graph.set_password(context.user, record, password_hash))
                 })
             }
             Command::Follow { context, target } => self.once(&context, asked, |graph, record| {
@@ -98,7 +98,7 @@ impl<'txn> Graph<'txn> {
             Command::AbandonCluster { to } => self.abandon_cluster(to),
             Command::Certify { step } => {
                 let certification = self.tables.certification()?.unwrap_or_default().after(step);
-                self.tables.put_certification(&certification)?;
+                self.tables.put_certification(&certification);
                 Ok((Reply::Done, None))
             }
             #[cfg(test)]
@@ -157,7 +157,7 @@ impl<'txn> Graph<'txn> {
         let number = self.meta.newest_user.checked_add(1).ok_or_else(used_up)?;
         let user = UserId(number);
         let record = UserRecord { name, password_version: 0, password_hash };
-        self.tables.put_user(user, &record)?;
+        self.tables.put_user(user, &record);
         self.meta.newest_user = number;
         Ok(record.into_account(user, true))
     }
@@ -167,10 +167,10 @@ impl<'txn> Graph<'txn> {
         user: UserId,
         record: UserRecord,
         password_hash: Option<String>,
-    ) -> Result<Outcome, StateError> {
+    ) -> Outcome {
         let password_version = record.password_version.wrapping_add(1);
-        self.tables.put_user(user, &UserRecord { password_version, password_hash, ..record })?;
-        Ok((Reply::Done, Some(Event::PasswordChanged { user })))
+        self.tables.put_user(user, &UserRecord { password_version, password_hash, ..record });
+        (Reply::Done, Some(Event::PasswordChanged { user }))
     }
 
     fn follow(
@@ -186,7 +186,7 @@ impl<'txn> Graph<'txn> {
         if self.tables.has_follow(&edge)? {
             return Ok(refused(CommandRefusal::AlreadyFollowing));
         }
-        self.tables.put_follow(&edge)?;
+        self.tables.put_follow(&edge);
         let followee = edge.followee;
         Ok((Reply::Done, Some(Event::Followed { follower: user, followee, since: edge.since })))
     }

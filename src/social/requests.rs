@@ -31,7 +31,7 @@ use crate::{
 /// More than one request a second, day and night, each by a client of its own, as from a script
 /// that starts the program for each post. Such a request takes about 250 bytes, a hundred thousand
 /// of them 25 MB on every master, for a day; the posts themselves take as much, for ever.
-pub const REPLIES_PER_ACCOUNT: u32 = 100_000;
+pub const REPLIES_PER_ACCOUNT: u64 = 100_000;
 /// How much one command can increase the memory's age at most. Longer than any pause between two
 /// commands of a network in use; in an unused one, replies are kept for longer, but there is room.
 pub const LONGEST_STEP_MS: i64 = 60 * 60 * 1_000;

@@ -1,6 +1,11 @@
 //! What each fault does to a cluster, and how it is healed.
 
-use std::{fs, io::Write as _, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use nix::sys::signal::Signal;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -17,7 +22,7 @@ use crate::{
     cluster::{Cluster, disk, name, slot},
     damage,
     faults::Fault,
-    network::{self, Node, Place, ROUTER, Rule, address, ports, shell},
+    network::{self, Node, Place, Rule, address, ports, shell},
     pids::signal,
     relay::Relays,
     schedule::{Injection, Target},
@@ -238,14 +243,32 @@ fn fill(node: Node) {
 
 fn damage_a_file(fault: Fault, node: Node, random: &mut StdRng) -> String {
     let log = slot(node).join("raft.redb");
-    let state = slot(node).join("state.redb");
     // The router's witness has no state.
-    let file = if node == ROUTER || random.random_bool(0.5) { log } else { state };
+    let of_the_state = files_in(&slot(node).join("state"));
+    let file = if of_the_state.is_empty() || random.random_bool(0.5) {
+        log
+    } else {
+        of_the_state[random.random_range(0..of_the_state.len())].clone()
+    };
     let done = match fault {
         Fault::BytesFlipped => damage::flip(&file, random),
         _ => damage::tear(&file, random),
     };
     done.unwrap_or_else(|error| format!("not done: {}: {error}", file.display()))
+}
+
+/// All files that are not empty in a directory, which may not exist.
+fn files_in(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => files.extend(files_in(&entry.path())),
+            Ok(metadata) if metadata.len() > 0 => files.push(entry.path()),
+            _ => {}
+        }
+    }
+    files.sort();
+    files
 }
 
 /// Removes everything that a node has on its disk, as its operator does when it is told to, or as a new

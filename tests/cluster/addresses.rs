@@ -1,6 +1,6 @@
 //! Masters whose addresses change, and two with the same identity.
 
-use std::{fs, process::Stdio};
+use std::{fs, path::Path, process::Stdio};
 
 use nix::sys::signal::Signal;
 use tinysns::client::{ClusterStatus, MasterState, MasterStatus};
@@ -42,6 +42,20 @@ async fn masters_killed_while_the_router_is_away_come_back_at_other_addresses_an
     writer.finish().await;
 }
 
+/// Copies what is in a directory.
+fn copy_directory(from: &Path, to: &Path) {
+    for file in fs::read_dir(from).expect("readable") {
+        let file = file.expect("readable");
+        let (from, to) = (file.path(), to.join(file.file_name()));
+        if from.is_dir() {
+            fs::create_dir(&to).expect("made");
+            copy_directory(&from, &to);
+        } else {
+            fs::copy(from, to).expect("copied");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_copied_slot_is_rejected_with_a_reason_and_the_cluster_does_not_mind() {
     let mut cluster = Cluster::start(BINARY, 2, "1s").await;
@@ -51,10 +65,7 @@ async fn a_copied_slot_is_rejected_with_a_reason_and_the_cluster_does_not_mind()
     let stopped = if voter.name == "server-1" { "slot-002" } else { "slot-001" };
     let (slots, copies) = (cluster.folder().join("masters"), cluster.folder().join("copies"));
     fs::create_dir_all(copies.join("slot-001")).expect("made");
-    for file in ["raft.redb", "state.redb"] {
-        let copy = copies.join("slot-001").join(file);
-        fs::copy(slots.join(stopped).join(file), copy).expect("copied");
-    }
+    copy_directory(&slots.join(stopped), &copies.join("slot-001"));
     cluster.start_slaves(1);
     let before = cluster.all_vote(2).await;
 

@@ -64,7 +64,7 @@ async fn nothing_that_nodes_keep_is_open_to_other_users_whatever_the_umask_or_an
     cluster.all_vote(2).await;
     let files = kept(&cluster);
     let has = |name: &str| files.iter().any(|path| path.ends_with(name));
-    for name in ["raft.redb", "state.redb", "lock", "master.pid", "cluster-id"] {
+    for name in ["raft.redb", "current", "lock", "master.pid", "cluster-id"] {
         assert!(has(name), "{name} is not in {files:?}");
     }
     assert_eq!(open_to_others(&files), NOBODY);
@@ -74,7 +74,7 @@ async fn nothing_that_nodes_keep_is_open_to_other_users_whatever_the_umask_or_an
     for path in kept(&cluster) {
         set_mode(&path, if path.is_dir() { 0o755 } else { 0o644 });
     }
-    fs::remove_file(cluster.folder().join("masters/slot-002/state.redb")).expect("removed");
+    fs::remove_dir_all(cluster.folder().join("masters/slot-002/state")).expect("removed");
     cluster.start_router();
     cluster.start_slaves(2);
     cluster.all_vote(2).await;

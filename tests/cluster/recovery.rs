@@ -1,9 +1,9 @@
 //! More than a quorum is lost; after the reboots, everything acknowledged is still there.
 
-use std::{fs, panic, path::Path};
+use std::{fs, path::Path};
 
+use lsm_tree::{AbstractTree as _, Guard as _, SeqNo, SequenceNumberCounter};
 use nix::sys::signal::Signal;
-use redb::{Database, ReadableTable as _, TableDefinition};
 use tinysns::{
     client::{ClusterStatus, Cursor},
     domain::UserName,
@@ -61,7 +61,7 @@ async fn a_master_that_reads_a_damaged_row_replaces_its_state() {
     let ann = cluster.client("ann").await;
     ann.publish("hello").await.expect("published");
     cluster.stop_slaves(1);
-    damage_the_posts(&cluster.folder().join("masters/slot-001/state.redb"));
+    damage_the_posts(&cluster.folder().join("masters/slot-001/state/1"));
     cluster.start_slaves(1);
     cluster.all_vote(1).await;
     let texts = async || {
@@ -74,53 +74,40 @@ async fn a_master_that_reads_a_damaged_row_replaces_its_state() {
 }
 
 #[tokio::test]
-async fn a_state_that_its_database_panics_at_is_replaced() {
+async fn a_state_that_cannot_be_opened_is_made_anew() {
     let mut cluster = Cluster::start_unlimited(BINARY, 1, "1s").await;
     let writer = Writer::start(&cluster, "writer").await;
     writer.posts_more(50).await;
     let written = writer.finish().await;
     let reader = cluster.client("reader").await;
     cluster.stop_slaves(1);
-    make_it_panic(&cluster.folder().join("masters/slot-001/state.redb"));
+    let state = cluster.folder().join("masters/slot-001/state");
+    for table in fs::read_dir(state.join("1/tables")).expect("it was written to disk at the end") {
+        fs::write(table.expect("readable").path(), [7; 9_000]).expect("written");
+    }
     cluster.start_slaves(1);
     let back = cluster.all_vote(1).await;
     assert_eq!(back.masters[0].reboots, 0, "it has not panicked");
     assert_posts(&reader, "writer", &written.ids).await;
 }
 
-/// Flips a bit of the database at `path` at which redb panics when it opens it.
-fn make_it_panic(path: &Path) {
-    let sound = fs::read(path).expect("readable");
-    let copy = path.with_extension("copy");
-    let panics = |at: &usize| {
-        let mut bytes = sound.clone();
-        bytes[*at] ^= 0x80;
-        fs::write(&copy, bytes).expect("written");
-        panic::catch_unwind(|| drop(Database::open(&copy))).is_err()
-    };
-    let used = (4096..sound.len()).filter(|at| sound[*at] != 0);
-    let at = used.step_by(7).find(panics).expect("one of them");
-    println!("a flipped bit of byte {at} of {} is one", sound.len());
-    fs::rename(copy, path).expect("renamed");
-}
-
 /// Changes a byte of every post in the state at `path`, as if it had been written like that: the
-/// checksums of the pages are right, and those of the rows are not.
+/// checksums of the engine are right, and those of the rows are not.
 fn damage_the_posts(path: &Path) {
-    const POSTS: TableDefinition<u64, &[u8]> = TableDefinition::new("social_posts");
-    let database = Database::open(path).expect("closed by its master");
-    let change = database.begin_write().expect("a change");
-    let mut posts = change.open_table(POSTS).expect("the posts");
-    let ids: Vec<u64> =
-        posts.iter().expect("read").map(|row| row.expect("read").0.value()).collect();
-    assert!(!ids.is_empty());
-    for id in ids {
-        let mut row = posts.get(id).expect("read").expect("there").value().to_vec();
+    const POSTS: [u8; 1] = [7];
+    let seqno = SequenceNumberCounter::new(1 << 32);
+    let config = lsm_tree::Config::new(path, seqno, SequenceNumberCounter::default());
+    let tree = config.open().expect("closed by its master");
+    let rows = tree.prefix(POSTS, SeqNo::MAX, None).map(|row| row.into_inner().expect("readable"));
+    let rows: Vec<_> = rows.collect();
+    assert!(!rows.is_empty());
+    let mut changed = tree.ingestion().expect("writable");
+    for (key, row) in rows {
+        let mut row = row.to_vec();
         *row.last_mut().expect("not empty") ^= 1;
-        posts.insert(id, row.as_slice()).expect("changed");
+        changed.write(key, row).expect("written");
     }
-    drop(posts);
-    change.commit().expect("changed");
+    changed.finish().expect("written");
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ use tinysns::{
         simulated::{
             self, Machine,
             clock::{self, MILLISECOND},
-            files, network,
+            files::{self, DirectoryCopy},
+            network,
         },
     },
     master,
@@ -55,7 +56,7 @@ pub struct Host {
     pub wanted: bool,
     reboots: u32,
     /// A copy of its state that was put by.
-    copied_state: Option<Vec<u8>>,
+    copied_state: Option<DirectoryCopy>,
     /// The version of its program: the next one, or this one.
     pub is_upgraded: bool,
 }
@@ -296,14 +297,14 @@ impl Cluster {
     /// Puts a copy of a master's state by, if it has one.
     pub fn copy_state(&mut self, number: usize) {
         let host = &mut self.hosts[number];
-        host.copied_state = files::contents(host.machine, &state_file());
+        host.copied_state = files::copy_directory(host.machine, &state_directory());
     }
 
     /// Replaces the state of a master that is down by the copy that was put by; false if there is none.
     pub fn restore_state(&mut self, number: usize) -> bool {
         let host = &mut self.hosts[number];
         let Some(copy) = host.copied_state.take() else { return false };
-        files::put(host.machine, &state_file(), copy);
+        files::put_directory(host.machine, &copy);
         true
     }
 
@@ -470,8 +471,8 @@ fn master_settings(router: &str, slot: usize, slower: u64, stream_queue: &str) -
 /// Where the slot of a master is, on its machine.
 const SLOT: &str = "/data/slot-001";
 
-fn state_file() -> PathBuf {
-    Path::new(SLOT).join(State::FILE)
+fn state_directory() -> PathBuf {
+    Path::new(SLOT).join(State::DIRECTORY)
 }
 
 /// What a slave does, without the fork.

@@ -123,6 +123,7 @@ pub fn run(options: &Options) -> Outcome {
     world.invariants.count(&mut counts);
     world.availability.count(&mut counts);
     counts.insert("= times of posts compared".to_owned(), world.post_times.compared);
+    simulated::remove_real_files();
     Outcome {
         seed,
         violations,

@@ -3,6 +3,9 @@
 //! both, unless they were synced. Of the unsynced writes to one file, it takes any.
 //!
 //! What reading a name gives is what was written; only a loss of power, or of the disk, differs.
+//!
+//! A library that uses files by itself has them on a real disk ([`LibraryFiles`]): what it has written
+//! is never lost with the power, and its calls never fail.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,8 +17,9 @@ use std::{
 
 use parking_lot::Mutex;
 use rand::{Rng as _, rngs::SmallRng, seq::SliceRandom as _};
+use tempfile::TempDir;
 
-use super::{Life, Machine, World, with};
+use super::{Life, Machine, World, library_files::LibraryFiles, with};
 
 /// What a disk writes as a whole, in bytes.
 const SECTOR: usize = 512;
@@ -55,6 +59,7 @@ struct Disk {
     durable_names: BTreeMap<PathBuf, SharedFile>,
     /// Changes of names that a loss of power may take, in their order.
     unsynced_names: Vec<NameChange>,
+    libraries: LibraryFiles,
 }
 
 #[derive(Clone)]
@@ -173,6 +178,12 @@ impl Disk {
         }
     }
 
+    /// The files in a directory, or below it.
+    fn names_in(&self, directory: &Path) -> Vec<(PathBuf, SharedFile)> {
+        let names = self.names.iter().filter(|(path, _)| path.starts_with(directory));
+        names.map(|(path, file)| (path.clone(), Arc::clone(file))).collect()
+    }
+
     fn file(&self, path: &Path) -> io::Result<SharedFile> {
         self.names.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -224,6 +235,12 @@ impl Disks {
         behaviour.fails || behaviour.full
     }
 
+    pub(super) fn remove_real_files(&mut self) {
+        for disk in &mut self.disks {
+            disk.libraries = LibraryFiles::default();
+        }
+    }
+
     pub(super) fn lose(&mut self, machine: Machine) {
         self.disks[machine.index()] = Disk::default();
     }
@@ -236,14 +253,51 @@ pub fn contents(machine: Machine, path: &Path) -> Option<Vec<u8>> {
     Some(contents)
 }
 
-/// Puts a file on a machine's disk, in the place of another, as an operator may.
-pub fn put(machine: Machine, path: &Path, contents: Vec<u8>) {
-    let file = File { durable: contents.clone(), contents, ..File::default() };
-    let file = Arc::new(Mutex::new(file));
+/// A copy of a directory, as an operator makes one.
+pub struct DirectoryCopy {
+    path: PathBuf,
+    files: Vec<(PathBuf, Vec<u8>)>,
+    directories: Vec<PathBuf>,
+    libraries: TempDir,
+}
+
+/// Copies a directory of a machine's disk; none if it is not there.
+///
+/// # Panics
+/// If the real disk fails.
+pub fn copy_directory(machine: Machine, path: &Path) -> Option<DirectoryCopy> {
+    look(machine, |disk| {
+        let within = |directory: &&PathBuf| directory.starts_with(path);
+        let directories: Vec<_> = disk.directories.iter().filter(within).cloned().collect();
+        let names = disk.names_in(path).into_iter();
+        (!directories.is_empty()).then(|| DirectoryCopy {
+            path: path.to_owned(),
+            files: names.map(|(path, file)| (path, file.lock().contents.clone())).collect(),
+            directories,
+            libraries: disk.libraries.copy_of(path).expect("the real disk does not fail"),
+        })
+    })
+}
+
+/// Puts a copy in the place of the directory, durably, as an operator may.
+///
+/// # Panics
+/// If the real disk fails.
+pub fn put_directory(machine: Machine, copy: &DirectoryCopy) {
     with(|world| {
         let disk = &mut world.disks.disks[machine.index()];
-        disk.apply(NameChange::Is(path.to_owned(), file));
+        for (path, _) in disk.names_in(&copy.path) {
+            disk.apply(NameChange::Gone(path));
+        }
+        disk.directories.retain(|directory| !directory.starts_with(&copy.path));
+        disk.directories.extend(copy.directories.iter().cloned());
+        for (path, contents) in &copy.files {
+            let (contents, durable) = (contents.clone(), contents.clone());
+            let file = File { contents, durable, ..File::default() };
+            disk.apply(NameChange::Is(path.clone(), Arc::new(Mutex::new(file))));
+        }
         disk.sync_names();
+        disk.libraries.put(&copy.path, &copy.libraries).expect("the real disk does not fail");
     });
 }
 
@@ -344,12 +398,61 @@ pub(crate) fn write(
     })
 }
 
+/// A directory takes with it what is in it, and what libraries have there.
 pub(crate) fn rename(machine: Machine, from: &Path, to: &Path) -> io::Result<()> {
     change(machine, false, |disk| {
-        let file = disk.file(from)?;
-        disk.apply(NameChange::Renamed { from: from.to_owned(), to: to.to_owned(), file });
-        Ok(())
+        if let Ok(file) = disk.file(from) {
+            disk.apply(NameChange::Renamed { from: from.to_owned(), to: to.to_owned(), file });
+            return Ok(());
+        }
+        if !disk.directories.contains(from) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let moved = |path: &PathBuf| path.strip_prefix(from).ok().map(|rest| join(to, rest));
+        for (path, file) in disk.names_in(from) {
+            let to = moved(&path).expect("it is in there");
+            disk.apply(NameChange::Renamed { from: path, to, file });
+        }
+        let directories = std::mem::take(&mut disk.directories);
+        let renamed = |path: PathBuf| moved(&path).unwrap_or(path);
+        disk.directories = directories.into_iter().map(renamed).collect();
+        disk.libraries.rename(from, to)
     })
+}
+
+/// `path` if there is no `rest`.
+fn join(path: &Path, rest: &Path) -> PathBuf {
+    if rest.as_os_str().is_empty() { path.to_owned() } else { path.join(rest) }
+}
+
+/// Removes a directory and all that is in it.
+pub(crate) fn remove_directory(machine: Machine, path: &Path) -> io::Result<()> {
+    if !is_directory(machine, path) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    change(machine, false, |disk| {
+        for (path, _) in disk.names_in(path) {
+            disk.apply(NameChange::Gone(path));
+        }
+        disk.directories.retain(|directory| !directory.starts_with(path));
+        disk.libraries.remove(path)
+    })
+}
+
+pub(crate) fn directories_in(machine: Machine, path: &Path) -> Vec<PathBuf> {
+    look(machine, |disk| {
+        let within = disk.directories.iter().filter(|directory| directory.parent() == Some(path));
+        within.cloned().collect()
+    })
+}
+
+/// The real directory in which a library has the files that it uses by itself.
+pub(crate) fn library_directory(machine: Machine, path: &Path) -> io::Result<PathBuf> {
+    with(|world| world.disks.disks[machine.index()].libraries.directory(path))
+}
+
+pub(crate) fn check_writable(machine: Machine) -> io::Result<()> {
+    change(machine, true, |_disk| Ok(()))
 }
 
 pub(crate) fn remove(machine: Machine, path: &Path) -> io::Result<()> {

@@ -17,6 +17,7 @@ pub mod backend;
 pub mod clock;
 pub(crate) mod connector;
 pub mod files;
+mod library_files;
 pub mod network;
 mod segments;
 pub mod stream;
@@ -63,6 +64,11 @@ pub fn create(seed: u64) {
         lives: Vec::new(),
         stopping: Vec::new(),
     });
+}
+
+/// Removes what the machines have on real disks. None of them may be used after that.
+pub fn remove_real_files() {
+    with(|world| world.disks.remove_real_files());
 }
 
 fn with<T>(f: impl FnOnce(&mut World) -> T) -> T {

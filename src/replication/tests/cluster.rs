@@ -3,7 +3,7 @@
 //! Leases and natural elections last longer than any test, so leaders change only when the test
 //! makes them.
 
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use openraft::{RaftMetrics, ServerState};
@@ -195,9 +195,7 @@ impl Member {
     /// A second master in a copy of this one's slot, which must not be in use.
     pub async fn copy_of(directory: &Path, name: &str) -> Self {
         let copy = tempfile::tempdir().expect("a temporary directory");
-        for file in ["raft.redb", "state.redb"] {
-            fs::copy(directory.join(file), copy.path().join(file)).expect("copied");
-        }
+        super::entries::copy(directory, copy.path());
         Self::started_in(name, copy, TIMING).await
     }
 

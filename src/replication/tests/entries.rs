@@ -86,15 +86,26 @@ pub fn open_log(directory: &Path) -> LogStore {
 /// What would be on disk if the process were killed now.
 pub fn crash(directory: &TempDir) -> TempDir {
     let image = tempfile::tempdir().expect("a temporary directory");
-    for file in fs::read_dir(directory.path()).expect("readable") {
-        let file = file.expect("readable");
-        fs::copy(file.path(), image.path().join(file.file_name())).expect("copied");
-    }
+    copy(directory.path(), image.path());
     image
 }
 
+/// Copies all that is in a directory.
+pub fn copy(from: &Path, to: &Path) {
+    for file in fs::read_dir(from).expect("readable") {
+        let file = file.expect("readable");
+        let (from, to) = (file.path(), to.join(file.file_name()));
+        if from.is_dir() {
+            fs::create_dir(&to).expect("made");
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).expect("copied");
+        }
+    }
+}
+
 pub fn dump(state: &StateReader) -> Vec<Row> {
-    view(state).rows().expect("readable").map(|row| row.expect("readable")).collect()
+    view(state).rows().map(|row| row.expect("readable")).collect()
 }
 
 pub fn view(state: &StateReader) -> View {

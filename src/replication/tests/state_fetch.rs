@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     cluster::{CLUSTER, DEADLINE, Member, cluster, credentials, start_master, until},
-    entries::{account, crash, name, open_log, view},
+    entries::{account, copy, crash, name, open_log, view},
 };
 use crate::host::disk;
 use crate::replication::{
@@ -18,7 +18,7 @@ use crate::replication::{
     state_fetch,
 };
 
-const DAMAGED_FILE: &str = "state.redb.damaged";
+const DAMAGED: &str = "state.damaged";
 
 type Damage<'a> = Box<dyn Fn(&Path) + 'a>;
 
@@ -36,6 +36,19 @@ async fn purge(member: &Member) {
     let applied = checkpoint(member).await;
     member.node.raft().trigger().purge_log(applied).await.expect("runs");
     until(member, "a purge", |now| now.purged.is_some_and(|at| at.index >= applied)).await;
+}
+
+/// Changes all files of rows of a state.
+fn overwrite_tables(state: &Path, change: impl Fn(&[u8]) -> Vec<u8>) {
+    for table in fs::read_dir(state.join("1/tables")).expect("readable") {
+        let path = table.expect("readable").path();
+        fs::write(&path, change(&fs::read(&path).expect("readable"))).expect("written");
+    }
+}
+
+/// Damages the state in `slot` so that it cannot be opened.
+fn spoil(slot: &TempDir) {
+    fs::write(slot.path().join("state/current"), "").expect("written");
 }
 
 /// Waits until the log in `slot` is closed: its writer thread closes it last.
@@ -79,20 +92,27 @@ async fn fetch_from(other: &Member, slot: &Path, log: &mut LogStore) {
 #[tokio::test]
 async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves() {
     let (masters, witness, slot, old) = stopped(2).await;
-    let state = |slot: &TempDir| slot.path().join("state.redb");
-    let length = fs::metadata(state(&slot)).expect("there").len();
-    let cases: [(&str, Damage<'_>); 5] = [
-        ("empty", Box::new(|path| fs::write(path, "").expect("written"))),
-        ("none", Box::new(|path| fs::remove_file(path).expect("removed"))),
-        ("something else", Box::new(|path| fs::write(path, [7; 9_000]).expect("written"))),
+    let state = |slot: &TempDir| slot.path().join("state");
+    let cases: [(&str, Damage<'_>); 6] = [
+        ("names nothing", Box::new(|state| fs::write(state.join("current"), "").expect("written"))),
+        ("none", Box::new(|state| fs::remove_dir_all(state).expect("removed"))),
+        (
+            "without its contents",
+            Box::new(|state| fs::remove_dir_all(state.join("1")).expect("gone")),
+        ),
+        ("something else", Box::new(|state| overwrite_tables(state, |_| vec![7; 9_000]))),
         (
             "truncated",
-            Box::new(move |path| {
-                let file = fs::OpenOptions::new().write(true).open(path).expect("opens");
-                file.set_len(length / 2).expect("truncated");
+            Box::new(|state| overwrite_tables(state, |all| all[..all.len() / 2].to_vec())),
+        ),
+        (
+            "old",
+            Box::new(|state| {
+                fs::remove_dir_all(state).expect("removed");
+                fs::create_dir(state).expect("made");
+                copy(&old.path().join("state"), state);
             }),
         ),
-        ("old", Box::new(|path| _ = fs::copy(state(&old), path).expect("copied"))),
     ];
     let mut last = None;
     for (case, damage) in cases {
@@ -104,7 +124,7 @@ async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves(
         assert!(refused, "{case}: {started:?}");
         let mut log = open_log(slot.path());
         fetch_from(&masters[0], slot.path(), &mut log).await;
-        assert_eq!(slot.path().join(DAMAGED_FILE).exists(), case != "none", "{case}");
+        assert_eq!(slot.path().join(DAMAGED).exists(), case != "none", "{case}");
         assert_eq!(examine(slot.path(), &log).expect("read"), StartupCheck::Ready, "{case}");
         drop(log);
         closed(&slot).await;
@@ -133,7 +153,7 @@ async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves(
 #[tokio::test]
 async fn a_state_that_is_older_than_the_log_is_not_taken() {
     let (masters, _witness, slot, old) = stopped(2).await;
-    fs::write(slot.path().join("state.redb"), "").expect("written");
+    spoil(&slot);
     masters[0].kill().await;
     let older = Member::master_in(old, "server-1").await;
     let mut log = open_log(slot.path());
@@ -141,7 +161,7 @@ async fn a_state_that_is_older_than_the_log_is_not_taken() {
     let from = (older.id(), older.info.peer_address.as_str());
     let taken = state_fetch::fetch(slot.path(), &mut log, &credentials(), from, purged).await;
     assert!(matches!(taken, Err(state_fetch::StateFetchError::Older)), "{taken:?}");
-    assert!(!slot.path().join(DAMAGED_FILE).exists(), "nothing was touched");
+    assert!(!slot.path().join(DAMAGED).exists(), "nothing was touched");
 }
 
 #[tokio::test]
@@ -153,12 +173,12 @@ async fn the_only_master_does_not_start_without_its_state_and_is_told_what_to_do
     purge(&alone).await;
     alone.kill().await;
     let slot = alone.image();
-    fs::write(slot.path().join("state.redb"), "").expect("written");
+    spoil(&slot);
     let log = open_log(slot.path());
     let refused = examine(slot.path(), &log).expect_err("nobody has it");
     assert!(refused.is_refusal());
     let said = refused.to_string();
-    assert!(said.contains("put a newer copy of state.redb back"), "{said}");
+    assert!(said.contains("put a newer copy of its directory state back"), "{said}");
 }
 
 #[tokio::test]
@@ -168,12 +188,12 @@ async fn a_damaged_state_whose_log_is_whole_is_made_anew() {
     masters[1].level_with(&masters[0]).await;
     masters[1].kill().await;
     let slot = masters[1].image();
-    fs::write(slot.path().join("state.redb"), [7; 9_000]).expect("written");
+    spoil(&slot);
     let log = open_log(slot.path());
     assert_eq!(examine(slot.path(), &log).expect("mended"), StartupCheck::Ready);
     drop(log);
     closed(&slot).await;
-    assert!(slot.path().join(DAMAGED_FILE).exists());
+    assert!(slot.path().join(DAMAGED).exists());
     let back = Member::master_in(slot, "server-2").await;
     masters[0].node.peers().learn(back.id(), back.info.clone(), AddressSource::Router);
     back.level_with(&masters[0]).await;
@@ -197,7 +217,7 @@ async fn a_slot_whose_log_is_damaged_or_lost_is_refused_with_the_way_out() {
             let refused = opened.and_then(|log| examine(slot.path(), &log)).expect_err("refused");
             assert!(refused.is_refusal(), "{refused}");
             assert!(refused.to_string().contains("joins as a new node"), "{refused}");
-            assert!(!slot.path().join(DAMAGED_FILE).exists(), "nothing was touched");
+            assert!(!slot.path().join(DAMAGED).exists(), "nothing was touched");
             refused.to_string()
         })
         .collect();

@@ -1,6 +1,7 @@
 //! What a crash leaves on disk, and what a node does with it.
 
 use std::{
+    fs,
     path::Path,
     pin::pin,
     sync::{
@@ -24,7 +25,7 @@ use super::entries::{
 use crate::{
     cli,
     domain::{ClusterId, NodeId, PostId},
-    envelope::{Kind, SupportedVersions, Version, seal_in},
+    envelope::{Kind, SupportedVersions, Version, line, seal_in},
     host::{disk, file_header::tests::write_newer_header},
     replication::{
         StoredMembership, encode, log_store::LogStore, node::StartError,
@@ -225,6 +226,7 @@ async fn an_entry_is_not_applied_twice_either_after_a_restart() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut state = open_state(directory.path());
     state.apply([blank(1, 3)]).await.expect("applied");
+    state.state().flush().expect("on disk");
     drop(state);
     let _never = open_state(directory.path()).apply([blank(1, 3)]).await;
 }
@@ -349,13 +351,21 @@ async fn refusal(directory: &Path) -> String {
 
 #[tokio::test]
 async fn a_slot_that_a_newer_program_wrote_is_refused_with_what_to_do_and_left_as_it_is() {
-    for (file, kind) in [("raft.redb", Kind::LogFile), ("state.redb", Kind::StateFile)] {
+    let log = |image: &Path| {
+        let database = disk::open(&image.join("raft.redb")).expect("opens");
+        write_newer_header(&database, Kind::LogFile);
+    };
+    let state = |image: &Path| {
+        let current = image.join("state/current");
+        let line = line::seal_in(Version::new(200), Kind::StateFile, "1");
+        fs::write(current, line).expect("written");
+    };
+    let cases: [(_, fn(&Path)); 2] = [("raft.redb", log), ("state/current", state)];
+    for (file, rewrite) in cases {
         let directory = tempfile::tempdir().expect("a temporary directory");
         start_master(directory.path()).await.expect("started").0.stop().await;
         let image = crash(&directory);
-        let database = disk::open(&image.path().join(file)).expect("opens");
-        write_newer_header(&database, kind);
-        drop(database);
+        rewrite(image.path());
         let error = start_master(image.path()).await.err().expect("refused");
         let message = error.to_string();
         assert!(message.contains("written by a newer tinysns"), "{message}");

@@ -1,19 +1,21 @@
 //! The merge behind every page of posts.
 //!
 //! A timeline is not stored but merged when it is read: a post is written once, however many follow
-//! its author. The cost is one index lookup per followed author, and one per post of the page; only
-//! a heap of numbers is held in memory, not a page of the file per author. Whoever follows thousands
+//! its author. The cost is one lookup per followed author, and one per post of the page. Whoever follows thousands
 //! reads in many steps.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BinaryHeap, btree_map::Entry},
     mem,
-    ops::Bound,
 };
 
 use super::{
     StateError,
-    tables::{FollowRecord, PostRecord, ReadTables, decode, known_user},
+    keys::{self, Parts, Table},
+    moment::Moment,
+    records::{FollowRecord, PostRecord, decode, known_user},
+    tree::Bytes,
 };
 use crate::{
     domain::{Post, PostId, UserId, UserName},
@@ -32,7 +34,7 @@ pub struct PageRead {
     sources: Option<SourceRead>,
     heads: Heads,
     posts: Vec<Post>,
-    names: BTreeMap<u64, UserName>,
+    names: BTreeMap<UserId, UserName>,
 }
 
 impl PageRead {
@@ -45,28 +47,26 @@ impl PageRead {
 
     /// The first `limit` posts of one source from the cursor on.
     pub(super) fn of(
-        tables: Option<&ReadTables>,
+        moment: &Moment,
         source: Source,
         cursor: Cursor,
         limit: usize,
     ) -> Result<Self, StateError> {
         let mut page = Self { sources: None, ..Self::timeline(source.author, cursor, limit) };
-        if let Some(tables) = tables {
-            push_head(tables, &mut page.heads, source, cursor)?;
-        }
+        push_head(moment, &mut page.heads, source, cursor)?;
         Ok(page)
     }
 
     /// Reads on; when all is read, the posts, and whether there are more.
     pub(super) fn step(
         &mut self,
-        tables: &ReadTables,
+        moment: &Moment,
     ) -> Result<Option<(Vec<Post>, bool)>, StateError> {
         if let Some(sources) = &mut self.sources {
-            match sources.step(tables)? {
+            match sources.step(moment)? {
                 Some(some) => {
                     for source in some {
-                        push_head(tables, &mut self.heads, source, self.cursor)?;
+                        push_head(moment, &mut self.heads, source, self.cursor)?;
                     }
                     return Ok(None);
                 }
@@ -75,14 +75,14 @@ impl PageRead {
         }
         for _ in 0..STEP {
             let next = if self.posts.len() < self.limit { self.heads.pop() } else { None };
-            let Some((_, post, source)) = next else {
+            let Some(head) = next else {
                 let posts = mem::take(&mut self.posts);
                 let in_order = self.cursor.is_order_of(posts.iter().map(|post| post.id));
                 debug_assert!(in_order, "a page has an order");
                 return Ok(Some((posts, !self.heads.is_empty())));
             };
-            self.posts.push(read(tables, post, &mut self.names)?);
-            push_head(tables, &mut self.heads, source, self.cursor.past(post))?;
+            self.posts.push(post(moment, &head, &mut self.names)?);
+            push_head(moment, &mut self.heads, head.source, self.cursor.past(head.post))?;
         }
         Ok(None)
     }
@@ -101,78 +101,106 @@ impl SourceRead {
     }
 
     /// The next ones, sorted by the authors' names; none after the last.
-    pub(super) fn step(&mut self, tables: &ReadTables) -> Result<Option<Vec<Source>>, StateError> {
-        let start = match &self.after {
-            Some(after) => Bound::Excluded((self.user.0, after.as_str())),
-            None => Bound::Included((self.user.0, "")),
-        };
+    pub(super) fn step(&mut self, moment: &Moment) -> Result<Option<Vec<Source>>, StateError> {
+        let range = keys::edges_after(Table::Following, self.user, self.after.as_deref());
         let mut sources = Vec::new();
         let mut last = None;
-        for row in tables.following.range((start, Bound::Unbounded))?.take(STEP) {
-            let (key, value) = row?;
-            let (user, name) = key.value();
-            if user != self.user.0 {
-                break;
-            }
-            let FollowRecord { followee, since } = decode(value.value())?;
-            sources.push(Source { author: UserId(followee), since });
-            last = Some(name.to_owned());
+        for row in moment.scan(range).take(STEP) {
+            let (key, row) = row?;
+            let FollowRecord { followee, since } = decode(&row)?;
+            sources.push(Source { author: followee, since });
+            let mut key = Parts::of(&key);
+            let _user = key.user()?;
+            last = Some(key.text()?.to_owned());
         }
         self.after = last.or(self.after.take());
         Ok((!sources.is_empty()).then_some(sources))
     }
 }
 
-/// The next post of each source that has one, by rank.
-type Heads = BinaryHeap<(u64, PostId, Source)>;
+/// The next post of each source that has one, by rank, and its row.
+type Heads = BinaryHeap<Head>;
+
+/// The next post of a source.
+struct Head {
+    rank: u64,
+    post: PostId,
+    source: Source,
+    row: Bytes,
+}
+
+impl Head {
+    fn order(&self) -> (u64, PostId, Source) {
+        (self.rank, self.post, self.source)
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.order() == other.order()
+    }
+}
+
+impl Eq for Head {}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
 
 fn push_head(
-    tables: &ReadTables,
+    moment: &Moment,
     heads: &mut Heads,
     source: Source,
     cursor: Cursor,
 ) -> Result<(), StateError> {
-    if let Some(post) = next_post(tables, source, cursor)? {
-        heads.push((cursor.rank(post), post, source));
+    if let Some((post, row)) = next_post(moment, source, cursor)? {
+        heads.push(Head { rank: cursor.rank(post), post, source, row });
     }
     Ok(())
 }
 
 /// The first of an author's posts from the cursor on.
 fn next_post(
-    tables: &ReadTables,
+    moment: &Moment,
     source: Source,
     cursor: Cursor,
-) -> Result<Option<PostId>, StateError> {
-    let author = source.author.0;
-    let (after, end) = match cursor {
-        Cursor::Before(before) => (PostId::NONE, Bound::Excluded((author, before.get()))),
-        Cursor::After(after) => (after, Bound::Included((author, u64::MAX))),
-    };
-    let after = source.excluded_up_to(after).get();
-    let mut range = tables.posts_by_author.range((Bound::Excluded((author, after)), end))?;
+) -> Result<Option<(PostId, Bytes)>, StateError> {
+    let Source { author, .. } = source;
     let row = match cursor {
-        Cursor::Before(_) => range.next_back(),
-        Cursor::After(_) => range.next(),
+        Cursor::Before(before) => {
+            let after = source.excluded_up_to(PostId::NONE);
+            moment.scan_back(keys::posts_between(author, after, Some(before))).next()
+        }
+        Cursor::After(after) => {
+            let after = source.excluded_up_to(after);
+            moment.scan(keys::posts_between(author, after, None)).next()
+        }
     };
-    let post = row.transpose()?.map(|(key, _)| PostId::new(key.value().1));
-    debug_assert!(post.is_none_or(|post| source.includes(post)), "part of the timeline");
-    Ok(post)
+    let Some((key, row)) = row.transpose()? else { return Ok(None) };
+    let mut key = Parts::of(&key);
+    let (_author, post) = (key.number()?, PostId::new(key.number()?));
+    debug_assert!(source.includes(post), "part of the timeline");
+    Ok(Some((post, row)))
 }
 
-fn read(
-    tables: &ReadTables,
-    post: PostId,
-    names: &mut BTreeMap<u64, UserName>,
+fn post(
+    moment: &Moment,
+    Head { post, source, row, .. }: &Head,
+    names: &mut BTreeMap<UserId, UserName>,
 ) -> Result<Post, StateError> {
-    let row = tables
-        .posts
-        .get(post.get())?
-        .ok_or_else(|| StateError::damaged(format!("post {post} is indexed but missing")))?;
-    let PostRecord { author, at: posted_at, text } = decode(row.value())?;
+    let author = source.author;
+    let PostRecord { at: posted_at, text } = decode(row)?;
     let author_name = match names.entry(author) {
         Entry::Occupied(known) => known.get().clone(),
-        Entry::Vacant(unknown) => unknown.insert(known_user(&tables.users, author)?.name).clone(),
+        Entry::Vacant(unknown) => unknown.insert(known_user(moment, author)?.name).clone(),
     };
-    Ok(Post { id: post, author: UserId(author), author_name, posted_at, text: text.to_owned() })
+    Ok(Post { id: *post, author, author_name, posted_at, text: text.to_owned() })
 }

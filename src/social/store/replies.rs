@@ -6,12 +6,13 @@
 //! 1. Every series is in the index by age exactly once, at its `oldest_ms`.
 //! 2. The count of an account's replies is that of its rows.
 
-use redb::{ReadableTable, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    StateError,
-    tables::{Bytes, REPLIES, REPLIES_KEPT, Record, SERIES, SERIES_BY_AGE, decode, encode},
+    Change, StateError,
+    keys::{self, Parts, Table},
+    moment::Moment,
+    records::{Record, decode, encode, number},
 };
 use crate::{domain::UserId, envelope::Kind, social::Reply};
 
@@ -51,34 +52,27 @@ pub struct OldestSeries {
 }
 
 /// The tables of series and replies, for writing.
-pub struct ReplyTables<'txn> {
-    series: Table<'txn, (u64, &'static [u8]), &'static [u8]>,
-    by_age: Table<'txn, (i64, u64, &'static [u8]), ()>,
-    replies: Table<'txn, (u64, &'static [u8], u64), &'static [u8]>,
-    kept: Table<'txn, u64, u32>,
+pub struct ReplyTables<'a> {
+    change: &'a Change,
 }
 
-impl<'txn> ReplyTables<'txn> {
-    pub(super) fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
-        Ok(Self {
-            series: transaction.open_table(SERIES)?,
-            by_age: transaction.open_table(SERIES_BY_AGE)?,
-            replies: transaction.open_table(REPLIES)?,
-            kept: transaction.open_table(REPLIES_KEPT)?,
-        })
+impl<'a> ReplyTables<'a> {
+    pub(super) fn new(change: &'a Change) -> Self {
+        Self { change }
     }
 
     /// A series of a user.
     pub fn series(&self, user: UserId, name: &[u8]) -> Result<Option<Series>, StateError> {
-        series(&self.series, user, name)
+        series(self.change.moment(), user, name)
     }
 
     /// The series with the lowest age.
     pub fn oldest_series(&self) -> Result<Option<OldestSeries>, StateError> {
-        Ok(self.by_age.first()?.map(|(key, _)| {
-            let (oldest_ms, user, name) = key.value();
-            OldestSeries { oldest_ms, user: UserId(user), name: name.to_owned() }
-        }))
+        let oldest = self.change.moment().scan(keys::all(Table::SeriesByAge)).next();
+        let Some((key, _)) = oldest.transpose()? else { return Ok(None) };
+        let mut key = Parts::of(&key);
+        let (oldest_ms, user) = (key.signed()?, key.user()?);
+        Ok(Some(OldestSeries { oldest_ms, user, name: key.bytes().to_owned() }))
     }
 
     /// Adds a series.
@@ -88,8 +82,8 @@ impl<'txn> ReplyTables<'txn> {
         name: &[u8],
         series: Series,
     ) -> Result<(), StateError> {
-        self.series.insert((user.0, name), encode(&series).as_slice())?;
-        self.by_age.insert((series.oldest_ms, user.0, name), ())?;
+        self.change.put(&keys::series(user, name)?, &encode(&series));
+        self.change.put(&keys::series_by_age(series.oldest_ms, user, name), &[]);
         Ok(())
     }
 
@@ -102,16 +96,14 @@ impl<'txn> ReplyTables<'txn> {
         new: Option<Series>,
     ) -> Result<(), StateError> {
         if new.is_none_or(|new| new.oldest_ms != old.oldest_ms) {
-            self.by_age.remove((old.oldest_ms, user.0, name))?;
+            self.change.remove(&keys::series_by_age(old.oldest_ms, user, name));
         }
         match new {
             Some(new) if new.oldest_ms == old.oldest_ms => {
-                self.series.insert((user.0, name), encode(&new).as_slice())?;
+                self.change.put(&keys::series(user, name)?, &encode(&new));
             }
             Some(new) => self.put_series(user, name, new)?,
-            None => {
-                self.series.remove((user.0, name))?;
-            }
+            None => self.change.remove(&keys::series(user, name)?),
         }
         Ok(())
     }
@@ -123,7 +115,7 @@ impl<'txn> ReplyTables<'txn> {
         series: &[u8],
         sequence: u64,
     ) -> Result<Option<StoredReply>, StateError> {
-        reply(&self.replies, user, series, sequence)
+        reply(self.change.moment(), user, series, sequence)
     }
 
     /// The replies of a series and their numbers, from the lowest on.
@@ -132,17 +124,19 @@ impl<'txn> ReplyTables<'txn> {
         user: UserId,
         series: &[u8],
     ) -> Result<impl Iterator<Item = Result<(u64, StoredReply), StateError>>, StateError> {
-        let rows = self.replies.range((user.0, series, 0)..=(user.0, series, u64::MAX))?;
+        let rows = self.change.moment().scan(keys::replies_of(user, series)?);
         Ok(rows.map(|row| {
             let (key, stored) = row?;
-            let (_, _, sequence) = key.value();
-            Ok((sequence, decode(stored.value())?))
+            let mut key = Parts::of(&key);
+            let (_user, _series, sequence) = (key.user()?, key.sized()?, key.number()?);
+            Ok((sequence, decode(&stored)?))
         }))
     }
 
     /// How many replies of a user are kept.
-    pub fn kept(&self, user: UserId) -> Result<u32, StateError> {
-        Ok(self.kept.get(user.0)?.map_or(0, |kept| kept.value()))
+    pub fn kept(&self, user: UserId) -> Result<u64, StateError> {
+        let kept = self.change.moment().get(&keys::replies_kept(user))?;
+        kept.map_or(Ok(0), |kept| number(&kept))
     }
 
     /// Adds or replaces a reply.
@@ -153,12 +147,11 @@ impl<'txn> ReplyTables<'txn> {
         sequence: u64,
         stored: &StoredReply,
     ) -> Result<(), StateError> {
-        let row = encode(stored);
-        let is_new = self.replies.insert((user.0, series, sequence), row.as_slice())?.is_none();
-        if is_new {
-            let kept = self.kept(user)?;
-            self.kept.insert(user.0, kept.saturating_add(1))?;
+        let key = keys::reply(user, series, sequence)?;
+        if self.change.moment().get(&key)?.is_none() {
+            self.put_kept(user, self.kept(user)?.saturating_add(1));
         }
+        self.change.put(&key, &encode(stored));
         Ok(())
     }
 
@@ -170,34 +163,37 @@ impl<'txn> ReplyTables<'txn> {
         gone: &[u64],
     ) -> Result<(), StateError> {
         for sequence in gone {
-            self.replies.remove((user.0, series, *sequence))?;
+            self.change.remove(&keys::reply(user, series, *sequence)?);
         }
-        let gone = u32::try_from(gone.len()).expect("few are removed at a time");
-        let kept = self.kept(user)?.saturating_sub(gone);
-        if kept == 0 {
-            self.kept.remove(user.0)?;
-        } else {
-            self.kept.insert(user.0, kept)?;
-        }
+        self.put_kept(user, self.kept(user)?.saturating_sub(gone.len() as u64));
         Ok(())
+    }
+
+    fn put_kept(&self, user: UserId, kept: u64) {
+        let key = keys::replies_kept(user);
+        if kept == 0 {
+            self.change.remove(&key);
+        } else {
+            self.change.put(&key, &kept.to_be_bytes());
+        }
     }
 }
 
 /// A series of a user.
 pub(super) fn series(
-    table: &impl ReadableTable<(u64, Bytes), Bytes>,
+    moment: &Moment,
     user: UserId,
     name: &[u8],
 ) -> Result<Option<Series>, StateError> {
-    table.get((user.0, name))?.map(|row| decode(row.value())).transpose()
+    moment.get(&keys::series(user, name)?)?.map(|row| decode(&row)).transpose()
 }
 
 /// The reply to one request of a series.
 pub(super) fn reply(
-    table: &impl ReadableTable<(u64, Bytes, u64), Bytes>,
+    moment: &Moment,
     user: UserId,
     series: &[u8],
     sequence: u64,
 ) -> Result<Option<StoredReply>, StateError> {
-    table.get((user.0, series, sequence))?.map(|row| decode(row.value())).transpose()
+    moment.get(&keys::reply(user, series, sequence)?)?.map(|row| decode(&row)).transpose()
 }

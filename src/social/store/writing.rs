@@ -1,28 +1,16 @@
 //! The rows of the social graph, for writing: each operation keeps a table and its indexes
 //! consistent. Which of them happens is decided by [`apply`](crate::social::apply).
 
-use redb::{ReadableTable as _, Table, WriteTransaction};
-
 use super::{
-    StateError,
-    tables::{
-        self, Bytes, CERTIFICATION, FOLLOWERS, FOLLOWING, FollowRecord, META, Meta, NAMES, POSTS,
-        POSTS_BY_AUTHOR, PostRecord, Text, USERS, UserRecord, encode,
-    },
+    Change, StateError,
+    keys::{self, Table},
+    records::{self, FollowRecord, Meta, PostRecord, UserRecord, encode},
 };
 use crate::domain::{Certification, PostId, UnixMillis, UserId, UserName};
 
 /// The tables, within one change of the state.
-pub struct Tables<'txn> {
-    /// For tables that are rarely needed.
-    transaction: &'txn WriteTransaction,
-    meta: Table<'txn, (), Bytes>,
-    users: Table<'txn, u64, Bytes>,
-    names: Table<'txn, Text, u64>,
-    following: Table<'txn, (u64, Text), Bytes>,
-    followers: Table<'txn, (u64, Text), u64>,
-    posts: Table<'txn, u64, Bytes>,
-    posts_by_author: Table<'txn, (u64, u64), ()>,
+pub struct Tables<'a> {
+    change: &'a Change,
 }
 
 /// One edge of the graph, with the folded names by which it is sorted.
@@ -35,90 +23,88 @@ pub struct Follow {
     pub since: PostId,
 }
 
-impl<'txn> Tables<'txn> {
-    pub(super) fn open(transaction: &'txn WriteTransaction) -> Result<Self, StateError> {
-        Ok(Self {
-            transaction,
-            meta: transaction.open_table(META)?,
-            users: transaction.open_table(USERS)?,
-            names: transaction.open_table(NAMES)?,
-            following: transaction.open_table(FOLLOWING)?,
-            followers: transaction.open_table(FOLLOWERS)?,
-            posts: transaction.open_table(POSTS)?,
-            posts_by_author: transaction.open_table(POSTS_BY_AUTHOR)?,
-        })
+impl Follow {
+    fn forward(&self) -> keys::Key {
+        keys::edge(Table::Following, self.follower, &self.followee_name)
+    }
+
+    fn backward(&self) -> keys::Key {
+        keys::edge(Table::Followers, self.followee, &self.follower_name)
+    }
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn new(change: &'a Change) -> Self {
+        Self { change }
     }
 
     /// The single row of general facts; all zeros at first.
     pub fn meta(&self) -> Result<Meta, StateError> {
-        tables::meta(&self.meta)
+        records::meta(self.change.moment())
     }
 
     /// An account's record.
     pub fn user(&self, user: UserId) -> Result<Option<UserRecord>, StateError> {
-        tables::user(&self.users, user.0)
+        records::user(self.change.moment(), user)
     }
 
     /// The record of an account that another row refers to.
     pub fn known_user(&self, user: UserId) -> Result<UserRecord, StateError> {
-        tables::known_user(&self.users, user.0)
+        records::known_user(self.change.moment(), user)
     }
 
     /// The account with a name.
     pub fn user_named(&self, name: &UserName) -> Result<Option<UserId>, StateError> {
-        Ok(self.names.get(name.folded().as_str())?.map(|row| UserId(row.value())))
+        records::user_named(self.change.moment(), name)
     }
 
     /// Whether there is such an edge already, since whenever.
     pub fn has_follow(&self, follow: &Follow) -> Result<bool, StateError> {
-        Ok(self.following.get((follow.follower.0, follow.followee_name.as_str()))?.is_some())
+        Ok(self.change.moment().get(&follow.forward())?.is_some())
     }
 
     /// Whether people have made something: a post, a follow, or a password.
     pub fn has_content(&self, meta: &Meta) -> Result<bool, StateError> {
-        tables::has_content(meta, &self.following, &self.users)
+        records::has_content(self.change.moment(), meta)
     }
 
     /// Replaces the row of general facts.
-    pub fn put_meta(&mut self, meta: &Meta) -> Result<(), StateError> {
-        self.meta.insert((), encode(meta).as_slice())?;
-        Ok(())
+    pub fn put_meta(&mut self, meta: &Meta) {
+        self.change.put(&keys::meta(), &encode(meta));
     }
 
     /// What proves that the network is its domain.
     pub fn certification(&self) -> Result<Option<Certification>, StateError> {
-        tables::certification(&self.transaction.open_table(CERTIFICATION)?)
+        records::certification(self.change.moment())
     }
 
     /// Replaces that.
-    pub fn put_certification(&mut self, certification: &Certification) -> Result<(), StateError> {
-        let mut table = self.transaction.open_table(CERTIFICATION)?;
-        table.insert((), encode(certification).as_slice())?;
-        Ok(())
+    pub fn put_certification(&mut self, certification: &Certification) {
+        self.change.put(&keys::certification(), &encode(certification));
     }
 
     /// Adds or replaces an account.
-    pub fn put_user(&mut self, user: UserId, record: &UserRecord) -> Result<(), StateError> {
-        self.users.insert(user.0, encode(record).as_slice())?;
-        self.names.insert(record.name.folded().as_str(), user.0)?;
-        Ok(())
+    pub fn put_user(&mut self, user: UserId, record: &UserRecord) {
+        self.change.put(&keys::user(user), &encode(record));
+        self.change.put(&keys::name(&record.name.folded()), &user.0.to_be_bytes());
     }
 
     /// Adds an edge.
-    pub fn put_follow(&mut self, follow: &Follow) -> Result<(), StateError> {
-        let Follow { follower, follower_name, followee, followee_name, since } = follow;
-        let record = encode(&FollowRecord { followee: followee.0, since: *since });
-        self.following.insert((follower.0, followee_name.as_str()), record.as_slice())?;
-        self.followers.insert((followee.0, follower_name.as_str()), follower.0)?;
-        Ok(())
+    pub fn put_follow(&mut self, follow: &Follow) {
+        let Follow { follower, followee, since, .. } = follow;
+        let record = encode(&FollowRecord { followee: *followee, since: *since });
+        self.change.put(&follow.forward(), &record);
+        self.change.put(&follow.backward(), &follower.0.to_be_bytes());
     }
 
     /// Removes an edge; false if there was none.
     pub fn remove_follow(&mut self, follow: &Follow) -> Result<bool, StateError> {
-        let Follow { follower, follower_name, followee, followee_name, .. } = follow;
-        let existed = self.following.remove((follower.0, followee_name.as_str()))?.is_some();
-        self.followers.remove((followee.0, follower_name.as_str()))?;
-        Ok(existed)
+        if !self.has_follow(follow)? {
+            return Ok(false);
+        }
+        self.change.remove(&follow.forward());
+        self.change.remove(&follow.backward());
+        Ok(true)
     }
 
     /// Adds a post. One that is there already is never replaced.
@@ -129,11 +115,11 @@ impl<'txn> Tables<'txn> {
         at: UnixMillis,
         text: &str,
     ) -> Result<(), StateError> {
-        let record = encode(&PostRecord { author: author.0, at, text });
-        if self.posts.insert(post.get(), record.as_slice())?.is_some() {
+        let key = keys::post(author, post);
+        if self.change.moment().get(&key)?.is_some() {
             return Err(StateError::damaged(format!("post {post} is there already")));
         }
-        self.posts_by_author.insert((author.0, post.get()), ())?;
+        self.change.put(&key, &encode(&PostRecord { at, text }));
         Ok(())
     }
 }

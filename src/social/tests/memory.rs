@@ -26,9 +26,8 @@ impl State {
     }
 
     /// How many rows a table has.
-    fn count(&self, table: &str) -> usize {
-        let prefix = format!("{table} ");
-        self.every_row().iter().filter(|row| row.starts_with(&prefix)).count()
+    fn count(&self, table: Table) -> usize {
+        self.rows_of(table).len()
     }
 }
 
@@ -115,7 +114,7 @@ fn what_its_client_calls_answered_is_forgotten_and_never_done_again() {
         // The client does not have the answers to the last ten yet.
         publish(sequence, sequence.saturating_sub(9));
     }
-    let kept = state.count("REPLIES");
+    let kept = state.count(Table::Replies);
     assert!((10..=74).contains(&kept), "{kept} replies are kept");
     let before = state.every_row();
     for sequence in 291..=300 {
@@ -139,7 +138,7 @@ fn no_request_can_call_itself_answered_and_much_is_forgotten_little_by_little() 
     let mut left = Vec::new();
     for sequence in 301..=303 {
         publish(sequence, u64::MAX);
-        left.push(state.count("REPLIES"));
+        left.push(state.count(Table::Replies));
     }
     assert_eq!(left, [173, 46, 47]);
     assert_eq!(publish(303, u64::MAX), published(303));
@@ -158,8 +157,8 @@ fn a_reply_is_kept_for_a_day_of_the_logs_time_and_for_little_more() {
         state.pass(DAY_MS, 26 * HOUR_MS);
         assert_eq!(repeat(), first, "to the millisecond");
         state.apply(26 * HOUR_MS + 1, nothing());
-        assert_eq!(state.count("REPLIES") + state.count("SERIES"), 0);
-        assert_eq!(state.count("SERIES_BY_AGE") + state.count("REPLIES_KEPT"), 0);
+        assert_eq!(state.count(Table::Replies) + state.count(Table::Series), 0);
+        assert_eq!(state.count(Table::SeriesByAge) + state.count(Table::RepliesKept), 0);
     }
 }
 
@@ -171,7 +170,7 @@ fn a_client_at_work_loses_what_is_a_day_old_and_nothing_else() {
         state.apply(at, publish(1, request(1, hours), "hello")).0
     };
     let first: Vec<Reply> = (0..72).map(publish).collect();
-    let kept = state.count("REPLIES");
+    let kept = state.count(Table::Replies);
     assert!((25..=27).contains(&kept), "{kept} replies are kept");
     for hours in 72 - 25..72 {
         assert_eq!(publish(hours), first[usize::try_from(hours).unwrap()]);
@@ -227,11 +226,7 @@ fn an_account_with_a_full_memory_is_refused_and_forgets_nothing() {
 
 /// As if the account had its maximum of kept replies.
 fn fill(state: &State, user: u64) {
-    let transaction = state.0.engine().begin_write().unwrap();
-    let mut kept = transaction.open_table(tables::REPLIES_KEPT).unwrap();
-    kept.insert(user, REPLIES_PER_ACCOUNT).unwrap();
-    drop(kept);
-    transaction.commit().unwrap();
+    state.put_row(&keys::replies_kept(UserId(user)), &REPLIES_PER_ACCOUNT.to_be_bytes());
 }
 
 #[test]
@@ -244,7 +239,7 @@ fn forgetting_takes_a_bounded_amount_of_work_per_command() {
     let mut left = vec![];
     for _ in 0..6 {
         state.apply(26 * HOUR_MS + 1, nothing());
-        left.push(state.count("REPLIES"));
+        left.push(state.count(Table::Replies));
     }
     assert_eq!(left, [8, 6, 4, 2, 0, 0]);
     assert_eq!(VISITS_PER_COMMAND, 2);

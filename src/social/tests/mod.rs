@@ -8,9 +8,10 @@ mod memory;
 mod model;
 mod rules;
 
-use redb::{ReadableDatabase as _, ReadableTable as _};
-
-use super::{store::tables, *};
+use super::{
+    store::keys::{self, Key, Table},
+    *,
+};
 use crate::domain::{
     ClientId, OpaqueKey, Post, PostText, RequestKey, UnixMillis, UserId, UserName,
 };
@@ -71,11 +72,10 @@ impl State {
     }
 
     fn apply_all(&self, batch: &[Stamped]) -> Vec<(Reply, Option<Event>)> {
-        let change = self.0.begin().unwrap();
+        let change = self.0.begin();
         let mut graph = Graph::open(&change).unwrap();
         let outcomes = batch.iter().map(|stamped| graph.apply(stamped.clone()).unwrap()).collect();
-        drop(graph);
-        change.commit().unwrap();
+        change.commit();
         outcomes
     }
 
@@ -95,38 +95,28 @@ impl State {
     }
 
     fn dump(&self) -> Vec<Row> {
-        self.view().rows().unwrap().map(Result::unwrap).collect()
+        self.view().rows().map(Result::unwrap).collect()
     }
 
     fn restored(rows: &[Row]) -> Self {
-        let state = Self::new();
-        state.restore(rows);
-        state
-    }
-
-    fn restore(&self, rows: &[Row]) {
-        let change = self.0.begin().unwrap();
-        change.restore(rows.iter().cloned()).unwrap();
-        change.commit().unwrap();
+        Self(staged(rows.to_vec()).unwrap().into_state())
     }
 
     /// Every row of every table, indexes included, in the order of their keys.
-    fn every_row(&self) -> Vec<String> {
-        let transaction = self.0.engine().begin_read().unwrap();
-        let mut rows = Vec::new();
-        macro_rules! collect {
-            ($($table:ident),*) => {$(
-                for row in transaction.open_table(tables::$table).unwrap().iter().unwrap() {
-                    let (key, value) = row.unwrap();
-                    rows.push(format!(
-                        "{} {:?} {:?}", stringify!($table), key.value(), value.value()
-                    ));
-                }
-            )*};
-        }
-        collect!(META, USERS, NAMES, FOLLOWING, FOLLOWERS, POSTS, POSTS_BY_AUTHOR);
-        collect!(SERIES, SERIES_BY_AGE, REPLIES, REPLIES_KEPT);
-        rows
+    fn every_row(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.0.rows(keys::all_tables())
+    }
+
+    /// The rows of a table.
+    fn rows_of(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.0.rows(keys::all(table))
+    }
+
+    /// Changes a row, whatever that means.
+    fn put_row(&self, key: &Key, row: &[u8]) {
+        let change = self.0.begin();
+        change.put(key, row);
+        change.commit();
     }
 
     /// Accounts of these names, numbered from 1.
@@ -137,6 +127,13 @@ impl State {
         }
         state
     }
+}
+
+/// A state that is being received, with these rows of a dump.
+fn staged(rows: Vec<Row>) -> Result<StagedState, StateError> {
+    let mut staged = StagedState::in_memory();
+    staged.add(rows)?;
+    Ok(staged)
 }
 
 fn follow(user: u64, key: RequestKey, target: &str) -> Command {

@@ -1,0 +1,193 @@
+//! The contents of rows, and the questions that one row answers.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    StateError,
+    keys::{self, Table},
+    moment::Moment,
+};
+use crate::{
+    domain::{Certification, ClusterId, PostId, UnixMillis, UserId, UserName},
+    envelope::{self, Kind},
+    social::Account,
+};
+
+/// The contents of a row. It is stored in an envelope of its kind; indexes, which can be rebuilt
+/// from other rows, are not.
+pub trait Record {
+    /// The kind of the envelope.
+    const KIND: Kind;
+}
+
+/// The single row of general facts.
+///
+/// **Invariant** ([`never_went_back`](Self::never_went_back)): counts and times only grow. Ids are
+/// cursors, and what was forgotten by its age must not become young again.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    pub signing_key: Option<[u8; 32]>,
+    pub newest_user: u64,
+    pub newest_post: PostId,
+    /// The time of the last command.
+    pub applied_at: UnixMillis,
+    /// The age of the memory of replies, in milliseconds.
+    pub memory_age_ms: i64,
+    /// The cluster for which this one was abandoned.
+    pub abandoned_for: Option<ClusterId>,
+}
+
+impl Meta {
+    /// Whether this may come after `before`: no count and no time is lower, and there is at most
+    /// one more post.
+    pub fn never_went_back(&self, before: &Self) -> bool {
+        let posts = self.newest_post.get().checked_sub(before.newest_post.get());
+        posts.is_some_and(|new| new <= 1)
+            && self.newest_user >= before.newest_user
+            && self.applied_at >= before.applied_at
+            && self.memory_age_ms >= before.memory_age_ms
+    }
+}
+
+impl Record for Meta {
+    const KIND: Kind = Kind::Meta;
+}
+
+impl fmt::Debug for Meta {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            signing_key,
+            newest_user,
+            newest_post,
+            applied_at,
+            memory_age_ms,
+            abandoned_for,
+        } = self;
+        formatter
+            .debug_struct("Meta")
+            .field("bootstrapped", &signing_key.is_some())
+            .field("newest_user", newest_user)
+            .field("newest_post", newest_post)
+            .field("applied_at", applied_at)
+            .field("memory_age_ms", memory_age_ms)
+            .field("abandoned_for", abandoned_for)
+            .finish()
+    }
+}
+
+/// What is stored about an account.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRecord {
+    pub name: UserName,
+    pub password_version: u32,
+    pub password_hash: Option<String>,
+}
+
+impl Record for UserRecord {
+    const KIND: Kind = Kind::User;
+}
+
+impl UserRecord {
+    pub fn into_account(self, user: UserId, created: bool) -> Account {
+        let Self { name, password_version, password_hash } = self;
+        Account { user, name, created, password_hash, password_version }
+    }
+}
+
+impl fmt::Debug for UserRecord {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "UserRecord({}, {})", self.name, self.password_version)
+    }
+}
+
+/// What is stored about an edge besides its key.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct FollowRecord {
+    pub followee: UserId,
+    /// The newest post at the time when the follow began.
+    pub since: PostId,
+}
+
+impl Record for FollowRecord {
+    const KIND: Kind = Kind::Follow;
+}
+
+/// What is stored about a post, read in place.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct PostRecord<'a> {
+    pub at: UnixMillis,
+    pub text: &'a str,
+}
+
+impl Record for PostRecord<'_> {
+    const KIND: Kind = Kind::Post;
+}
+
+impl Record for Certification {
+    const KIND: Kind = Kind::Certification;
+}
+
+/// The single row of general facts; all zeros at first.
+pub(super) fn meta(moment: &Moment) -> Result<Meta, StateError> {
+    let row = moment.get(&keys::meta())?;
+    row.map_or_else(|| Ok(Meta::default()), |row| decode(&row))
+}
+
+/// What proves that the network is its domain.
+pub(super) fn certification(moment: &Moment) -> Result<Option<Certification>, StateError> {
+    moment.get(&keys::certification())?.map(|row| decode(&row)).transpose()
+}
+
+/// An account's record.
+pub(super) fn user(moment: &Moment, user: UserId) -> Result<Option<UserRecord>, StateError> {
+    moment.get(&keys::user(user))?.map(|row| decode(&row)).transpose()
+}
+
+/// The record of an account that another row refers to.
+pub(super) fn known_user(moment: &Moment, id: UserId) -> Result<UserRecord, StateError> {
+    user(moment, id)?
+        .ok_or_else(|| StateError::damaged(format!("user {} is referred to but missing", id.0)))
+}
+
+/// The account with a name.
+pub(super) fn user_named(moment: &Moment, name: &UserName) -> Result<Option<UserId>, StateError> {
+    let row = moment.get(&keys::name(&name.folded()))?;
+    row.map(|row| number(&row).map(UserId)).transpose()
+}
+
+/// Whether people have made something: a post, a follow, or a password. An account without any of
+/// these is made again by the next login of that name.
+pub(super) fn has_content(moment: &Moment, meta: &Meta) -> Result<bool, StateError> {
+    let mut follows = moment.scan(keys::all(Table::Following));
+    if meta.newest_post > PostId::NONE || follows.next().transpose()?.is_some() {
+        return Ok(true);
+    }
+    for row in moment.scan(keys::all(Table::Users)) {
+        let record: UserRecord = decode(&row?.1)?;
+        if record.password_hash.is_some() || record.password_version > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A row that is a number.
+pub(super) fn number(row: &[u8]) -> Result<u64, StateError> {
+    let bytes = row.try_into().map_err(|_| StateError::damaged("a number has the wrong length"))?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+/// A record in its envelope.
+///
+/// Always in the format that the state's own history determines, never in one that this program
+/// would prefer: the same commands give the same bytes on every node, whatever it speaks.
+pub(super) fn encode<T: Record + Serialize>(record: &T) -> Vec<u8> {
+    envelope::seal(T::KIND, record)
+}
+
+/// Reads a record that [`encode`] wrote.
+pub(super) fn decode<'a, T: Record + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StateError> {
+    Ok(envelope::open(T::KIND, bytes)?)
+}

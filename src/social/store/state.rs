@@ -1,0 +1,492 @@
+//! The state of a slot: read, changed, made durable, and replaced by one that was received.
+//!
+//! A change goes to memory, and so does what it makes visible; from time to time a [`flush`](State::flush)
+//! writes all that has changed to disk. Meanwhile reads and changes go on: what is being written is
+//! read from memory until it is there.
+//!
+//! Beside the state lie *facts*: sealed bytes under a name, which change in the same step as the state
+//! and say how far the log is applied to it. What they contain is the log's affair.
+//!
+//! **Invariants**
+//!
+//! 1. A change takes effect whole or not at all, and readers see it from its commit on. A crash may
+//!    take away what was committed since the last [`State::flush`] or [`Change::commit_durably`],
+//!    but always the newest changes first.
+//! 2. What is on disk is the state as of one change: a flush adds all its rows in one step.
+//! 3. What a [`Moment`] shows never changes, whatever is changed, flushed or replaced meanwhile.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, btree_map::Entry},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use parking_lot::{ArcMutexGuard, Mutex, RawMutex, RwLock};
+
+use super::{
+    Damage, Row, StateError, View,
+    directory::{self, FileCondition},
+    dump::Added,
+    keys::{self, Key},
+    memtable::{Memtable, Seq},
+    moment::{Layers, Moment},
+    replies::ReplyTables,
+    tree::{Bytes, Tree},
+    writing::Tables,
+};
+use crate::host::{database_fault::DatabaseFault, disk::DirectoryLock};
+
+/// What is changed in memory before it should be flushed, in bytes. The same again is in memory while
+/// it is being flushed.
+const FLUSH_BYTES: usize = 16 << 20;
+
+/// The state of a slot; clones share it.
+#[derive(Clone)]
+pub struct State {
+    reader: StateReader,
+    slot: Arc<Path>,
+    _lock: Arc<Option<DirectoryLock>>,
+}
+
+/// Reads the state, while it is changed and even replaced.
+#[derive(Clone)]
+pub struct StateReader {
+    /// The inner one is replaced by a received state.
+    store: Arc<RwLock<Arc<Store>>>,
+    damage: Damage,
+}
+
+/// One state: in memory, and on disk unless it is in memory only.
+struct Store {
+    tree: Option<Tree>,
+    shared: Arc<Mutex<Shared>>,
+    /// Held by the change that is going on.
+    changing: Arc<Mutex<()>>,
+    /// Held by the flush that is going on.
+    flushing: Mutex<()>,
+}
+
+/// What a reader begins with.
+struct Shared {
+    layers: Arc<Layers>,
+    /// The newest change that readers see.
+    committed: Seq,
+    /// How many readers there are as of which change.
+    readers: BTreeMap<Seq, usize>,
+}
+
+/// Somebody reads as of a change.
+struct Reading {
+    shared: Arc<Mutex<Shared>>,
+    seq: Seq,
+}
+
+impl Reading {
+    /// As of the newest change.
+    fn begin(shared: &Arc<Mutex<Shared>>) -> Moment {
+        let mut now = shared.lock();
+        let seq = now.committed;
+        *now.readers.entry(seq).or_default() += 1;
+        Moment::of_reader(Arc::clone(&now.layers), seq, Self { shared: Arc::clone(shared), seq })
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let mut shared = self.shared.lock();
+        if let Entry::Occupied(mut readers) = shared.readers.entry(self.seq) {
+            *readers.get_mut() -= 1;
+            if *readers.get() == 0 {
+                readers.remove();
+            }
+        }
+    }
+}
+
+/// One change of the state: any number of commands, and of facts. Dropped, it never happened.
+pub struct Change {
+    store: Arc<Store>,
+    moment: Moment,
+    /// Who reads as of earlier changes.
+    readers: Vec<Seq>,
+    /// The rows that were changed.
+    changed: RefCell<Vec<Bytes>>,
+    _only_one: ArcMutexGuard<RawMutex, ()>,
+}
+
+/// The state at one moment, and the facts beside it.
+pub struct Facts {
+    moment: Moment,
+    damage: Damage,
+}
+
+/// A state that is being received, in a directory of its own. Nobody reads it before it is installed.
+pub struct StagedState {
+    store: Arc<Store>,
+    added: Added,
+}
+
+impl State {
+    /// Its directory in a slot.
+    pub const DIRECTORY: &str = directory::STATE;
+
+    /// Opens or creates the state of a slot, and removes what is left of one that was being received.
+    pub fn open(slot: &Path) -> Result<Self, StateError> {
+        let (tree, lock) = directory::open(slot)?;
+        Ok(Self::of(Store::new(Some(tree)), slot, Some(lock)))
+    }
+
+    /// Whether the state of a slot is open already: perhaps a flush has not ended.
+    pub fn is_in_use(slot: &Path) -> io::Result<bool> {
+        directory::is_in_use(slot)
+    }
+
+    /// Examines the state of a slot, of which `read` reads something. If it cannot be read for a
+    /// reason other than damage, that is an error.
+    pub fn examine<T>(
+        slot: &Path,
+        read: impl FnOnce(&Facts) -> Result<T, StateError>,
+    ) -> Result<FileCondition<T>, StateError> {
+        if !directory::is_there(slot)? {
+            return Ok(FileCondition::Missing);
+        }
+        let read = || {
+            let (tree, _lock) = directory::open(slot)?;
+            read(&Facts::of(&Store::new(Some(tree)), Damage::default()))
+        };
+        match read() {
+            Ok(found) => Ok(FileCondition::Sound(found)),
+            Err(error) if error.fault() == DatabaseFault::Damaged => {
+                Ok(FileCondition::Damaged(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a slot has a state, sound or not.
+    pub fn is_there(slot: &Path) -> io::Result<bool> {
+        directory::is_there(slot)
+    }
+
+    /// The bytes on disk of the state of a slot; none if it has none.
+    pub fn length(slot: &Path) -> io::Result<Option<u64>> {
+        directory::length(slot)
+    }
+
+    /// Renames the state of a slot, if it has one, so that it is no longer used; gives its new path.
+    pub fn put_aside(slot: &Path) -> io::Result<Option<PathBuf>> {
+        directory::put_aside(slot)
+    }
+
+    /// Removes the state of a slot, durably. It must be closed.
+    pub fn remove(slot: &Path) -> io::Result<()> {
+        directory::remove(slot)
+    }
+
+    /// A state in memory.
+    #[cfg(any(test, feature = "laboratory"))]
+    pub fn in_memory() -> Self {
+        Self::of(Store::new(None), Path::new("/dev/null"), None)
+    }
+
+    fn of(store: impl Into<Arc<Store>>, slot: &Path, lock: Option<DirectoryLock>) -> Self {
+        let store = Arc::new(RwLock::new(store.into()));
+        let reader = StateReader { store, damage: Damage::default() };
+        Self { reader, slot: slot.into(), _lock: Arc::new(lock) }
+    }
+
+    /// The rows in a range, to look behind the door.
+    #[cfg(test)]
+    pub fn rows(&self, range: keys::KeyRange) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let rows = self.reader.facts().moment.scan(range);
+        let row = |row: Result<(Bytes, Bytes), StateError>| {
+            let (key, value) = row.expect("it can be read");
+            (key.to_vec(), value.to_vec())
+        };
+        rows.map(row).collect()
+    }
+
+    /// Reads it.
+    pub fn reader(&self) -> StateReader {
+        self.reader.clone()
+    }
+
+    /// Begins a change; waits for an earlier one to end.
+    pub fn begin(&self) -> Change {
+        Change::begin(self.reader.current())
+    }
+
+    /// Whether so much has changed in memory that it should be flushed.
+    pub fn should_be_flushed(&self) -> bool {
+        self.reader.current().should_be_flushed()
+    }
+
+    /// Returns when everything that was committed so far is on disk. Takes a while, in which the state
+    /// can be read and changed.
+    pub fn flush(&self) -> Result<(), StateError> {
+        self.reader.current().flush().inspect_err(|error| self.reader.damage.note(error))
+    }
+
+    /// Replaces the state, on disk and for every new reader. A [`View`] of the old one still shows that.
+    pub fn replace(&self, staged: StagedState) -> Result<(), StateError> {
+        let tree = staged.install(&self.slot)?;
+        let old =
+            std::mem::replace(&mut *self.reader.store.write(), Arc::new(Store::new(Some(tree))));
+        if let Some(tree) = &old.tree {
+            tree.remove_later();
+        }
+        Ok(())
+    }
+}
+
+impl StateReader {
+    /// The state as it is now; later changes do not change the view.
+    pub fn view(&self) -> Result<View, StateError> {
+        View::open(self.facts())
+    }
+
+    /// The facts as they are now.
+    pub fn facts(&self) -> Facts {
+        Facts::of(&self.current(), self.damage.clone())
+    }
+
+    /// Whether something of the state was found damaged.
+    pub fn damage(&self) -> &Damage {
+        &self.damage
+    }
+
+    fn current(&self) -> Arc<Store> {
+        Arc::clone(&self.store.read())
+    }
+}
+
+impl Store {
+    fn new(tree: Option<Tree>) -> Self {
+        let layers = Layers {
+            memtables: vec![Arc::default()],
+            tree: tree.as_ref().map(|tree| Arc::new(tree.version())),
+        };
+        let shared = Shared { layers: Arc::new(layers), committed: 0, readers: BTreeMap::new() };
+        Self {
+            tree,
+            shared: Arc::new(Mutex::new(shared)),
+            changing: Arc::default(),
+            flushing: Mutex::default(),
+        }
+    }
+
+    fn should_be_flushed(&self) -> bool {
+        let layers = Arc::clone(&self.shared.lock().layers);
+        self.tree.is_some() && layers.newest_memtable().bytes() >= FLUSH_BYTES
+    }
+
+    fn flush(&self) -> Result<(), StateError> {
+        let Some(tree) = &self.tree else { return Ok(()) };
+        let _only_one = self.flushing.lock();
+        self.begin_memtable();
+        while let Some((oldest, committed)) = self.oldest_memtable() {
+            tree.ingest(oldest.rows_at(committed))?;
+            self.show(tree, Some(&oldest));
+        }
+        tree.compact()?;
+        self.show(tree, None);
+        Ok(())
+    }
+
+    /// From now on, changes go to a new memtable.
+    fn begin_memtable(&self) {
+        let _between_changes = self.changing.lock();
+        let mut shared = self.shared.lock();
+        let Layers { memtables, tree } = &*shared.layers;
+        if memtables.first().is_some_and(|newest| newest.is_empty()) {
+            return;
+        }
+        let memtables = std::iter::once(Arc::default()).chain(memtables.iter().cloned()).collect();
+        shared.layers = Arc::new(Layers { memtables, tree: tree.clone() });
+    }
+
+    /// The oldest memtable that is no longer changed, and the change up to which there are rows in it.
+    fn oldest_memtable(&self) -> Option<(Arc<Memtable>, Seq)> {
+        let shared = self.shared.lock();
+        let (_newest, older) = shared.layers.memtables.split_first()?;
+        older.last().map(|oldest| (Arc::clone(oldest), shared.committed))
+    }
+
+    /// From now on, readers see what the tree holds now, which includes the rows of `flushed`.
+    fn show(&self, tree: &Tree, flushed: Option<&Arc<Memtable>>) {
+        let version = Arc::new(tree.version());
+        let mut shared = self.shared.lock();
+        let is_wanted = |memtable: &&Arc<Memtable>| {
+            flushed.is_none_or(|flushed| !Arc::ptr_eq(memtable, flushed))
+        };
+        let memtables = shared.layers.memtables.iter().filter(is_wanted).cloned().collect();
+        let before = std::mem::replace(
+            &mut shared.layers,
+            Arc::new(Layers { memtables, tree: Some(version) }),
+        );
+        drop(shared);
+        // It may be large, and nobody should wait meanwhile.
+        drop(before);
+    }
+}
+
+impl Change {
+    fn begin(store: Arc<Store>) -> Self {
+        let only_one = store.changing.lock_arc();
+        let shared = store.shared.lock();
+        let moment = Moment::of_change(Arc::clone(&shared.layers), shared.committed + 1);
+        let readers = shared.readers.keys().copied().collect();
+        drop(shared);
+        let changed = RefCell::default();
+        Self { store, moment, readers, changed, _only_one: only_one }
+    }
+
+    /// The rows of the social graph.
+    pub fn tables(&self) -> Tables<'_> {
+        Tables::new(self)
+    }
+
+    /// The rows of the memory of replies.
+    pub fn reply_tables(&self) -> ReplyTables<'_> {
+        ReplyTables::new(self)
+    }
+
+    /// A fact, as this change has left it.
+    pub fn fact(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
+        fact(&self.moment, name)
+    }
+
+    /// Sets a fact.
+    pub fn put_fact(&self, name: &str, sealed: &[u8]) {
+        self.put(&keys::fact(name), sealed);
+    }
+
+    /// The rows as this change has left them.
+    pub(super) fn moment(&self) -> &Moment {
+        &self.moment
+    }
+
+    /// Adds or replaces a row.
+    pub(in crate::social) fn put(&self, key: &Key, value: &[u8]) {
+        self.set(Bytes::from(key.as_bytes()), Some(Bytes::from(value)));
+    }
+
+    /// Removes a row, if it is there.
+    pub(super) fn remove(&self, key: &Key) {
+        self.set(Bytes::from(key.as_bytes()), None);
+    }
+
+    fn set(&self, key: Bytes, value: Option<Bytes>) {
+        self.changed.borrow_mut().push(key.clone());
+        self.moment.newest_memtable().put(key, value, self.moment.seq(), &self.readers);
+    }
+
+    /// Makes it visible, without waiting for the disk: a crash may take it away.
+    pub fn commit(self) {
+        self.changed.take();
+        self.store.shared.lock().committed = self.moment.seq();
+    }
+
+    /// Makes it visible, and durable with everything before it.
+    pub fn commit_durably(self) -> Result<(), StateError> {
+        let store = Arc::clone(&self.store);
+        self.commit();
+        store.flush()
+    }
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        for key in self.changed.take() {
+            self.moment.newest_memtable().undo(&key, self.moment.seq());
+        }
+    }
+}
+
+impl Facts {
+    fn of(store: &Store, damage: Damage) -> Self {
+        Self { moment: Reading::begin(&store.shared), damage }
+    }
+
+    /// A fact; none in a state to which none was ever written.
+    pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
+        fact(&self.moment, name)
+    }
+
+    /// Whether something of the state was found damaged.
+    pub fn damage(&self) -> &Damage {
+        &self.damage
+    }
+
+    /// All rows at that moment.
+    pub(super) fn moment(&self) -> &Moment {
+        &self.moment
+    }
+}
+
+fn fact(moment: &Moment, name: &str) -> Result<Option<Vec<u8>>, StateError> {
+    Ok(moment.get(&keys::fact(name))?.map(|sealed| sealed.to_vec()))
+}
+
+impl StagedState {
+    /// An empty one beside the state of a slot, instead of what may be left there.
+    pub fn create(slot: &Path) -> Result<Self, StateError> {
+        Ok(Self::of(Store::new(Some(directory::stage(slot)?))))
+    }
+
+    /// An empty one in memory.
+    #[cfg(any(test, feature = "laboratory"))]
+    pub fn in_memory() -> Self {
+        Self::of(Store::new(None))
+    }
+
+    fn of(store: Store) -> Self {
+        Self { store: Arc::new(store), added: Added::default() }
+    }
+
+    /// Adds the next rows of a dump.
+    pub fn add(&mut self, rows: impl IntoIterator<Item = Row>) -> Result<(), StateError> {
+        let change = self.begin();
+        self.added.add(&change, rows)?;
+        change.commit();
+        if self.store.should_be_flushed() { self.flush() } else { Ok(()) }
+    }
+
+    /// Begins a change of its facts.
+    pub fn begin(&self) -> Change {
+        Change::begin(Arc::clone(&self.store))
+    }
+
+    /// The facts that came with it.
+    pub fn facts(&self) -> Facts {
+        Facts::of(&self.store, Damage::default())
+    }
+
+    /// Returns when all of it is on disk.
+    pub fn flush(&self) -> Result<(), StateError> {
+        self.store.flush()
+    }
+
+    /// Replaces the state of a slot, which is not open.
+    pub fn install_in(self, slot: &Path) -> Result<(), StateError> {
+        self.install(slot).map(drop)
+    }
+
+    fn install(self, slot: &Path) -> Result<Tree, StateError> {
+        self.flush()?;
+        drop(self);
+        directory::install_staged(slot)
+    }
+
+    /// As the state that it would become.
+    #[cfg(any(test, feature = "laboratory"))]
+    pub fn into_state(self) -> State {
+        State::of(self.store, Path::new("/dev/null"), None)
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,193 @@
+//! The rows on disk: a log-structured merge tree of the crate `lsm-tree`, which is given sorted rows
+//! and told when to compact. It has no thread and no log of its own: what is durable is the log of
+//! the consensus.
+//!
+//! **Reads never wait for the disk's writes.** The engine holds a lock of its own, in which every
+//! read would wait, while it makes its list of tables durable. So readers hold a [`TreeVersion`]: the
+//! tables of one moment, which need no lock.
+
+use std::{
+    ops::Bound,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use lsm_tree::{
+    AbstractTree as _, AnyTree, Cache, Config, DescriptorTable, InternalValue, SeqNo,
+    SequenceNumberCounter, compaction::Leveled,
+    table::filter::standard_bloom::Builder as BloomFilter,
+};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{StateError, memtable::Value};
+use crate::host::{disk, panics};
+
+/// Bytes that are shared rather than copied.
+pub type Bytes = lsm_tree::Slice;
+
+/// Blocks of tables that are kept in memory, in bytes.
+const CACHE_BYTES: u64 = 8 << 20;
+/// Tables that are kept open.
+const OPEN_TABLES: usize = 64;
+/// A table on disk, in bytes: so small that removing one takes no time that anyone notices.
+const TABLE_BYTES: u64 = 16 << 20;
+/// Compactions after one flush. What is left is done after the next one.
+const COMPACTIONS: usize = 32;
+
+/// The tree in its directory.
+pub struct Tree {
+    engine: AnyTree,
+    strategy: Arc<Leveled>,
+    directory: Arc<Directory>,
+}
+
+/// Where a tree is. Lives as long as anybody may read from there.
+struct Directory {
+    /// Where the engine finds it.
+    path: PathBuf,
+    is_unwanted: AtomicBool,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if self.is_unwanted.load(Ordering::Relaxed)
+            && let Err(error) = disk::remove_library_directory(&self.path)
+        {
+            // The next start removes it.
+            tracing::warn!(%error, path = %self.path.display(), "cannot remove an old state");
+        }
+    }
+}
+
+type Found = lsm_tree::Result<Option<InternalValue>>;
+type Rows = Box<dyn Iterator<Item = lsm_tree::Result<InternalValue>> + Send>;
+type Range = (Bound<Bytes>, Bound<Bytes>);
+
+// The engine does not say what its types are called.
+type Get = dyn Fn(&[u8]) -> Found + Send + Sync;
+type Scan = dyn Fn(&Range, bool) -> Rows + Send + Sync;
+
+/// The rows on disk at one moment.
+pub struct TreeVersion {
+    get: Box<Get>,
+    scan: Box<Scan>,
+    is_empty: bool,
+    _directory: Arc<Directory>,
+}
+
+impl Tree {
+    /// Opens the tree in `directory`, or makes one.
+    pub fn open(directory: &Path) -> Result<Self, StateError> {
+        let path = disk::library_directory(directory)?;
+        check_list_of_tables(&path)?;
+        let seqno = SequenceNumberCounter::default();
+        let config = Config::new(path.clone(), seqno.clone(), SequenceNumberCounter::default())
+            .use_cache(Arc::new(Cache::with_capacity_bytes(CACHE_BYTES)))
+            .use_descriptor_table(Some(Arc::new(DescriptorTable::new(OPEN_TABLES))));
+        // What it reads first is not covered by a checksum everywhere.
+        let opened = panics::contain(|| config.open());
+        let contradicts_itself = |_| StateError::damaged("its list of tables is damaged");
+        let engine = opened.map_err(contradicts_itself)??;
+        seqno.set(engine.get_highest_persisted_seqno().map_or(0, |highest| highest + 1));
+        Ok(Self {
+            engine,
+            strategy: Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)),
+            directory: Arc::new(Directory { path, is_unwanted: AtomicBool::new(false) }),
+        })
+    }
+
+    /// What it holds now.
+    pub fn version(&self) -> TreeVersion {
+        let version = self.engine.current_version();
+        let is_empty = version.table_count() == 0;
+        let get = move |key: &[u8]| {
+            let hash = BloomFilter::get_hash(key);
+            let runs = version.iter_levels().flat_map(|level| level.iter());
+            for table in runs.filter_map(|run| run.get_for_key(key)) {
+                if let Some(found) = table.get(key, SeqNo::MAX, hash)? {
+                    return Ok(Some(found));
+                }
+            }
+            Ok(None)
+        };
+        let version = self.engine.get_version_history_lock().latest_version();
+        let scan = move |range: &Range, backwards| -> Rows {
+            let version = version.clone();
+            let rows = lsm_tree::Tree::create_internal_range(version, range, SeqNo::MAX, None);
+            if backwards { Box::new(rows.rev()) } else { Box::new(rows) }
+        };
+        TreeVersion {
+            get: Box::new(get),
+            scan: Box::new(scan),
+            is_empty,
+            _directory: Arc::clone(&self.directory),
+        }
+    }
+
+    /// Adds rows, which replace those of the same keys, and returns when they are on disk; all of them
+    /// or none. They come in the order of their keys; a row without a value is removed.
+    pub fn ingest(&self, rows: impl Iterator<Item = (Bytes, Value)>) -> Result<(), StateError> {
+        disk::check_writable()?;
+        let mut ingestion = self.engine.ingestion()?;
+        for (key, value) in rows {
+            match value {
+                Some(value) => ingestion.write(key, value)?,
+                None => ingestion.write_tombstone(key)?,
+            }
+        }
+        Ok(ingestion.finish()?)
+    }
+
+    /// Merges tables as far as it is due.
+    pub fn compact(&self) -> Result<(), StateError> {
+        for _ in 0..COMPACTIONS {
+            disk::check_writable()?;
+            let before = self.engine.current_version().id();
+            // Readers hold the tables that they read, so nothing of the past need be kept.
+            self.engine.compact(self.strategy.clone(), SeqNo::MAX)?;
+            if self.engine.current_version().id() == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Its directory is removed with the last that reads from it.
+    pub fn remove_later(&self) {
+        self.directory.is_unwanted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Compares the engine's list of tables in `directory`, if there is one, with its checksum: the engine
+/// writes that beside it, and does not look at it.
+fn check_list_of_tables(directory: &Path) -> Result<(), StateError> {
+    let Some(current) = disk::read_library_file(&directory.join("current"))? else { return Ok(()) };
+    let damaged = || StateError::damaged("its list of tables is damaged");
+    let (version, rest) = current.split_first_chunk().ok_or_else(damaged)?;
+    let (checksum, _its_kind) = rest.split_first_chunk().ok_or_else(damaged)?;
+    let list = directory.join(format!("v{}", u64::from_le_bytes(*version)));
+    let list = disk::read_library_file(&list)?.ok_or_else(damaged)?;
+    if xxh3_128(&list) == u128::from_le_bytes(*checksum) { Ok(()) } else { Err(damaged()) }
+}
+
+impl TreeVersion {
+    /// The value of a row, if there is one.
+    pub fn get(&self, key: &[u8]) -> Result<Value, StateError> {
+        let found = (self.get)(key)?;
+        Ok(found.filter(|row| !row.is_tombstone()).map(|row| row.value))
+    }
+
+    /// The rows of `range`, from the other end if `backwards`; none if there are no tables at all.
+    pub fn scan(
+        &self,
+        range: &Range,
+        backwards: bool,
+    ) -> Option<impl Iterator<Item = Result<(Bytes, Bytes), StateError>> + Send + use<>> {
+        let rows = (!self.is_empty).then(|| (self.scan)(range, backwards))?;
+        Some(rows.map(|row| row.map(|row| (row.key.user_key, row.value)).map_err(StateError::from)))
+    }
+}
