@@ -71,6 +71,10 @@ fuzz-seeds:
 bench:
     cargo bench --bench failover
 
+# Measure what a command costs in a large state, and what a page of it costs
+bench-state:
+    cargo bench --bench state
+
 # Install what the checks and tests need
 setup:
     sh scripts/setup
