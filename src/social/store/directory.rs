@@ -124,8 +124,11 @@ pub fn put_aside(slot: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(aside))
 }
 
-/// Removes the state of a slot, durably.
+/// Removes the state of a slot, if it has one, durably.
 pub fn remove(slot: &Path) -> io::Result<()> {
+    if !disk::is_directory(&path_in(slot)) {
+        return Ok(());
+    }
     disk::remove_durably(&path_in(slot), &[CURRENT])?;
     disk::remove_directory(&path_in(slot))
 }

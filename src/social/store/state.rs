@@ -180,7 +180,7 @@ impl State {
         directory::put_aside(slot)
     }
 
-    /// Removes the state of a slot, durably. It must be closed.
+    /// Removes the state of a slot, if it has one, durably. It must be closed.
     pub fn remove(slot: &Path) -> io::Result<()> {
         directory::remove(slot)
     }

@@ -97,6 +97,21 @@ fn a_state_is_open_once() {
 }
 
 #[test]
+fn a_slot_without_a_state_has_none_to_remove_and_one_that_had_it_is_as_new() {
+    let slot = tempfile::tempdir().expect("a temporary directory");
+    State::remove(slot.path()).expect("as that of a witness");
+    let state = State::open(slot.path()).expect("opens");
+    let change = state.begin();
+    put(&change, 1, Some(1));
+    change.commit_durably().expect("on disk");
+    drop(state);
+    assert!(State::is_there(slot.path()).expect("asked"));
+    State::remove(slot.path()).expect("removed");
+    assert!(!State::is_there(slot.path()).expect("asked"));
+    assert!(read(State::open(slot.path()).expect("opens").reader().facts().moment()).is_empty());
+}
+
+#[test]
 fn what_a_crash_leaves_half_done_is_removed() {
     let slot = tempfile::tempdir().expect("a temporary directory");
     let state = State::open(slot.path()).expect("opens");
