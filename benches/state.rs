@@ -37,7 +37,9 @@ fn main() {
     let (commands, people) = (setting("COMMANDS", 2_000_000), setting("PEOPLE", 100_000));
     let slot = tempfile::tempdir().expect("a temporary directory");
     let mut network = Network::open(slot.path(), people);
-    println!("{people} people, {commands} commands, of which a tenth are follows; 80 characters a post");
+    println!(
+        "{people} people, {commands} commands, of which a tenth are follows; 80 characters a post"
+    );
     let filled = network.measured(commands, 20);
     println!("filling it, 20 commands at a time: {filled}");
     for at_a_time in [1, 20, 256] {
@@ -138,7 +140,9 @@ impl Network {
             let commands = (0..at_a_time).map(|_| self.command()).collect();
             longest = longest.max(self.apply(commands));
         }
-        let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(u32::try_from(commands).expect("few"));
+        let each = |time: Duration| {
+            time.as_secs_f64() * 1e6 / f64::from(u32::try_from(commands).expect("few"))
+        };
         format!(
             "{:.1} µs of CPU a command, {:.1} µs in all, the longest apply {:.1} ms",
             each(self::cpu() - cpu),
@@ -159,7 +163,8 @@ impl Network {
                 }
             };
         }
-        let each = (self::cpu() - cpu).as_secs_f64() * 1e6 / f64::from(u32::try_from(PAGES).expect("few"));
+        let each =
+            (self::cpu() - cpu).as_secs_f64() * 1e6 / f64::from(u32::try_from(PAGES).expect("few"));
         format!("{each:.0} µs of CPU, {} posts on average", posts as u64 / PAGES)
     }
 }

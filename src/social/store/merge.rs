@@ -5,7 +5,6 @@
 //! reads in many steps.
 
 use std::{
-    cmp::Ordering,
     collections::{BTreeMap, BinaryHeap, btree_map::Entry},
     mem,
 };
@@ -14,8 +13,8 @@ use super::{
     StateError,
     keys::{self, Parts, Table},
     moment::Moment,
+    recent::{self, Found, Recent},
     records::{FollowRecord, PostRecord, decode, known_user},
-    tree::Bytes,
 };
 use crate::{
     domain::{Post, PostId, UserId, UserName},
@@ -30,6 +29,8 @@ const STEP: usize = 64;
 pub struct PageRead {
     cursor: Cursor,
     limit: usize,
+    /// Newer posts are not there yet.
+    newest: PostId,
     /// What remains to be read of whose posts belong to it.
     sources: Option<SourceRead>,
     heads: Heads,
@@ -39,10 +40,10 @@ pub struct PageRead {
 
 impl PageRead {
     /// The first `limit` posts from the cursor on that belong to a user's timeline.
-    pub(super) fn timeline(user: UserId, cursor: Cursor, limit: usize) -> Self {
+    pub(super) fn timeline(user: UserId, cursor: Cursor, limit: usize, newest: PostId) -> Self {
         let sources = Some(SourceRead::of(user));
         let (heads, posts, names) = (Heads::new(), Vec::new(), BTreeMap::new());
-        Self { cursor, limit, sources, heads, posts, names }
+        Self { cursor, limit, newest, sources, heads, posts, names }
     }
 
     /// The first `limit` posts of one source from the cursor on.
@@ -51,9 +52,11 @@ impl PageRead {
         source: Source,
         cursor: Cursor,
         limit: usize,
+        newest: PostId,
     ) -> Result<Self, StateError> {
-        let mut page = Self { sources: None, ..Self::timeline(source.author, cursor, limit) };
-        push_head(moment, &mut page.heads, source, cursor)?;
+        let timeline = Self::timeline(source.author, cursor, limit, newest);
+        let mut page = Self { sources: None, ..timeline };
+        page.push_head(moment, source, cursor)?;
         Ok(page)
     }
 
@@ -66,7 +69,7 @@ impl PageRead {
             match sources.step(moment)? {
                 Some(some) => {
                     for source in some {
-                        push_head(moment, &mut self.heads, source, self.cursor)?;
+                        self.push_head(moment, source, self.cursor)?;
                     }
                     return Ok(None);
                 }
@@ -75,16 +78,30 @@ impl PageRead {
         }
         for _ in 0..STEP {
             let next = if self.posts.len() < self.limit { self.heads.pop() } else { None };
-            let Some(head) = next else {
+            let Some((_, post, source)) = next else {
                 let posts = mem::take(&mut self.posts);
                 let in_order = self.cursor.is_order_of(posts.iter().map(|post| post.id));
                 debug_assert!(in_order, "a page has an order");
                 return Ok(Some((posts, !self.heads.is_empty())));
             };
-            self.posts.push(post(moment, &head, &mut self.names)?);
-            push_head(moment, &mut self.heads, head.source, self.cursor.past(head.post))?;
+            self.posts.push(read(moment, source.author, post, &mut self.names)?);
+            self.push_head(moment, source, self.cursor.past(post))?;
         }
         Ok(None)
+    }
+
+    /// Adds the first post of a source from the cursor on, if there is one.
+    fn push_head(
+        &mut self,
+        moment: &Moment,
+        source: Source,
+        cursor: Cursor,
+    ) -> Result<(), StateError> {
+        if let Some(post) = next_post(moment, source, cursor, self.newest)? {
+            debug_assert!(source.includes(post), "part of the timeline");
+            self.heads.push((cursor.rank(post), post, source));
+        }
+        Ok(())
     }
 }
 
@@ -118,89 +135,76 @@ impl SourceRead {
     }
 }
 
-/// The next post of each source that has one, by rank, and its row.
-type Heads = BinaryHeap<Head>;
+/// The next post of each source that has one, by rank.
+type Heads = BinaryHeap<(u64, PostId, Source)>;
 
-/// The next post of a source.
-struct Head {
-    rank: u64,
-    post: PostId,
-    source: Source,
-    row: Bytes,
-}
-
-impl Head {
-    fn order(&self) -> (u64, PostId, Source) {
-        (self.rank, self.post, self.source)
-    }
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.order() == other.order()
-    }
-}
-
-impl Eq for Head {}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Head {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order().cmp(&other.order())
-    }
-}
-
-fn push_head(
-    moment: &Moment,
-    heads: &mut Heads,
-    source: Source,
-    cursor: Cursor,
-) -> Result<(), StateError> {
-    if let Some((post, row)) = next_post(moment, source, cursor)? {
-        heads.push(Head { rank: cursor.rank(post), post, source, row });
-    }
-    Ok(())
-}
-
-/// The first of an author's posts from the cursor on.
+/// The first of an author's posts from the cursor on, as far as the one that is the newest.
 fn next_post(
     moment: &Moment,
     source: Source,
     cursor: Cursor,
-) -> Result<Option<(PostId, Bytes)>, StateError> {
+    newest: PostId,
+) -> Result<Option<PostId>, StateError> {
     let Source { author, .. } = source;
-    let row = match cursor {
+    let end = newest.next().unwrap_or(PostId::MAX);
+    let recent = moment.recent_posts();
+    let (found, range) = match cursor {
         Cursor::Before(before) => {
-            let after = source.excluded_up_to(PostId::NONE);
-            moment.scan_back(keys::posts_between(author, after, Some(before))).next()
+            let (after, before) = (source.excluded_up_to(PostId::NONE), before.min(end));
+            (recent.last_between(author, after, before), (after, Some(before)))
         }
         Cursor::After(after) => {
             let after = source.excluded_up_to(after);
-            moment.scan(keys::posts_between(author, after, None)).next()
+            (recent.first_between(author, after, end), (after, None))
         }
     };
-    let Some((key, row)) = row.transpose()? else { return Ok(None) };
-    let mut key = Parts::of(&key);
-    let (_author, post) = (key.number()?, PostId::new(key.number()?));
-    debug_assert!(source.includes(post), "part of the timeline");
-    Ok(Some((post, row)))
+    match found {
+        Found::Post(post) => return Ok(Some(post)),
+        Found::Nothing => return Ok(None),
+        Found::Unknown => {}
+    }
+    let range = keys::posts_between(author, range.0, range.1);
+    let mut posts = match cursor {
+        // Most begin with the newest, and others will begin there too.
+        Cursor::Before(before) if before > newest => {
+            keep_recent(moment, author)?;
+            moment.scan_back(range)
+        }
+        Cursor::Before(_) => moment.scan_back(range),
+        Cursor::After(_) => moment.scan(range),
+    };
+    posts.next().map(|row| post_of(&row?.0)).transpose()
 }
 
-fn post(
+/// Reads which posts of an author are the newest, and remembers it.
+fn keep_recent(moment: &Moment, author: UserId) -> Result<(), StateError> {
+    let posts = moment.scan_back(keys::posts_between(author, PostId::NONE, None));
+    let newest_first = posts.take(recent::POSTS + 1).map(|row| post_of(&row?.0));
+    let newest_first = newest_first.collect::<Result<Vec<_>, _>>()?;
+    moment.recent_posts().keep(moment.seq(), author, Recent::new(newest_first));
+    Ok(())
+}
+
+/// The post of a key.
+fn post_of(key: &[u8]) -> Result<PostId, StateError> {
+    let mut key = Parts::of(key);
+    let (_author, post) = (key.user()?, key.number()?);
+    Ok(PostId::new(post))
+}
+
+fn read(
     moment: &Moment,
-    Head { post, source, row, .. }: &Head,
+    author: UserId,
+    post: PostId,
     names: &mut BTreeMap<UserId, UserName>,
 ) -> Result<Post, StateError> {
-    let author = source.author;
-    let PostRecord { at: posted_at, text } = decode(row)?;
+    let row = moment
+        .get(&keys::post(author, post))?
+        .ok_or_else(|| StateError::damaged(format!("post {post} is known but missing")))?;
+    let PostRecord { at: posted_at, text } = decode(&row)?;
     let author_name = match names.entry(author) {
         Entry::Occupied(known) => known.get().clone(),
         Entry::Vacant(unknown) => unknown.insert(known_user(moment, author)?.name).clone(),
     };
-    Ok(Post { id: *post, author, author_name, posted_at, text: text.to_owned() })
+    Ok(Post { id: post, author, author_name, posted_at, text: text.to_owned() })
 }

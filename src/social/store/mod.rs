@@ -6,7 +6,8 @@
 //! - `moment`: all rows as they are at one moment: those of the `memtable`s, in which changes are
 //!   made, before those of the `tree` on disk
 //! - `keys`: where each row is; `records`: the contents of rows
-//! - `view`: every question about the state; `merge`: the merge behind every page of posts
+//! - `view`: every question about the state; `merge`: the merge behind every page of posts, and
+//!   `recent`: the newest posts of authors, from which most pages begin
 //! - `writing`: the rows of the social graph, as `apply` changes them; `replies`: those of the memory
 //!   of replies, as `requests` changes them
 //! - `dump`: the whole state as a stream of rows, for snapshots
@@ -22,6 +23,7 @@ pub(crate) mod keys;
 mod memtable;
 mod merge;
 mod moment;
+mod recent;
 pub(crate) mod records;
 mod replies;
 mod state;

@@ -7,6 +7,7 @@ use super::{
     StateError,
     keys::{Key, KeyRange},
     memtable::{Memtable, Range, Seq, Value},
+    recent::RecentPosts,
     tree::{Bytes, TreeVersion},
 };
 
@@ -38,17 +39,28 @@ pub struct Moment {
     seq: Seq,
     /// While this lives, what can be read then is kept.
     kept: Option<Arc<dyn Send + Sync>>,
+    recent_posts: Arc<RecentPosts>,
 }
 
 impl Moment {
     /// As of the newest change, which is still going on.
-    pub fn of_change(layers: Arc<Layers>, seq: Seq) -> Self {
-        Self { layers, seq, kept: None }
+    pub fn of_change(layers: Arc<Layers>, recent_posts: Arc<RecentPosts>, seq: Seq) -> Self {
+        Self { layers, seq, kept: None, recent_posts }
     }
 
     /// As of an earlier change. While `kept` lives, what can be read then is kept.
-    pub fn of_reader(layers: Arc<Layers>, seq: Seq, kept: impl Send + Sync + 'static) -> Self {
-        Self { layers, seq, kept: Some(Arc::new(kept)) }
+    pub fn of_reader(
+        layers: Arc<Layers>,
+        recent_posts: Arc<RecentPosts>,
+        seq: Seq,
+        kept: impl Send + Sync + 'static,
+    ) -> Self {
+        Self { layers, seq, kept: Some(Arc::new(kept)), recent_posts }
+    }
+
+    /// What is known of the newest posts, as of the newest change.
+    pub fn recent_posts(&self) -> &RecentPosts {
+        &self.recent_posts
     }
 
     /// The change as of which it is.

@@ -32,11 +32,15 @@ use super::{
     keys::{self, Key},
     memtable::{Memtable, Seq},
     moment::{Layers, Moment},
+    recent::RecentPosts,
     replies::ReplyTables,
     tree::{Bytes, Tree},
     writing::Tables,
 };
-use crate::host::{database_fault::DatabaseFault, disk::DirectoryLock};
+use crate::{
+    domain::{PostId, UserId},
+    host::{database_fault::DatabaseFault, disk::DirectoryLock},
+};
 
 /// What is changed in memory before it should be flushed, in bytes. The same again is in memory while
 /// it is being flushed.
@@ -71,6 +75,7 @@ struct Store {
 /// What a reader begins with.
 struct Shared {
     layers: Arc<Layers>,
+    recent_posts: Arc<RecentPosts>,
     /// The newest change that readers see.
     committed: Seq,
     /// How many readers there are as of which change.
@@ -89,7 +94,8 @@ impl Reading {
         let mut now = shared.lock();
         let seq = now.committed;
         *now.readers.entry(seq).or_default() += 1;
-        Moment::of_reader(Arc::clone(&now.layers), seq, Self { shared: Arc::clone(shared), seq })
+        let reading = Self { shared: Arc::clone(shared), seq };
+        Moment::of_reader(Arc::clone(&now.layers), Arc::clone(&now.recent_posts), seq, reading)
     }
 }
 
@@ -113,6 +119,8 @@ pub struct Change {
     readers: Vec<Seq>,
     /// The rows that were changed.
     changed: RefCell<Vec<Bytes>>,
+    /// The posts that were added.
+    posts: RefCell<Vec<(UserId, PostId)>>,
     _only_one: ArcMutexGuard<RawMutex, ()>,
 }
 
@@ -268,7 +276,12 @@ impl Store {
             memtables: vec![Arc::default()],
             tree: tree.as_ref().map(|tree| Arc::new(tree.version())),
         };
-        let shared = Shared { layers: Arc::new(layers), committed: 0, readers: BTreeMap::new() };
+        let shared = Shared {
+            layers: Arc::new(layers),
+            recent_posts: Arc::default(),
+            committed: 0,
+            readers: BTreeMap::new(),
+        };
         Self {
             tree,
             shared: Arc::new(Mutex::new(shared)),
@@ -336,11 +349,12 @@ impl Change {
     fn begin(store: Arc<Store>) -> Self {
         let only_one = store.changing.lock_arc();
         let shared = store.shared.lock();
-        let moment = Moment::of_change(Arc::clone(&shared.layers), shared.committed + 1);
+        let (layers, recent_posts) = (Arc::clone(&shared.layers), Arc::clone(&shared.recent_posts));
+        let moment = Moment::of_change(layers, recent_posts, shared.committed + 1);
         let readers = shared.readers.keys().copied().collect();
         drop(shared);
-        let changed = RefCell::default();
-        Self { store, moment, readers, changed, _only_one: only_one }
+        let (changed, posts) = (RefCell::default(), RefCell::default());
+        Self { store, moment, readers, changed, posts, _only_one: only_one }
     }
 
     /// The rows of the social graph.
@@ -378,6 +392,11 @@ impl Change {
         self.set(Bytes::from(key.as_bytes()), None);
     }
 
+    /// Notes that a post was added.
+    pub(super) fn added_post(&self, author: UserId, post: PostId) {
+        self.posts.borrow_mut().push((author, post));
+    }
+
     fn set(&self, key: Bytes, value: Option<Bytes>) {
         self.changed.borrow_mut().push(key.clone());
         self.moment.newest_memtable().put(key, value, self.moment.seq(), &self.readers);
@@ -386,7 +405,9 @@ impl Change {
     /// Makes it visible, without waiting for the disk: a crash may take it away.
     pub fn commit(self) {
         self.changed.take();
-        self.store.shared.lock().committed = self.moment.seq();
+        let mut shared = self.store.shared.lock();
+        shared.committed = self.moment.seq();
+        shared.recent_posts.committed(self.moment.seq(), self.posts.take());
     }
 
     /// Makes it visible, and durable with everything before it.

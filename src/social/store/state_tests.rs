@@ -3,7 +3,6 @@ use std::ops::Bound;
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 
 use super::*;
-use crate::domain::UserId;
 
 type Rows = BTreeMap<u64, Option<u8>>;
 

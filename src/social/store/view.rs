@@ -172,7 +172,7 @@ impl View {
 
     /// A page of a user's timeline, to be read in steps.
     pub fn timeline(&self, user: UserId, cursor: Cursor, limit: usize) -> PageRead {
-        PageRead::timeline(user, cursor, limit)
+        PageRead::timeline(user, cursor, limit, self.newest_post())
     }
 
     /// A page of a user's own posts, to be read in steps.
@@ -182,7 +182,7 @@ impl View {
         cursor: Cursor,
         limit: usize,
     ) -> Result<PageRead, StateError> {
-        PageRead::of(self.moment(), Source::all_of(user), cursor, limit)
+        PageRead::of(self.moment(), Source::all_of(user), cursor, limit, self.newest_post())
     }
 
     /// Reads on; when all of the page is read, its posts, and whether there are more in the direction

@@ -120,6 +120,7 @@ impl<'a> Tables<'a> {
             return Err(StateError::damaged(format!("post {post} is there already")));
         }
         self.change.put(&key, &encode(&PostRecord { at, text }));
+        self.change.added_post(author, post);
         Ok(())
     }
 }
