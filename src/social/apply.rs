@@ -5,7 +5,7 @@
 
 use super::{
     Account, Command, CommandRefusal, Context, Event, Reply, Stamped,
-    requests::{self, Memory, SeriesPosition},
+    requests::{self, Memory, REPLIES_PER_ACCOUNT, SeriesPosition},
     store::{Change, Follow, Meta, StateError, StoredReply, Tables, UserRecord},
 };
 use crate::{
@@ -122,27 +122,24 @@ impl<'txn> Graph<'txn> {
             return Ok(refused(CommandRefusal::NoSuchAccount));
         };
         let position = SeriesPosition::of(key);
-        match self.memory.look_up(*user, &position, fingerprint)?.reply() {
-            Some(reply) => Ok((reply, None)),
-            None if record.password_version != *password_version
-                && !planted::is(PlantedFault::EndedSessionAccepted) =>
-            {
-                Ok(refused(CommandRefusal::SessionEnded))
-            }
-            None if needs_room && !self.memory.has_room(*user)? => {
-                Ok(refused(CommandRefusal::TooManyRequests))
-            }
-            None => {
-                let (reply, event) = change(self, record)?;
-                let stored = StoredReply {
-                    at_ms: self.meta.memory_age_ms,
-                    fingerprint,
-                    reply: reply.clone(),
-                };
-                self.memory.remember(*user, &position, &stored)?;
-                Ok((reply, event))
-            }
+        let (seen, series) = self.memory.look_up(*user, &position, fingerprint)?;
+        if let Some(reply) = seen.reply() {
+            return Ok((reply, None));
         }
+        let kept = self.memory.kept(*user)?;
+        if record.password_version != *password_version
+            && !planted::is(PlantedFault::EndedSessionAccepted)
+        {
+            return Ok(refused(CommandRefusal::SessionEnded));
+        }
+        if needs_room && kept >= REPLIES_PER_ACCOUNT {
+            return Ok(refused(CommandRefusal::TooManyRequests));
+        }
+        let (reply, event) = change(self, record)?;
+        let stored =
+            StoredReply { at_ms: self.meta.memory_age_ms, fingerprint, reply: reply.clone() };
+        self.memory.remember(*user, &position, (series, kept), &stored)?;
+        Ok((reply, event))
     }
 
     fn create_account(
@@ -217,7 +214,7 @@ impl<'txn> Graph<'txn> {
     ) -> Result<Outcome, StateError> {
         let id = self.meta.newest_post.next().ok_or_else(used_up)?;
         // Ids grow by one, so that they are cursors: no post ever appears before one that was read.
-        self.tables.put_post(id, user, at, text.as_str())?;
+        self.tables.put_post(id, user, at, text.as_str());
         self.meta.newest_post = id;
         let post = Post {
             id,

@@ -21,7 +21,7 @@
 
 use super::{
     Command, CommandRefusal, Context, Reply,
-    store::{OldestSeries, ReplyTables, Series, StateError, StoredReply, View},
+    store::{ReplyTables, Series, StateError, StoredReply, View},
 };
 use crate::{
     domain::{RequestKey, UserId},
@@ -157,34 +157,36 @@ impl<'txn> Memory<'txn> {
         Self { rows }
     }
 
-    /// Whether a user's request was answered before.
+    /// Whether a user's request was answered before, and its series.
     pub fn look_up(
         &self,
         user: UserId,
         position: &SeriesPosition,
         fingerprint: u64,
-    ) -> Result<Seen, StateError> {
+    ) -> Result<(Seen, Option<Series>), StateError> {
+        let series = self.rows.series(user, &position.series)?;
         if planted::is(PlantedFault::SkipTheDedup) {
-            return Ok(Seen::Never);
+            return Ok((Seen::Never, series));
         }
         let reply = || self.rows.reply(user, &position.series, position.sequence);
-        seen(position, fingerprint, self.rows.series(user, &position.series)?, reply)
+        Ok((seen(position, fingerprint, series, reply)?, series))
     }
 
-    /// Whether one more reply to `user` may be remembered.
-    pub fn has_room(&self, user: UserId) -> Result<bool, StateError> {
-        Ok(self.rows.kept(user)? < REPLIES_PER_ACCOUNT)
+    /// How many replies to `user` are remembered.
+    pub fn kept(&self, user: UserId) -> Result<u64, StateError> {
+        self.rows.kept(user)
     }
 
-    /// Stores the reply to a request that was [`Seen::Never`].
+    /// Stores the reply to a request that was [`Seen::Never`], to a user of whom so many are kept.
     pub fn remember(
         &mut self,
         user: UserId,
         SeriesPosition { series: name, sequence, answered_below }: &SeriesPosition,
+        (series, kept): (Option<Series>, u64),
         stored: &StoredReply,
     ) -> Result<(), StateError> {
-        self.rows.put_reply(user, name, *sequence, stored)?;
-        match self.rows.series(user, name)? {
+        self.rows.add_reply(user, (name, *sequence), stored, kept)?;
+        match series {
             None => {
                 let series = Series { floor: *answered_below, oldest_ms: stored.at_ms };
                 self.rows.put_series(user, name, series)
@@ -212,14 +214,9 @@ impl<'txn> Memory<'txn> {
             (VISITED_AFTER_MS, KEPT_FOR_MS)
         };
         for _ in 0..VISITS_PER_COMMAND {
-            match self.rows.oldest_series()? {
-                Some(OldestSeries { oldest_ms, user, name })
-                    if age_ms.saturating_sub(oldest_ms) > visited_after_ms =>
-                {
-                    self.visit(user, &name, age_ms.saturating_sub(kept_for_ms))?;
-                }
-                Some(_) | None => break,
-            }
+            let aged = self.rows.oldest_series(age_ms.saturating_sub(visited_after_ms))?;
+            let Some((user, name)) = aged else { break };
+            self.visit(user, &name, age_ms.saturating_sub(kept_for_ms))?;
         }
         Ok(())
     }

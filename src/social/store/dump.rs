@@ -176,10 +176,11 @@ fn put(
             let followee_name = tables.known_user(followee)?.name.folded();
             tables.put_follow(&Follow { follower, follower_name, followee, followee_name, since });
         }
-        RowKind::Post { post, author, at, text } => tables.put_post(post, author, at, &text)?,
+        RowKind::Post { post, author, at, text } => tables.put_post(post, author, at, &text),
         RowKind::Series { user, name, series } => replies.put_series(user, &name, series)?,
         RowKind::Reply { user, series, sequence, stored } => {
-            replies.put_reply(user, &series, sequence, &stored)?;
+            let kept = replies.kept(user)?;
+            replies.add_reply(user, (&series, sequence), &stored, kept)?;
         }
         RowKind::Certification(certification) => tables.put_certification(&certification),
     }

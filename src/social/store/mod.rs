@@ -37,7 +37,7 @@ pub use dump::Row;
 pub use error::StateError;
 pub use merge::{PageRead, SourceRead};
 pub use records::{Meta, UserRecord};
-pub use replies::{OldestSeries, ReplyTables, Series, StoredReply};
+pub use replies::{ReplyTables, Series, StoredReply};
 pub use state::{Change, Facts, StagedState, State, StateReader};
 pub use view::{NameCursor, Page, View};
 pub use writing::{Follow, Tables};

@@ -44,13 +44,6 @@ impl Record for Series {
     const KIND: Kind = Kind::Series;
 }
 
-/// The series that is visited next: at most the age of its oldest reply, and whose it is.
-pub struct OldestSeries {
-    pub oldest_ms: i64,
-    pub user: UserId,
-    pub name: Vec<u8>,
-}
-
 /// The tables of series and replies, for writing.
 pub struct ReplyTables<'a> {
     change: &'a Change,
@@ -66,13 +59,22 @@ impl<'a> ReplyTables<'a> {
         series(self.change.moment(), user, name)
     }
 
-    /// The series with the lowest age.
-    pub fn oldest_series(&self) -> Result<Option<OldestSeries>, StateError> {
+    /// The user and the name of the series with the lowest age, if that is below `before_ms`.
+    pub fn oldest_series(&self, before_ms: i64) -> Result<Option<(UserId, Vec<u8>)>, StateError> {
+        // Most commands find nothing to forget, and need not look.
+        let ages = self.change.series_ages();
+        if ages.get() >= before_ms {
+            return Ok(None);
+        }
         let oldest = self.change.moment().scan(keys::all(Table::SeriesByAge)).next();
-        let Some((key, _)) = oldest.transpose()? else { return Ok(None) };
+        let Some((key, _)) = oldest.transpose()? else {
+            ages.set(i64::MAX);
+            return Ok(None);
+        };
         let mut key = Parts::of(&key);
         let (oldest_ms, user) = (key.signed()?, key.user()?);
-        Ok(Some(OldestSeries { oldest_ms, user, name: key.bytes().to_owned() }))
+        ages.set(oldest_ms);
+        Ok((oldest_ms < before_ms).then(|| (user, key.bytes().to_owned())))
     }
 
     /// Adds a series.
@@ -84,6 +86,8 @@ impl<'a> ReplyTables<'a> {
     ) -> Result<(), StateError> {
         self.change.put(&keys::series(user, name)?, &encode(&series));
         self.change.put(&keys::series_by_age(series.oldest_ms, user, name), &[]);
+        let ages = self.change.series_ages();
+        ages.set(ages.get().min(series.oldest_ms));
         Ok(())
     }
 
@@ -139,19 +143,16 @@ impl<'a> ReplyTables<'a> {
         kept.map_or(Ok(0), |kept| number(&kept))
     }
 
-    /// Adds or replaces a reply.
-    pub fn put_reply(
+    /// Adds the reply to a request of a series, by its number. So many of the user's were kept before.
+    pub fn add_reply(
         &mut self,
         user: UserId,
-        series: &[u8],
-        sequence: u64,
+        (series, sequence): (&[u8], u64),
         stored: &StoredReply,
+        kept: u64,
     ) -> Result<(), StateError> {
-        let key = keys::reply(user, series, sequence)?;
-        if self.change.moment().get(&key)?.is_none() {
-            self.put_kept(user, self.kept(user)?.saturating_add(1));
-        }
-        self.change.put(&key, &encode(stored));
+        self.change.put(&keys::reply(user, series, sequence)?, &encode(stored));
+        self.put_kept(user, kept.saturating_add(1));
         Ok(())
     }
 

@@ -16,7 +16,7 @@
 //! 3. What a [`Moment`] shows never changes, whatever is changed, flushed or replaced meanwhile.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, btree_map::Entry},
     io,
     path::{Path, PathBuf},
@@ -76,6 +76,8 @@ struct Store {
 struct Shared {
     layers: Arc<Layers>,
     recent_posts: Arc<RecentPosts>,
+    /// No series of requests is older, in the sense of its index by age.
+    series_ages: i64,
     /// The newest change that readers see.
     committed: Seq,
     /// How many readers there are as of which change.
@@ -119,6 +121,8 @@ pub struct Change {
     readers: Vec<Seq>,
     /// The rows that were changed.
     changed: RefCell<Vec<Bytes>>,
+    /// No series of requests is older.
+    series_ages: Cell<i64>,
     /// The posts that were added.
     posts: RefCell<Vec<(UserId, PostId)>>,
     _only_one: ArcMutexGuard<RawMutex, ()>,
@@ -279,6 +283,7 @@ impl Store {
         let shared = Shared {
             layers: Arc::new(layers),
             recent_posts: Arc::default(),
+            series_ages: i64::MIN,
             committed: 0,
             readers: BTreeMap::new(),
         };
@@ -352,9 +357,10 @@ impl Change {
         let (layers, recent_posts) = (Arc::clone(&shared.layers), Arc::clone(&shared.recent_posts));
         let moment = Moment::of_change(layers, recent_posts, shared.committed + 1);
         let readers = shared.readers.keys().copied().collect();
+        let series_ages = Cell::new(shared.series_ages);
         drop(shared);
         let (changed, posts) = (RefCell::default(), RefCell::default());
-        Self { store, moment, readers, changed, posts, _only_one: only_one }
+        Self { store, moment, readers, changed, series_ages, posts, _only_one: only_one }
     }
 
     /// The rows of the social graph.
@@ -392,6 +398,11 @@ impl Change {
         self.set(Bytes::from(key.as_bytes()), None);
     }
 
+    /// A bound of the index of series by age: none is older, as this change has left it.
+    pub(super) fn series_ages(&self) -> &Cell<i64> {
+        &self.series_ages
+    }
+
     /// Notes that a post was added.
     pub(super) fn added_post(&self, author: UserId, post: PostId) {
         self.posts.borrow_mut().push((author, post));
@@ -407,6 +418,7 @@ impl Change {
         self.changed.take();
         let mut shared = self.store.shared.lock();
         shared.committed = self.moment.seq();
+        shared.series_ages = self.series_ages.get();
         shared.recent_posts.committed(self.moment.seq(), self.posts.take());
     }
 
