@@ -1,6 +1,6 @@
 //! [`Client`]: one method a call.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
@@ -160,6 +160,12 @@ impl Client {
     /// The whole cluster, as the router sees it.
     pub async fn cluster(&self) -> Result<ClusterStatus, ClientError> {
         status::cluster(self.core.network.router()).await
+    }
+
+    /// How often servers have refused a call because it was too much, by the reason that they gave: since
+    /// then, it was repeated. Counts those of all who share the network with this one.
+    pub fn pushbacks(&self) -> BTreeMap<String, u64> {
+        self.core.network.pushbacks().counts()
     }
 
     /// The active server and every move to another.

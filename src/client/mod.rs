@@ -22,6 +22,7 @@
 //! | `directory` | a task that watches the router, or the masters while it is away |
 //! | `known_cluster` | pure: what is known of the cluster |
 //! | `choice` | pure: where a call goes next, and when |
+//! | `pushbacks` | what servers have refused because it was too much |
 //! | `retry_policy` | pure: what a status means for the call |
 //!
 //! **Architecture invariant:** nothing here prints, and no other module of this program speaks the
@@ -35,6 +36,7 @@ mod directory;
 mod error;
 pub(crate) mod known_cluster;
 mod options;
+mod pushbacks;
 mod relayed;
 mod request_window;
 mod resumed_timeline;

@@ -18,6 +18,7 @@ use super::{
     connections::Connections,
     directory::{self, Directory},
     known_cluster::{KnownCluster, Server},
+    pushbacks::Pushbacks,
     resumed_timeline,
     retry_policy::{self, RetryDecision},
     stream_connections::StreamConnections,
@@ -58,6 +59,7 @@ pub struct Relayed {
     directory: Arc<Directory>,
     connections: Arc<Connections>,
     active_server: Arc<ActiveServerMonitor>,
+    pushbacks: Arc<Pushbacks>,
     writer: CallWriter,
     /// Of live timelines; none for one person, whose come over the connection of the calls.
     streams: Option<StreamConnections>,
@@ -115,6 +117,7 @@ impl Relayed {
             attempt_timeout,
             directory: Arc::new(directory),
             active_server: Arc::new(ActiveServerMonitor::new()),
+            pushbacks: Arc::default(),
             writer,
             streams,
         }
@@ -145,6 +148,11 @@ impl Relayed {
     /// Which server is in use.
     pub(super) fn active_server(&self) -> &ActiveServerMonitor {
         &self.active_server
+    }
+
+    /// What servers have refused because it was too much.
+    pub(super) fn pushbacks(&self) -> &Pushbacks {
+        &self.pushbacks
     }
 
     /// Makes a call.
@@ -240,8 +248,8 @@ impl Relayed {
                 Outcome::Refusal(status) => status,
             };
             tracing::debug!(server = %server.address, %status, "not answered");
-            let decision = retry_policy::decide(&status);
-            match decision {
+            self.pushbacks.note(&status);
+            match retry_policy::decide(&status) {
                 RetryDecision::Never => {
                     self.active_server.answered(&server, asked_at, Instant::now());
                     return Err(status::refusal(&status));

@@ -123,6 +123,7 @@ impl Feed {
                     return Ok(Continue(()));
                 }
                 Err(status) => {
+                    self.network.pushbacks().note(&status);
                     match retry_policy::decide(&status) {
                         RetryDecision::Elsewhere { available } => {
                             self.attempts.failed(server, available);
