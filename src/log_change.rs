@@ -1,48 +1,32 @@
 //! `tinysns log`: shows what a node of this machine logs, or changes it while the node runs.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
-use http_body_util::BodyExt as _;
-use hyper::{Method, Request, StatusCode, client::conn::http1, header::HOST};
-use hyper_util::rt::TokioIo;
-use tokio::time::timeout;
+use anyhow::Context as _;
 
 use crate::{
-    host::{net, stdio, task},
+    host::stdio,
+    monitoring::asking::{self, AskError},
     settings::LogChangeSettings,
 };
 
-/// A node answers in milliseconds, unless it hangs.
-const DEADLINE: Duration = Duration::from_secs(5);
-
 /// Prints what is logged from now on.
 pub async fn run(settings: LogChangeSettings) -> anyhow::Result<ExitCode> {
-    let address = &settings.metrics;
-    let answer = timeout(DEADLINE, ask(&settings)).await;
-    let answer = answer.with_context(|| format!("{address} did not answer within {DEADLINE:?}"))?;
-    Ok(stdio::exit_code(stdio::print(&answer?)))
+    let answer = ask(&settings).await?;
+    Ok(stdio::exit_code(stdio::print(&answer)))
 }
 
 async fn ask(LogChangeSettings { metrics, filter }: &LogChangeSettings) -> anyhow::Result<String> {
-    let socket = net::connect(metrics).await.with_context(|| {
-        format!(
-            "no node answers monitoring at {metrics}: `--metrics HOST:PORT` says where one does"
-        )
-    })?;
-    let (mut node, connection) = http1::handshake(TokioIo::new(socket)).await?;
-    let _until_answered = task::spawn_owned(connection);
-    let method = if filter.is_some() { Method::PUT } else { Method::GET };
-    let request = Request::builder().method(method).uri("/log").header(HOST, "localhost");
-    let request = request.body(filter.clone().unwrap_or_default())?;
-    let answer = node.send_request(request).await?;
-    let status = answer.status();
-    let words =
-        String::from_utf8_lossy(&answer.into_body().collect().await?.to_bytes()).into_owned();
-    if status != StatusCode::OK {
-        bail!("{metrics} answers: {}", words.trim());
+    let answer = match filter {
+        None => asking::get(metrics, "/log").await,
+        Some(filter) => asking::put(metrics, "/log", filter.clone()).await,
+    };
+    match answer {
+        Err(error @ AskError::NotReached { .. }) => {
+            Err(error).context("`--metrics HOST:PORT` says where a node answers monitoring")
+        }
+        answer => Ok(answer?),
     }
-    Ok(words)
 }
 
 #[cfg(test)]

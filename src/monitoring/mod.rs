@@ -10,12 +10,14 @@
 //!
 //! - `checks`: what it takes to serve, and what was found (pure)
 //! - `requests`: one request, answered
+//! - `asking`: the other side: asks a node
 //! - this file: the listener, and the connections
 //!
 //! A [`Monitor`] answers from the beginning, and is told later whom it speaks for: a master may take
 //! long until it is up. What is asked here costs little, but somebody may ask often, so that there
 //! are few connections, and none lasts.
 
+pub mod asking;
 mod checks;
 mod requests;
 
