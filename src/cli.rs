@@ -193,7 +193,7 @@ pub fn parse(
             let named = matches.get_many::<String>(SCENARIO).into_iter().flatten();
             let mut scenarios: Vec<_> = named.filter_map(|name| Scenario::named(name)).collect();
             if scenarios.is_empty() {
-                scenarios = Scenario::ALL.to_vec();
+                scenarios = Scenario::USUAL.to_vec();
             }
             Subcommand::Bench(layers.bench(scenarios, matches.get_flag(JSON))?)
         }
@@ -308,7 +308,7 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
                     .value_name("SCENARIO")
                     .num_args(0..)
                     .value_parser(Scenario::ALL.map(Scenario::name))
-                    .help("What to measure; everything by default"),
+                    .help("What to measure; by default everything but failover and footprint"),
             )
             .arg(switch(JSON, "Print JSON, with stable field names")),
         Role::Client => classic(command)

@@ -1,10 +1,22 @@
 //! The bare server: tonic as it comes, on a thread of its own, with answers of the same sizes and
-//! nothing behind them. No network that does anything can be faster on this machine.
+//! nothing behind them. What is posted goes to all who read along, whoever they are. No network that does
+//! anything can be faster on this machine.
+//!
+//! A durable one writes each post to a file before it answers, and is the ceiling of a network that does
+//! so too.
 
-use std::{io, net::SocketAddr, pin::Pin};
+use std::{
+    fs::File,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use futures::stream::{self, Stream};
-use tokio::sync::watch;
+use futures::{Stream, StreamExt as _};
+use prost::Message as _;
+use tokio::sync::{broadcast, watch};
+use tokio_stream::wrappers::BroadcastStream;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::AbortOnDropHandle,
@@ -14,7 +26,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 
-use super::people::Answers;
+use super::{audience::AUTHOR, group_commit::GroupCommit, people::Answers};
 use crate::{
     client::ClientOptions,
     directory::{AskTheRouter, Available, DirectoryServer, Location},
@@ -25,13 +37,17 @@ use crate::{
     },
     runtime,
     wire::v1::{
-        FollowReply, FollowRequest, ListReply, ListRequest, LogInReply, LogInRequest, PostPage,
-        PostsRequest, PublishReply, PublishRequest, SetPasswordReply, SetPasswordRequest,
+        self, FollowReply, FollowRequest, ListReply, ListRequest, LogInReply, LogInRequest,
+        PostPage, PostsRequest, PublishReply, PublishRequest, SetPasswordReply, SetPasswordRequest,
         SubscribeEvent, SubscribeRequest, TimelineRequest, UnfollowReply, UnfollowRequest,
         directory_service_server::DirectoryServiceServer,
         social_service_server::{SocialService, SocialServiceServer},
+        subscribe_event,
     },
 };
+
+/// Posts that may wait for a reader, who is refused after that: more than are ever on their way.
+const WAITING: usize = 1 << 14;
 
 /// A running bare server.
 pub struct Ceiling {
@@ -42,14 +58,20 @@ pub struct Ceiling {
 }
 
 impl Ceiling {
-    /// Answers the same as the network has.
-    pub fn start(answers: Answers) -> io::Result<Self> {
+    /// Answers the same as the network has, and writes posts to a file first, if there is one.
+    pub fn start(answers: Answers, file: Option<File>) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let stopped = CancellationToken::new();
-        let (bare, stop) = (Bare::from(answers), stopped.clone().drop_guard());
-        let serving = move || runtime::run(serve(listener, address, bare, stopped));
+        let stop = stopped.clone().drop_guard();
+        let serving = move || {
+            runtime::run(async move {
+                // Its task belongs to this runtime.
+                let disk = file.map(GroupCommit::to);
+                serve(listener, address, Bare::new(answers, disk), stopped).await
+            })
+        };
         Ok(Self { address, stop, ended: task::spawn_owned(thread::run(serving)) })
     }
 
@@ -94,17 +116,33 @@ struct Bare {
     following: ListReply,
     timeline: PostPage,
     posts: PostPage,
+    /// The id of the newest post.
+    newest: AtomicU64,
+    /// To all who read along.
+    deliveries: broadcast::Sender<v1::Post>,
+    disk: Option<GroupCommit>,
 }
 
-impl From<Answers> for Bare {
-    fn from(answers: Answers) -> Self {
+impl Bare {
+    fn new(answers: Answers, disk: Option<GroupCommit>) -> Self {
         Self {
+            newest: AtomicU64::new(answers.timeline.as_of.get()),
             logged_in: messages::logged_in_to_wire(answers.logged_in),
             published: messages::published_to_wire(answers.published),
             following: messages::name_page_to_wire(answers.following),
             timeline: messages::post_page_to_wire(answers.timeline),
             posts: messages::post_page_to_wire(answers.posts),
+            deliveries: broadcast::Sender::new(WAITING),
+            disk,
         }
+    }
+
+    fn deliver(&self, post_id: u64, text: String) {
+        let author = AUTHOR.to_owned();
+        let post =
+            v1::Post { id: post_id, author, posted_at_ms: self.published.posted_at_ms, text };
+        // Fails only if nobody reads along.
+        let _nobody = self.deliveries.send(post);
     }
 }
 
@@ -118,8 +156,18 @@ impl SocialService for Bare {
         Ok(Response::new(self.logged_in.clone()))
     }
 
-    async fn publish(&self, _: Request<PublishRequest>) -> Result<Response<PublishReply>, Status> {
-        Ok(Response::new(self.published))
+    async fn publish(
+        &self,
+        request: Request<PublishRequest>,
+    ) -> Result<Response<PublishReply>, Status> {
+        let request = request.into_inner();
+        if let Some(disk) = &self.disk {
+            let written = disk.append(request.encode_to_vec()).await;
+            written.map_err(|error| Status::data_loss(error.to_string()))?;
+        }
+        let post_id = self.newest.fetch_add(1, Ordering::Relaxed) + 1;
+        self.deliver(post_id, request.text);
+        Ok(Response::new(PublishReply { post_id, ..self.published }))
     }
 
     async fn list(&self, _: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
@@ -153,6 +201,10 @@ impl SocialService for Bare {
     }
 
     async fn subscribe(&self, _: Request<SubscribeRequest>) -> Result<Response<Events>, Status> {
-        Ok(Response::new(Box::pin(stream::pending())))
+        let posts = BroadcastStream::new(self.deliveries.subscribe());
+        Ok(Response::new(Box::pin(posts.map(|post| match post {
+            Ok(post) => Ok(SubscribeEvent { event: Some(subscribe_event::Event::Post(post)) }),
+            Err(behind) => Err(Status::out_of_range(behind.to_string())),
+        }))))
     }
 }

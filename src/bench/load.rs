@@ -6,11 +6,8 @@ use futures::future::try_join_all;
 use hdrhistogram::Histogram;
 use tokio::time::{Instant, sleep_until};
 
-use super::{operation, people::People};
-use crate::{
-    client::{ClientError, RefusalKind},
-    settings::Scenario,
-};
+use super::{PATIENCE, refusals};
+use crate::client::ClientError;
 
 /// How many digits of a latency count.
 const DIGITS: u8 = 3;
@@ -28,29 +25,38 @@ pub struct Load {
 
 /// What came of one round.
 pub struct Round {
-    /// Answers in a second.
+    /// Answers, or deliveries, in a second.
     pub rate: f64,
-    /// How long each call took, in microseconds: from when it was to begin.
+    /// How long each took, in microseconds: from when its call was to begin.
     pub latencies: Histogram<u64>,
 }
 
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The network has refused a call.
-    #[error("a call was refused: {why}{}", remedy(.why))]
-    Refused {
+    /// A call was refused or not answered.
+    #[error("a call has failed: {why}{}", refusals::remedy_of(.why))]
+    Call {
         /// Why.
+        #[from]
         why: ClientError,
+    },
+    /// Live timelines did not bring what they should.
+    #[error(
+        "{missing} deliveries have not come within {PATIENCE:?}: publish less at a time (--callers, --rate)"
+    )]
+    NotDelivered {
+        /// How many.
+        missing: u64,
     },
 }
 
-fn remedy(error: &ClientError) -> &'static str {
-    match error.refusal_kind() {
-        Some(RefusalKind::TooMuch) => {
-            "; start the network with rate_limits = off, and ask with fewer --callers"
-        }
-        _ => "",
+impl Round {
+    /// With so many answers in a time.
+    pub fn new(count: u64, took: Duration, latencies: Histogram<u64>) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "nobody counts so far")]
+        let rate = count as f64 / took.as_secs_f64();
+        Self { rate, latencies }
     }
 }
 
@@ -59,45 +65,42 @@ pub fn histogram() -> Histogram<u64> {
     Histogram::new(DIGITS).expect("so many digits are possible")
 }
 
+/// Adds how long something took.
+pub fn record(latencies: &mut Histogram<u64>, took: Duration) {
+    let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    latencies.record(took).expect("a histogram grows as it has to");
+}
+
 impl Load {
-    /// Calls `people`'s network for so long.
+    /// Calls for so long. A call is told which caller makes it, and when it was to begin.
     pub async fn carry_out(
         self,
-        people: &People,
-        scenario: Scenario,
         length: Duration,
-    ) -> Result<Round, LoadError> {
+        call: impl AsyncFn(usize, Instant) -> Result<(), ClientError>,
+    ) -> Result<Round, ClientError> {
         let began = Instant::now();
         let end = began + length;
-        let begun = Cell::new(0);
-        let callers = (0..self.callers).map(|number| {
-            let client = &people.clients[number % people.clients.len()];
-            let begun = &begun;
-            async move {
-                let mut latencies = histogram();
-                while let Some(due) = self.next(begun, began).filter(|due| *due < end) {
-                    // Even for what is due, a timer takes up to a millisecond.
-                    if due > Instant::now() {
-                        sleep_until(due).await;
-                    }
-                    operation::carry_out(scenario, client).await?;
-                    let took = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
-                    latencies.record(took).expect("a histogram grows as it has to");
+        let (begun, call) = (&Cell::new(0), &call);
+        let callers = (0..self.callers).map(|caller| async move {
+            let mut latencies = histogram();
+            while let Some(due) = self.next(begun, began).filter(|due| *due < end) {
+                // Even for what is due, a timer takes up to a millisecond.
+                if due > Instant::now() {
+                    sleep_until(due).await;
                 }
-                Ok(latencies)
+                call(caller, due).await?;
+                record(&mut latencies, due.elapsed());
             }
+            Ok::<_, ClientError>(latencies)
         });
-        let all = try_join_all(callers).await;
-        let all = all.map_err(|why| LoadError::Refused { why })?;
+        let all = try_join_all(callers).await?;
         // At a given rate, the last call may end before the round does.
         let took = began.elapsed().max(length);
         let mut latencies = histogram();
         for of_caller in all {
             latencies.add(of_caller).expect("a histogram grows as it has to");
         }
-        #[expect(clippy::cast_precision_loss, reason = "nobody counts so far")]
-        let rate = latencies.len() as f64 / took.as_secs_f64();
-        Ok(Round { rate, latencies })
+        Ok(Round::new(latencies.len(), took, latencies))
     }
 
     /// When the next call is to begin: at once, or when its turn has come.

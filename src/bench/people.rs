@@ -24,6 +24,7 @@ pub struct People {
 }
 
 /// What the network answers, for a server that answers the same.
+#[derive(Clone)]
 pub struct Answers {
     pub logged_in: LoggedIn,
     pub published: Published,
@@ -42,8 +43,7 @@ impl People {
         }
         let follow_all = people.clients.iter().map(async |client: &Client| {
             for number in 0..AUTHORS {
-                let followed = client.follow(&format!("bench-author-{number}")).await;
-                ignore(&RefusalKind::AlreadyExists, followed)?;
+                follow(client, &format!("bench-author-{number}")).await?;
             }
             Ok::<_, ClientError>(())
         });
@@ -63,22 +63,19 @@ impl People {
     pub async fn at(options: &ClientOptions, clients: usize) -> Result<Self, ClientError> {
         let mut all = Vec::new();
         for number in 0..clients {
-            let client = Client::connect(options.clone())?;
-            client.log_in(&format!("bench-{number}"), None).await?;
-            all.push(client);
+            all.push(connect(options, &format!("bench-{number}")).await?);
         }
         Ok(Self { clients: all })
     }
 
-    /// How many masters the network has, if the router says.
-    pub async fn masters(&self) -> Option<usize> {
-        let status = self.clients.first()?.cluster().await.ok()?;
-        Some(status.masters.len())
+    /// The client that this caller uses.
+    pub fn client(&self, caller: usize) -> &Client {
+        &self.clients[caller % self.clients.len()]
     }
 
     /// One answer of each kind.
     pub async fn answers(&self) -> Result<Answers, ClientError> {
-        let client = self.clients.first().expect("there is one at least");
+        let client = self.client(0);
         Ok(Answers {
             logged_in: client.log_in("bench-0", None).await?,
             published: client.publish(TEXT).await?,
@@ -89,10 +86,17 @@ impl People {
     }
 }
 
-/// What is so already is as good.
-fn ignore(kind: &RefusalKind, outcome: Result<(), ClientError>) -> Result<(), ClientError> {
-    match outcome {
-        Err(ClientError::Refused(Refusal { kind: found, .. })) if found == *kind => Ok(()),
-        other => other,
+/// A client on a connection of its own, logged in by this name.
+pub async fn connect(options: &ClientOptions, name: &str) -> Result<Client, ClientError> {
+    let client = Client::connect(options.clone())?;
+    client.log_in(name, None).await?;
+    Ok(client)
+}
+
+/// Lets a client follow somebody; one who does so already goes on.
+pub async fn follow(client: &Client, name: &str) -> Result<(), ClientError> {
+    match client.follow(name).await {
+        Err(ClientError::Refused(Refusal { kind: RefusalKind::AlreadyExists, .. })) => Ok(()),
+        outcome => outcome,
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use nix::unistd::AccessFlags;
 use redb::{Builder, Database, DatabaseError, StorageError};
 
-use super::{files, panics, privacy};
+use super::{files, panics, privacy, random};
 
 /// redb's page cache for one file, in bytes. Its default is 1 GiB per file; a master has two files
 /// and should stay below 40 MiB resident when idle.
@@ -68,6 +68,15 @@ pub struct DirectoryLock {
 /// Locks a directory; if it is locked already, that is [`io::ErrorKind::WouldBlock`].
 pub fn lock_directory(path: &Path) -> io::Result<DirectoryLock> {
     Ok(DirectoryLock { _file: files::lock(&path.join(LOCK_FILE))? })
+}
+
+/// A file that nobody else finds, in `directory`: it has no name, and is gone once it is closed. Not on a
+/// simulated machine.
+pub fn open_unnamed(directory: &Path) -> io::Result<File> {
+    let path = directory.join(format!("tinysns-{:016x}", random::id()));
+    let file = privacy::open(&path, true)?;
+    remove(&path)?;
+    Ok(file)
 }
 
 /// The text of a file, if it is there.
@@ -255,7 +264,7 @@ pub fn in_memory() -> Result<Database, DatabaseError> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _};
+    use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _};
 
     use nix::sys::stat::{Mode, umask};
 
@@ -275,6 +284,16 @@ mod tests {
         assert!(!unfinished.exists());
         assert!(remove(&path).expect("removed") && !remove(&path).expect("absent"));
         remove_durably(directory.path(), &["file", "file.new"]).expect("both are absent");
+    }
+
+    #[test]
+    fn an_unnamed_file_can_be_used_and_leaves_nothing() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut file = open_unnamed(directory.path()).expect("created");
+        file.write_all(b"one").and_then(|()| file.sync_data()).expect("written");
+        assert_eq!(file.metadata().expect("open").len(), 3);
+        assert_eq!(fs::read_dir(directory.path()).expect("readable").count(), 0);
+        open_unnamed(&directory.path().join("absent")).expect_err("there is no such directory");
     }
 
     #[test]

@@ -532,6 +532,14 @@ pub static KEYS: &[Key] = &[
         "Where the node answers monitoring, as its metrics_listen or router_metrics_listen says",
     ),
     Key::new(
+        "metrics",
+        &[Role::Bench],
+        Some("localhost:3012"),
+        ValueKind::HostPort,
+        "Where the router answers monitoring, as its router_metrics_listen says: footprint asks there \
+         where all nodes do",
+    ),
+    Key::new(
         "callers",
         &[Role::Bench],
         Some("64"),
@@ -566,6 +574,35 @@ pub static KEYS: &[Key] = &[
         Some("3"),
         ValueKind::Count { min: 1, max: 1_000 },
         "Rounds that count, after a short one that warms up",
+    ),
+    Key::new(
+        "readers",
+        &[Role::Bench],
+        Some("100"),
+        ValueKind::Count { min: 1, max: 10_000 },
+        "Live timelines of fanout, each of which gets every post; idle ones of footprint",
+    ),
+    Key::new(
+        "people",
+        &[Role::Bench],
+        Some("100"),
+        ValueKind::Count { min: 2, max: 10_000 },
+        "People of mixed, few of whom are followed by many",
+    ),
+    Key::new(
+        "duration",
+        &[Role::Bench],
+        Some("1m"),
+        ValueKind::duration_ms(1_000, 24 * 3_600_000),
+        "How long failover and footprint watch the network",
+    ),
+    Key::new(
+        "pause",
+        &[Role::Bench],
+        Some("50ms"),
+        ValueKind::duration_ms(1, 3_600_000),
+        "The shortest pause in which nobody was answered that failover reports, also if no server was \
+         lost",
     ),
     Key::new(
         "log",

@@ -132,6 +132,11 @@ impl Layers {
             rate,
             round: self.duration("round")?,
             rounds: self.parsed("rounds")?,
+            readers: self.parsed("readers")?,
+            people: self.parsed("people")?,
+            duration: self.duration("duration")?,
+            pause: self.duration("pause")?,
+            metrics: self.text("metrics")?,
             json,
         })
     }

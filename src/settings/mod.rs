@@ -277,6 +277,16 @@ pub struct BenchSettings {
     pub round: Duration,
     /// Rounds that count.
     pub rounds: u32,
+    /// Live timelines.
+    pub readers: usize,
+    /// People who follow each other.
+    pub people: usize,
+    /// How long the network is watched.
+    pub duration: Duration,
+    /// The shortest pause that is reported.
+    pub pause: Duration,
+    /// Where the router answers monitoring, host:port.
+    pub metrics: String,
     /// Print JSON instead of a table.
     pub json: bool,
 }
@@ -292,11 +302,31 @@ pub enum Scenario {
     Timeline,
     /// Pages of one person's posts.
     Posts,
+    /// Deliveries of one person's posts to many who read along.
+    Fanout,
+    /// Timelines, posts of a person and posts made, as people do it.
+    Mixed,
+    /// Pauses while the available server is crashed.
+    Failover,
+    /// What the processes take while nothing happens.
+    Footprint,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Publish, Self::List, Self::Timeline, Self::Posts];
+    pub const ALL: [Self; 8] = [
+        Self::Publish,
+        Self::List,
+        Self::Timeline,
+        Self::Posts,
+        Self::Fanout,
+        Self::Mixed,
+        Self::Failover,
+        Self::Footprint,
+    ];
+    /// Those that need nobody who crashes servers, and no access to the nodes.
+    pub const USUAL: [Self; 6] =
+        [Self::Publish, Self::List, Self::Timeline, Self::Posts, Self::Fanout, Self::Mixed];
 
     /// As it is typed.
     pub const fn name(self) -> &'static str {
@@ -305,6 +335,10 @@ impl Scenario {
             Self::List => "list",
             Self::Timeline => "timeline",
             Self::Posts => "posts",
+            Self::Fanout => "fanout",
+            Self::Mixed => "mixed",
+            Self::Failover => "failover",
+            Self::Footprint => "footprint",
         }
     }
 

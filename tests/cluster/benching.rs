@@ -1,30 +1,54 @@
 //! `tinysns bench` against a running network.
 
-use std::process::{Output, Stdio};
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Command, Output, Stdio},
+};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::{
     BINARY,
-    processes::{Cluster, NO_RATE_LIMITS},
+    processes::{Cluster, NO_RATE_LIMITS, signal},
 };
 
-fn bench(cluster: &Cluster, arguments: &[&str]) -> Output {
+fn command(cluster: &Cluster, arguments: &[&str]) -> Command {
     let mut command = cluster.command("bench");
-    command.args(["--round", "200ms", "--rounds", "2", "--callers", "8"]).args(arguments);
-    command.stdin(Stdio::null()).output().expect("the program starts")
+    let short = [
+        ("ROUND", "200ms"),
+        ("ROUNDS", "2"),
+        ("CALLERS", "8"),
+        ("READERS", "20"),
+        ("PEOPLE", "20"),
+        ("DURATION", "1s"),
+        ("METRICS", &cluster.metrics()),
+    ];
+    command.envs(short.map(|(setting, value)| (format!("TINYSNS_{setting}"), value)));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn bench(cluster: &Cluster, arguments: &[&str]) -> Output {
+    command(cluster, arguments).output().expect("the program starts")
+}
+
+/// The report of a run that has succeeded.
+fn report(cluster: &Cluster, arguments: &[&str]) -> Value {
+    let said = bench(cluster, &[arguments, &["--json"]].concat());
+    assert!(said.status.success(), "{said:?}");
+    serde_json::from_slice(&said.stdout).expect("JSON")
 }
 
 #[tokio::test]
 async fn a_network_is_measured_beside_a_bare_server() {
     let cluster = Cluster::start_with(BINARY, 3, "1s", &[NO_RATE_LIMITS]).await;
-    let said = bench(&cluster, &["--json"]);
-    assert!(said.status.success(), "{said:?}");
-    let report: Value = serde_json::from_slice(&said.stdout).expect("JSON");
-    assert_eq!((&report["masters"], &report["callers"]), (&3.into(), &8.into()));
-    let scenarios = report["scenarios"].as_array().expect("scenarios");
+    let told = report(&cluster, &[]);
+    assert_eq!((&told["masters"], &told["callers"]), (&3.into(), &8.into()));
+    assert_eq!((&told["readers"], &told["people"]), (&20.into(), &20.into()));
+    let scenarios = told["scenarios"].as_array().expect("scenarios");
     let names: Vec<_> = scenarios.iter().map(|of| of["scenario"].as_str().expect("text")).collect();
-    assert_eq!(names, ["publish", "list", "timeline", "posts"]);
+    assert_eq!(names, ["publish", "list", "timeline", "posts", "fanout", "mixed"]);
     for of in scenarios {
         let number = |field: &str| of[field].as_f64().expect("a number");
         assert!(number("rate_median") > 0.0 && number("bare_rate_median") > 0.0, "{of}");
@@ -33,7 +57,11 @@ async fn a_network_is_measured_beside_a_bare_server() {
             number("p50_us") <= number("p99_us") && number("p99_us") <= number("max_us"),
             "{of}"
         );
+        let is_durable = of["durable_ratio"].as_f64().is_some_and(|ratio| ratio > 0.0);
+        assert_eq!(is_durable, of["scenario"] == "publish", "{of}");
     }
+    assert!(told["disk"]["file_system"].is_string(), "{}", told["disk"]);
+    assert_eq!(told["refused"], Value::Array(Vec::new()), "no limit was met");
 
     // People see how far it is, and then a table.
     let said = bench(&cluster, &["list", "--rate", "50"]);
@@ -44,6 +72,79 @@ async fn a_network_is_measured_beside_a_bare_server() {
     let row = table.lines().find(|line| line.starts_with("list ")).expect("a row");
     let rate: f64 = row.split_whitespace().nth(1).expect("a rate").parse().expect("a number");
     assert!(rate <= 51.0, "calls begin as often as they are to: {row}");
+
+    // At a rate, each reader has as many posts as were made.
+    let told = report(&cluster, &["fanout", "--rate", "50", "--readers", "10"]);
+    let rate = told["scenarios"][0]["rate_median"].as_f64().expect("a number");
+    assert!((1.0..=510.0).contains(&rate), "{told}");
+}
+
+#[tokio::test]
+async fn whoever_crashes_the_available_server_meanwhile_sees_the_pause_and_that_nothing_is_lost() {
+    let cluster = Cluster::start_with(BINARY, 3, "1s", &[NO_RATE_LIMITS]).await;
+    let available = cluster.available().await;
+    let mut watching = command(&cluster, &["failover", "--duration", "5s"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(watching.stderr.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("it goes on").expect("text");
+    // The bench asks on the router's machine.
+    let what_to_do = next();
+    assert!(what_to_do.contains(&format!("kill -9 {}", available.pid)), "{what_to_do}");
+    signal(available.pid, Signal::SIGKILL);
+    let taken_over = format!("has taken over from {}", available.name);
+    // Other pauses may be told before it.
+    while !next().contains(&taken_over) {}
+    let mut table = String::new();
+    watching.stdout.take().expect("piped").read_to_string(&mut table).expect("text");
+    assert!(watching.wait().expect("ours").success(), "{table}");
+    assert!(table.contains("0 lost, 0 doubled"), "{table}");
+    assert!(table.contains("another server has taken over once"), "{table}");
+
+    let told = &report(&cluster, &["failover"])["failover"];
+    assert!(told["acknowledged"].as_u64().is_some_and(|count| count > 0), "{told}");
+    assert_eq!((&told["failovers"], &told["failover_max_us"]), (&0.into(), &Value::Null), "{told}");
+    assert_eq!((&told["lost"], &told["doubled"]), (&0.into(), &0.into()), "{told}");
+}
+
+#[tokio::test]
+async fn the_processes_say_what_they_take_or_it_is_said_why_that_is_not_known() {
+    let cluster = Cluster::start_with(BINARY, 3, "1s", &[NO_RATE_LIMITS]).await;
+    let told = &report(&cluster, &["footprint"])["footprint"];
+    let nodes = told["nodes"].as_array().expect("nodes");
+    let roles: Vec<_> = nodes.iter().map(|node| node["role"].as_str().expect("text")).collect();
+    assert_eq!(roles, ["router", "master", "master", "master"]);
+    for node in nodes {
+        let number = |field: &str| node[field].as_f64().expect("a number");
+        assert!(number("idle_bytes") > 1e6 && number("streams_bytes") > 1e6, "{node}");
+        assert!(number("idle_cpu") >= 0.0 && number("streams_cpu") >= 0.0, "{node}");
+    }
+    assert_eq!((&told["streams"], &told["left_out"]), (&20.into(), &Value::Array(Vec::new())));
+
+    let told = report(&cluster, &["footprint", "--metrics", "127.0.0.1:1"]);
+    let why = told["left_out"][0].as_str().expect("a reason");
+    assert!(why.contains("127.0.0.1:1") && why.contains("--metrics"), "{why}");
+    assert_eq!(told["footprint"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_network_that_limits_rates_is_measured_with_a_warning() {
+    let cluster = Cluster::start(BINARY, 3, "1s").await;
+    // So many that an account has posted more than it may in a moment.
+    let arguments = ["publish", "--clients", "1", "--callers", "2", "--round", "2s"];
+    let said = bench(&cluster, &arguments);
+    let [table, progress] = [said.stdout, said.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(said.status.success(), "{progress}");
+    assert!(table.contains("WARNING") && table.contains("rate_limits = off"), "{table}");
+    let told = report(&cluster, &arguments);
+    let refused = &told["refused"].as_array().expect("a list").last().expect("one").clone();
+    assert_eq!(
+        (&refused["scenario"], &refused["setting"]),
+        (&"publish".into(), &"rate_limits".into())
+    );
+    assert!(refused["calls"].as_u64().is_some_and(|calls| calls > 0), "{refused}");
 }
 
 #[tokio::test]
@@ -54,6 +155,7 @@ async fn whoever_measures_nothing_is_told_why() {
     assert!(!said.status.success() && words.contains("127.0.0.1:1"), "{words}");
     let said = bench(&cluster, &["speed"]);
     let words = String::from_utf8_lossy(&said.stderr).into_owned();
-    assert!(!said.status.success() && words.contains("publish, list, timeline, posts"), "{words}");
+    let all = "publish, list, timeline, posts, fanout, mixed, failover, footprint";
+    assert!(!said.status.success() && words.contains(all), "{words}");
     cluster.kill_everything();
 }
