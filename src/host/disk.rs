@@ -94,6 +94,22 @@ pub fn length(path: &Path) -> io::Result<Option<u64>> {
     if_there(files::length(path))
 }
 
+/// The names of the files in a directory, in their order.
+pub fn names(directory: &Path) -> io::Result<Vec<String>> {
+    let mut names = files::names(directory)?;
+    names.sort();
+    Ok(names)
+}
+
+/// The length of all files in a directory together, in bytes, if it is there.
+pub fn length_of_all(directory: &Path) -> io::Result<Option<u64>> {
+    let lengths = |names: Vec<String>| {
+        // One that is removed meanwhile does not count.
+        names.iter().filter_map(|name| length(&directory.join(name)).transpose()).sum()
+    };
+    if_there(files::names(directory))?.map(lengths).transpose()
+}
+
 /// Gives `path` these contents, completely or not at all. They are written to `unfinished` first,
 /// which is in the same directory. After a loss of power the file may be missing, or empty.
 pub fn replace(path: &Path, unfinished: &Path, contents: &[u8]) -> io::Result<()> {

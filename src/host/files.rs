@@ -8,14 +8,15 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use nix::unistd::{AccessFlags, access};
 use redb::{Builder, Database, DatabaseError, backends::FileBackend};
 
-use super::privacy;
 #[cfg(feature = "laboratory")]
-use super::simulated::{Machine, backend::SimulatedFile, files as simulated};
+use super::simulated::{Machine, backend::SimulatedFile, files as simulated, open_file::OpenFile};
+use super::{privacy, random_access::RandomAccessFile};
 
 /// Does the same on the disk of the simulated machine on which this runs, if it runs on one.
 macro_rules! on_a_simulated_machine {
@@ -40,6 +41,14 @@ pub fn is_directory(path: &Path) -> bool {
 pub fn length(path: &Path) -> io::Result<u64> {
     on_a_simulated_machine!(|machine| simulated::length(machine, path));
     Ok(fs::metadata(path)?.len())
+}
+
+/// The names of the files in a directory, in any order.
+pub fn names(directory: &Path) -> io::Result<Vec<String>> {
+    on_a_simulated_machine!(|machine| simulated::names(machine, directory));
+    let name =
+        |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    fs::read_dir(directory)?.map(name).collect()
 }
 
 pub fn read_to_string(path: &Path) -> io::Result<String> {
@@ -187,6 +196,12 @@ pub fn check_access(path: &Path, what: AccessFlags) -> io::Result<()> {
         if is_there { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     });
     Ok(access(path, what)?)
+}
+
+/// Opens a file that is there, to read and write it at offsets.
+pub fn open_random_access(path: &Path) -> io::Result<Arc<dyn RandomAccessFile>> {
+    on_a_simulated_machine!(|machine| Ok(Arc::new(OpenFile::open(machine, path)?)));
+    Ok(Arc::new(privacy::open_existing(path)?))
 }
 
 /// Opens a database, or creates one.

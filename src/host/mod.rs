@@ -17,6 +17,7 @@ pub mod panics;
 pub mod privacy;
 pub mod process_setup;
 pub mod random;
+pub mod random_access;
 #[cfg(feature = "laboratory")]
 pub mod simulated;
 mod socket;

@@ -40,6 +40,14 @@ pub fn open(path: &Path, truncate: bool) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens a file that is there, to read and write it.
+#[expect(clippy::disallowed_methods, reason = "this is where modes are looked at")]
+pub fn open_existing(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    keep_private(path, &file);
+    Ok(file)
+}
+
 /// Gives an open file or directory the mode that it should have, or says why that is not possible.
 /// Devices stay as they are.
 #[expect(clippy::disallowed_methods, reason = "this is where modes are changed")]

@@ -347,9 +347,13 @@ fn look<T>(machine: Machine, f: impl FnOnce(&Disk) -> T) -> T {
     with(|world| f(&world.disks.disks[machine.index()]))
 }
 
+pub(super) fn open(machine: Machine, path: &Path) -> io::Result<SharedFile> {
+    look(machine, |disk| disk.file(path))
+}
+
 /// The file at `path`, made if there is none.
 pub(super) fn open_or_create(machine: Machine, path: &Path) -> io::Result<SharedFile> {
-    if let Ok(file) = look(machine, |disk| disk.file(path)) {
+    if let Ok(file) = open(machine, path) {
         return Ok(file);
     }
     let file = SharedFile::default();
@@ -368,14 +372,24 @@ pub(crate) fn is_directory(machine: Machine, path: &Path) -> bool {
     path == Path::new("/") || look(machine, |disk| disk.directories.contains(path))
 }
 
+/// The names of the files in a directory, in their order.
+pub(crate) fn names(machine: Machine, directory: &Path) -> io::Result<Vec<String>> {
+    if !is_directory(machine, directory) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let is_in_it = |path: &&PathBuf| path.parent() == Some(directory);
+    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok(look(machine, |disk| disk.names.keys().filter(is_in_it).filter_map(name).collect()))
+}
+
 pub(crate) fn length(machine: Machine, path: &Path) -> io::Result<u64> {
-    let file = look(machine, |disk| disk.file(path))?;
+    let file = open(machine, path)?;
     let length = file.lock().len();
     Ok(length as u64)
 }
 
 pub(crate) fn read_to_string(machine: Machine, path: &Path) -> io::Result<String> {
-    let file = look(machine, |disk| disk.file(path))?;
+    let file = open(machine, path)?;
     let contents = file.lock().contents.clone();
     String::from_utf8(contents).map_err(|_| io::ErrorKind::InvalidData.into())
 }

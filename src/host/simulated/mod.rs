@@ -3,7 +3,8 @@
 //!
 //! - [`clock`]: what time it is in the world, and on each machine's clocks
 //! - [`network`]: connections, and the links that carry them; [`stream`] is one end of a connection
-//! - [`files`]: disks that may lose what was not synced; [`backend`] is a database on one
+//! - [`files`]: disks that may lose what was not synced; [`open_file`] is a file on one that is open,
+//!   [`backend`] a database
 //!
 //! The world is one for the process, since a process simulates one seed. It does nothing by itself:
 //! `tests/simulation` runs its machines, one after the other on one thread, each on a runtime of its
@@ -19,6 +20,7 @@ pub(crate) mod connector;
 pub mod files;
 mod library_files;
 pub mod network;
+pub mod open_file;
 mod segments;
 pub mod stream;
 #[cfg(test)]

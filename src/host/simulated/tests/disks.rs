@@ -5,10 +5,15 @@ use std::path::Path;
 use redb::StorageBackend as _;
 
 use super::*;
-use crate::host::simulated::{
-    backend::SimulatedFile,
-    files::{self, DiskBehaviour},
-    is_stopping, with,
+use crate::host::{
+    random_access::RandomAccessFile as _,
+    simulated::{
+        backend::SimulatedFile,
+        files::{self, DiskBehaviour},
+        is_stopping,
+        open_file::OpenFile,
+        with,
+    },
 };
 
 const NAME: &str = "/data/file";
@@ -82,6 +87,31 @@ fn a_database_file_is_read_and_written_anywhere_within_its_length() {
     assert_eq!(kind(file.read(1, &mut all)), Err(io::ErrorKind::UnexpectedEof));
     file.set_len(2).expect("a good disk");
     assert_eq!(file.len().expect("a good disk"), 2);
+}
+
+#[test]
+fn a_file_is_open_as_often_as_it_is_opened_until_its_process_has_ended() {
+    let [one, other] = world(1);
+    create_directory(one).expect("a good disk");
+    assert_eq!(
+        OpenFile::open(one, Path::new(NAME)).map(drop).map_err(|e| e.kind()),
+        Err(io::ErrorKind::NotFound)
+    );
+    write(one, NAME, b"first").expect("a good disk");
+    let [file, again] = [(); 2].map(|()| OpenFile::open(one, Path::new(NAME)).expect("there"));
+    file.write_at(3, b"ever").expect("a good disk");
+    let mut all = [0; 7];
+    again.read_at(0, &mut all).expect("as long as that");
+    assert_eq!((&all, again.length().expect("a good disk")), (b"firever", 7));
+    write(one, OTHER, b"").expect("a good disk");
+    write(one, "/elsewhere/file", b"").expect("a good disk");
+    assert_eq!(files::names(one, Path::new("/data")).expect("there"), ["file", "other"]);
+    assert!(
+        files::names(other, Path::new("/data")).is_err(),
+        "another machine has no such directory"
+    );
+    one.kill();
+    assert!(file.write_at(0, b"late").is_err() && file.sync_data().is_err());
 }
 
 #[test]
