@@ -145,7 +145,7 @@ impl Network {
         };
         format!(
             "{:.1} µs of CPU a command, {:.1} µs in all, the longest apply {:.1} ms",
-            each(self::cpu() - cpu),
+            each(self::cpu().saturating_sub(cpu)),
             each(began.elapsed()),
             longest.as_secs_f64() * 1e3
         )
@@ -163,8 +163,8 @@ impl Network {
                 }
             };
         }
-        let each =
-            (self::cpu() - cpu).as_secs_f64() * 1e6 / f64::from(u32::try_from(PAGES).expect("few"));
+        let each = self::cpu().saturating_sub(cpu).as_secs_f64() * 1e6
+            / f64::from(u32::try_from(PAGES).expect("few"));
         format!("{each:.0} µs of CPU, {} posts on average", posts as u64 / PAGES)
     }
 }

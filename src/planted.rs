@@ -37,7 +37,7 @@ macro_rules! planted_faults {
 planted_faults! {
     // The log, on disk and between nodes.
 
-    // Found by the check of acknowledged posts, after several machines have lost power at once.
+    // Found when the log is opened after a loss of power, as frames that were not synced are there in any order.
     AcknowledgeBeforeFsync, "acknowledge-before-fsync",
     "Entries count as written before they are synced, so an acknowledged change does not survive a loss of power.";
     // Found by the check of acknowledged posts, and by "committed entries never change", after losses of power.

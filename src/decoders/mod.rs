@@ -8,6 +8,7 @@
 //! - `messages`: protobuf, and the headers of calls
 //! - `envelopes`: what is stored, sent between nodes and given to clients in an
 //!   [`envelope`](crate::envelope)
+//! - `segments`: the files of the log
 //! - `states`: what changes the state or is checked against it: commands, snapshots, session tokens
 //! - `texts`: settings, names, addresses, and what people type
 //! - `screens`: what other people write, as it is shown
@@ -18,6 +19,7 @@
 mod envelopes;
 mod messages;
 mod screens;
+mod segments;
 mod states;
 mod texts;
 
@@ -52,6 +54,7 @@ pub const DECODERS: &[Decoder] = &[
     Decoder::new("peer-calls", messages::peer_calls, messages::seeds_of_peer_calls),
     Decoder::new("headers", messages::headers, messages::seeds_of_headers),
     Decoder::new("envelopes", envelopes::envelopes, envelopes::seeds_of_envelopes),
+    Decoder::new("log-segments", segments::segments, segments::seeds_of_segments),
     Decoder::new("commands", states::commands, states::seeds_of_commands),
     Decoder::new("snapshots", states::snapshots, states::seeds_of_snapshots),
     Decoder::new("session-tokens", states::session_tokens, states::seeds_of_session_tokens),

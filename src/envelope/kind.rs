@@ -34,7 +34,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    // The log, in `raft.redb`.
+    // The log, in its segments and in `raft.redb`.
     /// An entry of the log.
     LogEntry = 1, "log entry";
     /// Commands to the state, as one entry of the log carries them.
@@ -53,6 +53,12 @@ kinds! {
     Checkpoint = 8, "checkpoint of the witness";
     /// How often a node has started.
     Starts = 9, "count of starts";
+    /// The header of a segment of the log.
+    LogSegment = 10, "log segment";
+    /// The head of a frame in a segment of the log.
+    LogFrame = 11, "log frame";
+    /// The id that all segments of a log carry.
+    LogId = 12, "id of a log";
 
     // Databases, and other contents of the state.
     /// The mark of a `raft.redb`.

@@ -168,6 +168,16 @@ pub fn open_as<'a, T: Deserialize<'a>>(
     }
 }
 
+/// The envelope at the beginning of `bytes`, as long as it says that it is, and what follows it; none
+/// if not all of it is there. Opening it shows whether it is sound.
+pub fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    if bytes.len() < SHORTEST {
+        return None;
+    }
+    let (length, begin) = read_length(bytes)?;
+    bytes.split_at_checked(begin.checked_add(length)?)
+}
+
 /// The kind and version of an envelope, read from its first bytes only; none if this program does
 /// not know them.
 pub fn peek(sealed: &[u8]) -> Option<(Kind, Version)> {

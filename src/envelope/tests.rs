@@ -55,6 +55,9 @@ fn kinds_and_their_bytes_never_change() {
         (7, "cluster id"),
         (8, "checkpoint of the witness"),
         (9, "count of starts"),
+        (10, "log segment"),
+        (11, "log frame"),
+        (12, "id of a log"),
         (16, "log file"),
         (17, "state file"),
         (18, "membership"),
@@ -78,6 +81,15 @@ fn kinds_and_their_bytes_never_change() {
     ];
     assert_eq!(kinds, golden);
     assert!(Kind::ALL.iter().all(|kind| Kind::of(kind.byte()) == Some(*kind)));
+}
+
+#[test]
+fn the_first_of_several_envelopes_is_split_off_and_none_that_is_not_whole() {
+    let [one, other] = [300_u64, 7].map(|value| seal(Kind::Starts, &value));
+    let both = [one.as_slice(), &other].concat();
+    assert_eq!(split_first(&both), Some((one.as_slice(), other.as_slice())));
+    assert_eq!(split_first(&other), Some((other.as_slice(), &[][..])));
+    assert!((0..one.len()).all(|length| split_first(&one[..length]).is_none()));
 }
 
 #[test]

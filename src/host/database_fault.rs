@@ -52,6 +52,7 @@ impl DatabaseFault {
             | ErrorKind::ReadOnlyFilesystem
             | ErrorKind::IsADirectory => Self::Denied,
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
+            ErrorKind::Unsupported => Self::OtherVersion,
             _ => Self::Failing,
         }
     }
@@ -130,6 +131,7 @@ mod tests {
             (io(ErrorKind::ReadOnlyFilesystem), DatabaseFault::Denied),
             (io(ErrorKind::StorageFull), DatabaseFault::Full),
             (io(ErrorKind::QuotaExceeded), DatabaseFault::Full),
+            (io(ErrorKind::Unsupported), DatabaseFault::OtherVersion),
             (redb::Error::UpgradeRequired(2), DatabaseFault::OtherVersion),
             (redb::Error::PreviousIo, DatabaseFault::Failing),
             (redb::Error::Io(io::Error::from_raw_os_error(5)), DatabaseFault::Failing),

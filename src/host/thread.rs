@@ -159,7 +159,8 @@ pub fn spawn(name: &str, job: impl FnOnce() + Send + 'static) -> io::Result<()> 
 #[error("the worker has ended")]
 pub struct WorkerGone;
 
-/// One after the other, and in the order in which they were sent, jobs that block.
+/// Jobs that block, in the order in which they were sent. What waits is done together: the worker is
+/// given all of it at once, so that it can share what each job would cost alone, such as a sync.
 pub struct Worker<Job> {
     queue: WorkerQueue<Job>,
 }
@@ -169,7 +170,7 @@ enum WorkerQueue<Job> {
     Task { shared: Arc<TaskQueue<Job>>, _task: AbortOnDropHandle<()> },
 }
 
-type Handler<Job> = Box<dyn FnMut(Job) -> ControlFlow<()> + Send>;
+type Handler<Job> = Box<dyn FnMut(Vec<Job>) -> ControlFlow<()> + Send>;
 
 /// The queue of a worker that has no thread.
 struct TaskQueue<Job> {
@@ -181,20 +182,22 @@ struct TaskQueue<Job> {
 }
 
 impl<Job: Send + 'static> Worker<Job> {
-    /// Starts a thread called `name`, for which at most `waiting` jobs wait. It ends when its handle
-    /// is dropped and all jobs are done, or when `handle` breaks.
+    /// Starts a thread called `name`, for which at most `waiting` jobs wait, and which is given at
+    /// most so many together. It ends when its handle is dropped and all jobs are done, or when
+    /// `handle` breaks.
     pub fn start(
         name: &str,
         waiting: usize,
-        mut handle: impl FnMut(Job) -> ControlFlow<()> + Send + 'static,
+        mut handle: impl FnMut(Vec<Job>) -> ControlFlow<()> + Send + 'static,
     ) -> io::Result<Self> {
         if stays() {
             return Ok(Self::start_task(waiting, Box::new(handle)));
         }
         let (sender, jobs) = std_mpsc::sync_channel(waiting);
         spawn(name, move || {
-            while let Ok(job) = jobs.recv() {
-                if handle(job).is_break() {
+            while let Ok(first) = jobs.recv() {
+                let waiting = iter::once(first).chain(jobs.try_iter()).take(waiting).collect();
+                if handle(waiting).is_break() {
                     break;
                 }
             }
@@ -219,7 +222,7 @@ impl<Job: Send + 'static> Worker<Job> {
                 owned.added.notified().await;
                 while owned.has_job() {
                     takes_a_while().await;
-                    owned.do_one();
+                    owned.do_all();
                 }
             }
         });
@@ -238,7 +241,7 @@ impl<Job: Send + 'static> Worker<Job> {
 impl<Job> Drop for Worker<Job> {
     fn drop(&mut self) {
         if let WorkerQueue::Task { shared, .. } = &self.queue {
-            while shared.do_one() {}
+            shared.do_all();
             *shared.handler.lock() = None;
         }
     }
@@ -247,7 +250,7 @@ impl<Job> Drop for Worker<Job> {
 impl<Job> TaskQueue<Job> {
     fn add(&self, job: Job) -> Result<(), WorkerGone> {
         if self.jobs.lock().len() >= self.waiting {
-            self.do_one();
+            self.do_all();
         }
         if self.handler.lock().is_none() {
             return Err(WorkerGone);
@@ -261,15 +264,17 @@ impl<Job> TaskQueue<Job> {
         !self.jobs.lock().is_empty()
     }
 
-    /// Does the first job; false if there is none.
-    fn do_one(&self) -> bool {
+    /// Does everything that waits.
+    fn do_all(&self) {
         let mut handler = self.handler.lock();
-        let Some(job) = self.jobs.lock().pop_front() else { return false };
-        if handler.as_mut().is_some_and(|handle| handle(job).is_break()) {
+        let waiting = Vec::from(std::mem::take(&mut *self.jobs.lock()));
+        if waiting.is_empty() {
+            return;
+        }
+        if handler.as_mut().is_some_and(|handle| handle(waiting).is_break()) {
             *handler = None;
             self.jobs.lock().clear();
         }
-        true
     }
 }
 
@@ -282,9 +287,12 @@ mod tests {
     /// A worker that notes its jobs and ends at 0, with a thread or without.
     fn noting(has_thread: bool) -> (Worker<u32>, std_mpsc::Receiver<u32>) {
         let (noted, notes) = std_mpsc::channel();
-        let handle = move |job| {
-            noted.send(job).expect("the test waits");
-            if job == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let handle = move |jobs: Vec<u32>| {
+            let ends = jobs.contains(&0);
+            for job in jobs.into_iter().take_while(|job| !ends || *job == 0) {
+                noted.send(job).expect("the test waits");
+            }
+            if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let worker = if has_thread {
             Worker::start("test", 2, handle).expect("a thread")
@@ -303,6 +311,37 @@ mod tests {
             }
             drop(worker);
             assert_eq!(notes.iter().collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_is_given_together_what_waits_with_a_thread_or_without() {
+        for has_thread in [true, false] {
+            let (begun, begins) = std_mpsc::channel();
+            let (go_on, may_go_on) = std_mpsc::channel();
+            let (noted, notes) = std_mpsc::channel();
+            let handle = move |jobs: Vec<u32>| {
+                begun.send(()).expect("the test waits");
+                may_go_on.recv().expect("the test goes on");
+                noted.send(jobs).expect("the test waits");
+                ControlFlow::Continue(())
+            };
+            let worker = if has_thread {
+                let worker = Worker::start("test", 3, handle).expect("a thread");
+                worker.send(1).expect("it works");
+                begins.recv().expect("it has begun with what there was");
+                worker
+            } else {
+                Worker::start_task(3, Box::new(handle))
+            };
+            for job in 2..=4 {
+                worker.send(job).expect("there is room");
+            }
+            (0..2).for_each(|_| go_on.send(()).expect("it waits"));
+            drop(worker);
+            let expected =
+                if has_thread { vec![vec![1], vec![2, 3, 4]] } else { vec![vec![2, 3, 4]] };
+            assert_eq!(notes.iter().collect::<Vec<_>>(), expected);
         }
     }
 

@@ -74,7 +74,12 @@ impl AppendPolicy {
         self.vote = Some(vote);
     }
 
-    /// The last vote that was saved, if it is higher than `vote`.
+    /// The last vote that was saved.
+    pub fn last_vote(&self) -> Option<Vote> {
+        self.vote
+    }
+
+    /// The same, if it is higher than `vote`.
     pub fn higher_vote(&self, vote: &Vote) -> Option<Vote> {
         self.vote.filter(|saved| saved > vote)
     }

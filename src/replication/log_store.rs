@@ -1,61 +1,50 @@
-//! The log, the vote and the node's identity, in `raft.redb`.
+//! The log: its entries in segments, the vote and the node's identity in `raft.redb`.
 //!
-//! A thread of its own does the writing: each write is one transaction, which is on disk when it is
-//! answered (with one exception, see [`LogStore::save_vote`](RaftLogStorage::save_vote)), so that
-//! waiting for the disk never stops the runtime. The newest entries are also kept in memory, since
-//! every follower asks for the same ones.
+//! A thread of its own does the writing, in the order of asking; what waits for it is written together,
+//! with one sync (`log_writer`). So waiting for the disk never stops the runtime. The newest entries are
+//! also kept in memory, since every follower asks for the same ones.
 //!
 //! [`durability`] decides when an append is answered, and when the answers of other nodes count.
-//!
-//! The node's identity is in the same file as its votes: a node that loses one loses the other,
-//! because a node that has forgotten its votes must not continue under its old id.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt::Debug,
     io,
-    ops::{Bound, ControlFlow, RangeBounds},
-    path::Path,
+    ops::{Bound, RangeBounds},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use openraft::{
-    EntryPayload, ErrorSubject, ErrorVerb, LogState, RaftLogId as _, RaftLogReader,
+    EntryPayload, ErrorSubject, ErrorVerb, LogState, RaftLogReader,
     storage::{LogFlushed, RaftLogStorage},
 };
 use parking_lot::{Mutex, MutexGuard};
-use redb::{
-    Database, Durability, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    TableDefinition, WriteTransaction,
-};
-use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
 use super::{
     Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, Vote,
-    durability::{self, AppendAck, AppendPolicy, DurableIndex, LogChange, WriterGone},
+    durability::{self, AppendAck, AppendPolicy, DurableIndex, WriterGone},
     log_error::{LogError, OpenError},
+    log_facts::{Fact, Identity, LogFacts},
+    log_segments::{self, Recovered, SegmentReader, SegmentSizes},
+    log_writer::{Job, LogWriter, Write},
     storage_error,
 };
 use crate::{
     domain::{ClusterId, NodeId},
     envelope::{self, Kind},
-    host::{disk, file_header, random, thread::Worker},
+    host::{
+        disk, random,
+        random_access::{DiskFolder, Folder},
+        thread::Worker,
+    },
     metrics,
     planted::{self, PlantedFault},
 };
 
-const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
-const FACTS: TableDefinition<&str, &[u8]> = TableDefinition::new("facts");
-const VOTE: &str = "vote";
-const PURGED: &str = "purged";
-const NODE_ID: &str = "node_id";
-const STARTS: &str = "starts";
-const CLUSTER_ID: &str = "cluster_id";
-const CHECKPOINT: &str = "checkpoint";
-/// The newest membership among all entries ever appended.
-const MEMBERS: &str = "members";
-
+/// The folder of the segments, beside `raft.redb`.
+const SEGMENTS: &str = "raft-log";
 /// Entries kept in memory: enough for followers that are a few round trips behind.
 const RECENT_ENTRIES: usize = 256;
 /// Writes that may wait for the disk.
@@ -66,20 +55,16 @@ const REPLICATION_BYTES: usize = 1 << 20;
 /// Handle on the log; clones share it.
 #[derive(Clone)]
 pub struct LogStore {
-    database: Arc<Database>,
+    facts: LogFacts,
+    segments: SegmentReader,
     recent: Arc<Mutex<VecDeque<Entry>>>,
     queue: Arc<Mutex<Queue>>,
     durable: DurableIndex,
     identity: Identity,
+    /// The vote that was found on disk.
+    stored_vote: Option<Vote>,
     /// Up to which index the log may be purged.
     purgeable: watch::Sender<u64>,
-}
-
-#[derive(Clone, Copy)]
-struct Identity {
-    node: NodeId,
-    /// How often this file has been opened under this id, including now.
-    starts: u64,
 }
 
 /// The writer's queue, and the state on which its order depends.
@@ -92,67 +77,131 @@ struct Queue {
 
 /// How far a witness has counted, and the membership at that point.
 pub type Checkpoint = (Option<LogId>, StoredMembership);
-type Done = oneshot::Sender<Result<(), LogError>>;
-type Write = Box<dyn FnOnce(&WriteTransaction) -> Result<(), LogError> + Send>;
 
-struct Job {
-    durability: Durability,
-    write: Write,
-    change: LogChange,
-    /// If nobody waits for it, a failure ends the writer.
-    done: Option<Done>,
+/// The folder with the segments of the log at `path`.
+pub fn segments_of(path: &Path) -> PathBuf {
+    path.with_file_name(SEGMENTS)
+}
+
+/// The length of all files of the log at `path`, in bytes, if it is there.
+pub fn length(path: &Path) -> io::Result<Option<u64>> {
+    let segments = disk::length_of_all(&segments_of(path))?.unwrap_or(0);
+    Ok(disk::length(path)?.map(|facts| facts + segments))
+}
+
+/// Removes the log at `path`, which nobody has open, so that a new one begins there. If that is
+/// interrupted, opening the log completes it: an empty `raft.redb` says that its segments are void.
+pub fn remove(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    disk::replace_durably(path, &path.with_extension("redb.new"), b"")?;
+    remove_void_segments(path)?;
+    let name = path.file_name().unwrap_or_default();
+    disk::remove_durably(directory, &[&name.to_string_lossy()])
+}
+
+fn remove_void_segments(path: &Path) -> io::Result<()> {
+    if disk::length(path)?.is_none_or(|length| length > 0) {
+        return Ok(());
+    }
+    let folder = DiskFolder::open(&segments_of(path))?;
+    for segment in folder.names()? {
+        folder.remove(&segment)?;
+    }
+    folder.sync_names()
+}
+
+/// The facts and the segments of a log, made if they are new. Neither is there without the other.
+fn open_parts(path: &Path) -> Result<(LogFacts, Recovered), LogError> {
+    remove_void_segments(path)?;
+    let database = disk::open(path)?;
+    let folder = DiskFolder::open(&segments_of(path))?;
+    recover(LogFacts::open(database)?, Box::new(folder))
+}
+
+/// The same in a folder that is open.
+fn recover(facts: LogFacts, folder: Box<dyn Folder>) -> Result<(LogFacts, Recovered), LogError> {
+    let sizes = SegmentSizes::default();
+    let id = if let Some(id) = facts.read(Fact::LOG_ID)? {
+        id
+    } else {
+        let id = random::id();
+        log_segments::create(folder.as_ref(), id, sizes)?;
+        facts.write(&[Fact::LOG_ID.of(&id)])?;
+        id
+    };
+    let purged: Option<LogId> = facts.read(Fact::PURGED)?;
+    let purged_end = purged.map_or(0, |purged| purged.index + 1);
+    Ok((facts, log_segments::open(folder, id, purged_end, sizes)?))
+}
+
+/// Makes a new log that of the node `id`, which may vote only in terms after `term`: it may already
+/// have voted in the earlier ones.
+fn give_identity(
+    (facts, recovered): (LogFacts, Recovered),
+    id: NodeId,
+    term: u64,
+) -> Result<(), LogError> {
+    assert_eq!(recovered.reader.end(), 0, "only a new log may change its node");
+    // Higher than every vote of that term.
+    let vote = Vote::new(term, NodeId::MAX);
+    facts.write(&[Fact::NODE_ID.of(&id), Fact::VOTE.of(&vote)])
 }
 
 impl LogStore {
     /// Opens or creates the log at `path`; a new one gets a new node id.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |source: LogError| OpenError::new(path, source);
-        let database = disk::open(path).map_err(|error| failed(error.into()))?;
-        Self::with_database(database).map_err(failed)
+        let opened = open_parts(path).and_then(Self::start);
+        opened.map_err(|source| OpenError::new(path, source))
     }
 
-    /// The same for an open database.
-    pub(super) fn with_database(database: Database) -> Result<Self, LogError> {
-        file_header::check(&database, Kind::LogFile)?;
-        let identity = identity(&database)?;
-        let database = Arc::new(database);
-        let last = last_log_id(&database)?;
+    /// The same for facts and a folder that are open.
+    #[cfg(test)]
+    pub(super) fn with_parts(facts: LogFacts, folder: Box<dyn Folder>) -> Result<Self, LogError> {
+        recover(facts, folder).and_then(Self::start)
+    }
+
+    fn start((facts, recovered): (LogFacts, Recovered)) -> Result<Self, LogError> {
+        let identity = facts.start()?;
+        let Recovered { writer: mut segments, reader, vote } = recovered;
+        let stored_vote = higher(facts.read(Fact::VOTE)?, vote);
+        if let Some(vote) = stored_vote {
+            segments.set_vote(vote);
+        }
+        let last = last_log_id(&facts, &reader)?;
         let (written, durable) = durability::durable_index(last);
         let end = last.map_or(0, |last| last.index + 1);
-        let owned = Arc::clone(&database);
-        let write = move |job| do_job(&owned, job, &written);
+        let mut writer = LogWriter::new(segments, facts.clone(), written);
+        let write = move |jobs| writer.write(jobs);
         let writer = Worker::start("log-writer", WRITES_WAITING, write)?;
         let queue = Queue { append_policy: AppendPolicy::new(identity.node), end, writer };
-        let queue = Arc::new(Mutex::new(queue));
-        let (recent, purgeable) = (Arc::default(), watch::Sender::new(u64::MAX));
-        Ok(Self { database, recent, queue, durable, identity, purgeable })
+        Ok(Self {
+            facts,
+            segments: reader,
+            recent: Arc::default(),
+            queue: Arc::new(Mutex::new(queue)),
+            durable,
+            identity,
+            stored_vote,
+            purgeable: watch::Sender::new(u64::MAX),
+        })
     }
 
     /// Creates the log at `path`, for the node `id`, which may vote only in terms after `term`: it
     /// may already have voted in the earlier ones.
     pub fn take_over_identity(path: &Path, id: NodeId, term: u64) -> Result<(), OpenError> {
-        let failed = |source: LogError| OpenError::new(path, source);
-        let database = disk::open(path).map_err(|error| failed(error.into()))?;
-        Self::take_over_identity_in(&database, id, term).map_err(failed)
+        let given = open_parts(path).and_then(|parts| give_identity(parts, id, term));
+        given.map_err(|source| OpenError::new(path, source))
     }
 
-    /// The same for an open database.
+    /// The same for facts and a folder that are open.
+    #[cfg(test)]
     pub(super) fn take_over_identity_in(
-        database: &Database,
+        facts: LogFacts,
+        folder: Box<dyn Folder>,
         id: NodeId,
         term: u64,
     ) -> Result<(), LogError> {
-        file_header::check(database, Kind::LogFile)?;
-        let transaction = database.begin_write()?;
-        assert!(transaction.open_table(LOG)?.is_empty()?, "only a new log may change its node");
-        {
-            // Higher than every vote of that term.
-            let vote = Vote::new(term, NodeId::MAX);
-            let mut facts = transaction.open_table(FACTS)?;
-            facts.insert(NODE_ID, envelope::seal(Kind::NodeId, &id).as_slice())?;
-            facts.insert(VOTE, envelope::seal(Kind::Vote, &vote).as_slice())?;
-        }
-        Ok(transaction.commit()?)
+        give_identity(recover(facts, folder)?, id, term)
     }
 
     /// This node's id.
@@ -167,17 +216,17 @@ impl LogStore {
 
     /// The cluster this node belongs to, if it has ever joined one.
     pub fn cluster_id(&self) -> Result<Option<ClusterId>, LogError> {
-        self.fact(CLUSTER_ID, Kind::ClusterId)
+        self.facts.read(Fact::CLUSTER_ID)
     }
 
     /// Saves the cluster's id.
     pub async fn save_cluster_id(&self, cluster: ClusterId) -> Result<(), LogError> {
-        self.save_fact(CLUSTER_ID, envelope::seal(Kind::ClusterId, &cluster)).await
+        self.write(Write::Fact(Fact::CLUSTER_ID.of(&cluster))).await
     }
 
     /// The witness's position, and the membership at that point.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, LogError> {
-        self.fact(CHECKPOINT, Kind::Checkpoint)
+        self.facts.read(Fact::CHECKPOINT)
     }
 
     /// From now on, entries are purged only when the witness's position has been saved that comes after
@@ -191,8 +240,7 @@ impl LogStore {
 
     /// Saves the witness's position.
     pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
-        let sealed = envelope::seal(Kind::Checkpoint, checkpoint);
-        let saved = self.save_fact(CHECKPOINT, sealed).await;
+        let saved = self.write(Write::Fact(Fact::CHECKPOINT.of(checkpoint))).await;
         let upto = match &saved {
             Ok(()) => checkpoint.0.map_or(0, |applied| applied.index),
             // Nothing is written any more, and whoever waits finds that out.
@@ -204,7 +252,7 @@ impl LogStore {
 
     /// The nodes of the newest membership that was ever appended, committed or not.
     pub fn members(&self) -> Result<Option<BTreeMap<NodeId, NodeInfo>>, LogError> {
-        let membership: Option<StoredMembership> = self.fact(MEMBERS, Kind::Membership)?;
+        let membership: Option<StoredMembership> = self.facts.read(Fact::MEMBERS)?;
         let nodes = |known: StoredMembership| {
             known.membership().nodes().map(|(id, info)| (*id, info.clone())).collect()
         };
@@ -213,7 +261,7 @@ impl LogStore {
 
     /// The last entry that was purged.
     pub fn purged(&self) -> Result<Option<LogId>, LogError> {
-        purged(&self.database)
+        self.facts.read(Fact::PURGED)
     }
 
     /// Cuts off what contradicts `applied`, which is committed. Called before this node starts with
@@ -234,33 +282,15 @@ impl LogStore {
         self.queue().append_policy.higher_vote(vote)
     }
 
-    fn fact<T: DeserializeOwned>(&self, key: &str, kind: Kind) -> Result<Option<T>, LogError> {
-        fact(&self.database, key, kind)
-    }
-
-    async fn save_fact(&self, key: &'static str, value: Vec<u8>) -> Result<(), LogError> {
-        self.write(LogChange::Unchanged, insert_fact(key, value)).await
-    }
-
     /// How far the log on disk reaches.
     pub fn durable(&self) -> &DurableIndex {
         &self.durable
     }
 
-    /// Returns when the write is on disk, together with all earlier ones.
-    async fn write(&self, change: LogChange, write: Write) -> Result<(), LogError> {
-        self.write_with(Durability::Immediate, change, write).await
-    }
-
-    /// Returns when the write can be read, and is as durable as requested.
-    async fn write_with(
-        &self,
-        durability: Durability,
-        change: LogChange,
-        write: Write,
-    ) -> Result<(), LogError> {
+    /// Returns when the write is done, together with all earlier ones.
+    async fn write(&self, write: Write) -> Result<(), LogError> {
         let (done, answer) = oneshot::channel();
-        self.queue().add(Job { durability, write, change, done: Some(done) })?;
+        self.queue().add(Job { write, done: Some(done) })?;
         answer.await.map_err(|_| writer_gone())?
     }
 
@@ -296,17 +326,7 @@ impl LogStore {
                 return Ok(wanted.take_while(|entry| within(entry)).cloned().collect());
             }
         }
-        let transaction = self.database.begin_read()?;
-        let log = transaction.open_table(LOG)?;
-        let mut entries = Vec::new();
-        for row in log.range(start..end)? {
-            let entry = decode_entry(row?.1.value())?;
-            if !within(&entry) {
-                break;
-            }
-            entries.push(entry);
-        }
-        Ok(entries)
+        self.segments.entries(start..end, within)
     }
 
     /// The position of the last entry, whether it is still here or was purged.
@@ -314,7 +334,7 @@ impl LogStore {
         let recent = self.recent().back().map(|entry| entry.log_id);
         match recent {
             Some(last) => Ok(Some(last)),
-            None => last_log_id(&self.database),
+            None => last_log_id(&self.facts, &self.segments),
         }
     }
 }
@@ -322,7 +342,7 @@ impl LogStore {
 impl Queue {
     /// Adds a job. Waits for room if the disk is far behind.
     fn add(&mut self, job: Job) -> Result<(), LogError> {
-        self.end = job.change.after(self.end);
+        self.end = job.write.change().after(self.end);
         self.writer.send(job).map_err(|_| writer_gone())
     }
 }
@@ -331,30 +351,13 @@ fn writer_gone() -> LogError {
     io::Error::other(WriterGone).into()
 }
 
-fn last_entry(database: &Database) -> Result<Option<LogId>, LogError> {
-    let transaction = database.begin_read()?;
-    let log = transaction.open_table(LOG)?;
-    let Some((_, entry)) = log.last()? else { return Ok(None) };
-    Ok(Some(*decode_entry(entry.value())?.get_log_id()))
+/// The position of the last entry on disk, whether it is still there or was purged.
+fn last_log_id(facts: &LogFacts, segments: &SegmentReader) -> Result<Option<LogId>, LogError> {
+    Ok(segments.last_log_id()?.or(facts.read(Fact::PURGED)?))
 }
 
-fn purged(database: &Database) -> Result<Option<LogId>, LogError> {
-    fact(database, PURGED, Kind::Position)
-}
-
-/// The position of the last entry in `database`, whether it is still there or was purged.
-fn last_log_id(database: &Database) -> Result<Option<LogId>, LogError> {
-    Ok(last_entry(database)?.or(purged(database)?))
-}
-
-fn fact<T: DeserializeOwned>(
-    database: &Database,
-    key: &str,
-    kind: Kind,
-) -> Result<Option<T>, LogError> {
-    let transaction = database.begin_read()?;
-    let facts = transaction.open_table(FACTS)?;
-    Ok(facts.get(key)?.map(|value| envelope::open(kind, value.value())).transpose()?)
+fn higher(one: Option<Vote>, other: Option<Vote>) -> Option<Vote> {
+    if other > one { other } else { one }
 }
 
 fn size(entry: &Entry) -> usize {
@@ -375,72 +378,6 @@ fn membership(entry: &Entry) -> Option<StoredMembership> {
         }
         EntryPayload::Blank | EntryPayload::Normal(_) => None,
     }
-}
-
-fn decode_entry(bytes: &[u8]) -> Result<Entry, LogError> {
-    Ok(envelope::open(Kind::LogEntry, bytes)?)
-}
-
-/// Reads the node's id, or creates one if the file is new, and counts this start.
-fn identity(database: &Database) -> Result<Identity, LogError> {
-    let transaction = database.begin_write()?;
-    let identity = {
-        let mut facts = transaction.open_table(FACTS)?;
-        transaction.open_table(LOG)?;
-        let number = |key, kind| -> Result<Option<u64>, LogError> {
-            let number = facts.get(key)?;
-            Ok(number.map(|number| envelope::open(kind, number.value())).transpose()?)
-        };
-        let known = number(NODE_ID, Kind::NodeId)?.map(NodeId::new);
-        let before = number(STARTS, Kind::Starts)?;
-        let identity = Identity {
-            node: known.unwrap_or_else(|| NodeId::new(random::id())),
-            starts: before.unwrap_or(0) + 1,
-        };
-        facts.insert(NODE_ID, envelope::seal(Kind::NodeId, &identity.node).as_slice())?;
-        facts.insert(STARTS, envelope::seal(Kind::Starts, &identity.starts).as_slice())?;
-        identity
-    };
-    transaction.commit()?;
-    Ok(identity)
-}
-
-/// What the writer does. It ends with the last handle, or after a failure that no caller waits for:
-/// from then on it is unknown what is on disk, and nothing may rely on it.
-fn do_job(
-    database: &Database,
-    Job { durability, write, change, done }: Job,
-    written: &durability::DurableIndexWriter,
-) -> ControlFlow<()> {
-    let outcome = write_job(database, durability, write);
-    if outcome.is_ok() {
-        written.wrote(change);
-    }
-    match (done, outcome) {
-        // A caller that no longer waits is stopping.
-        (Some(done), outcome) => _ = done.send(outcome),
-        (None, Ok(())) => {}
-        (None, Err(error)) => {
-            tracing::error!(%error, "cannot write the log");
-            return ControlFlow::Break(());
-        }
-    }
-    ControlFlow::Continue(())
-}
-
-fn write_job(database: &Database, durability: Durability, write: Write) -> Result<(), LogError> {
-    let _measured = metrics::LOG_WRITE_DURATION.start_timer();
-    let mut transaction = database.begin_write()?;
-    transaction.set_durability(durability)?;
-    write(&transaction)?;
-    Ok(transaction.commit()?)
-}
-
-fn insert_fact(key: &'static str, value: Vec<u8>) -> Write {
-    Box::new(move |transaction| {
-        transaction.open_table(FACTS)?.insert(key, value.as_slice())?;
-        Ok(())
-    })
 }
 
 fn failed(verb: ErrorVerb) -> impl Fn(LogError) -> StorageError {
@@ -478,8 +415,8 @@ impl RaftLogStorage<Consensus> for LogStore {
     type LogReader = Self;
 
     async fn get_log_state(&mut self) -> Result<LogState<Consensus>, StorageError> {
-        let purged = purged(&self.database).map_err(failed(ErrorVerb::Read))?;
-        let last = last_entry(&self.database).map_err(failed(ErrorVerb::Read))?;
+        let purged = self.purged().map_err(failed(ErrorVerb::Read))?;
+        let last = self.segments.last_log_id().map_err(failed(ErrorVerb::Read))?;
         Ok(LogState { last_purged_log_id: purged, last_log_id: last.or(purged) })
     }
 
@@ -492,13 +429,11 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// that the leader writes makes it durable too. Waiting would cost every failover two more
     /// writes to disk.
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
-        let durability = if vote.is_committed() { Durability::None } else { Durability::Immediate };
         if planted::is(PlantedFault::VotesInMemoryOnly) {
             self.queue().append_policy.voted(*vote);
             return Ok(());
         }
-        let fact = insert_fact(VOTE, envelope::seal(Kind::Vote, vote));
-        self.write_with(durability, LogChange::Unchanged, fact)
+        self.write(Write::Vote(*vote))
             .await
             .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Write, &error))?;
         self.queue().append_policy.voted(*vote);
@@ -513,10 +448,8 @@ impl RaftLogStorage<Consensus> for LogStore {
     /// A leader that restarts does not continue to lead: it may have sent entries that it had not
     /// written, and must not write others in their place in the same term.
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
-        let vote: Option<Vote> = self
-            .fact(VOTE, Kind::Vote)
-            .map_err(|error| storage_error(ErrorSubject::Vote, ErrorVerb::Read, &error))?;
-        let Some(mut vote) = vote else { return Ok(None) };
+        let saved = self.queue().append_policy.last_vote();
+        let Some(mut vote) = higher(self.stored_vote, saved) else { return Ok(None) };
         if !planted::is(PlantedFault::LeaderResumesAfterARestart) {
             vote.committed &= vote.leader_id().node_id != self.node_id();
         }
@@ -541,37 +474,21 @@ impl RaftLogStorage<Consensus> for LogStore {
             callback.log_io_completed(Ok(()));
             return Ok(());
         };
-        let rows: Vec<(u64, Vec<u8>)> =
-            entries.iter().map(|entry| (entry.log_id.index, sealed(entry))).collect();
         let newest = entries.iter().rev().find_map(membership);
-        let members = newest.map(|newest| envelope::seal(Kind::Membership, &newest));
-        let write: Write = Box::new(move |transaction| {
-            let mut log = transaction.open_table(LOG)?;
-            for (index, row) in rows {
-                log.insert(index, row.as_slice())?;
-            }
-            if let Some(members) = members {
-                transaction.open_table(FACTS)?.insert(MEMBERS, members.as_slice())?;
-            }
-            Ok(())
-        });
-        let change = LogChange::Appended { first, last };
-        let durability = if planted::is(PlantedFault::AcknowledgeBeforeFsync) {
-            Durability::None
-        } else {
-            Durability::Immediate
+        let write = Write::Entries {
+            first,
+            last,
+            encoded: entries.iter().map(sealed).collect(),
+            members: newest.map(|newest| Fact::MEMBERS.of(&newest)),
         };
         let answered = self.queue().append_policy.append(&entries);
         match answered {
             AppendAck::Early => {
                 self.remember(entries);
-                let job = Job { durability, write, change, done: None };
-                self.queue().add(job).map_err(failed(ErrorVerb::Write))?;
+                self.queue().add(Job { write, done: None }).map_err(failed(ErrorVerb::Write))?;
             }
             AppendAck::Durable => {
-                self.write_with(durability, change, write)
-                    .await
-                    .map_err(failed(ErrorVerb::Write))?;
+                self.write(write).await.map_err(failed(ErrorVerb::Write))?;
                 self.remember(entries);
             }
         }
@@ -600,13 +517,7 @@ impl RaftLogStorage<Consensus> for LogStore {
             self.recent().retain(|entry| entry.log_id.index < since.index);
         }
         self.queue().append_policy.truncated();
-        let write: Write = Box::new(move |transaction| {
-            transaction.open_table(LOG)?.retain_in(since.index.., |_, _| false)?;
-            Ok(())
-        });
-        self.write(LogChange::Truncated(since.index), write)
-            .await
-            .map_err(failed(ErrorVerb::Delete))
+        self.write(Write::Truncation(since.index)).await.map_err(failed(ErrorVerb::Delete))
     }
 
     async fn purge(&mut self, upto: LogId) -> Result<(), StorageError> {
@@ -614,12 +525,6 @@ impl RaftLogStorage<Consensus> for LogStore {
         let mut purgeable = self.purgeable.subscribe();
         let may_be_purged = purgeable.wait_for(|reaches| upto.index <= *reaches).await.is_ok();
         debug_assert!(may_be_purged, "this store has the other end");
-        let purged = envelope::seal(Kind::Position, &upto);
-        let write: Write = Box::new(move |transaction| {
-            transaction.open_table(LOG)?.retain_in(..=upto.index, |_, _| false)?;
-            transaction.open_table(FACTS)?.insert(PURGED, purged.as_slice())?;
-            Ok(())
-        });
-        self.write(LogChange::Purged(upto.index), write).await.map_err(failed(ErrorVerb::Delete))
+        self.write(Write::Purge(upto)).await.map_err(failed(ErrorVerb::Delete))
     }
 }

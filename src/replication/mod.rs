@@ -1,8 +1,8 @@
 //! The replicated log and everything around it: consensus by openraft over gRPC.
 //!
 //! In reading order: the types of the consensus (and `consensus_runtime`, which it runs on), what it
-//! keeps on disk ([`log_store`], [`log_error`], [`durability`], [`state_store`],
-//! [`witness_store`]), how it reaches the other
+//! keeps on disk ([`log_store`], whose `log_writer` writes [`log_segments`] and `log_facts`,
+//! [`log_error`], [`durability`], [`state_store`], [`witness_store`]), how it reaches the other
 //! nodes ([`peers`], [`link`], [`node_credentials`], [`peer_service`], [`snapshot`]; `reachability`
 //! reports when it cannot) and learns their addresses ([`addresses`], [`address_gossip`]), how the
 //! rest of the program writes ([`writes`]) and reads ([`reads`]) through it, whose clock counts
@@ -23,8 +23,11 @@ mod consensus_runtime;
 pub mod durability;
 pub mod link;
 pub mod log_error;
+mod log_facts;
 mod log_length;
+pub mod log_segments;
 pub mod log_store;
+mod log_writer;
 pub mod membership;
 #[cfg(test)]
 mod membership_tests;

@@ -5,12 +5,12 @@ use std::path::Path;
 use openraft::ServerState;
 
 use super::{
-    LogId, StoredMembership,
+    LogId, StoredMembership, log_store,
     node::{LOG_FILE, Node},
 };
 use crate::{
     domain::NodeId,
-    host::{disk, thread},
+    host::thread,
     metrics::{self, whole},
     monitoring::{Check, Finding},
     social::State,
@@ -20,11 +20,10 @@ use crate::{
 pub async fn measure(node: &Node, directory: &Path) {
     measure_consensus(node);
     let slot = directory.to_owned();
+    let log = directory.join(LOG_FILE);
+    let lengths = move || [("log", log_store::length(&log)), ("state", State::length(&slot))];
     // A disk that hangs must not stop anybody else.
-    let lengths = thread::run(move || {
-        [("log", disk::length(&slot.join(LOG_FILE))), ("state", State::length(&slot))]
-    });
-    for (file, length) in lengths.await.into_iter().flatten() {
+    for (file, length) in thread::run(lengths).await.into_iter().flatten() {
         // A witness has no state.
         if let Ok(Some(length)) = length {
             metrics::FILE_SIZE.with_label_values(&[file]).set(whole(length));

@@ -1,7 +1,8 @@
 //! The condition of a master's log and state when it starts, and what to do about it.
 //!
-//! `raft.redb` holds what nobody else can restore: the votes, and copies of entries that others may
-//! rely on. The state only holds what the log produced; if that part of the log is gone, another
+//! `raft.redb` and the segments of the log beside it hold what nobody else can restore: the votes, and
+//! copies of entries that others may rely on. The state only holds what the log produced; if that part of
+//! the log is gone, another
 //! master has the same state. So a state that is damaged or older than the log is replaced, but a
 //! lost log is not.
 //!
@@ -14,7 +15,7 @@ use std::{io, path::Path};
 use super::{
     LogId,
     log_error::LogError,
-    log_store::LogStore,
+    log_store::{self, LogStore},
     node::{LOG_FILE, StartError},
     state_store::{self, StateFile},
 };
@@ -138,7 +139,7 @@ pub fn other_masters(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, Lo
 /// The state goes first: a state without a log would be taken for a lost log.
 pub fn reset_node(directory: &Path) -> io::Result<()> {
     State::remove(directory)?;
-    disk::remove_durably(directory, &[LOG_FILE])
+    log_store::remove(&directory.join(LOG_FILE))
 }
 
 /// A planted fault: if there is no log at `path`, begins one for the node that `name` always is.

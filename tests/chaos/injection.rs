@@ -243,13 +243,13 @@ fn fill(node: Node) {
 
 fn damage_a_file(fault: Fault, node: Node, random: &mut StdRng) -> String {
     let log = slot(node).join("raft.redb");
+    let segments = fs::read_dir(slot(node).join("raft-log")).into_iter().flatten();
+    let newest = segments.flatten().map(|segment| segment.path()).max();
     // The router's witness has no state.
     let of_the_state = files_in(&slot(node).join("state"));
-    let file = if of_the_state.is_empty() || random.random_bool(0.5) {
-        log
-    } else {
-        of_the_state[random.random_range(0..of_the_state.len())].clone()
-    };
+    let table = of_the_state.get(random.random_range(0..of_the_state.len().max(1))).cloned();
+    let files: Vec<PathBuf> = [Some(log), newest, table].into_iter().flatten().collect();
+    let file = files[random.random_range(0..files.len())].clone();
     let done = match fault {
         Fault::BytesFlipped => damage::flip(&file, random),
         _ => damage::tear(&file, random),

@@ -64,7 +64,8 @@ async fn nothing_that_nodes_keep_is_open_to_other_users_whatever_the_umask_or_an
     cluster.all_vote(2).await;
     let files = kept(&cluster);
     let has = |name: &str| files.iter().any(|path| path.ends_with(name));
-    for name in ["raft.redb", "current", "lock", "master.pid", "cluster-id"] {
+    let segment = "raft-log/0000000001";
+    for name in ["raft.redb", segment, "current", "lock", "master.pid", "cluster-id"] {
         assert!(has(name), "{name} is not in {files:?}");
     }
     assert_eq!(open_to_others(&files), NOBODY);

@@ -21,7 +21,7 @@ use tonic::{
 };
 
 use super::{
-    entries::{account, crash},
+    entries::{account, copy_all, crash},
     slow_disk::SlowDisk,
 };
 use crate::{
@@ -195,7 +195,7 @@ impl Member {
     /// A second master in a copy of this one's slot, which must not be in use.
     pub async fn copy_of(directory: &Path, name: &str) -> Self {
         let copy = tempfile::tempdir().expect("a temporary directory");
-        super::entries::copy(directory, copy.path());
+        copy_all(directory, copy.path());
         Self::started_in(name, copy, TIMING).await
     }
 

@@ -93,23 +93,28 @@ async fn a_damaged_log_is_refused() {
     while disk::open(&sound.path().join("raft.redb")).is_err() {
         std::thread::yield_now();
     }
-    let mut harmless = 0;
-    for (seed, (_damaged, path)) in flipped(&sound, "raft.redb") {
-        match LogStore::open(&path) {
-            Err(error) => assert_eq!(error.fault, DatabaseFault::Damaged, "seed {seed}"),
-            Ok(log) => {
-                harmless += 1;
-                assert_eq!(log.last_log_id().expect("read"), last, "seed {seed}");
+    for file in ["raft.redb", "raft-log/0000000001"] {
+        let mut harmless = 0;
+        for (seed, (damaged, _)) in flipped(&sound, file) {
+            match LogStore::open(&damaged.path().join("raft.redb")) {
+                Err(error) => assert_eq!(error.fault, DatabaseFault::Damaged, "seed {seed}"),
+                Ok(log) => {
+                    harmless += 1;
+                    assert_eq!(log.last_log_id().expect("read"), last, "seed {seed}");
+                }
             }
         }
+        assert!(harmless < SEEDS / 2, "{harmless} of {SEEDS} did no harm to {file}");
     }
-    assert!(harmless < SEEDS / 2, "{harmless} of {SEEDS} did no harm");
 }
 
 const SEEDS: u64 = 100;
 
-/// Copies of `file` with one to 64 bits flipped, in pages that are in use.
-fn flipped(sound: &TempDir, file: &str) -> impl Iterator<Item = (u64, (TempDir, PathBuf))> {
+/// Copies of everything, with one to 64 bits of `file` flipped, in pages that are in use.
+fn flipped<'a>(
+    sound: &'a TempDir,
+    file: &str,
+) -> impl Iterator<Item = (u64, (TempDir, PathBuf))> + use<'a> {
     let path = sound.path().join(file);
     let bytes = fs::read(&path).expect("readable");
     let is_used = |page: &[u8]| page.iter().any(|byte| *byte != 0);
@@ -123,7 +128,7 @@ fn flipped(sound: &TempDir, file: &str) -> impl Iterator<Item = (u64, (TempDir, 
             let page = used[random.random_range(0..used.len())];
             bytes[page + random.random_range(0..PAGE)] ^= 1 << random.random_range(0..8);
         }
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = crash(sound);
         let path = directory.path().join(&name);
         fs::write(&path, bytes).expect("written");
         (seed, (directory, path))

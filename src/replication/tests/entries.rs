@@ -86,20 +86,20 @@ pub fn open_log(directory: &Path) -> LogStore {
 /// What would be on disk if the process were killed now.
 pub fn crash(directory: &TempDir) -> TempDir {
     let image = tempfile::tempdir().expect("a temporary directory");
-    copy(directory.path(), image.path());
+    copy_all(directory.path(), image.path());
     image
 }
 
-/// Copies all that is in a directory.
-pub fn copy(from: &Path, to: &Path) {
+/// Copies everything that is in a directory.
+pub fn copy_all(from: &Path, to: &Path) {
     for file in fs::read_dir(from).expect("readable") {
         let file = file.expect("readable");
-        let (from, to) = (file.path(), to.join(file.file_name()));
-        if from.is_dir() {
-            fs::create_dir(&to).expect("made");
-            copy(&from, &to);
+        let copy = to.join(file.file_name());
+        if file.file_type().expect("readable").is_dir() {
+            fs::create_dir(&copy).expect("made");
+            copy_all(&file.path(), &copy);
         } else {
-            fs::copy(from, to).expect("copied");
+            fs::copy(file.path(), copy).expect("copied");
         }
     }
 }

@@ -10,14 +10,21 @@ use std::{
 
 use redb::{Database, StorageBackend, backends::InMemoryBackend};
 
+use super::memory_folder::MemoryFolder;
 use crate::{
     domain::NodeId,
-    replication::{log_error::LogError, log_store::LogStore},
+    replication::{log_error::LogError, log_facts::LogFacts, log_store::LogStore},
 };
 
 /// Handle on the disk; clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FullDisk {
+    database: FullDatabase,
+    segments: MemoryFolder,
+}
+
+#[derive(Clone, Debug)]
+struct FullDatabase {
     memory: Arc<InMemoryBackend>,
     full: Arc<AtomicBool>,
 }
@@ -25,33 +32,41 @@ pub struct FullDisk {
 impl FullDisk {
     /// An empty disk with room.
     pub fn new() -> Self {
-        Self { memory: Arc::new(InMemoryBackend::new()), full: Arc::default() }
+        let full = Arc::default();
+        let database = FullDatabase { memory: Arc::new(InMemoryBackend::new()), full };
+        let checked = database.clone();
+        let segments = MemoryFolder::with(Arc::new(move |_| checked.check()));
+        Self { database, segments }
     }
 
     /// Opens the log on this disk, creating it if there is none.
     pub fn open(&self) -> Result<LogStore, LogError> {
-        LogStore::with_database(Database::builder().create_with_backend(self.clone())?)
+        LogStore::with_parts(self.facts()?, Box::new(self.segments.clone()))
+    }
+
+    fn facts(&self) -> Result<LogFacts, LogError> {
+        LogFacts::open(Database::builder().create_with_backend(self.database.clone())?)
     }
 
     /// Removes everything on it.
     pub fn reset_node(&self) -> Result<(), LogError> {
-        Ok(self.set_len(0)?)
+        self.segments.clear();
+        Ok(self.database.set_len(0)?)
     }
 
     /// Creates the log, which is new, for another node.
     pub fn take_over_identity(&self, id: NodeId, term: u64) -> Result<(), LogError> {
-        LogStore::take_over_identity_in(
-            &Database::builder().create_with_backend(self.clone())?,
-            id,
-            term,
-        )
+        let segments = Box::new(self.segments.clone());
+        LogStore::take_over_identity_in(self.facts()?, segments, id, term)
     }
 
     /// Makes the disk full, or not full.
     pub fn fill(&self, full: bool) {
-        self.full.store(full, Ordering::SeqCst);
+        self.database.full.store(full, Ordering::SeqCst);
     }
+}
 
+impl FullDatabase {
     fn check(&self) -> io::Result<()> {
         if self.full.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::StorageFull.into());
@@ -60,7 +75,7 @@ impl FullDisk {
     }
 }
 
-impl StorageBackend for FullDisk {
+impl StorageBackend for FullDatabase {
     fn len(&self) -> Result<u64, io::Error> {
         self.memory.len()
     }

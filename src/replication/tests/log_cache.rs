@@ -8,10 +8,13 @@ use openraft::{
 };
 use proptest::prelude::*;
 
-use super::entries::{account, batch, log_id};
+use super::{
+    entries::{account, batch, log_id},
+    memory_folder::MemoryFolder,
+};
 use crate::{
     host::disk,
-    replication::{Entry, encode, log_store::LogStore},
+    replication::{Entry, encode, log_facts::LogFacts, log_store::LogStore},
 };
 
 #[derive(Clone, Debug)]
@@ -96,8 +99,13 @@ async fn take(step: &Step, log: &mut LogStore, model: &mut Model) {
     }
 }
 
+fn in_memory() -> LogStore {
+    let facts = LogFacts::open(disk::in_memory().expect("memory")).expect("opens");
+    LogStore::with_parts(facts, Box::new(MemoryFolder::new())).expect("opens")
+}
+
 async fn agrees(steps: Vec<Step>) {
-    let mut log = LogStore::with_database(disk::in_memory().expect("memory")).expect("opens");
+    let mut log = in_memory();
     let mut model = Model::default();
     for step in steps {
         take(&step, &mut log, &mut model).await;
@@ -126,7 +134,7 @@ proptest! {
 
 #[tokio::test]
 async fn one_replication_call_carries_a_bounded_number_of_bytes_and_one_entry_at_least() {
-    let mut log = LogStore::with_database(disk::in_memory().expect("memory")).expect("opens");
+    let mut log = in_memory();
     let long = account(&"a".repeat(32));
     let entry = |index| batch(1, index, (0..20_000).map(|_| long.clone()));
     let entries: Vec<Entry> = (1..=4).map(entry).collect();

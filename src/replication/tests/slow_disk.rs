@@ -11,7 +11,8 @@ use std::{
 
 use redb::{Database, StorageBackend, backends::InMemoryBackend};
 
-use crate::replication::log_store::LogStore;
+use super::memory_folder::{MemoryFolder, Operation};
+use crate::replication::{log_facts::LogFacts, log_store::LogStore};
 
 /// Handle on the disk; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +26,13 @@ impl SlowDisk {
     pub fn log(&self) -> LogStore {
         let backend = Backend { memory: InMemoryBackend::new(), disk: self.clone() };
         let database = Database::builder().create_with_backend(backend).expect("in memory");
-        LogStore::with_database(database).expect("the log opens")
+        let facts = LogFacts::open(database).expect("the facts open");
+        let disk = self.clone();
+        let segments = MemoryFolder::with(Arc::new(move |operation| match operation {
+            Operation::Change => Ok(()),
+            Operation::Sync => disk.pass(),
+        }));
+        LogStore::with_parts(facts, Box::new(segments)).expect("the log opens")
     }
 
     /// Makes writes wait, or lets them continue.

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     cluster::{CLUSTER, DEADLINE, Member, cluster, credentials, start_master, until},
-    entries::{account, copy, crash, name, open_log, view},
+    entries::{account, copy_all, crash, name, open_log, view},
 };
 use crate::host::disk;
 use crate::replication::{
@@ -110,7 +110,7 @@ async fn a_master_whose_state_is_damaged_or_old_gets_it_from_another_and_serves(
             Box::new(|state| {
                 fs::remove_dir_all(state).expect("removed");
                 fs::create_dir(state).expect("made");
-                copy(&old.path().join("state"), state);
+                copy_all(&old.path().join("state"), state);
             }),
         ),
     ];

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use openraft::{
     EntryPayload, LogState, RaftLogReader as _, RaftSnapshotBuilder as _, Vote,
     storage::{RaftLogStorage as _, RaftLogStorageExt as _, RaftStateMachine as _},
@@ -26,9 +27,9 @@ use crate::{
     cli,
     domain::{ClusterId, NodeId, PostId},
     envelope::{Kind, SupportedVersions, Version, line, seal_in},
-    host::{disk, file_header::tests::write_newer_header},
+    host::{database_fault::DatabaseFault, disk, file_header::tests::write_newer_header},
     replication::{
-        StoredMembership, encode, log_store::LogStore, node::StartError,
+        StoredMembership, encode, log_store::LogStore, node::StartError, startup_check,
         witness_store::WitnessStore,
     },
     social::Command,
@@ -347,6 +348,56 @@ async fn refusal(directory: &Path) -> String {
     let read = read.and_then(|()| log.cluster_id().map(|_| ()).map_err(|e| e.to_string()));
     read.and_then(|()| log.checkpoint().map(|_| ()).map_err(|error| error.to_string()))
         .expect_err("refused")
+}
+
+#[tokio::test]
+async fn entries_without_their_facts_and_facts_without_their_entries_are_a_lost_log() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut log = open_log(directory.path());
+    log.blocking_append(history(9)).await.expect("appended");
+    for lost in ["raft.redb", "raft-log/0000000001"] {
+        let image = crash(&directory);
+        fs::remove_file(image.path().join(lost)).expect("there");
+        for _ in 0..2 {
+            let refused = LogStore::open(&image.path().join("raft.redb")).err().expect("refused");
+            assert_eq!(refused.fault, DatabaseFault::Damaged, "{refused}");
+            assert!(refused.to_string().contains("joins as a new node"), "{refused}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_was_reset_is_a_new_one_even_if_that_was_interrupted() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut log = open_log(directory.path());
+    log.blocking_append(history(9)).await.expect("appended");
+    let interrupted = crash(&directory);
+    fs::write(interrupted.path().join("raft.redb"), b"").expect("emptied");
+    let complete = crash(&directory);
+    startup_check::reset_node(complete.path()).expect("removed");
+    assert!(!complete.path().join("raft.redb").exists());
+    for slot in [interrupted, complete] {
+        let new = open_log(slot.path());
+        assert_ne!(new.node_id(), log.node_id());
+        assert_eq!(new.last_log_id().expect("read"), None);
+    }
+}
+
+#[tokio::test]
+async fn appends_that_wait_together_are_all_on_disk_when_the_last_of_them_is() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let log = open_log(directory.path());
+    let entries = history(60);
+    let appends = entries.chunks(3).map(|some| {
+        let mut log = log.clone();
+        async move { log.blocking_append(some.to_vec()).await }
+    });
+    for appended in join_all(appends).await {
+        appended.expect("appended");
+    }
+    let mut log = open_log(crash(&directory).path());
+    let found = log.try_get_log_entries(..).await.expect("read");
+    assert_eq!(encode(&found), encode(&entries));
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ fn read(moment: &Moment) -> BTreeMap<u64, u8> {
 
 fn image(slot: &Path) -> tempfile::TempDir {
     let image = tempfile::tempdir().expect("a temporary directory");
-    crate::replication::tests::entries::copy(slot, image.path());
+    crate::replication::tests::entries::copy_all(slot, image.path());
     image
 }
 
