@@ -4,7 +4,7 @@
 //!
 //! What reading a name gives is what was written; only a loss of power, or of the disk, differs.
 //!
-//! A library that uses files by itself has them on a real disk ([`LibraryFiles`]): what it has written
+//! A library that uses files by itself has them on a real disk (`library_files`): what it has written
 //! is never lost with the power, and its calls never fail.
 
 use std::{

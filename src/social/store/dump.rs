@@ -19,8 +19,7 @@ use crate::{
     planted::{self, PlantedFault},
 };
 
-/// One row of the state. Opaque: only [`Change::restore`](super::Change::restore) reads
-/// it.
+/// One row of the state. Opaque: only [`StagedState::add`](super::StagedState::add) reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row(RowKind);
 
