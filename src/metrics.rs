@@ -106,7 +106,7 @@ metrics! {
     MEMBERSHIP_CHANGES: IntCounter = counter("tinysns_membership_changes_total");
     /// Votes that this node took from others as the leader, because they had died, left or lagged.
     VOTES_TAKEN: IntCounter = counter("tinysns_votes_taken_total");
-    /// The size of a file of this node, by which it is: log or state.
+    /// The size of what this node keeps, by what it is: log (all its files together) or state.
     FILE_SIZE: IntGaugeVec = gauges("tinysns_file_size_bytes", &["file"]);
 
     /// Open live timelines.

@@ -86,11 +86,11 @@ pub async fn bootstrap(leader: &Member) {
 }
 
 /// The available server of a founded cluster.
-async fn available() -> (SocialServer<Here>, Writes, Member) {
-    let (mut masters, _witness) = cluster(1).await;
+async fn available() -> (SocialServer<Here>, Writes, [Member; 2]) {
+    let (mut masters, witness) = cluster(1).await;
     let master = masters.remove(0);
     bootstrap(&master).await;
-    (served(here_on(&master).0), master.writes(), master)
+    (served(here_on(&master).0), master.writes(), [master, witness])
 }
 
 /// Logs in; the session's token.
@@ -147,7 +147,7 @@ async fn no_read_holds_up_others_for_long_however_many_a_reader_follows() {
     /// As much as anything may take of the one thread at a time.
     const LONGEST: Duration = Duration::from_millis(5);
     const AUTHORS: u64 = 3_000;
-    let (api, writes, _master) = available().await;
+    let (api, writes, _nodes) = available().await;
     let [ann, bob] = [token(&api, "ann").await, token(&api, "bob").await];
     let all = async |command: &dyn Fn(u64) -> Command| {
         for some in (3..3 + AUTHORS).collect::<Vec<_>>().chunks(500) {
@@ -194,7 +194,7 @@ async fn no_read_holds_up_others_for_long_however_many_a_reader_follows() {
 
 #[tokio::test]
 async fn a_session_that_has_ended_before_a_read_is_confirmed_reads_nothing() {
-    let (api, writes, _master) = available().await;
+    let (api, writes, _nodes) = available().await;
     let by_ann = log_in(&api, "ann").await;
     let names = || ListRequest { kind: ListKind::Users.into(), ..ListRequest::default() };
     assert_eq!(api.list(by_ann(names())).await.expect("read").into_inner().usernames, ["ann"]);
@@ -209,7 +209,7 @@ async fn a_session_that_has_ended_before_a_read_is_confirmed_reads_nothing() {
 
 #[tokio::test]
 async fn a_request_id_that_is_used_for_something_else_is_the_callers_mistake() {
-    let (api, _writes, _master) = available().await;
+    let (api, _writes, _nodes) = available().await;
     let id = Some(RequestId {
         client_id: vec![7; 16],
         sequence: 1,
