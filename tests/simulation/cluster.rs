@@ -75,6 +75,11 @@ impl Host {
         self.paused = false;
     }
 
+    /// Whether its process is about to end and not to be started again.
+    pub fn leaves_for_good(&self) -> bool {
+        self.process.is_some() && !self.wanted
+    }
+
     /// Whether its process was asked to stop.
     pub fn stops(&self) -> bool {
         self.stop.is_cancelled()

@@ -150,6 +150,9 @@ impl Nemesis {
             return cluster.schedule(clock::now() + LOOK_AGAIN, Happening::Begin(number));
         }
         let planned = self.plan.faults[number].clone();
+        if keeps_away(&planned.fault) && cluster.hosts.iter().any(Host::leaves_for_good) {
+            return cluster.schedule(clock::now() + LOOK_AGAIN, Happening::Begin(number));
+        }
         if needs_calm(&planned.fault) && !self.is_calm(cluster) {
             self.waiting = Some(number);
             return cluster.schedule(clock::now() + LOOK_AGAIN, Happening::Begin(number));
@@ -370,6 +373,15 @@ fn strike(cluster: &mut Cluster, number: usize, fault: &Fault, lasts_ms: u64) ->
 /// Whether more than a majority could be lost if something else were wrong too.
 fn needs_calm(fault: &Fault) -> bool {
     matches!(fault, Fault::LostDisk(_) | Fault::ScaleDown { .. } | Fault::StateRestored(_))
+}
+
+/// Whether it keeps nodes away for so long that a master that leaves meanwhile gives up waiting: it stops
+/// though the others still need it, and says so. An operator would start it again.
+fn keeps_away(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::PowerLoss(_) | Fault::Cut { .. } | Fault::FailingDisk(_) | Fault::FullDisk(_)
+    )
 }
 
 fn change_link(link: &mut Link, fault: &Fault, is_flapped: bool, from: Place, to: Place) {
