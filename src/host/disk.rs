@@ -101,13 +101,16 @@ pub fn names(directory: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The length of all files in a directory together, in bytes, if it is there.
-pub fn length_of_all(directory: &Path) -> io::Result<Option<u64>> {
-    let lengths = |names: Vec<String>| {
-        // One that is removed meanwhile does not count.
-        names.iter().filter_map(|name| length(&directory.join(name)).transpose()).sum()
-    };
-    if_there(files::names(directory))?.map(lengths).transpose()
+/// The length of all files in a directory and below it, in bytes, if it is there. What is removed meanwhile
+/// does not count.
+pub fn length_of_directory(path: &Path) -> io::Result<Option<u64>> {
+    let Some(names) = if_there(files::names(path))? else { return Ok(None) };
+    let mut all = 0;
+    for path in names.iter().map(|name| path.join(name)) {
+        let length_of = if is_directory(&path) { length_of_directory } else { length };
+        all += length_of(&path)?.unwrap_or(0);
+    }
+    Ok(Some(all))
 }
 
 /// Gives `path` these contents, completely or not at all. They are written to `unfinished` first,
@@ -160,11 +163,6 @@ pub fn directories_in(path: &Path) -> io::Result<Vec<PathBuf>> {
 /// there again.
 pub fn remove_directory(path: &Path) -> io::Result<()> {
     if_there(files::remove_directory(path)).map(drop)
-}
-
-/// The bytes of all files in a directory.
-pub fn length_of_directory(path: &Path) -> io::Result<u64> {
-    files::length_of_directory(path)
 }
 
 /// Closes a directory, and all that is in it, to others.

@@ -105,25 +105,6 @@ pub fn directories_in(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(directories)
 }
 
-pub fn length_of_directory(path: &Path) -> io::Result<u64> {
-    length_within(&library_directory(path)?)
-}
-
-fn length_within(path: &Path) -> io::Result<u64> {
-    let mut length = 0;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        length += match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => length_within(&entry.path())?,
-            Ok(metadata) => metadata.len(),
-            // It was removed meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
-        };
-    }
-    Ok(length)
-}
-
 pub fn library_directory(path: &Path) -> io::Result<PathBuf> {
     on_a_simulated_machine!(|machine| simulated::library_directory(machine, path));
     Ok(path.to_owned())

@@ -85,7 +85,7 @@ pub fn segments_of(path: &Path) -> PathBuf {
 
 /// The length of all files of the log at `path`, in bytes, if it is there.
 pub fn length(path: &Path) -> io::Result<Option<u64>> {
-    let segments = disk::length_of_all(&segments_of(path))?.unwrap_or(0);
+    let segments = disk::length_of_directory(&segments_of(path))?.unwrap_or(0);
     Ok(disk::length(path)?.map(|facts| facts + segments))
 }
 

@@ -70,8 +70,6 @@ struct Inner {
     joining: Mutex<()>,
     /// A witness has none.
     state: Option<State>,
-    /// Where the state is, and where one is received.
-    slot: Option<PathBuf>,
     stall: StallDetector,
     format: Format,
     /// Why this node cannot continue, if the consensus does not know yet.
@@ -245,7 +243,7 @@ impl Node {
             return Err(StartError::StateLost { directory: directory.to_owned(), reason });
         }
         let reader = state.reader();
-        let own_state = Some((state.state(), directory.to_owned()));
+        let own_state = Some(state.state());
         let format = Format { supported_versions, version: state.version() };
         let node = Self::start(log, state, format, auth, config(timing), own_state).await?;
         Ok((node, reader))
@@ -282,13 +280,12 @@ impl Node {
 
     async fn start(
         log: LogStore,
-        state: impl RaftStateMachine<Consensus>,
+        state_machine: impl RaftStateMachine<Consensus>,
         format: Format,
         auth: &NodeAuth,
         config: Config,
-        own_state: Option<(State, PathBuf)>,
+        state: Option<State>,
     ) -> Result<Self, StartError> {
-        let (own_state, slot) = own_state.unzip();
         let peers = Peers::new(log.clone(), auth);
         let leader_lease = LeaderLease::new(Duration::from_millis(config.election_timeout_max));
         let cluster = log.cluster_id().map_err(|error| StartError::Consensus(error.to_string()))?;
@@ -296,9 +293,10 @@ impl Node {
             peers.set_cluster(cluster);
         }
         let leader_timeout = Duration::from_millis(config.election_timeout_min);
-        let raft = Raft::new(log.node_id(), Arc::new(config), peers.clone(), log.clone(), state)
-            .await
-            .map_err(|error| StartError::Consensus(error.to_string()))?;
+        let raft =
+            Raft::new(log.node_id(), Arc::new(config), peers.clone(), log.clone(), state_machine)
+                .await
+                .map_err(|error| StartError::Consensus(error.to_string()))?;
         let tasks = Tasks::default();
         tasks.spawn(check_quorum::run(&raft, peers.clone(), leader_timeout));
         let cluster = watch::Sender::new(cluster);
@@ -310,8 +308,7 @@ impl Node {
             leader_lease,
             cluster,
             joining,
-            state: own_state,
-            slot,
+            state,
             stall: StallDetector::default(),
             format,
             failure: watch::Sender::new(None),
@@ -351,7 +348,7 @@ impl Node {
 
     /// In which slot a snapshot is received; none for a witness.
     pub fn state_slot(&self) -> Option<&Path> {
-        self.inner.slot.as_deref()
+        self.inner.state.as_ref().map(State::slot)
     }
 
     /// The cluster this node belongs to.

@@ -246,13 +246,6 @@ impl Disks {
     }
 }
 
-/// What a machine's disk has under a name, as its programs see it.
-pub fn contents(machine: Machine, path: &Path) -> Option<Vec<u8>> {
-    let file = look(machine, |disk| disk.file(path)).ok()?;
-    let contents = file.lock().contents.clone();
-    Some(contents)
-}
-
 /// A copy of a directory, as an operator makes one.
 pub struct DirectoryCopy {
     path: PathBuf,

@@ -135,7 +135,7 @@ pub fn remove(slot: &Path) -> io::Result<()> {
 
 /// What is on disk of the state of a slot, in bytes; none if there is no state.
 pub fn length(slot: &Path) -> io::Result<Option<u64>> {
-    if is_there(slot)? { disk::length_of_directory(&path_in(slot)).map(Some) } else { Ok(None) }
+    if is_there(slot)? { disk::length_of_directory(&path_in(slot)) } else { Ok(None) }
 }
 
 fn numbered(slot: &Path, number: u64) -> PathBuf {

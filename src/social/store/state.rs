@@ -220,6 +220,11 @@ impl State {
         rows.map(row).collect()
     }
 
+    /// The slot that it is in.
+    pub fn slot(&self) -> &Path {
+        &self.slot
+    }
+
     /// Reads it.
     pub fn reader(&self) -> StateReader {
         self.reader.clone()

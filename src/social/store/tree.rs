@@ -7,7 +7,6 @@
 //! tables of one moment, which need no lock.
 
 use std::{
-    ops::Bound,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -23,7 +22,10 @@ use lsm_tree::{
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{StateError, memtable::Value};
+use super::{
+    StateError,
+    memtable::{Range, Value},
+};
 use crate::host::{disk, panics};
 
 /// Bytes that are shared rather than copied.
@@ -65,7 +67,6 @@ impl Drop for Directory {
 
 type Found = lsm_tree::Result<Option<InternalValue>>;
 type Rows = Box<dyn Iterator<Item = lsm_tree::Result<InternalValue>> + Send>;
-type Range = (Bound<Bytes>, Bound<Bytes>);
 
 // The engine does not say what its types are called.
 type Get = dyn Fn(&[u8]) -> Found + Send + Sync;
