@@ -3,7 +3,7 @@
 //! The state alone, on a real disk, without consensus or network: people follow each other and post,
 //! some much more than others, and what has changed is flushed beside that, as a master does. Variables:
 //! `COMMANDS` (default 2,000,000) is how many it has seen before it is measured, `PEOPLE` (default
-//! 100,000) how many accounts it has.
+//! 100,000) how many accounts it has, `MEMORY` how many MiB of memory it may take.
 
 use std::{
     env,
@@ -19,7 +19,7 @@ use nix::{
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 use tinysns::{
     domain::{ClientId, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
-    social::{Command, Context, Cursor, Graph, Stamped, State, StateError},
+    social::{Command, Context, Cursor, Graph, MemoryBudget, Stamped, State, StateError},
 };
 
 /// Commands for one figure.
@@ -31,6 +31,14 @@ const PAGE: usize = 20;
 
 fn setting(name: &str, default: u64) -> u64 {
     env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// As much as a master takes, or `MEMORY` MiB.
+fn memory() -> MemoryBudget {
+    match usize::try_from(setting("MEMORY", 0)) {
+        Ok(mib) if mib > 0 => MemoryBudget::mib(mib),
+        _ => MemoryBudget::default(),
+    }
 }
 
 fn main() {
@@ -53,7 +61,7 @@ fn main() {
     println!("resident: {} MiB", resident() >> 20);
     let began = Instant::now();
     drop(network);
-    drop(State::open(slot.path()).expect("opens"));
+    drop(State::open(slot.path(), memory()).expect("opens"));
     println!("opened again in {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
 }
 
@@ -68,7 +76,7 @@ struct Network {
 
 impl Network {
     fn open(slot: &Path, people: u64) -> Self {
-        let state = State::open(slot).expect("opens");
+        let state = State::open(slot, memory()).expect("opens");
         let random = SmallRng::seed_from_u64(7);
         let mut network = Self { state, people, random, sequence: 0, flush: None };
         let accounts: Vec<_> = (1..=people).map(account).collect();
@@ -158,7 +166,8 @@ impl Network {
             let view = self.state.reader().view().expect("readable");
             let mut page = view.timeline(user, Cursor::Before(PostId::MAX), PAGE);
             posts += loop {
-                if let Some((posts, _more)) = view.read_on(&mut page).expect("readable") {
+                let step = view.read_on(&mut page).expect("readable");
+                if let Some((posts, _more)) = step.done {
                     break posts.len();
                 }
             };

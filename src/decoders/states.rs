@@ -182,7 +182,7 @@ fn read(view: &View) -> Result<(), StateError> {
         for cursor in [Cursor::Before(PostId::MAX), Cursor::After(PostId::NONE)] {
             let timeline = view.timeline(user, cursor, 3);
             for mut page in [timeline, view.posts_of(user, cursor, 3)?] {
-                while view.read_on(&mut page)?.is_none() {}
+                while view.read_on(&mut page)?.done.is_none() {}
             }
         }
     }

@@ -67,7 +67,7 @@ use crate::{
     serving::{self, Acceptance, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, Served},
     settings::{CallerLimits, ClientCertificate, MasterSettings},
     slot::SlotInfo,
-    social::{State, StateReader},
+    social::{MemoryBudget, State, StateReader},
     wire::{
         internal::peer_service_server::PeerServiceServer,
         v1::{
@@ -198,6 +198,7 @@ impl Master {
         let (node, state) = Node::start_master_with_log(
             log,
             &slot.directory,
+            MemoryBudget::mib(settings.state_memory_mib),
             &encryption.nodes,
             settings.consensus,
             observer,

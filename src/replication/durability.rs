@@ -267,6 +267,13 @@ impl HeldAcks {
         }
     }
 
+    /// Whether `request` has nothing for the other node that it has not acknowledged, except perhaps how
+    /// far the log is committed.
+    pub fn cover(&self, request: &AppendEntriesRequest<Consensus>) -> bool {
+        let asked = request.prev_log_id.map(|last| (request.vote, last));
+        request.entries.is_empty() && asked.is_some() && asked == self.acknowledged
+    }
+
     /// The other node has acknowledged the log up to `last` under `vote`.
     pub fn acknowledged(&mut self, vote: Vote, last: Option<LogId>) {
         self.acknowledged = last.map(|last| (vote, last));
@@ -446,6 +453,26 @@ mod tests {
             let mut asked = request(vote, 3, &[4, 5, 6]);
             unanswered.trim(&mut asked);
             assert_eq!(asked.entries.len(), 3, "{why}");
+        }
+    }
+
+    #[test]
+    fn an_append_need_not_be_sent_that_says_nothing_but_how_far_the_log_is_committed() {
+        let vote = Vote::new_committed(3, OWN);
+        let later = Vote::new_committed(4, OWN);
+        for (why, acknowledged, asked, covered) in [
+            ("all is known", Some(6), request(vote, 6, &[]), true),
+            ("there is something new", Some(6), request(vote, 6, &[7]), false),
+            ("not as far", Some(5), request(vote, 6, &[]), false),
+            ("farther, and who knows what follows there", Some(7), request(vote, 6, &[]), false),
+            ("in another term", Some(6), request(later, 6, &[]), false),
+            ("nothing yet, as for a read that asks a quorum", None, request(vote, 6, &[]), false),
+        ] {
+            let mut acks = HeldAcks::default();
+            acks.acknowledged(vote, acknowledged.map(|index| id(3, OWN, index)));
+            assert_eq!(acks.cover(&asked), covered, "{why}");
+            acks.forget();
+            assert!(!acks.cover(&asked), "{why}, and then another answer");
         }
     }
 }

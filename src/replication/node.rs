@@ -43,7 +43,7 @@ use crate::{
     node_auth::NodeAuth,
     planted::{self, PlantedFault},
     settings::ConsensusSettings,
-    social::{State, StateError, StateReader},
+    social::{MemoryBudget, State, StateError, StateReader},
 };
 
 /// Entries in one replication call, in addition to its limit in bytes.
@@ -203,13 +203,15 @@ impl Node {
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
         let log = LogStore::open(&directory.join(LOG_FILE))?;
-        Self::start_master_with_log(log, directory, auth, timing, observer).await
+        let memory = MemoryBudget::default();
+        Self::start_master_with_log(log, directory, memory, auth, timing, observer).await
     }
 
-    /// The same with a log that is open already.
+    /// The same with a log that is open already, and a state within this much memory.
     pub async fn start_master_with_log(
         log: LogStore,
         directory: &Path,
+        memory: MemoryBudget,
         auth: &NodeAuth,
         timing: ConsensusSettings,
         observer: Observer,
@@ -218,6 +220,7 @@ impl Node {
             SupportedVersions::of_this_program(),
             log,
             directory,
+            memory,
             auth,
             timing,
             observer,
@@ -230,11 +233,12 @@ impl Node {
         supported_versions: SupportedVersions,
         log: LogStore,
         directory: &Path,
+        memory: MemoryBudget,
         auth: &NodeAuth,
         timing: ConsensusSettings,
         observer: Observer,
     ) -> Result<(Self, StateReader), StartError> {
-        let state = StateStore::open_as(supported_versions, directory, observer)
+        let state = StateStore::open_as(supported_versions, directory, memory, observer)
             .map_err(|source| StartError::State { directory: directory.to_owned(), source })?;
         let applied = state.applied();
         let purged = log.purged().map_err(|source| StartError::log(directory, source))?;

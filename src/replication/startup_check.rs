@@ -165,6 +165,7 @@ mod tests {
     use openraft::CommittedLeaderId;
 
     use super::*;
+    use crate::social::MemoryBudget;
 
     #[test]
     fn a_slot_that_has_a_state_and_no_log_is_refused_however_often_it_is_started() {
@@ -173,7 +174,7 @@ mod tests {
         assert!(refuse_lost_log(slot.path()).is_ok(), "a new one");
         LogStore::open(&log).expect("a new log");
         // Nothing of it is durable, as after a crash before the first checkpoint.
-        let _state = State::open(slot.path()).expect("a new state");
+        let _state = State::open(slot.path(), MemoryBudget::default()).expect("a new state");
         assert!(refuse_lost_log(slot.path()).is_ok(), "nothing is lost");
         // Its writer closes it in a moment.
         while disk::open(&log).is_err() {

@@ -29,8 +29,8 @@ use crate::{
     metrics,
     planted::{self, PlantedFault},
     social::{
-        Change, Command, Event, Facts, FileCondition, Graph, Reply, StagedState, State, StateError,
-        StateReader,
+        Change, Command, Event, Facts, FileCondition, Graph, MemoryBudget, Reply, StagedState,
+        State, StateError, StateReader,
     },
 };
 
@@ -90,16 +90,18 @@ struct Outcome {
 impl StateStore {
     /// Opens or creates the state in `directory`.
     pub fn open(directory: &Path, observer: Observer) -> Result<Self, StateError> {
-        Self::open_as(SupportedVersions::of_this_program(), directory, observer)
+        let supported_versions = SupportedVersions::of_this_program();
+        Self::open_as(supported_versions, directory, MemoryBudget::default(), observer)
     }
 
-    /// The same for a program that speaks other versions of the format.
+    /// The same for a program that speaks other versions of the format, within this much memory.
     pub fn open_as(
         supported_versions: SupportedVersions,
         directory: &Path,
+        memory: MemoryBudget,
         observer: Observer,
     ) -> Result<Self, StateError> {
-        let state = State::open(directory)?;
+        let state = State::open(directory, memory)?;
         let facts = state.reader().facts();
         let version = version(&facts)?;
         must_support(supported_versions, version)?;

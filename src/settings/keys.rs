@@ -374,6 +374,13 @@ pub static KEYS: &[Key] = &[
         "How long a stopping master may take to hand over and to finish what it has begun",
     ),
     Key::new(
+        "state_memory_mib",
+        MASTERS,
+        Some("64"),
+        ValueKind::Count { min: 8, max: 1_048_576 },
+        "The memory that a master takes at most for what was changed or read lately, in MiB",
+    ),
+    Key::new(
         "heartbeat",
         NODES,
         Some("100ms"),

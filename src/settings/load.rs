@@ -58,6 +58,7 @@ impl Layers {
             data_dir: self.text("data_dir")?.into(),
             report_interval: self.duration("report_interval")?,
             drain_timeout: self.duration("drain_timeout")?,
+            state_memory_mib: self.parsed("state_memory_mib")?,
             consensus: self.consensus()?,
             classic: self.classic()?,
             limits: self.limits()?,

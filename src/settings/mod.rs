@@ -86,6 +86,8 @@ pub struct MasterSettings {
     pub report_interval: Duration,
     /// How long a stopping master may take to hand over and finish what it has begun.
     pub drain_timeout: Duration,
+    /// The memory that the state takes at most for what was changed or read lately, in MiB.
+    pub state_memory_mib: usize,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
     /// How clients of the classic protocol are served.

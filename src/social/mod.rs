@@ -26,7 +26,7 @@ pub use apply::Graph;
 pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamped};
 pub use requests::earlier_reply;
 pub use store::{
-    Change, Damage, Facts, FileCondition, NameCursor, Page, PageRead, Row, SourceRead, StagedState,
-    State, StateError, StateReader, View,
+    Change, Damage, Facts, FileCondition, MemoryBudget, NameCursor, Page, PageRead, Row,
+    SourceRead, StagedState, State, StateError, StateReader, Step, View,
 };
 pub use timeline::{Cursor, Source};

@@ -192,7 +192,7 @@ impl<'txn> Memory<'txn> {
                 self.rows.put_series(user, name, series)
             }
             Some(series) if *answered_below >= series.floor.saturating_add(FLOOR_STEP) => {
-                let trimmed = self.low_end(user, name, series.floor.max(*answered_below), None)?;
+                let trimmed = self.low_end(user, name, (series.floor, *answered_below), None)?;
                 debug_assert!(trimmed.floor >= series.floor, "a floor is never lowered");
                 self.rows.remove_replies(user, name, &trimmed.gone)?;
                 // Its oldest reply is now a later one, which is found out at the next visit.
@@ -227,7 +227,7 @@ impl<'txn> Memory<'txn> {
         let Some(series) = self.rows.series(user, name)? else {
             return Err(StateError::damaged("a series is in the index by age but missing"));
         };
-        let trimmed = self.low_end(user, name, series.floor, Some(before_ms))?;
+        let trimmed = self.low_end(user, name, (series.floor, series.floor), Some(before_ms))?;
         debug_assert!(trimmed.floor >= series.floor, "a floor is never lowered");
         self.rows.remove_replies(user, name, &trimmed.gone)?;
         let floor = trimmed.floor;
@@ -235,17 +235,17 @@ impl<'txn> Memory<'txn> {
         self.rows.change_series(user, name, series, rest)
     }
 
-    /// What can be removed from a series, from its lowest number on: requests below
-    /// `answered_below` and, if given, replies from before `before_ms`.
+    /// What can be removed from a series, from its floor on: requests below `answered_below`, which is not
+    /// lower, and, if given, replies from before `before_ms`.
     fn low_end(
         &self,
         user: UserId,
         name: &[u8],
-        answered_below: u64,
+        (floor, answered_below): (u64, u64),
         before_ms: Option<i64>,
     ) -> Result<Trimmed, StateError> {
         let mut gone = Vec::new();
-        for reply in self.rows.replies_of(user, name)? {
+        for reply in self.rows.replies_from(user, name, floor)? {
             let (sequence, StoredReply { at_ms, .. }) = reply?;
             let has_aged = before_ms.is_some_and(|before_ms| at_ms < before_ms);
             let above_gone = gone.last().map_or(0, |last: &u64| last.saturating_add(1));

@@ -20,7 +20,9 @@ use crate::{
         Call, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
         PasswordChange, Post, PostPage, Published, Refusal, RefusalKind, SessionToken, Timeline,
     },
-    social::{self, Account, Command, CommandRefusal, Context, NameCursor, PageRead, Reply, View},
+    social::{
+        self, Account, Command, CommandRefusal, Context, NameCursor, PageRead, Reply, Step, View,
+    },
 };
 
 /// Posts on a page if the caller does not say.
@@ -130,13 +132,16 @@ impl Network for Here {
         let after = position.map(|position| NameCursor::from_token(position.as_str()));
         let after = after.as_ref();
         let reading = self.begin_read(call.deadline, caller.user).await?;
-        let page = reading.step(|| match kind {
-            ListKind::Users => view.users(after, limit),
-            ListKind::Following => view.following(caller.user, after, limit),
-            ListKind::Followers => view.followers(caller.user, after, limit),
+        let page = reading.steps(|| {
+            let page = match kind {
+                ListKind::Users => view.users(after, limit),
+                ListKind::Following => view.following(caller.user, after, limit),
+                ListKind::Followers => view.followers(caller.user, after, limit),
+            }?;
+            Ok(Step { rows: page.names.len(), done: Some(page) })
         });
-        let page = page.await;
-        let social::Page { names, next } = page.map_err(|error| broken(self.damage(), &error))?;
+        let page = page.await.map_err(|error| broken(self.damage(), &error))?;
+        let social::Page { names, next } = page;
         Ok(NamePage { names, next: next.map(|next| NamePosition::new(next.to_token())) })
     }
 
@@ -182,12 +187,11 @@ impl Network for Here {
         let view = self.local_view()?;
         self.session(&view, call)?;
         let mut sources = view.sources(user);
-        let add = || match view.next_sources(&mut sources)? {
-            Some(some) => {
-                inbox.add(some);
-                Ok(None)
-            }
-            None => Ok(Some(())),
+        let add = || {
+            let some = view.next_sources(&mut sources)?;
+            let (rows, done) = (some.as_ref().map_or(0, Vec::len), some.is_none().then_some(()));
+            inbox.add(some.unwrap_or_default());
+            Ok(Step { done, rows })
         };
         reading.steps(add).await.map_err(|error| broken(self.damage(), &error))?;
         drop(reading);

@@ -1,9 +1,9 @@
-//! The turns of reads: they run in steps, and between two steps everything else that is ready has its
-//! turn, so that a read that costs much holds up nobody; and one user's reads do not hold up
-//! another's.
+//! The turns of reads: they run in steps, and when some rows have been read in a row, everything else
+//! that is ready has its turn, so that a read that costs much holds up nobody; and one user's reads do not
+//! hold up another's.
 //!
-//! One step runs at a time, in the order of asking. Of one user, [`AT_ONCE`] reads take part; the
-//! others wait until one of those is finished, and a few dozen may wait.
+//! Steps are taken in the order of asking. Of one user, [`AT_ONCE`] reads take part; the others wait until
+//! one of those is finished, and a few dozen may wait.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,10 +13,17 @@ use tokio::{
     task::yield_now,
 };
 
-use crate::domain::UserId;
+use crate::{domain::UserId, social::Step};
 
-/// So many reads of one user take part.
-const AT_ONCE: usize = 2;
+/// So many rows are read without a break: half a millisecond, if they are in memory. Several short reads
+/// have room in that, and their answers go into the same packets.
+const ROWS_WITHOUT_A_BREAK: usize = 512;
+/// So many reads take part in all; the others wait. After each break, all of them look whether they may go
+/// on.
+const IN_ALL: usize = 64;
+/// So many reads of one user take part: as many as can fill the time between two breaks, if each reads as
+/// much as it may in one step.
+const AT_ONCE: usize = 8;
 /// And so many are in progress or wait.
 const MOST_OF_A_USER: usize = 64;
 /// Of all users together.
@@ -25,8 +32,16 @@ const MOST: usize = 2_048;
 /// Hands out turns; clones share them.
 #[derive(Clone)]
 pub struct ReadTurns {
-    step: Arc<Semaphore>,
+    in_all: Arc<Semaphore>,
+    stretch: Arc<Mutex<Stretch>>,
     users: Arc<Mutex<Users>>,
+}
+
+/// What is read between two breaks.
+#[derive(Default)]
+struct Stretch {
+    number: u64,
+    rows: usize,
 }
 
 #[derive(Default)]
@@ -42,9 +57,9 @@ struct User {
 
 /// A read that has its turns, until it is dropped.
 pub struct Reading {
-    turns: ReadTurns,
+    stretch: Arc<Mutex<Stretch>>,
     _counted: Counted,
-    _at_once: OwnedSemaphorePermit,
+    _takes_part: [OwnedSemaphorePermit; 2],
 }
 
 /// One of those that are in progress or wait.
@@ -59,16 +74,19 @@ pub struct TooManyReads;
 
 impl Default for ReadTurns {
     fn default() -> Self {
-        Self { step: Arc::new(Semaphore::new(1)), users: Arc::default() }
+        let in_all = Arc::new(Semaphore::new(IN_ALL));
+        Self { in_all, stretch: Arc::default(), users: Arc::default() }
     }
 }
 
 impl ReadTurns {
     /// Waits until one more read of `user` may take part.
     pub async fn begin(&self, user: UserId) -> Result<Reading, TooManyReads> {
-        let (counted, at_once) = self.count(user)?;
-        let at_once = at_once.acquire_owned().await.expect("it is never closed");
-        Ok(Reading { turns: self.clone(), _counted: counted, _at_once: at_once })
+        let (counted, of_user) = self.count(user)?;
+        let of_user = of_user.acquire_owned().await.expect("it is never closed");
+        let in_all = Arc::clone(&self.in_all).acquire_owned().await.expect("it is never closed");
+        let stretch = Arc::clone(&self.stretch);
+        Ok(Reading { stretch, _counted: counted, _takes_part: [of_user, in_all] })
     }
 
     fn count(&self, user: UserId) -> Result<(Counted, Arc<Semaphore>), TooManyReads> {
@@ -91,29 +109,34 @@ impl ReadTurns {
 }
 
 impl Reading {
-    /// Takes one step, when it is its turn.
-    pub async fn step<T>(&self, step: impl FnOnce() -> T) -> T {
-        let _turn = if let Ok(turn) = self.turns.step.try_acquire() {
-            turn
-        } else {
-            let turn = self.turns.step.acquire().await.expect("it is never closed");
-            // Somebody else's step came just before: everything else that is ready has its turn first.
-            yield_now().await;
-            turn
-        };
-        step()
-    }
-
-    /// Takes steps until one returns something.
-    pub async fn steps<T, E>(
-        &self,
-        mut step: impl FnMut() -> Result<Option<T>, E>,
-    ) -> Result<T, E> {
+    /// Takes steps until one is the last.
+    pub async fn steps<T, E>(&self, mut step: impl FnMut() -> Result<Step<T>, E>) -> Result<T, E> {
         loop {
-            if let Some(done) = self.step(&mut step).await? {
+            self.break_if_due().await;
+            let Step { done, rows } = step()?;
+            // A step costs something even if it finds nothing.
+            self.stretch.lock().rows += rows.max(1);
+            if let Some(done) = done {
                 return Ok(done);
             }
+        }
+    }
+
+    async fn break_if_due(&self) {
+        loop {
+            let number = {
+                let stretch = self.stretch.lock();
+                if stretch.rows < ROWS_WITHOUT_A_BREAK {
+                    return;
+                }
+                stretch.number
+            };
             yield_now().await;
+            let mut stretch = self.stretch.lock();
+            // Unless somebody has come back from the same break before.
+            if stretch.number == number {
+                *stretch = Stretch { number: number + 1, rows: 0 };
+            }
         }
     }
 }
@@ -141,55 +164,74 @@ mod tests {
     const ANN: UserId = UserId(1);
     const BOB: UserId = UserId(2);
 
+    /// Rows of a long step.
+    const ROWS: usize = 64;
+
+    /// A read of many steps, each of which `step` hears of.
+    async fn read_long(turns: &ReadTurns, steps: usize, step: impl Fn()) {
+        let reading = turns.begin(ANN).await.expect("room");
+        let mut left = steps;
+        let step = || {
+            step();
+            left -= 1;
+            Ok::<_, TooManyReads>(Step { done: (left == 0).then_some(()), rows: ROWS })
+        };
+        reading.steps(step).await.expect("read");
+    }
+
+    async fn read_short(turns: &ReadTurns, user: UserId) {
+        let reading = turns.begin(user).await.expect("room");
+        let step = || Ok::<_, TooManyReads>(Step { done: Some(()), rows: 1 });
+        reading.steps(step).await.expect("read");
+    }
+
     #[tokio::test]
     async fn a_short_read_of_one_user_waits_for_few_steps_of_anothers_many_long_ones() {
         let turns = ReadTurns::default();
         let steps = Cell::new(0);
-        let long = || async {
-            let reading = turns.begin(ANN).await.expect("room");
-            let mut left = 100;
-            let step = || {
-                steps.set(steps.get() + 1);
-                left -= 1;
-                Ok::<_, TooManyReads>((left == 0).then_some(()))
-            };
-            reading.steps(step).await.expect("read");
-        };
+        let counted = || steps.set(steps.get() + 1);
         let short = async {
             while steps.get() < 50 {
                 yield_now().await;
             }
             let before = steps.get();
-            let reading = turns.begin(BOB).await.expect("room");
-            reading.step(|| ()).await;
+            read_short(&turns, BOB).await;
             steps.get() - before
         };
-        let long = join_all((0..MOST_OF_A_USER).map(|_| long()));
+        let long = join_all((0..MOST_OF_A_USER).map(|_| read_long(&turns, 100, counted)));
         let (_all, waited) = tokio::join!(long, short);
-        assert!(waited <= 2 * AT_ONCE, "{waited} steps");
+        assert!(waited * ROWS <= 2 * ROWS_WITHOUT_A_BREAK, "{waited} steps");
         assert!(turns.users.lock().by_user.is_empty(), "nothing is left of them");
     }
 
     #[tokio::test]
-    async fn others_have_their_turn_between_two_steps() {
+    async fn others_have_their_turn_before_too_much_is_read() {
+        const STEPS: usize = 50;
         let turns = ReadTurns::default();
-        let reading = turns.begin(ANN).await.expect("room");
-        let (steps, others) = (Cell::new(0), Cell::new(0));
-        let read = async {
-            let step = || {
-                assert!(others.get() >= steps.get(), "a step without a turn of the others");
-                steps.set(steps.get() + 1);
-                Ok::<_, TooManyReads>((steps.get() == 50).then_some(()))
-            };
-            reading.steps(step).await.expect("read");
+        let (steps, since) = (Cell::new(0), Cell::new(0));
+        let step = || {
+            steps.set(steps.get() + 1);
+            since.set(since.get() + 1);
+            assert!(since.get() * ROWS <= ROWS_WITHOUT_A_BREAK, "no turn of the others");
         };
         let other = async {
-            while steps.get() < 50 {
-                others.set(others.get() + 1);
+            while steps.get() < 2 * STEPS {
+                since.set(0);
                 yield_now().await;
             }
         };
-        tokio::join!(read, other);
+        let (one, another) = (read_long(&turns, STEPS, step), read_long(&turns, STEPS, step));
+        // As the runtime does, between two turns of which it looks at everything else.
+        tokio::join!(biased; one, another, other);
+    }
+
+    #[tokio::test]
+    async fn short_reads_of_many_are_carried_out_in_one_go() {
+        let turns = ReadTurns::default();
+        for user in 2..=40 {
+            let read = read_short(&turns, UserId(user)).now_or_never();
+            assert!(read.is_some(), "nobody waits for the others");
+        }
     }
 
     #[tokio::test]

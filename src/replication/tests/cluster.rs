@@ -48,7 +48,7 @@ use crate::{
     },
     serving::{self, Served},
     settings::{ConsensusSettings, Secret},
-    social::StateReader,
+    social::{MemoryBudget, StateReader},
     wire::internal::{
         PeerCall, peer_call::Call, peer_service_client::PeerServiceClient,
         peer_service_server::PeerServiceServer,
@@ -111,8 +111,17 @@ pub async fn start_as(
     directory: &Path,
 ) -> Result<(Node, StateReader), StartError> {
     let log = LogStore::open(&directory.join("raft.redb"))?;
-    let auth = auth();
-    Node::start_master_as(supported_versions, log, directory, &auth, TIMING, Arc::new(|_| {})).await
+    let (memory, auth) = (MemoryBudget::default(), auth());
+    let started = Node::start_master_as(
+        supported_versions,
+        log,
+        directory,
+        memory,
+        &auth,
+        TIMING,
+        Arc::new(|_| {}),
+    );
+    started.await
 }
 
 /// One node with its server.
@@ -219,6 +228,7 @@ impl Member {
         let started = Node::start_master_with_log(
             disk.log(),
             directory.path(),
+            MemoryBudget::default(),
             &auth,
             TIMING,
             Arc::new(|_| {}),

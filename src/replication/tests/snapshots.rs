@@ -17,7 +17,7 @@ use crate::{
         snapshot::{self, Header, ReceiveError, SnapshotData},
         state_store::StateStore,
     },
-    social::StagedState,
+    social::{MemoryBudget, StagedState},
     wire::internal::SnapshotChunk,
 };
 
@@ -152,7 +152,8 @@ async fn a_truncated_or_garbled_snapshot_is_refused_and_leaves_the_state_alone()
 async fn a_snapshot_carries_the_clusters_format_and_is_refused_where_that_is_not_spoken() {
     let both = SupportedVersions { oldest: Version::FIRST, newest: Version::new(2) };
     let open = |supported_versions, directory: &TempDir| {
-        StateStore::open_as(supported_versions, directory.path(), Arc::new(|_| {})).expect("opens")
+        let (directory, memory) = (directory.path(), MemoryBudget::default());
+        StateStore::open_as(supported_versions, directory, memory, Arc::new(|_| {})).expect("opens")
     };
     let ours = tempfile::tempdir().expect("temp");
     let mut sender = open(both, &ours);

@@ -24,7 +24,7 @@ use crate::{
         Batch, Entry, NodeInfo, StorageError, addresses::AddressSource, state_store::StateStore,
         upgrade, writes::WriteError,
     },
-    social::{Command, Reply, StateError},
+    social::{Command, MemoryBudget, Reply, StateError},
 };
 
 const ONE: SupportedVersions = SupportedVersions { oldest: Version::FIRST, newest: Version::FIRST };
@@ -95,7 +95,8 @@ fn open_as(
     supported_versions: SupportedVersions,
     directory: &std::path::Path,
 ) -> Result<StateStore, StateError> {
-    StateStore::open_as(supported_versions, directory, Arc::new(|_| {}))
+    let memory = MemoryBudget::default();
+    StateStore::open_as(supported_versions, directory, memory, Arc::new(|_| {}))
 }
 
 /// An entry whose body this program did not make.

@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{StateError, tree::Tree};
+use super::{StateError, memory_budget::MemoryBudget, tree::Tree};
 use crate::{
     envelope::{Damage, Error, Kind, line},
     host::disk::{self, DirectoryLock},
@@ -55,7 +55,7 @@ pub fn is_there(slot: &Path) -> io::Result<bool> {
 
 /// Opens the state of a slot, or creates one, and removes what is left of others. Nobody else may open
 /// it while the lock is held.
-pub fn open(slot: &Path) -> Result<(Tree, DirectoryLock), StateError> {
+pub fn open(slot: &Path, memory: MemoryBudget) -> Result<(Tree, DirectoryLock), StateError> {
     disk::create_private_directory(&path_in(slot))?;
     let lock = disk::lock_directory(&path_in(slot))?;
     disk::remove_directory(&slot.join(INCOMING))?;
@@ -66,7 +66,7 @@ pub fn open(slot: &Path) -> Result<(Tree, DirectoryLock), StateError> {
         }
     }
     disk::keep_private_with_contents(&path_in(slot))?;
-    Ok((Tree::open(&numbered(slot, number))?, lock))
+    Ok((Tree::open(&numbered(slot, number), memory)?, lock))
 }
 
 /// Makes the first state of a slot.
@@ -77,7 +77,7 @@ fn create(slot: &Path) -> Result<u64, StateError> {
     // Of one that was never completed.
     disk::remove_directory(&path)?;
     disk::create_private_directory(&path)?;
-    drop(Tree::open(&path)?);
+    drop(Tree::open(&path, MemoryBudget::default())?);
     name_current(slot, FIRST)?;
     Ok(FIRST)
 }
@@ -94,15 +94,15 @@ pub fn is_in_use(slot: &Path) -> io::Result<bool> {
 }
 
 /// Makes an empty state beside that of a slot.
-pub fn stage(slot: &Path) -> Result<Tree, StateError> {
+pub fn stage(slot: &Path, memory: MemoryBudget) -> Result<Tree, StateError> {
     let path = slot.join(INCOMING);
     disk::remove_directory(&path)?;
     disk::create_private_directory(&path)?;
-    Tree::open(&path)
+    Tree::open(&path, memory)
 }
 
 /// Makes the staged state, which must be on disk and closed, that of the slot; opens it.
-pub fn install_staged(slot: &Path) -> Result<Tree, StateError> {
+pub fn install_staged(slot: &Path, memory: MemoryBudget) -> Result<Tree, StateError> {
     disk::create_private_directory(&path_in(slot))?;
     // If what is there cannot be read, that is why it is replaced.
     let number = current(slot).ok().flatten().unwrap_or(0) + 1;
@@ -110,7 +110,7 @@ pub fn install_staged(slot: &Path) -> Result<Tree, StateError> {
     disk::remove_directory(&path)?;
     disk::rename_durably(&slot.join(INCOMING), &path)?;
     name_current(slot, number)?;
-    Tree::open(&path)
+    Tree::open(&path, memory)
 }
 
 /// Renames the state of a slot, if there is one, so that it is no longer used; gives its new path.

@@ -177,6 +177,13 @@ pub fn series(user: UserId, name: &[u8]) -> Result<Key, StateError> {
     Key::of(Table::Series).number(user.0).sized(name)
 }
 
+/// The index of series by age, from an age on.
+pub fn series_from_age(oldest_ms: i64) -> KeyRange {
+    let all = Key::of(Table::SeriesByAge);
+    let end = all.end();
+    (Bound::Included(all.signed(oldest_ms)), end)
+}
+
 pub fn series_by_age(oldest_ms: i64, user: UserId, name: &[u8]) -> Key {
     Key::of(Table::SeriesByAge).signed(oldest_ms).number(user.0).bytes(name)
 }
@@ -185,9 +192,10 @@ pub fn reply(user: UserId, series: &[u8], sequence: u64) -> Result<Key, StateErr
     Ok(Key::of(Table::Replies).number(user.0).sized(series)?.number(sequence))
 }
 
-/// The replies of one series.
-pub fn replies_of(user: UserId, series: &[u8]) -> Result<KeyRange, StateError> {
-    Ok(Key::of(Table::Replies).number(user.0).sized(series)?.range())
+/// The replies of one series from a number on.
+pub fn replies_from(user: UserId, series: &[u8], sequence: u64) -> Result<KeyRange, StateError> {
+    let of_series = Key::of(Table::Replies).number(user.0).sized(series)?;
+    Ok((Bound::Included(reply(user, series, sequence)?), of_series.end()))
 }
 
 pub fn replies_kept(user: UserId) -> Key {
@@ -303,9 +311,12 @@ mod tests {
             assert!(contains(&range, &post(UserId(user), PostId::new(u64::MAX))));
             assert!(!contains(&range, &post(UserId(other), PostId::new(4))));
         }
-        let range = replies_of(UserId(1), b"a").unwrap();
-        assert!(contains(&range, &reply(UserId(1), b"a", 0).unwrap()));
+        let range = replies_from(UserId(1), b"a", 7).unwrap();
+        assert!(!contains(&range, &reply(UserId(1), b"a", 6).unwrap()));
+        assert!(contains(&range, &reply(UserId(1), b"a", 7).unwrap()));
         assert!(contains(&range, &reply(UserId(1), b"a", u64::MAX).unwrap()));
+        let range = replies_from(UserId(1), b"a", 0).unwrap();
+        assert!(contains(&range, &reply(UserId(1), b"a", 0).unwrap()));
         assert!(!contains(&range, &reply(UserId(1), b"ab", 0).unwrap()));
         assert!(!contains(&range, &reply(UserId(1), b"", 0).unwrap()));
     }

@@ -21,8 +21,17 @@ use crate::{
     social::{Cursor, Source},
 };
 
-/// Rows and posts that one step reads: some tenths of a millisecond.
+/// Rows that one step reads at most: some tenths of a millisecond.
 const STEP: usize = 64;
+
+/// One step of a read.
+#[derive(Debug)]
+pub struct Step<T> {
+    /// What was read, if that was the last step.
+    pub done: Option<T>,
+    /// How many rows the step has read.
+    pub rows: usize,
+}
 
 /// A page of posts that is read in steps, so that others have their turn between them. All steps must
 /// be given the same view.
@@ -61,33 +70,32 @@ impl PageRead {
     }
 
     /// Reads on; when all is read, the posts, and whether there are more.
-    pub(super) fn step(
-        &mut self,
-        moment: &Moment,
-    ) -> Result<Option<(Vec<Post>, bool)>, StateError> {
-        if let Some(sources) = &mut self.sources {
-            match sources.step(moment)? {
-                Some(some) => {
-                    for source in some {
-                        self.push_head(moment, source, self.cursor)?;
-                    }
-                    return Ok(None);
+    pub(super) fn step(&mut self, moment: &Moment) -> Result<Step<(Vec<Post>, bool)>, StateError> {
+        let mut rows = 0;
+        while rows < STEP {
+            if let Some(sources) = &mut self.sources {
+                let Some(some) = sources.step(moment)? else {
+                    self.sources = None;
+                    continue;
+                };
+                rows += some.len();
+                for source in some {
+                    self.push_head(moment, source, self.cursor)?;
                 }
-                None => self.sources = None,
+                continue;
             }
-        }
-        for _ in 0..STEP {
             let next = if self.posts.len() < self.limit { self.heads.pop() } else { None };
             let Some((_, post, source)) = next else {
                 let posts = mem::take(&mut self.posts);
                 let in_order = self.cursor.is_order_of(posts.iter().map(|post| post.id));
                 debug_assert!(in_order, "a page has an order");
-                return Ok(Some((posts, !self.heads.is_empty())));
+                return Ok(Step { done: Some((posts, !self.heads.is_empty())), rows });
             };
+            rows += 1;
             self.posts.push(read(moment, source.author, post, &mut self.names)?);
             self.push_head(moment, source, self.cursor.past(post))?;
         }
-        Ok(None)
+        Ok(Step { done: None, rows })
     }
 
     /// Adds the first post of a source from the cursor on, if there is one.
@@ -110,15 +118,19 @@ pub struct SourceRead {
     user: UserId,
     /// The name of the last author that was read, folded.
     after: Option<String>,
+    is_complete: bool,
 }
 
 impl SourceRead {
     pub(super) fn of(user: UserId) -> Self {
-        Self { user, after: None }
+        Self { user, after: None, is_complete: false }
     }
 
     /// The next ones, sorted by the authors' names; none after the last.
     pub(super) fn step(&mut self, moment: &Moment) -> Result<Option<Vec<Source>>, StateError> {
+        if self.is_complete {
+            return Ok(None);
+        }
         let range = keys::edges_after(Table::Following, self.user, self.after.as_deref());
         let mut sources = Vec::new();
         let mut last = None;
@@ -130,8 +142,9 @@ impl SourceRead {
             let _user = key.user()?;
             last = Some(key.text()?.to_owned());
         }
-        self.after = last.or(self.after.take());
-        Ok((!sources.is_empty()).then_some(sources))
+        self.is_complete = sources.len() < STEP;
+        self.after = last;
+        Ok(Some(sources))
     }
 }
 

@@ -2,9 +2,11 @@
 //! what it wants to know or to change, and never how that is stored.
 //!
 //! - `error`: why the state cannot be read or written; `damage`: whether something was found damaged
-//! - `state`: read, changed, made durable, replaced; `directory`: where it is in a slot
+//! - `state`: read, changed, made durable, replaced; `directory`: where it is in a slot;
+//!   `memory_budget`: how much memory it may take
 //! - `moment`: all rows as they are at one moment: those of the `memtable`s, in which changes are
 //!   made, before those of the `tree` on disk
+//! - `row_cache`: rows of the tree that were looked up lately
 //! - `keys`: where each row is; `records`: the contents of rows
 //! - `view`: every question about the state; `merge`: the merge behind every page of posts, and
 //!   `recent`: the newest posts of authors, from which most pages begin
@@ -20,12 +22,14 @@ mod directory;
 mod dump;
 mod error;
 pub(crate) mod keys;
+mod memory_budget;
 mod memtable;
 mod merge;
 mod moment;
 mod recent;
 pub(crate) mod records;
 mod replies;
+mod row_cache;
 mod state;
 mod tree;
 mod view;
@@ -35,7 +39,8 @@ pub use damage::Damage;
 pub use directory::FileCondition;
 pub use dump::Row;
 pub use error::StateError;
-pub use merge::{PageRead, SourceRead};
+pub use memory_budget::MemoryBudget;
+pub use merge::{PageRead, SourceRead, Step};
 pub use records::{Meta, UserRecord};
 pub use replies::{ReplyTables, Series, StoredReply};
 pub use state::{Change, Facts, StagedState, State, StateReader};

@@ -8,6 +8,7 @@ use super::{
     keys::{Key, KeyRange},
     memtable::{Memtable, Range, Seq, Value},
     recent::RecentPosts,
+    records::{self, Meta},
     tree::{Bytes, TreeVersion},
 };
 
@@ -40,27 +41,34 @@ pub struct Moment {
     /// While this lives, what can be read then is kept.
     kept: Option<Arc<dyn Send + Sync>>,
     recent_posts: Arc<RecentPosts>,
+    meta: Option<Meta>,
 }
 
 impl Moment {
     /// As of the newest change, which is still going on.
     pub fn of_change(layers: Arc<Layers>, recent_posts: Arc<RecentPosts>, seq: Seq) -> Self {
-        Self { layers, seq, kept: None, recent_posts }
+        Self { layers, seq, kept: None, recent_posts, meta: None }
     }
 
     /// As of an earlier change. While `kept` lives, what can be read then is kept.
     pub fn of_reader(
         layers: Arc<Layers>,
         recent_posts: Arc<RecentPosts>,
+        meta: Option<Meta>,
         seq: Seq,
         kept: impl Send + Sync + 'static,
     ) -> Self {
-        Self { layers, seq, kept: Some(Arc::new(kept)), recent_posts }
+        Self { layers, seq, kept: Some(Arc::new(kept)), recent_posts, meta }
     }
 
     /// What is known of the newest posts, as of the newest change.
     pub fn recent_posts(&self) -> &RecentPosts {
         &self.recent_posts
+    }
+
+    /// The general facts; all zeros at first.
+    pub fn meta(&self) -> Result<Meta, StateError> {
+        self.meta.map_or_else(|| records::meta(self), Ok)
     }
 
     /// The change as of which it is.

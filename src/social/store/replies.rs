@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Change, StateError,
-    keys::{self, Parts, Table},
+    keys::{self, Parts},
     moment::Moment,
     records::{Record, decode, encode, number},
 };
@@ -66,7 +66,8 @@ impl<'a> ReplyTables<'a> {
         if ages.get() >= before_ms {
             return Ok(None);
         }
-        let oldest = self.change.moment().scan(keys::all(Table::SeriesByAge)).next();
+        // What was removed below that age is passed over: until the next flush, it is still in the way.
+        let oldest = self.change.moment().scan(keys::series_from_age(ages.get())).next();
         let Some((key, _)) = oldest.transpose()? else {
             ages.set(i64::MAX);
             return Ok(None);
@@ -122,13 +123,15 @@ impl<'a> ReplyTables<'a> {
         reply(self.change.moment(), user, series, sequence)
     }
 
-    /// The replies of a series and their numbers, from the lowest on.
-    pub fn replies_of(
+    /// The replies of a series and their numbers, from `floor` on, below which there are none. What was
+    /// removed below it is still in the way until the next flush.
+    pub fn replies_from(
         &self,
         user: UserId,
         series: &[u8],
+        floor: u64,
     ) -> Result<impl Iterator<Item = Result<(u64, StoredReply), StateError>>, StateError> {
-        let rows = self.change.moment().scan(keys::replies_of(user, series)?);
+        let rows = self.change.moment().scan(keys::replies_from(user, series, floor)?);
         Ok(rows.map(|row| {
             let (key, stored) = row?;
             let mut key = Parts::of(&key);
@@ -143,7 +146,8 @@ impl<'a> ReplyTables<'a> {
         kept.map_or(Ok(0), |kept| number(&kept))
     }
 
-    /// Adds the reply to a request of a series, by its number. So many of the user's were kept before.
+    /// Adds the reply to a request of a series, by its number, under which there is none. So many of the
+    /// user's were kept before.
     pub fn add_reply(
         &mut self,
         user: UserId,
@@ -151,7 +155,7 @@ impl<'a> ReplyTables<'a> {
         stored: &StoredReply,
         kept: u64,
     ) -> Result<(), StateError> {
-        self.change.put(&keys::reply(user, series, sequence)?, &encode(stored));
+        self.change.add(&keys::reply(user, series, sequence)?, &encode(stored));
         self.put_kept(user, kept.saturating_add(1));
         Ok(())
     }

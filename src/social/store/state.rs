@@ -30,9 +30,11 @@ use super::{
     directory::{self, FileCondition},
     dump::Added,
     keys::{self, Key},
-    memtable::{Memtable, Seq},
+    memory_budget::MemoryBudget,
+    memtable::{Before, Memtable, Seq},
     moment::{Layers, Moment},
     recent::RecentPosts,
+    records::{Meta, encode},
     replies::ReplyTables,
     tree::{Bytes, Tree},
     writing::Tables,
@@ -41,10 +43,6 @@ use crate::{
     domain::{PostId, UserId},
     host::{database_fault::DatabaseFault, disk::DirectoryLock},
 };
-
-/// What is changed in memory before it should be flushed, in bytes. The same again is in memory while
-/// it is being flushed.
-const FLUSH_BYTES: usize = 16 << 20;
 
 /// The state of a slot; clones share it.
 #[derive(Clone)]
@@ -65,6 +63,7 @@ pub struct StateReader {
 /// One state: in memory, and on disk unless it is in memory only.
 struct Store {
     tree: Option<Tree>,
+    memory: MemoryBudget,
     shared: Arc<Mutex<Shared>>,
     /// Held by the change that is going on.
     changing: Arc<Mutex<()>>,
@@ -75,6 +74,8 @@ struct Store {
 /// What a reader begins with.
 struct Shared {
     layers: Arc<Layers>,
+    /// The general facts, if they were changed since this was opened.
+    meta: Option<Meta>,
     recent_posts: Arc<RecentPosts>,
     /// No series of requests is older, in the sense of its index by age.
     series_ages: i64,
@@ -97,7 +98,8 @@ impl Reading {
         let seq = now.committed;
         *now.readers.entry(seq).or_default() += 1;
         let reading = Self { shared: Arc::clone(shared), seq };
-        Moment::of_reader(Arc::clone(&now.layers), Arc::clone(&now.recent_posts), seq, reading)
+        let (layers, recent_posts) = (Arc::clone(&now.layers), Arc::clone(&now.recent_posts));
+        Moment::of_reader(layers, recent_posts, now.meta, seq, reading)
     }
 }
 
@@ -121,6 +123,8 @@ pub struct Change {
     readers: Vec<Seq>,
     /// The rows that were changed.
     changed: RefCell<Vec<Bytes>>,
+    /// The general facts, if they were changed since the state was opened.
+    meta: Cell<Option<Meta>>,
     /// No series of requests is older.
     series_ages: Cell<i64>,
     /// The posts that were added.
@@ -145,9 +149,9 @@ impl State {
     pub const DIRECTORY: &str = directory::STATE;
 
     /// Opens or creates the state of a slot, and removes what is left of one that was being received.
-    pub fn open(slot: &Path) -> Result<Self, StateError> {
-        let (tree, lock) = directory::open(slot)?;
-        Ok(Self::of(Store::new(Some(tree)), slot, Some(lock)))
+    pub fn open(slot: &Path, memory: MemoryBudget) -> Result<Self, StateError> {
+        let (tree, lock) = directory::open(slot, memory)?;
+        Ok(Self::of(Store::new(Some(tree), memory), slot, Some(lock)))
     }
 
     /// Whether the state of a slot is open already: perhaps a flush has not ended.
@@ -165,8 +169,9 @@ impl State {
             return Ok(FileCondition::Missing);
         }
         let read = || {
-            let (tree, _lock) = directory::open(slot)?;
-            read(&Facts::of(&Store::new(Some(tree)), Damage::default()))
+            let memory = MemoryBudget::default();
+            let (tree, _lock) = directory::open(slot, memory)?;
+            read(&Facts::of(&Store::new(Some(tree), memory), Damage::default()))
         };
         match read() {
             Ok(found) => Ok(FileCondition::Sound(found)),
@@ -200,7 +205,8 @@ impl State {
     /// A state in memory.
     #[cfg(any(test, feature = "laboratory"))]
     pub fn in_memory() -> Self {
-        Self::of(Store::new(None), Path::new("/dev/null"), None)
+        let store = Store::new(None, MemoryBudget::default());
+        Self::of(store, Path::new("/dev/null"), None)
     }
 
     fn of(store: impl Into<Arc<Store>>, slot: &Path, lock: Option<DirectoryLock>) -> Self {
@@ -248,9 +254,10 @@ impl State {
 
     /// Replaces the state, on disk and for every new reader. A [`View`] of the old one still shows that.
     pub fn replace(&self, staged: StagedState) -> Result<(), StateError> {
-        let tree = staged.install(&self.slot)?;
-        let old =
-            std::mem::replace(&mut *self.reader.store.write(), Arc::new(Store::new(Some(tree))));
+        let memory = self.reader.current().memory;
+        let tree = staged.install(&self.slot, memory)?;
+        let new = Arc::new(Store::new(Some(tree), memory));
+        let old = std::mem::replace(&mut *self.reader.store.write(), new);
         if let Some(tree) = &old.tree {
             tree.remove_later();
         }
@@ -280,13 +287,14 @@ impl StateReader {
 }
 
 impl Store {
-    fn new(tree: Option<Tree>) -> Self {
+    fn new(tree: Option<Tree>, memory: MemoryBudget) -> Self {
         let layers = Layers {
             memtables: vec![Arc::default()],
             tree: tree.as_ref().map(|tree| Arc::new(tree.version())),
         };
         let shared = Shared {
             layers: Arc::new(layers),
+            meta: None,
             recent_posts: Arc::default(),
             series_ages: i64::MIN,
             committed: 0,
@@ -294,6 +302,7 @@ impl Store {
         };
         Self {
             tree,
+            memory,
             shared: Arc::new(Mutex::new(shared)),
             changing: Arc::default(),
             flushing: Mutex::default(),
@@ -302,7 +311,7 @@ impl Store {
 
     fn should_be_flushed(&self) -> bool {
         let layers = Arc::clone(&self.shared.lock().layers);
-        self.tree.is_some() && layers.newest_memtable().bytes() >= FLUSH_BYTES
+        self.tree.is_some() && layers.newest_memtable().bytes() >= self.memory.changes()
     }
 
     fn flush(&self) -> Result<(), StateError> {
@@ -310,7 +319,7 @@ impl Store {
         let _only_one = self.flushing.lock();
         self.begin_memtable();
         while let Some((oldest, committed)) = self.oldest_memtable() {
-            tree.ingest(oldest.rows_at(committed))?;
+            tree.ingest(&oldest, committed)?;
             self.show(tree, Some(&oldest));
         }
         tree.compact()?;
@@ -362,10 +371,10 @@ impl Change {
         let (layers, recent_posts) = (Arc::clone(&shared.layers), Arc::clone(&shared.recent_posts));
         let moment = Moment::of_change(layers, recent_posts, shared.committed + 1);
         let readers = shared.readers.keys().copied().collect();
-        let series_ages = Cell::new(shared.series_ages);
+        let (meta, series_ages) = (Cell::new(shared.meta), Cell::new(shared.series_ages));
         drop(shared);
         let (changed, posts) = (RefCell::default(), RefCell::default());
-        Self { store, moment, readers, changed, series_ages, posts, _only_one: only_one }
+        Self { store, moment, readers, changed, meta, series_ages, posts, _only_one: only_one }
     }
 
     /// The rows of the social graph.
@@ -395,12 +404,23 @@ impl Change {
 
     /// Adds or replaces a row.
     pub(in crate::social) fn put(&self, key: &Key, value: &[u8]) {
-        self.set(Bytes::from(key.as_bytes()), Some(Bytes::from(value)));
+        self.set(key, Some(Bytes::from(value)), Before::Unknown);
+    }
+
+    /// Adds a row where there is none.
+    pub(super) fn add(&self, key: &Key, value: &[u8]) {
+        self.set(key, Some(Bytes::from(value)), Before::Nothing);
     }
 
     /// Removes a row, if it is there.
     pub(super) fn remove(&self, key: &Key) {
-        self.set(Bytes::from(key.as_bytes()), None);
+        self.set(key, None, Before::Unknown);
+    }
+
+    /// The general facts, if they were changed since the state was opened, as this change has left them.
+    /// Becomes a row when the change is committed.
+    pub(super) fn meta(&self) -> &Cell<Option<Meta>> {
+        &self.meta
     }
 
     /// A bound of the index of series by age: none is older, as this change has left it.
@@ -413,16 +433,22 @@ impl Change {
         self.posts.borrow_mut().push((author, post));
     }
 
-    fn set(&self, key: Bytes, value: Option<Bytes>) {
+    fn set(&self, key: &Key, value: Option<Bytes>, before: Before) {
+        let key = Bytes::from(key.as_bytes());
         self.changed.borrow_mut().push(key.clone());
-        self.moment.newest_memtable().put(key, value, self.moment.seq(), &self.readers);
+        self.moment.newest_memtable().put(key, value, before, self.moment.seq(), &self.readers);
     }
 
     /// Makes it visible, without waiting for the disk: a crash may take it away.
     pub fn commit(self) {
+        let before = self.store.shared.lock().meta;
+        if let Some(meta) = self.meta.get().filter(|meta| before != Some(*meta)) {
+            self.put(&keys::meta(), &encode(&meta));
+        }
         self.changed.take();
         let mut shared = self.store.shared.lock();
         shared.committed = self.moment.seq();
+        shared.meta = self.meta.get();
         shared.series_ages = self.series_ages.get();
         shared.recent_posts.committed(self.moment.seq(), self.posts.take());
     }
@@ -471,13 +497,14 @@ fn fact(moment: &Moment, name: &str) -> Result<Option<Vec<u8>>, StateError> {
 impl StagedState {
     /// An empty one beside the state of a slot, instead of what may be left there.
     pub fn create(slot: &Path) -> Result<Self, StateError> {
-        Ok(Self::of(Store::new(Some(directory::stage(slot)?))))
+        let memory = MemoryBudget::default();
+        Ok(Self::of(Store::new(Some(directory::stage(slot, memory)?), memory)))
     }
 
     /// An empty one in memory.
     #[cfg(any(test, feature = "laboratory"))]
     pub fn in_memory() -> Self {
-        Self::of(Store::new(None))
+        Self::of(Store::new(None, MemoryBudget::default()))
     }
 
     fn of(store: Store) -> Self {
@@ -509,13 +536,13 @@ impl StagedState {
 
     /// Replaces the state of a slot, which is not open.
     pub fn install_in(self, slot: &Path) -> Result<(), StateError> {
-        self.install(slot).map(drop)
+        self.install(slot, MemoryBudget::default()).map(drop)
     }
 
-    fn install(self, slot: &Path) -> Result<Tree, StateError> {
+    fn install(self, slot: &Path, memory: MemoryBudget) -> Result<Tree, StateError> {
         self.flush()?;
         drop(self);
-        directory::install_staged(slot)
+        directory::install_staged(slot, memory)
     }
 
     /// As the state that it would become.

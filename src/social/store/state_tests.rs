@@ -63,7 +63,7 @@ fn a_change_takes_effect_whole_or_not_at_all() {
 #[test]
 fn a_crash_takes_away_what_was_not_flushed_and_only_that() {
     let slot = tempfile::tempdir().expect("a temporary directory");
-    let state = State::open(slot.path()).expect("opens");
+    let state = State::open(slot.path(), MemoryBudget::default()).expect("opens");
     for number in 0..500 {
         let change = state.begin();
         put(&change, number, Some(1));
@@ -74,7 +74,7 @@ fn a_crash_takes_away_what_was_not_flushed_and_only_that() {
         }
     }
     let image = image(slot.path());
-    let again = State::open(image.path()).expect("opens");
+    let again = State::open(image.path(), MemoryBudget::default()).expect("opens");
     let facts = again.reader().facts();
     assert_eq!(facts.get("applied").expect("readable"), Some(300_u64.to_be_bytes().to_vec()));
     assert_eq!(read(facts.moment()).len(), 301);
@@ -84,14 +84,14 @@ fn a_crash_takes_away_what_was_not_flushed_and_only_that() {
 fn a_state_is_open_once() {
     let slot = tempfile::tempdir().expect("a temporary directory");
     assert!(!State::is_in_use(slot.path()).expect("asked"));
-    let state = State::open(slot.path()).expect("opens");
-    let second = State::open(slot.path()).err().expect("refused");
+    let state = State::open(slot.path(), MemoryBudget::default()).expect("opens");
+    let second = State::open(slot.path(), MemoryBudget::default()).err().expect("refused");
     assert_eq!(second.fault(), DatabaseFault::InUse);
     assert!(State::is_in_use(slot.path()).expect("asked"));
     let reader = state.reader();
     drop(state);
     assert!(!State::is_in_use(slot.path()).expect("asked"), "a reader writes nothing");
-    drop(State::open(slot.path()).expect("opens"));
+    drop(State::open(slot.path(), MemoryBudget::default()).expect("opens"));
     assert!(read(reader.facts().moment()).is_empty());
 }
 
@@ -99,7 +99,7 @@ fn a_state_is_open_once() {
 fn a_slot_without_a_state_has_none_to_remove_and_one_that_had_it_is_as_new() {
     let slot = tempfile::tempdir().expect("a temporary directory");
     State::remove(slot.path()).expect("as that of a witness");
-    let state = State::open(slot.path()).expect("opens");
+    let state = State::open(slot.path(), MemoryBudget::default()).expect("opens");
     let change = state.begin();
     put(&change, 1, Some(1));
     change.commit_durably().expect("on disk");
@@ -107,13 +107,22 @@ fn a_slot_without_a_state_has_none_to_remove_and_one_that_had_it_is_as_new() {
     assert!(State::is_there(slot.path()).expect("asked"));
     State::remove(slot.path()).expect("removed");
     assert!(!State::is_there(slot.path()).expect("asked"));
-    assert!(read(State::open(slot.path()).expect("opens").reader().facts().moment()).is_empty());
+    assert!(
+        read(
+            State::open(slot.path(), MemoryBudget::default())
+                .expect("opens")
+                .reader()
+                .facts()
+                .moment()
+        )
+        .is_empty()
+    );
 }
 
 #[test]
 fn what_a_crash_leaves_half_done_is_removed() {
     let slot = tempfile::tempdir().expect("a temporary directory");
-    let state = State::open(slot.path()).expect("opens");
+    let state = State::open(slot.path(), MemoryBudget::default()).expect("opens");
     let change = state.begin();
     put(&change, 1, Some(1));
     change.commit_durably().expect("on disk");
@@ -121,7 +130,7 @@ fn what_a_crash_leaves_half_done_is_removed() {
     for left in ["state.incoming/tables", "state/2/tables"] {
         std::fs::create_dir_all(slot.path().join(left)).expect("made");
     }
-    let state = State::open(slot.path()).expect("opens");
+    let state = State::open(slot.path(), MemoryBudget::default()).expect("opens");
     assert_eq!(read(state.reader().facts().moment()), BTreeMap::from([(1, 1)]));
     assert!(!slot.path().join("state.incoming").exists() && !slot.path().join("state/2").exists());
 }
@@ -182,7 +191,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 1..60),
     ) {
         let mut slot = tempfile::tempdir().expect("a temporary directory");
-        let mut state = State::open(slot.path()).expect("opens");
+        let mut state = State::open(slot.path(), MemoryBudget::default()).expect("opens");
         let mut now = BTreeMap::new();
         let mut on_disk = BTreeMap::new();
         let mut readers: Vec<(Facts, BTreeMap<u64, u8>)> = Vec::new();
@@ -202,14 +211,14 @@ proptest! {
                     state.flush().expect("on disk");
                     on_disk = now.clone();
                     drop(state);
-                    state = State::open(slot.path()).expect("opens");
+                    state = State::open(slot.path(), MemoryBudget::default()).expect("opens");
                 }
                 Step::Crash => {
                     let left = image(slot.path());
                     drop(state);
                     readers.clear();
                     slot = left;
-                    state = State::open(slot.path()).expect("opens");
+                    state = State::open(slot.path(), MemoryBudget::default()).expect("opens");
                     now = on_disk.clone();
                 }
             }

@@ -16,25 +16,30 @@ use std::{
 
 use lsm_tree::{
     AbstractTree as _, AnyTree, Cache, Config, DescriptorTable, InternalValue, SeqNo,
-    SequenceNumberCounter, compaction::Leveled,
+    SequenceNumberCounter, compaction::Leveled, config::PinningPolicy,
     table::filter::standard_bloom::Builder as BloomFilter,
 };
 
+use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     StateError,
-    memtable::{Range, Value},
+    memory_budget::MemoryBudget,
+    memtable::{Memtable, Range, Seq, Value},
+    row_cache::RowCache,
 };
 use crate::host::{disk, panics};
 
 /// Bytes that are shared rather than copied.
 pub type Bytes = lsm_tree::Slice;
 
-/// Blocks of tables that are kept in memory, in bytes.
-const CACHE_BYTES: u64 = 8 << 20;
 /// Tables that are kept open.
 const OPEN_TABLES: usize = 64;
+/// The levels whose filters stay in memory, which say that a table does not have a key: a request that is
+/// new asks them all. They take 10 bits a row; the levels below are larger, and most of what they have is
+/// found there.
+const FILTERS_IN_MEMORY: [bool; 4] = [true, true, true, false];
 /// A table on disk, in bytes: so small that removing one takes no time that anyone notices.
 const TABLE_BYTES: u64 = 16 << 20;
 /// Compactions after one flush. What is left is done after the next one.
@@ -44,6 +49,8 @@ const COMPACTIONS: usize = 32;
 pub struct Tree {
     engine: AnyTree,
     strategy: Arc<Leveled>,
+    /// Of what it holds now.
+    cache: Mutex<Arc<RowCache>>,
     directory: Arc<Directory>,
 }
 
@@ -77,17 +84,19 @@ pub struct TreeVersion {
     get: Box<Get>,
     scan: Box<Scan>,
     is_empty: bool,
+    cache: Arc<RowCache>,
     _directory: Arc<Directory>,
 }
 
 impl Tree {
     /// Opens the tree in `directory`, or makes one.
-    pub fn open(directory: &Path) -> Result<Self, StateError> {
+    pub fn open(directory: &Path, memory: MemoryBudget) -> Result<Self, StateError> {
         let path = disk::library_directory(directory)?;
         check_list_of_tables(&path)?;
         let seqno = SequenceNumberCounter::default();
         let config = Config::new(path.clone(), seqno.clone(), SequenceNumberCounter::default())
-            .use_cache(Arc::new(Cache::with_capacity_bytes(CACHE_BYTES)))
+            .use_cache(Arc::new(Cache::with_capacity_bytes(memory.blocks())))
+            .filter_block_pinning_policy(PinningPolicy::new(FILTERS_IN_MEMORY))
             .use_descriptor_table(Some(Arc::new(DescriptorTable::new(OPEN_TABLES))));
         // What it reads first is not covered by a checksum everywhere.
         let opened = panics::contain(|| config.open());
@@ -97,6 +106,7 @@ impl Tree {
         Ok(Self {
             engine,
             strategy: Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES)),
+            cache: Mutex::new(Arc::new(RowCache::new(memory.rows()))),
             directory: Arc::new(Directory { path, is_unwanted: AtomicBool::new(false) }),
         })
     }
@@ -125,22 +135,27 @@ impl Tree {
             get: Box::new(get),
             scan: Box::new(scan),
             is_empty,
+            cache: Arc::clone(&self.cache.lock()),
             _directory: Arc::clone(&self.directory),
         }
     }
 
-    /// Adds rows, which replace those of the same keys, and returns when they are on disk; all of them
-    /// or none. They come in the order of their keys; a row without a value is removed.
-    pub fn ingest(&self, rows: impl Iterator<Item = (Bytes, Value)>) -> Result<(), StateError> {
+    /// Changes all rows as they are in a memtable as of `seq`, which nobody changes any more, and returns
+    /// when that is on disk; all of them or none.
+    pub fn ingest(&self, memtable: &Memtable, seq: Seq) -> Result<(), StateError> {
         disk::check_writable()?;
         let mut ingestion = self.engine.ingestion()?;
-        for (key, value) in rows {
+        for (key, value) in memtable.rows_to_flush(seq) {
             match value {
                 Some(value) => ingestion.write(key, value)?,
                 None => ingestion.write_tombstone(key)?,
             }
         }
-        Ok(ingestion.finish()?)
+        ingestion.finish()?;
+        let before = Arc::clone(&self.cache.lock());
+        let after = before.after_flush(|key| memtable.get(key, seq));
+        *self.cache.lock() = Arc::new(after);
+        Ok(())
     }
 
     /// Merges tables as far as it is due.
@@ -178,8 +193,14 @@ fn check_list_of_tables(directory: &Path) -> Result<(), StateError> {
 impl TreeVersion {
     /// The value of a row, if there is one.
     pub fn get(&self, key: &[u8]) -> Result<Value, StateError> {
-        let found = (self.get)(key)?;
-        Ok(found.filter(|row| !row.is_tombstone()).map(|row| row.value))
+        if let Some(value) = self.cache.get(key) {
+            return Ok(Some(value));
+        }
+        let found = (self.get)(key)?.filter(|row| !row.is_tombstone());
+        Ok(found.map(|row| {
+            self.cache.keep(key, &row.value);
+            row.value
+        }))
     }
 
     /// The rows of `range`, from the other end if `backwards`; none if there are no tables at all.

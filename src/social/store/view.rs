@@ -6,7 +6,7 @@
 use super::{
     Facts, Row, Series, StateError, StoredReply, dump,
     keys::{self, KeyRange, Table},
-    merge::{PageRead, SourceRead},
+    merge::{PageRead, SourceRead, Step},
     moment::{self, Moment},
     records::{self, FollowRecord, Meta, decode, known_user, number},
     replies,
@@ -57,7 +57,7 @@ impl NameCursor {
 impl View {
     /// The state at the moment of `facts`.
     pub(super) fn open(facts: Facts) -> Result<Self, StateError> {
-        let meta = records::meta(facts.moment())?;
+        let meta = facts.moment().meta()?;
         Ok(Self { facts, meta })
     }
 
@@ -187,7 +187,7 @@ impl View {
 
     /// Reads on; when all of the page is read, its posts, and whether there are more in the direction
     /// of reading.
-    pub fn read_on(&self, page: &mut PageRead) -> Result<Option<(Vec<Post>, bool)>, StateError> {
+    pub fn read_on(&self, page: &mut PageRead) -> Result<Step<(Vec<Post>, bool)>, StateError> {
         page.step(self.moment())
     }
 

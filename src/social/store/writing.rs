@@ -40,7 +40,7 @@ impl<'a> Tables<'a> {
 
     /// The single row of general facts; all zeros at first.
     pub fn meta(&self) -> Result<Meta, StateError> {
-        records::meta(self.change.moment())
+        self.change.meta().get().map_or_else(|| self.change.moment().meta(), Ok)
     }
 
     /// An account's record.
@@ -70,7 +70,7 @@ impl<'a> Tables<'a> {
 
     /// Replaces the row of general facts.
     pub fn put_meta(&mut self, meta: &Meta) {
-        self.change.put(&keys::meta(), &encode(meta));
+        self.change.meta().set(Some(*meta));
     }
 
     /// What proves that the network is its domain.
@@ -109,7 +109,7 @@ impl<'a> Tables<'a> {
 
     /// Adds a post, whose id is higher than all before.
     pub fn put_post(&mut self, post: PostId, author: UserId, at: UnixMillis, text: &str) {
-        self.change.put(&keys::post(author, post), &encode(&PostRecord { at, text }));
+        self.change.add(&keys::post(author, post), &encode(&PostRecord { at, text }));
         self.change.added_post(author, post);
     }
 }

@@ -47,7 +47,7 @@ fn context(user: u64, key: RequestKey) -> Context {
 /// A page, read to its end.
 fn whole_page(view: &View, mut page: PageRead) -> Result<(Vec<Post>, bool), StateError> {
     loop {
-        if let Some(read) = view.read_on(&mut page)? {
+        if let Some(read) = view.read_on(&mut page)?.done {
             return Ok(read);
         }
     }

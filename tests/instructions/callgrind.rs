@@ -1,0 +1,34 @@
+//! Counts the instructions of a path by running this program under valgrind.
+
+use std::{
+    env,
+    process::{Command, Output},
+};
+
+/// Asks this program to run a path so often: `run NAME TIMES`.
+pub const RUN: &str = "run";
+/// Often enough for what happens only once in a while to have happened.
+const TIMES: [u64; 2] = [20, 120];
+
+/// The instructions that running the path once takes, on average.
+pub fn instructions(path: &str) -> u64 {
+    let [few, many] = TIMES.map(|times| counted(path, times));
+    (many - few) / (TIMES[1] - TIMES[0])
+}
+
+/// The instructions of the whole program that runs the path so often.
+fn counted(path: &str, times: u64) -> u64 {
+    let this = env::current_exe().expect("this program");
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--"])
+        .arg(this)
+        .args([RUN, path, &times.to_string()])
+        .output()
+        .expect("valgrind runs: sh scripts/setup installs it");
+    let Output { status, stderr, .. } = output;
+    let told = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "valgrind: {status}: {told}");
+    let collected = told.lines().find_map(|line| line.split_once("Collected : "));
+    let (_, count) = collected.unwrap_or_else(|| panic!("no count: {told}"));
+    count.trim().parse().expect("a number")
+}
