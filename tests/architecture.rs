@@ -131,10 +131,9 @@ const KNOW_LSM_TREE: [&str; 2] = ["social/store/error.rs", "social/store/tree.rs
 
 /// Whose `select!`s draw lots among what is ready: people's terminals, and what has no order yet. All
 /// others are `biased`, in an order that was thought about, so that a seed determines what happens.
-const DRAWS_LOTS: [&str; 7] = [
+const DRAWS_LOTS: [&str; 6] = [
     "classic",
     "client",
-    "master/here",
     "master/reporter.rs",
     "router/witness_supervisor.rs",
     "status.rs",

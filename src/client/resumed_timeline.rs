@@ -1,62 +1,43 @@
 //! A live timeline that outlives its server: when its stream breaks, another is opened after the
 //! last event, wherever the available server is then.
+//!
+//! It has no task and no buffer of its own: what its consumer does not take fills up HTTP/2's flow
+//! control, then the server's queue, and then the server closes the stream, which is resumed.
 
-use std::{
-    ops::ControlFlow::{self, Break, Continue},
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{pin::pin, task::Poll, time::Duration};
 
-use futures::Stream;
-use tokio::{sync::mpsc, time::Instant};
-use tokio_util::task::AbortOnDropHandle;
-use tonic::Streaming;
+use futures::{poll, stream};
+use tokio::{sync::watch, time::Instant};
+use tonic::{Status, Streaming};
 
 use super::{
     choice::Attempts,
-    known_cluster::Server,
-    relayed::{Api, Relayed, superseded},
+    known_cluster::{KnownCluster, Server},
+    relayed::{Answered, Api, Relayed, superseded},
     retry_policy::{self, RetryDecision},
 };
 use crate::{
     domain::PostId,
-    grpc::messages,
-    host::task,
-    network::{Call, Refusal, RefusalKind, Timeline, TimelineEvent},
+    grpc::messages::{self, WireEvent},
+    network::{Call, Post, Posts, Refusal, RefusalKind, Timeline, TimelineEvent},
     planted::{self, PlantedFault},
     wire::v1,
 };
 
-/// Events that wait here for a slow consumer; after that HTTP/2's flow control fills up, then the
-/// server's queue, and then the server closes the stream, which is resumed.
-const QUEUE: usize = 64;
+/// Posts that are there already are passed on together, at most so many: as many as a fast author's
+/// callers make at a time, and some ten kilobytes.
+const TOGETHER: usize = 64;
 
 /// Opens the timeline of the caller of `call` after `cursor`.
 pub fn open(network: Relayed, call: Call, cursor: PostId) -> Timeline {
-    let (sender, events) = mpsc::channel(QUEUE);
-    let task = task::spawn_owned(async move {
-        let attempts = Attempts::default();
-        let mut feed = Feed { network, call, cursor, attempts, events: sender };
-        if let Err(refusal) = feed.run().await {
-            // Fails only if the receiver has gone.
-            let _gone = feed.events.send(Err(refusal)).await;
+    let feed = Feed { network, call, cursor, attempts: Attempts::default(), stream: None };
+    Box::pin(stream::unfold(Some(feed), async |feed| {
+        let mut feed = feed?;
+        match feed.next().await {
+            Ok(event) => Some((Ok(event), Some(feed))),
+            Err(refusal) => Some((Err(refusal), None)),
         }
-    });
-    Box::pin(ResumedTimeline { events, _task: task })
-}
-
-struct ResumedTimeline {
-    events: mpsc::Receiver<Result<TimelineEvent, Refusal>>,
-    _task: AbortOnDropHandle<()>,
-}
-
-impl Stream for ResumedTimeline {
-    type Item = Result<TimelineEvent, Refusal>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.events.poll_recv(context)
-    }
+    }))
 }
 
 struct Feed {
@@ -66,101 +47,160 @@ struct Feed {
     cursor: PostId,
     /// Failures since the last event.
     attempts: Attempts,
-    events: mpsc::Sender<Result<TimelineEvent, Refusal>>,
+    /// None while one is to be opened.
+    stream: Option<EventStream>,
+}
+
+/// What comes from one server.
+struct EventStream {
+    events: Streaming<v1::SubscribeEvent>,
+    server: Server,
+    views: watch::Receiver<KnownCluster>,
+    /// What has come and is still to be looked at.
+    next: Option<Arrival>,
+}
+
+enum Arrival {
+    /// None for one of a later version.
+    Event(Option<WireEvent>),
+    Unreadable(Refusal),
+    Ended(End),
+}
+
+/// How a stream ends, which is no end of the timeline.
+enum End {
+    /// We were too slow, or the server is stopping.
+    Orderly,
+    Failure(Status),
+    /// Another server has taken over.
+    Superseded,
 }
 
 impl Feed {
-    /// Opens one stream after another. Ends with a refusal that is final, or when the receiver has
-    /// gone.
-    async fn run(&mut self) -> Result<(), Refusal> {
+    /// The next event of one stream after the other, or a refusal that is final.
+    async fn next(&mut self) -> Result<TimelineEvent, Refusal> {
         loop {
-            let is_lost =
-                planted::is(PlantedFault::CursorLostOnResume) && self.cursor > PostId::NONE;
-            let after = (!is_lost).then_some(self.cursor.get());
-            let request = v1::SubscribeRequest { after };
-            let attempt = |mut api: Api, request| async move { api.subscribe(request).await };
-            let (attempts, call) = (self.attempts.clone(), self.call.renewed(Instant::now()));
-            match self.network.ask_from(attempts, &call, request, attempt).await {
-                Ok(answered) => {
-                    if self.deliver(answered.reply, &answered.server).await?.is_break() {
-                        return Ok(());
-                    }
-                }
-                // An outage: subscribers wait until it is over.
-                Err(Refusal { kind: RefusalKind::Unanswered, .. }) => {}
-                Err(refusal) => return Err(refusal),
-            }
-        }
-    }
-
-    /// Delivers one stream to its end, and records how it ended. Breaks if the receiver has gone.
-    async fn deliver(
-        &mut self,
-        mut events: Streaming<v1::SubscribeEvent>,
-        server: &Server,
-    ) -> Result<ControlFlow<()>, Refusal> {
-        let mut views = self.network.known_cluster();
-        loop {
-            let event = tokio::select! {
-                biased;
-                event = events.message() => event,
-                () = superseded(&mut views, server) => {
-                    self.network.active_server().failed(server, Instant::now());
-                    self.attempts = Attempts::default();
-                    return Ok(Continue(()));
-                }
+            let Some(stream) = &mut self.stream else {
+                self.open().await?;
+                continue;
             };
-            match event {
-                Ok(Some(event)) => {
+            match stream.next().await {
+                Arrival::Event(event) => {
                     self.attempts = Attempts::default();
-                    if self.take(event).await?.is_break() {
-                        return Ok(Break(()));
+                    if let Some(event) = self.take(event).await {
+                        return Ok(event);
                     }
                 }
-                // We were too slow, or the server is stopping.
-                Ok(None) => {
-                    self.attempts.asked_to_wait(server, Duration::ZERO);
-                    return Ok(Continue(()));
-                }
-                Err(status) => {
-                    self.network.pushbacks().note(&status);
-                    match retry_policy::decide(&status) {
-                        RetryDecision::Elsewhere { available } => {
-                            self.attempts.failed(server, available);
-                        }
-                        RetryDecision::Lost => self.attempts.failed(server, None),
-                        // A final refusal is repeated when asked again, and then reported.
-                        RetryDecision::Never => {
-                            self.attempts.asked_to_wait(server, Duration::ZERO);
-                        }
-                        RetryDecision::Here { patience } => {
-                            self.attempts.asked_to_wait(server, patience);
-                        }
-                    }
-                    self.network.active_server().failed(server, Instant::now());
-                    return Ok(Continue(()));
-                }
+                Arrival::Unreadable(refusal) => return Err(refusal),
+                Arrival::Ended(how) => self.close(&how),
             }
         }
     }
 
-    /// Passes an event on; breaks if the receiver has gone.
-    async fn take(&mut self, event: v1::SubscribeEvent) -> Result<ControlFlow<()>, Refusal> {
-        let event = match messages::event_from_wire(event)? {
-            Some(TimelineEvent::Post(post)) if post.id > self.cursor => {
-                self.cursor = post.id;
-                TimelineEvent::Post(post)
+    /// Tries to open a stream.
+    async fn open(&mut self) -> Result<(), Refusal> {
+        let is_lost = planted::is(PlantedFault::CursorLostOnResume) && self.cursor > PostId::NONE;
+        let after = (!is_lost).then_some(self.cursor.get());
+        let request = v1::SubscribeRequest { after };
+        let attempt = |mut api: Api, request| async move { api.subscribe(request).await };
+        let (attempts, call) = (self.attempts.clone(), self.call.renewed(Instant::now()));
+        match self.network.ask_from(attempts, &call, request, attempt).await {
+            Ok(Answered { reply: events, server }) => {
+                let views = self.network.known_cluster();
+                self.stream = Some(EventStream { events, server, views, next: None });
+                Ok(())
             }
-            Some(TimelineEvent::Position(position)) => {
+            // An outage: subscribers wait until it is over.
+            Err(Refusal { kind: RefusalKind::Unanswered, .. }) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// An event to pass on, unless it is nothing new.
+    async fn take(&mut self, event: Option<WireEvent>) -> Option<TimelineEvent> {
+        match event? {
+            WireEvent::Post(post) => {
+                let mut posts = vec![post];
+                if let Some(stream) = &mut self.stream {
+                    stream.add_those_at_hand(&mut posts).await;
+                }
+                posts.retain(|post| {
+                    let is_new = post.id > self.cursor;
+                    self.cursor = self.cursor.max(post.id);
+                    is_new
+                });
+                Posts::new(posts).map(TimelineEvent::Posts)
+            }
+            WireEvent::Position(position) => {
                 self.cursor = self.cursor.max(position);
-                TimelineEvent::Position(self.cursor)
+                Some(TimelineEvent::Position(self.cursor))
             }
-            // Delivered already, or an event of a later version.
-            Some(TimelineEvent::Post(_)) | None => return Ok(Continue(())),
-        };
-        Ok(match self.events.send(Ok(event)).await {
-            Ok(()) => Continue(()),
-            Err(_gone) => Break(()),
-        })
+        }
+    }
+
+    /// The stream has ended: records what is to be thought of its server.
+    fn close(&mut self, how: &End) {
+        let Some(EventStream { server, .. }) = self.stream.take() else { return };
+        match how {
+            End::Orderly => {
+                self.attempts.asked_to_wait(&server, Duration::ZERO);
+                return;
+            }
+            End::Superseded => self.attempts = Attempts::default(),
+            End::Failure(status) => {
+                self.network.pushbacks().note(status);
+                match retry_policy::decide(status) {
+                    RetryDecision::Elsewhere { available } => {
+                        self.attempts.failed(&server, available);
+                    }
+                    RetryDecision::Lost => self.attempts.failed(&server, None),
+                    // A final refusal is repeated when asked again, and then reported.
+                    RetryDecision::Never => self.attempts.asked_to_wait(&server, Duration::ZERO),
+                    RetryDecision::Here { patience } => {
+                        self.attempts.asked_to_wait(&server, patience);
+                    }
+                }
+            }
+        }
+        self.network.active_server().failed(&server, Instant::now());
+    }
+}
+
+impl EventStream {
+    async fn next(&mut self) -> Arrival {
+        if let Some(next) = self.next.take() {
+            return next;
+        }
+        tokio::select! {
+            biased;
+            message = self.events.message() => message.into(),
+            () = superseded(&mut self.views, &self.server) => Arrival::Ended(End::Superseded),
+        }
+    }
+
+    /// Adds the posts that have come by now, so that they are passed on together.
+    async fn add_those_at_hand(&mut self, posts: &mut Vec<Post>) {
+        while posts.len() < TOGETHER
+            && let Poll::Ready(message) = poll!(pin!(self.events.message()))
+        {
+            match message.into() {
+                Arrival::Event(Some(WireEvent::Post(post))) => posts.push(post),
+                other => {
+                    self.next = Some(other);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl From<Result<Option<v1::SubscribeEvent>, Status>> for Arrival {
+    fn from(message: Result<Option<v1::SubscribeEvent>, Status>) -> Self {
+        match message.map(|event| event.map(messages::event_from_wire)) {
+            Ok(Some(Ok(event))) => Self::Event(event),
+            Ok(Some(Err(refusal))) => Self::Unreadable(refusal),
+            Ok(None) => Self::Ended(End::Orderly),
+            Err(status) => Self::Ended(End::Failure(status)),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The caller's timeline as it grows, for as long as the caller listens: through failovers, which the
 //! network hides, and through the end of a session, after which another is begun.
 
-use std::sync::Arc;
+use std::{sync::Arc, vec};
 
 use futures::StreamExt as _;
 
@@ -17,8 +17,10 @@ use crate::{
 /// Dropping it ends its stream.
 pub struct Subscription<N = Relayed> {
     core: Arc<Core<N>>,
-    /// Everything up to this post was delivered.
+    /// Everything up to this post was delivered, or waits.
     cursor: PostId,
+    /// Posts that have come together, and are taken one by one.
+    waiting: vec::IntoIter<Post>,
     state: State,
     /// A session was begun for this timeline, and nothing has come in it yet.
     is_renewed: bool,
@@ -45,31 +47,32 @@ impl<N: Network> Subscription<N> {
             Ok(events) => State::Open(events, token),
             Err(_met_again) => State::Closed,
         };
-        Ok(Self { core, cursor, state, is_renewed: false })
+        Ok(Self { core, cursor, waiting: Vec::new().into_iter(), state, is_renewed: false })
     }
 
     /// The next post; `None` after an error. May be abandoned at any time, and called again.
     pub async fn next(&mut self) -> Option<Result<Post, ClientError>> {
         loop {
-            match self.step().await {
-                Ok(Some(post)) => return Some(Ok(post)),
-                Ok(None) if matches!(self.state, State::Over) => return None,
-                Ok(None) => {}
-                Err(error) => {
-                    self.state = State::Over;
-                    return Some(Err(error));
-                }
+            if let Some(post) = self.waiting.next() {
+                return Some(Ok(post));
+            }
+            if matches!(self.state, State::Over) {
+                return None;
+            }
+            if let Err(error) = self.step().await {
+                self.state = State::Over;
+                return Some(Err(error));
             }
         }
     }
 
     /// Takes one event, or gets the timeline one step nearer to the next.
-    async fn step(&mut self) -> Result<Option<Post>, ClientError> {
+    async fn step(&mut self) -> Result<(), ClientError> {
         match &mut self.state {
             State::Open(events, token) => match events.next().await {
                 Some(Ok(event)) => {
                     self.is_renewed = false;
-                    return Ok(self.take(event));
+                    self.take(event);
                 }
                 Some(Err(Refusal { kind: RefusalKind::SessionEnded, .. })) if !self.is_renewed => {
                     self.state = State::SessionEnded(token.clone());
@@ -101,15 +104,17 @@ impl<N: Network> Subscription<N> {
             }
             State::Over => {}
         }
-        Ok(None)
+        Ok(())
     }
 
-    fn take(&mut self, event: TimelineEvent) -> Option<Post> {
+    fn take(&mut self, event: TimelineEvent) {
         let delivered = self.cursor;
         self.cursor = delivered.max(event.position());
-        match event {
-            TimelineEvent::Post(post) if post.id > delivered => Some(post),
-            TimelineEvent::Post(_) | TimelineEvent::Position(_) => None,
+        if let TimelineEvent::Posts(posts) = event
+            && let Some(news) = posts.after(delivered)
+        {
+            drop(posts);
+            self.waiting = news.into_vec().into_iter();
         }
     }
 }

@@ -34,7 +34,7 @@ use crate::{
     },
     network::{
         Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, PasswordChange, Post, PostPage,
-        Published, Refusal, RefusalKind, SessionToken, TimelineEvent,
+        Published, Refusal, RefusalKind, SessionToken,
     },
     node_auth::{CALLER_KEY, NodeAuth, ORIGIN_KEY, SECRET_KEY},
     overview::{json, output_size::OutputSize, table},
@@ -304,7 +304,7 @@ pub fn seeds_of_answers() -> Vec<Vec<u8>> {
     let page = PostPage { posts, as_of: PostId::new(7), more: true };
     let names = vec![name("ann"), name("bob")];
     let names = NamePage { names, next: Some(NamePosition::new("bob")) };
-    let position = TimelineEvent::Position(PostId::new(300));
+    let position = messages::WireEvent::Position(PostId::new(300));
     let location = Location {
         available: Some(Available {
             name: "server-2".to_owned(),
@@ -319,7 +319,7 @@ pub fn seeds_of_answers() -> Vec<Vec<u8>> {
         chosen(1, messages::published_to_wire(published).encode_to_vec()),
         chosen(2, messages::post_page_to_wire(page).encode_to_vec()),
         chosen(3, messages::name_page_to_wire(names).encode_to_vec()),
-        chosen(4, messages::event_to_wire(TimelineEvent::Post(post("hi"))).encode_to_vec()),
+        chosen(4, messages::event_to_wire(messages::WireEvent::Post(post("hi"))).encode_to_vec()),
         chosen(4, messages::event_to_wire(position).encode_to_vec()),
         chosen(5, location.to_wire().encode_to_vec()),
         chosen(6, cluster_status().encode_to_vec()),

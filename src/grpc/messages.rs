@@ -9,7 +9,7 @@ use crate::{
     domain::{ClientId, OpaqueKey, PostId, RequestKey, UnixMillis, UserName},
     network::{
         Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, PasswordChange, Post, PostPage,
-        Published, Refusal, RefusalKind, SessionToken, TimelineEvent,
+        Published, Refusal, RefusalKind, SessionToken,
     },
     wire::v1::{self, posts_request, subscribe_event, timeline_request},
 };
@@ -229,23 +229,30 @@ pub fn name_page_from_wire(wire: v1::ListReply) -> Result<NamePage, Refusal> {
     })
 }
 
+/// An event of a live timeline as it is on the wire, where each post is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WireEvent {
+    /// A post.
+    Post(Post),
+    /// Everything up to here has been delivered.
+    Position(PostId),
+}
+
 /// An event of a live timeline.
-pub fn event_to_wire(event: TimelineEvent) -> v1::SubscribeEvent {
+pub fn event_to_wire(event: WireEvent) -> v1::SubscribeEvent {
     let event = match event {
-        TimelineEvent::Post(post) => subscribe_event::Event::Post(post_to_wire(post)),
-        TimelineEvent::Position(post) => subscribe_event::Event::Position(post.get()),
+        WireEvent::Post(post) => subscribe_event::Event::Post(post_to_wire(post)),
+        WireEvent::Position(post) => subscribe_event::Event::Position(post.get()),
     };
     v1::SubscribeEvent { event: Some(event) }
 }
 
 /// An event of a live timeline; none for one of a later version, which is left out.
-pub fn event_from_wire(wire: v1::SubscribeEvent) -> Result<Option<TimelineEvent>, Refusal> {
+pub fn event_from_wire(wire: v1::SubscribeEvent) -> Result<Option<WireEvent>, Refusal> {
     Ok(match wire.event {
-        Some(subscribe_event::Event::Post(post)) => {
-            Some(TimelineEvent::Post(post_from_wire(post)?))
-        }
+        Some(subscribe_event::Event::Post(post)) => Some(WireEvent::Post(post_from_wire(post)?)),
         Some(subscribe_event::Event::Position(position)) => {
-            Some(TimelineEvent::Position(PostId::new(position)))
+            Some(WireEvent::Position(PostId::new(position)))
         }
         None => None,
     })
@@ -302,7 +309,7 @@ mod tests {
         };
         let page = PostPage { posts: vec![post.clone()], as_of: PostId::new(7), more: true };
         assert_eq!(post_page_from_wire(post_page_to_wire(page.clone())), Ok(page));
-        for event in [TimelineEvent::Post(post), TimelineEvent::Position(PostId::new(7))] {
+        for event in [WireEvent::Post(post), WireEvent::Position(PostId::new(7))] {
             assert_eq!(event_from_wire(event_to_wire(event.clone())), Ok(Some(event)));
         }
         let published = Published { id: PostId::new(8), posted_at: UnixMillis::new(9) };

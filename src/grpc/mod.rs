@@ -7,7 +7,9 @@
 //! | [`status`](mod@status) | refusals |
 //! | [`metadata`] | the context of a call |
 //! | [`social_service`] | the server, an adapter on [`Network`](crate::network::Network) |
+//! | `event_frames` | a live timeline as the body of an answer, each post encoded once for all streams |
 
+mod event_frames;
 pub mod messages;
 pub mod metadata;
 pub mod social_service;

@@ -1,11 +1,13 @@
 //! The calls of `tinysns.v1.SocialService`, as an adapter on [`Network`].
 
-use std::pin::Pin;
-
-use futures::{Stream, StreamExt as _};
+use futures::stream;
 use tonic::{Request, Response, Status};
 
-use super::{messages, metadata::CallReader};
+use super::{
+    event_frames::{self, WithEventFrames},
+    messages,
+    metadata::CallReader,
+};
 use crate::{
     domain::{PostId, UserName},
     network::{Network, PasswordChange, Refusal},
@@ -13,7 +15,7 @@ use crate::{
         FollowReply, FollowRequest, ListReply, ListRequest, LogInReply, LogInRequest, PostPage,
         PostsRequest, PublishReply, PublishRequest, SetPasswordReply, SetPasswordRequest,
         SubscribeEvent, SubscribeRequest, TimelineRequest, UnfollowReply, UnfollowRequest,
-        social_service_server::SocialService,
+        social_service_server::{SocialService, SocialServiceServer},
     },
 };
 
@@ -30,7 +32,15 @@ impl<N: Network> SocialServer<N> {
     }
 }
 
-type Events = Pin<Box<dyn Stream<Item = Result<SubscribeEvent, Status>> + Send>>;
+/// Serves `network` to calls as `calls` reads them, of at most `most` bytes.
+pub fn service<N: Network>(
+    network: N,
+    calls: CallReader,
+    most: usize,
+) -> WithEventFrames<SocialServiceServer<SocialServer<N>>> {
+    let server = SocialServiceServer::new(SocialServer::new(network, calls));
+    WithEventFrames(server.max_decoding_message_size(most))
+}
 
 fn name(username: String) -> Result<UserName, Refusal> {
     Ok(UserName::new(username)?)
@@ -38,7 +48,8 @@ fn name(username: String) -> Result<UserName, Refusal> {
 
 #[tonic::async_trait]
 impl<N: Network> SocialService for SocialServer<N> {
-    type SubscribeStream = Events;
+    /// Nothing: the body is made of what is beside the answer.
+    type SubscribeStream = stream::Empty<Result<SubscribeEvent, Status>>;
 
     async fn log_in(&self, request: Request<LogInRequest>) -> Result<Response<LogInReply>, Status> {
         let call = self.calls.read(&request);
@@ -125,11 +136,10 @@ impl<N: Network> SocialService for SocialServer<N> {
     async fn subscribe(
         &self,
         request: Request<SubscribeRequest>,
-    ) -> Result<Response<Events>, Status> {
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
         let call = self.calls.read(&request);
         let after = request.into_inner().after.map(PostId::new);
         let timeline = self.network.subscribe(&call, after).await?;
-        let events = timeline.map(|event| Ok(messages::event_to_wire(event?)));
-        Ok(Response::new(Box::pin(events)))
+        Ok(event_frames::answer(timeline, stream::empty()))
     }
 }

@@ -3,25 +3,28 @@
 //! Streams are indexed by author, so that absent followers cost nothing. A stream whose queue is
 //! full is closed: its reader resumes from its cursor, and nobody else waits for it.
 //!
+//! Posts of one author that are applied together stay together: each stream gets them in one go, and
+//! all share them.
+//!
 //! A reader may follow thousands, and have a hundred streams. So a stream that is closed gets nothing
 //! any more at once, but its traces in the index are removed in steps.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
     sync::Arc,
 };
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::{
-    sync::{Notify, mpsc},
-    task::yield_now,
-};
+use tokio::{sync::Notify, task::yield_now};
 use tokio_util::sync::CancellationToken;
 
+use super::reader_queue::ReaderQueue;
 use crate::{
-    domain::{Post, UserId},
+    domain::{Post, PostId, UserId},
     host::thread::OneThread,
     metrics,
+    network::Posts,
     planted::{self, PlantedFault},
     replication::node::Node,
     social::{Event, Source},
@@ -73,14 +76,14 @@ struct Stream {
     /// Whom they have begun or ceased to follow since the stream was opened; none when all sources
     /// have been added.
     changed: Option<BTreeSet<UserId>>,
-    posts: mpsc::Sender<Arc<Post>>,
+    queue: Arc<ReaderQueue>,
 }
 
 /// The receiving end; dropping it closes the stream.
 pub struct Inbox {
     id: StreamId,
     delivery: Delivery,
-    posts: mpsc::Receiver<Arc<Post>>,
+    queue: Arc<ReaderQueue>,
 }
 
 /// A limit of open streams is reached.
@@ -113,23 +116,23 @@ impl Delivery {
         let id = streams.next;
         streams.next += 1;
         streams.by_follower.entry(follower).or_default().insert(id);
-        let (sender, posts) = mpsc::channel(self.queue);
+        let queue = Arc::new(ReaderQueue::new(self.queue));
         let stream = Stream {
             follower,
             sources: BTreeMap::new(),
             changed: Some(BTreeSet::new()),
-            posts: sender,
+            queue: Arc::clone(&queue),
         };
         streams.open.insert(id, stream);
-        Ok(Inbox { id, delivery: self.clone(), posts })
+        Ok(Inbox { id, delivery: self.clone(), queue })
     }
 
     /// Passes what was applied to the streams it concerns.
     pub fn dispatch(&self, events: &[Event]) {
         let mut streams = self.streams();
-        for event in events {
-            match event {
-                Event::Published(post) => streams.deliver(&Arc::new(post.clone())),
+        for together in events.chunk_by(are_posts_of_one_author) {
+            match &together[0] {
+                Event::Published(post) => streams.deliver(post.author, together),
                 Event::Followed { .. } if planted::is(PlantedFault::FollowIgnoredLive) => {}
                 Event::Unfollowed { .. } if planted::is(PlantedFault::UnfollowIgnoredLive) => {}
                 Event::PasswordChanged { .. }
@@ -149,8 +152,8 @@ impl Delivery {
     /// How many streams are open, and how many posts wait for the slowest reader.
     pub fn amounts(&self) -> (usize, usize) {
         let streams = self.streams();
-        let waiting = |stream: &Stream| stream.posts.max_capacity() - stream.posts.capacity();
-        (streams.open.len(), streams.open.values().map(waiting).max().unwrap_or(0))
+        let waiting = streams.open.values().map(|stream| stream.queue.waiting());
+        (streams.open.len(), waiting.max().unwrap_or(0))
     }
 
     /// Closes every stream: their readers resume at another master, or here.
@@ -207,20 +210,21 @@ impl Delivery {
 }
 
 impl Streams {
-    fn deliver(&mut self, post: &Arc<Post>) {
-        let Some(ids) = self.by_author.get(&post.author) else { return };
+    /// Delivers what `author` has published in these events.
+    fn deliver(&mut self, author: UserId, published: &[Event]) {
+        let Some(ids) = self.by_author.get(&author) else { return };
+        let posts = published.iter().filter_map(post).cloned().map(Into::into).collect();
+        let Some(posts) = Posts::new(posts) else { return };
         let mut full = Vec::new();
         let mut delivered = 0;
         for id in ids {
             let Some(stream) = self.open.get(id) else { continue };
-            let source = stream.sources.get(&post.author);
-            if !source.is_some_and(|source| source.includes(post.id)) {
-                continue;
-            }
-            match stream.posts.try_send(Arc::clone(post)) {
-                Ok(()) => delivered += 1,
-                Err(_) if planted::is(PlantedFault::FullQueueDropsPosts) => {}
-                Err(_) => full.push(*id),
+            let Some(source) = stream.sources.get(&author) else { continue };
+            let Some(posts) = posts.after(source.excluded_up_to(PostId::NONE)) else { continue };
+            let taken = stream.queue.push(&posts);
+            delivered += taken as u64;
+            if taken < posts.len() && !planted::is(PlantedFault::FullQueueDropsPosts) {
+                full.push(*id);
             }
         }
         metrics::POSTS_DELIVERED.inc_by(delivered);
@@ -272,6 +276,7 @@ impl Streams {
 
     fn close(&mut self, id: StreamId) {
         let Some(stream) = self.open.remove(&id) else { return };
+        stream.queue.close();
         remove(&mut self.by_follower, stream.follower, id);
         if !stream.sources.is_empty() {
             self.closed.push((id, stream.sources));
@@ -299,6 +304,18 @@ impl Stream {
     }
 }
 
+fn post(event: &Event) -> Option<&Post> {
+    match event {
+        Event::Published(post) => Some(post),
+        Event::Followed { .. } | Event::Unfollowed { .. } | Event::PasswordChanged { .. } => None,
+    }
+}
+
+fn are_posts_of_one_author(one: &Event, next: &Event) -> bool {
+    let (one, next) = (post(one), post(next));
+    one.zip(next).is_some_and(|(one, next)| one.author == next.author)
+}
+
 fn remove(index: &mut BTreeMap<UserId, BTreeSet<StreamId>>, user: UserId, id: StreamId) {
     if let Some(ids) = index.get_mut(&user) {
         ids.remove(&id);
@@ -321,21 +338,21 @@ impl Inbox {
         }
     }
 
-    /// The next post; none if the stream was closed because its queue was full, its session has
+    /// The next posts; none if the stream was closed because its queue was full, its session has
     /// ended, or this master no longer leads.
-    pub async fn next(&mut self) -> Option<Arc<Post>> {
-        self.posts.recv().await
+    pub async fn next(&mut self) -> Option<Posts> {
+        poll_fn(|context| self.queue.poll_next(context)).await
     }
 
     /// Whether the stream was closed; waiting posts can still be taken.
     pub fn is_closed(&self) -> bool {
-        self.posts.is_closed()
+        self.queue.is_closed()
     }
 
     /// Whether no post is waiting.
     pub fn is_empty(&self) -> bool {
         self.delivery.thread.assert();
-        self.posts.is_empty()
+        self.queue.waiting() == 0
     }
 }
 
@@ -373,6 +390,13 @@ mod tests {
         })
     }
 
+    fn by(author: UserId, event: Event) -> Event {
+        match event {
+            Event::Published(post) => Event::Published(Post { author, ..post }),
+            event => event,
+        }
+    }
+
     fn open(delivery: &Delivery, sources: &[(UserId, u64)]) -> Inbox {
         open_for(READER, delivery, sources)
     }
@@ -390,8 +414,9 @@ mod tests {
 
     async fn ids(inbox: &mut Inbox, count: usize) -> Vec<u64> {
         let mut ids = Vec::new();
-        for _ in 0..count {
-            ids.push(inbox.next().await.expect("open").id.get());
+        while ids.len() < count {
+            let posts = inbox.next().await.expect("open");
+            ids.extend(posts.iter().map(|post| post.id.get()));
         }
         ids
     }
@@ -403,6 +428,23 @@ mod tests {
         delivery.dispatch(&[post(2), post(3), post(4)]);
         assert_eq!(ids(&mut inbox, 2).await, [3, 4]);
         assert!(inbox.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_an_author_posts_at_a_time_arrives_together_and_is_encoded_once() {
+        let delivery = Delivery::new(8, LIMITS);
+        let mut inboxes = [(); 2].map(|()| open(&delivery, &[(AUTHOR, 0), (UserId(3), 0)]));
+        let by_other = by(UserId(3), post(3));
+        delivery.dispatch(&[post(1), post(2), by_other, post(4)]);
+        let mut seen = Vec::new();
+        for inbox in &mut inboxes {
+            for ids in [&[1, 2][..], &[3], &[4]] {
+                let posts = inbox.next().await.expect("open");
+                assert!(posts.iter().map(|post| post.id.get()).eq(ids.iter().copied()));
+                seen.push(posts.encoded(|post, bytes| bytes.extend(post.text.bytes())).as_ptr());
+            }
+        }
+        assert_eq!(seen[..3], seen[3..], "the same bytes for both");
     }
 
     #[tokio::test]
@@ -427,11 +469,7 @@ mod tests {
         delivery.dispatch(&[again, unfollowed]);
         inbox.add([(AUTHOR, 0), (other, 0)].iter().map(source).collect());
         inbox.complete();
-        let by_other = match post(4) {
-            Event::Published(post) => Event::Published(Post { author: other, ..post }),
-            event => event,
-        };
-        delivery.dispatch(&[post(3), by_other, post(5)]);
+        delivery.dispatch(&[post(3), by(other, post(4)), post(5)]);
         assert_eq!(ids(&mut inbox, 1).await, [5]);
         assert!(inbox.is_empty());
     }

@@ -11,7 +11,7 @@
 //!   else relayed; [`sessions`] and [`passwords`] say who is calling
 //! - [`rates`]: how often somebody may do something; [`remembered`]: of how many it is remembered;
 //!   [`rate_limits`]: how often what may be done by an account and from an origin
-//! - [`delivery`]: live timelines
+//! - [`delivery`]: live timelines; [`reader_queue`]: what waits for the reader of one
 //! - [`state_recovery`]: fetches a lost state from the others before anything else starts
 //! - [`bootstrap`]: what the first leader writes before anyone can log in
 //! - [`certification`]: the network's certificate, ordered and shown
@@ -23,7 +23,6 @@ pub mod bootstrap;
 pub mod certification;
 pub mod cluster_id_file;
 pub mod delivery;
-#[expect(clippy::disallowed_methods, reason = "a stream's task ends with the stream")]
 pub mod here;
 pub mod location;
 pub mod monitored;
@@ -31,6 +30,7 @@ pub mod nearest;
 pub mod passwords;
 pub mod rate_limits;
 pub mod rates;
+pub mod reader_queue;
 pub mod remembered;
 pub mod reporter;
 pub mod router_stream;

@@ -181,14 +181,14 @@ mod tests {
     use crate::{
         directory::{Available, Location},
         domain::{ClientId, PostId},
+        grpc::social_service,
         host::net,
-        master::here::tests::{bootstrap, here_on, served},
+        master::here::tests::{bootstrap, calls, here_on},
         network::{CallId, Deadline, SessionToken},
         node_auth::NodeAuth,
         replication::tests::cluster::{Member, cluster},
-        serving::{self, Served},
+        serving::{self, CLIENT_MESSAGE_BYTES, Served},
         settings::Secret,
-        wire::v1::social_service_server::SocialServiceServer,
     };
 
     const PATIENCE: Duration = Duration::from_mins(1);
@@ -230,7 +230,7 @@ mod tests {
         let address = format!("127.0.0.1:{}", listener.port());
         let available = Some(Available { name: "server".to_owned(), address });
         let stop = CancellationToken::new();
-        let routes = Routes::new(SocialServiceServer::new(served(here)));
+        let routes = Routes::new(social_service::service(here, calls(), CLIENT_MESSAGE_BYTES));
         tokio::spawn(serving::serve(listener, Served::to_anybody(routes), stop.clone()));
         (Location { available, term, ..Location::default() }, stop.drop_guard())
     }
@@ -277,7 +277,7 @@ mod tests {
         let mut timeline = at_first.subscribe(&bob, Some(PostId::NONE)).await.expect("opened");
         let mut next = async || loop {
             match timeline.next().await.expect("it goes on").expect("an event") {
-                TimelineEvent::Post(post) => return post.text,
+                TimelineEvent::Posts(posts) => return posts[0].text.clone(),
                 TimelineEvent::Position(_) => {}
             }
         };

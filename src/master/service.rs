@@ -41,7 +41,10 @@ use crate::{
     directory::{AskTheRouter, DirectoryServer, Location},
     domain::ClusterId,
     envelope::SupportedVersions,
-    grpc::{metadata::CallReader, social_service::SocialServer},
+    grpc::{
+        metadata::CallReader,
+        social_service::{self, SocialServer},
+    },
     host::{
         database_fault::DatabaseFault,
         net::{self, ListenError, Listener},
@@ -396,8 +399,7 @@ fn add_public(
 ) -> Routes {
     let calls = CallReader::new(auth.clone());
     let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), auth));
-    let social = SocialServiceServer::new(SocialServer::new(here, calls.clone()))
-        .max_decoding_message_size(CLIENT_MESSAGE_BYTES);
+    let social = social_service::service(here, calls.clone(), CLIENT_MESSAGE_BYTES);
     let directory = DirectoryServer::new(location.clone(), AskTheRouter);
     let routes = routes
         .add_service(social)

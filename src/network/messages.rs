@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::SessionToken;
+use super::{Posts, SessionToken};
 use crate::domain::{self, PostId, UnixMillis, UserName};
 
 /// Who wants to begin a session.
@@ -141,8 +141,8 @@ pub struct NamePage {
 /// An event of a live timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimelineEvent {
-    /// A post, newer than all before.
-    Post(Post),
+    /// Posts, newer than all before.
+    Posts(Posts),
     /// Everything up to here has been delivered: resume after it.
     Position(PostId),
 }
@@ -151,7 +151,7 @@ impl TimelineEvent {
     /// Up to where everything has been delivered with this event.
     pub fn position(&self) -> PostId {
         match self {
-            Self::Post(post) => post.id,
+            Self::Posts(posts) => posts.position(),
             Self::Position(position) => *position,
         }
     }

@@ -4,6 +4,7 @@
 //! - [`call`]: the context of a call: who makes it, from where, and until when
 //! - [`origin`]: where that is, as far as limits tell callers apart
 //! - [`messages`]: what calls take and return
+//! - [`posts`]: posts that the readers of live timelines share
 //! - [`refusal`]: why a call was not carried out, in words, and what its caller should do
 //!
 //! | implementation | where | what it does |
@@ -21,6 +22,7 @@
 pub mod call;
 pub mod messages;
 pub mod origin;
+pub mod posts;
 pub mod refusal;
 
 use std::pin::Pin;
@@ -34,11 +36,13 @@ pub use self::{
         Published, TimelineEvent,
     },
     origin::Origin,
+    posts::Posts,
     refusal::{Advice, Refusal, RefusalKind},
 };
 use crate::domain::{PostId, RequestKey, UserName};
 
-/// A live timeline: events in order, or the refusal that ends it. Dropping it ends it.
+/// A live timeline: events in order, or the refusal that ends it. What that takes, such as finding the next
+/// available server, is done while somebody asks for the next event. Dropping it ends it.
 pub type Timeline = Pin<Box<dyn Stream<Item = Result<TimelineEvent, Refusal>> + Send>>;
 
 /// The network, as the people in it see it.

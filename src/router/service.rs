@@ -23,7 +23,7 @@ use crate::{
     classic,
     client::Relayed,
     directory::{DirectoryServer, Location},
-    grpc::{metadata::CallReader, social_service::SocialServer},
+    grpc::{metadata::CallReader, social_service},
     host::{
         disk,
         net::{self, ListenError, Listener},
@@ -41,10 +41,7 @@ use crate::{
         internal::{
             peer_service_server::PeerServiceServer, registry_service_server::RegistryServiceServer,
         },
-        v1::{
-            directory_service_server::DirectoryServiceServer,
-            social_service_server::SocialServiceServer,
-        },
+        v1::directory_service_server::DirectoryServiceServer,
     },
 };
 
@@ -207,8 +204,7 @@ fn public(
     let directory = DirectoryServer::new(location.clone(), view);
     let registry = RegistryServiceServer::new(registry);
     let relayed = Relayed::by_node(location.clone(), auth);
-    let social = SocialServer::new(relayed.clone(), calls.clone());
-    let social = SocialServiceServer::new(social).max_decoding_message_size(CLIENT_MESSAGE_BYTES);
+    let social = social_service::service(relayed.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
     let routes = Routes::new(DirectoryServiceServer::new(directory))
         .add_service(InterceptedService::new(registry, guard))
         .add_service(reflection::service())

@@ -360,9 +360,12 @@ async fn a_subscription_goes_on_elsewhere_without_a_gap_or_a_duplicate() {
     let third = network.start("server-3");
     second.behave(Behaviour::Hang);
     router.name_available(&third, 3, &[&third]);
-    soon(network.until_streaming("server-3")).await;
-    network.post("6");
-    assert_eq!(next_ids(&mut subscription, 1).await, [6]);
+    let posting = async {
+        soon(network.until_streaming("server-3")).await;
+        network.post("6");
+    };
+    let (next, ()) = tokio::join!(next_ids(&mut subscription, 1), posting);
+    assert_eq!(next, [6]);
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! One live timeline: first what its reader has missed, from the state, then posts as they are
 //! applied.
+//!
+//! It has no task and no buffer of its own: whoever sends it asks for the next event when there is room
+//! for it, and until then all that waits is in the [`Inbox`].
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep, timeout_at},
-};
-use tokio_stream::wrappers::ReceiverStream;
+use futures::stream;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     refusals::{broken, session_refusal, too_many_reads},
@@ -16,15 +16,13 @@ use super::{
 use crate::{
     domain::{Post, PostId},
     master::{delivery::Inbox, sessions::StreamSession},
-    network::{Refusal, Timeline, TimelineEvent},
+    network::{Posts, Refusal, Timeline, TimelineEvent},
     planted::{self, PlantedFault},
     social::{Cursor, StateReader},
 };
 
 /// Posts read at a time while a reader catches up.
 const CATCH_UP_PAGE: usize = 100;
-/// Events between the task and the connection's own buffers.
-const EVENTS_WAITING: usize = 16;
 /// How often a silent stream sends its position.
 const POSITION_EVERY: Duration = Duration::from_secs(20);
 
@@ -36,11 +34,17 @@ struct Subscription {
     inbox: Inbox,
     state: StateReader,
     turns: ReadTurns,
-    events: mpsc::Sender<Result<TimelineEvent, Refusal>>,
+    phase: Phase,
 }
 
-/// The stream has ended, or its reader has gone.
-struct StreamClosed;
+enum Phase {
+    /// Reading what the reader has missed.
+    CatchingUp,
+    /// It has everything up to here that the state had.
+    CaughtUp(PostId),
+    /// Waiting for what is applied.
+    Following,
+}
 
 /// Streams a user's timeline after `after`, for as long as the session of `stream_session` lasts.
 /// `inbox` was opened before, so that nothing is missed between what is read and what is delivered.
@@ -51,63 +55,68 @@ pub fn start(
     state: StateReader,
     turns: ReadTurns,
 ) -> Timeline {
-    let (events, receiver) = mpsc::channel(EVENTS_WAITING);
     let expires = Instant::now() + stream_session.lifetime();
+    let phase = Phase::CatchingUp;
     let subscription =
-        Subscription { stream_session, expires, cursor: after, inbox, state, turns, events };
-    tokio::spawn(subscription.run());
-    Box::pin(ReceiverStream::new(receiver))
+        Subscription { stream_session, expires, cursor: after, inbox, state, turns, phase };
+    Box::pin(stream::unfold(Some(subscription), async |subscription| {
+        let mut subscription = subscription?;
+        match subscription.next().await {
+            Ok(event) => Some((Ok(event), Some(subscription))),
+            Err(why) => Some((Err(why), None)),
+        }
+    }))
 }
 
 impl Subscription {
-    async fn run(mut self) {
-        if self.catch_up().await.is_ok() {
-            let _ended = self.follow().await;
+    /// The next event, or why the stream ends.
+    async fn next(&mut self) -> Result<TimelineEvent, Refusal> {
+        loop {
+            match self.phase {
+                Phase::CatchingUp => {
+                    if let Some(posts) = self.catch_up().await? {
+                        return Ok(TimelineEvent::Posts(posts));
+                    }
+                }
+                Phase::CaughtUp(newest) => {
+                    if planted::is(PlantedFault::LostBetweenCatchUpAndLive) {
+                        self.skip_what_comes_now().await;
+                    }
+                    self.cursor = self.cursor.max(newest);
+                    self.phase = Phase::Following;
+                    return Ok(TimelineEvent::Position(self.cursor));
+                }
+                Phase::Following => return self.follow().await,
+            }
         }
     }
 
-    /// Ends the stream with a reason if it may not continue, because the session is over or the
-    /// inbox was closed.
-    async fn check_may_continue(&mut self) -> Result<(), StreamClosed> {
+    /// Refuses to go on if the session is over or the inbox was closed.
+    fn check_may_continue(&mut self) -> Result<(), Refusal> {
         let has_expired = Instant::now() >= self.expires;
         if !has_expired && !self.inbox.is_closed() {
             return Ok(());
         }
-        match self.stream_session.check() {
-            Err(error) => self.end(session_refusal(self.state.damage(), &error)).await,
-            Ok(()) if self.inbox.is_closed() => self.end(Refusal::interrupted()).await,
-            Ok(()) => {
-                // The clock was set back.
-                self.expires = Instant::now() + self.stream_session.lifetime();
-                Ok(())
-            }
+        let checked = self.stream_session.check();
+        checked.map_err(|error| session_refusal(self.state.damage(), &error))?;
+        if self.inbox.is_closed() {
+            return Err(Refusal::interrupted());
         }
+        // The clock was set back.
+        self.expires = Instant::now() + self.stream_session.lifetime();
+        Ok(())
     }
 
-    async fn end(&self, why: Refusal) -> Result<(), StreamClosed> {
-        let _gone = self.events.send(Err(why)).await;
-        Err(StreamClosed)
-    }
-
-    async fn catch_up(&mut self) -> Result<(), StreamClosed> {
-        loop {
-            self.check_may_continue().await?;
-            let (posts, more, newest) = match self.read().await {
-                Ok(read) => read,
-                Err(why) => return self.end(why).await,
-            };
-            for post in posts {
-                self.cursor = post.id;
-                self.send(TimelineEvent::Post(post.into())).await?;
-            }
-            if !more {
-                if planted::is(PlantedFault::LostBetweenCatchUpAndLive) {
-                    self.skip_what_comes_now().await;
-                }
-                self.cursor = self.cursor.max(newest);
-                return self.send(TimelineEvent::Position(self.cursor)).await;
-            }
+    /// Some of what the reader has missed; none if there is nothing more.
+    async fn catch_up(&mut self) -> Result<Option<Posts>, Refusal> {
+        self.check_may_continue()?;
+        let (posts, more, newest) = self.read().await?;
+        if !more {
+            self.phase = Phase::CaughtUp(newest);
         }
+        let posts = Posts::new(posts.into_iter().map(Into::into).collect());
+        self.cursor = posts.as_ref().map_or(self.cursor, Posts::position);
+        Ok(posts)
     }
 
     /// A planted fault: as if the inbox had been opened only now, a round trip after the state was
@@ -130,53 +139,46 @@ impl Subscription {
         Ok((posts, more, view.newest_post()))
     }
 
-    async fn follow(&mut self) -> Result<(), StreamClosed> {
+    async fn follow(&mut self) -> Result<TimelineEvent, Refusal> {
         loop {
             // A busy stream is never silent, but must end all the same.
             if Instant::now() >= self.expires {
-                self.check_may_continue().await?;
+                self.check_may_continue()?;
             }
             let silent_at = self.expires.min(Instant::now() + POSITION_EVERY);
-            tokio::select! {
-                post = timeout_at(silent_at, self.inbox.next()) => match post {
-                    Ok(Some(post)) => self.deliver(post).await?,
-                    Ok(None) => self.check_may_continue().await?,
-                    Err(_silent) => {
-                        self.check_may_continue().await?;
-                        self.send_position().await?;
+            match timeout_at(silent_at, self.inbox.next()).await {
+                Ok(Some(posts)) => {
+                    // What was read while catching up may also be in the queue.
+                    if let Some(posts) = posts.after(self.cursor) {
+                        self.cursor = posts.position();
+                        return Ok(TimelineEvent::Posts(posts));
                     }
-                },
-                () = self.events.closed() => return Err(StreamClosed),
+                }
+                Ok(None) => self.check_may_continue()?,
+                Err(_silent) => {
+                    self.check_may_continue()?;
+                    return Ok(self.position());
+                }
             }
         }
     }
 
-    async fn deliver(&mut self, post: Arc<Post>) -> Result<(), StreamClosed> {
-        // What was read while catching up may also be in the queue.
-        if post.id <= self.cursor {
-            return Ok(());
-        }
-        self.cursor = post.id;
-        self.send(TimelineEvent::Post(Arc::unwrap_or_clone(post).into())).await
-    }
-
-    async fn send_position(&mut self) -> Result<(), StreamClosed> {
+    fn position(&mut self) -> TimelineEvent {
         // Nothing runs between the commit of a post and its delivery ("one thread"); so anything
         // that the state has and the queue does not is not part of this timeline.
         if let (Ok(view), true) = (self.state.view(), self.inbox.is_empty()) {
             self.cursor = self.cursor.max(view.newest_post());
         }
-        self.send(TimelineEvent::Position(self.cursor)).await
-    }
-
-    async fn send(&self, event: TimelineEvent) -> Result<(), StreamClosed> {
-        self.events.send(Ok(event)).await.map_err(|_| StreamClosed)
+        TimelineEvent::Position(self.cursor)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    };
 
     use openraft::storage::RaftStateMachine as _;
     use tokio_stream::StreamExt as _;

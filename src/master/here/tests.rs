@@ -12,12 +12,15 @@ use nix::sys::{
     time::{TimeVal, TimeValLike as _},
 };
 use parking_lot::Mutex;
-use tonic::{Code, Request};
+use tonic::{Code, Request, Status};
 
 use super::{Here, Parts};
 use crate::{
-    domain::UserName,
-    grpc::{metadata::CallReader, social_service::SocialServer},
+    domain::{Post, PostId, UnixMillis, UserId, UserName},
+    grpc::{
+        metadata::CallReader,
+        social_service::{self, SocialServer},
+    },
     master::{
         delivery::{Delivery, StreamLimits},
         passwords::Passwords,
@@ -32,13 +35,15 @@ use crate::{
         },
         writes::Writes,
     },
+    serving::CLIENT_MESSAGE_BYTES,
     settings::{Limits, Secret},
-    social::{Command, Reply},
+    social::{Command, Event, Reply},
     wire::{
         RETRY_KEY,
         v1::{
             FollowRequest, ListKind, ListRequest, LogInRequest, PublishRequest, RequestId,
-            SubscribeRequest, TimelineRequest, social_service_server::SocialService as _,
+            SubscribeRequest, TimelineRequest, social_service_client::SocialServiceClient,
+            social_service_server::SocialService as _, subscribe_event,
         },
     },
 };
@@ -74,9 +79,9 @@ pub fn here_on(master: &Member) -> (Here, Delivery) {
     (here, delivery)
 }
 
-/// Serves the network of a master by gRPC.
-pub fn served(here: Here) -> SocialServer<Here> {
-    SocialServer::new(here, CallReader::new(NodeAuth::in_clear(Secret::new("the cluster's"))))
+/// Reads calls from anybody.
+pub fn calls() -> CallReader {
+    CallReader::new(NodeAuth::in_clear(Secret::new("the cluster's")))
 }
 
 /// Gives the cluster of `leader` a key for its session tokens.
@@ -90,7 +95,7 @@ async fn available() -> (SocialServer<Here>, Writes, [Member; 2]) {
     let (mut masters, witness) = cluster(1).await;
     let master = masters.remove(0);
     bootstrap(&master).await;
-    (served(here_on(&master).0), master.writes(), [master, witness])
+    (SocialServer::new(here_on(&master).0, calls()), master.writes(), [master, witness])
 }
 
 /// Logs in; the session's token.
@@ -231,4 +236,50 @@ async fn a_request_id_that_is_used_for_something_else_is_the_callers_mistake() {
         assert_eq!(refusal.code(), Code::InvalidArgument, "{refusal}");
         assert_eq!(refusal.metadata().get(RETRY_KEY).expect("a word"), "never");
     }
+}
+
+#[tokio::test]
+async fn a_generated_client_reads_a_live_timeline_and_why_it_ends() {
+    let (mut masters, _witness) = cluster(1).await;
+    let master = masters.remove(0);
+    bootstrap(&master).await;
+    let (here, delivery) = here_on(&master);
+    let api = SocialServer::new(here.clone(), calls());
+    let [_ann, bob] = [token(&api, "ann").await, token(&api, "bob").await];
+    let target = UserName::new("ann").expect("valid");
+    let follow = Command::Follow { context: context(2, 1), target: target.clone() };
+    for command in [follow, publish(1, 1), publish(1, 2)] {
+        master.writes().submit(command).await.expect("written");
+    }
+
+    let mut client =
+        SocialServiceClient::new(social_service::service(here, calls(), CLIENT_MESSAGE_BYTES));
+    let live = client.subscribe(in_session(&bob, SubscribeRequest { after: Some(0) })).await;
+    let mut live = live.expect("opened").into_inner();
+    let mut next = async || live.message().await.map(|event| event.expect("goes on").event);
+    let told = |event: Result<_, Status>| match event.expect("an event") {
+        Some(subscribe_event::Event::Post(post)) => format!("{} {}", post.id, post.text),
+        Some(subscribe_event::Event::Position(position)) => format!("position {position}"),
+        None => "of a later version".to_owned(),
+    };
+    for missed in ["1 post 1", "2 post 2", "position 2"] {
+        assert_eq!(told(next().await), missed);
+    }
+    let live_post = |id: u64| {
+        Event::Published(Post {
+            id: PostId::new(id),
+            author: UserId(1),
+            author_name: target.clone(),
+            posted_at: UnixMillis::EPOCH,
+            text: format!("live {id}"),
+        })
+    };
+    delivery.dispatch(&[live_post(2), live_post(3), live_post(4)]);
+    delivery.close_all();
+    for applied in ["3 live 3", "4 live 4"] {
+        assert_eq!(told(next().await), applied);
+    }
+    let ended = next().await.expect_err("this master no longer leads");
+    assert_eq!(ended.code(), Code::Aborted, "{ended}");
+    assert!(ended.metadata().contains_key(RETRY_KEY), "{ended:?}");
 }
