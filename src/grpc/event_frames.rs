@@ -254,7 +254,7 @@ mod tests {
         let event = |posts: &Posts| Ok(TimelineEvent::Posts(posts.clone()));
         let alone = EventFrames::of(Box::pin(stream::iter([event(&shared)])));
         let (frames, _) = sent(alone).await;
-        assert_eq!(frames, [encoded.clone()]);
+        assert_eq!(frames, std::slice::from_ref(&encoded));
         assert_eq!(frames[0].as_ptr(), encoded.as_ptr(), "the same bytes");
 
         let last = shared.after(PostId::new(1)).expect("some");
