@@ -29,15 +29,27 @@ const LOCK_FILE: &str = "lock";
 /// found now, and not when a page is read: redb itself compares them only after a crash, and takes
 /// for granted what it reads later.
 pub fn open(path: &Path) -> Result<Database, DatabaseError> {
-    let is_new = !files::exists(path);
+    if length(path).map_err(StorageError::from)?.unwrap_or(0) == 0 {
+        create_database(path)?;
+    }
     // redb panics at a file that contradicts itself, which it reads before it compares checksums.
     let opened = panics::contain(|| open_checked(path));
     let damaged = |_| Err(StorageError::Corrupted("it contradicts itself".to_owned()).into());
     let database = opened.unwrap_or_else(damaged)?;
-    if is_new {
-        sync_directory_of(path).map_err(StorageError::from)?;
-    }
+    // Also if it is not new: who made it may have been killed before this.
+    sync_directory_of(path).map_err(StorageError::from)?;
     Ok(database)
+}
+
+/// Makes an empty database, which gets its name when it is whole: one that redb had begun when the process was
+/// killed could not be told from a damaged one.
+fn create_database(path: &Path) -> Result<(), DatabaseError> {
+    let mut unfinished = path.to_owned().into_os_string();
+    unfinished.push(".new");
+    let unfinished = PathBuf::from(unfinished);
+    remove(&unfinished).map_err(StorageError::from)?;
+    drop(files::open_database(&mut Builder::new(), &unfinished)?);
+    Ok(rename_durably(&unfinished, path).map_err(StorageError::from)?)
 }
 
 fn open_checked(path: &Path) -> Result<Database, DatabaseError> {
@@ -185,10 +197,15 @@ pub fn check_writable() -> io::Result<()> {
     files::check_writable()
 }
 
-/// Creates a directory, with all above it, durably, unless it is there.
+/// Creates a directory, with all above it, unless it is there; durably in any case.
 fn create_directory(path: &Path) -> io::Result<()> {
     if files::is_directory(path) {
-        return Ok(());
+        return match sync_directory_of(path) {
+            // People made it, in a directory that nobody may list: who made one of ours there has synced it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            // Or else who made it may have been killed before this.
+            synced => synced,
+        };
     }
     if let Some(above) = path.parent().filter(|above| *above != Path::new("")) {
         create_directory(above)?;
@@ -215,6 +232,11 @@ pub fn create_named_directory(path: &Path) -> io::Result<()> {
     create_directory(path)?;
     files::warn_of_writers(path);
     Ok(())
+}
+
+/// Makes the names in a directory durable, whoever has given or removed them.
+pub fn sync_names(directory: &Path) -> io::Result<()> {
+    files::sync_directory(directory)
 }
 
 fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
@@ -298,6 +320,17 @@ mod tests {
         assert!(!unfinished.exists());
         assert!(remove(&path).expect("removed") && !remove(&path).expect("absent"));
         remove_durably(directory.path(), &["file", "file.new"]).expect("both are absent");
+    }
+
+    #[test]
+    fn a_database_that_was_half_made_is_made_anew() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("raft.redb");
+        fs::write(directory.path().join("raft.redb.new"), [0; 5_000]).expect("written");
+        drop(open(&path).expect("made"));
+        drop(open(&path).expect("sound"));
+        let names = names(directory.path()).expect("readable");
+        assert_eq!(names, ["raft.redb"]);
     }
 
     #[test]

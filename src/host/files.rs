@@ -28,11 +28,6 @@ macro_rules! on_a_simulated_machine {
     };
 }
 
-pub fn exists(path: &Path) -> bool {
-    on_a_simulated_machine!(|machine| simulated::exists(machine, path));
-    path.exists()
-}
-
 pub fn is_directory(path: &Path) -> bool {
     on_a_simulated_machine!(|machine| simulated::is_directory(machine, path));
     path.is_dir()

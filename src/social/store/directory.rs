@@ -60,6 +60,8 @@ pub fn open(slot: &Path, memory: MemoryBudget) -> Result<(Tree, DirectoryLock), 
     let lock = disk::lock_directory(&path_in(slot))?;
     disk::remove_directory(&slot.join(INCOMING))?;
     let number = if let Some(number) = current(slot)? { number } else { create(slot)? };
+    // Who has named it may have been killed before this, and the others are about to be removed.
+    disk::sync_names(&path_in(slot))?;
     for other in disk::directories_in(&path_in(slot))? {
         if other != numbered(slot, number) {
             disk::remove_directory(&other)?;

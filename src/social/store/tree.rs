@@ -91,6 +91,9 @@ pub struct TreeVersion {
 impl Tree {
     /// Opens the tree in `directory`, or makes one.
     pub fn open(directory: &Path, memory: MemoryBudget) -> Result<Self, StateError> {
+        // Before anything is removed that an earlier list of tables names: who wrote the current one may
+        // have been killed before it was durable that it is.
+        disk::sync_names(directory)?;
         let path = disk::library_directory(directory)?;
         check_list_of_tables(&path)?;
         let seqno = SequenceNumberCounter::default();
