@@ -50,6 +50,14 @@ sim-shrink SEED:
 sim-planted *ARGUMENTS:
     cargo test --release --all-features --test simulation -- planted {{ ARGUMENTS }}
 
+# Crash images at every write of state and log, such as `just crash-images --from 100 --seeds 1000`
+crash-images *ARGUMENTS:
+    cargo test --release --all-features --test crash_images -- seeds {{ ARGUMENTS }}
+
+# One of them, as a failure has named it
+crash-image *ARGUMENTS:
+    cargo test --release --all-features --test crash_images -- case {{ ARGUMENTS }}
+
 # Put on record how many instructions the hot paths take now
 instructions:
     CARGO_INCREMENTAL=0 WRITE_BASELINE=1 cargo test --all-features --test instructions
