@@ -60,7 +60,7 @@ crash-image *ARGUMENTS:
 
 # Put on record how many instructions the hot paths take now
 instructions:
-    CARGO_INCREMENTAL=0 WRITE_BASELINE=1 cargo test --all-features --test instructions
+    WRITE_BASELINE=1 cargo test --all-features --test instructions
 
 # Faults of every kind on real processes, such as `just chaos --minutes 30 --seed 7`
 chaos *ARGUMENTS:

@@ -5,8 +5,7 @@
 //! Instructions are counted by valgrind (callgrind), not timed: the count is the same however busy the machine
 //! is. The program runs a path so often, and then more often; what the runs differ by is what the path takes.
 //! That is of the profile in which tests are built, with all assertions, so it says what has changed, and not
-//! how fast a release is. What is built for the next build (`CARGO_INCREMENTAL`) is compiled in other parts and
-//! not compared: `.ci/run` builds once.
+//! how fast a release is.
 //!
 //! `just instructions` puts on record what they take now.
 
@@ -19,9 +18,6 @@ mod stories;
 use std::{env, process::ExitCode};
 
 use self::{baseline::Baseline, paths::Path, stories::Story};
-
-/// Whether this was built for the next build too: `0`, if it was not.
-const INCREMENTAL: Option<&str> = option_env!("CARGO_INCREMENTAL");
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -38,13 +34,6 @@ fn main() -> ExitCode {
 
 fn check(path: Path) {
     let taken = callgrind::instructions(path.name);
-    if INCREMENTAL != Some("0") {
-        println!(
-            "NOT COMPARED: {} takes {taken} instructions, built for the next build",
-            path.name
-        );
-        return;
-    }
     if env::var_os("WRITE_BASELINE").is_some() {
         Baseline::write(path.name, taken);
     }

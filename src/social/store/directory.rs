@@ -60,15 +60,19 @@ pub fn open(slot: &Path, memory: MemoryBudget) -> Result<(Tree, DirectoryLock), 
     let lock = disk::lock_directory(&path_in(slot))?;
     disk::remove_directory(&slot.join(INCOMING))?;
     let number = if let Some(number) = current(slot)? { number } else { create(slot)? };
+    let path = numbered(slot, number);
+    if !disk::is_directory(&path) {
+        return Err(StateError::damaged("its directory is missing"));
+    }
     // Who has named it may have been killed before this, and the others are about to be removed.
     disk::sync_names(&path_in(slot))?;
     for other in disk::directories_in(&path_in(slot))? {
-        if other != numbered(slot, number) {
+        if other != path {
             disk::remove_directory(&other)?;
         }
     }
     disk::keep_private_with_contents(&path_in(slot))?;
-    Ok((Tree::open(&numbered(slot, number), memory)?, lock))
+    Ok((Tree::open(&path, memory)?, lock))
 }
 
 /// Makes the first state of a slot.
