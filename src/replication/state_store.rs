@@ -102,10 +102,8 @@ impl StateStore {
         observer: Observer,
     ) -> Result<Self, StateError> {
         let state = State::open(directory, memory)?;
-        let facts = state.reader().facts();
-        let version = version(&facts)?;
+        let (applied, _, version) = all_facts(&state.reader().facts())?;
         must_support(supported_versions, version)?;
-        let (applied, _) = positions(&facts)?;
         observed::opened(applied);
         Ok(Self {
             state,
@@ -281,10 +279,10 @@ fn is_next(applied: Option<LogId>, entry: LogId) -> bool {
     applied.is_none_or(|applied| entry > applied && entry.index == applied.index + 1)
 }
 
-/// Examines the state in `directory`. If it cannot be read for a reason other than damage, that is
-/// an error.
+/// Examines the state in `directory`: reads all that a start does, so that what is found damaged here can be
+/// replaced before that. If it cannot be read for a reason other than damage, that is an error.
 pub fn examine(directory: &Path) -> Result<StateFile, StateError> {
-    State::examine(directory, |facts| Ok(positions(facts)?.0))
+    State::examine(directory, |facts| Ok(all_facts(facts)?.0))
 }
 
 /// Replaces the state in `directory`, which is not open, with `staged`, which `meta` describes.
@@ -311,7 +309,6 @@ fn positions(facts: &Facts) -> Result<(Option<LogId>, StoredMembership), StateEr
 }
 
 /// Everything that is noted beside a state: how far it is applied, the membership, and the version.
-#[cfg(feature = "laboratory")]
 pub(super) fn all_facts(
     facts: &Facts,
 ) -> Result<(Option<LogId>, StoredMembership, Version), StateError> {

@@ -16,6 +16,9 @@ use crate::{
 /// milliseconds: four times what it takes to notice that a leader is down (`down_after`), and some
 /// for clients, which take that long in a slow cluster too.
 const FOUR_TIMES_DOWN_AFTER_MS: u64 = 4 * 500;
+/// Or as long as a node waits for a stream to another that it has begun to open (`replication/link`): if the
+/// other end died in that moment, what the node has asked for is lost, and it tries again only then.
+const OPENING_A_LINK_MS: u64 = 3_000;
 const FOR_CLIENTS_MS: u64 = 2_000;
 /// How much longer it may take without the router.
 const WITHOUT_THE_ROUTER_MS: u64 = 5_000;
@@ -39,7 +42,8 @@ impl Availability {
     ) {
         let now = clock::now();
         self.slower = cluster.slower;
-        let bound = cluster.slower * FOUR_TIMES_DOWN_AFTER_MS + FOR_CLIENTS_MS;
+        let nodes = OPENING_A_LINK_MS.max(cluster.slower * FOUR_TIMES_DOWN_AFTER_MS);
+        let bound = nodes + FOR_CLIENTS_MS;
         for (client, asked) in workload.oldest_open() {
             let since = asked.max(evidence.unchanged_since()).max(invariants.membership_since());
             let waited = (now - since) / MILLISECOND;

@@ -9,8 +9,9 @@ use openraft::storage::{RaftLogStorageExt as _, RaftStateMachine as _};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tempfile::TempDir;
 
-use super::entries::{crash, dump, history, open_log, open_state};
+use super::entries::{crash, dump, history, members, open_log, open_state};
 use crate::{
+    envelope::{SupportedVersions, Version},
     host::{database_fault::DatabaseFault, disk},
     replication::{
         log_store::LogStore,
@@ -54,6 +55,33 @@ async fn a_damaged_state_never_shows_anything_else() {
     }
     assert!(refused > 0 && noticed > 0, "{refused} refused, {noticed} noticed");
     assert!(refused + noticed > SEEDS / 2, "{refused} and {noticed} of {SEEDS} did harm");
+}
+
+/// A start reads facts that were written long ago, which lie in another file than the latest.
+#[tokio::test]
+async fn whatever_a_start_reads_of_a_state_is_examined_before() {
+    /// Within the first rows of a file: facts come before everything else.
+    const FIRST_ROWS: usize = 40;
+    let sound = tempfile::tempdir().expect("a temporary directory");
+    let mut state = open_state(sound.path());
+    let change = state.state().begin();
+    state_store::save_version(&change, Version::FIRST);
+    change.commit_durably().expect("on disk");
+    let known = members(ENTRIES + 1, SupportedVersions::of_this_program());
+    state.apply(history(ENTRIES).into_iter().chain([known])).await.expect("applied");
+    state.state().flush().expect("on disk");
+    drop(state);
+    let tables = files_in(&sound.path().join("state/1/tables"));
+    assert!(tables.len() > 1, "{tables:?}");
+    for table in tables {
+        let damaged = crash(&sound);
+        let table = damaged.path().join(table.strip_prefix(sound.path()).expect("it is there"));
+        let mut bytes = fs::read(&table).expect("readable");
+        bytes[FIRST_ROWS] ^= 1;
+        fs::write(&table, bytes).expect("written");
+        let found = state_store::examine(damaged.path()).expect("it can be read");
+        assert!(matches!(found, StateFile::Damaged(_)), "{table:?}: {found:?}");
+    }
 }
 
 fn files_in(directory: &Path) -> Vec<PathBuf> {
