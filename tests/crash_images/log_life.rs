@@ -311,10 +311,7 @@ impl Living {
         let upto = random.random_range(first.index..self.now.end() + 2);
         let known = self.now.entries.iter().map(|(entry, _)| *entry);
         let upto = known.rev().find(|entry| entry.index == upto).unwrap_or(id(self.term(), upto));
-        let purge = |found: &Found| found.clone().purge(upto);
-        let after: Vec<Found> = expectations.now().iter().map(purge).collect();
-        self.now = purge(&self.now);
-        expectations.set([expectations.now().as_slice(), &after].concat());
+        let after = self.may_become(expectations, |found| found.clone().purge(upto));
         self.log.purge(upto).await.expect("a good disk");
         expectations.set(after);
     }
@@ -337,11 +334,21 @@ impl Living {
         self.now = after;
     }
 
-    async fn join(&mut self, cluster: ClusterId, expectations: &mut Expectations<Vec<Found>>) {
-        let join = |found: &Found| found.clone().cluster(cluster);
-        let after: Vec<Found> = expectations.now().iter().map(join).collect();
-        self.now = join(&self.now);
+    /// From now on, a log may be as `change` makes it, or still as it was. Gives what it may be when the change
+    /// is known to have happened.
+    fn may_become(
+        &mut self,
+        expectations: &mut Expectations<Vec<Found>>,
+        change: impl Fn(&Found) -> Found,
+    ) -> Vec<Found> {
+        let after: Vec<Found> = expectations.now().iter().map(&change).collect();
+        self.now = change(&self.now);
         expectations.set([expectations.now().as_slice(), &after].concat());
+        after
+    }
+
+    async fn join(&mut self, cluster: ClusterId, expectations: &mut Expectations<Vec<Found>>) {
+        let after = self.may_become(expectations, |found| found.clone().cluster(cluster));
         self.log.save_cluster_id(cluster).await.expect("a good disk");
         expectations.set(after);
     }
