@@ -79,9 +79,13 @@ fuzz-keep NAME="all":
 fuzz-seeds:
     WRITE_SEEDS=1 cargo nextest run --all-features --test decoders seeds
 
-# Measure failovers and print the figures
-bench:
-    cargo bench --bench failover
+# Measure a network on this machine, such as `just bench 8 failover standstill`; by default, everything usual
+bench MASTERS="3" *ARGUMENTS:
+    cargo run --release -- bench --start {{ MASTERS }} {{ ARGUMENTS }}
+
+# Measure a network while it is filled, and draw that as a picture, such as `just growth 1000000 > growth.svg`
+growth POSTS="100000":
+    cargo run --release -- bench --start 3 growth --posts {{ POSTS }} --json | cargo run --example plot_growth
 
 # Measure what a command costs in a large state, and what a page of it costs
 bench-state:

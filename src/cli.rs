@@ -308,8 +308,9 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
                     .value_name("SCENARIO")
                     .num_args(0..)
                     .value_parser(Scenario::ALL.map(Scenario::name))
-                    .help("What to measure; by default everything but failover and footprint"),
+                    .help("What to measure; by default, everything from publish to mixed"),
             )
+            .mut_arg("start", |start| start.conflicts_with("router"))
             .arg(switch(JSON, "Print JSON, with stable field names")),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))

@@ -1,11 +1,17 @@
 //! The people of `mixed`: many who follow each other, a few of them followed by most, and what they do.
 
-use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    time::Duration,
+};
 
-use rand::{Rng, SeedableRng as _, rngs::SmallRng};
+use futures::future::try_join_all;
+use rand::{Rng, SeedableRng as _, distr::Alphanumeric, rngs::SmallRng};
+use tokio::time::Instant;
 
 use super::{
-    load::{Load, Round},
+    load::{self, Load, Round},
     operation::{PAGE, TEXT},
     people::follow,
     progress::Progress,
@@ -79,6 +85,42 @@ impl Crowd {
     /// Lets people do what they do for so long.
     pub async fn carry_out(&self, load: Load, length: Duration) -> Result<Round, ClientError> {
         load.carry_out(length, async |_caller, _due| self.act().await).await
+    }
+
+    /// Lets people post so often, so many of them at a time.
+    pub async fn post(&self, callers: usize, count: u64) -> Result<Round, ClientError> {
+        let began = Instant::now();
+        let left = &Cell::new(count);
+        let posting = (0..callers).map(|_| async move {
+            let mut latencies = load::histogram();
+            while let Some(others) = left.get().checked_sub(1) {
+                left.set(others);
+                let (who, text) = self.next_post();
+                let begun = Instant::now();
+                self.people[who].publish(&text).await?;
+                load::record(&mut latencies, begun.elapsed());
+            }
+            Ok::<_, ClientError>(latencies)
+        });
+        let all = try_join_all(posting).await?;
+        Ok(Round::new(count, began.elapsed(), load::together(all)))
+    }
+
+    /// Lets people read their timelines for so long.
+    pub async fn read_timelines(&self, load: Load, length: Duration) -> Result<Round, ClientError> {
+        let read = async |_caller, _due| {
+            let who = self.lots.borrow_mut().random_range(0..self.people.len());
+            self.people[who].timeline(Cursor::Newest, Some(PAGE)).await.map(drop)
+        };
+        load.carry_out(length, read).await
+    }
+
+    /// Who posts next, and what: as long as a usual post, and nothing that could be made shorter.
+    fn next_post(&self) -> (usize, String) {
+        let mut lots = self.lots.borrow_mut();
+        let who = self.popularity.choose(&mut *lots);
+        let letters = (0..TEXT.len()).map(|_| lots.sample(Alphanumeric));
+        (who, letters.map(char::from).collect())
     }
 
     /// One client of each connection.

@@ -1,6 +1,6 @@
-//! `failover`: posts without a pause while somebody crashes available servers, notes every time in which
-//! nobody was answered, and then looks whether every acknowledged post is there. It crashes nothing
-//! itself: what it measures is not its own.
+//! `failover`: posts without a pause while available servers are crashed, notes every time in which nobody was
+//! answered, and then looks whether every acknowledged post is there. In a network of the bench's own, it
+//! crashes them itself; what is not its own is left to whoever watches.
 
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use super::{
     acknowledgements::{Acknowledgements, Pause},
     load::{Load, LoadError},
+    losses::{self, Loss},
     numbered_text::NumberedText,
+    own_cluster::OwnCluster,
     people::connect,
     post_audit::{AuditFindings, PostAudit},
     progress::Progress,
@@ -44,33 +46,56 @@ pub struct Watched {
     /// How often the available server has changed.
     pub failovers: usize,
     pub failover_p50_us: Option<u64>,
+    pub failover_p99_us: Option<u64>,
     pub failover_max_us: Option<u64>,
     pub pauses: Vec<Pause>,
+}
+
+/// Who takes available servers away meanwhile.
+pub enum Takes<'a> {
+    /// Whoever watches, who is told where they are.
+    Watcher(Option<&'a ClusterStatus>),
+    /// The bench itself, in this way.
+    Bench(&'a mut OwnCluster, Loss),
 }
 
 /// Watches for as long as the settings say. Also returns what servers have refused because it was too much.
 pub async fn watch(
     options: &ClientOptions,
     settings: &BenchSettings,
-    cluster: Option<&ClusterStatus>,
+    takes: Takes<'_>,
     progress: Progress,
-) -> Result<(Watched, BTreeMap<String, u64>), LoadError> {
+) -> anyhow::Result<(Watched, BTreeMap<String, u64>)> {
     // Whoever crashes masters may crash all of them, until they are rebooted.
     let options = ClientOptions { call_timeout: ClientOptions::CALL_TIMEOUT, ..options.clone() };
-    let authors =
-        try_join_all((0..settings.clients).map(|number| Author::prepare(&options, number))).await?;
+    let preparing = (0..settings.clients).map(|number| Author::prepare(&options, number));
+    let authors = try_join_all(preparing).await.map_err(LoadError::from)?;
     let observed = Observed {
         acknowledgements: RefCell::new(Acknowledgements::new(settings.pause)),
         progress,
     };
     // From here on it is known who answers: whoever reads what to do may do it at once.
-    try_join_all(authors.iter().map(|author| author.post(&observed))).await?;
-    progress.say(&what_to_do(cluster, settings.duration));
+    let first = authors.iter().map(|author| author.post(&observed));
+    try_join_all(first).await.map_err(LoadError::from)?;
     let load = Load { callers: authors.len(), rate: None };
     let post = async |caller: usize, _due| authors[caller].post(&observed).await;
-    let round = load.carry_out(settings.duration, post).await?;
+    let round = load.carry_out(settings.duration, post);
+    let round = match takes {
+        Takes::Watcher(cluster) => {
+            progress.say(&what_to_do(cluster, settings.duration));
+            round.await
+        }
+        Takes::Bench(own, loss) => {
+            progress.say(&what_is_done(loss, settings.duration));
+            tokio::select! {
+                round = round => round,
+                Err(fault) = losses::go_on(own, loss) => return Err(fault.into()),
+            }
+        }
+    };
+    let round = round.map_err(LoadError::from)?;
     progress.say("failover: looking whether every acknowledged post is there");
-    let findings = try_join_all(authors.iter().map(Author::look)).await?;
+    let findings = try_join_all(authors.iter().map(Author::look)).await.map_err(LoadError::from)?;
     let acknowledgements = observed.acknowledgements.into_inner();
     let acknowledged = acknowledgements.count();
     let pauses = acknowledgements.into_pauses();
@@ -85,7 +110,8 @@ pub async fn watch(
         p50_us: round.latencies.value_at_quantile(0.5),
         p99_us: round.latencies.value_at_quantile(0.99),
         failovers: of_failovers.len(),
-        failover_p50_us: middle(&of_failovers),
+        failover_p50_us: percentile(50, &of_failovers),
+        failover_p99_us: percentile(99, &of_failovers),
         failover_max_us: of_failovers.last().copied(),
         pauses,
     };
@@ -101,9 +127,10 @@ fn lengths_of_failovers(pauses: &[Pause]) -> Vec<u64> {
     lengths
 }
 
-/// The one in the middle of sorted ones; of two, the shorter.
-fn middle(sorted: &[u64]) -> Option<u64> {
-    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
+/// The shortest of sorted ones that so many of a hundred do not exceed.
+fn percentile(percent: usize, sorted: &[u64]) -> Option<u64> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
 }
 
 /// What whoever watches is to do meanwhile.
@@ -127,6 +154,18 @@ fn what_to_do(cluster: Option<&ClusterStatus>, duration: Duration) -> String {
         "failover: clients post for {duration}. Meanwhile, crash the available server{first}, and then, \
          again and again, the one that has taken over; `tinysns status` on the router's machine shows its \
          process id and its host."
+    )
+}
+
+/// What the bench does meanwhile.
+fn what_is_done(loss: Loss, duration: Duration) -> String {
+    let duration = humantime::format_duration(duration);
+    let what = match loss {
+        Loss::Crash => "killed",
+        Loss::Standstill => "stopped until another has taken over",
+    };
+    format!(
+        "failover: clients post for {duration}, while one available server after the other is {what}"
     )
 }
 
@@ -246,7 +285,8 @@ mod tests {
         };
         let pauses = [pause(30, true), pause(900, false), pause(10, true), pause(20, true)];
         let lengths = lengths_of_failovers(&pauses);
-        assert_eq!((lengths.as_slice(), middle(&lengths)), ([10, 20, 30].as_slice(), Some(20)));
-        assert_eq!((middle(&[]), middle(&[1, 2])), (None, Some(1)));
+        assert_eq!(lengths, [10, 20, 30]);
+        assert_eq!((percentile(50, &lengths), percentile(99, &lengths)), (Some(20), Some(30)));
+        assert_eq!((percentile(50, &[]), percentile(50, &[1, 2])), (None, Some(1)));
     }
 }

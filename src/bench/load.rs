@@ -71,6 +71,15 @@ pub fn record(latencies: &mut Histogram<u64>, took: Duration) {
     latencies.record(took).expect("a histogram grows as it has to");
 }
 
+/// Those of all callers.
+pub fn together(all: Vec<Histogram<u64>>) -> Histogram<u64> {
+    let mut latencies = histogram();
+    for of_caller in all {
+        latencies.add(of_caller).expect("a histogram grows as it has to");
+    }
+    latencies
+}
+
 impl Load {
     /// Calls for so long. A call is told which caller makes it, and when it was to begin.
     pub async fn carry_out(
@@ -96,10 +105,7 @@ impl Load {
         let all = try_join_all(callers).await?;
         // At a given rate, the last call may end before the round does.
         let took = began.elapsed().max(length);
-        let mut latencies = histogram();
-        for of_caller in all {
-            latencies.add(of_caller).expect("a histogram grows as it has to");
-        }
+        let latencies = together(all);
         Ok(Round::new(latencies.len(), took, latencies))
     }
 

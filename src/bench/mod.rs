@@ -10,10 +10,13 @@
 //! | `load` | calls, as many at a time or as often as the settings say, and how long each takes |
 //! | `ceiling`, `group_commit` | the bare server: tonic, with answers of the same sizes and nothing behind them; or with a file |
 //! | `comparison` | rounds of a scenario, turn by turn with the bare servers |
-//! | `failover` | pauses, while somebody crashes the available server |
+//! | `own_cluster` | a network that the bench starts for itself, and ends |
+//! | `failover`, `losses` | pauses, while the available server is crashed again and again; by the bench itself |
 //! | `acknowledgements`, `post_audit` | pure: who has acknowledged when; whether every post is there once |
 //! | `numbered_text` | pure: posts that are recognised when they are read again |
 //! | `footprint`, `process_figures` | what the network's processes take; what they say of it (pure) |
+//! | `recovery` | how soon a network with many posts is whole again |
+//! | `growth` | what becomes of a network while it is filled |
 //! | `refusals` | pure: which limits a run has met, and what to change |
 //! | `mounts` | pure: on which disk a directory is |
 //! | `report`, `figures`, `table` | everything that is told; of rounds (pure); as text (pure) |
@@ -33,14 +36,18 @@ mod failover;
 mod figures;
 mod footprint;
 mod group_commit;
+mod growth;
 mod load;
+mod losses;
 mod mounts;
 mod numbered_text;
 mod operation;
+mod own_cluster;
 mod people;
 mod post_audit;
 mod process_figures;
 mod progress;
+mod recovery;
 mod refusals;
 mod report;
 mod table;
@@ -49,9 +56,18 @@ mod zipf;
 
 use std::{process::ExitCode, time::Duration};
 
+use anyhow::bail;
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
+
 use self::{
     comparison::{Bare, Comparison},
+    failover::Takes,
+    losses::Loss,
     operation::Operation,
+    own_cluster::OwnCluster,
     progress::Progress,
     report::Report,
     workload::Work,
@@ -59,15 +75,43 @@ use self::{
 use crate::{
     client::{self, ClientOptions, Viewer},
     host::stdio,
-    settings::{BenchSettings, Scenario},
+    settings::{BenchSettings, ClientSettings, Scenario},
 };
 
 /// How long a call may take: longer than a failover, and shorter than people wait for an error.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Why there is a network of the bench's own where one is needed.
+const OF_ITS_OWN: &str = "the settings insist on --start";
 
 /// Carries out all scenarios, and prints what came of them. Fails if a post was lost or doubled.
 pub async fn run(settings: BenchSettings) -> anyhow::Result<ExitCode> {
     let progress = if settings.json { Progress::HIDDEN } else { Progress::SHOWN };
+    let Some(masters) = settings.start else {
+        return Box::pin(measure(settings, None, progress)).await;
+    };
+    // Whoever interrupts it wants its processes and files to be gone, too.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let measuring = async {
+        progress.say(&format!("a network of {masters} masters is started on this machine"));
+        let own = OwnCluster::start(masters).await?;
+        let client = ClientSettings { router: own.router().to_owned(), name: None };
+        let metrics = own.metrics().to_owned();
+        let settings = BenchSettings { client, metrics, ..settings };
+        Box::pin(measure(settings, Some(own), progress)).await
+    };
+    tokio::select! {
+        outcome = measuring => outcome,
+        _ = ctrl_c() => bail!("interrupted"),
+        _ = terminate.recv() => bail!("asked to stop"),
+    }
+}
+
+/// Of a network that is there, or of one of the bench's own.
+async fn measure(
+    settings: BenchSettings,
+    mut own: Option<OwnCluster>,
+    progress: Progress,
+) -> anyhow::Result<ExitCode> {
     let options = ClientOptions { call_timeout: PATIENCE, ..ClientOptions::of(&settings.client)? };
     let viewer = Viewer { security: options.security.clone(), operator: None };
     let cluster = client::cluster_for(&options.router, &viewer).await;
@@ -82,12 +126,31 @@ pub async fn run(settings: BenchSettings) -> anyhow::Result<ExitCode> {
             Scenario::Posts => Work::Repeat(Operation::Posts),
             Scenario::Fanout => Work::Fanout,
             Scenario::Mixed => Work::Mixed,
-            Scenario::Failover => {
-                let cluster = cluster.as_ref().ok();
-                let watched = failover::watch(&options, &settings, cluster, progress).await?;
+            Scenario::Failover | Scenario::Standstill => {
+                let takes = match (&mut own, scenario) {
+                    (Some(own), Scenario::Failover) => Takes::Bench(own, Loss::Crash),
+                    (Some(own), _) => Takes::Bench(own, Loss::Standstill),
+                    (None, _) => Takes::Watcher(cluster.as_ref().ok()),
+                };
+                let watched = failover::watch(&options, &settings, takes, progress).await?;
                 let (watched, pushbacks) = watched;
-                report.failover = Some(watched);
+                let told = match scenario {
+                    Scenario::Standstill => &mut report.standstill,
+                    _ => &mut report.failover,
+                };
+                *told = Some(watched);
                 report.refused.extend(refusals::of(scenario.name(), pushbacks));
+                continue;
+            }
+            Scenario::Recovery => {
+                let own = own.as_mut().expect(OF_ITS_OWN);
+                let recovery = recovery::measure(own, &options, &settings, progress).await?;
+                report.recovery = Some(recovery);
+                continue;
+            }
+            Scenario::Growth => {
+                let own = own.as_ref().expect(OF_ITS_OWN);
+                report.growth = growth::measure(own, &options, &settings, progress).await?;
                 continue;
             }
             Scenario::Footprint => {

@@ -1,7 +1,5 @@
 //! What a process says of itself in its metrics, and where all of a cluster's do. Pure.
 
-use std::fmt;
-
 use serde::Deserialize;
 
 /// What a process takes.
@@ -22,15 +20,10 @@ pub struct Node {
 }
 
 /// The answer is not what a node answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its answer cannot be understood: {lacks}")]
 pub struct NotUnderstood {
     lacks: String,
-}
-
-impl fmt::Display for NotUnderstood {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "its answer cannot be understood: {}", self.lacks)
-    }
 }
 
 impl ProcessFigures {

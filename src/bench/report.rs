@@ -5,8 +5,8 @@ use std::{fs, thread};
 use serde::Serialize;
 
 use super::{
-    failover::Watched, figures::Figures, footprint::Footprint, mounts::Mount, refusals::Refused,
-    table,
+    failover::Watched, figures::Figures, footprint::Footprint, growth::GrowthStep, mounts::Mount,
+    recovery::Recovery, refusals::Refused, table,
 };
 use crate::settings::BenchSettings;
 
@@ -32,7 +32,10 @@ pub struct Report {
     pub people: usize,
     pub scenarios: Vec<Figures>,
     pub failover: Option<Watched>,
+    pub standstill: Option<Watched>,
     pub footprint: Option<Footprint>,
+    pub recovery: Option<Recovery>,
+    pub growth: Vec<GrowthStep>,
     /// Scenarios that could not be measured, and why.
     pub left_out: Vec<String>,
     /// What the network has refused because it was too much: then its limits were measured.
@@ -59,7 +62,10 @@ impl Report {
             people: settings.people,
             scenarios: Vec::new(),
             failover: None,
+            standstill: None,
             footprint: None,
+            recovery: None,
+            growth: Vec::new(),
             left_out: Vec::new(),
             refused: Vec::new(),
         }
@@ -67,7 +73,8 @@ impl Report {
 
     /// Whether every acknowledged post was there once, as far as anybody has looked.
     pub fn lost_nothing(&self) -> bool {
-        self.failover.as_ref().is_none_or(|watched| watched.findings.is_good())
+        let mut watched = [&self.failover, &self.standstill].into_iter().flatten();
+        watched.all(|watched| watched.findings.is_good())
     }
 
     /// For programs.

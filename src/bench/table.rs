@@ -2,8 +2,10 @@
 
 use super::{
     failover::Watched,
-    figures::Figures,
+    figures::{Figures, median},
     footprint::{Footprint, NodeFootprint},
+    growth::GrowthStep,
+    recovery::Recovery,
     report::Report,
 };
 
@@ -17,8 +19,13 @@ pub fn of(report: &Report) -> String {
     if !report.scenarios.is_empty() {
         parts.push(rounds(report));
     }
-    parts.extend(report.failover.as_ref().map(failover));
+    parts.extend(report.failover.as_ref().map(|watched| failover("failover", watched)));
+    parts.extend(report.standstill.as_ref().map(|watched| failover("standstill", watched)));
     parts.extend(report.footprint.as_ref().map(footprint));
+    parts.extend(report.recovery.as_ref().map(recovery));
+    if !report.growth.is_empty() {
+        parts.push(growth(&report.growth));
+    }
     if !report.left_out.is_empty() {
         parts.push(report.left_out.clone());
     }
@@ -96,14 +103,14 @@ fn durable(figures: &Figures, report: &Report) -> Option<String> {
     ))
 }
 
-fn failover(watched: &Watched) -> Vec<String> {
+fn failover(name: &str, watched: &Watched) -> Vec<String> {
     let Watched { acknowledged, unanswered, findings, failovers, .. } = watched;
     let unanswered = match unanswered {
         0 => String::new(),
         some => format!(", {some} not answered"),
     };
     let posts = format!(
-        "failover: in {} s, {acknowledged} posts of {} clients acknowledged (p50 {}, p99 {}){unanswered}; {} \
+        "{name}: in {} s, {acknowledged} posts of {} clients acknowledged (p50 {}, p99 {}){unanswered}; {} \
          lost, {} doubled",
         watched.seconds,
         watched.clients,
@@ -112,22 +119,24 @@ fn failover(watched: &Watched) -> Vec<String> {
         findings.lost,
         findings.doubled,
     );
-    let changes = match (watched.failover_p50_us, watched.failover_max_us) {
-        (Some(p50), Some(max)) => format!(
-            "failover: another server has taken over {}; nobody was answered for {} (p50), {} \
+    let lengths = (watched.failover_p50_us, watched.failover_p99_us, watched.failover_max_us);
+    let changes = match lengths {
+        (Some(p50), Some(p99), Some(max)) => format!(
+            "{name}: another server has taken over {}; nobody was answered for {} (p50), {} (p99), {} \
              at most",
             times(*failovers),
             time(p50),
+            time(p99),
             time(max)
         ),
-        _ => "failover: the available server has not changed".to_owned(),
+        _ => format!("{name}: the available server has not changed"),
     };
     let mut lines = vec![posts, changes];
     let others = watched.pauses.iter().filter(|pause| !pause.is_failover);
     let others: Vec<u64> = others.map(|pause| pause.length_us).collect();
     if let Some(longest) = others.iter().max() {
         lines.push(format!(
-            "failover: {} other pauses of {} or more, {} at most, with the same server before and after",
+            "{name}: {} other pauses of {} or more, {} at most, with the same server before and after",
             others.len(),
             time(watched.shortest_pause_us),
             time(*longest),
@@ -164,6 +173,51 @@ fn process(of: &NodeFootprint) -> String {
     )
 }
 
+fn recovery(recovery: &Recovery) -> Vec<String> {
+    let Recovery { posts, disk_bytes, .. } = recovery;
+    let of = |what: &str, all: &[f64]| {
+        let (least, most) = all
+            .iter()
+            .fold((f64::MAX, 0.0_f64), |(least, most), took| (least.min(*took), most.max(*took)));
+        let (median, least, most) = (seconds(median(all)), seconds(least), seconds(most));
+        format!("{what:<52}{median:>9}  ({least} to {most})")
+    };
+    vec![
+        format!(
+            "recovery: with {posts} posts, {} on a master's disk",
+            memory(as_float(*disk_bytes))
+        ),
+        of("one killed, until it has everything and votes", &recovery.restart_seconds),
+        of("all killed, until a post is acknowledged", &recovery.restart_of_all_seconds),
+        of("an empty one, until it has everything and votes", &recovery.join_seconds),
+    ]
+}
+
+fn growth(steps: &[GrowthStep]) -> Vec<String> {
+    let titles = "growth: posts   publish       p50       p99       max   timeline       p50       p99      memory        disk";
+    let step = |step: &GrowthStep| {
+        format!(
+            "{:>13}{:>8.0}/s {:>9} {:>9} {:>9} {:>8.0}/s {:>9} {:>9} {:>11} {:>11}",
+            step.posts,
+            step.publish_rate,
+            time(step.publish_p50_us),
+            time(step.publish_p99_us),
+            time(step.publish_max_us),
+            step.timeline_rate,
+            time(step.timeline_p50_us),
+            time(step.timeline_p99_us),
+            memory(step.memory_bytes),
+            memory(as_float(step.disk_bytes)),
+        )
+    };
+    let mut lines = vec![titles.to_owned()];
+    lines.extend(steps.iter().map(step));
+    lines.push(
+        "Memory is that of the master that takes most; the disk is that of one master.".to_owned(),
+    );
+    lines
+}
+
 fn refused(report: &Report) -> Vec<String> {
     let warning = "WARNING: the network has limits, and this run has met them. What was measured is these \
                    limits:";
@@ -178,12 +232,23 @@ pub fn time(micros: u64) -> String {
     if millis < 10.0 { format!("{millis:.2} ms") } else { format!("{millis:.0} ms") }
 }
 
+/// A longer time with its unit.
+pub fn seconds(seconds: f64) -> String {
+    if seconds < 10.0 { format!("{seconds:.2} s") } else { format!("{seconds:.0} s") }
+}
+
 fn times(count: usize) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn memory(bytes: f64) -> String {
     format!("{:.1} MiB", bytes / f64::from(1 << 20))
+}
+
+fn as_float(bytes: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "only the first digits are told")]
+    let bytes = bytes as f64;
+    bytes
 }
 
 #[cfg(test)]
@@ -211,7 +276,10 @@ mod tests {
             people: 50,
             scenarios: Vec::new(),
             failover: None,
+            standstill: None,
             footprint: None,
+            recovery: None,
+            growth: Vec::new(),
             left_out: Vec::new(),
             refused: Vec::new(),
         }
@@ -278,6 +346,7 @@ mod tests {
             p99_us: 9_000,
             failovers: 1,
             failover_p50_us: Some(15_000),
+            failover_p99_us: Some(26_000),
             failover_max_us: Some(26_000),
             pauses: vec![pause(15_000, true), pause(70_000, false)],
         };
@@ -295,7 +364,7 @@ mod tests {
             (&1.into(), &1.into())
         );
         let none = report.failover.as_mut().expect("set");
-        (none.failover_p50_us, none.failover_max_us) = (None, None);
+        (none.failover_p50_us, none.failover_p99_us, none.failover_max_us) = (None, None, None);
         none.findings = AuditFindings::default();
         let table = of(&report);
         assert!(table.contains("the available server has not changed") && report.lost_nothing());

@@ -55,7 +55,7 @@ impl Router {
 fn located(server: &Node, term: u64) -> Location {
     let address = server.address();
     let available = Available { name: "server".to_owned(), address: address.clone() };
-    Location { available: Some(available), term, masters: vec![address], waiting: String::new() }
+    Location { available: Some(available), term, masters: vec![address], ..Location::default() }
 }
 
 fn request(argument: &[u8]) -> Request {

@@ -37,6 +37,8 @@ pub struct KnownCluster {
     pub router_error: Option<String>,
     /// Which masters are missing and what to do, if there can be no available server.
     pub waiting: Option<String>,
+    /// host:port of the master that is being elected.
+    pub candidate: Option<String>,
 }
 
 /// One answer of a directory.
@@ -48,18 +50,21 @@ pub struct DirectoryAnswer {
     pub masters: Vec<String>,
     /// Which masters are missing and what to do; only a router knows.
     pub waiting: Option<String>,
+    /// host:port of the master that is being elected; only a router knows.
+    pub candidate: Option<String>,
 }
 
 impl From<v1::Location> for DirectoryAnswer {
     fn from(location: v1::Location) -> Self {
-        let v1::Location { hostname, port, term, name, masters, waiting } = location;
+        let v1::Location { hostname, port, term, name, masters, waiting, candidate } = location;
+        let candidate = Some(candidate).filter(|candidate| !candidate.is_empty());
         let waiting = Some(waiting).filter(|waiting| !waiting.is_empty());
         let server = (!hostname.is_empty() && port != 0).then(|| Server {
             name,
             address: join(&hostname, port),
             term,
         });
-        Self { server, masters, waiting }
+        Self { server, masters, waiting, candidate }
     }
 }
 
@@ -91,9 +96,11 @@ impl KnownCluster {
                 self.certain = false;
                 // Masters answer while the router names no server; they do not contradict it.
                 self.waiting = answer.waiting.or(self.waiting.take());
+                self.candidate = answer.candidate.or(self.candidate.take());
             }
             Some(named) => {
                 self.waiting = None;
+                self.candidate = None;
                 let known = self.server.as_ref().map_or(0, |server| server.term);
                 if self.server.is_none() || named.term >= known {
                     self.server = Some(named);
@@ -115,7 +122,7 @@ mod tests {
 
     fn answer(server: Option<Server>, masters: &[&str]) -> DirectoryAnswer {
         let masters = masters.iter().map(ToString::to_string).collect();
-        DirectoryAnswer { server, masters, waiting: None }
+        DirectoryAnswer { server, masters, waiting: None, candidate: None }
     }
 
     #[test]
@@ -128,6 +135,20 @@ mod tests {
         assert_eq!(view.waiting, waiting, "a master does not know");
         view.learn(answer(Some(server(1, 1)), &[]));
         assert_eq!(view.waiting, None);
+    }
+
+    #[test]
+    fn who_is_being_elected_is_known_until_a_server_is_named() {
+        let mut view = KnownCluster::default();
+        let candidate = Some("h:2".to_owned());
+        view.learn(DirectoryAnswer { candidate: candidate.clone(), ..answer(None, &[]) });
+        view.learn(answer(None, &["h:1"]));
+        assert_eq!(view.candidate, candidate, "a master does not know");
+        let other = Some("h:3".to_owned());
+        view.learn(DirectoryAnswer { candidate: other.clone(), ..answer(None, &[]) });
+        assert_eq!(view.candidate, other);
+        view.learn(answer(Some(server(3, 1)), &[]));
+        assert_eq!(view.candidate, None);
     }
 
     #[test]
@@ -167,6 +188,7 @@ mod tests {
     fn reads_locations_from_the_wire() {
         let location = |hostname: &str, port| v1::Location {
             waiting: String::new(),
+            candidate: String::new(),
             hostname: hostname.into(),
             port,
             term: 3,

@@ -33,6 +33,7 @@ mod api;
 mod choice;
 mod connections;
 mod directory;
+mod early_dialling;
 mod error;
 pub(crate) mod known_cluster;
 mod options;

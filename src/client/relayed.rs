@@ -8,6 +8,7 @@ use tokio::{
     sync::watch,
     time::{self, Instant},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Request, Response, Status, transport::Channel};
 use tracing::Instrument as _;
 
@@ -17,6 +18,7 @@ use super::{
     choice::{self, Attempts, Choice},
     connections::Connections,
     directory::{self, Directory},
+    early_dialling,
     known_cluster::{KnownCluster, Server},
     pushbacks::Pushbacks,
     resumed_timeline,
@@ -32,7 +34,7 @@ use crate::{
         metadata::CallWriter,
         status,
     },
-    host::random,
+    host::{random, task},
     network::{
         Call, Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, Network, PasswordChange,
         PostPage, Published, Refusal, RefusalKind, Timeline,
@@ -58,6 +60,8 @@ pub struct Relayed {
     attempt_timeout: Duration,
     directory: Arc<Directory>,
     connections: Arc<Connections>,
+    /// Dials the next available server while it is being elected.
+    _dialling: Arc<AbortOnDropHandle<()>>,
     active_server: Arc<ActiveServerMonitor>,
     pushbacks: Arc<Pushbacks>,
     writer: CallWriter,
@@ -111,8 +115,11 @@ impl Relayed {
         streams: Option<StreamConnections>,
     ) -> Self {
         let ClientOptions { router, attempt_timeout, security, .. } = options;
+        let connections = Arc::new(Connections::new(security));
+        let dialling = early_dialling::run(directory.watch(), Arc::clone(&connections));
         Self {
-            connections: Arc::new(Connections::new(security)),
+            connections,
+            _dialling: Arc::new(task::spawn_owned(dialling)),
             router,
             attempt_timeout,
             directory: Arc::new(directory),

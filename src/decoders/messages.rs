@@ -313,6 +313,7 @@ pub fn seeds_of_answers() -> Vec<Vec<u8>> {
         term: 7,
         masters: vec!["10.0.0.1:3011".to_owned(), "[::1]:3011".to_owned()],
         waiting: "waiting for server-1".to_owned(),
+        candidate: Some("10.0.0.1:3011".to_owned()),
     };
     vec![
         chosen(0, messages::logged_in_to_wire(logged_in).encode_to_vec()),

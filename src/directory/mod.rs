@@ -33,6 +33,8 @@ pub struct Location {
     pub masters: Vec<String>,
     /// Which masters are missing and what to do, if too few are up for one to be available.
     pub waiting: String,
+    /// host:port of the master that is being elected, if none is available.
+    pub candidate: Option<String>,
 }
 
 /// The available server.
@@ -65,6 +67,7 @@ impl Location {
             name: name.to_owned(),
             masters: self.masters.clone(),
             waiting: self.waiting.clone(),
+            candidate: self.candidate.clone().unwrap_or_default(),
         }
     }
 

@@ -75,7 +75,7 @@ fn locate(metrics: &RaftMetrics<NodeId, NodeInfo>, cut_off: bool, peers: &Peers)
         .filter_map(|(id, _)| server(*id, metrics, peers))
         .map(|info| info.client_address)
         .collect();
-    Location { available, term: metrics.current_term, masters, waiting: String::new() }
+    Location { available, term: metrics.current_term, masters, ..Location::default() }
 }
 
 #[cfg(test)]

@@ -83,10 +83,12 @@ struct Inner {
 }
 
 /// The last sign of life of a leader.
-#[derive(Clone, Copy)]
-struct LeaderContact {
-    leader: NodeId,
-    at: Instant,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaderContact {
+    /// Who that was.
+    pub leader: NodeId,
+    /// When it was heard.
+    pub at: Instant,
 }
 
 /// Versions of the format.
@@ -404,9 +406,14 @@ impl Node {
         *self.inner.leader_contact.lock() = Some(heard);
     }
 
+    /// The last leader that this node has heard, however long ago.
+    pub fn leader_contact(&self) -> Option<LeaderContact> {
+        *self.inner.leader_contact.lock()
+    }
+
     /// The leader that this node has heard recently, if it does not lead itself.
     pub fn known_leader(&self) -> Option<NodeId> {
-        let heard = *self.inner.leader_contact.lock();
+        let heard = self.leader_contact();
         let lately = |heard: &LeaderContact| heard.at.elapsed() < self.inner.leader_timeout;
         heard.filter(lately).map(|heard| heard.leader).filter(|_| !self.was_elected())
     }

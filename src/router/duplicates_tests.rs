@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::registry::{Effect, Input, MasterStreamId, Registry};
+use super::registry::{Effect, Input, MasterStreamId, Registry, Silence};
 use crate::{
     control::{Hello, Progress},
     domain::{ClusterId, NodeId, UnixMillis},
 };
 
 const DOWN_AFTER: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_millis(100);
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 const OWN: ClusterId = ClusterId::new(1);
 const NODE: NodeId = NodeId::new(7);
@@ -27,7 +28,8 @@ struct Story {
 impl Story {
     fn new() -> Self {
         let now = Instant::now();
-        let registry = Registry::new(Some(OWN), ClusterId::new(2), DOWN_AFTER, now);
+        let registry =
+            Registry::new(Some(OWN), ClusterId::new(2), Silence::of(DOWN_AFTER, HEARTBEAT), now);
         Self { registry, now, effects: Vec::new() }
     }
 
@@ -65,7 +67,7 @@ impl Story {
                 let progress = Progress { cluster: Some(OWN), ..Progress::default() };
                 self.step(Input::Progress(*stream, progress));
             }
-            self.step(Input::Tick { witness_leader: None });
+            self.step(Input::Tick { witness_leader: None, leader_contact: None });
         }
     }
 

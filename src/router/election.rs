@@ -166,6 +166,14 @@ impl Election {
         }
     }
 
+    /// The master that was told to campaign last, if an election is in progress.
+    pub fn candidate(&self) -> Option<NodeId> {
+        match &self.phase {
+            Phase::Campaigning { candidate, .. } if candidate.is_master() => Some(candidate.node),
+            _ => None,
+        }
+    }
+
     /// When [`Election::advance`] is due even if nothing is heard.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.phase {

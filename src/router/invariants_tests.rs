@@ -8,12 +8,13 @@ use tokio::time::Instant;
 
 use super::{
     presentation::{self, RouterFacts, View},
-    registry::{Input, MasterStreamId, Registry},
+    registry::{Input, MasterStreamId, Registry, Silence},
 };
 use crate::{
     control::{Hello, Progress, VoterConfig, VoterName},
     domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
+    replication::node::LeaderContact,
 };
 
 fn node() -> impl Strategy<Value = NodeId> {
@@ -97,6 +98,12 @@ fn progress() -> impl Strategy<Value = Progress> {
 }
 
 /// What happens on a stream counts from the last one that was opened, and may have ended before.
+/// The witness has heard a leader just now, or long ago.
+fn contact() -> impl Strategy<Value = LeaderContact> {
+    let at = (0..2_000_u64).prop_map(|ago| Instant::now() - Duration::from_millis(ago));
+    (node(), at).prop_map(|(leader, at)| LeaderContact { leader, at })
+}
+
 fn input() -> impl Strategy<Value = Input> {
     let stream = || 0..6 as MasterStreamId;
     prop_oneof![
@@ -106,7 +113,9 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::WitnessBroken("a full disk".to_owned())),
         1 => stream().prop_map(Input::Leaving),
         2 => stream().prop_map(Input::Lost),
-        3 => option::of(node()).prop_map(|witness_leader| Input::Tick { witness_leader }),
+        3 => (option::of(node()), option::of(contact())).prop_map(|(witness_leader, leader_contact)| {
+            Input::Tick { witness_leader, leader_contact }
+        }),
     ]
 }
 
@@ -119,8 +128,8 @@ proptest! {
         inputs in vec((input(), 0..1_500_u64), 0..60),
     ) {
         let mut now = Instant::now();
-        let down_after = Duration::from_secs(1);
-        let mut registry = Registry::new(cluster, ClusterId::new(9), down_after, now);
+        let silence = Silence::of(Duration::from_secs(1), Duration::from_millis(200));
+        let mut registry = Registry::new(cluster, ClusterId::new(9), silence, now);
         let mut streams = 0;
         for (input, passed) in inputs {
             now += Duration::from_millis(passed);

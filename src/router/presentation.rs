@@ -61,6 +61,7 @@ pub fn location(registry: &Registry) -> Location {
         }),
         term: newest_term(registry),
         waiting: registry.quorum_loss().unwrap_or_default().to_owned(),
+        candidate: registry.candidate().map(|master| master.hello.client_address.clone()),
         masters: masters
             .filter(|master| master.lives())
             .map(|master| master.hello.client_address.clone())

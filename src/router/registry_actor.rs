@@ -12,7 +12,7 @@ use super::{
     election::Voter,
     monitored::Failovers,
     presentation::{self, RouterFacts, View},
-    registry::{Effect, Input, Master, MasterStreamId, Registry},
+    registry::{Effect, Input, Master, MasterStreamId, Registry, Silence},
 };
 use crate::{
     control::{Directive, Hello, Progress, VoterDirective, WitnessDirective},
@@ -137,14 +137,14 @@ impl RegistryActor {
     pub fn new(
         witness: watch::Receiver<Option<Node>>,
         witness_directives: mpsc::Sender<WitnessDirective>,
-        down_after: Duration,
+        silence: Silence,
         place: RouterAddress,
     ) -> (Self, RegistryHandle) {
         let (sender, messages) = mpsc::channel(INPUTS_WAITING);
         let (location, watched) = watch::channel(Location::default());
         let new_cluster = ClusterId::new(random::wide_id());
         let cluster = witness.borrow().as_ref().and_then(Node::cluster);
-        let registry = Registry::new(cluster, new_cluster, down_after, Instant::now());
+        let registry = Registry::new(cluster, new_cluster, silence, Instant::now());
         let registry = Self {
             registry,
             witness,
@@ -170,7 +170,7 @@ impl RegistryActor {
                 biased;
                 message = self.messages.recv() => message,
                 () = sleep_until(self.registry.next_tick()) => {
-                    Some(Message::Input(Input::Tick { witness_leader: self.witness_leader() }))
+                    Some(Message::Input(self.tick()))
                 }
                 () = sleep_until(self.roster_due.unwrap_or_else(Instant::now)),
                     if self.roster_due.is_some() =>
@@ -196,8 +196,13 @@ impl RegistryActor {
         }
     }
 
-    fn witness_leader(&self) -> Option<NodeId> {
-        self.witness.borrow().as_ref()?.known_leader()
+    fn tick(&self) -> Input {
+        let witness = self.witness.borrow();
+        let witness = witness.as_ref();
+        Input::Tick {
+            witness_leader: witness.and_then(Node::known_leader),
+            leader_contact: witness.and_then(Node::leader_contact),
+        }
     }
 
     async fn open(&mut self, hello: Hello, opened: oneshot::Sender<MasterStream>) {

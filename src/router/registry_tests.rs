@@ -13,15 +13,17 @@ use tokio::time::Instant;
 use super::{
     election::Voter,
     presentation::{View, problems},
-    registry::{Effect, Input, MasterStreamId, Registry, State},
+    registry::{Effect, Input, MasterStreamId, Registry, Silence, State},
 };
 use crate::{
     control::{Hello, Progress, VoterConfig, VoterName, directive::LostWitness},
     domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
+    replication::node::LeaderContact,
 };
 
 pub(super) const DOWN_AFTER: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_millis(100);
 pub(super) const OWN: ClusterId = ClusterId::new(1);
 pub(super) const OTHER: ClusterId = ClusterId::new(2);
 const NEW_CLUSTER: ClusterId = ClusterId::new(7);
@@ -49,6 +51,9 @@ pub(super) struct Story {
     pub(super) witness: Progress,
     /// The leader that the witness hears.
     pub(super) witness_leader: Option<u64>,
+    /// The leader whose entries the witness gets, unless it hangs.
+    contact: Option<u64>,
+    heard: Option<LeaderContact>,
     /// The versions that masters speak when they say hello.
     pub(super) supported_versions: SupportedVersions,
     streams: MasterStreamId,
@@ -59,12 +64,14 @@ impl Story {
     pub(super) fn new(cluster: Option<ClusterId>) -> Self {
         let now = Instant::now();
         Self {
-            registry: Registry::new(cluster, NEW_CLUSTER, DOWN_AFTER, now),
+            registry: Registry::new(cluster, NEW_CLUSTER, Silence::of(DOWN_AFTER, HEARTBEAT), now),
             now,
             masters: BTreeMap::new(),
             witness: Progress::default(),
             supported_versions: SupportedVersions::default(),
             witness_leader: None,
+            contact: None,
+            heard: None,
             streams: 0,
             effects: Vec::new(),
         }
@@ -223,8 +230,18 @@ impl Story {
             for node in living.map(|(node, _)| *node).collect::<Vec<_>>() {
                 self.report(node);
             }
-            self.step(Input::Tick { witness_leader: self.witness_leader.map(NodeId::new) });
+            self.tick();
         }
+    }
+
+    /// The router looks what its witness has heard.
+    fn tick(&mut self) {
+        let is_heard = |leader: &u64| !self.masters[leader].hung;
+        if let Some(leader) = self.contact.filter(is_heard) {
+            self.heard = Some(LeaderContact { leader: NodeId::new(leader), at: self.now });
+        }
+        let witness_leader = self.witness_leader.map(NodeId::new);
+        self.step(Input::Tick { witness_leader, leader_contact: self.heard });
     }
 
     pub(super) fn available(&self) -> Option<u64> {
@@ -236,6 +253,10 @@ impl Story {
     }
 
     /// The nodes that were asked, or told to campaign, since the effects were last cleared.
+    fn candidate(&self) -> Option<u64> {
+        self.registry.candidate().map(|master| master.hello.node.get())
+    }
+
     pub(super) fn asked(&self) -> Vec<u64> {
         let asked = self.effects.iter().filter_map(|effect| match effect {
             Effect::Probe(Voter::Master(stream), _) => self.node_of(*stream),
@@ -409,10 +430,13 @@ fn a_lost_leader_is_succeeded_by_the_most_caught_up() {
     story.answer(2);
     story.answer(3);
     assert!(story.campaigned().is_empty(), "not before all have answered");
+    assert_eq!(story.candidate(), None);
     story.answer(4);
     assert_eq!(story.campaigned(), [3]);
+    assert_eq!(story.candidate(), Some(3), "clients may dial it");
+    assert_eq!(story.effects.last(), Some(&Effect::Publish));
     story.lead(3, 2);
-    assert_eq!(story.available(), Some(3));
+    assert_eq!((story.available(), story.candidate()), (Some(3), None));
     story.pass(ms(5_000));
     assert_eq!(story.campaigned(), [3]);
 }
@@ -656,11 +680,45 @@ fn silence_counts_as_death_after_a_while() {
 }
 
 #[test]
+fn a_leader_that_the_witness_does_not_hear_either_is_missed_in_half_the_time() {
+    let mut story = Story::settled(3);
+    story.pass(ms(300));
+    story.hang(1);
+    story.pass(DOWN_AFTER * 3 / 4);
+    assert_eq!(story.available(), Some(1), "nothing but its reports could be heard");
+
+    let mut story = Story::settled(3);
+    story.contact = Some(1);
+    story.pass(ms(300));
+    story.hang(1);
+    story.pass(ms(490));
+    assert_eq!(story.available(), Some(1));
+    story.pass(ms(20));
+    assert_eq!((story.available(), story.state(1)), (None, State::Down));
+    assert_eq!(story.asked(), [2, 3], "who is to follow it is asked for at once");
+}
+
+#[test]
+fn a_leader_is_not_missed_that_could_not_be_heard_while_the_router_stood_still() {
+    let mut story = Story::settled(3);
+    story.contact = Some(1);
+    story.pass(ms(300));
+    story.hang(1);
+    story.pass(DOWN_AFTER / 5);
+    // Too short a pause to forgive everybody's silence.
+    story.now += DOWN_AFTER * 2 / 5;
+    story.tick();
+    assert_eq!(story.available(), Some(1), "what it has sent meanwhile is heard only now");
+    story.pass(DOWN_AFTER / 2 + ms(10));
+    assert_eq!(story.available(), None);
+}
+
+#[test]
 fn nobody_is_blamed_for_the_routers_own_pause() {
     let mut story = Story::settled(3);
     story.pass(ms(500));
     story.now += ms(60_000);
-    story.step(Input::Tick { witness_leader: None });
+    story.step(Input::Tick { witness_leader: None, leader_contact: None });
     assert_eq!((story.available(), story.asked()), (Some(1), vec![]));
     assert_eq!(story.state(2), State::Standby);
     story.hang(2);
@@ -935,7 +993,7 @@ impl Story {
             Happening::Pass(millis) => self.pass(ms(millis)),
             Happening::Pause(millis) => {
                 self.now += ms(millis);
-                self.step(Input::Tick { witness_leader: self.witness_leader.map(NodeId::new) });
+                self.tick();
             }
             _ => {}
         }

@@ -15,6 +15,7 @@ use super::{
     callers_view::CallersView,
     certification::KeptCertification,
     monitored::MonitoredRouter,
+    registry::Silence,
     registry_actor::{self, RegistryActor, RegistryHandle},
     registry_service::RegistryServer,
     witness_supervisor::{WitnessDirectory, WitnessSupervisor},
@@ -112,8 +113,8 @@ impl Router {
             registry_actor::RouterAddress { address: format!("{host}:{port}"), witness_port };
         tracing::info!(port, witness_port, "router is up");
         let (directives, witness_directives) = mpsc::channel(registry_actor::DIRECTIVES_WAITING);
-        let (actor, handle) =
-            RegistryActor::new(witness.clone(), directives, settings.down_after, address);
+        let silence = Silence::of(settings.down_after, settings.consensus.heartbeat);
+        let (actor, handle) = RegistryActor::new(witness.clone(), directives, silence, address);
         let tasks = Tasks::default();
         let serving_stops = tasks.ending().child_token();
         tasks.spawn(report_quorum_health(handle.location(), health));

@@ -252,6 +252,7 @@ pub(super) mod tests {
         },
         router::{
             presentation::View,
+            registry::Silence,
             registry_actor::{MasterStream, RegistryActor, RouterAddress},
         },
     };
@@ -318,8 +319,9 @@ pub(super) mod tests {
         down_after: Duration,
     ) -> (RegistryHandle, mpsc::Receiver<WitnessDirective>) {
         let (directives, directives_for_it) = mpsc::channel(8);
+        let silence = Silence::of(down_after, down_after / 5);
         let place = RouterAddress { address: "nowhere:2".to_owned(), witness_port: 0 };
-        let (registry, handle) = RegistryActor::new(current.clone(), directives, down_after, place);
+        let (registry, handle) = RegistryActor::new(current.clone(), directives, silence, place);
         tokio::spawn(registry.run());
         (handle, directives_for_it)
     }

@@ -547,6 +547,14 @@ pub static KEYS: &[Key] = &[
          where all nodes do",
     ),
     Key::new(
+        "start",
+        &[Role::Bench],
+        None,
+        ValueKind::Count { min: 1, max: 64 },
+        "Start a network of so many masters on this machine, measure it instead of one that is there, and \
+         remove it",
+    ),
+    Key::new(
         "callers",
         &[Role::Bench],
         Some("64"),
@@ -594,7 +602,14 @@ pub static KEYS: &[Key] = &[
         &[Role::Bench],
         Some("100"),
         ValueKind::Count { min: 2, max: 10_000 },
-        "People of mixed, few of whom are followed by many",
+        "People of mixed, recovery and growth, few of whom are followed by many",
+    ),
+    Key::new(
+        "posts",
+        &[Role::Bench],
+        Some("100000"),
+        ValueKind::Count { min: 1_000, max: 1_000_000_000 },
+        "Posts with which recovery and growth fill the network",
     ),
     Key::new(
         "duration",

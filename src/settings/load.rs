@@ -125,8 +125,19 @@ impl Layers {
         json: bool,
     ) -> Result<BenchSettings, SettingsError> {
         let rate = self.optional_text("rate")?.map(|_| self.parsed("rate")).transpose()?;
+        let start = self.optional_text("start")?.map(|_| self.parsed("start")).transpose()?;
+        let lone = scenarios.iter().find(|named| Scenario::OF_ITS_OWN.contains(named));
+        if let (None, Some(scenario)) = (start, lone) {
+            let origin = "on the command line".to_owned();
+            return Err(SettingsError::Incomplete {
+                set: scenario.name(),
+                origin,
+                missing: "start",
+            });
+        }
         Ok(BenchSettings {
             client: self.client()?,
+            start,
             scenarios,
             callers: self.parsed("callers")?,
             clients: self.parsed("clients")?,
@@ -135,6 +146,7 @@ impl Layers {
             rounds: self.parsed("rounds")?,
             readers: self.parsed("readers")?,
             people: self.parsed("people")?,
+            posts: self.parsed("posts")?,
             duration: self.duration("duration")?,
             pause: self.duration("pause")?,
             metrics: self.text("metrics")?,

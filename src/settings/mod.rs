@@ -267,6 +267,8 @@ pub struct CertsSettings {
 pub struct BenchSettings {
     /// How to find the cluster.
     pub client: ClientSettings,
+    /// How many masters are started on this machine, if a network of its own is measured.
+    pub start: Option<usize>,
     /// What is measured.
     pub scenarios: Vec<Scenario>,
     /// Calls in progress at a time, at most.
@@ -283,6 +285,8 @@ pub struct BenchSettings {
     pub readers: usize,
     /// People who follow each other.
     pub people: usize,
+    /// Posts with which a network is filled.
+    pub posts: u64,
     /// How long the network is watched.
     pub duration: Duration,
     /// The shortest pause that is reported.
@@ -310,13 +314,19 @@ pub enum Scenario {
     Mixed,
     /// Pauses while the available server is crashed.
     Failover,
+    /// Pauses while the available server is stopped, so that nobody sees that it is lost.
+    Standstill,
     /// What the processes take while nothing happens.
     Footprint,
+    /// How soon a network with many posts is whole again.
+    Recovery,
+    /// What becomes of a network while it is filled.
+    Growth,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Publish,
         Self::List,
         Self::Timeline,
@@ -324,8 +334,13 @@ impl Scenario {
         Self::Fanout,
         Self::Mixed,
         Self::Failover,
+        Self::Standstill,
         Self::Footprint,
+        Self::Recovery,
+        Self::Growth,
     ];
+    /// Those that take a network's machines away, or fill its disks: they are for one of the bench's own.
+    pub const OF_ITS_OWN: [Self; 3] = [Self::Standstill, Self::Recovery, Self::Growth];
     /// Those that need nobody who crashes servers, and no access to the nodes.
     pub const USUAL: [Self; 6] =
         [Self::Publish, Self::List, Self::Timeline, Self::Posts, Self::Fanout, Self::Mixed];
@@ -340,7 +355,10 @@ impl Scenario {
             Self::Fanout => "fanout",
             Self::Mixed => "mixed",
             Self::Failover => "failover",
+            Self::Standstill => "standstill",
             Self::Footprint => "footprint",
+            Self::Recovery => "recovery",
+            Self::Growth => "growth",
         }
     }
 

@@ -1,32 +1,47 @@
 //! `tinysns bench` against a running network.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _},
     process::{Command, Output, Stdio},
 };
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{
     BINARY,
     processes::{Cluster, NO_RATE_LIMITS, signal},
 };
 
+/// So that a test is short.
+const SHORT: [(&str, &str); 6] = [
+    ("TINYSNS_ROUND", "200ms"),
+    ("TINYSNS_ROUNDS", "2"),
+    ("TINYSNS_CALLERS", "8"),
+    ("TINYSNS_READERS", "20"),
+    ("TINYSNS_PEOPLE", "20"),
+    ("TINYSNS_DURATION", "1s"),
+];
+
 fn command(cluster: &Cluster, arguments: &[&str]) -> Command {
     let mut command = cluster.command("bench");
-    let short = [
-        ("ROUND", "200ms"),
-        ("ROUNDS", "2"),
-        ("CALLERS", "8"),
-        ("READERS", "20"),
-        ("PEOPLE", "20"),
-        ("DURATION", "1s"),
-        ("METRICS", &cluster.metrics()),
-    ];
-    command.envs(short.map(|(setting, value)| (format!("TINYSNS_{setting}"), value)));
+    command.envs(SHORT).env("TINYSNS_METRICS", cluster.metrics());
     command.args(arguments).stdin(Stdio::null());
     command
+}
+
+/// Of a network that the bench starts, with all its files in this folder.
+fn command_of_its_own(folder: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(["bench", "--start", "3"]).args(arguments).envs(SHORT);
+    command.env("TMPDIR", folder.path()).stdin(Stdio::null());
+    command
+}
+
+fn is_empty(folder: &TempDir) -> bool {
+    fs::read_dir(folder.path()).expect("readable").next().is_none()
 }
 
 fn bench(cluster: &Cluster, arguments: &[&str]) -> Output {
@@ -147,6 +162,73 @@ async fn a_network_that_limits_rates_is_measured_with_a_warning() {
     assert!(refused["calls"].as_u64().is_some_and(|calls| calls > 0), "{refused}");
 }
 
+#[test]
+fn a_network_of_its_own_is_started_loses_its_servers_grows_and_is_removed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let arguments = ["failover", "standstill", "recovery", "growth", "footprint"];
+    let more = ["--duration", "8s", "--posts", "1000", "--json"];
+    let said = command_of_its_own(&folder, &[&arguments[..], &more].concat()).output();
+    let said = said.expect("the program starts");
+    assert!(said.status.success(), "{said:?}");
+    let told: Value = serde_json::from_slice(&said.stdout).expect("JSON");
+    for scenario in ["failover", "standstill"] {
+        let told = &told[scenario];
+        assert!(told["failovers"].as_u64().is_some_and(|count| count > 0), "{scenario}: {told}");
+        assert_eq!((&told["lost"], &told["doubled"]), (&0.into(), &0.into()), "{scenario}: {told}");
+        assert!(told["failover_p50_us"].as_u64() <= told["failover_p99_us"].as_u64(), "{told}");
+    }
+    let recovery = &told["recovery"];
+    for times in ["restart_seconds", "restart_of_all_seconds", "join_seconds"] {
+        let times = recovery[times].as_array().expect("a list");
+        assert_eq!(times.len(), 2, "{recovery}");
+        assert!(
+            times.iter().all(|took| took.as_f64().is_some_and(|took| took > 0.0)),
+            "{recovery}"
+        );
+    }
+    let growth = told["growth"].as_array().expect("a list");
+    let posts: Vec<_> =
+        growth.iter().map(|step| step["posts"].as_u64().expect("a number")).collect();
+    assert!(posts.is_sorted() && posts.last() == Some(&1_000), "{posts:?}");
+    for step in growth {
+        let number = |field: &str| step[field].as_f64().expect("a number");
+        assert!(number("publish_rate") > 0.0 && number("timeline_rate") > 0.0, "{step}");
+        assert!(number("memory_bytes") > 1e6 && number("disk_bytes") > 1e3, "{step}");
+    }
+    assert_eq!(told["footprint"]["nodes"].as_array().map(Vec::len), Some(4), "{told}");
+    assert!(is_empty(&folder), "its files are removed");
+}
+
+#[test]
+fn whoever_interrupts_the_bench_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut measuring = command_of_its_own(&folder, &["failover", "--duration", "10m"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(measuring.stderr.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("it goes on").expect("text");
+    while !next().contains("clients post for 10m") {}
+    assert!(!is_empty(&folder));
+    signal(measuring.id(), Signal::SIGTERM);
+    let said: Vec<_> = lines.map_while(Result::ok).collect();
+    assert!(!measuring.wait().expect("ours").success());
+    assert!(said.iter().any(|line| line.contains("asked to stop")), "{said:?}");
+    assert!(is_empty(&folder), "its files are removed");
+}
+
+#[test]
+fn scenarios_that_need_a_network_of_their_own_say_so() {
+    for scenario in ["standstill", "recovery", "growth"] {
+        let said = Command::new(BINARY).args(["bench", scenario]).output();
+        let said = said.expect("the program starts");
+        let words = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert_eq!(said.status.code(), Some(64), "{words}");
+        assert!(words.contains(scenario) && words.contains("`start`"), "{words}");
+    }
+}
+
 #[tokio::test]
 async fn whoever_measures_nothing_is_told_why() {
     let mut cluster = Cluster::prepare(BINARY, "1s", &[]);
@@ -155,7 +237,7 @@ async fn whoever_measures_nothing_is_told_why() {
     assert!(!said.status.success() && words.contains("127.0.0.1:1"), "{words}");
     let said = bench(&cluster, &["speed"]);
     let words = String::from_utf8_lossy(&said.stderr).into_owned();
-    let all = "publish, list, timeline, posts, fanout, mixed, failover, footprint";
+    let all = "publish, list, timeline, posts, fanout, mixed, failover, standstill, footprint, recovery, growth";
     assert!(!said.status.success() && words.contains(all), "{words}");
     cluster.kill_everything();
 }

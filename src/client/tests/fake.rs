@@ -79,6 +79,8 @@ struct Memory {
     sessions: u32,
     password: String,
     streaming: Vec<String>,
+    /// Nodes that were asked where the available server is.
+    dialled: Vec<String>,
 }
 
 /// A running node.
@@ -184,6 +186,12 @@ impl Network {
         let is_streaming = |_: &u64| self.memory().streaming.iter().any(|name| name == node);
         changes.wait_for(is_streaming).await.expect("the network lives");
     }
+
+    pub async fn until_dialled(&self, node: &str) {
+        let mut changes = self.changes.subscribe();
+        let is_dialled = |_: &u64| self.memory().dialled.iter().any(|name| name == node);
+        changes.wait_for(is_dialled).await.expect("the network lives");
+    }
 }
 
 impl Memory {
@@ -209,18 +217,24 @@ impl Node {
 
     pub fn name_available(&self, available: &Node, term: u64, masters: &[&Node]) {
         self.location.send_replace(v1::Location {
-            waiting: String::new(),
             hostname: "127.0.0.1".to_owned(),
             port: available.port.into(),
             term,
             name: available.name.clone(),
             masters: masters.iter().map(|master| master.address()).collect(),
+            ..v1::Location::default()
         });
     }
 
     pub fn name_the_missing(&self, waiting: &str) {
         let waiting = waiting.to_owned();
         self.location.send_replace(v1::Location { waiting, ..v1::Location::default() });
+    }
+
+    /// None is available, and this one is being elected.
+    pub fn name_candidate(&self, candidate: &Node) {
+        let candidate = candidate.address();
+        self.location.send_replace(v1::Location { candidate, ..v1::Location::default() });
     }
 
     pub fn name_nobody(&self) {
@@ -315,6 +329,8 @@ impl DirectoryService for Service {
         &self,
         _request: Request<v1::LocateRequest>,
     ) -> Result<Response<v1::Location>, Status> {
+        self.network.memory().dialled.push(self.node.clone());
+        self.network.changes.send_modify(|changes| *changes += 1);
         Ok(Response::new(self.location.borrow().clone()))
     }
 

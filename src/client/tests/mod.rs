@@ -94,6 +94,19 @@ async fn a_hung_server_is_left_as_soon_as_another_is_named() {
 }
 
 #[tokio::test]
+async fn whoever_is_being_elected_is_dialled_before_it_is_available() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    first.kill();
+    router.name_candidate(&second);
+    soon(network.until_dialled("server-2")).await;
+    assert!(network.seen().is_empty(), "nothing is asked of it that only a leader may answer");
+    router.name_available(&second, 2, &[&second]);
+    soon(client.publish("hello")).await.expect("published");
+    assert_eq!(network.seen().last().map(|seen| seen.node.clone()).as_deref(), Some("server-2"));
+}
+
+#[tokio::test]
 async fn a_silent_server_is_left_after_the_attempts_time_limit() {
     let (network, router, first, second) = cluster();
     let options = ClientOptions {

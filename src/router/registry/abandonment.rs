@@ -189,7 +189,7 @@ impl Registry {
     ) {
         let Some(cluster) = self.cluster else { return };
         tracing::warn!(%cluster, %better, "the cluster, which is empty, was abandoned for an older one");
-        let fresh = Self::new(Some(better), self.new_cluster, self.down_after, now);
+        let fresh = Self::new(Some(better), self.new_cluster, self.silence, now);
         let before = std::mem::replace(self, fresh);
         let witness = before.witness.map(|witness| witness.node);
         let masters = before.masters.into_iter();

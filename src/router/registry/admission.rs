@@ -107,7 +107,7 @@ impl Registry {
         let Some(master) = self.masters.values_mut().find(|m| m.stream == Some(stream)) else {
             return;
         };
-        match self.duplicates.resolve(&master.hello, now, self.down_after / 2) {
+        match self.duplicates.resolve(&master.hello, now, self.silence.reports() / 2) {
             None => {}
             Some(DuplicateResolution::RejectSecond(duplicate, reason)) => {
                 effects.push(Effect::Reject(duplicate, reason));

@@ -78,10 +78,13 @@ impl Registry {
         let majority =
             if self.voters.is_empty() { usize::MAX } else { majority(self.voters.len()) };
         for order in self.election.advance(now, &candidates, majority) {
-            effects.push(match order {
-                Order::Probe(voter, question) => Effect::Probe(voter, question),
-                Order::Campaign(voter, after_term) => Effect::Campaign(voter, after_term),
-            });
+            match order {
+                Order::Probe(voter, question) => effects.push(Effect::Probe(voter, question)),
+                Order::Campaign(voter, after_term) => {
+                    // Clients are told who that is, too.
+                    effects.extend([Effect::Campaign(voter, after_term), Effect::Publish]);
+                }
+            }
         }
     }
 

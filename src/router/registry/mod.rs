@@ -9,6 +9,7 @@
 //! - [`master`]: what is known about one master
 //! - `admission`: who is taken in, and who bootstraps
 //! - `reports`: what masters and the witness report
+//! - `silence`: how long a master may be silent
 //! - `availability`: who is available, and whom to elect
 //! - [`abandonment`]: masters of other clusters
 //!
@@ -29,6 +30,7 @@ mod admission;
 mod availability;
 pub mod master;
 mod reports;
+mod silence;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,8 +40,11 @@ use std::{
 
 use tokio::time::Instant;
 
-pub use self::master::{Master, State};
-use self::{abandonment::Abandonment, master::WitnessRecord};
+use self::{abandonment::Abandonment, master::WitnessRecord, silence::Heard};
+pub use self::{
+    master::{Master, State},
+    silence::Silence,
+};
 use super::{
     duplicates::Duplicates,
     election::{Election, Voter},
@@ -50,7 +55,7 @@ use crate::{
     control::{Hello, ProbeRequest, Progress, VoterConfig, directive::LostWitness},
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::Version,
-    replication::cluster_clock,
+    replication::{cluster_clock, node::LeaderContact},
 };
 
 /// A master that has been down for this long is no longer shown.
@@ -78,6 +83,8 @@ pub enum Input {
     Tick {
         /// The leader that the router's own witness has heard recently.
         witness_leader: Option<NodeId>,
+        /// The leader that it has heard last, and when.
+        leader_contact: Option<LeaderContact>,
     },
 }
 
@@ -110,7 +117,7 @@ pub enum Effect {
 
 /// The registry.
 pub struct Registry {
-    down_after: Duration,
+    silence: Silence,
     cluster: Option<ClusterId>,
     new_cluster: ClusterId,
     bootstrapping: Option<MasterStreamId>,
@@ -121,6 +128,8 @@ pub struct Registry {
     witness: Option<WitnessRecord>,
     /// The leader that the witness has heard recently.
     witness_leader: Option<NodeId>,
+    /// The leader that it has heard last, and when.
+    leader_contact: Option<LeaderContact>,
     available: Option<NodeId>,
     /// Who votes, according to the last leader.
     voters: Vec<NodeId>,
@@ -140,6 +149,8 @@ pub struct Registry {
     last_tick: Instant,
     /// The last input, and when this process last woke up from a pause.
     last_step: Instant,
+    /// When this process, after a pause of any length, could hear anybody again.
+    listening_since: Instant,
     awake_since: Option<Instant>,
 }
 
@@ -149,11 +160,11 @@ impl Registry {
     pub fn new(
         cluster: Option<ClusterId>,
         new_cluster: ClusterId,
-        down_after: Duration,
+        silence: Silence,
         now: Instant,
     ) -> Self {
         Self {
-            down_after,
+            silence,
             cluster,
             new_cluster,
             bootstrapping: None,
@@ -163,6 +174,7 @@ impl Registry {
             abandonment: Abandonment::default(),
             witness: None,
             witness_leader: None,
+            leader_contact: None,
             available: None,
             voters: Vec::new(),
             observed_voters: ObservedVoters::default(),
@@ -175,6 +187,7 @@ impl Registry {
             newcomer_at: now,
             last_tick: now,
             last_step: now,
+            listening_since: now,
             awake_since: None,
         }
     }
@@ -225,6 +238,12 @@ impl Registry {
         self.masters.get(&self.available?)
     }
 
+    /// The master that was told to campaign, if none is available.
+    pub fn candidate(&self) -> Option<&Master> {
+        let candidate = self.election.candidate().filter(|_| self.available.is_none())?;
+        self.masters.get(&candidate)
+    }
+
     /// How far the median clock is ahead of the router's, in milliseconds.
     pub fn median_ahead_ms(&self) -> i64 {
         let living = self.masters.values().filter(|master| master.lives());
@@ -234,8 +253,11 @@ impl Registry {
 
     /// When the next [`Input::Tick`] is due at the latest.
     pub fn next_tick(&self) -> Instant {
-        let regular = self.last_tick + self.down_after / 10;
-        self.election.deadline().map_or(regular, |deadline| deadline.min(regular))
+        let regular = self.last_tick + self.tick();
+        let silent = self.available().and_then(|leader| self.leader_is_silent_at(leader));
+        // A tick that was due at once would be due again and again.
+        let silent = silent.filter(|at| *at > self.last_tick);
+        [Some(regular), silent, self.election.deadline()].into_iter().flatten().min().expect("one")
     }
 
     /// Processes one input at the time `now`; `wall` is the time of day, for people.
@@ -276,8 +298,9 @@ impl Registry {
                     self.newcomer_at = now;
                 }
             }
-            Input::Tick { witness_leader } => {
+            Input::Tick { witness_leader, leader_contact } => {
                 self.witness_leader = witness_leader;
+                self.leader_contact = leader_contact;
                 self.on_tick(now);
             }
         }
@@ -331,18 +354,39 @@ impl Registry {
 
     /// After a pause of this process (stopped, or the machine asleep), silence does not count.
     fn note_pause(&mut self, now: Instant) {
-        let paused = now - self.last_step > self.down_after / 2;
+        let pause = now - self.last_step;
         self.last_step = now;
-        if paused {
+        if pause > 2 * self.tick() {
+            self.listening_since = now;
+        }
+        if pause > self.silence.reports() / 2 {
             self.awake_since = Some(now);
             self.masters.values_mut().for_each(|master| master.last_report = now);
         }
     }
 
+    /// Between two regular ticks.
+    fn tick(&self) -> Duration {
+        self.silence.reports() / 10
+    }
+
+    /// When a leader that the witness hears, too, counts as down unless either hears something.
+    fn leader_is_silent_at(&self, leader: &Master) -> Option<Instant> {
+        let contact = self.leader_contact.filter(|last| last.leader == leader.hello.node)?;
+        let (report, entry) = (leader.last_report, contact.at);
+        self.silence.ends(Heard { report, entry, listening_since: self.listening_since })
+    }
+
     fn on_tick(&mut self, now: Instant) {
         self.last_tick = now;
-        for master in self.masters.values_mut() {
-            if now - master.last_report > self.down_after {
+        let leader = self.available().filter(|leader| {
+            let silent_at = self.leader_is_silent_at(leader);
+            silent_at.is_some_and(|silent_at| now >= silent_at)
+        });
+        let silent_leader = leader.map(|leader| leader.hello.node);
+        for (node, master) in &mut self.masters {
+            let is_silent = now - master.last_report > self.silence.reports();
+            if is_silent || silent_leader == Some(*node) {
                 master.silent = true;
             }
         }
