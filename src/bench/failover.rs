@@ -88,6 +88,7 @@ pub async fn watch(
         Takes::Bench(own, loss) => {
             progress.say(&what_is_done(loss, settings.duration));
             tokio::select! {
+                biased;
                 round = round => round,
                 Err(fault) = losses::go_on(own, loss) => return Err(fault.into()),
             }

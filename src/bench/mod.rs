@@ -100,6 +100,7 @@ pub async fn run(settings: BenchSettings) -> anyhow::Result<ExitCode> {
         Box::pin(measure(settings, Some(own), progress)).await
     };
     tokio::select! {
+        biased;
         outcome = measuring => outcome,
         _ = ctrl_c() => bail!("interrupted"),
         _ = terminate.recv() => bail!("asked to stop"),
