@@ -9,12 +9,13 @@ use clap::{Arg, ArgAction, ArgMatches, builder::StyledStr};
 use tracing::error;
 
 use crate::{
+    check::Refusal,
     documents, envelope,
     host::{database_fault::DatabaseFault, disk::DirectoryError, net::ListenError, stdio},
     logging,
-    replication::{log_error::LogError, node::StartError},
+    replication::{inspection::InspectionError, log_error::LogError, node::StartError},
     settings::{
-        BenchSettings, CertsSettings, HealthcheckSettings, Key, Layers, LogChangeSettings,
+        BenchSettings, CertsSettings, CheckSettings, HealthcheckSettings, Key, Layers, LogChangeSettings,
         LogSettings, MasterSettings, Role, RouterSettings, Scenario, SettingsError, SlaveSettings,
         StatusSettings, TerminalSettings, VARIABLE_PREFIX, ValueKind,
     },
@@ -67,6 +68,8 @@ pub enum Subcommand {
     Certs(CertsSettings),
     /// `tinysns bench`
     Bench(BenchSettings),
+    /// `tinysns check`
+    Check(CheckSettings),
 }
 
 /// Why a command line is not carried out.
@@ -125,6 +128,8 @@ fn is_configuration_error(cause: &(dyn Error + 'static)) -> bool {
         || cause.is::<SlotError>()
         || cause.is::<DirectoryError>()
         || cause.is::<TlsError>()
+        || cause.is::<Refusal>()
+        || cause.downcast_ref().is_some_and(InspectionError::is_refusal)
         || cause.downcast_ref().is_some_and(StartError::is_refusal)
         || cause
             .downcast_ref()
@@ -133,11 +138,13 @@ fn is_configuration_error(cause: &(dyn Error + 'static)) -> bool {
         || cause.downcast_ref().is_some_and(envelope::Error::is_another_version)
 }
 
-/// Tells the user of a short-lived role why it failed.
+/// Tells the user of a short-lived role why it failed; with the exit code 64 if something of what was asked
+/// for is refused.
 #[expect(clippy::needless_pass_by_value, reason = "it ends here")]
 pub fn report_failure(error: anyhow::Error) -> ExitCode {
     stdio::print_error(&format!("tinysns: {}", error_text(&error)));
-    ExitCode::FAILURE
+    let refused = error.chain().any(is_configuration_error);
+    if refused { REFUSED.into() } else { ExitCode::FAILURE }
 }
 
 /// The error and its causes. Many errors repeat the text of their cause, so each text is included
@@ -189,6 +196,10 @@ pub fn parse(
             let nodes = matches.get_many::<String>(NODE).into_iter().flatten().cloned();
             Subcommand::Certs(layers.certs(directory, nodes.collect()))
         }
+        Role::Check => {
+            let directory = matches.get_one::<String>(DIRECTORY).expect("clap insists on one");
+            Subcommand::Check(layers.check(directory, matches.get_flag(JSON)))
+        }
         Role::Bench => {
             let named = matches.get_many::<String>(SCENARIO).into_iter().flatten();
             let mut scenarios: Vec<_> = named.filter_map(|name| Scenario::named(name)).collect();
@@ -210,7 +221,7 @@ fn document(name: &str, matches: &ArgMatches) -> Option<String> {
     }
 }
 
-const ROLES: [(Role, &str); 9] = [
+const ROLES: [(Role, &str); 10] = [
     (Role::Router, "Choose the available server, and tell clients where it is"),
     (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
     (Role::Master, "Run a server without a slave that supervises it"),
@@ -220,6 +231,7 @@ const ROLES: [(Role, &str); 9] = [
     (Role::Log, "Show what a node of this machine logs, or change it while the node runs"),
     (Role::Certs, "Make certificates by which the nodes of a cluster prove who they are"),
     (Role::Bench, "Measure how fast a running network is, beside a bare server on this machine"),
+    (Role::Check, "Look at the data of stopped nodes, and say what is damaged and what helps"),
 ];
 
 const LAYERS: &str = "\
@@ -227,7 +239,7 @@ Every setting can be given in a TOML file (named by --config or TINYSNS_CONFIG),
 TINYSNS_<SETTING>, or as a flag. A flag overrides a variable, and a variable overrides the file. One \
 file or environment can serve a whole cluster: a role ignores the settings of the others.
 
-Exit codes: 0 done; 1 failed; 64 a setting was refused; for client and status also 69 nobody answers; \
+Exit codes: 0 done; 1 failed, or for check something is damaged; 64 a setting was refused; for client and status also 69 nobody answers; \
 for client also 65 a command was refused, 77 the login was refused, 130 interrupted, 141 the reader \
 of its output has gone.";
 
@@ -311,6 +323,11 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
                     .help("What to measure; by default, everything from publish to mixed"),
             )
             .mut_arg("start", |start| start.conflicts_with("router"))
+            .arg(switch(JSON, "Print JSON, with stable field names")),
+        Role::Check => command
+            .arg(Arg::new(DIRECTORY).value_name("DIR").required(true).help(
+                "What to look at: a data directory, one of its slots, or the router's directory",
+            ))
             .arg(switch(JSON, "Print JSON, with stable field names")),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))

@@ -14,6 +14,7 @@ pub mod ansi;
 pub mod backoff;
 pub mod bench;
 pub mod certs;
+pub mod check;
 #[expect(clippy::disallowed_methods, reason = "a stream's task ends with the stream")]
 pub mod classic;
 pub mod cli;

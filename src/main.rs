@@ -9,7 +9,7 @@ use std::{
 
 use mimalloc::MiMalloc;
 use tinysns::{
-    bench, certs,
+    bench, certs, check,
     cli::{self, Subcommand},
     healthcheck,
     host::process_setup,
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
             runtime::run(healthcheck::run(settings)).unwrap_or_else(cli::report_failure)
         }
         Subcommand::Certs(settings) => certs::run(&settings).unwrap_or_else(cli::report_failure),
+        Subcommand::Check(settings) => check::run(&settings).unwrap_or_else(cli::report_failure),
         Subcommand::Bench(settings) => {
             runtime::run(bench::run(settings)).unwrap_or_else(cli::report_failure)
         }

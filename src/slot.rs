@@ -11,12 +11,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::host::disk::{self, remedy};
+use crate::{
+    domain::{ClusterId, ClusterIdError},
+    envelope::{self, Kind, line},
+    host::disk::{self, remedy},
+};
 
 /// More masters than this in one data directory are a mistake, such as a loop that starts slaves.
 const MOST_SLOTS: u32 = 999;
 const LOCK_FILE: &str = "lock";
 const PID_FILE: &str = "master.pid";
+/// In a data directory, the file that says to which cluster its masters belong: one line of words.
+pub const CLUSTER_ID_FILE: &str = "cluster-id";
 
 /// A claimed slot.
 #[derive(Debug)]
@@ -62,9 +68,9 @@ impl Slot {
     pub fn claim(data_dir: &Path) -> Result<Self, SlotError> {
         disk::create_named_directory(data_dir).map_err(at(data_dir))?;
         for number in 1..=MOST_SLOTS {
-            let directory = data_dir.join(format!("slot-{number:03}"));
+            let directory = data_dir.join(name(number));
             disk::create_private_directory(&directory).map_err(at(&directory))?;
-            let path = directory.join(LOCK_FILE);
+            let path = lock_file(&directory);
             let lock = disk::open_lock(&path).map_err(at(&path))?;
             match lock.try_lock() {
                 Ok(()) => {
@@ -104,8 +110,58 @@ impl Slot {
     }
 
     fn pid_file(&self) -> PathBuf {
-        self.directory.join(PID_FILE)
+        pid_file(&self.directory)
     }
+}
+
+/// The file whose lock is the claim of a slot.
+pub fn lock_file(slot: &Path) -> PathBuf {
+    slot.join(LOCK_FILE)
+}
+
+/// The file that says which process is the master of a slot, while there is one.
+pub fn pid_file(slot: &Path) -> PathBuf {
+    slot.join(PID_FILE)
+}
+
+/// The names of the slots that a data directory has, in their order.
+pub fn names_in(data_dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = disk::names(data_dir)?;
+    names.retain(|name| is_name(name) && disk::is_directory(&data_dir.join(name)));
+    Ok(names)
+}
+
+/// Whether a slot may be called this.
+pub fn is_name(text: &str) -> bool {
+    let number = text.strip_prefix("slot-").and_then(|number| number.parse().ok());
+    number.is_some_and(|number| name(number) == text)
+}
+
+fn name(number: u32) -> String {
+    format!("slot-{number:03}")
+}
+
+/// The line in the [`CLUSTER_ID_FILE`] cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterIdLineError {
+    /// It is not such a line.
+    #[error("{0}")]
+    Envelope(#[from] envelope::Error),
+    /// What it says is not an id.
+    #[error("{0}")]
+    Id(#[from] ClusterIdError),
+}
+
+impl ClusterIdLineError {
+    /// Whether another version of the program would understand it.
+    pub fn is_another_version(&self) -> bool {
+        matches!(self, Self::Envelope(error) if error.is_another_version())
+    }
+}
+
+/// Which cluster the line in the [`CLUSTER_ID_FILE`] names.
+pub fn cluster_in(line: &str) -> Result<ClusterId, ClusterIdLineError> {
+    Ok(line::open(Kind::ClusterId, line)?.parse()?)
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> SlotError {

@@ -33,6 +33,7 @@ pub fn settings(bytes: &[u8]) {
             Role::Healthcheck => _ = layers.healthcheck()?,
             Role::Log => _ = layers.log_change(None)?,
             Role::Certs => _ = layers.certs("certs", Vec::new()),
+            Role::Check => _ = layers.check("directory", false),
             Role::Bench => _ = layers.bench(Vec::new(), false),
         }
         Ok(())

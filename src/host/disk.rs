@@ -12,7 +12,9 @@ use std::{
 };
 
 use nix::unistd::AccessFlags;
-use redb::{Builder, Database, DatabaseError, StorageError};
+use redb::{
+    Builder, Database, DatabaseError, StorageBackend as _, StorageError, backends::InMemoryBackend,
+};
 
 use super::{files, panics, privacy, random};
 
@@ -20,7 +22,7 @@ use super::{files, panics, privacy, random};
 /// and should stay below 40 MiB resident when idle.
 const CACHE_BYTES: usize = 8 << 20;
 
-/// The file whose lock stands for that of its directory.
+/// The name of the file whose lock stands for that of its directory.
 const LOCK_FILE: &str = "lock";
 
 /// Opens the database at `path`, creating it if there is none, and repairing it after a crash.
@@ -33,9 +35,7 @@ pub fn open(path: &Path) -> Result<Database, DatabaseError> {
         create_database(path)?;
     }
     // redb panics at a file that contradicts itself, which it reads before it compares checksums.
-    let opened = panics::contain(|| open_checked(path));
-    let damaged = |_| Err(StorageError::Corrupted("it contradicts itself".to_owned()).into());
-    let database = opened.unwrap_or_else(damaged)?;
+    let database = contained(|| checked(|builder| files::open_database(builder, path)))?;
     // Also if it is not new: who made it may have been killed before this.
     sync_directory_of(path).map_err(StorageError::from)?;
     Ok(database)
@@ -52,12 +52,30 @@ fn create_database(path: &Path) -> Result<(), DatabaseError> {
     Ok(rename_durably(&unfinished, path).map_err(StorageError::from)?)
 }
 
-fn open_checked(path: &Path) -> Result<Database, DatabaseError> {
+/// A database in memory with the contents of one on the disk, which is examined, and repaired, like that.
+pub fn open_copy(contents: &[u8]) -> Result<Database, DatabaseError> {
+    let copy = InMemoryBackend::new();
+    copy.set_len(contents.len() as u64)
+        .and_then(|()| copy.write(0, contents))
+        .expect("it is memory");
+    contained(|| checked(|builder| builder.create_with_backend(copy)))
+}
+
+fn contained(
+    open: impl FnOnce() -> Result<Database, DatabaseError>,
+) -> Result<Database, DatabaseError> {
+    let damaged = |_| Err(StorageError::Corrupted("it contradicts itself".to_owned()).into());
+    panics::contain(open).unwrap_or_else(damaged)
+}
+
+fn checked(
+    open: impl FnOnce(&mut Builder) -> Result<Database, DatabaseError>,
+) -> Result<Database, DatabaseError> {
     let was_checked = Rc::new(Cell::new(false));
     let repairs = Rc::clone(&was_checked);
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES).set_repair_callback(move |_| repairs.set(true));
-    let mut database = files::open_database(&mut builder, path)?;
+    let mut database = open(&mut builder)?;
     if !was_checked.get() && !database.check_integrity()? {
         let mismatch = "the checksums of its pages do not match".to_owned();
         return Err(StorageError::Corrupted(mismatch).into());
@@ -79,7 +97,12 @@ pub struct DirectoryLock {
 
 /// Locks a directory; if it is locked already, that is [`io::ErrorKind::WouldBlock`].
 pub fn lock_directory(path: &Path) -> io::Result<DirectoryLock> {
-    Ok(DirectoryLock { _file: files::lock(&path.join(LOCK_FILE))? })
+    Ok(DirectoryLock { _file: files::lock(&lock_file(path))? })
+}
+
+/// The file whose lock stands for that of a directory.
+pub fn lock_file(directory: &Path) -> PathBuf {
+    directory.join(LOCK_FILE)
 }
 
 /// A file that nobody else finds, in `directory`: it has no name, and is gone once it is closed. Not on a
@@ -293,9 +316,7 @@ pub fn prepare(setting: &'static str, path: &Path, file: &str) -> Result<(), Dir
 
 /// A database in memory, for tests.
 pub fn in_memory() -> Result<Database, DatabaseError> {
-    Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .create_with_backend(redb::backends::InMemoryBackend::new())
+    Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(InMemoryBackend::new())
 }
 
 #[cfg(test)]

@@ -25,3 +25,4 @@ pub mod stdio;
 pub mod task;
 pub mod text_file;
 pub mod thread;
+pub mod untouched;

@@ -26,14 +26,17 @@ pub trait RandomAccessFile: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
 }
 
-/// A folder of such files, by their names.
-pub trait Folder: Send + Sync {
+/// A folder of such files, by their names, which are looked at.
+pub trait ReadFolder: Send + Sync {
     /// The names of all files, in their order.
     fn names(&self) -> io::Result<Vec<String>>;
 
     /// Opens a file that is there.
     fn open(&self, name: &str) -> io::Result<Arc<dyn RandomAccessFile>>;
+}
 
+/// A folder that is changed.
+pub trait Folder: ReadFolder {
     /// Makes an empty file, in the place of one that has this name.
     fn create(&self, name: &str) -> io::Result<Arc<dyn RandomAccessFile>>;
 
@@ -78,7 +81,7 @@ impl DiskFolder {
     }
 }
 
-impl Folder for DiskFolder {
+impl ReadFolder for DiskFolder {
     fn names(&self) -> io::Result<Vec<String>> {
         disk::names(&self.path)
     }
@@ -86,7 +89,9 @@ impl Folder for DiskFolder {
     fn open(&self, name: &str) -> io::Result<Arc<dyn RandomAccessFile>> {
         files::open_random_access(&self.path.join(name))
     }
+}
 
+impl Folder for DiskFolder {
     fn create(&self, name: &str) -> io::Result<Arc<dyn RandomAccessFile>> {
         let path = self.path.join(name);
         files::write(&path, b"")?;

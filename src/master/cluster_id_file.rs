@@ -7,10 +7,10 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    domain::{ClusterId, ClusterIdError},
-    envelope::{self, Kind, line},
+    domain::ClusterId,
+    envelope::{Kind, line},
     host::disk,
-    slot::SlotInfo,
+    slot::{self, CLUSTER_ID_FILE, ClusterIdLineError, SlotInfo},
 };
 
 /// The file's contents cannot be read. A master that treated the file as absent might bootstrap a
@@ -27,30 +27,28 @@ enum Unreadable {
     #[error("{0}")]
     Disk(#[source] io::Error),
     #[error("{0}")]
-    Envelope(#[from] envelope::Error),
-    #[error("{0}")]
-    Id(#[from] ClusterIdError),
+    Line(#[from] ClusterIdLineError),
 }
 
 fn remedy(source: &Unreadable) -> &'static str {
     match source {
         Unreadable::Disk(_) => "",
-        Unreadable::Envelope(error) if error.is_another_version() => "",
-        Unreadable::Envelope(_) | Unreadable::Id(_) => {
+        Unreadable::Line(error) if error.is_another_version() => "",
+        Unreadable::Line(_) => {
             "; remove the file: it is written again when a master has found its cluster"
         }
     }
 }
 
 fn path(slot: &SlotInfo) -> Option<PathBuf> {
-    Some(slot.directory.parent()?.join("cluster-id"))
+    Some(slot.directory.parent()?.join(CLUSTER_ID_FILE))
 }
 
 /// The cluster of the other slots in this data directory, if it is known.
 pub fn load(slot: &SlotInfo) -> Result<Option<ClusterId>, ClusterIdFileError> {
     let Some(path) = path(slot) else { return Ok(None) };
     let read = || match disk::read_text(&path).map_err(Unreadable::Disk)? {
-        Some(text) => Ok(Some(line::open(Kind::ClusterId, &text)?.parse()?)),
+        Some(text) => Ok(Some(slot::cluster_in(&text)?)),
         None => Ok(None),
     };
     read().map_err(|source| ClusterIdFileError { path: path.clone(), source })

@@ -49,6 +49,11 @@ impl Fact {
         Self { key, kind }
     }
 
+    /// Under which name it is there.
+    pub fn name(self) -> &'static str {
+        self.key
+    }
+
     /// This fact, with a value.
     pub fn of<T: Serialize>(self, value: &T) -> NewFact {
         (self, envelope::seal(self.kind, value))

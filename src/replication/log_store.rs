@@ -36,7 +36,7 @@ use crate::{
     envelope::{self, Kind},
     host::{
         disk, random,
-        random_access::{DiskFolder, Folder},
+        random_access::{DiskFolder, Folder, ReadFolder as _},
         thread::Worker,
     },
     metrics,
@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// The folder of the segments, beside `raft.redb`.
-const SEGMENTS: &str = "raft-log";
+pub(super) const SEGMENTS: &str = "raft-log";
 /// Entries kept in memory: enough for followers that are a few round trips behind.
 const RECENT_ENTRIES: usize = 256;
 /// Writes that may wait for the disk.
@@ -356,7 +356,8 @@ fn last_log_id(facts: &LogFacts, segments: &SegmentReader) -> Result<Option<LogI
     Ok(segments.last_log_id()?.or(facts.read(Fact::PURGED)?))
 }
 
-fn higher(one: Option<Vote>, other: Option<Vote>) -> Option<Vote> {
+/// The higher of two votes, either of which may never have been cast.
+pub(super) fn higher(one: Option<Vote>, other: Option<Vote>) -> Option<Vote> {
     if other > one { other } else { one }
 }
 

@@ -9,7 +9,8 @@
 //! ([`cluster_clock`]), who votes ([`membership`], [`reconcile`]), which node campaigns without
 //! being told to ([`pre_vote`]), whether a leader still has a quorum ([`quorum`],
 //! [`check_quorum`]), in which version of the format the cluster writes ([`upgrade`]), and what
-//! happens to damaged files ([`startup_check`], [`state_fetch`]). `log_length` says how much log is kept,
+//! happens to damaged files ([`startup_check`], [`state_fetch`]; [`inspection`] looks at them while the
+//! node is stopped). `log_length` says how much log is kept,
 //! and [`observed`] is what a simulation sees.
 //!
 //! **Architecture invariant:** the social graph is changed only in [`state_store`], by entries of
@@ -21,6 +22,7 @@ pub mod check_quorum;
 pub mod cluster_clock;
 mod consensus_runtime;
 pub mod durability;
+pub mod inspection;
 pub mod link;
 pub mod log_error;
 mod log_facts;

@@ -13,7 +13,7 @@
 use std::{io, path::Path};
 
 use super::{
-    LogId,
+    LogId, NodeInfo,
     log_error::LogError,
     log_store::{self, LogStore},
     node::{LOG_FILE, StartError},
@@ -37,10 +37,12 @@ pub enum StartupCheck {
 
 /// What to do. Pure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum StartupAction {
+pub(super) enum StartupAction {
+    /// Nothing is wrong.
     Start,
     /// Put the state aside; the log rebuilds it.
     StartOver,
+    /// Put the state aside; another master has it. It must reach this far.
     Fetch(LogId),
     /// The log was lost, but the state was not.
     Refuse,
@@ -53,7 +55,7 @@ pub fn log_reaches_state(applied: Option<LogId>, purged: Option<LogId>) -> bool 
 
 /// `belongs`: whether the log knows a cluster, which it does before anything is in the log or the
 /// state.
-fn decide(belongs: bool, purged: Option<LogId>, state: &StateFile) -> StartupAction {
+pub(super) fn decide(belongs: bool, purged: Option<LogId>, state: &StateFile) -> StartupAction {
     match (state, purged) {
         (StateFile::Sound(Some(_)), _) if !belongs => StartupAction::Refuse,
         (StateFile::Sound(applied), purged) if log_reaches_state(*applied, purged) => {
@@ -128,9 +130,14 @@ fn is_elsewhere(log: &LogStore) -> Result<bool, LogError> {
 pub fn other_masters(log: &LogStore) -> Result<Option<Vec<(NodeId, String)>>, LogError> {
     let own = log.node_id();
     Ok(log.members()?.map(|members| {
-        let masters = members.into_iter().filter(|(id, info)| *id != own && !info.witness);
+        let masters = members.into_iter().filter(|(id, info)| is_other_master(own, *id, info));
         masters.map(|(id, info)| (id, info.peer_address)).collect()
     }))
+}
+
+/// Whether this member is a master, and not this node.
+pub(super) fn is_other_master(own: NodeId, id: NodeId, info: &NodeInfo) -> bool {
+    id != own && !info.witness
 }
 
 /// Removes the files of a node in `directory`, which must have stopped, so that a new node starts

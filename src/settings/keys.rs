@@ -24,6 +24,8 @@ pub enum Role {
     Certs,
     /// `tinysns bench`
     Bench,
+    /// `tinysns check`
+    Check,
 }
 
 impl Role {
@@ -38,6 +40,7 @@ impl Role {
         Self::Log,
         Self::Certs,
         Self::Bench,
+        Self::Check,
     ];
 
     /// Its name, as it is typed.
@@ -52,6 +55,7 @@ impl Role {
             Self::Log => "log",
             Self::Certs => "certs",
             Self::Bench => "bench",
+            Self::Check => "check",
         }
     }
 }
@@ -108,8 +112,15 @@ pub const FOREIGN_VARIABLES: [&str; 2] = ["bin", "image"];
 const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
 const NODES_AND_STATUS: &[Role] = &[Role::Router, Role::Slave, Role::Master, Role::Status];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
-const VISITORS: &[Role] =
-    &[Role::Client, Role::Status, Role::Healthcheck, Role::Log, Role::Certs, Role::Bench];
+const VISITORS: &[Role] = &[
+    Role::Client,
+    Role::Status,
+    Role::Healthcheck,
+    Role::Log,
+    Role::Certs,
+    Role::Bench,
+    Role::Check,
+];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
 const MANY: ValueKind = ValueKind::Count { min: 1, max: 1_000_000 };
 

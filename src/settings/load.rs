@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BenchSettings, CallerLimits, CertsSettings, ClassicMode, ClientCertificate, ClientSecurity,
+    BenchSettings, CallerLimits, CertsSettings, CheckSettings, ClassicMode, ClientCertificate, ClientSecurity,
     ClientSettings, ConsensusSettings, DomainSettings, HealthcheckSettings, HistoryFile, Layers,
     Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings, NodeEncryption,
     NodeSecurity, PlainCalls, RouterSettings, Scenario, Secret, SettingsError, SlaveSettings,
@@ -116,6 +116,11 @@ impl Layers {
     /// The settings of `tinysns certs`.
     pub fn certs(&self, directory: &str, nodes: Vec<String>) -> CertsSettings {
         CertsSettings { directory: directory.into(), nodes }
+    }
+
+    /// The settings of `tinysns check`.
+    pub fn check(&self, directory: &str, json: bool) -> CheckSettings {
+        CheckSettings { directory: directory.into(), json }
     }
 
     /// The settings of `tinysns bench`.

@@ -262,6 +262,15 @@ pub struct CertsSettings {
     pub nodes: Vec<String>,
 }
 
+/// Settings of `tinysns check`.
+#[derive(Clone, Debug)]
+pub struct CheckSettings {
+    /// What is looked at: a data directory, one of its slots, or the router's directory.
+    pub directory: PathBuf,
+    /// Print JSON instead of words.
+    pub json: bool,
+}
+
 /// Settings of `tinysns bench`.
 #[derive(Clone, Debug)]
 pub struct BenchSettings {

@@ -26,7 +26,8 @@ pub use apply::Graph;
 pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamped};
 pub use requests::earlier_reply;
 pub use store::{
-    Change, Damage, Facts, FileCondition, MemoryBudget, NameCursor, Page, PageRead, Row,
-    SourceRead, StagedState, State, StateError, StateReader, Step, View,
+    Change, Content, Damage, Facts, FileCondition, InspectedState, MemoryBudget, NameCursor,
+    OpenedState, Page, PageRead, Row, SourceRead, StagedState, State, StateDamage, StateError,
+    StateReader, Step, View,
 };
 pub use timeline::{Cursor, Source};

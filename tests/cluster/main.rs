@@ -9,6 +9,7 @@ mod authority;
 mod benching;
 mod callers;
 mod certificates;
+mod checking;
 mod classic;
 mod commands;
 mod conversations;

@@ -5,6 +5,7 @@
 //! - `frame_index`: which frame holds which entries
 //! - `segment`: the files, their names, and how one is made before it is needed
 //! - `recovery`: how all of it is found again
+//! - `inspection`: the same for somebody who only looks; `damage`: where something is not as it was written
 //! - `writer` and `reader`: the two ways in
 //!
 //! A segment is full of zeros when it gets its name, so that a frame is on disk with one write and one
@@ -14,8 +15,10 @@
 //! What is true of the log as a whole, such as how far it was purged, is in
 //! `log_facts`.
 
+mod damage;
 mod frame;
 mod frame_index;
+mod inspection;
 mod reader;
 mod recovery;
 mod scan;
@@ -24,22 +27,24 @@ mod segment;
 pub(crate) mod tests;
 mod writer;
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
 use self::frame_index::FrameIndex;
-#[cfg(feature = "laboratory")]
 pub use self::{
-    frame::{Content, Entries, SECTOR, encode, encode_header},
-    scan::examine,
-};
-pub use self::{
+    damage::SegmentDamage,
     frame::{FrameHead, SegmentHeader},
+    inspection::{has_entries, inspect},
     reader::SegmentReader,
     recovery::{Recovered, create, open},
     segment::SegmentSizes,
     writer::{NewEntries, SegmentWriter},
+};
+#[cfg(feature = "laboratory")]
+pub use self::{
+    frame::{Content, Entries, SECTOR, encode, encode_header},
+    scan::examine,
 };
 use crate::host::random_access::RandomAccessFile;
 
@@ -50,7 +55,3 @@ struct Readable {
 }
 
 type SharedReadable = Arc<Mutex<Readable>>;
-
-fn damaged(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
-}

@@ -3,7 +3,8 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    SharedReadable, damaged,
+    SharedReadable,
+    damage::{damaged_at, refused_at},
     frame::{Frame, SECTOR},
     frame_index::FramePosition,
 };
@@ -78,6 +79,7 @@ impl SegmentReader {
         let at = position.sector as usize * SECTOR;
         let mut bytes = vec![0; position.bytes as usize];
         file.read_at(at as u64, &mut bytes)?;
+        let damaged = |what: &str| damaged_at(position.segment, at, what);
         let frame = Frame::at(self.log, position.segment, at, &bytes)?;
         let entries = frame.as_ref().and_then(|frame| frame.entries(&bytes));
         let mut encoded = entries.ok_or_else(|| damaged("a frame of the log has changed"))?;
@@ -87,7 +89,8 @@ impl SegmentReader {
                 return Err(damaged("a frame of the log has too few entries").into());
             };
             if within.contains(&index) {
-                let entry: Entry = envelope::open(Kind::LogEntry, sealed)?;
+                let entry: Entry = envelope::open(Kind::LogEntry, sealed)
+                    .map_err(|error| refused_at(position.segment, at, error))?;
                 if entry.log_id.index != index {
                     return Err(damaged("a frame of the log has other entries").into());
                 }

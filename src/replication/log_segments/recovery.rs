@@ -12,7 +12,8 @@ use std::{collections::BTreeMap, io, sync::Arc};
 use parking_lot::Mutex;
 
 use super::{
-    Readable, damaged,
+    Readable, SharedReadable,
+    damage::{damaged, damaged_at, damaged_segment},
     frame::{Content, SECTOR, SegmentHeader, sector_of},
     frame_index::{FrameIndex, FramePosition},
     reader::SegmentReader,
@@ -20,7 +21,10 @@ use super::{
     segment::{self, FIRST, Segment, SegmentSizes, Spare},
     writer::SegmentWriter,
 };
-use crate::{host::random_access::Folder, replication::Vote};
+use crate::{
+    host::random_access::{Folder, ReadFolder},
+    replication::Vote,
+};
 
 /// A log that was found.
 pub struct Recovered {
@@ -33,10 +37,19 @@ pub struct Recovered {
 }
 
 /// A segment that was found, and its bytes, as far as they may have to be written again.
-struct Found {
-    segment: Segment,
+pub struct Found {
+    pub segment: Segment,
     scan: Scan,
     last_frame: Vec<u8>,
+}
+
+/// The segments of a log, of which nothing has been changed yet.
+pub struct Joined {
+    /// Those that are in use, in their order.
+    pub found: Vec<Found>,
+    /// The last segment, if it was never used.
+    unused: Option<Found>,
+    pub index: FrameIndex,
 }
 
 /// Begins the log with this id, whose facts do not know of any. A segment without entries is left from
@@ -44,7 +57,7 @@ struct Found {
 pub fn create(folder: &dyn Folder, log: u64, sizes: SegmentSizes) -> io::Result<()> {
     for sequence in segment::sequences(folder)? {
         let found = Found::open(folder, sequence)?;
-        if sequence != FIRST || !found.scan.frames.is_empty() {
+        if !found.is_first_and_empty() {
             return Err(damaged("there are segments of a log that nothing else is known of"));
         }
         folder.remove(&segment::name(sequence))?;
@@ -64,25 +77,20 @@ pub fn open(
     segment::remove_spare(folder.as_ref())?;
     let sequences = segment::sequences(folder.as_ref())?;
     let oldest = oldest_in_use(&sequences)?;
-    let mut found = Vec::new();
-    for sequence in sequences.iter().filter(|sequence| **sequence >= oldest) {
-        found.push(Found::open(folder.as_ref(), *sequence)?);
+    let in_use = sequences.iter().filter(|sequence| **sequence >= oldest);
+    let found = in_use.map(|sequence| Found::open(folder.as_ref(), *sequence));
+    let Joined { mut found, unused, index } =
+        join(found.collect::<Result<_, _>>()?, log, purged_end)?;
+    if let Some(unused) = unused {
+        folder.remove(&segment::name(unused.segment.header.sequence))?;
     }
-    if found.iter().any(|found| found.segment.header.log != log) {
-        return Err(damaged("there are segments of another log"));
-    }
-    drop_unused(folder.as_ref(), &mut found)?;
-    let index = replay(&found, purged_end)?;
     for left in sequences.iter().filter(|sequence| **sequence < oldest) {
         folder.remove(&segment::name(*left))?;
     }
     make_durable(folder.as_ref(), &found)?;
 
-    let votes = found.iter().flat_map(Found::votes);
-    let vote = votes.reduce(|highest, vote| if vote > highest { vote } else { highest });
-    let file = |found: &Found| (found.segment.header.sequence, Arc::clone(&found.segment.file));
-    let files = found.iter().map(file).collect::<BTreeMap<_, _>>();
-    let readable = Arc::new(Mutex::new(Readable { index, files }));
+    let vote = highest_vote(&found);
+    let readable = readable(&found, index);
     let Found { segment: current, scan, .. } = found.pop().expect("there is one at least");
     let reader = SegmentReader::new(log, Arc::clone(&readable));
     let mut writer = SegmentWriter {
@@ -101,9 +109,34 @@ pub fn open(
     Ok(Recovered { writer, reader, vote })
 }
 
+/// The highest vote that any frame or header carries.
+pub fn highest_vote(found: &[Found]) -> Option<Vote> {
+    let votes = found.iter().flat_map(Found::votes);
+    votes.reduce(|highest, vote| if vote > highest { vote } else { highest })
+}
+
+/// What can be read of these segments.
+pub fn readable(found: &[Found], index: FrameIndex) -> SharedReadable {
+    let file = |found: &Found| (found.segment.header.sequence, Arc::clone(&found.segment.file));
+    let files = found.iter().map(file).collect::<BTreeMap<_, _>>();
+    Arc::new(Mutex::new(Readable { index, files }))
+}
+
+/// Says how the segments that are in use, all of which were found, make the log with this id, of which the
+/// entries before `purged_end` were purged.
+pub fn join(mut found: Vec<Found>, log: u64, purged_end: u64) -> io::Result<Joined> {
+    let header = |found: &Found| found.segment.header.clone();
+    if let Some(other) = found.iter().map(header).find(|header| header.log != log) {
+        return Err(damaged_segment(other.sequence, "there are segments of another log"));
+    }
+    let unused = take_unused(&mut found);
+    let index = replay(&found, purged_end)?;
+    Ok(Joined { found, unused, index })
+}
+
 /// The oldest of the segments that follow each other without a gap. What is older was purged, and is
 /// there again after a loss of power.
-fn oldest_in_use(sequences: &[u32]) -> io::Result<u32> {
+pub fn oldest_in_use(sequences: &[u32]) -> io::Result<u32> {
     let mut newer = sequences.iter().rev().copied();
     let mut oldest = newer.next().ok_or_else(|| damaged("the segments of the log are missing"))?;
     while let Some(before) = newer.next()
@@ -114,50 +147,42 @@ fn oldest_in_use(sequences: &[u32]) -> io::Result<u32> {
     Ok(oldest)
 }
 
-/// Drops the last segment if the one before it does not know of it: it was never used.
-fn drop_unused(folder: &dyn Folder, found: &mut Vec<Found>) -> io::Result<()> {
-    if let [.., before, last] = found.as_slice()
-        && !before.scan.goes_on()
+/// The last segment, if the one before it does not know of it: it was never used.
+fn take_unused(found: &mut Vec<Found>) -> Option<Found> {
+    let [.., before, last] = found.as_slice() else { return None };
+    let is_unused = !before.scan.goes_on()
         && last.scan.frames.is_empty()
-        && last.scan.torn_until == last.scan.end
-    {
-        folder.remove(&segment::name(last.segment.header.sequence))?;
-        found.pop();
-    }
-    Ok(())
+        && last.scan.torn_until == last.scan.end;
+    if is_unused { found.pop() } else { None }
 }
 
 /// Says which frame holds which entries.
 fn replay(found: &[Found], purged_end: u64) -> io::Result<FrameIndex> {
     let oldest = &found[0].segment.header;
     if purged_end == 0 && oldest.sequence != FIRST {
-        return Err(damaged("the first segment of the log is missing"));
+        return Err(damaged_segment(oldest.sequence - 1, "this segment of the log is missing"));
     }
     let mut index = FrameIndex::new(purged_end, oldest.first);
     for (number, Found { segment: Segment { header, .. }, scan, .. }) in (1..).zip(found) {
         if scan.goes_on() != (number < found.len()) {
-            let sequence = header.sequence + 1;
-            return Err(damaged(format!(
-                "segment {sequence} of the log is missing, or unexpected"
-            )));
+            let missing = "this segment of the log is missing, or unexpected";
+            return Err(damaged_segment(header.sequence + 1, missing));
         }
         if header.first != index.end() && !index.may_go_on_at(header.first) {
-            return Err(damaged(format!("segment {} of the log leaves a gap", header.sequence)));
+            return Err(damaged_segment(header.sequence, "this segment of the log leaves a gap"));
         }
         for frame in &scan.frames {
             match frame.head.content {
                 Content::Entries(entries) => {
                     if !index.may_go_on_at(entries.first) {
-                        return Err(damaged(format!(
-                            "entry {} of the log leaves a gap",
-                            entries.first
-                        )));
+                        let gap = format!("entry {} of the log leaves a gap", entries.first);
+                        return Err(damaged_at(header.sequence, frame.at, gap));
                     }
                     let position = FramePosition {
                         first: entries.first,
                         segment: header.sequence,
                         sector: sector_of(frame.at),
-                        bytes: u32::try_from(frame.length()).map_err(damaged)?,
+                        bytes: u32::try_from(frame.length()).expect("it is within its segment"),
                     };
                     index.append(position, entries.count);
                 }
@@ -167,7 +192,8 @@ fn replay(found: &[Found], purged_end: u64) -> io::Result<FrameIndex> {
         }
     }
     if index.has_gap() {
-        return Err(damaged("entries of the log that were not purged are missing"));
+        let missing = "entries of the log that were not purged are missing";
+        return Err(damaged_segment(oldest.sequence - 1, missing));
     }
     Ok(index)
 }
@@ -186,13 +212,19 @@ fn make_durable(folder: &dyn Folder, found: &[Found]) -> io::Result<()> {
 }
 
 impl Found {
-    fn open(folder: &dyn Folder, sequence: u32) -> io::Result<Self> {
+    /// Opens a segment, and finds out what is in it.
+    pub fn open(folder: &dyn ReadFolder, sequence: u32) -> io::Result<Self> {
         let (segment, bytes) = Segment::open(folder, sequence)?;
         let scan = scan(&segment.header, &bytes)?;
         // The header, if there is no frame.
         let last = scan.frames.last().map_or(0, |frame| frame.at);
         let last_frame = bytes[last..scan.end.max(SECTOR)].to_vec();
         Ok(Self { segment, scan, last_frame })
+    }
+
+    /// Whether it is all that there is of a log to which nothing was ever appended.
+    pub fn is_first_and_empty(&self) -> bool {
+        self.segment.header.sequence == FIRST && self.scan.frames.is_empty()
     }
 
     /// All votes that it carries.

@@ -9,7 +9,7 @@ use std::io;
 #[cfg(feature = "laboratory")]
 use super::frame::decode_header;
 use super::{
-    damaged,
+    damage::{damaged_at, refused_at},
     frame::{Content, Frame, SECTOR, SegmentHeader},
 };
 
@@ -38,7 +38,8 @@ pub fn scan(header: &SegmentHeader, bytes: &[u8]) -> io::Result<Scan> {
         && let Some(frame) = frame_at(header, found.end, bytes)?
     {
         let Some(whole) = bytes.get(frame.at..frame.at + frame.length()) else {
-            return Err(damaged("a frame of the log reaches beyond the end of its segment"));
+            let beyond = "a frame of the log reaches beyond the end of its segment";
+            return Err(damaged_at(header.sequence, frame.at, beyond));
         };
         if frame.entries(whole).is_none() {
             break;
@@ -53,14 +54,16 @@ pub fn scan(header: &SegmentHeader, bytes: &[u8]) -> io::Result<Scan> {
 /// The same for bytes that may be anything.
 #[cfg(feature = "laboratory")]
 pub fn examine(bytes: &[u8]) -> io::Result<(SegmentHeader, Scan)> {
-    let header = decode_header(&bytes[..bytes.len().min(SECTOR)]).map_err(damaged)?;
+    let header = decode_header(&bytes[..bytes.len().min(SECTOR)])
+        .map_err(|error| refused_at(0, 0, error))?;
     let found = scan(&header, bytes)?;
     Ok((header, found))
 }
 
 fn frame_at(header: &SegmentHeader, at: usize, bytes: &[u8]) -> io::Result<Option<Frame>> {
     let Some(rest) = bytes.get(at..) else { return Ok(None) };
-    Frame::at(header.log, header.sequence, at, rest).map_err(damaged)
+    let frame = Frame::at(header.log, header.sequence, at, rest);
+    frame.map_err(|error| refused_at(header.sequence, at, error))
 }
 
 /// Where the last sector ends that a torn frame has left behind the intact ones.
@@ -68,12 +71,13 @@ fn torn_until(header: &SegmentHeader, found: &Scan, bytes: &[u8]) -> io::Result<
     let rest = &bytes[found.end.min(bytes.len())..];
     let Some(last) = rest.iter().rposition(|byte| *byte != 0) else { return Ok(found.end) };
     let until = found.end + (last + 1).next_multiple_of(SECTOR);
+    let damaged = |at, what: &str| Err(damaged_at(header.sequence, at, what));
     if found.goes_on() {
-        return Err(damaged("there is something behind the end of a segment of the log"));
+        return damaged(found.end, "there is something behind the end of a segment of the log");
     }
     for at in (found.end + SECTOR..until).step_by(SECTOR) {
         if frame_at(header, at, bytes).is_ok_and(|behind| behind.is_some()) {
-            return Err(damaged("a damaged frame of the log stands before an intact one"));
+            return damaged(found.end, "a damaged frame of the log stands before an intact one");
         }
     }
     let mut sectors = rest.chunks(SECTOR);
@@ -85,7 +89,7 @@ fn torn_until(header: &SegmentHeader, found: &Scan, bytes: &[u8]) -> io::Result<
         None => !sectors.next().is_some_and(is_empty),
     };
     if was_written_whole {
-        return Err(damaged("a frame of the log has changed since it was written"));
+        return damaged(found.end, "a frame of the log has changed since it was written");
     }
     Ok(until)
 }

@@ -3,10 +3,10 @@
 use std::{io, sync::Arc};
 
 use super::{
-    damaged,
+    damage::{damaged_segment, refused_at},
     frame::{SECTOR, SegmentHeader, decode_header, encode_header},
 };
-use crate::host::random_access::{Folder, RandomAccessFile};
+use crate::host::random_access::{Folder, RandomAccessFile, ReadFolder};
 
 /// The number of a log's first segment.
 pub const FIRST: u32 = 1;
@@ -54,18 +54,19 @@ pub struct Segment {
 
 impl Segment {
     /// Opens a segment, and reads all of it.
-    pub fn open(folder: &dyn Folder, sequence: u32) -> io::Result<(Self, Vec<u8>)> {
+    pub fn open(folder: &dyn ReadFolder, sequence: u32) -> io::Result<(Self, Vec<u8>)> {
         let file = folder.open(&name(sequence))?;
         let length = usize::try_from(file.length()?).expect("a segment fits in memory");
         let mut bytes = vec![0; length];
         file.read_at(0, &mut bytes)?;
-        let header = decode_header(&bytes[..length.min(SECTOR)]).map_err(damaged)?;
+        let header = decode_header(&bytes[..length.min(SECTOR)])
+            .map_err(|error| refused_at(sequence, 0, error))?;
         if header.sequence != sequence {
-            return Err(damaged(format!("segment {sequence} of the log is another one")));
+            return Err(damaged_segment(sequence, "this segment of the log is another one"));
         }
         // It may be longer: what is behind its end was never written by us.
         if length < header.bytes as usize {
-            return Err(damaged(format!("segment {sequence} of the log ends too early")));
+            return Err(damaged_segment(sequence, "this segment of the log ends too early"));
         }
         bytes.truncate(header.bytes as usize);
         Ok((Self { header, file }, bytes))
@@ -78,7 +79,7 @@ pub fn name(sequence: u32) -> String {
 }
 
 /// The numbers of all segments in the folder, in their order.
-pub fn sequences(folder: &dyn Folder) -> io::Result<Vec<u32>> {
+pub fn sequences(folder: &dyn ReadFolder) -> io::Result<Vec<u32>> {
     let is_ours = |sequence: &u32, found: &str| name(*sequence) == found;
     let names = folder.names()?;
     let sequence = |found: &String| found.parse().ok().filter(|number| is_ours(number, found));

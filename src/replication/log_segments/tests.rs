@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::NodeId,
     envelope::{self, Kind},
-    host::random_access::Folder as _,
+    host::random_access::{Folder as _, ReadFolder as _},
     replication::{
         Entry, Vote, encode,
         tests::{

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, io, sync::Arc};
 use parking_lot::Mutex;
 use rand::{Rng as _, rngs::StdRng, seq::SliceRandom as _};
 
-use crate::host::random_access::{Folder, RandomAccessFile};
+use crate::host::random_access::{Folder, RandomAccessFile, ReadFolder};
 
 const SECTOR: usize = 512;
 
@@ -157,7 +157,7 @@ impl MemoryFolder {
     }
 }
 
-impl Folder for MemoryFolder {
+impl ReadFolder for MemoryFolder {
     fn names(&self) -> io::Result<Vec<String>> {
         Ok(self.names.lock().now.keys().cloned().collect())
     }
@@ -166,7 +166,9 @@ impl Folder for MemoryFolder {
         let file = self.names.lock().now.get(name).map(Arc::clone);
         Ok(self.opened(file.ok_or(io::ErrorKind::NotFound)?))
     }
+}
 
+impl Folder for MemoryFolder {
     fn create(&self, name: &str) -> io::Result<Arc<dyn RandomAccessFile>> {
         let file = SharedFile::default();
         self.change(NameChange::Is(name.to_owned(), Arc::clone(&file)))?;

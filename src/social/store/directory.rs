@@ -44,8 +44,18 @@ pub fn path_in(slot: &Path) -> PathBuf {
     slot.join(STATE)
 }
 
+/// The file that names the directory of the state, in a slot.
+pub fn current_file() -> PathBuf {
+    Path::new(STATE).join(CURRENT)
+}
+
+/// The directory of the state with this number, in a slot.
+pub fn numbered_directory(number: u64) -> PathBuf {
+    Path::new(STATE).join(number.to_string())
+}
+
 fn current_path(slot: &Path) -> PathBuf {
-    path_in(slot).join(CURRENT)
+    slot.join(current_file())
 }
 
 /// Whether a slot has a state, sound or not.
@@ -145,15 +155,20 @@ pub fn length(slot: &Path) -> io::Result<Option<u64>> {
 }
 
 fn numbered(slot: &Path, number: u64) -> PathBuf {
-    path_in(slot).join(number.to_string())
+    slot.join(numbered_directory(number))
 }
 
 fn current(slot: &Path) -> Result<Option<u64>, StateError> {
-    let Some(line) = disk::read_text(&current_path(slot))? else { return Ok(None) };
-    let number = line::open(Kind::StateFile, &line)?;
+    let line = disk::read_text(&current_path(slot))?;
+    line.map(|line| number(&line)).transpose()
+}
+
+/// The number of the state that the file which names it says.
+pub fn number(line: &str) -> Result<u64, StateError> {
+    let number = line::open(Kind::StateFile, line)?;
     let damage = || Damage::Undecodable("it is no number".to_owned());
     let number = number.parse();
-    Ok(Some(number.map_err(|_| Error::Damaged { wanted: Kind::StateFile, damage: damage() })?))
+    Ok(number.map_err(|_| Error::Damaged { wanted: Kind::StateFile, damage: damage() })?)
 }
 
 fn name_current(slot: &Path, number: u64) -> io::Result<()> {

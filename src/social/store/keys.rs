@@ -43,6 +43,47 @@ pub enum Table {
     Certification,
 }
 
+impl Table {
+    /// All of them.
+    const ALL: [Self; 12] = [
+        Self::Facts,
+        Self::Meta,
+        Self::Users,
+        Self::Names,
+        Self::Following,
+        Self::Followers,
+        Self::Posts,
+        Self::Series,
+        Self::SeriesByAge,
+        Self::Replies,
+        Self::RepliesKept,
+        Self::Certification,
+    ];
+
+    /// The table with this byte.
+    pub fn of(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| *table as u8 == byte)
+    }
+
+    /// What its rows are, in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Facts => "facts",
+            Self::Meta => "state records",
+            Self::Users => "accounts",
+            Self::Names => "names",
+            Self::Following => "follows",
+            Self::Followers => "followers",
+            Self::Posts => "posts",
+            Self::Series => "series of requests",
+            Self::SeriesByAge => "series by age",
+            Self::Replies => "replies",
+            Self::RepliesKept => "counts of replies",
+            Self::Certification => "certifications",
+        }
+    }
+}
+
 /// The bytes of a key, or of what some keys begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key(Vec<u8>);
@@ -77,6 +118,12 @@ impl Key {
         let length = u16::try_from(bytes.len())
             .map_err(|_| StateError::damaged("the name of a series is too long"))?;
         Ok(self.bytes(&length.to_be_bytes()).bytes(bytes))
+    }
+
+    /// Of a row that was read.
+    #[cfg(test)]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_owned())
     }
 
     /// All keys that begin with this.
@@ -121,6 +168,11 @@ pub fn certification() -> Key {
 
 pub fn all(table: Table) -> KeyRange {
     Key::of(table).range()
+}
+
+/// All rows of all tables.
+pub fn everything() -> KeyRange {
+    (Bound::Unbounded, Bound::Unbounded)
 }
 
 /// All tables but the facts.
@@ -198,6 +250,11 @@ pub fn replies_from(user: UserId, series: &[u8], sequence: u64) -> Result<KeyRan
     Ok((Bound::Included(reply(user, series, sequence)?), of_series.end()))
 }
 
+/// All replies to a user.
+pub fn replies_of(user: UserId) -> KeyRange {
+    Key::of(Table::Replies).number(user.0).range()
+}
+
 pub fn replies_kept(user: UserId) -> Key {
     Key::of(Table::RepliesKept).number(user.0)
 }
@@ -236,6 +293,11 @@ impl<'a> Parts<'a> {
     /// The last part.
     pub fn bytes(self) -> &'a [u8] {
         self.0
+    }
+
+    /// After the last part.
+    pub fn end(self) -> Result<(), StateError> {
+        if self.0.is_empty() { Ok(()) } else { Err(StateError::damaged("a key is too long")) }
     }
 
     /// The last part, if it is text.

@@ -13,14 +13,18 @@
 //! - `writing`: the rows of the social graph, as `apply` changes them; `replies`: those of the memory
 //!   of replies, as `requests` changes them
 //! - `dump`: the whole state as a stream of rows, for snapshots
+//! - `audit`: whether all rows are whole and agree with each other; `inspection`: a state for somebody who
+//!   only looks at it
 //!
 //! **Architecture invariant:** no type of the engine appears in what this folder offers, so that
 //! another engine can take its place. There is no trait, since there is no second one yet.
 
+mod audit;
 mod damage;
 mod directory;
 mod dump;
 mod error;
+mod inspection;
 pub(crate) mod keys;
 mod memory_budget;
 mod memtable;
@@ -35,10 +39,14 @@ mod tree;
 mod view;
 mod writing;
 
+pub use audit::Content;
+#[cfg(test)]
+pub use audit::{RowDamage, damage_in};
 pub use damage::Damage;
 pub use directory::FileCondition;
 pub use dump::Row;
 pub use error::StateError;
+pub use inspection::{InspectedState, OpenedState, StateDamage};
 pub use memory_budget::MemoryBudget;
 pub use merge::{PageRead, SourceRead, Step};
 pub use records::{Meta, UserRecord};

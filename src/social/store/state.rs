@@ -36,12 +36,15 @@ use super::{
     recent::RecentPosts,
     records::{Meta, encode},
     replies::ReplyTables,
-    tree::{Bytes, Tree},
+    tree::{Bytes, Tree, TreeVersion},
     writing::Tables,
 };
 use crate::{
     domain::{PostId, UserId},
-    host::{database_fault::DatabaseFault, disk::DirectoryLock},
+    host::{
+        database_fault::DatabaseFault,
+        disk::{self, DirectoryLock},
+    },
 };
 
 /// The state of a slot; clones share it.
@@ -182,6 +185,11 @@ impl State {
         }
     }
 
+    /// The file that is locked while the state of a slot is open.
+    pub fn lock_file(slot: &Path) -> PathBuf {
+        disk::lock_file(&directory::path_in(slot))
+    }
+
     /// Whether a slot has a state, sound or not.
     pub fn is_there(slot: &Path) -> io::Result<bool> {
         directory::is_there(slot)
@@ -288,10 +296,13 @@ impl StateReader {
 
 impl Store {
     fn new(tree: Option<Tree>, memory: MemoryBudget) -> Self {
-        let layers = Layers {
-            memtables: vec![Arc::default()],
-            tree: tree.as_ref().map(|tree| Arc::new(tree.version())),
-        };
+        let version = tree.as_ref().map(Tree::version);
+        Self { tree, ..Self::over(version, memory) }
+    }
+
+    /// Without the tree of which this is a version: nothing can be flushed.
+    fn over(version: Option<TreeVersion>, memory: MemoryBudget) -> Self {
+        let layers = Layers { memtables: vec![Arc::default()], tree: version.map(Arc::new) };
         let shared = Shared {
             layers: Arc::new(layers),
             meta: None,
@@ -301,7 +312,7 @@ impl Store {
             readers: BTreeMap::new(),
         };
         Self {
-            tree,
+            tree: None,
             memory,
             shared: Arc::new(Mutex::new(shared)),
             changing: Arc::default(),
@@ -488,6 +499,11 @@ impl Facts {
     pub(super) fn moment(&self) -> &Moment {
         &self.moment
     }
+}
+
+/// What a tree holds now, which nobody changes.
+pub(super) fn facts_of(tree: &Tree, memory: MemoryBudget) -> Facts {
+    Facts::of(&Store::over(Some(tree.version()), memory), Damage::default())
 }
 
 fn fact(moment: &Moment, name: &str) -> Result<Option<Vec<u8>>, StateError> {

@@ -7,6 +7,7 @@
 //! tables of one moment, which need no lock.
 
 use std::{
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -15,13 +16,13 @@ use std::{
 };
 
 use lsm_tree::{
-    AbstractTree as _, AnyTree, Cache, Config, DescriptorTable, InternalValue, SeqNo,
-    SequenceNumberCounter, compaction::Leveled, config::PinningPolicy,
+    AbstractTree as _, AnyTree, Cache, Checksum, Config, DescriptorTable, InternalValue, SeqNo,
+    SequenceNumberCounter, Table, compaction::Leveled, config::PinningPolicy,
     table::filter::standard_bloom::Builder as BloomFilter,
 };
 
 use parking_lot::Mutex;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::{
     StateError,
@@ -29,7 +30,7 @@ use super::{
     memtable::{Memtable, Range, Seq, Value},
     row_cache::RowCache,
 };
-use crate::host::{disk, panics};
+use crate::host::{database_fault::DatabaseFault, disk, panics, untouched};
 
 /// Bytes that are shared rather than copied.
 pub type Bytes = lsm_tree::Slice;
@@ -175,22 +176,107 @@ impl Tree {
         Ok(())
     }
 
+    /// Compares all tables in `directory`, where this was or is, with their checksums. `looked` is told how many
+    /// bytes were read, `found` the name of a file that is damaged.
+    pub fn compare_checksums(
+        &self,
+        directory: &Path,
+        looked: &mut dyn FnMut(u64),
+        found: &mut dyn FnMut(String),
+    ) -> io::Result<()> {
+        for table in self.engine.current_version().iter_tables() {
+            let name = format!("{TABLES}/{}", table.id());
+            let checksum = checksum_of(&directory.join(&name), looked)?;
+            if checksum != table.checksum().into_u128() {
+                found(name);
+            }
+        }
+        Ok(())
+    }
+
     /// Its directory is removed with the last that reads from it.
     pub fn remove_later(&self) {
         self.directory.is_unwanted.store(true, Ordering::Relaxed);
     }
 }
 
+/// The folder of the tables.
+const TABLES: &str = "tables";
+/// The file that names the list of tables, and has its checksum.
+const CURRENT: &str = "current";
+/// Of a table that is read only to compare its checksum, so much at a time.
+const PIECE: usize = 256 << 10;
+
+/// What of the tree in `directory` is damaged, which cannot be opened, as far as that can be known: the names
+/// of files, and what is wrong with each.
+pub fn damaged_files(directory: &Path) -> io::Result<Vec<(String, StateError)>> {
+    if let Some(list) = damaged_list(directory)? {
+        return Ok(vec![list]);
+    }
+    let mut damaged = Vec::new();
+    let tables = directory.join(TABLES);
+    for name in disk::names(&tables)? {
+        let path = tables.join(&name);
+        let opened = panics::contain(|| open_table(path));
+        let contradicts_itself = |_| Err(StateError::damaged("it contradicts itself"));
+        if let Err(error) = opened.unwrap_or_else(contradicts_itself) {
+            damaged.push((format!("{TABLES}/{name}"), error));
+        }
+    }
+    Ok(damaged)
+}
+
+/// Whether the list of tables of the tree in `directory` is damaged, or missing, as it never is: the file, and
+/// what is wrong with it.
+pub fn damaged_list(directory: &Path) -> io::Result<Option<(String, StateError)>> {
+    let checked = if untouched::open(&directory.join(CURRENT))?.is_none() {
+        Err(StateError::damaged("the list of tables is missing"))
+    } else {
+        check_list_of_tables(directory)
+    };
+    match checked {
+        Err(error) if error.fault() == DatabaseFault::Damaged => {
+            Ok(Some((CURRENT.to_owned(), error)))
+        }
+        Err(error) => Err(io::Error::other(error)),
+        Ok(()) => Ok(None),
+    }
+}
+
+/// Opens a table by itself.
+fn open_table(path: PathBuf) -> Result<(), StateError> {
+    let cache = Arc::new(Cache::with_capacity_bytes(0));
+    let unknown = Checksum::from_raw(0);
+    Table::recover(path, unknown, 0, 0, cache, None, true, true)?;
+    Ok(())
+}
+
 /// Compares the engine's list of tables in `directory`, if there is one, with its checksum: the engine
 /// writes that beside it, and does not look at it.
 fn check_list_of_tables(directory: &Path) -> Result<(), StateError> {
-    let Some(current) = disk::read_library_file(&directory.join("current"))? else { return Ok(()) };
+    let Some(current) = disk::read_library_file(&directory.join(CURRENT))? else { return Ok(()) };
     let damaged = || StateError::damaged("its list of tables is damaged");
     let (version, rest) = current.split_first_chunk().ok_or_else(damaged)?;
     let (checksum, _its_kind) = rest.split_first_chunk().ok_or_else(damaged)?;
     let list = directory.join(format!("v{}", u64::from_le_bytes(*version)));
     let list = disk::read_library_file(&list)?.ok_or_else(damaged)?;
     if xxh3_128(&list) == u128::from_le_bytes(*checksum) { Ok(()) } else { Err(damaged()) }
+}
+
+/// The checksum of all that is in a file, as the engine makes it of its tables.
+fn checksum_of(path: &Path, looked: &mut dyn FnMut(u64)) -> io::Result<u128> {
+    let mut file = untouched::open(path)?.ok_or(io::ErrorKind::NotFound)?;
+    let mut checksum = Xxh3::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(checksum.digest128()),
+            some => {
+                checksum.update(&piece[..some]);
+                looked(some as u64);
+            }
+        }
+    }
 }
 
 impl TreeVersion {

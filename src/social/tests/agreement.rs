@@ -117,6 +117,7 @@ fn check(history: &[Stamped], sizes: &[usize], cut: prop::sample::Index, limit: 
     let at_once = State::new();
     at_once.apply_all(history);
     assert_eq!(at_once.dump(), state.dump());
+    assert_eq!(at_once.damage(), []);
     assert_eq!(at_once.every_row(), state.every_row());
 
     let (before, after) = history.split_at(cut.index(history.len()));
@@ -124,6 +125,7 @@ fn check(history: &[Stamped], sizes: &[usize], cut: prop::sample::Index, limit: 
     first.apply_all(before);
     let second = State::restored(&first.dump());
     assert_eq!(second.dump(), first.dump());
+    assert_eq!(second.damage(), []);
     assert_eq!(second.every_row(), first.every_row());
     assert_eq!(second.apply_all(after), expected[before.len()..]);
     assert_eq!(second.every_row(), state.every_row());

@@ -1,15 +1,19 @@
 //! Tests of the state machine: `rules` tells one story per rule, `memory` those of repeated
-//! requests, `agreement` compares random histories with the naive `model`, with each other and with
+//! requests, `audit` finds rows that contradict each other, `agreement` compares random histories with the naive `model`, with each other and with
 //! restored dumps, and `format` pins what is stored.
 
 mod agreement;
+mod audit;
 mod format;
 mod memory;
 mod model;
 mod rules;
 
 use super::{
-    store::keys::{self, Key, Table},
+    store::{
+        RowDamage, damage_in,
+        keys::{self, Key, Table},
+    },
     *,
 };
 use crate::domain::{
@@ -110,6 +114,11 @@ impl State {
     /// The rows of a table.
     fn rows_of(&self, table: Table) -> Vec<(Vec<u8>, Vec<u8>)> {
         self.0.rows(keys::all(table))
+    }
+
+    /// What an audit finds.
+    fn damage(&self) -> Vec<RowDamage> {
+        damage_in(&self.0.reader().facts())
     }
 
     /// Changes a row, whatever that means.

@@ -1,0 +1,160 @@
+//! Which nodes' data is in a directory, and that none of them is running meanwhile.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    host::{
+        disk,
+        untouched::{self, Claim},
+    },
+    replication::inspection::{
+        self, NodeKind,
+        finding::{Finding, Remedy},
+    },
+    slot::{self, CLUSTER_ID_FILE, ClusterIdLineError},
+};
+
+/// A directory that cannot be looked at now.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is not there, or may not be read.
+    #[error("cannot look at {path}: {source}")]
+    Unusable {
+        /// What cannot be read.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// There is nothing of ours in it.
+    #[error(
+        "there is no data of tinysns in {0}: name a data directory (data_dir), one of its slots, or the \
+         router's directory (router_data_dir)"
+    )]
+    NoData(PathBuf),
+    /// A process has it open.
+    #[error(
+        "{directory} is in use by a running node{}: stop its slave, or the router, first; nothing was looked at",
+        .process.as_ref().map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
+    InUse {
+        /// The node's directory.
+        directory: PathBuf,
+        /// The master's process, if it is recorded.
+        process: Option<String>,
+    },
+    /// A file is of another version.
+    #[error("cannot look at {path}: {source}")]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: ClusterIdLineError,
+    },
+}
+
+/// The data of some nodes.
+pub struct Data {
+    directory: PathBuf,
+    /// Each of them.
+    pub nodes: Vec<NodeData>,
+}
+
+/// The data of one node.
+pub struct NodeData {
+    /// What its directory is called.
+    pub name: String,
+    /// Where it is.
+    pub directory: PathBuf,
+    /// Whose it is.
+    pub kind: NodeKind,
+}
+
+fn unusable(path: &Path) -> impl Fn(io::Error) -> Refusal {
+    move |source| Refusal::Unusable { path: path.to_owned(), source }
+}
+
+impl Data {
+    /// Finds out what is in `directory`.
+    pub fn in_directory(directory: &Path) -> Result<Self, Refusal> {
+        let unusable = unusable(directory);
+        let slots = slot::names_in(directory).map_err(&unusable)?;
+        let slot = |name: String| NodeData {
+            directory: directory.join(&name),
+            name,
+            kind: NodeKind::Master,
+        };
+        let mut nodes: Vec<_> = slots.into_iter().map(slot).collect();
+        if nodes.is_empty() && inspection::is_of_node(directory).map_err(&unusable)? {
+            nodes.push(NodeData {
+                name: name_of(directory),
+                directory: directory.to_owned(),
+                kind: kind_of(directory).map_err(&unusable)?,
+            });
+        }
+        if nodes.is_empty() {
+            return Err(Refusal::NoData(directory.to_owned()));
+        }
+        Ok(Self { directory: directory.to_owned(), nodes })
+    }
+
+    /// Keeps all of these nodes from being started, unless one is running.
+    pub fn claim(&self) -> Result<Vec<Claim>, Refusal> {
+        let mut claims = Vec::new();
+        for NodeData { directory, .. } in &self.nodes {
+            let locks = inspection::locks(directory).into_iter();
+            for path in locks.chain([slot::lock_file(directory)]) {
+                match untouched::claim(&path) {
+                    Ok(claim) => claims.push(claim),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        let (directory, process) = (directory.clone(), master_of(directory));
+                        return Err(Refusal::InUse { directory, process });
+                    }
+                    Err(source) => return Err(Refusal::Unusable { path, source }),
+                }
+            }
+        }
+        Ok(claims)
+    }
+
+    /// What is damaged of the file that says to which cluster the slots belong, if it is there.
+    pub fn look_at_cluster_id(&self) -> Result<Vec<Finding>, Refusal> {
+        let path = self.directory.join(CLUSTER_ID_FILE);
+        let Some(line) = untouched::read(&path).map_err(unusable(&path))? else {
+            return Ok(Vec::new());
+        };
+        match slot::cluster_in(&String::from_utf8_lossy(&line)) {
+            Ok(_) => Ok(Vec::new()),
+            Err(source) if source.is_another_version() => {
+                Err(Refusal::OtherVersion { path, source })
+            }
+            Err(error) => Ok(vec![Finding {
+                file: CLUSTER_ID_FILE.into(),
+                position: None,
+                damage: error.to_string(),
+                remedy: Remedy::RemoveFile,
+            }]),
+        }
+    }
+}
+
+fn name_of(directory: &Path) -> String {
+    directory
+        .file_name()
+        .map_or_else(|| directory.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// A slot has a name and a lock of its own, and a state; the router's directory has none of these.
+fn kind_of(directory: &Path) -> io::Result<NodeKind> {
+    let has_lock = disk::length(&slot::lock_file(directory))?.is_some();
+    let is_slot =
+        has_lock || inspection::has_state(directory) || slot::is_name(&name_of(directory));
+    Ok(if is_slot { NodeKind::Master } else { NodeKind::Witness })
+}
+
+fn master_of(slot: &Path) -> Option<String> {
+    let pid = untouched::read(&slot::pid_file(slot)).ok()??;
+    Some(String::from_utf8_lossy(&pid).trim().to_owned())
+}

@@ -1,0 +1,343 @@
+//! Whether all rows of a state are whole and agree with each other. Pure.
+//!
+//! Every row is read once, in the order of the keys, and compared with those that it refers to and those
+//! that refer to it. Where an index leads both ways, both are followed, so nothing of it can be missing.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use super::{
+    StateError,
+    keys::{self, Parts, Table},
+    moment::Moment,
+    records::{self, FollowRecord, Meta, PostRecord, UserRecord, decode, known_user, number},
+    replies::{self, Series, StoredReply},
+};
+use crate::{
+    domain::{Certification, PostId, UnixMillis, UserId},
+    envelope::Kind,
+    host::database_fault::DatabaseFault,
+};
+
+/// So much is told of one table; the rest is counted.
+const TOLD_OF_A_TABLE: u64 = 20;
+
+/// A row that is damaged, or contradicts others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowDamage {
+    /// Which one.
+    pub row: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Accounts.
+    pub users: u64,
+    /// Posts.
+    pub posts: u64,
+}
+
+/// Reads all rows of a moment. `looked` is told how many. Fails only if it cannot be known whether something
+/// is damaged.
+pub fn audit(
+    moment: &Moment,
+    looked: &mut dyn FnMut(u64),
+    found: &mut dyn FnMut(RowDamage),
+) -> Result<Content, StateError> {
+    let mut audit = Audit::of(moment);
+    let mut reported: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for row in moment.scan(keys::everything()) {
+        let (key, value) = match row {
+            Ok(row) => row,
+            Err(error) if is_damage(&error) => {
+                let row = "a block of rows, and whatever comes after it".to_owned();
+                found(RowDamage { row, what: error.to_string() });
+                return Ok(audit.content());
+            }
+            Err(error) => return Err(error),
+        };
+        looked(1);
+        let table = key.first().and_then(|table| Table::of(*table));
+        match audit.examine(table, &key, &value) {
+            Ok(()) => {}
+            Err(error) if is_damage(&error) => {
+                let told = reported.entry(table.map_or("rows", Table::name)).or_default();
+                *told += 1;
+                if *told <= TOLD_OF_A_TABLE {
+                    found(RowDamage { row: described(table, &key), what: error.to_string() });
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    for (table, told) in reported {
+        if let Some(more) = told.checked_sub(TOLD_OF_A_TABLE).filter(|more| *more > 0) {
+            let row = format!("{more} more {table}");
+            found(RowDamage { row, what: "they are damaged, too".to_owned() });
+        }
+    }
+    audit.compare_counts(found);
+    Ok(audit.content())
+}
+
+/// All that is found of a state that can be read.
+#[cfg(test)]
+pub fn damage_in(facts: &super::Facts) -> Vec<RowDamage> {
+    let mut damage = Vec::new();
+    audit(facts.moment(), &mut |_| {}, &mut |found| damage.push(found)).expect("it can be read");
+    damage
+}
+
+fn is_damage(error: &StateError) -> bool {
+    error.fault() == DatabaseFault::Damaged
+}
+
+/// What was seen of the rows so far.
+struct Audit<'a> {
+    moment: &'a Moment,
+    meta: Meta,
+    rows: BTreeMap<u8, u64>,
+    /// The author and the time of the last post.
+    last_post: Option<(UserId, UnixMillis)>,
+    /// The account and the series of the last reply.
+    last_reply: Option<(UserId, Vec<u8>)>,
+    /// How many series have replies, and how many accounts.
+    series_with_replies: u64,
+    users_with_replies: u64,
+}
+
+impl<'a> Audit<'a> {
+    fn of(moment: &'a Moment) -> Self {
+        Self {
+            moment,
+            meta: Meta::default(),
+            rows: BTreeMap::new(),
+            last_post: None,
+            last_reply: None,
+            series_with_replies: 0,
+            users_with_replies: 0,
+        }
+    }
+
+    fn examine(
+        &mut self,
+        table: Option<Table>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), StateError> {
+        let table = table.ok_or_else(|| contradiction("it belongs to no table"))?;
+        *self.rows.entry(table as u8).or_default() += 1;
+        let parts = Parts::of(key);
+        match table {
+            // What they mean is the log's affair.
+            Table::Facts => parts.text().map(drop),
+            Table::Meta => {
+                self.meta = decode(value)?;
+                parts.end()
+            }
+            Table::Users => self.user(parts, value),
+            Table::Names => self.name(parts, value),
+            Table::Following => self.following(parts, value),
+            Table::Followers => self.follower(parts, value),
+            Table::Posts => self.post(parts, value),
+            Table::Series => self.series(parts, value),
+            Table::SeriesByAge => self.series_by_age(parts, value),
+            Table::Replies => self.reply(parts, value),
+            Table::RepliesKept => self.replies_kept(parts, value),
+            Table::Certification => {
+                decode::<Certification>(value)?;
+                parts.end()
+            }
+        }
+    }
+
+    fn user(&self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let user = key.user()?;
+        key.end()?;
+        let record: UserRecord = decode(value)?;
+        if user.0 == 0 || user.0 > self.meta.newest_user {
+            return Err(contradiction("there is no account with such a number yet"));
+        }
+        match records::user_named(self.moment, &record.name)? {
+            Some(named) if named == user => Ok(()),
+            Some(other) => Err(contradiction(format!("its name leads to user {}", other.0))),
+            None => Err(contradiction("its name leads nowhere")),
+        }
+    }
+
+    fn name(&self, key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let name = key.text()?;
+        let user = UserId(number(value)?);
+        let record = known_user(self.moment, user)?;
+        agree(record.name.folded() == name, || format!("user {} is called otherwise", user.0))
+    }
+
+    fn following(&self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let (follower, name) = (key.user()?, key.text()?);
+        let FollowRecord { followee, since } = decode(value)?;
+        let follower_name = known_user(self.moment, follower)?.name.folded();
+        let followee_name = known_user(self.moment, followee)?.name.folded();
+        agree(followee_name == name, || format!("user {} is called otherwise", followee.0))?;
+        agree(since <= self.meta.newest_post, || "it begins after the newest post".to_owned())?;
+        let back = self.moment.get(&keys::edge(Table::Followers, followee, &follower_name))?;
+        let leads_back = back.map(|back| number(&back)).transpose()? == Some(follower.0);
+        agree(leads_back, || format!("user {} is not among the followers", follower.0))
+    }
+
+    fn follower(&self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let (followee, name) = (key.user()?, key.text()?);
+        let follower = UserId(number(value)?);
+        let follower_name = known_user(self.moment, follower)?.name.folded();
+        let followee_name = known_user(self.moment, followee)?.name.folded();
+        agree(follower_name == name, || format!("user {} is called otherwise", follower.0))?;
+        let forward = self.moment.get(&keys::edge(Table::Following, follower, &followee_name))?;
+        agree(forward.is_some(), || format!("user {} does not follow", follower.0))
+    }
+
+    fn post(&mut self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let (author, post) = (key.user()?, PostId::new(key.number()?));
+        key.end()?;
+        let PostRecord { at, .. } = decode(value)?;
+        let before = self.last_post.replace((author, at));
+        if before.is_none_or(|(last, _)| last != author) {
+            known_user(self.moment, author)?;
+        }
+        let is_there = post > PostId::NONE && post <= self.meta.newest_post;
+        agree(is_there, || "there is no post with such a number yet".to_owned())?;
+        let in_order = before.is_none_or(|(last, before)| last != author || before <= at);
+        agree(in_order, || "it is older than the author's post before it".to_owned())
+    }
+
+    fn series(&self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let (user, name) = (key.user()?, key.sized()?);
+        key.end()?;
+        let Series { oldest_ms, .. } = decode(value)?;
+        let by_age = self.moment.get(&keys::series_by_age(oldest_ms, user, name))?;
+        agree(by_age.is_some(), || "it is missing in the index by age".to_owned())
+    }
+
+    fn series_by_age(&self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let (oldest_ms, user) = (key.signed()?, key.user()?);
+        let series = replies::series(self.moment, user, key.bytes())?;
+        let agrees = series.is_some_and(|series| series.oldest_ms == oldest_ms) && value.is_empty();
+        agree(agrees, || "there is no such series of this age".to_owned())
+    }
+
+    fn reply(&mut self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let (user, name, sequence) = (key.user()?, key.sized()?, key.number()?);
+        key.end()?;
+        let last = self.last_reply.as_ref();
+        if last.is_none_or(|(last, _)| *last != user) {
+            self.users_with_replies += 1;
+        }
+        if last.is_none_or(|(last, series)| *last != user || series != name) {
+            self.series_with_replies += 1;
+            self.last_reply = Some((user, name.to_owned()));
+        }
+        let _stored: StoredReply = decode(value)?;
+        let Some(Series { floor, .. }) = replies::series(self.moment, user, name)? else {
+            return Err(contradiction("its series is missing"));
+        };
+        agree(sequence >= floor, || "it is below what its series may still have".to_owned())
+    }
+
+    fn replies_kept(&self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let user = key.user()?;
+        key.end()?;
+        let kept = number(value)?;
+        let mut counted = 0;
+        for reply in self.moment.scan(keys::replies_of(user)) {
+            reply?;
+            counted += 1;
+        }
+        agree(kept == counted, || format!("{kept} replies were counted, and there are {counted}"))
+    }
+
+    fn count(&self, table: Table) -> u64 {
+        self.rows.get(&(table as u8)).copied().unwrap_or_default()
+    }
+
+    fn content(&self) -> Content {
+        Content { users: self.count(Table::Users), posts: self.count(Table::Posts) }
+    }
+
+    /// Nothing is deleted yet, so nothing may be missing.
+    fn compare_counts(&self, found: &mut dyn FnMut(RowDamage)) {
+        let all = |table: Table| (format!("the {}", table.name()), self.count(table));
+        let series = ("the series of requests with replies".to_owned(), self.series_with_replies);
+        let users = ("the accounts with replies".to_owned(), self.users_with_replies);
+        let made = "those ever made".to_owned();
+        for ((row, there), (other, expected)) in [
+            (all(Table::Users), (made.clone(), self.meta.newest_user)),
+            (all(Table::Posts), (made, self.meta.newest_post.get())),
+            (all(Table::Names), all(Table::Users)),
+            (all(Table::Followers), all(Table::Following)),
+            (all(Table::SeriesByAge), all(Table::Series)),
+            (all(Table::Series), series),
+            (all(Table::RepliesKept), users),
+        ] {
+            if there != expected {
+                let what = format!("there are {there}, but {expected} of {other}");
+                found(RowDamage { row, what });
+            }
+        }
+    }
+}
+
+fn contradiction(what: impl Into<String>) -> StateError {
+    StateError::damaged(what)
+}
+
+fn agree(agrees: bool, otherwise: impl FnOnce() -> String) -> Result<(), StateError> {
+    if agrees { Ok(()) } else { Err(contradiction(otherwise())) }
+}
+
+/// Which row it is, in words.
+fn described(table: Option<Table>, key: &[u8]) -> String {
+    let in_words = |table| {
+        let mut parts = Parts::of(key);
+        Ok::<_, StateError>(match table {
+            Table::Facts => format!("fact {}", parts.text()?),
+            Table::Meta => Kind::Meta.to_string(),
+            Table::Users => format!("user {}", parts.user()?.0),
+            Table::Names => format!("name {}", parts.text()?),
+            Table::Following => {
+                let follower = parts.user()?.0;
+                format!("follow of {} by user {follower}", parts.text()?)
+            }
+            Table::Followers => {
+                let followee = parts.user()?.0;
+                format!("follower {} of user {followee}", parts.text()?)
+            }
+            Table::Posts => {
+                let author = parts.user()?.0;
+                format!("post {} of user {author}", parts.number()?)
+            }
+            Table::Series => {
+                let user = parts.user()?.0;
+                format!("series {} of user {user}", hexadecimal(parts.sized()?))
+            }
+            Table::SeriesByAge => {
+                let age = parts.signed()?;
+                format!("series of user {} by its age, {age} ms", parts.user()?.0)
+            }
+            Table::Replies => {
+                let (user, _series) = (parts.user()?.0, parts.sized()?);
+                format!("reply {} to user {user}", parts.number()?)
+            }
+            Table::RepliesKept => format!("count of replies to user {}", parts.user()?.0),
+            Table::Certification => Kind::Certification.to_string(),
+        })
+    };
+    let in_words = table.and_then(|table| in_words(table).ok());
+    in_words.unwrap_or_else(|| format!("key {}", hexadecimal(key)))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("it is memory");
+        text
+    })
+}
