@@ -9,15 +9,16 @@ use clap::{Arg, ArgAction, ArgMatches, builder::StyledStr};
 use tracing::error;
 
 use crate::{
-    check::Refusal,
-    documents, envelope,
+    backup, check, documents, envelope,
     host::{database_fault::DatabaseFault, disk::DirectoryError, net::ListenError, stdio},
     logging,
     replication::{inspection::InspectionError, log_error::LogError, node::StartError},
+    restore,
     settings::{
-        BenchSettings, CertsSettings, CheckSettings, HealthcheckSettings, Key, Layers, LogChangeSettings,
-        LogSettings, MasterSettings, Role, RouterSettings, Scenario, SettingsError, SlaveSettings,
-        StatusSettings, TerminalSettings, VARIABLE_PREFIX, ValueKind,
+        BackupSettings, BenchSettings, CertsSettings, CheckSettings, HealthcheckSettings, Key,
+        Layers, LogChangeSettings, LogSettings, MasterSettings, RestoreSettings, Role,
+        RouterSettings, Scenario, SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
+        VARIABLE_PREFIX, ValueKind,
     },
     slave::REFUSED,
     slot::SlotError,
@@ -70,6 +71,10 @@ pub enum Subcommand {
     Bench(BenchSettings),
     /// `tinysns check`
     Check(CheckSettings),
+    /// `tinysns backup`
+    Backup(BackupSettings),
+    /// `tinysns restore`
+    Restore(RestoreSettings),
 }
 
 /// Why a command line is not carried out.
@@ -128,7 +133,9 @@ fn is_configuration_error(cause: &(dyn Error + 'static)) -> bool {
         || cause.is::<SlotError>()
         || cause.is::<DirectoryError>()
         || cause.is::<TlsError>()
-        || cause.is::<Refusal>()
+        || cause.is::<check::Refusal>()
+        || cause.is::<backup::Refusal>()
+        || cause.is::<restore::Refusal>()
         || cause.downcast_ref().is_some_and(InspectionError::is_refusal)
         || cause.downcast_ref().is_some_and(StartError::is_refusal)
         || cause
@@ -200,6 +207,14 @@ pub fn parse(
             let directory = matches.get_one::<String>(DIRECTORY).expect("clap insists on one");
             Subcommand::Check(layers.check(directory, matches.get_flag(JSON)))
         }
+        Role::Backup => {
+            let file = matches.get_one::<String>(FILE).expect("clap insists on one");
+            Subcommand::Backup(layers.backup(file)?)
+        }
+        Role::Restore => {
+            let file = matches.get_one::<String>(FILE).expect("clap insists on one");
+            Subcommand::Restore(layers.restore(file, matches.get_flag(KEEP_SESSIONS))?)
+        }
         Role::Bench => {
             let named = matches.get_many::<String>(SCENARIO).into_iter().flatten();
             let mut scenarios: Vec<_> = named.filter_map(|name| Scenario::named(name)).collect();
@@ -221,7 +236,7 @@ fn document(name: &str, matches: &ArgMatches) -> Option<String> {
     }
 }
 
-const ROLES: [(Role, &str); 10] = [
+const ROLES: [(Role, &str); 12] = [
     (Role::Router, "Choose the available server, and tell clients where it is"),
     (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
     (Role::Master, "Run a server without a slave that supervises it"),
@@ -232,6 +247,8 @@ const ROLES: [(Role, &str); 10] = [
     (Role::Certs, "Make certificates by which the nodes of a cluster prove who they are"),
     (Role::Bench, "Measure how fast a running network is, beside a bare server on this machine"),
     (Role::Check, "Look at the data of stopped nodes, and say what is damaged and what helps"),
+    (Role::Backup, "Copy a running network to a file, once or every so often"),
+    (Role::Restore, "Make the beginning of a new cluster of a backup, in an empty data directory"),
 ];
 
 const LAYERS: &str = "\
@@ -254,6 +271,8 @@ const COMMAND: &str = "command";
 const FILTER: &str = "filter";
 const DIRECTORY: &str = "directory";
 const NODE: &str = "node";
+const FILE: &str = "file";
+const KEEP_SESSIONS: &str = "keep-sessions";
 const SCENARIO: &str = "scenario";
 const HOST: &str = "host";
 const PORT: &str = "port";
@@ -329,6 +348,12 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
                 "What to look at: a data directory, one of its slots, or the router's directory",
             ))
             .arg(switch(JSON, "Print JSON, with stable field names")),
+        Role::Backup => command.arg(Arg::new(FILE).value_name("FILE").required(true).help(
+            "The file to make, which must not be there yet; with --every, the directory of the files",
+        )),
+        Role::Restore => command
+            .arg(Arg::new(FILE).value_name("FILE").required(true).help("The backup"))
+            .arg(switch(KEEP_SESSIONS, "Let those stay logged in who were when it was made")),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
             .arg(Arg::new(COMMAND).last(true).num_args(1..).value_name("COMMAND").help(

@@ -12,6 +12,7 @@
 pub mod acme;
 pub mod ansi;
 pub mod backoff;
+pub mod backup;
 pub mod bench;
 pub mod certs;
 pub mod check;
@@ -40,6 +41,7 @@ pub mod overview;
 pub mod planted;
 pub mod reflection;
 pub mod replication;
+pub mod restore;
 pub mod router;
 pub mod runtime;
 pub mod serving;

@@ -9,11 +9,11 @@ use std::{
 
 use mimalloc::MiMalloc;
 use tinysns::{
-    bench, certs, check,
+    backup, bench, certs, check,
     cli::{self, Subcommand},
     healthcheck,
     host::process_setup,
-    log_change, master, router, runtime,
+    log_change, master, restore, router, runtime,
     settings::MasterSettings,
     slave,
     slot::{Slot, SlotInfo},
@@ -50,6 +50,12 @@ fn main() -> ExitCode {
         }
         Subcommand::Certs(settings) => certs::run(&settings).unwrap_or_else(cli::report_failure),
         Subcommand::Check(settings) => check::run(&settings).unwrap_or_else(cli::report_failure),
+        Subcommand::Backup(settings) => {
+            runtime::run(backup::run(settings)).unwrap_or_else(cli::report_failure)
+        }
+        Subcommand::Restore(settings) => {
+            restore::run(&settings).unwrap_or_else(cli::report_failure)
+        }
         Subcommand::Bench(settings) => {
             runtime::run(bench::run(settings)).unwrap_or_else(cli::report_failure)
         }

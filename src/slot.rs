@@ -141,6 +141,16 @@ fn name(number: u32) -> String {
     format!("slot-{number:03}")
 }
 
+/// Writes the [`CLUSTER_ID_FILE`] of a data directory, for the slot with this number.
+pub fn save_cluster_id(data_dir: &Path, number: u32, cluster: ClusterId) -> io::Result<()> {
+    let path = data_dir.join(CLUSTER_ID_FILE);
+    // Written completely or not at all, because the masters of other slots read it; and durably, because they
+    // refuse to start with half of it.
+    let unfinished = path.with_extension(format!("{number}.new"));
+    let sealed = line::seal(Kind::ClusterId, &cluster.to_string());
+    disk::replace_durably(&path, &unfinished, sealed.as_bytes())
+}
+
 /// The line in the [`CLUSTER_ID_FILE`] cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterIdLineError {

@@ -8,7 +8,7 @@ use tonic::{Request, metadata::AsciiMetadataValue};
 
 use super::{ClientError, directory};
 use crate::{
-    domain::UnixMillis,
+    domain::{NodeId, UnixMillis},
     host::net::{self, Security},
     node_auth::{NodeAuth, SECRET_KEY},
     settings::{NodeEncryption, NodeSecurity, Secret},
@@ -69,6 +69,10 @@ pub struct MasterStatus {
     pub name: String,
     /// host:port of the client API.
     pub address: String,
+    /// Its id, for operators.
+    pub node: Option<NodeId>,
+    /// host:port at which other nodes reach it, for operators.
+    pub peer_address: String,
     /// Process id, on its own machine.
     pub pid: u32,
     /// What it is doing.
@@ -197,6 +201,8 @@ impl From<v1::MasterStatus> for MasterStatus {
         Self {
             name: master.name,
             address: master.address,
+            node: NodeId::from_wire(master.node_id),
+            peer_address: master.peer_address,
             pid: master.pid,
             state,
             term: master.term,

@@ -11,12 +11,13 @@ use openraft::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{states, texts};
+use super::{backups, states, texts};
 use crate::{
     domain::{Certification, ClusterId, NodeId, PostId, UnixMillis, UserId, UserName},
     envelope::{self, Kind, SupportedVersions, Version, line, mend, seal, seal_in},
     replication::{
         Batch, Consensus, Content, Entry, LogId, NodeInfo, StoredMembership, Vote,
+        backup::format::BackupHeader,
         log_segments::{FrameHead, SegmentHeader},
         log_store::Checkpoint,
         snapshot::{End, Header},
@@ -64,6 +65,8 @@ pub fn envelopes(bytes: &[u8]) {
         Kind::SnapshotHeader => opened::<Header>(kind, &sealed),
         Kind::SnapshotRows => opened::<Vec<Row>>(kind, &sealed),
         Kind::SnapshotEnd => opened::<End>(kind, &sealed),
+        Kind::BackupHeader => opened::<BackupHeader>(kind, &sealed),
+        Kind::BackupBlock | Kind::BackupEnd => backups::part(&sealed),
         Kind::Append => append(&sealed),
         Kind::Appended => opened::<AppendEntriesResponse<NodeId>>(kind, &sealed),
         Kind::Ballot => opened::<VoteRequest<NodeId>>(kind, &sealed),
@@ -244,6 +247,7 @@ fn between_nodes() -> Vec<Vec<u8>> {
         seal(Kind::Voted, &voted),
         seal(Kind::SnapshotHeader, &Header { vote: vote(), meta }),
         seal(Kind::Installed, &SnapshotResponse { vote: vote() }),
+        seal(Kind::BackupHeader, &backups::some_header()),
     ]
 }
 

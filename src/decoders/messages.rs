@@ -269,6 +269,8 @@ fn cluster_status() -> v1::ClusterStatus {
         host: "here".to_owned(),
         clock_ahead_ms: -3,
         metrics_address: "10.0.0.1:3012".to_owned(),
+        node_id: 4,
+        peer_address: "10.0.0.1:3013".to_owned(),
     };
     v1::ClusterStatus {
         cluster_id: ClusterId::new(5).to_string(),

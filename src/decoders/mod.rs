@@ -10,12 +10,14 @@
 //!   [`envelope`](crate::envelope)
 //! - `segments`: the files of the log
 //! - `states`: what changes the state or is checked against it: commands, snapshots, session tokens
+//! - `backups`: the files of backups
 //! - `texts`: settings, names, addresses, and what people type
 //! - `screens`: what other people write, as it is shown
 //!
 //! `fuzz/` feeds them, and keeps a corpus of each; `tests/decoders` replays it. To add a decoder, add a
 //! row to [`DECODERS`], with seeds, and write them into the corpus (`just fuzz-seeds`).
 
+mod backups;
 mod envelopes;
 mod messages;
 mod screens;
@@ -57,6 +59,7 @@ pub const DECODERS: &[Decoder] = &[
     Decoder::new("log-segments", segments::segments, segments::seeds_of_segments),
     Decoder::new("commands", states::commands, states::seeds_of_commands),
     Decoder::new("snapshots", states::snapshots, states::seeds_of_snapshots),
+    Decoder::new("backups", backups::backups, backups::seeds_of_backups),
     Decoder::new("session-tokens", states::session_tokens, states::seeds_of_session_tokens),
     Decoder::new("settings", texts::settings, texts::seeds_of_settings),
     Decoder::new("words", texts::words, texts::seeds_of_words),

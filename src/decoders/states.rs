@@ -199,15 +199,21 @@ pub fn seeds_of_snapshots() -> Vec<Vec<u8>> {
         bytes
     };
     let rows = rows(&STATE);
-    let end = |rows| seal(Kind::SnapshotEnd, &End { rows, version: Version::FIRST });
     let each: Vec<Vec<u8>> =
         rows.iter().map(|row| seal(Kind::SnapshotRows, &vec![row.clone()])).collect();
     let count = u64::try_from(rows.len()).expect("few");
-    vec![
-        framed(&[end(0)]),
-        framed(&[seal(Kind::SnapshotRows, &rows), end(count)]),
-        framed(&[each, vec![end(count)]].concat()),
-    ]
+    vec![framed(&[end(0)]), framed(&some_chunks()), framed(&[each, vec![end(count)]].concat())]
+}
+
+fn end(rows: u64) -> Vec<u8> {
+    seal(Kind::SnapshotEnd, &End { rows, version: Version::FIRST })
+}
+
+/// A snapshot without its header.
+pub fn some_chunks() -> [Vec<u8>; 2] {
+    let rows = rows(&STATE);
+    let count = u64::try_from(rows.len()).expect("few");
+    [seal(Kind::SnapshotRows, &rows), end(count)]
 }
 
 fn sessions() -> Sessions {

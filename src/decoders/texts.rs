@@ -34,6 +34,8 @@ pub fn settings(bytes: &[u8]) {
             Role::Log => _ = layers.log_change(None)?,
             Role::Certs => _ = layers.certs("certs", Vec::new()),
             Role::Check => _ = layers.check("directory", false),
+            Role::Backup => _ = layers.backup("file")?,
+            Role::Restore => _ = layers.restore("file", false)?,
             Role::Bench => _ = layers.bench(Vec::new(), false),
         }
         Ok(())

@@ -94,6 +94,14 @@ kinds! {
     /// Its end.
     SnapshotEnd = 50, "snapshot end";
 
+    // A backup.
+    /// Its header.
+    BackupHeader = 56, "backup header";
+    /// What one chunk of a snapshot holds, compressed.
+    BackupBlock = 57, "block of a backup";
+    /// Its end.
+    BackupEnd = 58, "end of a backup";
+
     // Between nodes.
     /// Entries for the log of another node, or none as a heartbeat.
     Append = 64, "call to append";

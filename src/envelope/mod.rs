@@ -178,6 +178,13 @@ pub fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(begin.checked_add(length)?)
 }
 
+/// How long the envelope says that it is which begins like this; none if that is not all here. At most eleven
+/// bytes are needed.
+pub fn announced_length(beginning: &[u8]) -> Option<usize> {
+    let (length, begin) = read_length(beginning)?;
+    begin.checked_add(length)
+}
+
 /// The kind and version of an envelope, read from its first bytes only; none if this program does
 /// not know them.
 pub fn peek(sealed: &[u8]) -> Option<(Kind, Version)> {
@@ -255,7 +262,7 @@ fn write_length(sealed: &mut Vec<u8>) {
 /// The length of the body, and where the body begins.
 fn read_length(sealed: &[u8]) -> Option<(usize, usize)> {
     let mut length = 0;
-    for (place, digit) in sealed[CHECKSUM.end..].iter().take(5).enumerate() {
+    for (place, digit) in sealed.get(CHECKSUM.end..)?.iter().take(5).enumerate() {
         length |= u64::from(digit & 0x7f) << (7 * place);
         if digit & 0x80 == 0 {
             return Some((usize::try_from(length).ok()?, CHECKSUM.end + place + 1));

@@ -13,6 +13,7 @@ pub mod file_header;
 mod files;
 pub mod label;
 pub mod net;
+pub mod new_file;
 pub mod panics;
 pub mod privacy;
 pub mod process_setup;

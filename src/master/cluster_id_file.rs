@@ -8,7 +8,6 @@ use std::{io, path::PathBuf};
 
 use crate::{
     domain::ClusterId,
-    envelope::{Kind, line},
     host::disk,
     slot::{self, CLUSTER_ID_FILE, ClusterIdLineError, SlotInfo},
 };
@@ -69,13 +68,9 @@ pub fn save(slot: &SlotInfo, cluster: ClusterId) {
     if matches!(load(slot), Ok(Some(known)) if known == cluster) {
         return;
     }
-    let sealed = line::seal(Kind::ClusterId, &cluster.to_string());
-    let written = path(slot).map_or(Ok(()), |path| {
-        // Written completely or not at all, because the masters of other slots read it; and
-        // durably, because they refuse to start with half of it.
-        let unfinished = path.with_extension(format!("{}.new", slot.number));
-        disk::replace_durably(&path, &unfinished, sealed.as_bytes())
-    });
+    let data_dir = slot.directory.parent();
+    let written =
+        data_dir.map_or(Ok(()), |data_dir| slot::save_cluster_id(data_dir, slot.number, cluster));
     if let Err(error) = written {
         tracing::warn!(%error, "cannot save the cluster's id in the data directory");
     }

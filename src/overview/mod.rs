@@ -15,7 +15,7 @@ pub mod table;
 pub(crate) mod tests {
     use crate::{
         client::{ClusterStatus, MasterState, MasterStatus, RouterStatus, StatusView},
-        domain::UnixMillis,
+        domain::{NodeId, UnixMillis},
     };
 
     /// A cluster of two, one of which is down.
@@ -23,6 +23,8 @@ pub(crate) mod tests {
         let master = |name: &str, state, since_ms| MasterStatus {
             name: name.to_owned(),
             address: "10.0.0.1:3011".to_owned(),
+            node: Some(NodeId::new(4)),
+            peer_address: "10.0.0.1:3013".to_owned(),
             pid: 41,
             state,
             term: 7,

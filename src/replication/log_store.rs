@@ -193,6 +193,29 @@ impl LogStore {
         given.map_err(|source| OpenError::new(path, source))
     }
 
+    /// Creates the log at `path`, where nothing is yet: that of `node`, the only voter of a new `cluster`, which
+    /// begins behind the entry of `membership`.
+    pub fn found(
+        path: &Path,
+        node: NodeId,
+        cluster: ClusterId,
+        membership: &StoredMembership,
+    ) -> Result<(), OpenError> {
+        let begin = |(facts, recovered): (LogFacts, Recovered)| {
+            assert_eq!(recovered.reader.end(), 0, "only a new log can be that of a new cluster");
+            let begins_after = membership.log_id().expect("a membership is decided by an entry");
+            facts.write(&[
+                Fact::NODE_ID.of(&node),
+                Fact::CLUSTER_ID.of(&cluster),
+                Fact::VOTE.of(&Vote::new(begins_after.leader_id.term, node)),
+                Fact::PURGED.of(&begins_after),
+                Fact::MEMBERS.of(membership),
+            ])
+        };
+        let founded = open_parts(path).and_then(begin);
+        founded.map_err(|source| OpenError::new(path, source))
+    }
+
     /// The same for facts and a folder that are open.
     #[cfg(test)]
     pub(super) fn take_over_identity_in(

@@ -10,7 +10,7 @@
 //! being told to ([`pre_vote`]), whether a leader still has a quorum ([`quorum`],
 //! [`check_quorum`]), in which version of the format the cluster writes ([`upgrade`]), and what
 //! happens to damaged files ([`startup_check`], [`state_fetch`]; [`inspection`] looks at them while the
-//! node is stopped). `log_length` says how much log is kept,
+//! node is stopped), and how a network is copied to a file, and a new one made of that ([`backup`]). `log_length` says how much log is kept,
 //! and [`observed`] is what a simulation sees.
 //!
 //! **Architecture invariant:** the social graph is changed only in [`state_store`], by entries of
@@ -18,6 +18,7 @@
 
 pub mod address_gossip;
 pub mod addresses;
+pub mod backup;
 pub mod check_quorum;
 pub mod cluster_clock;
 mod consensus_runtime;

@@ -23,7 +23,7 @@ use crate::{
 /// Rows are gathered into chunks of about this size in bytes.
 const CHUNK_BYTES: usize = 64 << 10;
 /// Chunks that may wait between the disk and the network.
-const CHUNKS_WAITING: usize = 8;
+pub(super) const CHUNKS_WAITING: usize = 8;
 
 /// The data of a snapshot, as openraft passes it on.
 pub enum SnapshotData {
@@ -150,18 +150,22 @@ pub async fn receive_from(
     stream: &mut Streaming<SnapshotChunk>,
 ) -> Result<Result<StagedState, ReceiveError>, Status> {
     let (sender, chunks) = mpsc::channel(CHUNKS_WAITING);
-    let forward = async {
-        while let Some(chunk) = stream.message().await? {
-            if sender.send(chunk).await.is_err() {
-                break;
-            }
-        }
-        drop(sender);
-        Ok::<(), Status>(())
-    };
-    let (forwarded, incoming) = tokio::join!(forward, receive(slot, chunks));
+    let (forwarded, incoming) = tokio::join!(forward(stream, sender), receive(slot, chunks));
     forwarded?;
     Ok(incoming)
+}
+
+/// Passes on what `stream` brings, as long as somebody receives it.
+pub(super) async fn forward(
+    stream: &mut Streaming<SnapshotChunk>,
+    sender: mpsc::Sender<SnapshotChunk>,
+) -> Result<(), Status> {
+    while let Some(chunk) = stream.message().await? {
+        if sender.send(chunk).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn write_rows(

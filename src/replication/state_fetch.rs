@@ -7,7 +7,7 @@
 use std::{path::Path, time::Duration};
 
 use tokio::time::timeout;
-use tonic::Status;
+use tonic::{Status, Streaming};
 
 use super::{
     LogId,
@@ -23,7 +23,7 @@ use crate::{
     envelope::{self, Kind},
     host::net,
     social::StateError,
-    wire::internal::FetchStateRequest,
+    wire::internal::{FetchStateRequest, SnapshotChunk},
 };
 
 /// How long a master has until it begins to send its state: another can be asked.
@@ -49,15 +49,12 @@ pub enum StateFetchError {
     State(#[from] StateError),
 }
 
-/// Replaces the state in `directory` with that of `other` at `address` (host:port). `log` begins
-/// after `purged`.
-pub async fn fetch(
-    directory: &Path,
-    log: &mut LogStore,
+/// Asks `other` at `address` (host:port) for its state: what it is, and the chunks that follow.
+pub async fn open(
     credentials: &NodeCredentials,
-    (other, address): (NodeId, &str),
-    purged: LogId,
-) -> Result<(), StateFetchError> {
+    other: NodeId,
+    address: &str,
+) -> Result<(Header, Streaming<SnapshotChunk>), Status> {
     let invalid = |error| Status::unavailable(format!("{error}"));
     let channel = net::node_channel(address, credentials.security()).map_err(invalid)?;
     let mut client = Client::new(channel).max_decoding_message_size(MESSAGE_BYTES);
@@ -68,9 +65,22 @@ pub async fn fetch(
         Ok::<_, Status>((stream, first))
     };
     let silent = |_elapsed| Status::unavailable("it does not answer");
-    let (mut stream, first) = timeout(ANSWERS_WITHIN, first).await.map_err(silent)??;
-    let header: Header = envelope::open(Kind::SnapshotHeader, &first.payload)
+    let (stream, first) = timeout(ANSWERS_WITHIN, first).await.map_err(silent)??;
+    let header = envelope::open(Kind::SnapshotHeader, &first.payload)
         .map_err(|error| Status::aborted(error.to_string()))?;
+    Ok((header, stream))
+}
+
+/// Replaces the state in `directory` with that of `other` at `address` (host:port). `log` begins
+/// after `purged`.
+pub async fn fetch(
+    directory: &Path,
+    log: &mut LogStore,
+    credentials: &NodeCredentials,
+    (other, address): (NodeId, &str),
+    purged: LogId,
+) -> Result<(), StateFetchError> {
+    let (header, mut stream) = open(credentials, other, address).await?;
     let Some(applied) = header.meta.last_log_id.filter(|applied| *applied >= purged) else {
         return Err(StateFetchError::Older);
     };

@@ -141,6 +141,7 @@ fn without_places(mut status: ClusterStatus) -> ClusterStatus {
     for master in &mut status.masters {
         (master.address, master.pid, master.host) = (String::new(), 0, String::new());
         master.metrics_address = String::new();
+        (master.node_id, master.peer_address) = (0, String::new());
     }
     if let Some(router) = &mut status.router {
         (router.address, router.pid, router.host) = (String::new(), 0, String::new());
@@ -170,6 +171,8 @@ fn master_status(master: &Master, median_ahead_ms: i64) -> MasterStatus {
         voter: matches!(master.state, State::Available | State::Standby),
         clock_ahead_ms: master.ahead_ms.saturating_sub(median_ahead_ms),
         metrics_address: master.hello.metrics_address.clone(),
+        node_id: master.hello.node.get(),
+        peer_address: master.hello.peer_address.clone(),
     }
 }
 

@@ -163,7 +163,9 @@ fn everybody_sees_how_the_cluster_is_and_operators_where_everything_runs() {
     let mut expected = full.clone();
     for master in &mut expected.masters {
         assert!(!master.address.is_empty());
+        assert!(!master.peer_address.is_empty() && master.node_id > 0);
         (master.address, master.pid, master.host) = Default::default();
+        (master.node_id, master.peer_address) = Default::default();
     }
     let router = expected.router.as_mut().expect("it describes itself");
     (router.address, router.pid, router.host) = Default::default();

@@ -26,6 +26,10 @@ pub enum Role {
     Bench,
     /// `tinysns check`
     Check,
+    /// `tinysns backup`
+    Backup,
+    /// `tinysns restore`
+    Restore,
 }
 
 impl Role {
@@ -41,6 +45,8 @@ impl Role {
         Self::Certs,
         Self::Bench,
         Self::Check,
+        Self::Backup,
+        Self::Restore,
     ];
 
     /// Its name, as it is typed.
@@ -56,6 +62,8 @@ impl Role {
             Self::Certs => "certs",
             Self::Bench => "bench",
             Self::Check => "check",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
         }
     }
 }
@@ -110,7 +118,8 @@ pub const CONFIG: &str = "config";
 pub const FOREIGN_VARIABLES: [&str; 2] = ["bin", "image"];
 
 const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
-const NODES_AND_STATUS: &[Role] = &[Role::Router, Role::Slave, Role::Master, Role::Status];
+const NODES_AND_OPERATORS: &[Role] =
+    &[Role::Router, Role::Slave, Role::Master, Role::Status, Role::Backup];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
 const VISITORS: &[Role] = &[
     Role::Client,
@@ -120,6 +129,8 @@ const VISITORS: &[Role] = &[
     Role::Certs,
     Role::Bench,
     Role::Check,
+    Role::Backup,
+    Role::Restore,
 ];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
 const MANY: ValueKind = ValueKind::Count { min: 1, max: 1_000_000 };
@@ -177,14 +188,14 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "router",
-        &[Role::Client, Role::Status, Role::Bench],
+        &[Role::Client, Role::Status, Role::Bench, Role::Backup],
         Some("localhost:3010"),
         ValueKind::Network,
         "The address of the router, or of the network as https://NAME if connections to it are encrypted",
     ),
     Key::new(
         "ca_file",
-        &[Role::Client, Role::Status, Role::Bench],
+        &[Role::Client, Role::Status, Role::Bench, Role::Backup],
         None,
         ValueKind::Path,
         "The file with the certificates of the authorities that are trusted with the name after \
@@ -228,7 +239,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "data_dir",
-        MASTERS,
+        &[Role::Slave, Role::Master, Role::Restore],
         Some("./data"),
         ValueKind::Path,
         "The directory that holds a slot for each master of this machine",
@@ -242,7 +253,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key {
         name: "secret",
-        roles: NODES_AND_STATUS,
+        roles: NODES_AND_OPERATORS,
         default: None,
         kind: ValueKind::Secret,
         help: "The secret that the nodes of one cluster share",
@@ -265,8 +276,30 @@ pub static KEYS: &[Key] = &[
          from any machine; the variable TINYSNS_SECRET may hold it instead",
     ),
     Key::new(
+        "secret_file",
+        &[Role::Backup],
+        None,
+        ValueKind::Path,
+        "The file with the cluster's secret, which the masters ask for; the variable TINYSNS_SECRET may hold it \
+         instead",
+    ),
+    Key::new(
+        "every",
+        &[Role::Backup],
+        None,
+        ValueKind::duration_ms(1_000, 31_536_000_000),
+        "Make a backup so often, until it is interrupted, in the directory that is named",
+    ),
+    Key::new(
+        "keep",
+        &[Role::Backup],
+        Some("24"),
+        ValueKind::Count { min: 1, max: 100_000 },
+        "With --every, so many of the newest backups are kept, and older ones removed",
+    ),
+    Key::new(
         "node_encryption",
-        NODES_AND_STATUS,
+        NODES_AND_OPERATORS,
         Some("on"),
         ValueKind::Choice(&["on", "optional", "off"]),
         "Whether nodes encrypt what they tell each other, and prove who they are; optional also takes \
@@ -274,7 +307,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "node_authority",
-        NODES_AND_STATUS,
+        NODES_AND_OPERATORS,
         None,
         ValueKind::Path,
         "The file with the certificates of the authorities that certify nodes, in the format PEM; by \
@@ -282,14 +315,14 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "node_certificate",
-        NODES_AND_STATUS,
+        NODES_AND_OPERATORS,
         None,
         ValueKind::Path,
         "The file with this node's certificate from one of them",
     ),
     Key::new(
         "node_key",
-        NODES_AND_STATUS,
+        NODES_AND_OPERATORS,
         None,
         ValueKind::Path,
         "The file with the key of that certificate",

@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BenchSettings, CallerLimits, CertsSettings, CheckSettings, ClassicMode, ClientCertificate, ClientSecurity,
-    ClientSettings, ConsensusSettings, DomainSettings, HealthcheckSettings, HistoryFile, Layers,
-    Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings, NodeEncryption,
-    NodeSecurity, PlainCalls, RouterSettings, Scenario, Secret, SettingsError, SlaveSettings,
-    StatusSettings, TerminalSettings,
+    BackupPlan, BackupSettings, BenchSettings, CallerLimits, CertsSettings, CheckSettings,
+    ClassicMode, ClientCertificate, ClientSecurity, ClientSettings, ConsensusSettings,
+    DomainSettings, HealthcheckSettings, HistoryFile, Layers, Limits, LogChangeSettings, LogFormat,
+    LogSettings, MasterSettings, NodeEncryption, NodeSecurity, PlainCalls, RestoreSettings,
+    RouterSettings, Scenario, Secret, SettingsError, SlaveSettings, StatusSettings,
+    TerminalSettings,
     value::{self, ValueKind},
 };
 use crate::{
@@ -121,6 +122,30 @@ impl Layers {
     /// The settings of `tinysns check`.
     pub fn check(&self, directory: &str, json: bool) -> CheckSettings {
         CheckSettings { directory: directory.into(), json }
+    }
+
+    /// The settings of `tinysns backup`, which makes this file, or files in this directory.
+    pub fn backup(&self, path: &str) -> Result<BackupSettings, SettingsError> {
+        let plan = match self.optional_text("every")? {
+            None => BackupPlan::Once { file: path.into() },
+            Some(_) => BackupPlan::Every {
+                directory: path.into(),
+                every: self.duration("every")?,
+                keep: self.parsed("keep")?,
+            },
+        };
+        let (client, secret, nodes) = (self.client()?, self.secret()?, self.nodes()?);
+        Ok(BackupSettings { client, secret, nodes, plan })
+    }
+
+    /// The settings of `tinysns restore`, of this file.
+    pub fn restore(
+        &self,
+        file: &str,
+        keeps_sessions: bool,
+    ) -> Result<RestoreSettings, SettingsError> {
+        let data_dir = self.text("data_dir")?.into();
+        Ok(RestoreSettings { file: file.into(), data_dir, keeps_sessions })
     }
 
     /// The settings of `tinysns bench`.

@@ -271,6 +271,49 @@ pub struct CheckSettings {
     pub json: bool,
 }
 
+/// Settings of `tinysns backup`.
+#[derive(Clone, Debug)]
+pub struct BackupSettings {
+    /// How to find the cluster.
+    pub client: ClientSettings,
+    /// The cluster's secret.
+    pub secret: Secret,
+    /// How the cluster's nodes protect what they tell each other, and operators what they ask them.
+    pub nodes: NodeSecurity,
+    /// What is made.
+    pub plan: BackupPlan,
+}
+
+/// What is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupPlan {
+    /// One backup.
+    Once {
+        /// Its file.
+        file: PathBuf,
+    },
+    /// One after the other.
+    Every {
+        /// Where their files are.
+        directory: PathBuf,
+        /// From one to the next.
+        every: Duration,
+        /// So many of them are kept.
+        keep: usize,
+    },
+}
+
+/// Settings of `tinysns restore`.
+#[derive(Clone, Debug)]
+pub struct RestoreSettings {
+    /// The backup.
+    pub file: PathBuf,
+    /// Where the first master of the new cluster gets its data.
+    pub data_dir: PathBuf,
+    /// Whether who was logged in still is.
+    pub keeps_sessions: bool,
+}
+
 /// Settings of `tinysns bench`.
 #[derive(Clone, Debug)]
 pub struct BenchSettings {

@@ -85,6 +85,17 @@ fn text(index: usize) -> String {
 
 /// Checks that `user` has made exactly the posts `ids`, numbered from 1, in this order.
 pub async fn assert_posts(client: &Client, user: &str, ids: &[PostId]) {
+    assert_eq!(posts_of(client, user).await, numbered(ids), "the posts of {user}");
+    assert!(ids.is_sorted(), "acknowledged in the order of writing");
+}
+
+/// These posts, with the texts of a writer.
+pub fn numbered(ids: &[PostId]) -> Vec<(PostId, String)> {
+    ids.iter().enumerate().map(|(index, id)| (*id, text(index))).collect()
+}
+
+/// All posts of a user, in their order.
+pub async fn posts_of(client: &Client, user: &str) -> Vec<(PostId, String)> {
     let mut found = Vec::new();
     let mut cursor = PostId::NONE;
     loop {
@@ -92,11 +103,7 @@ pub async fn assert_posts(client: &Client, user: &str, ids: &[PostId]) {
         cursor = page.posts.last().map_or(cursor, |post| post.id);
         found.extend(page.posts.into_iter().map(|post| (post.id, post.text)));
         if !page.more {
-            break;
+            return found;
         }
     }
-    let expected: Vec<(PostId, String)> =
-        ids.iter().enumerate().map(|(index, id)| (*id, text(index))).collect();
-    assert_eq!(found, expected, "the posts of {user}");
-    assert!(ids.is_sorted(), "acknowledged in the order of writing");
 }

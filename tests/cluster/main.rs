@@ -19,6 +19,7 @@ mod first_steps;
 mod floods;
 mod fullscreen;
 mod hostile;
+mod keeping;
 mod load;
 mod logins;
 mod observing;

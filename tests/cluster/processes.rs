@@ -24,7 +24,7 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// For people who do more than anybody may usually do.
 pub const NO_RATE_LIMITS: (&str, &str) = ("TINYSNS_RATE_LIMITS", "off");
-const SECRET: &str = "the secret of a cluster under test";
+pub const SECRET: &str = "the secret of a cluster under test";
 
 /// A running cluster.
 pub struct Cluster {

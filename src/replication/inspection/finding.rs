@@ -81,12 +81,11 @@ impl Remedy {
             Self::JoinAnew(Others::Unknown) => {
                 "if other masters are up and have the data (`tinysns status` shows them), remove this \
                  whole directory and start the node: it joins as a new one; if this was the only master, \
-                 keep the directory, and put a copy of the data that was made earlier in its place"
+                 keep the directory, and restore a backup (`tinysns restore`)"
                     .to_owned()
             }
             Self::JoinAnew(Others::None) => {
-                "this is the only master: keep the directory, and put a copy of the data that was made \
-                 earlier in its place"
+                "this is the only master: keep the directory, and restore a backup (`tinysns restore`)"
                     .to_owned()
             }
             Self::NewWitness => {
@@ -96,7 +95,7 @@ impl Remedy {
             }
             Self::LastCopy => {
                 "its log does not reach back to the beginning, and no other master has the state: keep the \
-                 directory, and put a copy of the data that was made earlier in its place"
+                 directory, and restore a backup (`tinysns restore`)"
                     .to_owned()
             }
             Self::RemoveFile => {

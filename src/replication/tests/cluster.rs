@@ -59,7 +59,7 @@ pub const CLUSTER: ClusterId = ClusterId::new(77);
 const SECRET: &str = "a secret of the tests";
 
 /// What all nodes prove to each other.
-fn auth() -> NodeAuth {
+pub fn auth() -> NodeAuth {
     NodeAuth::in_clear(Secret::new(SECRET))
 }
 /// Generous, because the machine may be busy.
@@ -175,7 +175,7 @@ impl Member {
     }
 
     /// A master in `directory`, started as soon as that is free.
-    async fn started_in(name: &str, directory: TempDir, timing: ConsensusSettings) -> Self {
+    pub async fn started_in(name: &str, directory: TempDir, timing: ConsensusSettings) -> Self {
         let auth = auth();
         let start = || Node::start_master(directory.path(), &auth, timing, Arc::new(|_| {}));
         let started = async {

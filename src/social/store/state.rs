@@ -26,7 +26,7 @@ use std::{
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex, RwLock};
 
 use super::{
-    Damage, Row, StateError, View,
+    Content, Damage, Row, StateError, View,
     directory::{self, FileCondition},
     dump::Added,
     keys::{self, Key},
@@ -543,6 +543,18 @@ impl StagedState {
     /// The facts that came with it.
     pub fn facts(&self) -> Facts {
         Facts::of(&self.store, Damage::default())
+    }
+
+    /// Makes it that of a new cluster. Unless it keeps them, all sessions end: the key that signs them is
+    /// forgotten, and the first leader makes another.
+    pub fn begin_anew(&self, keeps_sessions: bool) -> Result<Content, StateError> {
+        let change = self.begin();
+        let mut tables = change.tables();
+        let meta = tables.meta()?;
+        let signing_key = meta.signing_key.filter(|_| keeps_sessions);
+        tables.put_meta(&Meta { signing_key, abandoned_for: None, ..meta });
+        change.commit();
+        Ok(Content { users: meta.newest_user, posts: meta.newest_post.get() })
     }
 
     /// Returns when all of it is on disk.
