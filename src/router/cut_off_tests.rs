@@ -113,11 +113,11 @@ fn who_is_told_to_campaign_stands_in_a_later_term_than_those_who_were_told_befor
     for (wait, after_term) in [(0, 0), (300, newest + 1), (600, newest + 2)] {
         story.pass(ms(wait));
         story.answer_pre_vote(2, true);
-        let campaigns = story.effects.iter().filter_map(|effect| match effect {
+        let mut campaigns = story.effects.iter().rev().filter_map(|effect| match effect {
             Effect::Campaign(_, after_term) => Some(*after_term),
             _ => None,
         });
-        assert_eq!(campaigns.last(), Some(after_term));
+        assert_eq!(campaigns.next(), Some(after_term));
     }
 }
 
