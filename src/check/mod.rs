@@ -5,7 +5,7 @@
 //! - [`report`]: what was found, in words or JSON (pure)
 //! - `progress`: how far it is, for people who wait
 //!
-//! What is looked at, and how, is the affair of [`inspection`](crate::replication::inspection).
+//! What is looked at, and how, is the affair of [`inspection`].
 
 pub mod data;
 mod progress;

@@ -1,7 +1,7 @@
 //! A copy of a network in one file: made of what a running master has, without stopping anything, and made the
 //! beginning of a new cluster.
 //!
-//! - [`format`]: the file (pure); [`file`]: written and read
+//! - [`mod@format`]: the file (pure); [`mod@file`]: written and read
 //! - [`source`]: from a running master
 //! - [`founding`]: the data of the first master of a new cluster
 //!
