@@ -19,6 +19,8 @@ const WIDTH: u32 = 760;
 const HEIGHT_OF_ONE: u32 = 230;
 const COLOURS: [RGBColor; 2] = [RGBColor(31, 90, 160), RGBColor(200, 100, 20)];
 const MIB: f64 = 1_048_576.0;
+/// How much higher than the highest line a panel is, so that the names of the lines are above them.
+const ROOM: f64 = 1.7;
 
 /// What a picture shows over the number of posts.
 struct Panel {
@@ -90,14 +92,17 @@ fn draw(
     let mut chart = ChartBuilder::on(part)
         .caption(panel.title, ("sans-serif", 15))
         .margin(8)
+        .margin_right(28)
         .x_label_area_size(32)
         .y_label_area_size(48)
-        .build_cartesian_2d(0.0..most(|point| point.0), 0.0..most(|point| point.1) * 1.1)?;
+        .build_cartesian_2d(0.0..most(|point| point.0), 0.0..most(|point| point.1) * ROOM)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
         .bold_line_style(BLACK.mix(0.12))
         .x_desc("thousands of posts")
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .y_label_formatter(&|y| format!("{y:.0}"))
         .label_style(("sans-serif", 12))
         .draw()?;
     for (line, colour) in panel.lines.iter().zip(COLOURS) {
@@ -108,8 +113,7 @@ fn draw(
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.8))
+        .position(SeriesLabelPosition::UpperLeft)
         .label_font(("sans-serif", 12))
         .draw()?;
     Ok(())

@@ -7,7 +7,8 @@ use tokio::time::sleep;
 
 use super::own_cluster::{OwnCluster, OwnClusterError, signal};
 
-/// Between the return of a server and the loss of the next one.
+/// Between the return of a server and the loss of the next one; and after a loss, when looking at the cluster would
+/// take processor time from those that are measured.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// How a server is lost.
@@ -33,6 +34,7 @@ pub async fn go_on(own: &mut OwnCluster, loss: Loss) -> Result<Infallible, OwnCl
             Loss::Crash => signal(lost.pid, Signal::SIGKILL),
             Loss::Standstill => signal(lost.pid, Signal::SIGSTOP),
         }
+        sleep(PAUSE).await;
         let taken_over =
             |name: &Option<String>| name.as_ref().is_some_and(|name| *name != lost.name);
         own.until("another server is available", |status| taken_over(&status.available)).await?;

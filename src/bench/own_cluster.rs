@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Between two looks at the cluster.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Reached only if something hangs: a large state takes minutes to be fetched.
 const GIVE_UP_AFTER: Duration = Duration::from_mins(30);
 /// How soon a slave reboots its master here: whoever measures many losses does not wait for each.

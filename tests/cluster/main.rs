@@ -30,6 +30,7 @@ mod privacy;
 mod process_environment;
 mod processes;
 mod prometheus;
+mod python;
 mod python_client;
 mod rates;
 mod raw_http2;

@@ -2,41 +2,18 @@
 //! environment that is created once.
 
 use std::{
-    fs,
     io::{BufRead as _, BufReader, Write as _},
-    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver},
     time::Instant,
 };
 
-use super::processes::DEADLINE;
+use super::{processes::DEADLINE, python};
 
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/classic_client.py");
 const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/classic/sns.proto");
 /// From `PyPI`.
 const PACKAGES: [&str; 2] = ["grpcio==1.74.0", "grpcio-tools==1.74.0"];
-
-/// A Python with gRPC.
-fn python() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("classic-client");
-    let python = folder.join("bin/python");
-    let made = folder.join(PACKAGES.join("-"));
-    if !made.exists() {
-        let _older = fs::remove_dir_all(&folder);
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES));
-        fs::write(made, "").expect("the folder was just made");
-    }
-    python
-}
-
-fn run(command: &mut Command) {
-    let missing = "python3 with venv is missing? `sh scripts/setup packages` installs it";
-    let output = command.stdin(Stdio::null()).output().expect(missing);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}; {missing}");
-}
 
 /// One Python process, in which any number of users use one cluster.
 pub struct PythonClient {
@@ -59,7 +36,7 @@ impl PythonClient {
     }
 
     fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(python())
+        let mut child = Command::new(python::environment("classic-client", &PACKAGES))
             .args([CLIENT, CONTRACT])
             .args(arguments)
             .stdin(Stdio::piped())

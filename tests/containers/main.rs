@@ -11,20 +11,24 @@
 //! | `scaling` | more servers and fewer, stopping and restarting, several clusters |
 //! | `faults` | crashes, kills, pauses and cut networks |
 //! | `observe` | what watches a cluster beside it |
+//! | `kubernetes` | the tree for Kubernetes: that it is well-formed |
 //! | `swarm` | the same files under Docker Swarm |
 //! | `engine` | the engine, its Compose, the image under test |
 //! | `cluster` | a cluster from the shipped files, removed at the end |
 //! | `writer` | a client on the host that posts and checks every post |
 //! | `visitor` | a container in a cluster's network |
-//! | `ports` | ports of the host, as the stories of processes get them |
+//! | `ports`, `python` | ports of the host, and programs in Python, as the stories of processes get them |
 
 mod cluster;
 mod engine;
 mod faults;
 mod image;
+mod kubernetes;
 mod observe;
 #[path = "../cluster/ports.rs"]
 mod ports;
+#[path = "../cluster/python.rs"]
+mod python;
 mod scaling;
 mod swarm;
 mod visitor;
