@@ -114,7 +114,7 @@ impl OwnCluster {
 
     /// Starts the router and so many slaves, each of which takes the data of a master that is not running.
     pub fn start_all(&mut self, masters: usize) -> Result<(), OwnClusterError> {
-        self.router = Some(self.spawn("router", "servers")?);
+        self.router = Some(self.spawn(self.command("router"), "router")?);
         for _ in 0..masters {
             self.start_slave()?;
         }
@@ -123,7 +123,7 @@ impl OwnCluster {
 
     /// Starts one more slave, which takes the data of a master that is not running.
     pub fn start_slave(&mut self) -> Result<(), OwnClusterError> {
-        let slave = self.spawn("slave", "servers")?;
+        let slave = self.spawn(self.command("slave"), "slave")?;
         self.slaves.push(slave);
         Ok(())
     }
@@ -131,7 +131,12 @@ impl OwnCluster {
     /// Starts one more slave, whose master has no data yet.
     pub fn start_empty(&mut self) -> Result<(), OwnClusterError> {
         self.begun_empty += 1;
-        let slave = self.spawn("slave", &format!("empty-{}", self.begun_empty))?;
+        let name = format!("joined-{}", self.begun_empty);
+        let mut command = self.command("slave");
+        command
+            .env("TINYSNS_DATA_DIR", self.directory.path().join(&name))
+            .env("TINYSNS_NAME", name);
+        let slave = self.spawn(command, "slave")?;
         self.slaves.push(slave);
         Ok(())
     }
@@ -214,10 +219,10 @@ impl OwnCluster {
         client::cluster_for(self.router(), &Viewer::default()).await.ok()
     }
 
-    fn spawn(&self, role: &'static str, masters: &str) -> io::Result<Process> {
+    fn command(&self, role: &str) -> Command {
         let directory = self.directory.path();
-        let log = tempfile::tempfile_in(directory)?;
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .arg(role)
             .env_remove("TINYSNS_SECRET_FILE")
             .env("TINYSNS_SECRET", &self.secret)
@@ -229,13 +234,16 @@ impl OwnCluster {
             .env("TINYSNS_CLIENT_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_PEER_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_METRICS_LISTEN", "127.0.0.1:0")
-            .env("TINYSNS_DATA_DIR", directory.join(masters))
+            .env("TINYSNS_DATA_DIR", directory.join("servers"))
             .env("TINYSNS_REBOOT_DELAY", REBOOT_DELAY)
-            .env("TINYSNS_RATE_LIMITS", "off")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log.try_clone()?)
-            .spawn()?;
+            .env("TINYSNS_RATE_LIMITS", "off");
+        command
+    }
+
+    fn spawn(&self, mut command: Command, role: &'static str) -> io::Result<Process> {
+        let log = tempfile::tempfile_in(self.directory.path())?;
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.try_clone()?).spawn()?;
         Ok(Process { role, child, log })
     }
 

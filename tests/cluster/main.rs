@@ -39,6 +39,7 @@ mod refusals;
 mod relay;
 mod strangers;
 mod tmux;
+mod upgrading;
 
 /// The program under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_tinysns");
