@@ -24,7 +24,8 @@ fn folder() -> PathBuf {
 fn resources() -> Vec<PathBuf> {
     let list = fs::read_to_string(folder().join("kustomization.yaml")).expect("readable");
     let names = list.lines().filter_map(|line| line.trim().strip_prefix("- "));
-    names.filter(|name| name.ends_with(".yaml")).map(|name| folder().join(name)).collect()
+    let files = names.map(|name| folder().join(name));
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")).collect()
 }
 
 fn validate(version: &str, files: &[PathBuf]) -> Output {
