@@ -79,7 +79,7 @@ async fn read(cluster: &Cluster) {
         let page = bob.timeline(after, Some(PAGE)).await.expect("readable");
         for post in &page.posts {
             number += 1;
-            let seen = (post.id.get(), post.author.to_string(), post.text.to_string());
+            let seen = (post.id.get(), post.author.to_string(), post.text.clone());
             assert_eq!(seen, (number, "ann".to_owned(), text(number)));
         }
         match page.posts.last() {
