@@ -79,7 +79,7 @@ pub fn run(settings: &RestoreSettings) -> anyhow::Result<ExitCode> {
     let slot = Slot::claim(data_dir)?;
     let sessions = if *keeps_sessions { SessionsAfter::Kept } else { SessionsAfter::Ended };
     let cluster = ClusterId::new(random::wide_id());
-    let name = format!("server-{}", slot.number());
+    let name = slot::server_name(slot.number());
     let node = NodeId::new(random::id());
     let mut lines = ProgressLines::new();
     let directory = slot.info(0).directory;

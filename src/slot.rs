@@ -137,6 +137,11 @@ pub fn is_name(text: &str) -> bool {
     number.is_some_and(|number| name(number) == text)
 }
 
+/// What the master of the slot with this number is called, unless it is told otherwise.
+pub fn server_name(number: u32) -> String {
+    format!("server-{number}")
+}
+
 fn name(number: u32) -> String {
     format!("slot-{number:03}")
 }

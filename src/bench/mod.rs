@@ -57,10 +57,6 @@ mod zipf;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::bail;
-use tokio::signal::{
-    ctrl_c,
-    unix::{SignalKind, signal},
-};
 
 use self::{
     comparison::{Bare, Comparison},
@@ -75,6 +71,7 @@ use self::{
 use crate::{
     client::{self, ClientOptions, Viewer},
     host::stdio,
+    runtime::StopSignals,
     settings::{BenchSettings, ClientSettings, Scenario},
 };
 
@@ -90,7 +87,7 @@ pub async fn run(settings: BenchSettings) -> anyhow::Result<ExitCode> {
         return Box::pin(measure(settings, None, progress)).await;
     };
     // Whoever interrupts it wants its processes and files to be gone, too.
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = StopSignals::listen()?;
     let measuring = async {
         progress.say(&format!("a network of {masters} masters is started on this machine"));
         let own = OwnCluster::start(masters).await?;
@@ -102,8 +99,7 @@ pub async fn run(settings: BenchSettings) -> anyhow::Result<ExitCode> {
     tokio::select! {
         biased;
         outcome = measuring => outcome,
-        _ = ctrl_c() => bail!("interrupted"),
-        _ = terminate.recv() => bail!("asked to stop"),
+        () = signals.received() => bail!("interrupted, or asked to stop"),
     }
 }
 

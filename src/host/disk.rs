@@ -262,7 +262,7 @@ pub fn sync_names(directory: &Path) -> io::Result<()> {
     files::sync_directory(directory)
 }
 
-fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+pub(super) fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
     match outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         outcome => outcome.map(Some),

@@ -11,7 +11,8 @@ use std::{
 };
 
 use super::{
-    disk, random,
+    disk::{self, if_there},
+    random,
     random_access::{RandomAccessFile, ReadFolder},
 };
 
@@ -105,13 +106,6 @@ impl Drop for LinkedDirectory {
         if let Err(error) = disk::remove_directory(&self.path) {
             tracing::warn!(%error, path = %self.path.display(), "cannot remove links that were made");
         }
-    }
-}
-
-fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        outcome => outcome.map(Some),
     }
 }
 

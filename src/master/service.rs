@@ -69,7 +69,7 @@ use crate::{
     },
     serving::{self, Acceptance, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, Served},
     settings::{CallerLimits, ClientCertificate, MasterSettings},
-    slot::SlotInfo,
+    slot::{self, SlotInfo},
     social::{MemoryBudget, State, StateReader},
     wire::{
         internal::peer_service_server::PeerServiceServer,
@@ -460,7 +460,7 @@ fn own_node_info(
     Listeners { clients, peers, .. }: &Listeners,
 ) -> NodeInfo {
     NodeInfo {
-        name: settings.name.clone().unwrap_or_else(|| format!("server-{}", slot.number)),
+        name: settings.name.clone().unwrap_or_else(|| slot::server_name(slot.number)),
         peer_address: format!("{host}:{}", peers.port()),
         client_address: format!("{host}:{}", clients.port()),
         witness: false,

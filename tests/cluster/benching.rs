@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Command, Output, Stdio},
+    io::{BufRead as _, BufReader, Lines, Read as _},
+    process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
 use nix::sys::signal::Signal;
@@ -38,6 +38,14 @@ fn command_of_its_own(folder: &TempDir, arguments: &[&str]) -> Command {
     command.args(["bench", "--start", "3"]).args(arguments).envs(SHORT);
     command.env("TMPDIR", folder.path()).stdin(Stdio::null());
     command
+}
+
+/// Starts it, and returns the lines that tell how far it is.
+fn watch(mut command: Command) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    (child, lines)
 }
 
 fn is_empty(folder: &TempDir) -> bool {
@@ -98,12 +106,7 @@ async fn a_network_is_measured_beside_a_bare_server() {
 async fn whoever_crashes_the_available_server_meanwhile_sees_the_pause_and_that_nothing_is_lost() {
     let cluster = Cluster::start_with(BINARY, 3, "1s", &[NO_RATE_LIMITS]).await;
     let available = cluster.available().await;
-    let mut watching = command(&cluster, &["failover", "--duration", "5s"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut lines = BufReader::new(watching.stderr.take().expect("piped")).lines();
+    let (mut watching, mut lines) = watch(command(&cluster, &["failover", "--duration", "5s"]));
     let mut next = || lines.next().expect("it goes on").expect("text");
     // The bench asks on the router's machine.
     let what_to_do = next();
@@ -205,12 +208,8 @@ fn a_network_of_its_own_is_started_loses_its_servers_grows_and_is_removed() {
 #[test]
 fn whoever_interrupts_the_bench_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut measuring = command_of_its_own(&folder, &["failover", "--duration", "10m"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut lines = BufReader::new(measuring.stderr.take().expect("piped")).lines();
+    let command = command_of_its_own(&folder, &["failover", "--duration", "10m"]);
+    let (mut measuring, mut lines) = watch(command);
     let mut next = || lines.next().expect("it goes on").expect("text");
     while !next().contains("clients post for 10m") {}
     assert!(!is_empty(&folder));

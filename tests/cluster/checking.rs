@@ -6,13 +6,13 @@ use std::{
     process::{Command, Output},
 };
 
-use lsm_tree::{AbstractTree as _, Guard as _, SeqNo, SequenceNumberCounter};
 use serde_json::Value;
 
 use super::{
     BINARY,
     load::Writer,
     processes::{Cluster, eventually},
+    stored_rows,
 };
 
 fn check(arguments: &[&str], directory: &Path) -> Output {
@@ -126,16 +126,6 @@ fn where_there_is_nothing_of_ours_that_is_said() {
 
 /// Writes into the state at `path` that the names of the accounts lead to another.
 fn lead_a_name_astray(path: &Path) {
-    const NAMES: [u8; 1] = [4];
-    let seqno = SequenceNumberCounter::new(1 << 32);
-    let config = lsm_tree::Config::new(path, seqno, SequenceNumberCounter::default());
-    let tree = config.open().expect("closed by its master");
-    let rows = tree.prefix(NAMES, SeqNo::MAX, None).map(|row| row.into_inner().expect("readable"));
-    let rows: Vec<_> = rows.collect();
-    assert!(!rows.is_empty());
-    let mut changed = tree.ingestion().expect("writable");
-    for (key, _) in rows {
-        changed.write(key, 77_u64.to_be_bytes()).expect("written");
-    }
-    changed.finish().expect("written");
+    const NAMES: u8 = 4;
+    stored_rows::rewrite(path, NAMES, |_| 77_u64.to_be_bytes().to_vec());
 }

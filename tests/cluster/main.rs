@@ -37,6 +37,7 @@ mod raw_http2;
 mod recovery;
 mod refusals;
 mod relay;
+mod stored_rows;
 mod strangers;
 mod tmux;
 mod upgrading;

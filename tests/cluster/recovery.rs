@@ -2,7 +2,6 @@
 
 use std::{fs, path::Path};
 
-use lsm_tree::{AbstractTree as _, Guard as _, SeqNo, SequenceNumberCounter};
 use nix::sys::signal::Signal;
 use tinysns::{
     client::{ClusterStatus, Cursor},
@@ -13,6 +12,7 @@ use super::{
     BINARY,
     load::{Writer, assert_posts},
     processes::{Cluster, eventually, is_alive, signal, voters},
+    stored_rows,
 };
 
 #[tokio::test]
@@ -91,23 +91,14 @@ async fn a_state_that_cannot_be_opened_is_made_anew() {
     assert_posts(&reader, "writer", &written.ids).await;
 }
 
-/// Changes a byte of every post in the state at `path`, as if it had been written like that: the
-/// checksums of the engine are right, and those of the rows are not.
+/// Changes a byte of every post in the state at `path`, so that the checksums of the rows are not right.
 fn damage_the_posts(path: &Path) {
-    const POSTS: [u8; 1] = [7];
-    let seqno = SequenceNumberCounter::new(1 << 32);
-    let config = lsm_tree::Config::new(path, seqno, SequenceNumberCounter::default());
-    let tree = config.open().expect("closed by its master");
-    let rows = tree.prefix(POSTS, SeqNo::MAX, None).map(|row| row.into_inner().expect("readable"));
-    let rows: Vec<_> = rows.collect();
-    assert!(!rows.is_empty());
-    let mut changed = tree.ingestion().expect("writable");
-    for (key, row) in rows {
+    const POSTS: u8 = 7;
+    stored_rows::rewrite(path, POSTS, |row| {
         let mut row = row.to_vec();
         *row.last_mut().expect("not empty") ^= 1;
-        changed.write(key, row).expect("written");
-    }
-    changed.finish().expect("written");
+        row
+    });
 }
 
 #[tokio::test]
