@@ -3,25 +3,31 @@
 //! Made from the table of settings, so that a flag, its help and its default are defined in one
 //! place. clap is given no defaults: they are the lowest of the layers.
 
-use std::{collections::BTreeMap, error::Error, ffi::OsString, process::ExitCode};
+use std::{collections::BTreeMap, error::Error, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, builder::StyledStr};
 use tracing::error;
 
 use crate::{
-    backup, check, documents, envelope,
+    backup, documents, envelope,
     host::{database_fault::DatabaseFault, disk::DirectoryError, net::ListenError, stdio},
     logging,
-    replication::{inspection::InspectionError, log_error::LogError, node::StartError},
+    operator::OperatorError,
+    recover,
+    replication::{
+        inspection::{InspectionError, data},
+        log_error::LogError,
+        node::StartError,
+    },
     restore,
     settings::{
-        BackupSettings, BenchSettings, CertsSettings, CheckSettings, HealthcheckSettings, Key,
-        Layers, LogChangeSettings, LogSettings, MasterSettings, RestoreSettings, Role,
-        RouterSettings, Scenario, SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
-        VARIABLE_PREFIX, ValueKind,
+        BackupSettings, BenchSettings, CertsSettings, CheckSettings, CompactSettings,
+        HealthcheckSettings, Key, Layers, LogChangeSettings, LogSettings, MasterSettings,
+        RecoverSettings, RestoreSettings, Role, RouterSettings, Scenario, SettingsError,
+        SlaveSettings, StatusSettings, TerminalSettings, VARIABLE_PREFIX, ValueKind,
     },
     slave::REFUSED,
-    slot::SlotError,
+    slot::{NewDataError, SlotError},
     social::StateError,
     tls::TlsError,
 };
@@ -75,6 +81,10 @@ pub enum Subcommand {
     Backup(BackupSettings),
     /// `tinysns restore`
     Restore(RestoreSettings),
+    /// `tinysns recover`
+    Recover(RecoverSettings),
+    /// `tinysns compact`
+    Compact(CompactSettings),
 }
 
 /// Why a command line is not carried out.
@@ -133,9 +143,12 @@ fn is_configuration_error(cause: &(dyn Error + 'static)) -> bool {
         || cause.is::<SlotError>()
         || cause.is::<DirectoryError>()
         || cause.is::<TlsError>()
-        || cause.is::<check::Refusal>()
+        || cause.is::<data::Refusal>()
+        || cause.is::<NewDataError>()
         || cause.is::<backup::Refusal>()
         || cause.is::<restore::Refusal>()
+        || cause.is::<recover::Refusal>()
+        || cause.downcast_ref().is_some_and(OperatorError::is_refusal)
         || cause.downcast_ref().is_some_and(InspectionError::is_refusal)
         || cause.downcast_ref().is_some_and(StartError::is_refusal)
         || cause
@@ -215,6 +228,12 @@ pub fn parse(
             let file = matches.get_one::<String>(FILE).expect("clap insists on one");
             Subcommand::Restore(layers.restore(file, matches.get_flag(KEEP_SESSIONS))?)
         }
+        Role::Compact => Subcommand::Compact(layers.compact()?),
+        Role::Recover => {
+            let directories = matches.get_many::<String>(DIRECTORY).into_iter().flatten();
+            let directories = directories.map(PathBuf::from).collect();
+            Subcommand::Recover(layers.recover(directories, matches.get_flag(YES))?)
+        }
         Role::Bench => {
             let named = matches.get_many::<String>(SCENARIO).into_iter().flatten();
             let mut scenarios: Vec<_> = named.filter_map(|name| Scenario::named(name)).collect();
@@ -236,7 +255,7 @@ fn document(name: &str, matches: &ArgMatches) -> Option<String> {
     }
 }
 
-const ROLES: [(Role, &str); 12] = [
+const ROLES: [(Role, &str); 14] = [
     (Role::Router, "Choose the available server, and tell clients where it is"),
     (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
     (Role::Master, "Run a server without a slave that supervises it"),
@@ -249,6 +268,8 @@ const ROLES: [(Role, &str); 12] = [
     (Role::Check, "Look at the data of stopped nodes, and say what is damaged and what helps"),
     (Role::Backup, "Copy a running network to a file, once or every so often"),
     (Role::Restore, "Make the beginning of a new cluster of a backup, in an empty data directory"),
+    (Role::Recover, "Make a new cluster of what is left of one that has lost most of its disks"),
+    (Role::Compact, "Have all masters remove from their disks what is not needed any more"),
 ];
 
 const LAYERS: &str = "\
@@ -273,6 +294,7 @@ const DIRECTORY: &str = "directory";
 const NODE: &str = "node";
 const FILE: &str = "file";
 const KEEP_SESSIONS: &str = "keep-sessions";
+const YES: &str = "yes";
 const SCENARIO: &str = "scenario";
 const HOST: &str = "host";
 const PORT: &str = "port";
@@ -312,7 +334,7 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
         .args(settings)
         .arg(Arg::new(CONFIG).long(CONFIG).value_name("PATH").help("A TOML file of settings"));
     match role {
-        Role::Router | Role::Slave | Role::Master | Role::Healthcheck => command,
+        Role::Router | Role::Slave | Role::Master | Role::Healthcheck | Role::Compact => command,
         Role::Status => command
             .arg(switch(WATCH, "Keep showing the status until interrupted"))
             .arg(switch(JSON, "Print JSON, with stable field names")),
@@ -354,6 +376,11 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
         Role::Restore => command
             .arg(Arg::new(FILE).value_name("FILE").required(true).help("The backup"))
             .arg(switch(KEEP_SESSIONS, "Let those stay logged in who were when it was made")),
+        Role::Recover => command
+            .arg(Arg::new(DIRECTORY).value_name("DIR").num_args(1..).required(true).help(
+                "What is left: data directories, slots, or the router's directory, of nodes that are stopped",
+            ))
+            .arg(switch(YES, "Do not ask, but say what is about to be made, and make it")),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
             .arg(Arg::new(COMMAND).last(true).num_args(1..).value_name("COMMAND").help(

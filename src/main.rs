@@ -11,9 +11,9 @@ use mimalloc::MiMalloc;
 use tinysns::{
     backup, bench, certs, check,
     cli::{self, Subcommand},
-    healthcheck,
+    compact, healthcheck,
     host::process_setup,
-    log_change, master, restore, router, runtime,
+    log_change, master, recover, restore, router, runtime,
     settings::MasterSettings,
     slave,
     slot::{Slot, SlotInfo},
@@ -55,6 +55,12 @@ fn main() -> ExitCode {
         }
         Subcommand::Restore(settings) => {
             restore::run(&settings).unwrap_or_else(cli::report_failure)
+        }
+        Subcommand::Compact(settings) => {
+            runtime::run(compact::run(settings)).unwrap_or_else(cli::report_failure)
+        }
+        Subcommand::Recover(settings) => {
+            runtime::run(recover::run(settings)).unwrap_or_else(cli::report_failure)
         }
         Subcommand::Bench(settings) => {
             runtime::run(bench::run(settings)).unwrap_or_else(cli::report_failure)

@@ -108,6 +108,8 @@ metrics! {
     VOTES_TAKEN: IntCounter = counter("tinysns_votes_taken_total");
     /// The size of what this node keeps, by what it is: log (all its files together) or state.
     FILE_SIZE: IntGaugeVec = gauges("tinysns_file_size_bytes", &["file"]);
+    /// The bytes that this master may still take on its disk, by its quota and by what is left free there.
+    ROOM_LEFT: IntGauge = gauge("tinysns_room_left_bytes");
 
     /// Open live timelines.
     STREAMS: IntGauge = gauge("tinysns_streams");

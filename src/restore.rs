@@ -4,7 +4,6 @@ use std::{
     io::{self, BufReader},
     path::PathBuf,
     process::ExitCode,
-    time::{Duration, Instant},
 };
 
 use chrono::DateTime;
@@ -12,6 +11,7 @@ use chrono::DateTime;
 use crate::{
     domain::{ClusterId, NodeId},
     host::{disk, random, stdio, untouched},
+    progress::ProgressLines,
     replication::backup::{
         file::{BackupReader, ReadError},
         format::BackupHeader,
@@ -21,8 +21,6 @@ use crate::{
     slot::{self, Slot},
 };
 
-/// Between two lines about how far it is.
-const TELLS_EVERY: Duration = Duration::from_secs(2);
 const KIB: u64 = 1 << 10;
 
 /// Something that was asked for cannot be done; nothing was changed.
@@ -44,20 +42,6 @@ pub enum Refusal {
         /// What is wrong with it.
         source: ReadError,
     },
-    /// Nothing is replaced.
-    #[error(
-        "{0} (data_dir) is not empty, and nothing in it is replaced: name an empty directory, or one that is not \
-         there yet; nothing was changed"
-    )]
-    NotEmpty(PathBuf),
-    /// It cannot be looked at.
-    #[error("cannot use {path} (data_dir): {source}{}", disk::remedy(.source))]
-    Unusable {
-        /// The directory.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
 }
 
 /// Restores, and says what was made and how to go on.
@@ -69,24 +53,26 @@ pub fn run(settings: &RestoreSettings) -> anyhow::Result<ExitCode> {
     let mut backup = BackupReader::new(BufReader::new(file));
     let header = backup.header();
     let header = header.map_err(|source| Refusal::NoBackup { path: path.clone(), source })?;
-    match disk::names(data_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(Refusal::Unusable { path: data_dir.clone(), source }.into()),
-        Ok(names) if names.is_empty() => {}
-        Ok(_) => return Err(Refusal::NotEmpty(data_dir.clone()).into()),
-    }
+    slot::must_be_new(data_dir)?;
     stdio::print_error(&format!("restoring {}", describe(&header)));
     let slot = Slot::claim(data_dir)?;
     let sessions = if *keeps_sessions { SessionsAfter::Kept } else { SessionsAfter::Ended };
     let cluster = ClusterId::new(random::wide_id());
     let name = slot::server_name(slot.number());
     let node = NodeId::new(random::id());
-    let mut lines = ProgressLines::new();
+    let (mut lines, mut so_far) = (ProgressLines::new(), 0);
     let directory = slot.info(0).directory;
-    let made =
-        founding::found(backup, &directory, (cluster, node, &name), sessions, &mut |bytes| {
-            lines.read(bytes);
-        });
+    let made = founding::found(
+        backup,
+        header.applied,
+        &directory,
+        (cluster, node, &name),
+        sessions,
+        &mut |bytes| {
+            so_far += bytes;
+            lines.print(|| format!("restored {} KiB", so_far / KIB));
+        },
+    );
     let content = match made {
         Ok(content) => content,
         Err(error) => {
@@ -117,24 +103,4 @@ fn describe(BackupHeader { made_at, cluster, applied }: &BackupHeader) -> String
     let moment = DateTime::from_timestamp_millis(made_at.get()).unwrap_or_default();
     let moment = moment.format("%Y-%m-%d %H:%M:%S UTC");
     format!("cluster {cluster} up to entry {}, as it was at {moment}", applied.index)
-}
-
-/// How far it is, on standard error.
-struct ProgressLines {
-    bytes: u64,
-    last: Instant,
-}
-
-impl ProgressLines {
-    fn new() -> Self {
-        Self { bytes: 0, last: Instant::now() }
-    }
-
-    fn read(&mut self, bytes: u64) {
-        self.bytes += bytes;
-        if self.last.elapsed() >= TELLS_EVERY {
-            self.last = Instant::now();
-            stdio::print_error(&format!("restored {} KiB", self.bytes / KIB));
-        }
-    }
 }

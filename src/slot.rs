@@ -124,6 +124,35 @@ pub fn pid_file(slot: &Path) -> PathBuf {
     slot.join(PID_FILE)
 }
 
+/// A directory is not one that a new cluster can begin in.
+#[derive(Debug, thiserror::Error)]
+pub enum NewDataError {
+    /// There is something in it.
+    #[error(
+        "{0} (data_dir) is not empty, and nothing in it is replaced: name an empty directory, or one that is not \
+         there yet; nothing was changed"
+    )]
+    NotEmpty(PathBuf),
+    /// It cannot be looked at.
+    #[error("cannot use {path} (data_dir): {source}{}", disk::remedy(.source))]
+    Unusable {
+        /// The directory.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+/// Refuses a data directory in which something is already.
+pub fn must_be_new(data_dir: &Path) -> Result<(), NewDataError> {
+    match disk::names(data_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(NewDataError::Unusable { path: data_dir.to_owned(), source }),
+        Ok(names) if names.is_empty() => Ok(()),
+        Ok(_) => Err(NewDataError::NotEmpty(data_dir.to_owned())),
+    }
+}
+
 /// The names of the slots that a data directory has, in their order.
 pub fn names_in(data_dir: &Path) -> io::Result<Vec<String>> {
     let mut names = disk::names(data_dir)?;

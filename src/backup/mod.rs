@@ -29,13 +29,12 @@ use crate::{
     domain::ClusterId,
     host::{clock, disk, new_file::NewFile, stdio},
     node_auth::NodeAuth,
+    progress,
     replication::backup::source::BackupSource,
     runtime::StopSignals,
     settings::{BackupPlan, BackupSettings},
 };
 
-/// Between two lines about how far it is.
-const TELLS_EVERY: Duration = Duration::from_secs(2);
 /// A standby that is behind catches up within a moment; only after this is the available server asked, if there are
 /// others.
 const STANDBYS_ALONE: Duration = Duration::from_secs(3);
@@ -161,7 +160,7 @@ async fn make(settings: &BackupSettings, operator: &NodeAuth, path: &Path) -> an
 /// Says how far it is, as long as it is not stopped.
 async fn tell(bytes: &impl Fn() -> u64) {
     loop {
-        time::sleep(TELLS_EVERY).await;
+        time::sleep(progress::EVERY).await;
         stdio::print_error(&format!("wrote {} KiB", bytes() / KIB));
     }
 }

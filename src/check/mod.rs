@@ -1,25 +1,21 @@
 //! `tinysns check`: looks at the data of stopped nodes, says what is damaged and what helps, and changes
 //! nothing.
 //!
-//! - [`data`]: which nodes' data is in a directory, and that none of them is running
 //! - [`report`]: what was found, in words or JSON (pure)
-//! - `progress`: how far it is, for people who wait
 //!
 //! What is looked at, and how, is the affair of [`inspection`].
 
-pub mod data;
-mod progress;
 pub mod report;
 
 use std::process::ExitCode;
 
-pub use self::data::Refusal;
-use self::{
-    data::Data,
+use self::report::{CheckedNode, Report};
+use crate::{
+    host::stdio,
     progress::ProgressLines,
-    report::{CheckedNode, Report},
+    replication::inspection::{self, LookedSoFar, data::Data},
+    settings::CheckSettings,
 };
-use crate::{host::stdio, replication::inspection, settings::CheckSettings};
 
 /// Something is damaged.
 const DAMAGED: u8 = 1;
@@ -31,9 +27,11 @@ pub fn run(settings: &CheckSettings) -> anyhow::Result<ExitCode> {
     let _claims = data.claim()?;
     let mut report = Report { findings: data.look_at_cluster_id()?, nodes: Vec::new() };
     for node in &data.nodes {
-        let mut lines = ProgressLines::of(&node.name);
-        let inspection =
-            inspection::inspect(&node.directory, node.kind, &mut |looked| lines.looked(looked))?;
+        let (mut lines, mut so_far) = (ProgressLines::new(), LookedSoFar::default());
+        let inspection = inspection::inspect(&node.directory, node.kind, &mut |looked| {
+            so_far.add(looked);
+            lines.print(|| format!("{}: {so_far}", node.name));
+        })?;
         report.nodes.push(CheckedNode { name: node.name.clone(), inspection });
     }
     let text = if settings.json { report.to_json() } else { report.to_text() };

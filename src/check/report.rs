@@ -4,7 +4,10 @@ use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::replication::inspection::{Inspection, NodeKind, finding::Finding};
+use crate::replication::{
+    LogId,
+    inspection::{Inspection, NodeKind, finding::Finding},
+};
 
 /// What was found of all nodes.
 pub struct Report {
@@ -59,8 +62,8 @@ impl Report {
                 "cluster_id": cluster.map(|cluster| cluster.to_string()),
                 "term": term,
                 "first_log_index": first_index,
-                "last_log_index": end.index,
-                "applied_index": applied.index,
+                "last_log_index": index(*end),
+                "applied_index": index(*applied),
                 "accounts": content.users,
                 "posts": content.posts,
                 "findings": findings(&inspection.findings),
@@ -108,19 +111,27 @@ fn summary(inspection: &Inspection) -> String {
         None => text += " of no cluster",
     }
     let log = match first_index {
-        Some(first) => format!("; log from entry {first} to {}", end.index),
-        None => format!("; log without entries, at {}", end.index),
+        Some(first) => format!("; log from entry {first} to {}", index(*end)),
+        None => format!("; log without entries, at {}", index(*end)),
     };
     text += &log;
     match of {
         NodeKind::Master => {
             let (users, posts) = (content.users, content.posts);
-            let state = format!("; state at {}: {users} accounts, {posts} posts", applied.index);
+            let applied = index(*applied);
+            let state = format!("; state at {applied}: {users} accounts, {posts} posts");
             text += &state;
         }
-        NodeKind::Witness => write!(text, "; counted to {}", applied.index).expect("it is memory"),
+        NodeKind::Witness => {
+            write!(text, "; counted to {}", index(*applied)).expect("it is memory");
+        }
     }
     text
+}
+
+/// Indexes count from 1; 0 is before the first.
+fn index(position: Option<LogId>) -> u64 {
+    position.map_or(0, |position| position.index)
 }
 
 fn describe(text: &mut String, directory: &Path, finding: &Finding) {

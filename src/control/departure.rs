@@ -181,7 +181,7 @@ mod tests {
         for (listed, stay, back) in table {
             let entry = |&(node, down, leaving): &(u64, bool, bool)| {
                 let info = NodeInfo { witness: node == WITNESS, ..NodeInfo::default() };
-                (NodeId::new(node), RosterEntry { info, down, leaving })
+                (NodeId::new(node), RosterEntry { info, down, leaving, full: false })
             };
             let members: Members = listed.iter().map(entry).collect();
             assert_eq!(others_stay(OWN, &members), stay, "{listed:?}");

@@ -6,6 +6,7 @@
 //! - [`roster`]: every node that the router knows
 //! - [`directive`]: what the router tells a master, and what it tells its own witness
 //! - [`departure`]: who may leave, and who is needed
+//! - [`room`]: how much room a master has on its disk
 //! - [`wire`]: all of these to and from the messages of `proto/tinysns/internal/v1/registry.proto`,
 //!   once each way
 //!
@@ -16,6 +17,7 @@ pub mod departure;
 pub mod directive;
 pub mod node_info;
 pub mod report;
+pub mod room;
 pub mod roster;
 pub mod voter_config;
 pub mod wire;
@@ -25,5 +27,6 @@ mod wire_tests;
 pub use directive::{Directive, ProbeRequest, VoterDirective, WitnessDirective};
 pub use node_info::NodeInfo;
 pub use report::{Hello, Progress, Report};
+pub use room::{Room, RoomCondition};
 pub use roster::{ReceivedRoster, Roster, RosterEntry};
 pub use voter_config::{VoterConfig, VoterName};

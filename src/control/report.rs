@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{NodeInfo, VoterConfig};
+use super::{NodeInfo, Room, VoterConfig};
 use crate::{
     domain::{Certification, ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
@@ -107,4 +107,6 @@ pub struct Progress {
     pub is_empty: bool,
     /// The cluster for which its own was abandoned. Its reporter says.
     pub abandoned_for: Option<ClusterId>,
+    /// How much room it has on its disk. Its reporter says.
+    pub room: Room,
 }

@@ -27,6 +27,8 @@ pub struct RosterEntry {
     pub down: bool,
     /// It is about to stop, and waits until it is no longer needed.
     pub leaving: bool,
+    /// It has no room for more on its disk.
+    pub full: bool,
 }
 
 /// Which node serves all clients.
@@ -71,6 +73,7 @@ mod tests {
             info: NodeInfo { peer_address: peer_address.to_owned(), ..NodeInfo::default() },
             down: false,
             leaving: false,
+            full: false,
         };
         let members = [(1, "host:3011"), (9, ":3012")];
         let members = members.map(|(node, address)| (NodeId::new(node), entry(address)));

@@ -7,8 +7,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Directive, Hello, NodeInfo, ProbeRequest, Progress, Report, Roster, RosterEntry, VoterConfig,
-    VoterDirective, VoterName, roster::AvailableServer,
+    Directive, Hello, NodeInfo, ProbeRequest, Progress, Report, Room, RoomCondition, Roster,
+    RosterEntry, VoterConfig, VoterDirective, VoterName, roster::AvailableServer,
 };
 use crate::{
     domain::{
@@ -98,6 +98,8 @@ impl ReportEncoder {
             known_leader: NodeId::to_wire(progress.known_leader),
             electable: progress.electable,
             cannot_accept: progress.cannot_accept,
+            room: room_to_wire(progress.room.condition).into(),
+            room_left: progress.room.left,
         }
     }
 }
@@ -124,6 +126,7 @@ impl ReportDecoder {
     }
 
     fn progress_from_wire(&mut self, wire: internal::Progress) -> Result<Progress, InvalidMessage> {
+        let room = room_from_wire(wire.room());
         if let Some(news) = wire.voter_config {
             self.voter_config = Arc::new(voter_config_from_wire(news)?);
         }
@@ -145,7 +148,24 @@ impl ReportDecoder {
             version: version(wire.format)?,
             is_empty: wire.is_empty,
             abandoned_for: cluster(&wire.abandoned_for)?,
+            room: Room { condition: room, left: wire.room_left },
         })
+    }
+}
+
+fn room_to_wire(condition: RoomCondition) -> internal::Room {
+    match condition {
+        RoomCondition::Plenty => internal::Room::Plenty,
+        RoomCondition::Low => internal::Room::Low,
+        RoomCondition::None => internal::Room::None,
+    }
+}
+
+fn room_from_wire(room: internal::Room) -> RoomCondition {
+    match room {
+        internal::Room::Plenty => RoomCondition::Plenty,
+        internal::Room::Low => RoomCondition::Low,
+        internal::Room::None => RoomCondition::None,
     }
 }
 
@@ -321,8 +341,8 @@ impl Directive {
 
 impl From<Roster> for internal::Roster {
     fn from(Roster { cluster, members, available }: Roster) -> Self {
-        let member =
-            |(node, RosterEntry { info, down, leaving }): (NodeId, RosterEntry)| internal::Member {
+        let member = |(node, RosterEntry { info, down, leaving, full }): (NodeId, RosterEntry)| {
+            internal::Member {
                 node_id: node.get(),
                 name: info.name,
                 client_address: info.client_address,
@@ -330,10 +350,12 @@ impl From<Roster> for internal::Roster {
                 witness: info.witness,
                 down,
                 leaving,
+                full,
                 oldest_format: info.supported_versions.oldest.into(),
                 newest_format: info.supported_versions.newest.into(),
                 address_version: info.address_version,
-            };
+            }
+        };
         Self {
             cluster_id: id_or_empty(cluster),
             members: members.into_iter().map(member).collect(),
@@ -356,7 +378,8 @@ impl TryFrom<internal::Roster> for Roster {
                 supported_versions: versions(member.oldest_format, member.newest_format)?,
                 address_version: member.address_version,
             };
-            let entry = RosterEntry { info, down: member.down, leaving: member.leaving };
+            let (down, leaving, full) = (member.down, member.leaving, member.full);
+            let entry = RosterEntry { info, down, leaving, full };
             Ok((node(member.node_id)?, entry))
         };
         Ok(Self {

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use proptest::{collection::vec, option, prelude::*};
 
 use super::{
-    Directive, Hello, NodeInfo, ProbeRequest, Progress, Report, Roster, RosterEntry, VoterConfig,
-    VoterDirective, VoterName,
+    Directive, Hello, NodeInfo, ProbeRequest, Progress, Report, Room, RoomCondition, Roster,
+    RosterEntry, VoterConfig, VoterDirective, VoterName,
     roster::AvailableServer,
     wire::{InvalidMessage, ReportDecoder, ReportEncoder},
 };
@@ -118,6 +118,10 @@ fn stream() -> impl Strategy<Value = Vec<Progress>> {
                     version,
                     is_empty,
                     abandoned_for,
+                    room: Room {
+                        condition: if is_empty { RoomCondition::Low } else { RoomCondition::None },
+                        left: applied,
+                    },
                 }
             };
         reports.into_iter().map(progress).collect()
@@ -125,8 +129,8 @@ fn stream() -> impl Strategy<Value = Vec<Progress>> {
 }
 
 fn roster() -> impl Strategy<Value = Roster> {
-    let entry = (info(), any::<bool>(), any::<bool>())
-        .prop_map(|(info, down, leaving)| RosterEntry { info, down, leaving });
+    let entry = (info(), any::<bool>(), any::<bool>(), any::<bool>())
+        .prop_map(|(info, down, leaving, full)| RosterEntry { info, down, leaving, full });
     let available = (node(), any::<u64>()).prop_map(|(node, term)| AvailableServer { node, term });
     let members = prop::collection::btree_map(node(), entry, 0..4);
     (option::of(cluster()), members, option::of(available))
@@ -305,7 +309,8 @@ fn programs_of_the_first_version_need_not_say_so() {
     assert_eq!(hello.supported_versions, SupportedVersions::default());
     let member = internal::Member { node_id: 7, ..internal::Member::default() };
     let roster = internal::Roster { members: vec![member], ..internal::Roster::default() };
-    let expected = RosterEntry { info: NodeInfo::default(), down: false, leaving: false };
+    let expected =
+        RosterEntry { info: NodeInfo::default(), down: false, leaving: false, full: false };
     assert_eq!(
         Roster::try_from(roster).map(|roster| roster.members),
         Ok(BTreeMap::from([(NodeId::new(7), expected)]))

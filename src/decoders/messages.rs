@@ -18,7 +18,7 @@ use crate::{
         known_cluster::{DirectoryAnswer, KnownCluster},
     },
     control::{
-        Directive, Hello, Progress, Report, VoterConfig, VoterName,
+        Directive, Hello, Progress, Report, Room, RoomCondition, VoterConfig, VoterName,
         wire::{ReportDecoder, ReportEncoder},
     },
     directory::{Available, Location},
@@ -432,6 +432,7 @@ pub fn seeds_of_reports() -> Vec<Vec<u8>> {
         cannot_accept: true,
         is_empty: false,
         abandoned_for: Some(ClusterId::new(6)),
+        room: Room { condition: RoomCondition::Low, left: 900 },
     });
     let mut encoder = ReportEncoder::default();
     let certification = Report::Certification(Arc::new(states::some_certification()));
@@ -467,6 +468,7 @@ pub fn seeds_of_directives() -> Vec<Vec<u8>> {
         witness,
         down: !witness,
         leaving: witness,
+        full: !witness,
         oldest_format: 1,
         newest_format: 2,
         address_version: 9,

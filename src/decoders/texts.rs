@@ -36,6 +36,8 @@ pub fn settings(bytes: &[u8]) {
             Role::Check => _ = layers.check("directory", false),
             Role::Backup => _ = layers.backup("file")?,
             Role::Restore => _ = layers.restore("file", false)?,
+            Role::Compact => _ = layers.compact()?,
+            Role::Recover => _ = layers.recover(vec!["data".into()], false)?,
             Role::Bench => _ = layers.bench(Vec::new(), false),
         }
         Ok(())

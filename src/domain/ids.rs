@@ -68,13 +68,17 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// A cluster's identity, created when it is bootstrapped and saved on every disk.
-///
-/// Sixteen random bytes, written as 32 hexadecimal digits.
+/// A cluster's identity, created when it is bootstrapped and saved on every disk: 16 bytes, written as 32
+/// hexadecimal digits. The first ten bytes are those of the network, the next two count how often its cluster was
+/// recovered, and the last four are drawn again each time
+/// ([ADR 39](../../docs/adr/0039-a-recovered-cluster-succeeds-the-old-one.md)).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClusterId(u128);
 
 impl ClusterId {
+    const DRAWN_BITS: u32 = 32;
+    const GENERATION_BITS: u32 = 16;
+
     /// Takes 16 random bytes.
     pub const fn new(random: u128) -> Self {
         Self(random)
@@ -83,7 +87,39 @@ impl ClusterId {
     /// Another id, for a second attempt to bootstrap the cluster.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0.wrapping_add(1))
+        self.drawn_as(self.drawn().wrapping_add(1))
+    }
+
+    /// The id of the cluster that is made of what is left of this one. `random` tells two apart that are made of
+    /// the same.
+    #[must_use]
+    pub const fn successor(self, random: u32) -> Self {
+        let network = self.0 >> (Self::DRAWN_BITS + Self::GENERATION_BITS);
+        let generation = self.generation().wrapping_add(1);
+        let counted = (network << Self::GENERATION_BITS) | generation as u128;
+        Self(counted << Self::DRAWN_BITS).drawn_as(random)
+    }
+
+    /// Whether this cluster was made of what was left of `other`, or of one that was. At most half of all
+    /// generations are later than one, as with the serial numbers of RFC 1982.
+    pub const fn succeeds(self, other: Self) -> bool {
+        let bits = Self::DRAWN_BITS + Self::GENERATION_BITS;
+        let later = self.generation().wrapping_sub(other.generation());
+        self.0 >> bits == other.0 >> bits && later > 0 && later < 1 << (Self::GENERATION_BITS - 1)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the rest is something else")]
+    const fn generation(self) -> u16 {
+        (self.0 >> Self::DRAWN_BITS) as u16
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the rest is something else")]
+    const fn drawn(self) -> u32 {
+        self.0 as u32
+    }
+
+    const fn drawn_as(self, drawn: u32) -> Self {
+        Self(((self.0 >> Self::DRAWN_BITS) << Self::DRAWN_BITS) | drawn as u128)
     }
 }
 
@@ -127,6 +163,25 @@ mod tests {
         let encoded = postcard::to_stdvec(&node).expect("it encodes");
         assert_eq!(encoded, postcard::to_stdvec(&300_u64).expect("it encodes"));
         assert_eq!(postcard::from_bytes::<NodeId>(&encoded), Ok(node));
+    }
+
+    #[test]
+    fn a_cluster_that_was_recovered_succeeds_every_earlier_one_and_no_other() {
+        for random in [0, 1 << 32, u128::MAX, 0x0123_4567_89ab_cdef_0123_ffff_ffff_ffff] {
+            let old = ClusterId::new(random);
+            let (one, other) = (old.successor(7), old.successor(8));
+            let later = one.successor(7);
+            for (new, old) in [(one, old), (other, old), (later, one), (later, old), (later, other)]
+            {
+                assert!(new.succeeds(old) && !old.succeeds(new), "{new} {old}");
+            }
+            for (one, other) in [(old, old), (one, other), (old, old.next()), (one, one.next())] {
+                assert!(!one.succeeds(other) && !other.succeeds(one), "{one} {other}");
+            }
+            let of_another_network = ClusterId::new(random ^ (1 << 100));
+            assert!(!one.succeeds(of_another_network));
+            assert_eq!(old.next().next().drawn(), old.drawn().wrapping_add(2));
+        }
     }
 
     #[test]

@@ -257,6 +257,11 @@ pub fn create_named_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The bytes that are free for us on the disk of `path`, if that can be known.
+pub fn free_bytes(path: &Path) -> io::Result<Option<u64>> {
+    files::free_bytes(path)
+}
+
 /// Makes the names in a directory durable, whoever has given or removed them.
 pub fn sync_names(directory: &Path) -> io::Result<()> {
     files::sync_directory(directory)

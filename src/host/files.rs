@@ -11,7 +11,10 @@ use std::{
     sync::Arc,
 };
 
-use nix::unistd::{AccessFlags, access};
+use nix::{
+    sys::statvfs::statvfs,
+    unistd::{AccessFlags, access},
+};
 use redb::{Builder, Database, DatabaseError, backends::FileBackend};
 
 #[cfg(feature = "laboratory")]
@@ -36,6 +39,13 @@ pub fn is_directory(path: &Path) -> bool {
 pub fn length(path: &Path) -> io::Result<u64> {
     on_a_simulated_machine!(|machine| simulated::length(machine, path));
     Ok(fs::metadata(path)?.len())
+}
+
+/// The bytes that are free for us on the disk of `path`; a simulated one does not tell.
+pub fn free_bytes(path: &Path) -> io::Result<Option<u64>> {
+    on_a_simulated_machine!(|_machine| Ok(None));
+    let found = statvfs(path)?;
+    Ok(Some(found.blocks_available().saturating_mul(found.fragment_size())))
 }
 
 /// The names of the files in a directory, in any order.

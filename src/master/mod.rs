@@ -11,6 +11,7 @@
 //!   else relayed; [`sessions`] and [`passwords`] say who is calling
 //! - [`rates`]: how often somebody may do something; [`remembered`]: of how many it is remembered;
 //!   [`rate_limits`]: how often what may be done by an account and from an origin
+//! - [`room`]: how much room there is on disk
 //! - [`delivery`]: live timelines; [`reader_queue`]: what waits for the reader of one
 //! - [`state_recovery`]: fetches a lost state from the others before anything else starts
 //! - [`bootstrap`]: what the first leader writes before anyone can log in
@@ -33,6 +34,7 @@ pub mod rates;
 pub mod reader_queue;
 pub mod remembered;
 pub mod reporter;
+pub mod room;
 pub mod router_stream;
 pub mod service;
 pub mod sessions;
@@ -79,14 +81,21 @@ async fn run_nodes(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
+        startup_check::finish_putting_aside(&slot.directory)
+            .context("putting the old node aside")?;
         let ended = run_node(settings, encryption, slot, monitor, stop).await;
         monitor.speaks_for_nobody();
         match ended? {
             NodeEnd::Stopped => return Ok(()),
-            NodeEnd::ClusterAbandoned(cluster) => {
-                tracing::warn!(%cluster, "this cluster was abandoned: starting as a new node");
+            NodeEnd::ClusterGone { cluster, is_empty } => {
+                tracing::warn!(%cluster, "another cluster has taken its place: starting as a new node");
                 cluster_id_file::forget(slot, cluster).context("forgetting the cluster")?;
-                startup_check::reset_node(&slot.directory).context("removing the old node")?;
+                if is_empty {
+                    startup_check::reset_node(&slot.directory).context("removing the old node")?;
+                } else {
+                    startup_check::put_node_aside(&slot.directory)
+                        .context("putting the old node aside")?;
+                }
             }
             NodeEnd::StateDamaged => {
                 tracing::warn!("the state is damaged: starting anew to replace it");

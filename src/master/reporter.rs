@@ -22,6 +22,7 @@ use tonic::Status;
 
 use super::{
     abandonment, address, cluster_id_file,
+    room::RoomHandle,
     router_stream::{DirectiveError, RouterStream},
 };
 use crate::{
@@ -104,6 +105,7 @@ pub struct Reporter {
     leaving: watch::Receiver<bool>,
     contact: RouterContact,
     abandonment: abandonment::AbandonmentHandle,
+    room: RoomHandle,
     /// What proves that the network is its domain, if it has one.
     certification: Option<watch::Receiver<Arc<Certification>>>,
     acceptance: Acceptance,
@@ -146,7 +148,7 @@ impl Reporter {
         node: Node,
         info: NodeInfo,
         roster: watch::Sender<ReceivedRoster>,
-        abandonment: abandonment::AbandonmentHandle,
+        (abandonment, room): (abandonment::AbandonmentHandle, RoomHandle),
         cancelled: CancellationToken,
     ) -> (Self, ReporterHandle) {
         let (leave, leaving) = watch::channel(false);
@@ -169,6 +171,7 @@ impl Reporter {
             leaving,
             contact: contact.clone(),
             abandonment,
+            room,
             cancelled,
         };
         (reporter, ReporterHandle { leaving: leave, contact })
@@ -437,6 +440,7 @@ impl Reporter {
         let progress = self.node.progress(number).await;
         let (is_empty, abandoned_for) = self.abandonment.observe(progress.applied);
         let cannot_accept = !self.acceptance.works();
-        Progress { electable, cannot_accept, is_empty, abandoned_for, ..progress }
+        let room = self.room.room();
+        Progress { electable, cannot_accept, is_empty, abandoned_for, room, ..progress }
     }
 }

@@ -31,6 +31,7 @@ use super::{
     passwords::Passwords,
     rate_limits::RateLimits,
     reporter::{Reporter, ReporterHandle},
+    room::{RoomHandle, RoomMeter},
     sessions::Sessions,
     state_recovery,
 };
@@ -136,7 +137,12 @@ pub enum NodeEnd {
     /// It was asked to stop, and has handed over and drained.
     Stopped,
     /// Its cluster was abandoned: a new node starts in its place.
-    ClusterAbandoned(ClusterId),
+    ClusterGone {
+        /// Which it was.
+        cluster: ClusterId,
+        /// Nobody had made anything in it.
+        is_empty: bool,
+    },
     /// Its state is damaged, and is to be replaced.
     StateDamaged,
 }
@@ -151,6 +157,7 @@ struct Parts<'a> {
     state: StateReader,
     writes: Writes,
     delivery: Delivery,
+    room: RoomHandle,
     tasks: Tasks,
 }
 
@@ -215,6 +222,9 @@ impl Master {
         );
         let writes = Writes::start(&node, settings.limits.pending_writes, node.clock());
         let (tasks, acceptance) = (Tasks::default(), Acceptance::default());
+        let (roster_sender, roster) = watch::channel(ReceivedRoster::default());
+        let (meter, room) = RoomMeter::new(slot.directory.clone(), settings.disk, roster.clone());
+        tasks.spawn(meter.run(tasks.ending()));
         let parts = Parts {
             settings,
             encryption,
@@ -224,10 +234,10 @@ impl Master {
             state,
             writes,
             delivery,
+            room,
             tasks,
         };
         let node_reset = CancellationToken::new();
-        let (roster_sender, roster) = watch::channel(ReceivedRoster::default());
         let (report, lasting) = parts.spawn(info, roster_sender, &roster, node_reset.clone());
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<SocialServiceServer<SocialServer<Here>>>().await;
@@ -294,8 +304,8 @@ impl Master {
                 NodeEnd::Stopped
             }
             () = self.node_reset.cancelled() => {
-                let cluster = node.cluster().context("a cluster that is abandoned is known")?;
-                NodeEnd::ClusterAbandoned(cluster)
+                let cluster = node.cluster().context("a cluster that has gone is known")?;
+                NodeEnd::ClusterGone { cluster, is_empty: !self.state.view()?.has_content()? }
             }
             () = until_damaged(&self.state, &node) => NodeEnd::StateDamaged,
             reason = node.broken() => anyhow::bail!("the consensus stopped: {reason}"),
@@ -330,7 +340,7 @@ impl Parts<'_> {
             node.clone(),
             info,
             roster,
-            abandonment,
+            (abandonment, self.room.clone()),
             ended.clone(),
         );
         let reconciling = reconcile::run(node.clone(), roster_seen.clone(), ended.clone());
@@ -373,6 +383,7 @@ impl Parts<'_> {
             delivery: self.delivery.clone(),
             sessions: Sessions::new(self.state.clone(), self.settings.limits.session_lifetime),
             passwords: Passwords::start(self.settings.limits.limits_rates),
+            room: self.room.clone(),
             rate_limits: Mutex::new(RateLimits::new(self.settings.limits.limits_rates)),
             limits: self.settings.limits.clone(),
         });

@@ -99,6 +99,21 @@ pub fn remove(path: &Path) -> io::Result<()> {
     disk::remove_durably(directory, &[&name.to_string_lossy()])
 }
 
+/// Moves what is left of the log at `path`, which nobody has open, to the folder `to`. May be repeated if it is
+/// interrupted.
+pub fn move_to(path: &Path, to: &Path) -> io::Result<()> {
+    let (from, segments) = (segments_of(path), to.join(SEGMENTS));
+    if disk::is_directory(&from) {
+        disk::create_private_directory(&segments)?;
+        for segment in disk::names(&from)? {
+            disk::rename_durably(&from.join(&segment), &segments.join(&segment))?;
+        }
+        disk::remove_directory(&from)?;
+    }
+    let Some(name) = path.file_name() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    if disk::length(path)?.is_some() { disk::rename_durably(path, &to.join(name)) } else { Ok(()) }
+}
+
 fn remove_void_segments(path: &Path) -> io::Result<()> {
     if disk::length(path)?.is_none_or(|length| length > 0) {
         return Ok(());

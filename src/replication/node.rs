@@ -36,7 +36,7 @@ use super::{
     witness_store::WitnessStore,
 };
 use crate::{
-    control::{ProbeRequest, Progress, VoterConfig},
+    control::{ProbeRequest, Progress, Room, VoterConfig},
     domain::{ClusterId, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     host::{clock, database_fault::DatabaseFault, task::Tasks, thread},
@@ -352,6 +352,11 @@ impl Node {
         first_address_version(self.inner.log.starts())
     }
 
+    /// The state; none for a witness.
+    pub fn state(&self) -> Option<State> {
+        self.inner.state.clone()
+    }
+
     /// In which slot a snapshot is received; none for a witness.
     pub fn state_slot(&self) -> Option<&Path> {
         self.inner.state.as_ref().map(State::slot)
@@ -501,6 +506,7 @@ impl Node {
             cannot_accept: false,
             is_empty: false,
             abandoned_for: None,
+            room: Room::default(),
         }
     }
 

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 use super::{
     Consensus, LogId, Vote,
+    compaction::{self, Compacted, CompactionError},
     node::Node,
     node_credentials::Caller,
     pre_vote,
@@ -31,8 +32,8 @@ use crate::{
     planted::{self, PlantedFault},
     social::StagedState,
     wire::internal::{
-        FetchStateRequest, LogPosition, PeerAnswer, PeerCall, PeerReply, Ping, Pong, SnapshotChunk,
-        peer_call::Call, peer_service_server::PeerService,
+        CompactReply, CompactRequest, FetchStateRequest, LogPosition, PeerAnswer, PeerCall,
+        PeerReply, Ping, Pong, SnapshotChunk, peer_call::Call, peer_service_server::PeerService,
     },
 };
 
@@ -258,5 +259,24 @@ impl PeerService for PeerServer {
         let vote = node.raft().metrics().borrow().vote;
         let chunks = snapshot::send(&Header { vote, meta: snapshot.meta }, *snapshot.snapshot);
         Ok(Response::new(Box::pin(ReceiverStream::new(chunks).map(Ok))))
+    }
+
+    async fn compact(
+        &self,
+        request: Request<CompactRequest>,
+    ) -> Result<Response<CompactReply>, Status> {
+        let (node, _replaced) = self.authenticate(request.metadata()).await?;
+        let compacted = compaction::run(&node).await.map_err(|error| match &error {
+            CompactionError::NoState | CompactionError::NoRoom { .. } => {
+                Status::failed_precondition(error.to_string())
+            }
+            CompactionError::Disk(_) | CompactionError::State(_) => {
+                tracing::error!(%error, "cannot compact");
+                Status::internal(error.to_string())
+            }
+            CompactionError::Stopping => Status::unavailable(error.to_string()),
+        })?;
+        let Compacted { before, after } = compacted;
+        Ok(Response::new(CompactReply { before, after }))
     }
 }

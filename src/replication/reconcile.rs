@@ -338,8 +338,12 @@ mod tests {
         let now = Instant::now() + BEGAN;
         let ago = |millis: u64| now - Duration::from_millis(millis);
         let contact = Contact { answered: answered.map(ago), refused_since: refused.map(ago) };
-        let listed =
-            RosterEntry { info: NodeInfo::default(), down: down.is_some(), leaving: false };
+        let listed = RosterEntry {
+            info: NodeInfo::default(),
+            down: down.is_some(),
+            leaving: false,
+            full: false,
+        };
         let roster = &ReceivedRoster { received: down.map(ago), ..ReceivedRoster::default() };
         let (listed, heartbeat, since) = (Some(&listed), HEARTBEAT, now - led);
         HealthEvidence { contact, listed, roster, heartbeat, since, now }.health(lag)
@@ -394,7 +398,8 @@ mod tests {
 
     #[test]
     fn who_does_not_speak_the_clusters_format_does_not_join() {
-        let listed = RosterEntry { info: NodeInfo::default(), down: false, leaving: false };
+        let listed =
+            RosterEntry { info: NodeInfo::default(), down: false, leaving: false, full: false };
         let joins = |version| {
             newcomer_health(&listed.info, lives(Some(&listed), false), Version::new(version))
         };

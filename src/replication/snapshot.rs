@@ -178,6 +178,29 @@ fn write_rows(
     Ok(staged)
 }
 
+/// Fills an empty state with all that `view` shows. `copied` is told how many rows were added since the last time.
+pub(super) fn copy(
+    view: &View,
+    staged: &mut StagedState,
+    copied: &mut dyn FnMut(u64),
+) -> Result<(), StateError> {
+    /// Rows that are added in one step.
+    const ROWS: usize = 1_000;
+    let mut rows = view.rows();
+    loop {
+        let some: Vec<Row> = rows.by_ref().take(ROWS).collect::<Result<_, _>>()?;
+        if some.is_empty() {
+            break;
+        }
+        copied(some.len() as u64);
+        staged.add(some)?;
+    }
+    let change = staged.begin();
+    state_store::save_version(&change, state_store::version(view.facts())?);
+    change.commit();
+    Ok(())
+}
+
 /// Fills an empty state, and notes the version in which the cluster writes, with what the chunks after
 /// the header hold.
 pub(crate) fn fill(

@@ -21,6 +21,11 @@ use super::{
 };
 use crate::{domain::NodeId, host::disk, social::State};
 
+/// The file that names the folder into which the files of a node are being put.
+const PUTTING_ASIDE: &str = "putting-aside";
+/// What such a folder is called, before a number.
+const ASIDE: &str = "old-";
+
 /// What a master has to do before it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartupCheck {
@@ -147,6 +152,35 @@ pub(super) fn is_other_master(own: NodeId, id: NodeId, info: &NodeInfo) -> bool 
 pub fn reset_node(directory: &Path) -> io::Result<()> {
     State::remove(directory)?;
     log_store::remove(&directory.join(LOG_FILE))
+}
+
+/// Puts the files of a node in `directory`, which must have stopped, into a folder of their own there, so that a
+/// new node starts in their place. If that is interrupted, [`finish_putting_aside`] completes it.
+pub fn put_node_aside(directory: &Path) -> io::Result<()> {
+    let free = (1..).map(|number: u64| format!("{ASIDE}{number}"));
+    let name = free.into_iter().find(|name| !disk::is_directory(&directory.join(name)));
+    let name = name.expect("there are more numbers than folders");
+    let mark = directory.join(PUTTING_ASIDE);
+    disk::replace_durably(&mark, &mark.with_extension("new"), name.as_bytes())?;
+    finish_putting_aside(directory)
+}
+
+/// Completes what [`put_node_aside`] has begun in `directory`, if anything.
+pub fn finish_putting_aside(directory: &Path) -> io::Result<()> {
+    let Some(name) = disk::read_text(&directory.join(PUTTING_ASIDE))? else { return Ok(()) };
+    let is_ours = name.strip_prefix(ASIDE).is_some_and(|number| number.parse::<u64>().is_ok());
+    if !is_ours {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it does not name a folder of ours",
+        ));
+    }
+    let aside = directory.join(name);
+    disk::create_private_directory(&aside)?;
+    State::move_to(directory, &aside)?;
+    log_store::move_to(&directory.join(LOG_FILE), &aside)?;
+    tracing::warn!(kept = %aside.display(), "put the data of the old node aside");
+    disk::remove_durably(directory, &[PUTTING_ASIDE])
 }
 
 /// A planted fault: if there is no log at `path`, begins one for the node that `name` always is.

@@ -216,6 +216,19 @@ impl StateStore {
         Ok(())
     }
 
+    /// Makes the state that of a new cluster, which was made of what was left of its own, and whose log begins
+    /// behind the entry of `membership`.
+    pub fn recover(&mut self, membership: &StoredMembership) -> Result<(), StateError> {
+        let begins_after = *membership.log_id();
+        assert!(begins_after > self.applied, "nothing is forgotten that was applied");
+        let change = self.state.begin();
+        change.recover()?;
+        save_positions(&change, begins_after, Some(membership));
+        change.commit_durably()?;
+        self.applied = begins_after;
+        Ok(())
+    }
+
     fn set_version(&self, version: Version) {
         self.version.send_if_modified(|known| std::mem::replace(known, version) != version);
     }

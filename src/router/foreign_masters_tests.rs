@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     control::{Progress, VoterConfig, VoterName},
-    domain::{LogPosition, NodeId},
+    domain::{ClusterId, LogPosition, NodeId},
 };
 
 /// What the masters of the other cluster know: they are 11, 12 and 13, and their witness is lost.
@@ -191,4 +191,79 @@ fn a_router_that_has_forgotten_everything_hears_of_it_from_the_masters() {
     story.hello_after_abandonment(11, OTHER, OWN);
     let stream = story.masters[&11].stream;
     assert!(story.effects.contains(&Effect::ResetNode(Voter::Master(stream), NodeId::new(11))));
+}
+
+/// A cluster that was made of what was left of ours.
+const SUCCESSOR: ClusterId = OWN.successor(7);
+
+impl Story {
+    /// Master 1 has led a cluster of three, and then its other masters are gone.
+    fn without_a_quorum() -> Self {
+        let mut story = Self::settled(1);
+        story.change_witness(|progress| progress.cluster = Some(OWN));
+        story.change(1, |progress| {
+            progress.voter_config = voter_config(&[1, 2, 3]).into();
+            progress.is_empty = false;
+        });
+        story.change(1, |progress| progress.leading = false);
+        story.effects.clear();
+        story
+    }
+}
+
+#[test]
+fn a_cluster_that_has_lost_its_quorum_gives_way_to_its_successor_and_is_put_aside() {
+    let mut story = Story::without_a_quorum();
+    story.hello(11, Some(SUCCESSOR));
+    assert_eq!(story.registry.cluster(), Some(OWN), "others may only be slow to come");
+    assert!(
+        problems(&story.registry, View::Operator)
+            .iter()
+            .any(|problem| problem.contains("made of what was left"))
+    );
+    story.pass(ms(1_500));
+    story.change(1, |_| {});
+    assert_eq!(story.registry.cluster(), Some(SUCCESSOR));
+    assert_eq!(story.rejected(), 0);
+    assert_eq!(story.known(), [11]);
+    assert_eq!(story.told_to_reset(), [WITNESS], "before its masters");
+    story.witness_is_reset();
+    assert_eq!(story.told_to_reset(), [WITNESS, 1]);
+    // A late survivor cannot split the network.
+    story.hello(2, Some(OWN));
+    assert_eq!(story.told_to_reset(), [WITNESS, 1, 2]);
+    assert_eq!(story.rejected(), 0);
+}
+
+#[test]
+fn a_cluster_that_serves_does_not_give_way_to_what_somebody_made_of_it_by_mistake() {
+    let mut story = Story::settled(1);
+    story.change(1, |progress| progress.is_empty = false);
+    story.hello(11, Some(SUCCESSOR));
+    assert_eq!((story.rejected(), story.registry.cluster()), (1, Some(OWN)));
+    assert_eq!(story.available(), Some(1));
+    story.pass(ms(5_000));
+    assert_eq!(story.registry.cluster(), Some(OWN));
+    assert!(
+        problems(&story.registry, View::Operator)
+            .iter()
+            .any(|problem| problem.contains("serves after all"))
+    );
+}
+
+#[test]
+fn whoever_comes_first_to_a_new_router_the_successor_goes_on() {
+    let mut story = Story::new(None);
+    story.hello(2, Some(OWN));
+    story.hello(11, Some(SUCCESSOR));
+    story.pass(ms(1_500));
+    story.change(2, |progress| progress.voter_config = voter_config(&[1, 2, 3]).into());
+    story.pass(ms(1_500));
+    story.change(2, |_| {});
+    assert_eq!(story.registry.cluster(), Some(SUCCESSOR));
+    let mut story = Story::new(None);
+    story.hello(11, Some(SUCCESSOR));
+    story.hello(2, Some(OWN));
+    assert_eq!(story.registry.cluster(), Some(SUCCESSOR));
+    assert_eq!(story.told_to_reset(), [2], "there is no witness of the old one");
 }

@@ -11,7 +11,7 @@ use super::{
     registry::{Input, MasterStreamId, Registry, Silence},
 };
 use crate::{
-    control::{Hello, Progress, VoterConfig, VoterName},
+    control::{Hello, Progress, Room, VoterConfig, VoterName},
     domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     replication::node::LeaderContact,
@@ -93,6 +93,7 @@ fn progress() -> impl Strategy<Value = Progress> {
             cannot_accept,
             is_empty,
             abandoned_for: clusters.1,
+            room: Room::default(),
         }
     })
 }

@@ -15,7 +15,7 @@ use super::{
     },
 };
 use crate::{
-    control::{NodeInfo, Roster, RosterEntry, roster::AvailableServer},
+    control::{NodeInfo, RoomCondition, Roster, RosterEntry, roster::AvailableServer},
     directory::{Available, Location},
     domain::{NodeId, UnixMillis},
     envelope::SupportedVersions,
@@ -79,7 +79,9 @@ fn newest_term(registry: &Registry) -> u64 {
 pub fn roster(registry: &Registry, witness_port: u16) -> Roster {
     let master = |(node, master): (&NodeId, &Master)| {
         let info = master.hello.info();
-        (*node, RosterEntry { info, down: !master.lives(), leaving: master.leaves() })
+        let (down, leaving) = (!master.lives(), master.leaves());
+        let full = master.progress.room.condition == RoomCondition::None;
+        (*node, RosterEntry { info, down, leaving, full })
     };
     let witness = registry.witness().map(|(node, works)| {
         let info = NodeInfo {
@@ -91,7 +93,7 @@ pub fn roster(registry: &Registry, witness_port: u16) -> Roster {
             // There is one router, and what it says of its witness is always new.
             address_version: 0,
         };
-        (node, RosterEntry { info, down: !works, leaving: false })
+        (node, RosterEntry { info, down: !works, leaving: false, full: false })
     });
     let available = registry.available();
     Roster {
@@ -205,7 +207,19 @@ pub fn problems(registry: &Registry, view: View) -> Vec<String> {
         rejected.chain(waiting)
     });
     let clocks = wrong_clocks(registry);
-    quorum_loss.into_iter().chain(witness).chain(others).chain(clocks).collect()
+    let rooms = little_room(registry);
+    quorum_loss.into_iter().chain(witness).chain(others).chain(clocks).chain(rooms).collect()
+}
+
+fn little_room(registry: &Registry) -> impl Iterator<Item = String> {
+    let living = registry.masters().values().filter(|master| master.lives());
+    let little = living.filter(|master| master.progress.room.condition != RoomCondition::Plenty);
+    little.map(|Master { hello, progress, .. }| {
+        format!(
+            "{} {} on disk: make room on its disk, or raise its data_quota_mib",
+            hello.name, progress.room
+        )
+    })
 }
 
 fn no_quorum(registry: &Registry, MissingVoters { count, nodes }: &MissingVoters) -> String {

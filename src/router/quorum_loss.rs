@@ -28,7 +28,10 @@ pub fn describe(voter_config: &VoterConfig, here: &BTreeSet<NodeId>) -> Option<S
     let remedy = if masters.is_empty() {
         "the router's log says what is wrong with it".to_owned()
     } else {
-        format!("start {} again with its old data", join_names(&masters))
+        format!(
+            "start {} again with the data that it had; if too many disks are lost for that, tinysns recover makes a new cluster of the others",
+            join_names(&masters)
+        )
     };
     Some(format!(
         "waiting for {}: {} of {} voters are here, {} are needed; {remedy}",
@@ -111,14 +114,14 @@ mod tests {
                 &[&[1, 2, 3, WITNESS]],
                 &[2, WITNESS],
                 Some(
-                    "waiting for server-1 and server-3: 2 of 4 voters are here, 3 are needed; start server-1 and server-3 again with its old data",
+                    "waiting for server-1 and server-3: 2 of 4 voters are here, 3 are needed; start server-1 and server-3 again with the data that it had; if too many disks are lost for that, tinysns recover makes a new cluster of the others",
                 ),
             ),
             (
                 &[&[1, 2, WITNESS]],
                 &[2],
                 Some(
-                    "waiting for server-1 and the router's witness: 1 of 3 voters are here, 2 are needed; start server-1 again with its old data",
+                    "waiting for server-1 and the router's witness: 1 of 3 voters are here, 2 are needed; start server-1 again with the data that it had; if too many disks are lost for that, tinysns recover makes a new cluster of the others",
                 ),
             ),
             (
@@ -132,7 +135,7 @@ mod tests {
                 &[&[1, 2, 3], &[1]],
                 &[2, 3],
                 Some(
-                    "waiting for server-1: 0 of 1 voters are here, 1 are needed; start server-1 again with its old data",
+                    "waiting for server-1: 0 of 1 voters are here, 1 are needed; start server-1 again with the data that it had; if too many disks are lost for that, tinysns recover makes a new cluster of the others",
                 ),
             ),
             (&[], &[1, 2], None),

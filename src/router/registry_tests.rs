@@ -16,7 +16,9 @@ use super::{
     registry::{Effect, Input, MasterStreamId, Registry, Silence, State},
 };
 use crate::{
-    control::{Hello, Progress, VoterConfig, VoterName, directive::LostWitness},
+    control::{
+        Hello, Progress, Room, RoomCondition, VoterConfig, VoterName, directive::LostWitness,
+    },
     domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     replication::node::LeaderContact,
@@ -757,28 +759,47 @@ fn a_leaving_leader_is_available_until_the_next_one_leads_and_is_no_candidate() 
 }
 
 #[test]
-fn a_leader_that_cannot_accept_connections_hands_over_to_one_that_can() {
-    let mut story = Story::settled(3);
-    let cannot_accept = |story: &mut Story, node, cannot_accept| {
-        story.change(node, |progress| progress.cannot_accept = cannot_accept);
-    };
-    cannot_accept(&mut story, 2, true);
-    cannot_accept(&mut story, 1, true);
-    assert_eq!(story.asked(), [3], "the other one accepts");
-    story.answer(3);
-    assert_eq!((story.campaigned(), story.available()), (vec![3], Some(1)));
-    story.lead(3, 2);
-    story.change(1, |progress| progress.leading = false);
-    assert_eq!(story.available(), Some(3));
+fn a_leader_that_is_not_fit_to_lead_hands_over_to_one_that_is() {
+    let cannot_accept: fn(&mut Progress) = |progress| progress.cannot_accept = true;
+    let has_no_room: fn(&mut Progress) = |progress| progress.room.condition = RoomCondition::None;
+    for becomes_unfit in [cannot_accept, has_no_room] {
+        let mut story = Story::settled(3);
+        story.change(2, becomes_unfit);
+        story.change(1, becomes_unfit);
+        assert_eq!(story.asked(), [3], "the other one is fit");
+        story.answer(3);
+        assert_eq!((story.campaigned(), story.available()), (vec![3], Some(1)));
+        story.lead(3, 2);
+        story.change(1, |progress| progress.leading = false);
+        assert_eq!(story.available(), Some(3));
 
-    // Who has nobody to hand over to goes on, for those who are connected.
-    story.effects.clear();
-    cannot_accept(&mut story, 3, true);
-    story.pass(ms(1_000));
-    assert_eq!((story.available(), story.asked()), (Some(3), vec![]));
-    // It is elected all the same if nobody else could be.
-    story.lose(3);
-    assert_eq!(story.asked(), [1, 2]);
+        // Who has nobody to hand over to goes on, for those who are connected.
+        story.effects.clear();
+        story.change(3, becomes_unfit);
+        story.pass(ms(1_000));
+        assert_eq!((story.available(), story.asked()), (Some(3), vec![]));
+        // It is elected all the same if nobody else could be.
+        story.lose(3);
+        assert_eq!(story.asked(), [1, 2]);
+    }
+}
+
+#[test]
+fn little_room_is_a_problem_well_before_there_is_none() {
+    let mut story = Story::settled(3);
+    story.change(2, |progress| {
+        progress.room = Room { condition: RoomCondition::Low, left: 900 << 20 };
+    });
+    let told = problems(&story.registry, View::Public);
+    assert!(
+        told.iter().any(|told| told.contains("server-2 has room for 900 MiB more")),
+        "{told:?}"
+    );
+    story.change(2, |progress| progress.room = Room { condition: RoomCondition::None, left: 0 });
+    let told = problems(&story.registry, View::Public);
+    assert!(told.iter().any(|told| told.contains("server-2 has no room for more")), "{told:?}");
+    story.change(2, |progress| progress.room = Room::default());
+    assert_eq!(problems(&story.registry, View::Public), Vec::<String>::new());
 }
 
 #[test]

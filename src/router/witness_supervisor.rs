@@ -38,7 +38,7 @@ pub trait OpenWitness: Send + Sync + 'static {
     /// Starts one with the log that the last one left.
     fn open(&self) -> impl Future<Output = Result<Node, StartError>> + Send;
 
-    /// Removes the log, so that the next witness is a new node.
+    /// Puts the log aside, so that the next witness is a new node.
     fn reset_node(&self) -> Result<(), StartError>;
 
     /// Turns the log, which is new and not in use, into that of the lost witness.
@@ -57,6 +57,8 @@ pub struct WitnessDirectory {
 
 impl OpenWitness for WitnessDirectory {
     async fn open(&self) -> Result<Node, StartError> {
+        let failed = |error: io::Error| StartError::log(&self.directory, error.into());
+        startup_check::finish_putting_aside(&self.directory).map_err(failed)?;
         if planted::is(PlantedFault::WitnessIdentityOutlivesItsLog) {
             startup_check::keep_identity(&self.directory.join(LOG_FILE), WITNESS_HEALTH)?;
         }
@@ -65,7 +67,7 @@ impl OpenWitness for WitnessDirectory {
 
     fn reset_node(&self) -> Result<(), StartError> {
         let failed = |error: io::Error| StartError::log(&self.directory, error.into());
-        startup_check::reset_node(&self.directory).map_err(failed)
+        startup_check::put_node_aside(&self.directory).map_err(failed)
     }
 
     fn take_over(&self, lost: LostWitness) -> Result<(), StartError> {

@@ -30,6 +30,10 @@ pub enum Role {
     Backup,
     /// `tinysns restore`
     Restore,
+    /// `tinysns recover`
+    Recover,
+    /// `tinysns compact`
+    Compact,
 }
 
 impl Role {
@@ -47,6 +51,8 @@ impl Role {
         Self::Check,
         Self::Backup,
         Self::Restore,
+        Self::Recover,
+        Self::Compact,
     ];
 
     /// Its name, as it is typed.
@@ -64,6 +70,8 @@ impl Role {
             Self::Check => "check",
             Self::Backup => "backup",
             Self::Restore => "restore",
+            Self::Recover => "recover",
+            Self::Compact => "compact",
         }
     }
 }
@@ -118,8 +126,18 @@ pub const CONFIG: &str = "config";
 pub const FOREIGN_VARIABLES: [&str; 2] = ["bin", "image"];
 
 const NODES: &[Role] = &[Role::Router, Role::Slave, Role::Master];
-const NODES_AND_OPERATORS: &[Role] =
-    &[Role::Router, Role::Slave, Role::Master, Role::Status, Role::Backup];
+const NODES_AND_OPERATORS: &[Role] = &[
+    Role::Router,
+    Role::Slave,
+    Role::Master,
+    Role::Status,
+    Role::Backup,
+    Role::Recover,
+    Role::Compact,
+];
+/// Who asks a router, beside its own nodes.
+const CALLERS: &[Role] =
+    &[Role::Client, Role::Status, Role::Bench, Role::Backup, Role::Recover, Role::Compact];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
 const VISITORS: &[Role] = &[
     Role::Client,
@@ -131,6 +149,8 @@ const VISITORS: &[Role] = &[
     Role::Check,
     Role::Backup,
     Role::Restore,
+    Role::Recover,
+    Role::Compact,
 ];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
 const MANY: ValueKind = ValueKind::Count { min: 1, max: 1_000_000 };
@@ -188,14 +208,14 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "router",
-        &[Role::Client, Role::Status, Role::Bench, Role::Backup],
+        CALLERS,
         Some("localhost:3010"),
         ValueKind::Network,
         "The address of the router, or of the network as https://NAME if connections to it are encrypted",
     ),
     Key::new(
         "ca_file",
-        &[Role::Client, Role::Status, Role::Bench, Role::Backup],
+        CALLERS,
         None,
         ValueKind::Path,
         "The file with the certificates of the authorities that are trusted with the name after \
@@ -239,7 +259,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "data_dir",
-        &[Role::Slave, Role::Master, Role::Restore],
+        &[Role::Slave, Role::Master, Role::Restore, Role::Recover],
         Some("./data"),
         ValueKind::Path,
         "The directory that holds a slot for each master of this machine",
@@ -269,7 +289,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "secret_file",
-        &[Role::Status],
+        &[Role::Status, Role::Recover],
         None,
         ValueKind::Path,
         "The file with the cluster's secret, with which addresses, process ids and hosts are shown \
@@ -277,7 +297,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "secret_file",
-        &[Role::Backup],
+        &[Role::Backup, Role::Compact],
         None,
         ValueKind::Path,
         "The file with the cluster's secret, which the masters ask for; the variable TINYSNS_SECRET may hold it \
@@ -423,6 +443,20 @@ pub static KEYS: &[Key] = &[
         Some("64"),
         ValueKind::Count { min: 8, max: 1_048_576 },
         "The memory that a master takes at most for what was changed or read lately, in MiB",
+    ),
+    Key::new(
+        "data_quota_mib",
+        MASTERS,
+        None,
+        ValueKind::Count { min: 32, max: 1 << 30 },
+        "What a master's data may take on disk, in MiB; beyond that, nothing is added; by default as much as there is",
+    ),
+    Key::new(
+        "disk_reserve_mib",
+        MASTERS,
+        Some("64"),
+        ValueKind::Count { min: 1, max: 1 << 30 },
+        "What a master leaves free on its disk, in MiB; with less, nothing is added",
     ),
     Key::new(
         "heartbeat",

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::{
     BackupPlan, BackupSettings, BenchSettings, CallerLimits, CertsSettings, CheckSettings,
-    ClassicMode, ClientCertificate, ClientSecurity, ClientSettings, ConsensusSettings,
-    DomainSettings, HealthcheckSettings, HistoryFile, Layers, Limits, LogChangeSettings, LogFormat,
-    LogSettings, MasterSettings, NodeEncryption, NodeSecurity, PlainCalls, RestoreSettings,
-    RouterSettings, Scenario, Secret, SettingsError, SlaveSettings, StatusSettings,
-    TerminalSettings,
+    ClassicMode, ClientCertificate, ClientSecurity, ClientSettings, CompactSettings,
+    ConsensusSettings, DiskLimits, DomainSettings, HealthcheckSettings, HistoryFile, Layers,
+    Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings, NodeEncryption,
+    NodeSecurity, PlainCalls, RecoverSettings, RestoreSettings, RouterSettings, Scenario, Secret,
+    SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
     value::{self, ValueKind},
 };
 use crate::{
@@ -60,6 +60,7 @@ impl Layers {
             report_interval: self.duration("report_interval")?,
             drain_timeout: self.duration("drain_timeout")?,
             state_memory_mib: self.parsed("state_memory_mib")?,
+            disk: self.disk()?,
             consensus: self.consensus()?,
             classic: self.classic()?,
             limits: self.limits()?,
@@ -68,6 +69,15 @@ impl Layers {
             nodes: self.nodes()?,
             clients: self.clients(["https_listen", "http_listen"])?,
         })
+    }
+
+    fn disk(&self) -> Result<DiskLimits, SettingsError> {
+        let bytes = |mib: u32| u64::from(mib) << 20;
+        let quota = match self.optional_text("data_quota_mib")? {
+            None => None,
+            Some(_) => Some(bytes(self.parsed("data_quota_mib")?)),
+        };
+        Ok(DiskLimits { quota, reserve: bytes(self.parsed("disk_reserve_mib")?) })
     }
 
     /// The settings of `tinysns client`.
@@ -146,6 +156,28 @@ impl Layers {
     ) -> Result<RestoreSettings, SettingsError> {
         let data_dir = self.text("data_dir")?.into();
         Ok(RestoreSettings { file: file.into(), data_dir, keeps_sessions })
+    }
+
+    /// The settings of `tinysns compact`.
+    pub fn compact(&self) -> Result<CompactSettings, SettingsError> {
+        let (client, secret, nodes) = (self.client()?, self.secret()?, self.nodes()?);
+        Ok(CompactSettings { client, secret, nodes })
+    }
+
+    /// The settings of `tinysns recover`, of what is left in these directories.
+    pub fn recover(
+        &self,
+        directories: Vec<PathBuf>,
+        is_agreed: bool,
+    ) -> Result<RecoverSettings, SettingsError> {
+        Ok(RecoverSettings {
+            directories,
+            data_dir: self.text("data_dir")?.into(),
+            is_agreed,
+            client: self.client()?,
+            secret: self.secret_of_operator()?,
+            nodes: self.nodes()?,
+        })
     }
 
     /// The settings of `tinysns bench`.

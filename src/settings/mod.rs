@@ -88,6 +88,8 @@ pub struct MasterSettings {
     pub drain_timeout: Duration,
     /// The memory that the state takes at most for what was changed or read lately, in MiB.
     pub state_memory_mib: usize,
+    /// How much the master may take of its disk.
+    pub disk: DiskLimits,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
     /// How clients of the classic protocol are served.
@@ -96,6 +98,15 @@ pub struct MasterSettings {
     pub limits: Limits,
     /// Limits on what callers may hold.
     pub callers: CallerLimits,
+}
+
+/// How much a master may take of its disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskLimits {
+    /// The most that its data may take.
+    pub quota: Option<u64>,
+    /// What is left free.
+    pub reserve: u64,
 }
 
 /// Settings of `tinysns slave`.
@@ -312,6 +323,34 @@ pub struct RestoreSettings {
     pub data_dir: PathBuf,
     /// Whether who was logged in still is.
     pub keeps_sessions: bool,
+}
+
+/// Settings of `tinysns recover`.
+#[derive(Clone, Debug)]
+pub struct RecoverSettings {
+    /// What is left: data directories, slots, or the router's directory.
+    pub directories: Vec<PathBuf>,
+    /// Where the first master of the new cluster gets its data.
+    pub data_dir: PathBuf,
+    /// Do not ask before anything is made.
+    pub is_agreed: bool,
+    /// How to find the router, to ask it who is up.
+    pub client: ClientSettings,
+    /// The cluster's secret, with which more is told.
+    pub secret: Option<Secret>,
+    /// How the cluster's nodes protect what they tell each other, and operators what they ask them.
+    pub nodes: NodeSecurity,
+}
+
+/// Settings of `tinysns compact`.
+#[derive(Clone, Debug)]
+pub struct CompactSettings {
+    /// How to find the cluster.
+    pub client: ClientSettings,
+    /// The cluster's secret.
+    pub secret: Secret,
+    /// How the cluster's nodes protect what they tell each other, and operators what they ask them.
+    pub nodes: NodeSecurity,
 }
 
 /// Settings of `tinysns bench`.

@@ -126,6 +126,21 @@ impl Command {
             Self::TestNoop => Version::new(2),
         }
     }
+
+    /// Whether something is kept for good that was not there before. Otherwise it may be done even if there is no
+    /// room for more.
+    pub const fn adds(&self) -> bool {
+        match self {
+            Self::CreateAccount { .. } | Self::Follow { .. } | Self::Publish { .. } => true,
+            Self::BootstrapCluster { .. }
+            | Self::SetPassword { .. }
+            | Self::Unfollow { .. }
+            | Self::AbandonCluster { .. }
+            | Self::Certify { .. } => false,
+            #[cfg(test)]
+            Self::TestNoop => false,
+        }
+    }
 }
 
 impl fmt::Debug for Command {

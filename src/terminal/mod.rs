@@ -16,6 +16,7 @@
 //! | `sanitise` | pure: makes other people's text harmless |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
 //! | `password_prompt` | reads a line without showing it |
+//! | `type_ahead` | what is typed while a command is carried out |
 //! | `history` | where typed lines are kept |
 //! | `completion` | completes commands and names |
 //! | `colour` | pure: the colours of words |
@@ -42,6 +43,7 @@ pub(crate) mod sanitise;
 mod screen;
 mod signals;
 pub(crate) mod text;
+mod type_ahead;
 pub(crate) mod verb;
 
 use std::{
@@ -66,6 +68,7 @@ use input::Input;
 use login::LoginOutcome;
 use output_format::OutputFormat;
 use screen::{Notices, Screen};
+use type_ahead::TypeAhead;
 
 /// A setting cannot be used: `EX_USAGE`.
 const UNUSABLE: u8 = 64;
@@ -90,6 +93,8 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     }
     let names = Names::default();
     let (format, is_edited, input, notices) = choose_io(&settings, &names);
+    let _type_ahead =
+        is_edited.then(TypeAhead::keep).transpose().context("cannot use the terminal")?;
     let moves = tell_moves(client.clone(), format, notices.clone());
     let _moves = task::spawn_owned(moves);
     let _names = task::spawn_owned(learn_names(client.clone(), names.clone()));

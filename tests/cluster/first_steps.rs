@@ -52,6 +52,25 @@ async fn a_password_that_is_needed_is_asked_for_at_a_terminal_and_never_shown() 
     terminal.shows("still seen").await;
 }
 
+#[tokio::test]
+async fn what_is_typed_while_a_command_is_carried_out_reaches_the_next_line() {
+    let cluster = Cluster::start(BINARY, 1, "1s").await;
+    let terminal = Tmux::open(&cluster.command("client"), 80, 24).await;
+    terminal.enters("\"$PROGRAM\" client -u ann --full-screen off; echo \"code $?\"");
+    terminal.shows("Cmd>").await;
+    let master = cluster.master_pids()[0];
+    signal(master, Signal::SIGSTOP);
+    terminal.enters("LIST");
+    terminal.begins_a_line().await;
+    terminal.presses(&["C-d"]);
+    signal(master, Signal::SIGCONT);
+    let screen = terminal.shows("code 0").await;
+    assert!(screen.contains("All users: ann"), "{screen}");
+    // The terminal is as it was.
+    terminal.enters("echo 'still' 'seen'");
+    terminal.shows("still seen").await;
+}
+
 /// `run.sh` with one server and no client, and with the same secret everywhere.
 fn run_sh(data: &Path, port: u16) -> Command {
     let mut command = Command::new("sh");

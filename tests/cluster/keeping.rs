@@ -30,13 +30,14 @@ fn documented() -> Vec<&'static str> {
 }
 
 /// The one that begins like this, for this cluster, which has everything in one folder.
-fn command(cluster: &Cluster, beginning: &str) -> Command {
+pub fn command(cluster: &Cluster, beginning: &str) -> Command {
     let mut found = documented().into_iter().filter(|command| command.starts_with(beginning));
     let line = found.next().unwrap_or_else(|| panic!("the page has no {beginning}"));
     let folder = cluster.folder().display();
     let line = line
         .replace("localhost:3010", &cluster.router())
         .replace("/etc/tinysns/secret", &format!("{folder}/secret"))
+        .replace("/etc/tinysns/new-certs", &format!("{folder}/new-certs"))
         .replace("/var/lib/tinysns-new", &format!("{folder}/new"))
         .replace("/var/lib/tinysns", &format!("{folder}/masters"))
         .replace("/var/backups/tinysns", &format!("{folder}/kept"));
@@ -52,7 +53,7 @@ fn words(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), said.concat())
 }
 
-fn run(mut command: Command) -> (Option<i32>, String) {
+pub fn run(mut command: Command) -> (Option<i32>, String) {
     words(&command.output().expect("it runs"))
 }
 

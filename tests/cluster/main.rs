@@ -17,11 +17,15 @@ mod encryption;
 mod failover;
 mod first_steps;
 mod floods;
+mod full_disks;
 mod fullscreen;
 mod hostile;
 mod keeping;
+#[path = "../laboratory/mod.rs"]
+mod laboratory;
 mod load;
 mod logins;
+mod lost_authority;
 mod observing;
 mod overload;
 mod pids;
@@ -34,13 +38,17 @@ mod python;
 mod python_client;
 mod rates;
 mod raw_http2;
+mod recovering;
 mod recovery;
 mod refusals;
 mod relay;
+mod restored_history;
 mod stored_rows;
 mod strangers;
 mod tmux;
 mod upgrading;
+#[path = "../chaos/workload.rs"]
+mod workload;
 
 /// The program under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_tinysns");

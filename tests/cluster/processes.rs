@@ -161,12 +161,8 @@ impl Cluster {
         command
     }
 
-    fn spawn(&mut self, role: &str) -> Child {
-        self.spawn_in("masters", role)
-    }
-
-    /// With the masters' data in this folder.
-    fn spawn_in(&mut self, masters: &str, role: &str) -> Child {
+    /// With the masters' data in this folder, and settings of its own.
+    fn spawn_in(&mut self, masters: &str, role: &str, settings: &[(&str, String)]) -> Child {
         self.logs += 1;
         let log = if let Some(log) = &self.log {
             log.try_clone().expect("another handle")
@@ -176,6 +172,7 @@ impl Cluster {
         };
         self.command(role)
             .env("TINYSNS_DATA_DIR", self.folder().join(masters))
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -185,7 +182,12 @@ impl Cluster {
 
     /// Starts the router again, at the same address.
     pub fn start_router(&mut self) {
-        self.router = Some(self.spawn("router"));
+        self.start_router_with(&[]);
+    }
+
+    /// The same, with settings of its own.
+    pub fn start_router_with(&mut self, settings: &[(&str, String)]) {
+        self.router = Some(self.spawn_in("masters", "router", settings));
     }
 
     /// Kills the router.
@@ -209,9 +211,20 @@ impl Cluster {
     /// Starts `count` more slaves, as on another machine: with their data in a folder of their own.
     pub fn start_slaves_in(&mut self, folder: &str, count: usize) {
         for _ in 0..count {
-            let slave = self.spawn_in(folder, "slave");
-            self.slaves.push(slave);
+            self.start_slave_with(folder, &[]);
         }
+    }
+
+    /// One with settings of its own.
+    pub fn start_slave_with(&mut self, folder: &str, settings: &[(&str, String)]) {
+        let slave = self.spawn_in(folder, "slave", settings);
+        self.slaves.push(slave);
+    }
+
+    /// Stops the oldest slave, and waits for it.
+    pub fn stop_oldest_slave(&mut self) {
+        self.slaves.rotate_left(1);
+        self.stop_slaves(1);
     }
 
     /// Stops the newest `count` slaves as an orchestrator would, and waits for them.

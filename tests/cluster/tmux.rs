@@ -122,6 +122,12 @@ impl Tmux {
         children.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
     }
 
+    /// Waits until the cursor is at the beginning of a line.
+    pub async fn begins_a_line(&self) {
+        let column = async || run(&mut self.tmux(&["display-message", "-p", "#{cursor_x}"]));
+        eventually("the cursor begins a line", column, |column| column.trim() == "0").await;
+    }
+
     /// Waits until the screen is as it should be.
     pub async fn until(&self, what: &str, accept: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + DEADLINE;

@@ -30,11 +30,12 @@ use super::{
     location,
     passwords::Passwords,
     rate_limits::{Activity, RateLimits},
+    room::RoomHandle,
     sessions::{Session, SessionError, Sessions},
 };
 use crate::{
     metrics,
-    network::{Call, Deadline, Refusal},
+    network::{Call, Deadline, Refusal, RefusalKind},
     planted::{self, PlantedFault},
     replication::{
         node::Node,
@@ -68,6 +69,8 @@ pub struct Parts {
     pub sessions: Sessions,
     /// Hashes.
     pub passwords: Passwords,
+    /// How much room there is on disk.
+    pub room: RoomHandle,
     /// How often something may be done.
     pub rate_limits: Mutex<RateLimits>,
     /// How much a call may ask for.
@@ -168,6 +171,15 @@ impl Here {
     }
 
     async fn submit(&self, deadline: Deadline, command: Command) -> Result<Reply, Refusal> {
+        if command.adds()
+            && let Some(why) = self.parts.room.read_only(&self.parts.node)
+        {
+            // What was done before is answered all the same.
+            let view = self.linearizable_view(deadline).await?;
+            let earlier = social::earlier_reply(&view, &command);
+            let earlier = earlier.map_err(|error| broken(self.damage(), &error))?;
+            return earlier.ok_or_else(|| Refusal::new(RefusalKind::NotPossible, why));
+        }
         let reply = within(deadline, self.parts.writes.submit(command)).await?;
         reply.map_err(|error| self.write_refusal(error))
     }

@@ -25,6 +25,7 @@ use crate::{
         delivery::{Delivery, StreamLimits},
         passwords::Passwords,
         rate_limits::RateLimits,
+        room::RoomHandle,
         sessions::Sessions,
     },
     node_auth::NodeAuth,
@@ -73,6 +74,7 @@ pub fn here_on(master: &Member) -> (Here, Delivery) {
         delivery: delivery.clone(),
         sessions: Sessions::new(state, LIMITS.session_lifetime),
         passwords: Passwords::start(LIMITS.limits_rates),
+        room: RoomHandle::unmeasured(),
         rate_limits: Mutex::new(RateLimits::new(LIMITS.limits_rates)),
         limits: LIMITS,
     });

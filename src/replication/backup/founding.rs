@@ -27,9 +27,6 @@ use crate::{
     wire::internal::SnapshotChunk,
 };
 
-/// The entry that the log of a new cluster begins behind.
-const BEGINNING: (u64, u64) = (1, 1);
-
 /// Whether people stay logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionsAfter {
@@ -57,9 +54,11 @@ pub enum FoundingError {
 }
 
 /// Fills `slot`, an empty directory, with the data of the first master, `node`, called `name`, of the new
-/// cluster `cluster`. Of `backup`, the header was read. `read` is told how many bytes were read since the last time.
+/// cluster `cluster`. Of `backup`, the header was read, which says how far it was `applied`. `read` is told how many
+/// bytes were read since the last time.
 pub fn found<R: Read>(
     mut backup: BackupReader<R>,
+    applied: LogId,
     slot: &Path,
     (cluster, node, name): (ClusterId, NodeId, &str),
     sessions: SessionsAfter,
@@ -88,8 +87,7 @@ pub fn found<R: Read>(
     }
     filled?;
     let content = staged.begin_anew(sessions == SessionsAfter::Kept)?;
-    let (term, index) = BEGINNING;
-    let at = LogId::new(CommittedLeaderId::new(term, node), index);
+    let at = beginning(applied, applied.leader_id.term, node);
     let membership = StoredMembership::new(Some(at), only(node, name));
     LogStore::found(&slot.join(LOG_FILE), node, cluster, &membership)?;
     let meta = SnapshotMeta {
@@ -101,8 +99,19 @@ pub fn found<R: Read>(
     Ok(content)
 }
 
+/// The entry that the log of a new cluster begins behind, whose first leader is `node`. What it is made of ends at
+/// `end`, and knows of terms up to `term`. Clients compare terms, and the old cluster may have seen later ones.
+pub(in crate::replication) fn beginning(end: LogId, term: u64, node: NodeId) -> LogId {
+    /// Those that nothing is known of.
+    const LATER_TERMS: u64 = 1_000;
+    LogId::new(
+        CommittedLeaderId::new(term.max(end.leader_id.term) + LATER_TERMS, node),
+        end.index + 1,
+    )
+}
+
 /// One voter. Where it is reached, it says when it starts.
-fn only(node: NodeId, name: &str) -> Membership<NodeId, NodeInfo> {
+pub(in crate::replication) fn only(node: NodeId, name: &str) -> Membership<NodeId, NodeInfo> {
     let supported_versions = SupportedVersions::of_this_program();
     let info = NodeInfo { name: name.to_owned(), supported_versions, ..NodeInfo::default() };
     Membership::new(vec![BTreeSet::from([node])], BTreeMap::from([(node, info)]))

@@ -98,6 +98,12 @@ impl InspectedLog {
         entries.first().map(|entry| entry.log_id)
     }
 
+    /// The entries from this index on.
+    pub fn entries_from(&self, index: u64) -> Result<Vec<Entry>, LogError> {
+        let Some(reader) = &self.reader else { return Ok(Vec::new()) };
+        reader.entries(index..reader.end().max(index), |_| true)
+    }
+
     fn damaged(
         &mut self,
         file: impl Into<PathBuf>,

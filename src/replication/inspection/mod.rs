@@ -1,15 +1,17 @@
 //! The data of one node, looked at while it is stopped, and left as it is.
 //!
+//! - [`data`]: which nodes' data is in a directory, and that none of them is running
 //! - `log`: the log; the state's own part is in [`social`](crate::social)
 //! - [`finding`]: what is damaged, and what helps (pure)
 //!
 //! What a start would do by itself is decided where a start decides it ([`startup_check`]).
 
+pub mod data;
 pub mod finding;
 mod log;
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -18,7 +20,7 @@ use self::{
     log::{InspectedLog, LogDamage},
 };
 use super::{
-    LogId,
+    Entry, LogId, StoredMembership,
     log_error::LogError,
     log_store::SEGMENTS,
     node::LOG_FILE,
@@ -26,9 +28,8 @@ use super::{
     state_store::{self, StateFile},
 };
 use crate::{
-    domain::{ClusterId, LogPosition, NodeId},
+    domain::{ClusterId, NodeId},
     host::{database_fault::DatabaseFault, disk},
-    replication::position,
     social::{Content, InspectedState, OpenedState, State, StateDamage, StateError},
 };
 
@@ -45,6 +46,33 @@ pub enum Looked {
 
 /// Is told how far it is.
 pub type Progress<'a> = dyn FnMut(Looked) + 'a;
+
+/// Everything that was looked at so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookedSoFar {
+    log_bytes: u64,
+    state_bytes: u64,
+    rows: u64,
+}
+
+impl LookedSoFar {
+    /// Adds what was looked at since.
+    pub fn add(&mut self, looked: Looked) {
+        match looked {
+            Looked::AtLog(bytes) => self.log_bytes += bytes,
+            Looked::AtState(bytes) => self.state_bytes += bytes,
+            Looked::AtRows(rows) => self.rows += rows,
+        }
+    }
+}
+
+impl fmt::Display for LookedSoFar {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MIB: u64 = 1 << 20;
+        let (log, state, rows) = (self.log_bytes / MIB, self.state_bytes / MIB, self.rows);
+        write!(formatter, "looked at {log} MiB of the log, {state} MiB of the state, {rows} rows")
+    }
+}
 
 /// Whose data it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +96,14 @@ pub struct Inspection {
     pub term: u64,
     /// The index of the first entry of the log that is still there; none if none is.
     pub first_index: Option<u64>,
+    /// The last entry that was purged.
+    pub purged: Option<LogId>,
     /// Where the log ends.
-    pub end: LogPosition,
+    pub end: Option<LogId>,
     /// How far the log is applied to the state, or counted by the witness.
-    pub applied: LogPosition,
+    pub applied: Option<LogId>,
+    /// The newest membership among all entries that were ever in the log.
+    pub members: Option<StoredMembership>,
     /// How much is in the state.
     pub content: Content,
     /// Everything that is damaged.
@@ -154,14 +186,26 @@ pub fn inspect(
         cluster: log.cluster,
         term: log.vote.map_or(0, |vote| vote.leader_id().term),
         first_index: log.first.map(|first| first.index),
-        end: position(log.last.or(log.purged)),
-        applied: position(applied),
+        purged: log.purged,
+        end: log.last.or(log.purged),
+        applied,
+        members: log.members.clone(),
         content: state.content,
         findings: match kind {
             NodeKind::Master => of_master(&log, state),
             NodeKind::Witness => of_witness(&log, counted),
         },
     })
+}
+
+/// The entries after `after` of the log in `directory`, of which nothing was found damaged.
+pub fn entries_after(
+    directory: &Path,
+    after: Option<LogId>,
+) -> Result<Vec<Entry>, InspectionError> {
+    let log = InspectedLog::of(directory, &mut |_| {})?;
+    let next = after.map_or(0, |after| after.index + 1);
+    log.entries_from(next).map_err(|source| InspectionError::log(directory, source))
 }
 
 /// A state as it was found.

@@ -20,7 +20,7 @@ use super::{
     inspect,
 };
 use crate::{
-    domain::{ClusterId, LogPosition, NodeId},
+    domain::{ClusterId, NodeId},
     host::disk,
     replication::{
         Entry, NodeInfo, StoredMembership,
@@ -165,7 +165,7 @@ async fn what_a_node_leaves_is_good_and_says_what_it_is() {
         assert_eq!(found.findings, []);
         assert_eq!(found.cluster, Some(ClusterId::new(7)));
         assert!(found.node.is_some());
-        let end = LogPosition::new(1, ENTRIES + 1);
+        let end = Some(log_id(1, ENTRIES + 1));
         assert_eq!((found.term, found.end, found.applied), (1, end, end));
         assert_eq!(found.first_index, Some(first_index));
         assert_eq!(found.content, Content { users: 2, posts: 2 * (ENTRIES - 1) });
@@ -193,7 +193,7 @@ async fn what_an_interrupted_write_has_left_is_no_damage() {
     fs::write(&path, bytes).expect("written");
     let found = look_at(directory.path(), NodeKind::Master);
     assert_eq!(found.findings, []);
-    assert_eq!(found.end.index, ENTRIES + 1);
+    assert_eq!(found.end, Some(log_id(1, ENTRIES + 1)));
 }
 
 type DamageIt = fn(&Path);
@@ -485,7 +485,7 @@ async fn a_witness_has_a_log_and_how_far_it_has_counted() {
     let image = crash(&directory);
     let found = look_at(image.path(), NodeKind::Witness);
     assert_eq!(found.findings, []);
-    assert_eq!((found.first_index, found.applied.index), (Some(31), 40));
+    assert_eq!((found.first_index, found.applied), (Some(31), Some(log_id(1, 40))));
     log.purge(log_id(1, 45)).await.expect("purged");
     let found = look_at(crash(&directory).path(), NodeKind::Witness).findings;
     assert!(found[0].damage.contains("counted to entry 40"), "{found:#?}");

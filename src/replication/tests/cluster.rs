@@ -463,7 +463,10 @@ pub fn introduce(members: &[&Member]) {
 /// The roster that a router would publish.
 pub fn roster<'a>(members: impl IntoIterator<Item = &'a Member>) -> ReceivedRoster {
     let listed = |member: &'a Member| {
-        (member.id(), RosterEntry { info: member.info.clone(), down: false, leaving: false })
+        (
+            member.id(),
+            RosterEntry { info: member.info.clone(), down: false, leaving: false, full: false },
+        )
     };
     ReceivedRoster {
         members: members.into_iter().map(listed).collect(),

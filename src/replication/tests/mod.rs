@@ -10,6 +10,7 @@
 mod addresses;
 mod admission;
 pub(crate) mod cluster;
+mod compaction;
 mod cut_off;
 mod damage;
 mod elections;

@@ -35,7 +35,8 @@ use crate::{
     serving::{self, Served},
     settings::Secret,
     wire::internal::{
-        FetchStateRequest, PeerAnswer, PeerCall, PeerReply, SnapshotChunk,
+        CompactReply, CompactRequest, FetchStateRequest, PeerAnswer, PeerCall, PeerReply,
+        SnapshotChunk,
         peer_call::Call,
         peer_service_server::{PeerService, PeerServiceServer},
     },
@@ -167,6 +168,13 @@ impl PeerService for Recorder {
         &self,
         _request: Request<FetchStateRequest>,
     ) -> Result<Response<Self::FetchStateStream>, Status> {
+        Err(Status::unimplemented("appends only"))
+    }
+
+    async fn compact(
+        &self,
+        _request: Request<CompactRequest>,
+    ) -> Result<Response<CompactReply>, Status> {
         Err(Status::unimplemented("appends only"))
     }
 

@@ -58,9 +58,9 @@ impl Abandonment {
     ) {
         debug_assert_ne!(own, other, "a foreign master's cluster is another");
         let was_abandoned = self.abandoned.as_ref().is_some_and(|before| before.cluster == other);
-        if was_abandoned || hello.abandoned_for == Some(own) {
+        if was_abandoned || hello.abandoned_for == Some(own) || own.succeeds(other) {
             self.reset_node(stream, hello.node, effects);
-        } else if self.is_empty == Some(false) {
+        } else if self.is_empty == Some(false) && !other.succeeds(own) {
             self.reject(stream, hello.name, own, other, effects);
         } else {
             effects.push(Effect::Defer(stream, may_be_taken_in(&hello, own)));
@@ -146,10 +146,7 @@ impl Abandonment {
     ) {
         let (Some(own), Some(is_empty)) = (own, self.is_empty) else { return };
         if !is_empty {
-            for (stream, ForeignMaster { hello, .. }) in self.foreign_masters.take(|_| true) {
-                let other = hello.cluster.expect("a foreign master has a cluster");
-                self.reject(stream, hello.name, own, other, effects);
-            }
+            self.reject_foreign(own, |cluster| !cluster.succeeds(own), effects);
             return;
         }
         let better = self.foreign_masters.preferred_cluster(witness);
@@ -158,6 +155,28 @@ impl Abandonment {
             self.order = Some((leader, better));
             effects.push(Effect::AbandonCluster(leader, better));
         }
+    }
+
+    /// Rejects the masters of those clusters of which `which` says so.
+    fn reject_foreign(
+        &mut self,
+        own: ClusterId,
+        which: impl Fn(ClusterId) -> bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let is_meant = |foreign: &ForeignMaster| foreign.hello.cluster.is_some_and(&which);
+        for (stream, ForeignMaster { hello, .. }) in self.foreign_masters.take(is_meant) {
+            let other = hello.cluster.expect("a foreign master has a cluster");
+            self.reject(stream, hello.name, own, other, effects);
+        }
+    }
+
+    /// A cluster that was made of what was left of `own`, and whose masters are here.
+    fn successor_of(&self, own: ClusterId) -> Option<ClusterId> {
+        let clusters = self.foreign_masters.iter().filter_map(|foreign| foreign.hello.cluster);
+        clusters
+            .filter(|cluster| cluster.succeeds(own))
+            .reduce(|one, other| if other.succeeds(one) { other } else { one })
     }
 
     /// Masters of other clusters that were rejected, by name.
@@ -178,6 +197,20 @@ impl Abandonment {
 }
 
 impl Registry {
+    /// Gives way to a cluster that was made of what was left of this one, unless this one can go on after all
+    /// ([ADR 39](../../../docs/adr/0039-a-recovered-cluster-succeeds-the-old-one.md)).
+    pub(super) fn give_way(&mut self, now: Instant, wall: UnixMillis, effects: &mut Vec<Effect>) {
+        let Some(own) = self.cluster else { return };
+        let Some(successor) = self.abandonment.successor_of(own) else { return };
+        let is_lost = self.quorum_loss().is_some() || !self.masters.values().any(Master::lives);
+        if self.available.is_some() {
+            self.abandonment.reject_foreign(own, |cluster| cluster.succeeds(own), effects);
+        } else if is_lost {
+            tracing::warn!(cluster = %own, %successor, "what was left of the cluster was made a new one");
+            self.change_cluster(successor, now, wall, effects);
+        }
+    }
+
     /// The cluster was abandoned for `better`: all of its nodes become new ones, and the masters of
     /// `better` are admitted.
     pub(super) fn change_cluster(
@@ -188,7 +221,6 @@ impl Registry {
         effects: &mut Vec<Effect>,
     ) {
         let Some(cluster) = self.cluster else { return };
-        tracing::warn!(%cluster, %better, "the cluster, which is empty, was abandoned for an older one");
         let fresh = Self::new(Some(better), self.new_cluster, self.silence, now);
         let before = std::mem::replace(self, fresh);
         let witness = before.witness.map(|witness| witness.node);
@@ -225,6 +257,11 @@ pub(super) fn reject_other_cluster(
 /// The message about a master of another cluster that may go on instead of this one.
 pub fn may_be_taken_in(Hello { name, cluster, .. }: &Hello, own: ClusterId) -> String {
     let other = cluster.map_or_else(String::new, |cluster| cluster.to_string());
+    if cluster.is_some_and(|cluster| cluster.succeeds(own)) {
+        return format!(
+            "{name} belongs to cluster {other}, which was made of what was left of this router's cluster {own}, and is taken in as soon as it is clear that {own} has no quorum"
+        );
+    }
     format!(
         "{name} belongs to cluster {other}, but this router to cluster {own}, which is abandoned if it is empty and enough masters of {other} are here to elect a leader: start its other masters too"
     )
@@ -234,6 +271,11 @@ pub fn may_be_taken_in(Hello { name, cluster, .. }: &Hello, own: ClusterId) -> S
 /// the younger one was bootstrapped if a new master was the first to report to a router without its
 /// disk.
 pub fn other_cluster(name: &str, own: ClusterId, other: ClusterId) -> String {
+    if other.succeeds(own) {
+        return format!(
+            "{name} belongs to cluster {other}, which was made of what was left of this router's cluster {own}, but {own} serves after all: stop {name} and remove its data; or, if {other} is to go on instead, stop all other masters first"
+        );
+    }
     format!(
         "{name} belongs to cluster {other}, but this router to cluster {own}: give each cluster a router and data directories of its own; or, if {own} was bootstrapped by mistake after the router had lost its disk, stop everything, remove the router's data directory and the slots of the masters of {own}, and start the other masters first"
     )

@@ -110,15 +110,14 @@ impl Registry {
         now - since >= if leaders.any(is_absent) { LEADER_ABSENT } else { LEADERLESS }
     }
 
-    /// Whether a leader hands over: it leaves (`control::departure`), or it cannot accept connections
-    /// and another can.
+    /// Whether a leader hands over: it leaves (`control::departure`), or it is not fit to lead and another is.
     fn hands_over(&self, leader: &Master) -> bool {
-        leader.leaving || (leader.progress.cannot_accept && self.another_accepts())
+        leader.leaving || (!leader.is_fit() && self.another_is_fit())
     }
 
-    /// Whether a master that stays could lead and accepts connections.
-    fn another_accepts(&self) -> bool {
-        self.could_lead().any(|master| !master.leaving && !master.progress.cannot_accept)
+    /// Whether a master that stays could lead, and is fit to.
+    fn another_is_fit(&self) -> bool {
+        self.could_lead().any(|master| !master.leaving && master.is_fit())
     }
 
     /// The masters that could lead and do not; one that is cut off still believes that it does. Whether
@@ -132,14 +131,14 @@ impl Registry {
         })
     }
 
-    /// The masters that may campaign. Who cannot accept connections is no help to anybody, unless there
-    /// is nobody else.
+    /// The masters that may campaign. Who is not fit to lead is no help to anybody, unless there is nobody
+    /// else.
     fn candidates(&self, is_led: bool) -> Vec<Candidate> {
         let any_stays = self.could_lead().any(|master| !master.leaving);
-        let any_accepts = is_led && self.another_accepts();
+        let any_is_fit = is_led && self.another_is_fit();
         let eligible = |master: &&Master| {
             departure::may_be_elected(master.leaving, is_led, any_stays)
-                && !(any_accepts && master.progress.cannot_accept)
+                && (master.is_fit() || !any_is_fit)
         };
         let candidate = |master: &Master| {
             Some(Candidate {

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::MasterStreamId;
 use crate::{
-    control::{Hello, Progress},
+    control::{Hello, Progress, RoomCondition},
     domain::{NodeId, UnixMillis},
 };
 
@@ -56,6 +56,11 @@ impl Master {
     /// Whether it is about to stop.
     pub fn leaves(&self) -> bool {
         self.leaving
+    }
+
+    /// Whether it can accept connections, and has room on its disk.
+    pub(super) fn is_fit(&self) -> bool {
+        !self.progress.cannot_accept && self.progress.room.condition != RoomCondition::None
     }
 
     /// Whether it is alive and leads.

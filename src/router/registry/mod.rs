@@ -312,6 +312,7 @@ impl Registry {
         self.abandonment.decide(self.cluster, leader, witness, &mut effects);
         self.replace_witness(now, &mut effects);
         self.note_quorum_loss(now, &mut effects);
+        self.give_way(now, wall, &mut effects);
         self.update_states(wall, &mut effects);
         self.check_invariants(&effects);
         effects

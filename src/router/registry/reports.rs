@@ -32,6 +32,7 @@ impl Registry {
         match (own, reported) {
             (Some(own), _) if progress.abandoned_for.is_some_and(|better| better != own) => {
                 let better = progress.abandoned_for.expect("asked just now");
+                tracing::warn!(%better, "the cluster, which is empty, was abandoned for an older one");
                 self.change_cluster(better, now, wall, effects);
                 return;
             }

@@ -9,7 +9,10 @@ use super::{
     StateError,
     keys::{self, Parts, Table},
     moment::Moment,
-    records::{self, FollowRecord, Meta, PostRecord, UserRecord, decode, known_user, number},
+    records::{
+        self, FollowRecord, IDS_BETWEEN_RECOVERIES, Meta, PostRecord, UserRecord, decode,
+        known_user, number,
+    },
     replies::{self, Series, StoredReply},
 };
 use crate::{
@@ -99,6 +102,9 @@ struct Audit<'a> {
     moment: &'a Moment,
     meta: Meta,
     rows: BTreeMap<u8, u64>,
+    /// The ids of accounts and of posts.
+    users: SeenIds,
+    posts: SeenIds,
     /// The author and the time of the last post.
     last_post: Option<(UserId, UnixMillis)>,
     /// The account and the series of the last reply.
@@ -114,6 +120,8 @@ impl<'a> Audit<'a> {
             moment,
             meta: Meta::default(),
             rows: BTreeMap::new(),
+            users: SeenIds::default(),
+            posts: SeenIds::default(),
             last_post: None,
             last_reply: None,
             series_with_replies: 0,
@@ -153,9 +161,10 @@ impl<'a> Audit<'a> {
         }
     }
 
-    fn user(&self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+    fn user(&mut self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
         let user = key.user()?;
         key.end()?;
+        self.users.add(user.0);
         let record: UserRecord = decode(value)?;
         if user.0 == 0 || user.0 > self.meta.newest_user {
             return Err(contradiction("there is no account with such a number yet"));
@@ -199,6 +208,7 @@ impl<'a> Audit<'a> {
     fn post(&mut self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
         let (author, post) = (key.user()?, PostId::new(key.number()?));
         key.end()?;
+        self.posts.add(post.get());
         let PostRecord { at, .. } = decode(value)?;
         let before = self.last_post.replace((author, at));
         if before.is_none_or(|(last, _)| last != author) {
@@ -270,8 +280,8 @@ impl<'a> Audit<'a> {
         let users = ("the accounts with replies".to_owned(), self.users_with_replies);
         let made = "those ever made".to_owned();
         for ((row, there), (other, expected)) in [
-            (all(Table::Users), (made.clone(), self.meta.newest_user)),
-            (all(Table::Posts), (made, self.meta.newest_post.get())),
+            (all(Table::Users), (made.clone(), self.users.given(self.meta.newest_user))),
+            (all(Table::Posts), (made, self.posts.given(self.meta.newest_post.get()))),
             (all(Table::Names), all(Table::Users)),
             (all(Table::Followers), all(Table::Following)),
             (all(Table::SeriesByAge), all(Table::Series)),
@@ -283,6 +293,29 @@ impl<'a> Audit<'a> {
                 found(RowDamage { row, what });
             }
         }
+    }
+}
+
+/// The ids that were seen, each once: the greatest of those that were given between two recoveries.
+#[derive(Clone, Default)]
+struct SeenIds(BTreeMap<u64, u64>);
+
+impl SeenIds {
+    fn add(&mut self, id: u64) {
+        let Some(before) = id.checked_sub(1) else { return };
+        let given = before % IDS_BETWEEN_RECOVERIES + 1;
+        let greatest = self.0.entry(before / IDS_BETWEEN_RECOVERIES).or_default();
+        *greatest = given.max(*greatest);
+    }
+
+    /// How many were given at least, if the last was `newest`. What was lost before a recovery, nobody knows.
+    fn given(&self, newest: u64) -> u64 {
+        let mut ids = self.clone();
+        // Since the last recovery, none may have been given.
+        if !newest.is_multiple_of(IDS_BETWEEN_RECOVERIES) {
+            ids.add(newest);
+        }
+        ids.0.values().sum()
     }
 }
 

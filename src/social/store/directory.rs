@@ -140,6 +140,14 @@ pub fn put_aside(slot: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(aside))
 }
 
+/// Moves the state of a slot, if it has one, to another folder, which has none.
+pub fn move_to(slot: &Path, to: &Path) -> io::Result<()> {
+    if !disk::is_directory(&path_in(slot)) {
+        return Ok(());
+    }
+    disk::rename_durably(&path_in(slot), &path_in(to))
+}
+
 /// Removes the state of a slot, if it has one, durably.
 pub fn remove(slot: &Path) -> io::Result<()> {
     if !disk::is_directory(&path_in(slot)) {

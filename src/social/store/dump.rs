@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Change, StateError,
+    Change, Content, StateError,
     keys::{self, Key, Parts, Table},
     moment::{self, Moment},
     records::{self, FollowRecord, Meta, PostRecord, UserRecord, decode},
@@ -129,9 +129,15 @@ fn reply((key, row): moment::Row) -> Result<RowKind, StateError> {
 #[derive(Default)]
 pub struct Added {
     last: Option<Key>,
+    content: Content,
 }
 
 impl Added {
+    /// How much was added.
+    pub fn content(&self) -> Content {
+        self.content
+    }
+
     /// Adds the next ones.
     pub fn add(
         &mut self,
@@ -145,6 +151,11 @@ impl Added {
                 return Err(StateError::damaged("the rows of a dump are not in their order"));
             }
             self.last = Some(key);
+            match kind {
+                RowKind::User { .. } => self.content.users += 1,
+                RowKind::Post { .. } => self.content.posts += 1,
+                _ => {}
+            }
             put(&mut tables, &mut replies, kind)?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Facts, StateError,
+    Facts, StateError, View,
     audit::{self, Content, RowDamage},
     directory,
     memory_budget::MemoryBudget,
@@ -111,6 +111,11 @@ impl OpenedState {
     /// What is noted beside it.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// What it holds.
+    pub fn view(&self) -> Result<View, StateError> {
+        View::open(state::facts_of(&self.tree, MemoryBudget::default()))
     }
 
     /// Compares all files with their checksums. `looked` is told how many bytes were read.

@@ -39,7 +39,23 @@ pub struct Meta {
     pub abandoned_for: Option<ClusterId>,
 }
 
+/// So many accounts, and posts, are made at most between two recoveries of a cluster. Those that are made after
+/// one have ids above all that may have been given before it, and been lost: an id is never given twice.
+pub const IDS_BETWEEN_RECOVERIES: u64 = 1 << 32;
+
 impl Meta {
+    /// Of a cluster that was made of what was left of this one.
+    #[must_use]
+    pub fn recovered(self) -> Self {
+        let after = |newest: u64| (newest / IDS_BETWEEN_RECOVERIES + 1) * IDS_BETWEEN_RECOVERIES;
+        Self {
+            newest_user: after(self.newest_user),
+            newest_post: PostId::new(after(self.newest_post.get())),
+            abandoned_for: None,
+            ..self
+        }
+    }
+
     /// Whether this may come after `before`: no count and no time is lower, and there is at most
     /// one more post.
     pub fn never_went_back(&self, before: &Self) -> bool {

@@ -205,6 +205,11 @@ impl State {
         directory::put_aside(slot)
     }
 
+    /// Moves the state of a slot, if it has one, to another folder. It must be closed.
+    pub fn move_to(slot: &Path, to: &Path) -> io::Result<()> {
+        directory::move_to(slot, to)
+    }
+
     /// Removes the state of a slot, if it has one, durably. It must be closed.
     pub fn remove(slot: &Path) -> io::Result<()> {
         directory::remove(slot)
@@ -258,6 +263,12 @@ impl State {
     /// can be read and changed.
     pub fn flush(&self) -> Result<(), StateError> {
         self.reader.current().flush().inspect_err(|error| self.reader.damage.note(error))
+    }
+
+    /// Writes it to disk anew, without what was overwritten. Takes a while, and as much room again, in which the
+    /// state can be read and changed.
+    pub fn compact(&self) -> Result<(), StateError> {
+        self.reader.current().compact().inspect_err(|error| self.reader.damage.note(error))
     }
 
     /// Replaces the state, on disk and for every new reader. A [`View`] of the old one still shows that.
@@ -338,6 +349,15 @@ impl Store {
         Ok(())
     }
 
+    fn compact(&self) -> Result<(), StateError> {
+        let Some(tree) = &self.tree else { return Ok(()) };
+        self.flush()?;
+        let _only_one = self.flushing.lock();
+        tree.compact_wholly()?;
+        self.show(tree, None);
+        Ok(())
+    }
+
     /// From now on, changes go to a new memtable.
     fn begin_memtable(&self) {
         let _between_changes = self.changing.lock();
@@ -401,6 +421,15 @@ impl Change {
     /// A fact, as this change has left it.
     pub fn fact(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
         fact(&self.moment, name)
+    }
+
+    /// Makes the state that of a cluster that was made of what was left of its own: what is made from now on gets
+    /// ids that nobody has given before.
+    pub fn recover(&self) -> Result<(), StateError> {
+        let mut tables = self.tables();
+        let meta = tables.meta()?;
+        tables.put_meta(&meta.recovered());
+        Ok(())
     }
 
     /// Sets a fact.
@@ -552,9 +581,9 @@ impl StagedState {
         let mut tables = change.tables();
         let meta = tables.meta()?;
         let signing_key = meta.signing_key.filter(|_| keeps_sessions);
-        tables.put_meta(&Meta { signing_key, abandoned_for: None, ..meta });
+        tables.put_meta(&Meta { signing_key, ..meta.recovered() });
         change.commit();
-        Ok(Content { users: meta.newest_user, posts: meta.newest_post.get() })
+        Ok(self.added.content())
     }
 
     /// Returns when all of it is on disk.

@@ -176,6 +176,12 @@ impl Tree {
         Ok(())
     }
 
+    /// Merges all tables.
+    pub fn compact_wholly(&self) -> Result<(), StateError> {
+        disk::check_writable()?;
+        Ok(self.engine.major_compact(TABLE_BYTES, SeqNo::MAX)?)
+    }
+
     /// Compares all tables in `directory`, where this was or is, with their checksums. `looked` is told how many
     /// bytes were read, `found` the name of a file that is damaged.
     pub fn compare_checksums(

@@ -5,14 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::{
+    NodeKind,
+    finding::{Finding, Remedy},
+    has_state, is_of_node, locks,
+};
 use crate::{
     host::{
         disk,
         untouched::{self, Claim},
-    },
-    replication::inspection::{
-        self, NodeKind,
-        finding::{Finding, Remedy},
     },
     slot::{self, CLUSTER_ID_FILE, ClusterIdLineError},
 };
@@ -87,7 +88,7 @@ impl Data {
             kind: NodeKind::Master,
         };
         let mut nodes: Vec<_> = slots.into_iter().map(slot).collect();
-        if nodes.is_empty() && inspection::is_of_node(directory).map_err(&unusable)? {
+        if nodes.is_empty() && is_of_node(directory).map_err(&unusable)? {
             nodes.push(NodeData {
                 name: name_of(directory),
                 directory: directory.to_owned(),
@@ -104,7 +105,7 @@ impl Data {
     pub fn claim(&self) -> Result<Vec<Claim>, Refusal> {
         let mut claims = Vec::new();
         for NodeData { directory, .. } in &self.nodes {
-            let locks = inspection::locks(directory).into_iter();
+            let locks = locks(directory).into_iter();
             for path in locks.chain([slot::lock_file(directory)]) {
                 match untouched::claim(&path) {
                     Ok(claim) => claims.push(claim),
@@ -149,8 +150,7 @@ fn name_of(directory: &Path) -> String {
 /// A slot has a name and a lock of its own, and a state; the router's directory has none of these.
 fn kind_of(directory: &Path) -> io::Result<NodeKind> {
     let has_lock = disk::length(&slot::lock_file(directory))?.is_some();
-    let is_slot =
-        has_lock || inspection::has_state(directory) || slot::is_name(&name_of(directory));
+    let is_slot = has_lock || has_state(directory) || slot::is_name(&name_of(directory));
     Ok(if is_slot { NodeKind::Master } else { NodeKind::Witness })
 }
 
