@@ -28,10 +28,11 @@ pub fn run(settings: &CheckSettings) -> anyhow::Result<ExitCode> {
     let mut report = Report { findings: data.look_at_cluster_id()?, nodes: Vec::new() };
     for node in &data.nodes {
         let (mut lines, mut so_far) = (ProgressLines::new(), LookedSoFar::default());
-        let inspection = inspection::inspect(&node.directory, node.kind, &mut |looked| {
+        let mut inspection = inspection::inspect(&node.directory, node.kind, &mut |looked| {
             so_far.add(looked);
             lines.print(|| format!("{}: {so_far}", node.name));
         })?;
+        inspection.findings.extend(node.look_at_certification()?);
         report.nodes.push(CheckedNode { name: node.name.clone(), inspection });
     }
     let text = if settings.json { report.to_json() } else { report.to_text() };

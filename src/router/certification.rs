@@ -6,17 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use crate::{
     domain::Certification,
-    envelope::{self, Kind},
     host::disk,
-    serving::Encryption,
+    serving::{CERTIFICATION_FILE, Encryption, certification_in, certification_text},
 };
-
-/// The copy, in the router's directory.
-const FILE: &str = "certification";
 
 /// Keeps the copy, and shows it; clones share it.
 #[derive(Clone)]
@@ -29,7 +23,7 @@ impl KeptCertification {
     /// With the copy that is in this directory. One that cannot be read is told of: the masters bring
     /// another.
     pub fn open(directory: &Path, encryption: Encryption) -> Self {
-        let path = directory.join(FILE);
+        let path = directory.join(CERTIFICATION_FILE);
         match read(&path) {
             // It holds a key, which nobody needs any more.
             Ok(Some(_)) if !encryption.has_domain() => _ = disk::remove(&path),
@@ -56,7 +50,7 @@ impl KeptCertification {
         if matches!(read(&self.path), Ok(Some(kept)) if kept == lasting) {
             return;
         }
-        let text = STANDARD.encode(envelope::seal(Kind::Certification, &lasting)) + "\n";
+        let text = certification_text(&lasting);
         let unfinished = self.path.with_extension("new");
         if let Err(why) = disk::replace_durably(&self.path, &unfinished, text.as_bytes()) {
             tracing::error!(path = %self.path.display(), %why, "cannot keep the certificate");
@@ -66,8 +60,6 @@ impl KeptCertification {
 
 fn read(path: &Path) -> io::Result<Option<Certification>> {
     let Some(text) = disk::read_text(path)? else { return Ok(None) };
-    let unusable = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
-    let sealed = STANDARD.decode(text.trim_end()).map_err(|why| unusable(why.to_string()))?;
-    let opened = envelope::open(Kind::Certification, &sealed);
-    opened.map(Some).map_err(|why| unusable(why.to_string()))
+    let unusable = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+    certification_in(text.as_bytes()).map(Some).map_err(unusable)
 }

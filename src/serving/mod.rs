@@ -5,6 +5,7 @@
 //! - `entrance`: how a connection begins: in clear, or with a handshake
 //! - `listeners`: where clients come in
 //! - `encryption`: how connections to a node are protected
+//! - `certification_file`: what the router keeps for encryption
 //! - `plain_rule`: which calls are taken in clear
 //! - `connection`: one connection, from its acceptance to its end
 //! - `pages`: what those are answered who speak HTTP and not gRPC
@@ -19,6 +20,7 @@ mod acceptance;
 mod admission;
 mod answer;
 mod calls;
+mod certification_file;
 mod connection;
 mod counted;
 mod encryption;
@@ -53,6 +55,9 @@ use crate::{
 };
 
 pub use acceptance::Acceptance;
+pub use certification_file::{
+    CERTIFICATION_FILE, CertificationFileError, certification_in, certification_text,
+};
 pub use encryption::Encryption;
 pub use listeners::ClientListeners;
 

@@ -101,6 +101,12 @@ async fn damage_is_told_with_its_place_and_what_to_do() {
     let (report, code) = json(&masters);
     assert_eq!((code, &report["findings"][0]["remedy"]), (Some(1), &"remove-file".into()));
     fs::remove_file(masters.join("cluster-id")).expect("there");
+    let router = cluster.folder().join("router");
+    fs::write(router.join("certification"), "something else").expect("written");
+    let (report, code) = json(&router);
+    let finding = &report["nodes"][0]["findings"][0];
+    assert_eq!((code, &finding["file"]), (Some(1), &"certification".into()), "{report}");
+    assert_eq!(finding["remedy"], "start", "{report}");
     cluster.start_router();
     cluster.start_slaves(1);
     cluster.all_vote(1).await;

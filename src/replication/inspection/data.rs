@@ -1,6 +1,7 @@
 //! Which nodes' data is in a directory, and that none of them is running meanwhile.
 
 use std::{
+    error::Error,
     io,
     path::{Path, PathBuf},
 };
@@ -15,7 +16,8 @@ use crate::{
         disk,
         untouched::{self, Claim},
     },
-    slot::{self, CLUSTER_ID_FILE, ClusterIdLineError},
+    serving::{CERTIFICATION_FILE, certification_in},
+    slot::{self, CLUSTER_ID_FILE},
 };
 
 /// A directory that cannot be looked at now.
@@ -52,7 +54,7 @@ pub enum Refusal {
         /// The file.
         path: PathBuf,
         /// Why it cannot be read.
-        source: ClusterIdLineError,
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
@@ -128,8 +130,8 @@ impl Data {
         };
         match slot::cluster_in(&String::from_utf8_lossy(&line)) {
             Ok(_) => Ok(Vec::new()),
-            Err(source) if source.is_another_version() => {
-                Err(Refusal::OtherVersion { path, source })
+            Err(error) if error.is_another_version() => {
+                Err(Refusal::OtherVersion { path, source: error.into() })
             }
             Err(error) => Ok(vec![Finding {
                 file: CLUSTER_ID_FILE.into(),
@@ -137,6 +139,29 @@ impl Data {
                 damage: error.to_string(),
                 remedy: Remedy::RemoveFile,
             }]),
+        }
+    }
+}
+
+impl NodeData {
+    /// What is damaged of the certificate of which a router keeps a copy, if it does.
+    pub fn look_at_certification(&self) -> Result<Option<Finding>, Refusal> {
+        if self.kind == NodeKind::Master {
+            return Ok(None);
+        }
+        let path = self.directory.join(CERTIFICATION_FILE);
+        let Some(text) = untouched::read(&path).map_err(unusable(&path))? else { return Ok(None) };
+        match certification_in(&text) {
+            Ok(_) => Ok(None),
+            Err(error) if error.is_another_version() => {
+                Err(Refusal::OtherVersion { path, source: error.into() })
+            }
+            Err(error) => Ok(Some(Finding {
+                file: CERTIFICATION_FILE.into(),
+                position: None,
+                damage: error.to_string(),
+                remedy: Remedy::StartRouter,
+            })),
         }
     }
 }
@@ -157,4 +182,35 @@ fn kind_of(directory: &Path) -> io::Result<NodeKind> {
 fn master_of(slot: &Path) -> Option<String> {
     let pid = untouched::read(&slot::pid_file(slot)).ok()??;
     Some(String::from_utf8_lossy(&pid).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{domain::Certification, serving::certification_text};
+
+    #[test]
+    fn the_certificate_that_a_router_keeps_is_decoded_and_what_is_damaged_is_named() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let router = NodeData {
+            name: "router".to_owned(),
+            directory: directory.path().to_owned(),
+            kind: NodeKind::Witness,
+        };
+        assert_eq!(router.look_at_certification().expect("readable"), None, "it keeps none");
+        let text = certification_text(&Certification::default());
+        let path = directory.path().join(CERTIFICATION_FILE);
+        fs::write(&path, &text).expect("written");
+        assert_eq!(router.look_at_certification().expect("readable"), None);
+        for damaged in [String::new(), "no such text".to_owned(), text.replacen('A', "B", 1)] {
+            fs::write(&path, damaged).expect("written");
+            let found = router.look_at_certification().expect("readable").expect("damaged");
+            assert_eq!(found.file, Path::new("certification"));
+            assert_eq!(found.remedy, Remedy::StartRouter);
+        }
+        let master = NodeData { kind: NodeKind::Master, ..router };
+        assert_eq!(master.look_at_certification().expect("readable"), None, "it is no router's");
+    }
 }

@@ -30,6 +30,8 @@ pub enum Remedy {
     LastCopy,
     /// The file is written again.
     RemoveFile,
+    /// The router goes on without its copy of the certificate, and writes another.
+    StartRouter,
 }
 
 /// Where a state comes from that replaces another.
@@ -101,13 +103,19 @@ impl Remedy {
             Self::RemoveFile => {
                 "remove the file: it is written again when a master has found its cluster".to_owned()
             }
+            Self::StartRouter => {
+                "start the router: it goes on without, and writes the file again when the available server \
+                 has told it the certificate; until then it cannot be called by its domain. If no domain is \
+                 set any more, remove the file"
+                    .to_owned()
+            }
         }
     }
 
     /// For programs.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Start(_) => "start",
+            Self::Start(_) | Self::StartRouter => "start",
             Self::RemoveState(_) => "remove-state",
             Self::JoinAnew(Others::HaveIt) => "join-anew",
             Self::JoinAnew(Others::Unknown) => "join-anew-or-restore",
