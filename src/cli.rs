@@ -15,13 +15,14 @@ use crate::{
     operator::OperatorError,
     recover,
     replication::{
+        backup::place::PlaceError,
         inspection::{InspectionError, data},
         log_error::LogError,
         node::StartError,
     },
     restore,
     settings::{
-        BackupSettings, BenchSettings, CertsSettings, CheckSettings, CompactSettings,
+        BackupPlace, BackupSettings, BenchSettings, CertsSettings, CheckSettings, CompactSettings,
         HealthcheckSettings, Key, Layers, LogChangeSettings, LogSettings, MasterSettings,
         RecoverSettings, RestoreSettings, Role, RouterSettings, Scenario, SettingsError,
         SlaveSettings, StatusSettings, TerminalSettings, VARIABLE_PREFIX, ValueKind,
@@ -149,6 +150,7 @@ fn is_configuration_error(cause: &(dyn Error + 'static)) -> bool {
         || cause.is::<restore::Refusal>()
         || cause.is::<recover::Refusal>()
         || cause.downcast_ref().is_some_and(OperatorError::is_refusal)
+        || cause.downcast_ref().is_some_and(PlaceError::is_refusal)
         || cause.downcast_ref().is_some_and(InspectionError::is_refusal)
         || cause.downcast_ref().is_some_and(StartError::is_refusal)
         || cause
@@ -221,12 +223,13 @@ pub fn parse(
             Subcommand::Check(layers.check(directory, matches.get_flag(JSON)))
         }
         Role::Backup => {
-            let file = matches.get_one::<String>(FILE).expect("clap insists on one");
-            Subcommand::Backup(layers.backup(file)?)
+            let place = matches.get_one::<BackupPlace>(FILE).expect("clap insists on one");
+            Subcommand::Backup(layers.backup(place.clone())?)
         }
         Role::Restore => {
-            let file = matches.get_one::<String>(FILE).expect("clap insists on one");
-            Subcommand::Restore(layers.restore(file, matches.get_flag(KEEP_SESSIONS))?)
+            let place = matches.get_one::<BackupPlace>(FILE).expect("clap insists on one");
+            let keeps_sessions = matches.get_flag(KEEP_SESSIONS);
+            Subcommand::Restore(layers.restore(place.clone(), keeps_sessions)?)
         }
         Role::Compact => Subcommand::Compact(layers.compact()?),
         Role::Recover => {
@@ -370,11 +373,11 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
                 "What to look at: a data directory, one of its slots, or the router's directory",
             ))
             .arg(switch(JSON, "Print JSON, with stable field names")),
-        Role::Backup => command.arg(Arg::new(FILE).value_name("FILE").required(true).help(
+        Role::Backup => command.arg(backup_place(
             "The file to make, which must not be there yet; with --every, the directory of the files",
         )),
         Role::Restore => command
-            .arg(Arg::new(FILE).value_name("FILE").required(true).help("The backup"))
+            .arg(backup_place("The backup"))
             .arg(switch(KEEP_SESSIONS, "Let those stay logged in who were when it was made")),
         Role::Recover => command
             .arg(Arg::new(DIRECTORY).value_name("DIR").num_args(1..).required(true).help(
@@ -398,6 +401,20 @@ fn node_name(text: &str) -> Result<String, String> {
     } else {
         Err(format!("allowed: {kind}, but not authority"))
     }
+}
+
+/// A file or directory of backups, or what stands for it in a store.
+fn backup_place(help: &'static str) -> Arg {
+    Arg::new(FILE)
+        .value_name("FILE")
+        .required(true)
+        .value_parser(BackupPlace::parse)
+        .help(format!("{help}; a path, or s3://BUCKET/KEY in an S3-compatible store"))
+        .long_help(format!(
+            "{help}: a path, or s3://BUCKET/KEY in an S3-compatible store. How the store is reached is in the usual \
+             variables: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT if it is not \
+             Amazon's"
+        ))
 }
 
 /// The flags of the classic client, which takes `-h` for the host.

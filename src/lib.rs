@@ -38,6 +38,7 @@ pub mod metrics;
 pub mod monitoring;
 pub mod network;
 pub mod node_auth;
+pub mod object_storage;
 pub mod operator;
 pub mod overview;
 pub mod planted;

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
             runtime::run(backup::run(settings)).unwrap_or_else(cli::report_failure)
         }
         Subcommand::Restore(settings) => {
-            restore::run(&settings).unwrap_or_else(cli::report_failure)
+            runtime::run(restore::run(settings)).unwrap_or_else(cli::report_failure)
         }
         Subcommand::Compact(settings) => {
             runtime::run(compact::run(settings)).unwrap_or_else(cli::report_failure)

@@ -1,7 +1,7 @@
 //! `tinysns restore`: makes the beginning of a new cluster of a backup, in an empty data directory.
 
 use std::{
-    io::{self, BufReader},
+    io::{self, Read},
     path::PathBuf,
     process::ExitCode,
 };
@@ -10,12 +10,13 @@ use chrono::DateTime;
 
 use crate::{
     domain::{ClusterId, NodeId},
-    host::{disk, random, stdio, untouched},
+    host::{disk, random, stdio, thread},
     progress::ProgressLines,
     replication::backup::{
         file::{BackupReader, ReadError},
         format::BackupHeader,
         founding::{self, SessionsAfter},
+        place::Place,
     },
     settings::RestoreSettings,
     slot::{self, Slot},
@@ -26,33 +27,33 @@ const KIB: u64 = 1 << 10;
 /// Something that was asked for cannot be done; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The file.
-    #[error("cannot read {path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    /// The backup.
+    #[error("cannot read {0}: it is not there; nothing was changed")]
+    NotThere(String),
     /// It is something else, or damaged in its beginning.
-    #[error("{path} is no backup that can be restored: {source}; nothing was changed")]
+    #[error("{place} is no backup that can be restored: {source}; nothing was changed")]
     NoBackup {
-        /// The file.
-        path: PathBuf,
+        /// Where it is.
+        place: String,
         /// What is wrong with it.
         source: ReadError,
     },
 }
 
 /// Restores, and says what was made and how to go on.
-pub fn run(settings: &RestoreSettings) -> anyhow::Result<ExitCode> {
-    let RestoreSettings { file: path, data_dir, keeps_sessions } = settings;
-    let unreadable = |source| Refusal::Unreadable { path: path.clone(), source };
-    let file = untouched::open(path).map_err(unreadable)?;
-    let file = file.ok_or_else(|| unreadable(io::ErrorKind::NotFound.into()))?;
-    let mut backup = BackupReader::new(BufReader::new(file));
+pub async fn run(settings: RestoreSettings) -> anyhow::Result<ExitCode> {
+    let place = Place::open(settings.place.clone()).await?;
+    let backup = place.read().await?.ok_or_else(|| Refusal::NotThere(place.to_string()))?;
+    thread::run(move || restore(BackupReader::new(backup), &settings)).await?
+}
+
+fn restore(
+    mut backup: BackupReader<impl Read>,
+    settings: &RestoreSettings,
+) -> anyhow::Result<ExitCode> {
+    let RestoreSettings { place, data_dir, keeps_sessions } = settings;
     let header = backup.header();
-    let header = header.map_err(|source| Refusal::NoBackup { path: path.clone(), source })?;
+    let header = header.map_err(|source| Refusal::NoBackup { place: place.to_string(), source })?;
     slot::must_be_new(data_dir)?;
     stdio::print_error(&format!("restoring {}", describe(&header)));
     let slot = Slot::claim(data_dir)?;
@@ -78,9 +79,8 @@ pub fn run(settings: &RestoreSettings) -> anyhow::Result<ExitCode> {
         Err(error) => {
             drop(slot);
             disk::remove_directory(&directory)?;
-            let path = path.display();
             return Err(anyhow::Error::new(error)
-                .context(format!("{path} cannot be restored, and nothing was")));
+                .context(format!("{place} cannot be restored, and nothing was")));
         }
     };
     slot::save_cluster_id(data_dir, slot.number(), cluster)?;

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 12] = [
     &["ansi", "backoff", "domain", "envelope", "metrics", "planted", "wire"],
     &["host", "network"],
     &["tls"],
-    &["acme"],
+    &["acme", "object_storage"],
     &["control", "directory", "progress", "reflection", "settings", "slot", "social"],
     &["node_auth"],
     &["logging", "serving"],
@@ -77,6 +77,8 @@ const PURE: [&str; 82] = [
     "master/remembered.rs",
     "monitoring/checks.rs",
     "network",
+    "object_storage/address.rs",
+    "object_storage/failure.rs",
     "overview/json.rs",
     "overview/table.rs",
     "replication/addresses.rs",
@@ -142,6 +144,9 @@ const KNOW_REDB: [&str; 7] = [
 
 /// Who knows the engine of the state.
 const KNOW_LSM_TREE: [&str; 2] = ["social/store/error.rs", "social/store/tree.rs"];
+
+/// Who knows the crate that speaks to stores of objects.
+const KNOW_OBJECT_STORE: [&str; 1] = ["object_storage"];
 
 /// Whose `select!`s draw lots among what is ready: people's terminals, and what has no order yet. All
 /// others are `biased`, in an order that was thought about, so that a seed determines what happens.
@@ -287,6 +292,11 @@ fn what_is_pure_has_no_clock_randomness_io_or_async() {
 fn nobody_but_the_state_and_the_log_knows_the_engine_of_their_databases() {
     known_only_to(&KNOW_REDB, "redb::");
     known_only_to(&KNOW_LSM_TREE, "lsm_tree::");
+}
+
+#[test]
+fn nobody_but_the_storage_of_objects_knows_the_crate_that_speaks_to_stores() {
+    known_only_to(&KNOW_OBJECT_STORE, "object_store::");
 }
 
 fn known_only_to(allowed: &[&str], engine: &str) {

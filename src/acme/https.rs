@@ -4,21 +4,13 @@ use std::{io, pin::Pin, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{
-    Request, Response, Uri,
-    client::conn::http1,
-    header::{HOST, HeaderValue},
-};
+use hyper::{Request, Response, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::ClientConfig;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
-use crate::{
-    host::net,
-    tls::{self, TlsError, Trust},
-};
+use crate::tls::{self, TlsError, Trust, WebFailure};
 
 /// How long an answer may take, connection and all.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
@@ -52,22 +44,12 @@ impl HttpClient for Https {
     }
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 async fn answer(
     mut request: Request<BodyWrapper<Bytes>>,
     config: Arc<ClientConfig>,
-) -> Result<Response<Full<Bytes>>, Failure> {
-    let uri = request.uri().clone();
-    let (host, port) = place(&uri)?;
-    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
-    let socket = net::connect(&format!("{host}:{port}")).await?;
-    let stream = TlsConnector::from(config).connect(name, socket).await?;
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    request.headers_mut().insert(HOST, HeaderValue::from_str(authority)?);
-    *request.uri_mut() = Uri::builder()
-        .path_and_query(uri.path_and_query().map_or("/", |path| path.as_str()))
-        .build()?;
+) -> Result<Response<Full<Bytes>>, WebFailure> {
+    let stream = tls::dial(request.uri(), &config, false).await?;
+    tls::address_by_path(&mut request)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut answered = pin!(async move {
         let (head, body) = sender.send_request(request).await?.into_parts();
@@ -80,13 +62,4 @@ async fn answer(
         // It may have brought all of it.
         _ended = connection => answered.await,
     }
-}
-
-/// Whom it is for.
-fn place(uri: &Uri) -> Result<(&str, u16), Failure> {
-    if uri.scheme_str() != Some("https") {
-        return Err(format!("{uri} does not begin with https://").into());
-    }
-    let host = uri.host().ok_or_else(|| format!("{uri} names no host"))?;
-    Ok((host, uri.port_u16().unwrap_or(443)))
 }

@@ -1,4 +1,4 @@
-//! `tinysns backup`: a copy of a running network in one file, once or every so often.
+//! `tinysns backup`: a copy of a running network in one file or object, once or every so often.
 //!
 //! - [`choice`]: from which master it is taken (pure)
 //! - [`rotation`]: what backups of a directory are called, and which are kept (pure)
@@ -10,8 +10,7 @@ pub mod choice;
 pub mod rotation;
 
 use std::{
-    io,
-    path::{Path, PathBuf},
+    fmt::Write as _,
     process::ExitCode,
     sync::{
         Arc,
@@ -21,16 +20,21 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio::time::{self, Interval};
+use tokio::time;
+use tonic::{Code, Status};
 
 use self::choice::Candidate;
 use crate::{
     client::{self, ClusterStatus, StatusView, Viewer},
     domain::ClusterId,
-    host::{clock, disk, new_file::NewFile, stdio},
+    host::{clock, net, stdio},
     node_auth::NodeAuth,
+    object_storage::upload::FillError,
     progress,
-    replication::backup::source::BackupSource,
+    replication::backup::{
+        place::{NewBackup, Place, PlaceError},
+        source::BackupSource,
+    },
     runtime::StopSignals,
     settings::{BackupPlan, BackupSettings},
 };
@@ -47,28 +51,27 @@ const KIB: u64 = 1 << 10;
 /// Something that was asked for cannot be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// Nothing is replaced.
-    #[error("{0} is there already, and is not replaced: name another file, or remove it first")]
-    IsThere(PathBuf),
-    /// The file cannot be made there.
-    #[error("cannot make {path}: {source}{}", disk::remedy(.source))]
-    Unusable {
-        /// The file or the directory.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
     /// The router does not take the caller for an operator.
     #[error(
         "the router at {0} tells only operators where its masters are: the secret that was given is not this \
          cluster's (secret_file)"
     )]
     NotAnOperator(String),
+    /// The masters do not.
+    #[error(
+        "no master gives its state to somebody who does not prove to be of its cluster (secret_file): {0}"
+    )]
+    NotOfTheCluster(String),
 }
+
+/// It was asked to stop.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted: no backup was made")]
+struct Interrupted;
 
 /// A backup that was made.
 struct Made {
-    path: PathBuf,
+    place: Place,
     cluster: ClusterId,
     index: u64,
     from: String,
@@ -79,30 +82,34 @@ struct Made {
 /// Makes what the settings ask for, and says what was made.
 pub async fn run(settings: BackupSettings) -> anyhow::Result<ExitCode> {
     let operator = NodeAuth::new(settings.secret.clone(), &settings.nodes)?;
-    let mut signals = StopSignals::listen()?;
-    match &settings.plan {
-        BackupPlan::Once { file } => {
-            let made = tokio::select! {
-                biased;
-                made = make(&settings, &operator, file) => made?,
-                () = signals.received() => anyhow::bail!("interrupted: no backup was made"),
-            };
+    let mut maker = Maker { signals: StopSignals::listen()?, operator, settings };
+    match maker.settings.plan.clone() {
+        BackupPlan::Once { place } => {
+            let made = maker.make(&Place::open(place).await?).await?;
             Ok(stdio::exit_code(stdio::print(&made.words())))
         }
         BackupPlan::Every { directory, every, keep } => {
-            let unusable = |source| Refusal::Unusable { path: directory.clone(), source };
-            disk::create_named_directory(directory).map_err(unusable)?;
-            let mut ticks = time::interval(*every);
+            let directory = Place::open(directory).await?;
+            directory.create_directory()?;
+            if let Err(refused @ PlaceError::Store(_)) = directory.names().await
+                && refused.is_refusal()
+            {
+                return Err(refused.into());
+            }
+            let mut ticks = time::interval(every);
             ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
                     biased;
-                    () = signals.received() => return Ok(ExitCode::SUCCESS),
-                    said = next(&settings, &operator, &mut ticks, (directory.as_path(), *keep)) => {
-                        match said {
-                            Ok(words) => stdio::print(&words)?,
-                            Err(error) => stdio::print_error(&format!("tinysns: {error:#}")),
-                        }
+                    () = maker.signals.received() => return Ok(ExitCode::SUCCESS),
+                    _ = ticks.tick() => {}
+                }
+                match maker.next(&directory, keep).await {
+                    Ok(words) => stdio::print(&words)?,
+                    Err(error) if error.is::<Interrupted>() => return Ok(ExitCode::SUCCESS),
+                    Err(error) => {
+                        let why = format!("tinysns: no backup was made: {error:#}");
+                        stdio::print_error(&why);
                     }
                 }
             }
@@ -110,33 +117,66 @@ pub async fn run(settings: BackupSettings) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Makes the next backup of a directory, when it is time, and removes those that are no longer kept. Says what
-/// it has done.
-async fn next(
-    settings: &BackupSettings,
-    operator: &NodeAuth,
-    ticks: &mut Interval,
-    (directory, keep): (&Path, usize),
-) -> anyhow::Result<String> {
-    ticks.tick().await;
-    let path = directory.join(rotation::name(clock::now()));
-    let made = make(settings, operator, &path).await.context("no backup was made")?;
-    let mut words = made.words();
-    for old in rotation::surplus(&disk::names(directory)?, keep) {
-        let path = directory.join(old);
-        disk::remove(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        let removed = format!("{}: removed, {keep} newer ones are kept\n", path.display());
-        words.push_str(&removed);
-    }
-    Ok(words)
+/// Makes backups, until it is asked to stop.
+struct Maker {
+    settings: BackupSettings,
+    operator: NodeAuth,
+    signals: StopSignals,
 }
 
-/// Makes a backup at `path`.
-async fn make(settings: &BackupSettings, operator: &NodeAuth, path: &Path) -> anyhow::Result<Made> {
-    let file = NewFile::create(path).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => Refusal::IsThere(path.to_owned()),
-        _ => Refusal::Unusable { path: path.to_owned(), source },
-    })?;
+impl Maker {
+    /// Makes the next backup of a directory, and removes what was left unfinished of earlier ones, and those that are
+    /// no longer kept. Says what it has done.
+    async fn next(&mut self, directory: &Place, keep: usize) -> anyhow::Result<String> {
+        let mut words = String::new();
+        let name = rotation::name(clock::now());
+        for left in rotation::begun_before(&directory.names().await?, &name) {
+            let place = directory.child(left);
+            if place.remove_unfinished()? {
+                let _ = writeln!(
+                    words,
+                    "{place}: removed what was left of it, which was never finished"
+                );
+            }
+        }
+        let made = self.make(&directory.child(&name)).await?;
+        words.push_str(&made.words());
+        for old in rotation::surplus(&directory.names().await?, keep) {
+            let place = directory.child(old);
+            place.remove().await?;
+            let _ = writeln!(words, "{place}: removed, {keep} newer ones are kept");
+        }
+        Ok(words)
+    }
+
+    /// Makes a backup here.
+    async fn make(&mut self, place: &Place) -> anyhow::Result<Made> {
+        let mut backup = tokio::select! {
+            biased;
+            begun = place.begin() => begun?,
+            () = self.signals.received() => return Err(Interrupted.into()),
+        };
+        let filled = tokio::select! {
+            biased;
+            filled = fill(&self.settings, &self.operator, place, &mut backup) => filled,
+            () = self.signals.received() => Err(Interrupted.into()),
+        };
+        match filled {
+            Ok(made) => backup.finish().await.map(|()| made).map_err(Into::into),
+            Err(error) => {
+                backup.discard().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn fill(
+    settings: &BackupSettings,
+    operator: &NodeAuth,
+    place: &Place,
+    backup: &mut NewBackup,
+) -> anyhow::Result<Made> {
     let begun = Instant::now();
     let status = look(settings, operator).await?;
     let cluster = status.cluster_id.as_deref().and_then(|cluster| cluster.parse().ok());
@@ -145,16 +185,20 @@ async fn make(settings: &BackupSettings, operator: &NodeAuth, path: &Path) -> an
     let index = source.applied().index;
     let written = Arc::new(AtomicU64::new(0));
     let bytes = || written.load(Ordering::Relaxed);
-    let writing = source.write_to(file, clock::now(), Arc::clone(&written));
-    let file = tokio::select! {
+    tokio::select! {
         biased;
-        file = writing => file.with_context(|| format!("{from} has not given all of its state"))?,
+        filled = backup.fill(source, clock::now(), &written) => match filled {
+            Ok(()) => {}
+            Err(FillError::Store(error)) => return Err(error.into()),
+            Err(FillError::Writer(error)) => {
+                let why = format!("{from} has not given all of its state");
+                return Err(anyhow::Error::new(error).context(why));
+            }
+        },
         () = tell(&bytes) => unreachable!("it tells until the other has ended"),
-    };
-    let unfinished = |source| Refusal::Unusable { path: path.to_owned(), source };
-    file.finish().map_err(unfinished)?;
-    let path = path.to_owned();
-    Ok(Made { path, cluster, index, from, bytes: bytes(), took: begun.elapsed() })
+    }
+    let place = place.clone();
+    Ok(Made { place, cluster, index, from, bytes: bytes(), took: begun.elapsed() })
 }
 
 /// Says how far it is, as long as it is not stopped.
@@ -189,15 +233,23 @@ async fn first_that_sends(
         let mut failures = Vec::new();
         let spares_leader = !candidates[0].leads && asked_since.elapsed() < STANDBYS_ALONE;
         let asked = candidates.iter().filter(|candidate| !(candidate.leads && spares_leader));
+        let mut may_change = false;
         for Candidate { name, node, address, .. } in asked {
             match BackupSource::open(operator, cluster, (*node, address)).await {
                 Ok(source) if source.applied().index >= goal => return Ok((name.clone(), source)),
-                Ok(source) => failures.push(format!(
-                    "{name} has applied entry {} and not yet {goal}",
-                    source.applied().index
-                )),
-                Err(status) => failures.push(format!("{name}: {}", status.message())),
+                Ok(source) => {
+                    may_change = true;
+                    let index = source.applied().index;
+                    failures.push(format!("{name} has applied entry {index} and not yet {goal}"));
+                }
+                Err(status) => {
+                    may_change |= !is_of_credentials(&status);
+                    failures.push(format!("{name}: {}", status.message()));
+                }
             }
+        }
+        if !may_change {
+            return Err(Refusal::NotOfTheCluster(failures.join("; ")).into());
         }
         if asked_since.elapsed() > PATIENCE {
             anyhow::bail!("no master gives its state: {}", failures.join("; "));
@@ -206,13 +258,17 @@ async fn first_that_sends(
     }
 }
 
+/// Whether a master refuses those who ask, whatever they ask for.
+fn is_of_credentials(status: &Status) -> bool {
+    status.code() == Code::Unauthenticated || net::is_not_of_this_cluster(status)
+}
+
 impl Made {
     fn words(&self) -> String {
-        let Self { path, cluster, index, from, bytes, took } = self;
+        let Self { place, cluster, index, from, bytes, took } = self;
         let (kib, seconds) = (bytes.div_ceil(KIB), took.as_secs_f64());
         format!(
-            "{}: a backup of cluster {cluster} up to entry {index}, from {from}; {kib} KiB in {seconds:.1} s\n",
-            path.display()
+            "{place}: a backup of cluster {cluster} up to entry {index}, from {from}; {kib} KiB in {seconds:.1} s\n"
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use crate::domain::UnixMillis;
+use crate::{domain::UnixMillis, host::new_file::UNFINISHED};
 
 const PREFIX: &str = "tinysns-";
 const SUFFIX: &str = ".backup";
@@ -30,6 +30,12 @@ pub fn surplus(files: &[String], kept: usize) -> Vec<&String> {
     backups
 }
 
+/// Which backups were begun before the one that is called `next`, and may have been left unfinished.
+pub fn begun_before<'a>(files: &'a [String], next: &str) -> Vec<&'a str> {
+    let unfinished = files.iter().filter_map(|file| file.strip_suffix(UNFINISHED));
+    unfinished.filter(|name| is_name(name) && *name < next).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +60,17 @@ mod tests {
         assert_eq!(gone(2), [1_000, 2_000].map(|ms| name(UnixMillis::new(ms))));
         assert_eq!(gone(4), Vec::<String>::new());
         assert_eq!(gone(9), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_begun_earlier_is_known_by_its_name() {
+        let unfinished = |ms| format!("{}.part", name(UnixMillis::new(ms)));
+        let files =
+            [unfinished(1_000), unfinished(2_000), unfinished(3_000), name(UnixMillis::new(500))];
+        let mut files = files.to_vec();
+        files.extend(["notes.txt.part", "tinysns-.backup.part"].map(ToOwned::to_owned));
+        let next = name(UnixMillis::new(3_000));
+        let begun = begun_before(&files, &next);
+        assert_eq!(begun, [1_000, 2_000].map(|ms| name(UnixMillis::new(ms))));
     }
 }

@@ -1,8 +1,9 @@
 //! Sockets: listening, and channels to other nodes.
 
 use std::{
+    error::Error,
     future::poll_fn,
-    io,
+    io, iter,
     net::{IpAddr, SocketAddr, UdpSocket},
     sync::Arc,
     time::Duration,
@@ -255,6 +256,21 @@ fn is_not_understood(error: &io::Error) -> bool {
     is_closed || matches!(inner, Some(rustls::Error::InvalidMessage(_)))
 }
 
+/// The other side is no node of this cluster, or does not take this one for it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it does not prove to be a node of this cluster: all nodes need the same secret, or certificates of one \
+     authority"
+)]
+struct NotOfThisCluster;
+
+/// Whether a call failed because one of the two sides is not of the other's cluster: no later call will do better.
+pub fn is_not_of_this_cluster(error: &(dyn Error + 'static)) -> bool {
+    iter::successors(Some(error), |&error| error.source())
+        .filter_map(|cause| cause.downcast_ref::<io::Error>()?.get_ref())
+        .any(<dyn Error + Send + Sync>::is::<NotOfThisCluster>)
+}
+
 /// Says what the failure of a handshake means, if that is known.
 fn explained(error: io::Error, callee: Callee) -> io::Error {
     use rustls::Error as Tls;
@@ -267,10 +283,7 @@ fn explained(error: io::Error, callee: Callee) -> io::Error {
         Some(
             Tls::InvalidCertificate(_)
             | Tls::AlertReceived(AlertDescription::UnknownCA | AlertDescription::DecryptError),
-        ) if is_node => {
-            "it does not prove to be a node of this cluster: all nodes need the same secret, or \
-             certificates of one authority"
-        }
+        ) if is_node => return io::Error::new(error.kind(), NotOfThisCluster),
         Some(Tls::InvalidCertificate(
             CertificateError::UnknownIssuer | CertificateError::BadSignature,
         )) => {

@@ -1,15 +1,18 @@
 //! A file that gets its name when it is whole. It is its owner's alone. Not on a simulated machine.
+//!
+//! While it is written it has another name, and is locked: what is called like that and is not locked was left behind
+//! by a process that was killed.
 
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use super::{disk, privacy};
+use super::{disk, privacy, untouched};
 
 /// What is behind the name while the file is written.
-const UNFINISHED: &str = ".part";
+pub const UNFINISHED: &str = ".part";
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -21,13 +24,14 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file that is to be at `path`, where nothing is yet.
+    /// Begins a file that is to be at `path`, where nothing is yet. While another process writes it, that is
+    /// [`io::ErrorKind::WouldBlock`].
     pub fn create(path: &Path) -> io::Result<Self> {
         must_be_free(path)?;
-        let mut unfinished = path.to_owned().into_os_string();
-        unfinished.push(UNFINISHED);
-        let unfinished = PathBuf::from(unfinished);
-        let file = privacy::open(&unfinished, true)?;
+        let unfinished = unfinished(path);
+        let file = privacy::open(&unfinished, false)?;
+        file.try_lock()?;
+        file.set_len(0)?;
         Ok(Self { file, path: path.to_owned(), unfinished, is_finished: false })
     }
 
@@ -39,6 +43,23 @@ impl NewFile {
         self.is_finished = true;
         Ok(())
     }
+}
+
+/// Removes what was written of the file that was to be at `path`, unless it still is. Says whether it did.
+pub fn remove_unfinished(path: &Path) -> io::Result<bool> {
+    let unfinished = unfinished(path);
+    let Some(file) = untouched::open(&unfinished)? else { return Ok(false) };
+    match file.try_lock() {
+        Ok(()) => disk::remove(&unfinished),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn unfinished(path: &Path) -> PathBuf {
+    let mut unfinished = path.to_owned().into_os_string();
+    unfinished.push(UNFINISHED);
+    unfinished.into()
 }
 
 fn must_be_free(path: &Path) -> io::Result<()> {
@@ -92,5 +113,23 @@ mod tests {
         let other = directory.path().join("other");
         drop(NewFile::create(&other).expect("created"));
         assert_eq!(names(), ["file"], "what was not finished is gone");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_behind_is_removed_and_what_is_being_written_is_not() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("file");
+        let unfinished = directory.path().join("file.part");
+        fs::write(&unfinished, b"left behind").expect("written");
+        assert!(remove_unfinished(&path).expect("removed"));
+        assert!(!remove_unfinished(&path).expect("there is nothing"));
+        fs::write(&unfinished, b"left behind").expect("written");
+        let mut file = NewFile::create(&path).expect("created in its place");
+        file.write_all(b"some").expect("written");
+        assert!(!remove_unfinished(&path).expect("it is in use"));
+        let refused = NewFile::create(&path).expect_err("it is being written");
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        file.finish().expect("on disk");
+        assert_eq!(fs::read(&path).expect("there"), b"some");
     }
 }

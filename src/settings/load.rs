@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BackupPlan, BackupSettings, BenchSettings, CallerLimits, CertsSettings, CheckSettings,
+    BackupPlace, BackupPlan, BackupSettings, BenchSettings, CallerLimits, CertsSettings, CheckSettings,
     ClassicMode, ClientCertificate, ClientSecurity, ClientSettings, CompactSettings,
     ConsensusSettings, DiskLimits, DomainSettings, HealthcheckSettings, HistoryFile, Layers,
     Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings, NodeEncryption,
@@ -134,12 +134,12 @@ impl Layers {
         CheckSettings { directory: directory.into(), json }
     }
 
-    /// The settings of `tinysns backup`, which makes this file, or files in this directory.
-    pub fn backup(&self, path: &str) -> Result<BackupSettings, SettingsError> {
+    /// The settings of `tinysns backup`, which makes this one, or several in this directory.
+    pub fn backup(&self, place: BackupPlace) -> Result<BackupSettings, SettingsError> {
         let plan = match self.optional_text("every")? {
-            None => BackupPlan::Once { file: path.into() },
+            None => BackupPlan::Once { place },
             Some(_) => BackupPlan::Every {
-                directory: path.into(),
+                directory: place,
                 every: self.duration("every")?,
                 keep: self.parsed("keep")?,
             },
@@ -148,14 +148,14 @@ impl Layers {
         Ok(BackupSettings { client, secret, nodes, plan })
     }
 
-    /// The settings of `tinysns restore`, of this file.
+    /// The settings of `tinysns restore`, of this backup.
     pub fn restore(
         &self,
-        file: &str,
+        place: BackupPlace,
         keeps_sessions: bool,
     ) -> Result<RestoreSettings, SettingsError> {
         let data_dir = self.text("data_dir")?.into();
-        Ok(RestoreSettings { file: file.into(), data_dir, keeps_sessions })
+        Ok(RestoreSettings { place, data_dir, keeps_sessions })
     }
 
     /// The settings of `tinysns compact`.

@@ -16,11 +16,12 @@ mod load;
 mod secret;
 mod value;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     acme::Authority,
     domain::UserName,
+    object_storage::address::{Address, SCHEME},
     tls::{CertificateFiles, NodeFiles, Trust},
 };
 
@@ -300,13 +301,13 @@ pub struct BackupSettings {
 pub enum BackupPlan {
     /// One backup.
     Once {
-        /// Its file.
-        file: PathBuf,
+        /// Where it is to be.
+        place: BackupPlace,
     },
     /// One after the other.
     Every {
-        /// Where their files are.
-        directory: PathBuf,
+        /// The directory, or what stands for one in a store.
+        directory: BackupPlace,
         /// From one to the next.
         every: Duration,
         /// So many of them are kept.
@@ -314,11 +315,44 @@ pub enum BackupPlan {
     },
 }
 
+/// Where a backup is, or several are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupPlace {
+    /// A file or a directory.
+    File(PathBuf),
+    /// An object in a store, or a folder of them.
+    Object(Address),
+}
+
+impl BackupPlace {
+    /// Reads a path, or `s3://bucket/key`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once("://") {
+            Some(("s3", _)) => {
+                Address::parse(text).map(Self::Object).map_err(|why| why.to_string())
+            }
+            Some((scheme, _)) => Err(format!(
+                "{scheme}:// is not known here; allowed: the path of a file, or {SCHEME}bucket/key"
+            )),
+            None => Ok(Self::File(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for BackupPlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(formatter),
+            Self::Object(address) => address.fmt(formatter),
+        }
+    }
+}
+
 /// Settings of `tinysns restore`.
 #[derive(Clone, Debug)]
 pub struct RestoreSettings {
     /// The backup.
-    pub file: PathBuf,
+    pub place: BackupPlace,
     /// Where the first master of the new cluster gets its data.
     pub data_dir: PathBuf,
     /// Whether who was logged in still is.

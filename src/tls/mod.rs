@@ -6,6 +6,7 @@
 //! - `public`: how everybody else calls: the certificate of a domain, as it is at any time
 //! - `validity`: from when to when a certificate is good
 //! - `callers`: how people's programs call: which authorities they believe
+//! - `web`: how other servers of the web are called
 //!
 //! One port takes all of it: whoever begins with a handshake says by a name whom it wants to reach
 //! ([`nodes::NODE_NAME`], or a domain), and whoever does not speaks in clear.
@@ -17,6 +18,7 @@ mod nodes;
 mod pem;
 mod public;
 mod validity;
+mod web;
 
 use std::{io, path::PathBuf, sync::Arc};
 
@@ -28,6 +30,7 @@ pub use issued::{IssuedFile, issue};
 pub use nodes::{NODE_NAME, NodeFiles, NodeTls, ROUTER_NAME};
 pub use public::{CertificateFiles, PublicTls};
 pub use validity::Validity;
+pub use web::{WebFailure, address_by_path, dial};
 
 /// The protocols that encrypted connections carry, as they are negotiated (ALPN).
 const HTTP_2: &[u8] = b"h2";

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use nix::sys::signal::Signal;
@@ -16,6 +17,8 @@ use super::{
     processes::{Cluster, SECRET, eventually, signal},
 };
 
+/// Much less than for what is tried again.
+const AT_ONCE: Duration = Duration::from_secs(8);
 const PAGE: &str = include_str!("../../docs/operate.md");
 
 /// The commands that the page has in blocks of their own, in their order.
@@ -29,10 +32,19 @@ fn documented() -> Vec<&'static str> {
     commands.collect()
 }
 
-/// The one that begins like this, for this cluster, which has everything in one folder.
+/// The first that begins like this, for this cluster, which has everything in one folder.
 pub fn command(cluster: &Cluster, beginning: &str) -> Command {
     let mut found = documented().into_iter().filter(|command| command.starts_with(beginning));
-    let line = found.next().unwrap_or_else(|| panic!("the page has no {beginning}"));
+    of_line(cluster, found.next().unwrap_or_else(|| panic!("the page has no {beginning}")))
+}
+
+/// The first that has this in it.
+pub fn command_with(cluster: &Cluster, part: &str) -> Command {
+    let mut found = documented().into_iter().filter(|command| command.contains(part));
+    of_line(cluster, found.next().unwrap_or_else(|| panic!("the page has no {part}")))
+}
+
+fn of_line(cluster: &Cluster, line: &str) -> Command {
     let folder = cluster.folder().display();
     let line = line
         .replace("localhost:3010", &cluster.router())
@@ -53,8 +65,16 @@ fn words(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), said.concat())
 }
 
-pub fn run(mut command: Command) -> (Option<i32>, String) {
-    words(&command.output().expect("it runs"))
+/// Its exit code, and what it says.
+pub async fn run(command: Command) -> (Option<i32>, String) {
+    words(&tokio::process::Command::from(command).output().await.expect("it runs"))
+}
+
+/// Writes the cluster's secret where the commands of the page have it.
+pub fn write_secret(cluster: &Cluster) {
+    let path = cluster.folder().join("secret");
+    fs::write(&path, SECRET).expect("written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("ours");
 }
 
 fn backups(directory: &Path) -> Vec<String> {
@@ -67,8 +87,7 @@ async fn a_network_is_backed_up_while_it_is_used_and_restored_as_another_cluster
     let mut cluster = Cluster::start_unlimited(BINARY, 3, "1s").await;
     let folder = cluster.folder().to_owned();
     let before = cluster.all_vote(3).await;
-    fs::write(folder.join("secret"), SECRET).expect("written");
-    fs::set_permissions(folder.join("secret"), fs::Permissions::from_mode(0o600)).expect("ours");
+    write_secret(&cluster);
     let reader = cluster.client("reader").await;
     let writer = Writer::start(&cluster, "writer").await;
     reader.follow("writer").await.expect("followed");
@@ -76,10 +95,10 @@ async fn a_network_is_backed_up_while_it_is_used_and_restored_as_another_cluster
     let acknowledged = reader.posts("writer", Cursor::Newest, Some(1)).await.expect("readable");
     let acknowledged = acknowledged.posts[0].id;
     // What the router has heard may be a fifth of a second old.
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
 
     let once = "tinysns backup --router localhost:3010 --secret-file /etc/tinysns/secret /var";
-    let (code, said) = run(command(&cluster, once));
+    let (code, said) = run(command(&cluster, once)).await;
     assert_eq!(code, Some(0), "{said}");
     let available = before.available.expect("there is one");
     assert!(
@@ -88,11 +107,14 @@ async fn a_network_is_backed_up_while_it_is_used_and_restored_as_another_cluster
     );
     let file = folder.join("kept.backup");
     assert_eq!(fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o600);
-    let (code, said) = run(command(&cluster, once));
+    let (code, said) = run(command(&cluster, once)).await;
     assert_eq!(code, Some(64), "{said}");
     assert!(said.contains("is there already, and is not replaced"), "{said}");
     assert_eq!(backups(&folder).iter().filter(|name| name.contains(".part")).count(), 0);
 
+    fs::create_dir(folder.join("kept")).expect("ours");
+    let left_behind = folder.join("kept/tinysns-20200102T030405Z.backup.part");
+    fs::write(left_behind, "of one that was killed").expect("written");
     let every = "tinysns backup --router localhost:3010 --secret-file /etc/tinysns/secret --every";
     let mut making = command(&cluster, every).stdout(Stdio::null()).spawn().expect("it runs");
     let made = async || backups(&folder.join("kept"));
@@ -106,24 +128,25 @@ async fn a_network_is_backed_up_while_it_is_used_and_restored_as_another_cluster
     cluster.kill_everything();
     cluster.wipe_router();
 
-    let restore = "tinysns restore ";
-    let (code, said) = run(command(&cluster, restore));
+    let restore = "tinysns restore /var";
+    let (code, said) = run(command(&cluster, restore)).await;
     assert_eq!(code, Some(0), "{said}");
     let old = before.cluster_id.expect("bootstrapped");
     for part in [&format!("restoring cluster {old}"), "2 accounts", "everybody has to log in again"]
     {
         assert!(said.contains(part), "{part} is not in {said}");
     }
-    let (code, said) = run(command(&cluster, restore));
+    let (code, said) = run(command(&cluster, restore)).await;
     assert_eq!(code, Some(64), "{said}");
     assert!(said.contains("is not empty"), "{said}");
     let (code, said) = run({
         let mut check = Command::new(BINARY);
         check.arg("check").arg(folder.join("new"));
         check
-    });
+    })
+    .await;
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = run(command(&cluster, "tinysns check "));
+    let (code, said) = run(command(&cluster, "tinysns check ")).await;
     assert_eq!(code, Some(0), "{said}");
 
     cluster.start_router();
@@ -151,18 +174,18 @@ async fn without_the_clusters_secret_there_is_no_backup() {
     let backup = |secret: &str| {
         let mut command = Command::new(BINARY);
         command.args(["backup", "--router", &cluster.router()]).arg(&file);
-        run({
-            command.env("TINYSNS_SECRET", secret);
-            command
-        })
+        command.env("TINYSNS_SECRET", secret);
+        run(command)
     };
     // On its own machine, the router takes everybody for an operator; masters do not.
-    let (code, said) = backup("another secret of somebody");
-    assert_eq!(code, Some(1), "{said}");
+    let began = Instant::now();
+    let (code, said) = backup("another secret of somebody").await;
+    assert_eq!(code, Some(64), "{said}");
     assert!(said.contains("no master gives its state") && said.contains("same secret"), "{said}");
+    assert!(began.elapsed() < AT_ONCE, "it was told after {:?}", began.elapsed());
     assert!(!file.exists() && backups(cluster.folder()).iter().all(|name| !name.contains("part")));
     // The only master, which is the available server, gives it.
-    let (code, said) = backup(SECRET);
+    let (code, said) = backup(SECRET).await;
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("from server-1"), "{said}");
 }

@@ -3,6 +3,7 @@
 //!
 //! - [`mod@format`]: the file (pure); [`mod@file`]: written and read
 //! - [`source`]: from a running master
+//! - [`place`]: where it is kept: a file, or an object in a store
 //! - [`founding`]: the data of the first master of a new cluster
 //!
 //! What a file holds is what a snapshot does that one node sends to another
@@ -11,6 +12,7 @@
 pub mod file;
 pub mod format;
 pub mod founding;
+pub mod place;
 pub mod source;
 
 #[cfg(test)]
