@@ -3,6 +3,8 @@
 //!
 //! - What is kept is decoded without a panic, and so are a few thousand mutations of it, which follow
 //!   from a seed.
+//! - What nodes of earlier versions have told each other is understood as it was then
+//!   (`tests/cluster/written`). `WRITE_FORMAT=2` writes what a new version tells.
 //! - Every decoder has a corpus, with its seeds, and every corpus has a decoder. `WRITE_SEEDS=1` writes
 //!   the seeds.
 
@@ -10,14 +12,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    env,
+    fmt::Write as _,
+    fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     time::Instant,
 };
 
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
-use tinysns::decoders::{DECODERS, Decoder};
+use tinysns::{
+    decoders::{
+        DECODERS, Decoder,
+        traffic::{TRAFFIC, Traffic},
+    },
+    envelope::SupportedVersions,
+};
 
 /// Mutations of each decoder's corpus, unless `MUTATIONS` says another number: all together take a few
 /// seconds, unoptimised.
@@ -124,6 +134,72 @@ fn what_is_like_it_is_decoded_too() {
             decode(decoder, &bytes, name);
         }
         println!("{}: {mutations} mutations in {:?}", decoder.name, began.elapsed());
+    }
+}
+
+fn record(version: u8) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/written");
+    folder.join(format!("traffic-{version}.txt"))
+}
+
+/// A line for each message: its kind, its bytes, and what it meant to whom it was written for.
+fn recorded() -> String {
+    let mut lines = String::new();
+    for Traffic { name, sent, understood } in TRAFFIC {
+        for bytes in sent() {
+            let meaning = understood(&bytes).expect("what is sent is understood");
+            lines = lines + name + " ";
+            for byte in bytes {
+                write!(lines, "{byte:02x}").expect("it is memory");
+            }
+            lines = lines + " " + &meaning + "\n";
+        }
+    }
+    lines
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("two digits");
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
+/// Whether all that was said is still said, in its order. What came later may be in between.
+fn says_all(now: &str, then: &str) -> bool {
+    let mut now = now.split(' ');
+    then.split(' ').all(|word| now.any(|other| other == word))
+}
+
+#[test]
+fn what_nodes_of_every_earlier_version_told_each_other_is_understood_as_it_was_meant() {
+    if let Ok(version) = env::var("WRITE_FORMAT") {
+        fs::write(record(version.parse().expect("a number")), recorded()).expect("writable");
+    }
+    let SupportedVersions { oldest, newest } = SupportedVersions::BUILD;
+    for version in oldest.byte()..=newest.byte() {
+        let record = fs::read_to_string(record(version)).expect("every version has left one");
+        let mut kinds = BTreeSet::new();
+        for line in record.lines() {
+            let mut parts = line.splitn(3, ' ');
+            let [name, hex, then] = [(); 3].map(|()| parts.next().expect("three parts"));
+            let kind = TRAFFIC.iter().find(|kind| kind.name == name).expect("a kind of traffic");
+            let now = (kind.understood)(&bytes(hex)).expect("it is understood");
+            assert!(says_all(&now, then), "version {version}, {name}: {now}\ninstead of {then}");
+            kinds.insert(name);
+        }
+        assert_eq!(kinds.len(), TRAFFIC.len(), "version {version} has left something of each kind");
+    }
+}
+
+#[test]
+fn a_record_is_compared_word_by_word_and_what_is_new_may_be_added() {
+    for (now, then, expected) in [
+        ("A { a: 1, b: 2 }", "A { a: 1, b: 2 }", true),
+        ("A { a: 1, new: 0, b: 2 }", "A { a: 1, b: 2 }", true),
+        ("A { a: 1, b: 3 }", "A { a: 1, b: 2 }", false),
+        ("A { b: 2, a: 1, }", "A { a: 1, b: 2 }", false),
+        ("A { a: 1, }", "A { a: 1, b: 2 }", false),
+    ] {
+        assert_eq!(says_all(now, then), expected, "{now} for {then}");
     }
 }
 

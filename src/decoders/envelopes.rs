@@ -165,6 +165,7 @@ pub fn seeds_of_envelopes() -> Vec<Vec<u8>> {
     let mut seeds = of_the_log();
     seeds.extend(of_the_state());
     seeds.extend(between_nodes());
+    seeds.push(seal(Kind::BackupHeader, &backups::some_header()));
     seeds.push(line::seal(Kind::ClusterId, &ClusterId::new(5).to_string()).into());
     seeds
 }
@@ -219,7 +220,8 @@ fn of_the_state() -> Vec<Vec<u8>> {
     ]
 }
 
-fn between_nodes() -> Vec<Vec<u8>> {
+/// What is in the calls and answers of nodes.
+pub fn between_nodes() -> Vec<Vec<u8>> {
     let entries = [
         EntryPayload::Blank,
         EntryPayload::Normal(Batch::new(&states::some_commands())),
@@ -247,7 +249,6 @@ fn between_nodes() -> Vec<Vec<u8>> {
         seal(Kind::Voted, &voted),
         seal(Kind::SnapshotHeader, &Header { vote: vote(), meta }),
         seal(Kind::Installed, &SnapshotResponse { vote: vote() }),
-        seal(Kind::BackupHeader, &backups::some_header()),
     ]
 }
 

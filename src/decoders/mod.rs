@@ -12,6 +12,7 @@
 //! - `states`: what changes the state or is checked against it: commands, snapshots, session tokens
 //! - `backups`: the files of backups
 //! - `texts`: settings, names, addresses, and what people type
+//! - [`traffic`]: what nodes tell each other, as every version of the format has recorded it
 //! - `screens`: what other people write, as it is shown
 //!
 //! `fuzz/` feeds them, and keeps a corpus of each; `tests/decoders` replays it. To add a decoder, add a
@@ -24,6 +25,7 @@ mod screens;
 mod segments;
 mod states;
 mod texts;
+pub mod traffic;
 
 /// A decoder of bytes from outside.
 pub struct Decoder {

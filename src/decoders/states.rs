@@ -154,6 +154,14 @@ fn restored(chunks: &mut dyn Iterator<Item = SnapshotChunk>) -> Option<State> {
     Some(staged.into_state())
 }
 
+/// The rows of a snapshot, in words.
+pub fn understood(bytes: &[u8]) -> Result<String, String> {
+    let mut staged = StagedState::in_memory();
+    let filled = snapshot::fill(&mut staged, &mut chunks(bytes).into_iter());
+    filled.map_err(|error| error.to_string())?;
+    Ok(format!("{:?}", rows(&staged.into_state())))
+}
+
 fn rows(state: &State) -> Vec<Row> {
     let view = state.reader().view().expect("memory does not fail");
     view.rows().map(|row| row.expect("readable")).collect()
