@@ -28,6 +28,10 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 fn main() -> ExitCode {
     process_setup::reset_inherited();
     process_setup::hide_memory();
+    #[cfg(feature = "laboratory")]
+    tinysns::envelope::version::simulate_next_version(
+        env::var_os("LABORATORY_NEXT_VERSION").is_some(),
+    );
     let command = match cli::parse(env::args_os(), env::vars_os()) {
         Ok(invocation) => invocation.start_log(),
         Err(stop) => return stop.report(),

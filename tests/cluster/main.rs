@@ -44,6 +44,8 @@ mod recovery;
 mod refusals;
 mod relay;
 mod restored_history;
+#[cfg(feature = "laboratory")]
+mod rolling;
 mod stored_backups;
 mod stored_rows;
 mod strangers;

@@ -40,6 +40,7 @@ pub struct Cluster {
     router: Option<Child>,
     slaves: Vec<Child>,
     logs: usize,
+    starts_next_version: bool,
 }
 
 /// Checks until the value is as it should be. If that never happens, prints the last value.
@@ -118,6 +119,7 @@ impl Cluster {
             router: None,
             slaves: Vec::new(),
             logs: 0,
+            starts_next_version: false,
         }
     }
 
@@ -158,6 +160,9 @@ impl Cluster {
             .env("TINYSNS_SECRET", SECRET)
             .env("TINYSNS_REBOOT_DELAY", &self.reboot_delay)
             .envs(self.more_settings.iter().copied());
+        if self.starts_next_version {
+            command.env("LABORATORY_NEXT_VERSION", "1");
+        }
         command
     }
 
@@ -316,6 +321,39 @@ impl Cluster {
         let status = self.until("there is an available server", |s| s.available.is_some()).await;
         let available = |master: &MasterStatus| master.state == MasterState::Available;
         status.masters.into_iter().find(available).expect("it is among the masters")
+    }
+}
+
+/// Versions roll through a cluster.
+#[cfg(feature = "laboratory")]
+impl Cluster {
+    /// From now on, nodes are started as the next version of the program, which speaks the next version of the
+    /// format, too; or as this one.
+    pub fn starts_next_version(&mut self, is_next: bool) {
+        self.starts_next_version = is_next;
+    }
+
+    /// Stops a slave as an orchestrator would, counted from the oldest, and starts another, which claims its slot;
+    /// those who use the cluster meanwhile are not held up.
+    pub async fn restart_slave(&mut self, number: usize) {
+        let mut slave = self.slaves.remove(number);
+        Self::stop(&mut slave).await;
+        self.start_slaves(1);
+    }
+
+    /// The same for the router.
+    pub async fn restart_router(&mut self) {
+        let mut router = self.router.take().expect("it runs");
+        Self::stop(&mut router).await;
+        self.start_router();
+    }
+
+    /// Asks a process to stop, and waits until it has.
+    async fn stop(process: &mut Child) {
+        signal(process.id(), Signal::SIGTERM);
+        let ended = async || process.try_wait().expect("ours");
+        let status = eventually("a stopped process ends", ended, Option::is_some).await;
+        assert!(status.is_some_and(|status| status.success()), "it exits successfully: {status:?}");
     }
 }
 
