@@ -1,10 +1,6 @@
 //! `tinysns restore`: makes the beginning of a new cluster of a backup, in an empty data directory.
 
-use std::{
-    io::{self, Read},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::Read, process::ExitCode};
 
 use chrono::DateTime;
 

@@ -25,12 +25,12 @@ use tonic::{Code, Status};
 
 use self::choice::Candidate;
 use crate::{
-    client::{self, ClusterStatus, StatusView, Viewer},
+    client::ClusterStatus,
     domain::ClusterId,
     host::{clock, net, stdio},
     node_auth::NodeAuth,
     object_storage::upload::FillError,
-    progress,
+    operator, progress,
     replication::backup::{
         place::{NewBackup, Place, PlaceError},
         source::BackupSource,
@@ -51,12 +51,6 @@ const KIB: u64 = 1 << 10;
 /// Something that was asked for cannot be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The router does not take the caller for an operator.
-    #[error(
-        "the router at {0} tells only operators where its masters are: the secret that was given is not this \
-         cluster's (secret_file)"
-    )]
-    NotAnOperator(String),
     /// The masters do not.
     #[error(
         "no master gives its state to somebody who does not prove to be of its cluster (secret_file): {0}"
@@ -178,7 +172,7 @@ async fn fill(
     backup: &mut NewBackup,
 ) -> anyhow::Result<Made> {
     let begun = Instant::now();
-    let status = look(settings, operator).await?;
+    let status = operator::look(&settings.client, operator).await?;
     let cluster = status.cluster_id.as_deref().and_then(|cluster| cluster.parse().ok());
     let cluster: ClusterId = cluster.context("there is no cluster yet: nothing was ever posted")?;
     let (from, source) = first_that_sends(operator, cluster, &status).await?;
@@ -206,17 +200,6 @@ async fn tell(bytes: &impl Fn() -> u64) {
     loop {
         time::sleep(progress::EVERY).await;
         stdio::print_error(&format!("wrote {} KiB", bytes() / KIB));
-    }
-}
-
-async fn look(settings: &BackupSettings, operator: &NodeAuth) -> anyhow::Result<ClusterStatus> {
-    let operator = Some(operator.clone());
-    let viewer = Viewer { security: client::security(&settings.client)?, operator };
-    let router = &settings.client.router;
-    let status = client::cluster_for(router, &viewer).await?;
-    match status.view {
-        StatusView::Operator => Ok(status),
-        StatusView::Public => Err(Refusal::NotAnOperator(router.clone()).into()),
     }
 }
 

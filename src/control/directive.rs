@@ -32,8 +32,8 @@ pub enum VoterDirective {
         /// In a later term than this, in which somebody else may still stand.
         after_term: u64,
     },
-    /// This node's cluster was abandoned: become a new node. Whoever has become one already, under
-    /// another id, is not meant any more.
+    /// Another cluster has taken the place of this node's: become a new node. Whoever has become one already,
+    /// under another id, is not meant any more.
     ResetNode(NodeId),
 }
 

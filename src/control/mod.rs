@@ -7,6 +7,7 @@
 //! - [`directive`]: what the router tells a master, and what it tells its own witness
 //! - [`departure`]: who may leave, and who is needed
 //! - [`room`]: how much room a master has on its disk
+//! - [`names`]: names in a sentence
 //! - [`wire`]: all of these to and from the messages of `proto/tinysns/internal/v1/registry.proto`,
 //!   once each way
 //!
@@ -15,6 +16,7 @@
 
 pub mod departure;
 pub mod directive;
+pub mod names;
 pub mod node_info;
 pub mod report;
 pub mod room;
@@ -25,6 +27,7 @@ pub mod wire;
 mod wire_tests;
 
 pub use directive::{Directive, ProbeRequest, VoterDirective, WitnessDirective};
+pub use names::Names;
 pub use node_info::NodeInfo;
 pub use report::{Hello, Progress, Report};
 pub use room::{Room, RoomCondition};

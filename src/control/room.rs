@@ -6,15 +6,16 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use super::Names;
 use crate::domain::NodeId;
 
 /// The part of the quota below which somebody should do something.
 const LOW_PART: u64 = 5;
 /// There is room again only if this part of the quota is.
 const BACK_PART: u64 = 20;
-/// The same for the disk, in bytes beside what is left free.
-const LOW: u64 = 1 << 30;
-const BACK: u64 = 32 << 20;
+/// The same for the disk, beside what is left free: in bytes, and as a part of it, of which the lesser counts.
+const LOW_OF_DISK: (u64, u64) = (1 << 30, 10);
+const BACK_OF_DISK: (u64, u64) = (32 << 20, 100);
 
 /// What a master may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +26,22 @@ pub struct RoomLimits {
     pub reserve: u64,
 }
 
-/// What was measured.
+/// What was measured, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DiskUse {
-    /// The bytes of its own data.
+pub struct Measured {
+    /// What a master's own data takes.
     pub used: u64,
-    /// The bytes that are free on its disk, if that is known.
-    pub free: Option<u64>,
+    /// Its disk, if that is known.
+    pub disk: Option<Disk>,
+}
+
+/// A disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// All of it.
+    pub total: u64,
+    /// What is free.
+    pub free: u64,
 }
 
 /// How much room a master has.
@@ -57,7 +67,11 @@ pub enum RoomCondition {
 
 impl Room {
     /// What was measured comes to; `before` is what the last measurement came to.
-    pub fn of(DiskUse { used, free }: DiskUse, limits: RoomLimits, before: RoomCondition) -> Self {
+    pub fn of(
+        Measured { used, disk }: Measured,
+        limits: RoomLimits,
+        before: RoomCondition,
+    ) -> Self {
         let RoomLimits { quota, reserve } = limits;
         let within = |left: u64, low: u64, back: u64| {
             let is_out = left == 0 || (before == RoomCondition::None && left < back);
@@ -71,7 +85,10 @@ impl Room {
         };
         let of_quota = quota
             .map(|quota| within(quota.saturating_sub(used), quota / LOW_PART, quota / BACK_PART));
-        let of_disk = free.map(|free| within(free.saturating_sub(reserve), LOW, BACK));
+        let of_disk = disk.map(|Disk { total, free }| {
+            let least = |(bytes, part): (u64, u64)| bytes.min(total / part);
+            within(free.saturating_sub(reserve), least(LOW_OF_DISK), least(BACK_OF_DISK))
+        });
         let rooms = [of_quota, of_disk].into_iter().flatten();
         let unbounded = Self { condition: RoomCondition::Plenty, left: u64::MAX };
         rooms.fold(unbounded, |one, other| Self {
@@ -102,12 +119,14 @@ pub fn read_only(voter_sets: &[BTreeSet<NodeId>], full: &[(NodeId, String)]) -> 
     };
     voter_sets.iter().any(lacks_quorum).then(|| {
         let votes = |(node, _): &&(NodeId, String)| voter_sets.iter().any(|set| set.contains(node));
-        let names: Vec<&str> = full.iter().filter(votes).map(|(_, name)| name.as_str()).collect();
+        let mut names: Vec<&str> =
+            full.iter().filter(votes).map(|(_, name)| name.as_str()).collect();
+        names.sort_unstable();
+        let have = if names.len() == 1 { "has" } else { "have" };
         format!(
-            "the network is read-only, because {} {} no room for more on disk: it goes on by itself as soon as there is \
-             room",
-            names.join(" and "),
-            if names.len() == 1 { "has" } else { "have" }
+            "the network is read-only, because {} {have} no room for more on disk: it goes on by itself as soon as \
+             there is room",
+            Names(names)
         )
     })
 }
@@ -143,7 +162,8 @@ mod tests {
             (10, Option::None, Plenty, Plenty, 90),
         ];
         for (used, free, before, condition, left) in table {
-            let measured = DiskUse { used: used * MIB, free: free.map(|free| free * MIB) };
+            let disk = free.map(|free| Disk { total: 100_000 * MIB, free: free * MIB });
+            let measured = Measured { used: used * MIB, disk };
             let room = Room::of(measured, LIMITS, before);
             assert_eq!(
                 (room.condition, room.left / MIB),
@@ -152,8 +172,11 @@ mod tests {
             );
         }
         let unbounded = RoomLimits { quota: Option::None, reserve: MIB };
-        let room = Room::of(DiskUse { used: MIB, free: Option::None }, unbounded, Plenty);
-        assert_eq!(room.condition, Plenty);
+        let room = |disk| Room::of(Measured { used: MIB, disk }, unbounded, Plenty).condition;
+        assert_eq!(room(Option::None), Plenty);
+        // What is little on a large disk is much on a small one.
+        let [much, little] = [25, 15].map(|free| Disk { total: 200 * MIB, free: free * MIB });
+        assert_eq!((room(Some(much)), room(Some(little))), (Plenty, Low));
     }
 
     #[test]

@@ -257,9 +257,18 @@ pub fn create_named_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The bytes that are free for us on the disk of `path`, if that can be known.
-pub fn free_bytes(path: &Path) -> io::Result<Option<u64>> {
-    files::free_bytes(path)
+/// How much fits on a disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// In all.
+    pub total: u64,
+    /// What is free for us.
+    pub free: u64,
+}
+
+/// The space on the disk of `path`, if that can be known.
+pub fn space(path: &Path) -> io::Result<Option<DiskSpace>> {
+    files::space(path)
 }
 
 /// Makes the names in a directory durable, whoever has given or removed them.

@@ -19,7 +19,7 @@ use redb::{Builder, Database, DatabaseError, backends::FileBackend};
 
 #[cfg(feature = "laboratory")]
 use super::simulated::{Machine, backend::SimulatedFile, files as simulated, open_file::OpenFile};
-use super::{privacy, random_access::RandomAccessFile};
+use super::{disk::DiskSpace, privacy, random_access::RandomAccessFile};
 
 /// Does the same on the disk of the simulated machine on which this runs, if it runs on one.
 macro_rules! on_a_simulated_machine {
@@ -41,11 +41,13 @@ pub fn length(path: &Path) -> io::Result<u64> {
     Ok(fs::metadata(path)?.len())
 }
 
-/// The bytes that are free for us on the disk of `path`; a simulated one does not tell.
-pub fn free_bytes(path: &Path) -> io::Result<Option<u64>> {
+/// The space on the disk of `path`; a simulated one does not tell.
+pub fn space(path: &Path) -> io::Result<Option<DiskSpace>> {
     on_a_simulated_machine!(|_machine| Ok(None));
     let found = statvfs(path)?;
-    Ok(Some(found.blocks_available().saturating_mul(found.fragment_size())))
+    let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size());
+    let (total, free) = (bytes(found.blocks()), bytes(found.blocks_available()));
+    Ok(Some(DiskSpace { total, free }))
 }
 
 /// The names of the files in a directory, in any order.

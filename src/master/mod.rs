@@ -88,8 +88,15 @@ async fn run_nodes(
         match ended? {
             NodeEnd::Stopped => return Ok(()),
             NodeEnd::ClusterGone { cluster, is_empty } => {
-                tracing::warn!(%cluster, "another cluster has taken its place: starting as a new node");
-                cluster_id_file::forget(slot, cluster).context("forgetting the cluster")?;
+                let cluster =
+                    cluster.map_or_else(|| cluster_id_file::load(slot), |it| Ok(Some(it)))?;
+                tracing::warn!(
+                    ?cluster,
+                    "another cluster has taken its place: starting as a new node"
+                );
+                if let Some(cluster) = cluster {
+                    cluster_id_file::forget(slot, cluster).context("forgetting the cluster")?;
+                }
                 if is_empty {
                     startup_check::reset_node(&slot.directory).context("removing the old node")?;
                 } else {

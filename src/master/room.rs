@@ -19,9 +19,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     control::{
         ReceivedRoster, Room, RoomCondition,
-        room::{self, DiskUse, RoomLimits},
+        room::{self, Disk, Measured, RoomLimits},
     },
-    host::{disk, thread},
+    host::{
+        disk::{self, DiskSpace},
+        thread,
+    },
     metrics::{self, whole},
     replication::{compaction, node::Node},
     settings::DiskLimits,
@@ -38,10 +41,10 @@ pub struct RoomHandle {
 }
 
 impl RoomHandle {
-    /// Of a master whose room is never measured.
+    /// Of a master that always has this much room.
     #[cfg(test)]
-    pub fn unmeasured() -> Self {
-        let (_, room) = watch::channel(Room::default());
+    pub fn fixed(condition: RoomCondition) -> Self {
+        let (_, room) = watch::channel(Room { condition, left: 0 });
         let (_, roster) = watch::channel(ReceivedRoster::default());
         Self { room, roster }
     }
@@ -120,7 +123,7 @@ impl RoomMeter {
         }
     }
 
-    fn note(&self, measured: DiskUse) {
+    fn note(&self, measured: Measured) {
         let before = self.room.borrow().condition;
         let room = Room::of(measured, self.limits, before);
         metrics::ROOM_LEFT.set(whole(room.left));
@@ -136,6 +139,7 @@ impl RoomMeter {
     }
 }
 
-fn measure(slot: &Path) -> io::Result<DiskUse> {
-    Ok(DiskUse { used: compaction::length(slot)?, free: disk::free_bytes(slot)? })
+fn measure(slot: &Path) -> io::Result<Measured> {
+    let disk = disk::space(slot)?.map(|DiskSpace { total, free }| Disk { total, free });
+    Ok(Measured { used: compaction::length(slot)?, disk })
 }

@@ -71,7 +71,7 @@ use crate::{
     serving::{self, Acceptance, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, Served},
     settings::{CallerLimits, ClientCertificate, MasterSettings},
     slot::{self, SlotInfo},
-    social::{MemoryBudget, State, StateReader},
+    social::{MemoryBudget, State, StateError, StateReader},
     wire::{
         internal::peer_service_server::PeerServiceServer,
         v1::{
@@ -123,7 +123,7 @@ pub struct Master {
     delivery: Delivery,
     report: ReporterHandle,
     roster: watch::Receiver<ReceivedRoster>,
-    /// Cancelled when the node's cluster was abandoned.
+    /// Cancelled when another cluster has taken the place of the node's.
     node_reset: CancellationToken,
     /// Cancelled when clients are no longer served.
     clients_stop: CancellationToken,
@@ -136,10 +136,10 @@ pub struct Master {
 pub enum NodeEnd {
     /// It was asked to stop, and has handed over and drained.
     Stopped,
-    /// Its cluster was abandoned: a new node starts in its place.
+    /// Another cluster has taken the place of its own: a new node starts in its place.
     ClusterGone {
-        /// Which it was.
-        cluster: ClusterId,
+        /// Which it was; none if this node had not joined it, and only other slots say so.
+        cluster: Option<ClusterId>,
         /// Nobody had made anything in it.
         is_empty: bool,
     },
@@ -304,8 +304,8 @@ impl Master {
                 NodeEnd::Stopped
             }
             () = self.node_reset.cancelled() => {
-                let cluster = node.cluster().context("a cluster that has gone is known")?;
-                NodeEnd::ClusterGone { cluster, is_empty: !self.state.view()?.has_content()? }
+                let is_empty = is_empty(&node, &self.state)?;
+                NodeEnd::ClusterGone { cluster: node.cluster(), is_empty }
             }
             () = until_damaged(&self.state, &node) => NodeEnd::StateDamaged,
             reason = node.broken() => anyhow::bail!("the consensus stopped: {reason}"),
@@ -418,6 +418,14 @@ fn add_public(
         .add_service(reflection::service());
     let (host, mode) = (classic::Host::Master, settings.classic);
     classic::add(routes, host, mode, nearest, calls, location, stop)
+}
+
+/// Whether nobody has made anything in the cluster of `node`, as far as its whole log says. A master that has just
+/// started may have applied little of it.
+fn is_empty(node: &Node, state: &StateReader) -> Result<bool, StateError> {
+    let now = node.raft().metrics().borrow().clone();
+    let is_applied = now.last_applied.map(|last| last.index) >= now.last_log_index;
+    Ok(is_applied && !state.view()?.has_content()?)
 }
 
 /// How often it is looked whether something was closed.

@@ -11,7 +11,7 @@ use tonic::Status;
 use super::router_stream::RouterStream;
 use crate::{
     backoff::Backoff,
-    control::{Directive, Hello, RosterEntry},
+    control::{Directive, Hello, RosterEntry, VoterDirective},
     domain::NodeId,
     host::{clock, net, random},
     node_auth::NodeAuth,
@@ -138,6 +138,10 @@ async fn known_to_the_router(
             }
             Directive::Reject(reason) | Directive::Defer(reason) => {
                 return Err(Status::aborted(reason));
+            }
+            Directive::Voter(VoterDirective::ResetNode(_)) => {
+                let gone = "another cluster has taken the place of this one: move this slot away, and a new node joins";
+                return Err(Status::aborted(gone));
             }
             _ => {}
         }

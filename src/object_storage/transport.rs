@@ -56,7 +56,9 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let takes_clear = options.get_config_value(&ClientConfigKey::AllowHttp);
         let takes_clear = takes_clear.is_some_and(|value| is_yes(&value));
-        Ok(HttpClient::new(Transport { config: Arc::clone(&self.config), takes_clear }))
+        let config = Arc::clone(&self.config);
+        let deadlines = Deadlines { answer: ANSWERED_WITHIN, silence: SILENT_FOR };
+        Ok(HttpClient::new(Transport { config, takes_clear, deadlines }))
     }
 }
 
@@ -69,6 +71,15 @@ pub fn is_yes(value: &str) -> bool {
 struct Transport {
     config: Arc<ClientConfig>,
     takes_clear: bool,
+    deadlines: Deadlines,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Deadlines {
+    /// Until an answer begins.
+    answer: Duration,
+    /// Between two pieces of it.
+    silence: Duration,
 }
 
 #[tonic::async_trait]
@@ -76,7 +87,7 @@ impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let length = request.body().content_length();
         let more = Duration::from_secs((length / BYTES_A_SECOND) as u64);
-        let answered = timeout(ANSWERED_WITHIN + more, self.answer(request, length)).await;
+        let answered = timeout(self.deadlines.answer + more, self.answer(request, length)).await;
         answered.unwrap_or_else(|_| Err(silent()))
     }
 }
@@ -97,8 +108,9 @@ impl Transport {
             http1::handshake(TokioIo::new(stream)).await.map_err(|why| not_reached(why.into()))?;
         let connection = task::spawn_owned(connection);
         let (head, content) = sender.send_request(request).await.map_err(broken)?.into_parts();
-        let silence = Box::pin(sleep(SILENT_FOR));
-        let content = Answer { content, silence, _connection: connection };
+        let silent_for = self.deadlines.silence;
+        let silence = Box::pin(sleep(silent_for));
+        let content = Answer { content, silent_for, silence, _connection: connection };
         Ok(Response::from_parts(head, HttpResponseBody::new(content)))
     }
 }
@@ -116,6 +128,7 @@ fn silent() -> HttpError {
 /// The content of an answer, as long as it comes.
 struct Answer {
     content: Incoming,
+    silent_for: Duration,
     silence: Pin<Box<Sleep>>,
     _connection: AbortOnDropHandle<Result<(), hyper::Error>>,
 }
@@ -130,7 +143,8 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         match Pin::new(&mut self.content).poll_frame(context) {
             Poll::Ready(frame) => {
-                self.silence.as_mut().reset(Instant::now() + SILENT_FOR);
+                let until = Instant::now() + self.silent_for;
+                self.silence.as_mut().reset(until);
                 Poll::Ready(frame.map(|frame| frame.map_err(broken)))
             }
             Poll::Pending => {
@@ -146,5 +160,47 @@ impl Body for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.content.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+    use object_store::client::HttpRequestBody;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// What is understood of a server that says this, and then nothing more.
+    async fn asked(says: &'static str) -> Result<Bytes, HttpError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let uri = format!("http://{}/", listener.local_addr().expect("bound"));
+        let _server = task::spawn_owned(async move {
+            let (mut socket, _) = listener.accept().await.expect("it listens");
+            socket.write_all(says.as_bytes()).await.expect("it is read");
+            // Until it is given up.
+            while socket.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0) {}
+        });
+        let short = Duration::from_millis(100);
+        let transport = Transport {
+            config: Connector::new().expect("the system believes somebody").config,
+            takes_clear: true,
+            deadlines: Deadlines { answer: short, silence: short },
+        };
+        let request = Request::builder().uri(uri).body(HttpRequestBody::empty());
+        transport.call(request.expect("a request")).await?.into_body().bytes().await
+    }
+
+    #[tokio::test]
+    async fn a_store_that_falls_silent_is_given_up_wherever_it_does() {
+        for says in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab"] {
+            let error = asked(says).await.expect_err("it is not complete");
+            assert_eq!(error.kind(), HttpErrorKind::Timeout, "{says}: {error}");
+        }
+        let whole = asked("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab").await;
+        assert_eq!(whole.expect("it is complete"), "ab");
     }
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::running::{Answer, Running, RunningNode};
 use crate::{
+    control::Names,
     domain::ClusterId,
     replication::{
         LogId,
         inspection::NodeKind,
-        recovery::assessment::{Copy, Loss, Names, Plan, Unusable, VoterCount, in_words},
+        recovery::assessment::{Copy, Loss, Plan, Unusable, VoterCount, in_words},
     },
 };
 

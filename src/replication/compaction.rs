@@ -10,7 +10,10 @@ use super::{
     node::{LOG_FILE, Node},
 };
 use crate::{
-    host::{disk, thread},
+    host::{
+        disk::{self, DiskSpace},
+        thread,
+    },
     social::{State, StateError},
 };
 
@@ -75,7 +78,7 @@ fn compact_state(state: &State) -> Result<u64, CompactionError> {
     let slot = state.slot();
     let before = length(slot)?;
     let needed = State::length(slot)?.unwrap_or(0);
-    if let Some(free) = disk::free_bytes(slot)?.filter(|free| *free < needed) {
+    if let Some(DiskSpace { free, .. }) = disk::space(slot)?.filter(|disk| disk.free < needed) {
         return Err(CompactionError::NoRoom { needed, free });
     }
     state.compact()?;

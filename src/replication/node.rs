@@ -137,7 +137,7 @@ pub enum StartError {
     },
     /// The log is new but the state is not.
     #[error(
-        "the log in {directory} was lost, and its votes with it: remove the whole slot directory, and the node joins as a new node"
+        "the log in {directory} was lost, and its votes with it: if other masters have the data (tinysns status shows them), remove the whole slot directory, and it joins as a new node; if not, restore a backup (tinysns restore), or recover from what is left (tinysns recover)"
     )]
     LogLost {
         /// The slot.
@@ -145,8 +145,7 @@ pub enum StartError {
     },
     /// The state cannot be used, and this is the only master.
     #[error(
-        "the state in {directory} cannot be used: {reason}; the log that produced it is gone, and no other master has it: put a newer copy of its directory {} back, or remove all data of the cluster to start over",
-        State::DIRECTORY
+        "the state in {directory} cannot be used: {reason}; the log that produced it is gone, and no other master has it: keep the directory, and restore a backup (tinysns restore)"
     )]
     StateLost {
         /// The slot.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    control::{VoterConfig, VoterName},
+    control::{Names, VoterConfig, VoterName},
     domain::NodeId,
     replication::quorum::majority,
 };
@@ -30,12 +30,12 @@ pub fn describe(voter_config: &VoterConfig, here: &BTreeSet<NodeId>) -> Option<S
     } else {
         format!(
             "start {} again with the data that it had; if too many disks are lost for that, tinysns recover makes a new cluster of the others",
-            join_names(&masters)
+            Names(masters)
         )
     };
     Some(format!(
         "waiting for {}: {} of {} voters are here, {} are needed; {remedy}",
-        join_names(&names),
+        Names(names),
         present(lacking),
         lacking.len(),
         majority(lacking.len()),
@@ -70,14 +70,6 @@ pub fn replaceable_witness(
     let may = voters.len() % 2 == 0 && agreeing >= majority(masters);
     let is_new = own.is_none_or(|own| *lost != own && !voters.contains(&own));
     (may && is_new).then_some(*lost)
-}
-
-fn join_names(names: &[&str]) -> String {
-    match names {
-        [] => "nobody".to_owned(),
-        [one] => (*one).to_owned(),
-        [others @ .., last] => format!("{} and {last}", others.join(", ")),
-    }
 }
 
 #[cfg(test)]

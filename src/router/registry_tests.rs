@@ -795,7 +795,9 @@ fn little_room_is_a_problem_well_before_there_is_none() {
         told.iter().any(|told| told.contains("server-2 has room for 900 MiB more")),
         "{told:?}"
     );
+    story.effects.clear();
     story.change(2, |progress| progress.room = Room { condition: RoomCondition::None, left: 0 });
+    assert!(story.effects.contains(&Effect::Publish), "the available server hears of it at once");
     let told = problems(&story.registry, View::Public);
     assert!(told.iter().any(|told| told.contains("server-2 has no room for more")), "{told:?}");
     story.change(2, |progress| progress.room = Room::default());

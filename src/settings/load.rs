@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BackupPlace, BackupPlan, BackupSettings, BenchSettings, CallerLimits, CertsSettings, CheckSettings,
-    ClassicMode, ClientCertificate, ClientSecurity, ClientSettings, CompactSettings,
+    BackupPlace, BackupPlan, BackupSettings, BenchSettings, CallerLimits, CertsSettings,
+    CheckSettings, ClassicMode, ClientCertificate, ClientSecurity, ClientSettings, CompactSettings,
     ConsensusSettings, DiskLimits, DomainSettings, HealthcheckSettings, HistoryFile, Layers,
     Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings, NodeEncryption,
     NodeSecurity, PlainCalls, RecoverSettings, RestoreSettings, RouterSettings, Scenario, Secret,

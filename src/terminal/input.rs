@@ -7,7 +7,8 @@ use std::{
 };
 
 use rustyline::{
-    CompletionType, Config, Editor, ExternalPrinter, error::ReadlineError, history::FileHistory,
+    Cmd, CompletionType, Config, Editor, ExternalPrinter, KeyEvent, error::ReadlineError,
+    history::FileHistory,
 };
 use tokio::sync::mpsc;
 
@@ -133,6 +134,9 @@ pub fn edited(
         // There is none the first time.
         let _ = editor.load_history(history);
     }
+    // Ctrl-D that was typed while a command was carried out: the kernel, which had the terminal then, marks
+    // it, and passes the mark on as this when the editor takes the terminal again.
+    editor.bind_sequence(KeyEvent::ctrl('@'), Cmd::EndOfFile);
     let printer = editor.create_external_printer()?;
     let input =
         Input::from_thread(true, move |prompt| read_edited(&mut editor, prompt, history.as_ref()));

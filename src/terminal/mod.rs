@@ -16,7 +16,6 @@
 //! | `sanitise` | pure: makes other people's text harmless |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
 //! | `password_prompt` | reads a line without showing it |
-//! | `type_ahead` | what is typed while a command is carried out |
 //! | `history` | where typed lines are kept |
 //! | `completion` | completes commands and names |
 //! | `colour` | pure: the colours of words |
@@ -43,7 +42,6 @@ pub(crate) mod sanitise;
 mod screen;
 mod signals;
 pub(crate) mod text;
-mod type_ahead;
 pub(crate) mod verb;
 
 use std::{
@@ -68,7 +66,6 @@ use input::Input;
 use login::LoginOutcome;
 use output_format::OutputFormat;
 use screen::{Notices, Screen};
-use type_ahead::TypeAhead;
 
 /// A setting cannot be used: `EX_USAGE`.
 const UNUSABLE: u8 = 64;
@@ -93,8 +90,6 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     }
     let names = Names::default();
     let (format, is_edited, input, notices) = choose_io(&settings, &names);
-    let _type_ahead =
-        is_edited.then(TypeAhead::keep).transpose().context("cannot use the terminal")?;
     let moves = tell_moves(client.clone(), format, notices.clone());
     let _moves = task::spawn_owned(moves);
     let _names = task::spawn_owned(learn_names(client.clone(), names.clone()));

@@ -2,8 +2,7 @@
 //! goes on by itself as soon as there is room again.
 
 use std::{
-    fs::{self, File, Permissions},
-    os::unix::fs::PermissionsExt as _,
+    fs::{self, File},
     path::Path,
     time::Duration,
 };
@@ -17,9 +16,9 @@ use tokio::time::timeout;
 
 use super::{
     BINARY,
-    keeping::{command, run},
+    keeping::{command, run, write_secret},
     load::Writer,
-    processes::{Cluster, DEADLINE, NO_RATE_LIMITS, SECRET, eventually},
+    processes::{Cluster, DEADLINE, NO_RATE_LIMITS, eventually},
 };
 
 const MIB: u64 = 1 << 20;
@@ -106,13 +105,11 @@ async fn without_room_the_network_is_read_only_and_goes_on_by_itself_when_there_
 #[tokio::test]
 async fn all_masters_are_compacted_while_people_use_them() {
     let cluster = Cluster::start_unlimited(BINARY, 3, "1s").await;
-    let secret = cluster.folder().join("secret");
-    fs::write(&secret, SECRET).expect("written");
-    fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("ours");
+    write_secret(&cluster);
     let writer = Writer::start(&cluster, "writer").await;
     writer.posts_more(300).await;
     let documented = command(&cluster, "tinysns compact ");
-    let (code, said) = tokio::task::spawn_blocking(|| run(documented)).await.expect("it runs");
+    let (code, said) = run(documented).await;
     assert_eq!(code, Some(0), "{said}");
     let lines: Vec<&str> = said.lines().filter(|line| line.contains(" MiB, was ")).collect();
     assert_eq!(lines.len(), 3, "{said}");
@@ -122,9 +119,10 @@ async fn all_masters_are_compacted_while_people_use_them() {
     writer.finish().await;
     let (code, said) = run({
         let mut wrong = command(&cluster, "tinysns compact ");
-        fs::write(&secret, "another secret of somebody").expect("written");
+        fs::write(cluster.folder().join("secret"), "another secret of somebody").expect("written");
         wrong.env_remove("TINYSNS_SECRET");
         wrong
-    });
+    })
+    .await;
     assert_eq!(code, Some(1), "{said}");
 }

@@ -32,6 +32,33 @@ fn documented() -> Vec<&'static str> {
     commands.collect()
 }
 
+/// How the commands of the page begin that are run, here and in other files of these tests.
+const RUN: [&str; 13] = [
+    "tinysns status --router localhost:3010 --watch",
+    "tinysns status --router localhost:3010 --json",
+    "tinysns slave --router",
+    "tinysns backup --router localhost:3010 --secret-file /etc/tinysns/secret /var",
+    "tinysns backup --router localhost:3010 --secret-file /etc/tinysns/secret --every 1h --keep 24 /var",
+    "tinysns backup --router localhost:3010 --secret-file /etc/tinysns/secret s3://",
+    "tinysns backup --router localhost:3010 --secret-file /etc/tinysns/secret --every 1h --keep 24 s3://",
+    "tinysns restore /var",
+    "tinysns restore s3://",
+    "tinysns compact ",
+    "tinysns recover ",
+    "tinysns certs ",
+    "tinysns check ",
+];
+
+#[test]
+fn every_command_of_the_page_is_run() {
+    for command in documented() {
+        assert!(RUN.iter().any(|run| command.starts_with(run)), "{command}");
+    }
+    for run in RUN {
+        assert!(documented().iter().any(|command| command.starts_with(run)), "{run}");
+    }
+}
+
 /// The first that begins like this, for this cluster, which has everything in one folder.
 pub fn command(cluster: &Cluster, beginning: &str) -> Command {
     let mut found = documented().into_iter().filter(|command| command.starts_with(beginning));

@@ -57,7 +57,7 @@ async fn nodes_change_to_another_authority_one_after_the_other_when_a_key_is_los
     let (old, new) = (folder.join("certs"), folder.join("new-certs"));
     let mut making = Command::new(BINARY);
     making.arg("certs").arg(&old).args(NODES);
-    let (code, said) = run(making);
+    let (code, said) = run(making).await;
     assert_eq!(code, Some(0), "{said}");
     let before = Files { authority: old.join("authority.pem"), certificates: old.clone() };
     for node in NODES {
@@ -68,7 +68,7 @@ async fn nodes_change_to_another_authority_one_after_the_other_when_a_key_is_los
     writer.posts_more(20).await;
 
     fs::remove_file(old.join("authority.key")).expect("lost");
-    let (code, said) = run(command(&cluster, "tinysns certs "));
+    let (code, said) = run(command(&cluster, "tinysns certs ")).await;
     assert_eq!(code, Some(0), "{said}");
     let believed = folder.join("both.pem");
     both(&old, &new, &believed);

@@ -27,6 +27,7 @@ mod laboratory;
 mod load;
 mod logins;
 mod lost_authority;
+mod moving;
 mod observing;
 mod overload;
 mod pids;

@@ -226,6 +226,11 @@ impl Cluster {
         self.slaves.push(slave);
     }
 
+    /// A slave that somebody else has started.
+    pub fn adopt_slave(&mut self, slave: Child) {
+        self.slaves.push(slave);
+    }
+
     /// Stops the oldest slave, and waits for it.
     pub fn stop_oldest_slave(&mut self) {
         self.slaves.rotate_left(1);

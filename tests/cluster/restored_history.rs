@@ -1,15 +1,13 @@
 //! What people were told before a backup was made is so after it was restored, in the eyes of the checker of
 //! histories. Those who listen go on listening through all of it.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
-
 use tokio::time::{Instant, timeout};
 
 use super::{
     BINARY,
-    keeping::{command, run},
+    keeping::{command, run, write_secret},
     laboratory,
-    processes::{Cluster, DEADLINE, SECRET, eventually},
+    processes::{Cluster, DEADLINE, eventually},
     workload::{Workload, read_everything},
 };
 
@@ -19,9 +17,7 @@ const ROUNDS: usize = 5;
 #[tokio::test]
 async fn nothing_that_was_backed_up_is_missing_doubled_or_out_of_order_after_a_restore() {
     let mut cluster = Cluster::start_unlimited(BINARY, 3, "1s").await;
-    let folder = cluster.folder().to_owned();
-    fs::write(folder.join("secret"), SECRET).expect("written");
-    fs::set_permissions(folder.join("secret"), fs::Permissions::from_mode(0o600)).expect("ours");
+    write_secret(&cluster);
     let mut workload = Workload::start(&cluster.router(), 14).await;
     for _ in 0..ROUNDS {
         let then = workload.now();
@@ -41,13 +37,13 @@ async fn nothing_that_was_backed_up_is_missing_doubled_or_out_of_order_after_a_r
     eventually("nothing is new", heard, |heard| heard.is_some() && began.elapsed() > quiet).await;
 
     let once = "tinysns backup --router localhost:3010 --secret-file /etc/tinysns/secret /var";
-    let (code, said) = run(command(&cluster, once));
+    let (code, said) = run(command(&cluster, once)).await;
     assert_eq!(code, Some(0), "{said}");
     cluster.kill_everything();
     cluster.wipe_router();
-    let mut restore = command(&cluster, "tinysns restore ");
+    let mut restore = command(&cluster, "tinysns restore /var");
     restore.arg("--keep-sessions");
-    let (code, said) = run(restore);
+    let (code, said) = run(restore).await;
     assert_eq!(code, Some(0), "{said}");
     cluster.start_router();
     cluster.start_slaves_in("new", 1);

@@ -31,7 +31,7 @@ const POSTS: usize = 10;
 
 /// The format that the status tells, by the command of the page.
 async fn format(cluster: &Cluster) -> u64 {
-    let command = keeping::command_with(cluster, "tinysns status");
+    let command = keeping::command_with(cluster, "--json");
     let (code, said) = run(command).await;
     assert_eq!(code, Some(0), "{said}");
     let status: Value = serde_json::from_str(&said).expect("JSON");

@@ -16,6 +16,7 @@ use tonic::{Code, Request, Status};
 
 use super::{Here, Parts};
 use crate::{
+    control::RoomCondition,
     domain::{Post, PostId, UnixMillis, UserId, UserName},
     grpc::{
         metadata::CallReader,
@@ -43,8 +44,9 @@ use crate::{
         RETRY_KEY,
         v1::{
             FollowRequest, ListKind, ListRequest, LogInRequest, PublishRequest, RequestId,
-            SubscribeRequest, TimelineRequest, social_service_client::SocialServiceClient,
-            social_service_server::SocialService as _, subscribe_event,
+            SubscribeRequest, TimelineRequest, UnfollowRequest,
+            social_service_client::SocialServiceClient, social_service_server::SocialService as _,
+            subscribe_event,
         },
     },
 };
@@ -63,6 +65,11 @@ const LIMITS: Limits = Limits {
 
 /// The network on a master, with the live timelines that are open there.
 pub fn here_on(master: &Member) -> (Here, Delivery) {
+    here_with(master, RoomCondition::Plenty)
+}
+
+/// The same, with this much room on disk.
+fn here_with(master: &Member, room: RoomCondition) -> (Here, Delivery) {
     let state = master.state().clone();
     let streams = StreamLimits { in_all: LIMITS.subscriptions, of_account: LIMITS.subscriptions };
     let delivery = Delivery::new(LIMITS.stream_queue, streams);
@@ -74,7 +81,7 @@ pub fn here_on(master: &Member) -> (Here, Delivery) {
         delivery: delivery.clone(),
         sessions: Sessions::new(state, LIMITS.session_lifetime),
         passwords: Passwords::start(LIMITS.limits_rates),
-        room: RoomHandle::unmeasured(),
+        room: RoomHandle::fixed(room),
         rate_limits: Mutex::new(RateLimits::new(LIMITS.limits_rates)),
         limits: LIMITS,
     });
@@ -98,6 +105,49 @@ async fn available() -> (SocialServer<Here>, Writes, [Member; 2]) {
     let master = masters.remove(0);
     bootstrap(&master).await;
     (SocialServer::new(here_on(&master).0, calls()), master.writes(), [master, witness])
+}
+
+#[tokio::test]
+async fn without_room_what_was_done_before_is_answered_what_adds_is_refused_and_the_rest_goes_on() {
+    let (masters, _witness) = cluster(1).await;
+    let master = &masters[0];
+    bootstrap(master).await;
+    let api = SocialServer::new(here_on(master).0, calls());
+    for name in ["ann", "bob"] {
+        token(&api, name).await;
+    }
+    let session = token(&api, "ann").await;
+    let request_id = |sequence| {
+        let client_id = vec![7; 16];
+        Some(RequestId { client_id, sequence, answered_below: 1, opaque_key: Vec::new() })
+    };
+    let publish = |sequence| {
+        let text = format!("post {sequence}");
+        in_session(&session, PublishRequest { text, request_id: request_id(sequence) })
+    };
+    let follow = |sequence| {
+        let username = "bob".to_owned();
+        in_session(&session, FollowRequest { username, request_id: request_id(sequence) })
+    };
+    let first = api.publish(publish(1)).await.expect("published").into_inner();
+    api.follow(follow(2)).await.expect("followed");
+
+    let full = SocialServer::new(here_with(master, RoomCondition::None).0, calls());
+    let again = full.publish(publish(1)).await.expect("it was done before").into_inner();
+    assert_eq!(again, first);
+    let refused = full.publish(publish(3)).await.expect_err("there is no room");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().starts_with("the network is read-only"), "{}", refused.message());
+    let request = LogInRequest { username: "eve".to_owned(), ..LogInRequest::default() };
+    let refused = full.log_in(Request::new(request)).await.expect_err("there is no room");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    token(&full, "bob").await;
+    full.timeline(in_session(&session, TimelineRequest::default())).await.expect("readable");
+    let username = "bob".to_owned();
+    let unfollow = UnfollowRequest { username, request_id: request_id(4) };
+    full.unfollow(in_session(&session, unfollow)).await.expect("it takes no room");
+    // What was refused is done when there is room.
+    api.publish(publish(3)).await.expect("published");
 }
 
 /// Logs in; the session's token.

@@ -5,10 +5,10 @@
 //! elected with everything that was acknowledged before (Ongaro and Ousterhout, *In Search of an Understandable
 //! Consensus Algorithm*, section 5.4).
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use crate::{
-    control::{VoterConfig, VoterName},
+    control::{Names, VoterConfig, VoterName},
     domain::{ClusterId, NodeId},
     replication::{
         LogId, StoredMembership,
@@ -171,14 +171,14 @@ pub enum NoPlan {
         /// Of the voter set that has fewest.
         count: VoterCount,
         /// Who is to be started.
-        nodes: Names,
+        nodes: Names<String>,
     },
     /// They can go on with a new witness.
     #[error(
         "only the router's witness is missing of those that are needed: nothing has to be recovered. Start {0}, and a \
          router with an empty directory (router_data_dir), whose witness takes the place of the lost one"
     )]
-    WitnessOnly(Names),
+    WitnessOnly(Names<String>),
     /// No state can be brought to the end of any log.
     #[error(
         "there is no master's state among them, and no log with its beginning: restore a backup, or look for another \
@@ -187,21 +187,7 @@ pub enum NoPlan {
     NoState,
 }
 
-/// Names, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Names(pub Vec<String>);
-
-impl fmt::Display for Names {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_slice() {
-            [] => formatter.write_str("nobody"),
-            [one] => formatter.write_str(one),
-            [others @ .., last] => write!(formatter, "{} and {last}", others.join(", ")),
-        }
-    }
-}
-
-/// Decides what a new cluster is made of. The nodes `up` are running, and their logs are no newer than the copies'.
+/// Decides what a new cluster is made of. The nodes `up` are running, and nothing is taken of them.
 pub fn assess(copies: &[Copy], up: &BTreeSet<NodeId>) -> Result<Plan, NoPlan> {
     let cluster = the_only_cluster(copies)?;
     let known = copies.iter().filter_map(Copy::voter_config);
@@ -214,8 +200,9 @@ pub fn assess(copies: &[Copy], up: &BTreeSet<NodeId>) -> Result<Plan, NoPlan> {
     };
     let voter_sets: Vec<VoterCount> = voters.voter_sets.iter().map(count).collect();
     let is_here = |voter: &VoterName| here.contains(&voter.node);
-    let (present, missing): (Vec<VoterName>, Vec<VoterName>) =
-        voters.names.iter().cloned().partition(is_here);
+    let mut names = voters.names.clone();
+    names.sort_by(|one, other| (one.witness, &one.name).cmp(&(other.witness, &other.name)));
+    let (present, missing): (Vec<VoterName>, Vec<VoterName>) = names.into_iter().partition(is_here);
     let present = Names(present.into_iter().map(|voter| in_words(&voter)).collect());
     if let Some(count) = voter_sets.iter().min_by_key(|count| count.here)
         && voter_sets.iter().all(|count| count.is_quorum())
@@ -227,7 +214,11 @@ pub fn assess(copies: &[Copy], up: &BTreeSet<NodeId>) -> Result<Plan, NoPlan> {
     }
     let (state_of, log_of, end) = choose(copies).ok_or(NoPlan::NoState)?;
     let newest = copies.iter().filter_map(|copy| copy.end).max();
-    let is_complete = voter_sets.iter().any(|count| count.meets_every_quorum());
+    let has_copy = |voter: &&NodeId| copies.iter().any(|copy| copy.node == **voter);
+    let is_complete = voters.voter_sets.iter().any(|set| {
+        let here = set.iter().filter(has_copy).count();
+        VoterCount { here, all: set.len() }.meets_every_quorum()
+    });
     let loss = if is_complete && newest == Some(end) { Loss::Nothing } else { Loss::After(end) };
     let term = copies.iter().map(|copy| copy.term).max().unwrap_or_default();
     Ok(Plan { cluster, state_of, log_of, end, term, voter_sets, missing, loss })

@@ -160,7 +160,9 @@ fn what_can_go_on_by_itself_is_not_recovered_and_what_makes_no_sense_neither() {
     assert_eq!(of(&[], FIVE), NoPlan::NoState);
     assert_eq!(of(&[WITNESS], FOUR), NoPlan::NoState, "its log has no beginning");
     assert!(matches!(of(&[1, 1], FIVE), NoPlan::SameNode { .. }));
-    // One that is still running counts, too.
+    // Those that are still running could go on, too; but nothing is known of what they have.
+    let plan = assess(&[copy(1, 9, FOUR)], &NodeId::all([WITNESS])).expect("it can be recovered");
+    assert_eq!((plan.voter_sets[0].here, plan.loss), (2, Loss::After(log_id(2, 9))));
     let up = NodeId::all([2, 3]);
     let refused = assess(&[copy(1, 9, FIVE)], &up).expect_err("refused");
     assert_eq!(

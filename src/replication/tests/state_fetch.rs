@@ -178,7 +178,7 @@ async fn the_only_master_does_not_start_without_its_state_and_is_told_what_to_do
     let refused = examine(slot.path(), &log).expect_err("nobody has it");
     assert!(refused.is_refusal());
     let said = refused.to_string();
-    assert!(said.contains("put a newer copy of its directory state back"), "{said}");
+    assert!(said.contains("keep the directory, and restore a backup"), "{said}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Masters of other clusters, and the abandonment of this one for an older one whose masters have
 //! come: of the two, the one in which somebody may have made something goes on
-//! ([ADR 16](../../../docs/adr/0016-what-breaks-is-started-anew.md)).
+//! ([ADR 16](../../../docs/adr/0016-what-breaks-is-started-anew.md)). A cluster that was made of what was left of another
+//! takes its place ([ADR 39](../../../docs/adr/0039-a-recovered-cluster-succeeds-the-old-one.md)).
 //!
 //! **Invariant.** A master is told to become a new node only after the witness is one: a router that
 //! restarts must not return to the cluster that was abandoned. And whoever is told so is no member.

@@ -49,7 +49,10 @@ impl Registry {
                 }
                 // Looked up again, because the borrow has ended.
                 if let Some(master) = self.master_by_stream(stream) {
+                    // The available server has to know who has room.
+                    let is_news = master.progress.room.condition != progress.room.condition;
                     master.progress = progress;
+                    effects.extend(is_news.then_some(Effect::Publish));
                 }
             }
         }
