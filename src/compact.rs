@@ -28,8 +28,7 @@ const MIB: u64 = 1 << 20;
 pub async fn run(settings: CompactSettings) -> anyhow::Result<ExitCode> {
     let operator = NodeAuth::new(settings.secret.clone(), &settings.nodes)?;
     let status = operator::look(&settings.client, &operator).await?;
-    let cluster = status.cluster_id.as_deref().and_then(|cluster| cluster.parse().ok());
-    let cluster = cluster.context("there is no cluster yet: nothing was ever posted")?;
+    let cluster = status.cluster().context("there is no cluster yet: nothing was ever posted")?;
     let mut failed = false;
     for master in in_order(&status) {
         let Some(node) = master.node else { continue };

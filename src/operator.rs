@@ -3,7 +3,7 @@
 use crate::{
     client::{self, ClientError, ClusterStatus, StatusView, Viewer},
     node_auth::NodeAuth,
-    settings::ClientSettings,
+    settings::{ClientSettings, NodeSecurity, Secret},
     tls::TlsError,
 };
 
@@ -29,6 +29,16 @@ impl OperatorError {
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::NotAnOperator(_))
     }
+}
+
+/// Somebody who asks a router, and proves to be an operator if there is a secret.
+pub fn viewer(
+    settings: &ClientSettings,
+    secret: Option<&Secret>,
+    nodes: &NodeSecurity,
+) -> Result<Viewer, TlsError> {
+    let operator = secret.map(|secret| NodeAuth::new(secret.clone(), nodes)).transpose()?;
+    Ok(Viewer { security: client::security(settings)?, operator })
 }
 
 /// The cluster, with where its nodes are.

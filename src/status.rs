@@ -12,10 +12,9 @@ use tokio::{signal, time};
 use crate::{
     client::{self, ClientError, ClusterStatus, StatusView, Viewer},
     host::{clock, stdio},
-    node_auth::NodeAuth,
+    operator,
     overview::{json, output_size::OutputSize, table},
-    settings::{Secret, StatusSettings},
-    tls::TlsError,
+    settings::StatusSettings,
 };
 
 /// Between two updates.
@@ -28,7 +27,7 @@ const REDRAW: &str = "\u{1b}[H\u{1b}[J";
 /// Shows the cluster. If the router cannot be reached at the start, that is an error; if it goes
 /// away later, it is waited for.
 pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
-    let viewer = viewer(&settings)?;
+    let viewer = operator::viewer(&settings.client, settings.secret.as_ref(), &settings.nodes)?;
     match look(&settings, &viewer).await {
         Ok(status) => {
             if settings.secret.is_some() && status.view == StatusView::Public {
@@ -48,14 +47,6 @@ pub async fn run(settings: StatusSettings) -> anyhow::Result<ExitCode> {
         ended = keep_showing(&settings, &viewer) => ended,
         interrupted = signal::ctrl_c() => interrupted,
     }))
-}
-
-fn viewer(settings: &StatusSettings) -> Result<Viewer, TlsError> {
-    let operator = |secret: &Secret| NodeAuth::new(secret.clone(), &settings.nodes);
-    Ok(Viewer {
-        security: client::security(&settings.client)?,
-        operator: settings.secret.as_ref().map(operator).transpose()?,
-    })
 }
 
 async fn look(settings: &StatusSettings, viewer: &Viewer) -> Result<ClusterStatus, ClientError> {

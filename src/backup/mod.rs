@@ -173,8 +173,7 @@ async fn fill(
 ) -> anyhow::Result<Made> {
     let begun = Instant::now();
     let status = operator::look(&settings.client, operator).await?;
-    let cluster = status.cluster_id.as_deref().and_then(|cluster| cluster.parse().ok());
-    let cluster: ClusterId = cluster.context("there is no cluster yet: nothing was ever posted")?;
+    let cluster = status.cluster().context("there is no cluster yet: nothing was ever posted")?;
     let (from, source) = first_that_sends(operator, cluster, &status).await?;
     let index = source.applied().index;
     let written = Arc::new(AtomicU64::new(0));

@@ -3,19 +3,14 @@
 //!
 //! - [`report`]: what was found, in words or JSON (pure)
 //!
-//! What is looked at, and how, is the affair of [`inspection`].
+//! What is looked at, and how, is the affair of [`inspection`](crate::replication::inspection).
 
 pub mod report;
 
 use std::process::ExitCode;
 
 use self::report::{CheckedNode, Report};
-use crate::{
-    host::stdio,
-    progress::ProgressLines,
-    replication::inspection::{self, LookedSoFar, data::Data},
-    settings::CheckSettings,
-};
+use crate::{host::stdio, replication::inspection::data::Data, settings::CheckSettings};
 
 /// Something is damaged.
 const DAMAGED: u8 = 1;
@@ -27,11 +22,7 @@ pub fn run(settings: &CheckSettings) -> anyhow::Result<ExitCode> {
     let _claims = data.claim()?;
     let mut report = Report { findings: data.look_at_cluster_id()?, nodes: Vec::new() };
     for node in &data.nodes {
-        let (mut lines, mut so_far) = (ProgressLines::new(), LookedSoFar::default());
-        let mut inspection = inspection::inspect(&node.directory, node.kind, &mut |looked| {
-            so_far.add(looked);
-            lines.print(|| format!("{}: {so_far}", node.name));
-        })?;
+        let mut inspection = node.inspect(&node.name)?;
         inspection.findings.extend(node.look_at_certification()?);
         report.nodes.push(CheckedNode { name: node.name.clone(), inspection });
     }

@@ -8,7 +8,7 @@ use tonic::{Request, metadata::AsciiMetadataValue};
 
 use super::{ClientError, directory};
 use crate::{
-    domain::{NodeId, UnixMillis},
+    domain::{ClusterId, NodeId, UnixMillis},
     host::net::{self, Security},
     node_auth::{NodeAuth, SECRET_KEY},
     settings::{NodeEncryption, NodeSecurity, Secret},
@@ -36,6 +36,13 @@ pub struct ClusterStatus {
     pub format: Option<u32>,
     /// How much the router has told.
     pub view: StatusView,
+}
+
+impl ClusterStatus {
+    /// Which cluster it is, if there is one.
+    pub fn cluster(&self) -> Option<ClusterId> {
+        self.cluster_id.as_deref()?.parse().ok()
+    }
 }
 
 /// How much the router tells of the cluster.

@@ -27,7 +27,7 @@ use crate::{
     host::{disk, random, stdio, untouched::Claim},
     progress::ProgressLines,
     replication::{
-        inspection::{self, LookedSoFar, data::Data},
+        inspection::data::Data,
         recovery::{
             assessment::{self, Copy, NoPlan, Plan},
             founding::{self, Made},
@@ -93,12 +93,7 @@ fn look(settings: &RecoverSettings) -> anyhow::Result<Found> {
         claims.extend(data.claim()?);
         for node in data.nodes {
             let name = node.directory.display().to_string();
-            let (mut lines, mut so_far) = (ProgressLines::new(), LookedSoFar::default());
-            let inspected = inspection::inspect(&node.directory, node.kind, &mut |looked| {
-                so_far.add(looked);
-                lines.print(|| format!("{name}: {so_far}"));
-            })?;
-            let copy = Copy::of(&name, &inspected);
+            let copy = Copy::of(&name, &node.inspect(&name)?);
             if copy.is_ok() {
                 directories.push(node.directory);
             }

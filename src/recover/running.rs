@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    client::{self, ClientError, ClusterStatus, MasterState, Viewer},
+    client::{self, ClientError, ClusterStatus, MasterState},
     domain::{ClusterId, NodeId},
-    node_auth::NodeAuth,
+    operator,
     replication::recovery::assessment::{Copy, Plan},
-    settings::{RecoverSettings, Secret},
+    settings::RecoverSettings,
 };
 
 /// A node that is up.
@@ -73,11 +73,10 @@ pub enum RunningError {
 impl Running {
     /// Asks the router that the settings name. `copies` are stopped, whatever it says.
     pub async fn ask(settings: &RecoverSettings, copies: &[Copy]) -> anyhow::Result<Self> {
-        let operator = |secret: &Secret| NodeAuth::new(secret.clone(), &settings.nodes);
-        let operator = settings.secret.as_ref().map(operator).transpose()?;
-        let security = client::security(&settings.client)?;
-        let router = settings.client.router.clone();
-        let asked = client::cluster_for(&router, &Viewer { security, operator }).await;
+        let RecoverSettings { client, secret, nodes, .. } = settings;
+        let viewer = operator::viewer(client, secret.as_ref(), nodes)?;
+        let router = client.router.clone();
+        let asked = client::cluster_for(&router, &viewer).await;
         Ok(Self::of(router, &asked, copies).map_err(super::Refusal::Running)?)
     }
 
@@ -90,8 +89,7 @@ impl Running {
             Ok(status) => status,
             Err(error) => return Ok(Self { router, answer: Answer::None(error.to_string()) }),
         };
-        let of_router: Option<ClusterId> =
-            status.cluster_id.as_deref().and_then(|cluster| cluster.parse().ok());
+        let of_router = status.cluster();
         let own = copies.first().map(|copy| copy.cluster);
         if of_router.is_none() || of_router != own {
             if let Some((cluster, own)) = of_router.zip(own)

@@ -7,15 +7,16 @@ use std::{
 };
 
 use super::{
-    NodeKind,
+    Inspection, InspectionError, LookedSoFar, NodeKind,
     finding::{Finding, Remedy},
-    has_state, is_of_node, locks,
+    has_state, inspect, is_of_node, locks,
 };
 use crate::{
     host::{
         disk,
         untouched::{self, Claim},
     },
+    progress::ProgressLines,
     serving::{CERTIFICATION_FILE, certification_in},
     slot::{self, CLUSTER_ID_FILE},
 };
@@ -77,6 +78,17 @@ pub struct NodeData {
 
 fn unusable(path: &Path) -> impl Fn(io::Error) -> Refusal {
     move |source| Refusal::Unusable { path: path.to_owned(), source }
+}
+
+impl NodeData {
+    /// Looks at it, and says how far that is: of the node that is `called` so, for people who wait.
+    pub fn inspect(&self, called: &str) -> Result<Inspection, InspectionError> {
+        let (mut lines, mut so_far) = (ProgressLines::new(), LookedSoFar::default());
+        inspect(&self.directory, self.kind, &mut |looked| {
+            so_far.add(looked);
+            lines.print(|| format!("{called}: {so_far}"));
+        })
+    }
 }
 
 impl Data {

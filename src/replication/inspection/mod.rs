@@ -49,7 +49,7 @@ pub type Progress<'a> = dyn FnMut(Looked) + 'a;
 
 /// Everything that was looked at so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LookedSoFar {
+struct LookedSoFar {
     log_bytes: u64,
     state_bytes: u64,
     rows: u64,
@@ -57,7 +57,7 @@ pub struct LookedSoFar {
 
 impl LookedSoFar {
     /// Adds what was looked at since.
-    pub fn add(&mut self, looked: Looked) {
+    fn add(&mut self, looked: Looked) {
         match looked {
             Looked::AtLog(bytes) => self.log_bytes += bytes,
             Looked::AtState(bytes) => self.state_bytes += bytes,
