@@ -30,14 +30,71 @@ pub async fn go_on(own: &mut OwnCluster, loss: Loss) -> Result<Infallible, OwnCl
         let lost =
             status.masters.iter().find(|master| Some(&master.name) == status.available.as_ref());
         let Some(lost) = lost else { continue };
-        match loss {
-            Loss::Crash => signal(lost.pid, Signal::SIGKILL),
-            Loss::Standstill => signal(lost.pid, Signal::SIGSTOP),
-        }
+        let _standstill = match loss {
+            Loss::Crash => {
+                signal(lost.pid, Signal::SIGKILL);
+                None
+            }
+            Loss::Standstill => Some(Standstill::begin(lost.pid)),
+        };
         sleep(PAUSE).await;
         let taken_over =
             |name: &Option<String>| name.as_ref().is_some_and(|name| *name != lost.name);
         own.until("another server is available", |status| taken_over(&status.available)).await?;
-        signal(lost.pid, Signal::SIGCONT);
+    }
+}
+
+/// A process that stands still until this is dropped: also if the measurement ends meanwhile. Otherwise it would
+/// be waited for in vain.
+struct Standstill {
+    pid: u32,
+}
+
+impl Standstill {
+    fn begin(pid: u32) -> Self {
+        signal(pid, Signal::SIGSTOP);
+        Self { pid }
+    }
+}
+
+impl Drop for Standstill {
+    fn drop(&mut self) {
+        signal(self.pid, Signal::SIGCONT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        process::{Command, Stdio},
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_server_goes_on_if_the_measurement_ends_while_it_stands_still() {
+        let mut child =
+            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("starts");
+        let pid = child.id();
+        let until_it_is = |stopped: bool| {
+            let deadline = Instant::now() + Duration::from_mins(1);
+            loop {
+                let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it is there");
+                if status.contains("State:\tT") == stopped {
+                    return;
+                }
+                assert!(Instant::now() < deadline, "{status}");
+                thread::sleep(Duration::from_millis(1));
+            }
+        };
+        let standstill = Standstill::begin(pid);
+        until_it_is(true);
+        drop(standstill);
+        until_it_is(false);
+        child.kill().expect("ours");
+        child.wait().expect("ours");
     }
 }

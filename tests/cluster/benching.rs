@@ -119,7 +119,8 @@ async fn whoever_crashes_the_available_server_meanwhile_sees_the_pause_and_that_
     watching.stdout.take().expect("piped").read_to_string(&mut table).expect("text");
     assert!(watching.wait().expect("ours").success(), "{table}");
     assert!(table.contains("0 lost, 0 doubled"), "{table}");
-    assert!(table.contains("another server has taken over once"), "{table}");
+    // How often depends on the machine: one that stands still for half a second takes a leader's quorum away.
+    assert!(table.contains("another server has taken over"), "{table}");
 
     let told = &report(&cluster, &["failover"])["failover"];
     assert!(told["acknowledged"].as_u64().is_some_and(|count| count > 0), "{told}");
