@@ -12,7 +12,7 @@ use std::{
 use nix::sys::resource::{UsageWho, getrusage};
 use openraft::{CommittedLeaderId, EntryPayload, storage::RaftLogStorageExt as _};
 use tinysns::{
-    domain::{ClientId, NodeId, PostText, RequestKey, UnixMillis, UserId},
+    domain::{ClientId, Draft, NodeId, PostText, RequestKey, UnixMillis, UserId},
     replication::{Batch, Entry, LogId, log_store::LogStore},
     social::{Command, Context, Stamped},
 };
@@ -32,8 +32,10 @@ fn entry(index: u64, posts: u64) -> Entry {
                 password_version: 0,
                 key: RequestKey::Counted { client: ClientId(7), sequence, answered_below: 1 },
             },
-            text: PostText::new("The quick brown fox jumps over the lazy dog. ".repeat(2), 500)
-                .expect("valid"),
+            draft: Draft::of(
+                PostText::new("The quick brown fox jumps over the lazy dog. ".repeat(2), 500)
+                    .expect("valid"),
+            ),
         },
     };
     let commands: Vec<_> = (0..posts).map(post).collect();

@@ -18,8 +18,10 @@ use nix::{
 };
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 use tinysns::{
-    domain::{ClientId, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
-    social::{Command, Context, Cursor, Graph, MemoryBudget, Stamped, State, StateError},
+    domain::{ClientId, Draft, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    social::{
+        Command, Context, Cursor, Graph, MemoryBudget, PageOfPosts, Stamped, State, StateError,
+    },
 };
 
 /// Commands for one figure.
@@ -109,7 +111,8 @@ impl Network {
             return Command::Follow { context, target };
         }
         let text = format!("{:<80}", format!("post {}, as it might be written", self.sequence));
-        Command::Publish { context, text: PostText::new(text, 1_000).expect("valid") }
+        let draft = Draft::of(PostText::new(text, 1_000).expect("valid"));
+        Command::Publish { context, draft }
     }
 
     /// Applies commands, and begins to flush if that is due; gives how long it held the thread.
@@ -164,10 +167,10 @@ impl Network {
         for _ in 0..PAGES {
             let user = UserId(self.somebody());
             let view = self.state.reader().view().expect("readable");
-            let mut page = view.timeline(user, Cursor::Before(PostId::MAX), PAGE);
+            let mut page = view.followed(user, Cursor::Before(PostId::MAX), PAGE);
             posts += loop {
                 let step = view.read_on(&mut page).expect("readable");
-                if let Some((posts, _more)) = step.done {
+                if let Some(PageOfPosts { posts, .. }) = step.done {
                     break posts.len();
                 }
             };

@@ -30,7 +30,7 @@ use super::{audience::AUTHOR, group_commit::GroupCommit, people::Answers};
 use crate::{
     client::ClientOptions,
     directory::{AskTheRouter, Available, DirectoryServer, Location},
-    grpc::messages,
+    grpc::{messages, unserved::unserved},
     host::{
         task,
         thread::{self, JobLost},
@@ -139,8 +139,8 @@ impl Bare {
 
     fn deliver(&self, post_id: u64, text: String) {
         let author = AUTHOR.to_owned();
-        let post =
-            v1::Post { id: post_id, author, posted_at_ms: self.published.posted_at_ms, text };
+        let posted_at_ms = self.published.posted_at_ms;
+        let post = v1::Post { id: post_id, author, posted_at_ms, text, ..v1::Post::default() };
         // Fails only if nobody reads along.
         let _nobody = self.deliveries.send(post);
     }
@@ -190,7 +190,7 @@ impl SocialService for Bare {
     }
 
     async fn follow(&self, _: Request<FollowRequest>) -> Result<Response<FollowReply>, Status> {
-        Ok(Response::new(FollowReply {}))
+        Ok(Response::new(FollowReply::default()))
     }
 
     async fn unfollow(
@@ -206,5 +206,22 @@ impl SocialService for Bare {
             Ok(post) => Ok(SubscribeEvent { event: Some(subscribe_event::Event::Post(post)) }),
             Err(behind) => Err(Status::out_of_range(behind.to_string())),
         }))))
+    }
+
+    unserved! {
+        edit(EditRequest) -> EditReply;
+        delete(DeleteRequest) -> DeleteReply;
+        boost(BoostRequest) -> PublishReply;
+        unboost(UnboostRequest) -> UnboostReply;
+        mark(MarkRequest) -> MarkReply;
+        relate(RelateRequest) -> RelateReply;
+        set_profile(SetProfileRequest) -> SetProfileReply;
+        change_notifications(ChangeNotificationsRequest) -> ChangeNotificationsReply;
+        get(GetRequest) -> Post;
+        thread(ThreadRequest) -> ThreadReply;
+        history(HistoryRequest) -> HistoryReply;
+        notifications(NotificationsRequest) -> NotificationPage;
+        get_person(GetPersonRequest) -> GetPersonReply;
+        search(SearchRequest) -> SearchReply;
     }
 }

@@ -76,13 +76,17 @@ mod tests {
 
     #[test]
     fn a_server_goes_on_if_the_measurement_ends_while_it_stands_still() {
-        let mut child =
-            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("starts");
+        let mut child = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("starts");
         let pid = child.id();
         let until_it_is = |stopped: bool| {
             let deadline = Instant::now() + Duration::from_mins(1);
             loop {
-                let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it is there");
+                let status =
+                    fs::read_to_string(format!("/proc/{pid}/status")).expect("it is there");
                 if status.contains("State:\tT") == stopped {
                     return;
                 }

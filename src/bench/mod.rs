@@ -169,7 +169,7 @@ async fn measure(
             none => none.insert(Bare::start(&options, &settings, &mut report).await?),
         };
         let comparison = Comparison { settings: &settings, options: &options, bare, progress };
-        comparison.carry_out(scenario.name(), work, &mut report).await?;
+        Box::pin(comparison.carry_out(scenario.name(), work, &mut report)).await?;
     }
     if let Some(bare) = bare {
         bare.end().await;

@@ -97,6 +97,6 @@ pub async fn connect(options: &ClientOptions, name: &str) -> Result<Client, Clie
 pub async fn follow(client: &Client, name: &str) -> Result<(), ClientError> {
     match client.follow(name).await {
         Err(ClientError::Refused(Refusal { kind: RefusalKind::AlreadyExists, .. })) => Ok(()),
-        outcome => outcome,
+        outcome => outcome.map(drop),
     }
 }

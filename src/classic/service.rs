@@ -197,7 +197,8 @@ impl<N: Network> SnsService for Classic<N> {
         let call = request.into_inner();
         let done =
             bounded(async { self.of(&call.username, origin).await?.follow(&target(&call)).await });
-        let outcome = told(done.await)?;
+        // This protocol has no words for being asked first.
+        let outcome = told(done.await.map(drop))?;
         let text = reply_text::followed(outcome.as_ref().copied());
         text.map(reply).ok_or_else(|| unexpected_refusal(outcome))
     }

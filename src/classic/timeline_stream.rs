@@ -20,9 +20,9 @@ use super::{
 };
 use crate::{
     client::{Client, ClientError},
-    domain::UnixMillis,
+    domain::{Post, UnixMillis},
     host::clock,
-    network::{Cursor, Network, Post},
+    network::{Cursor, Network},
     wire::classic::Message,
 };
 

@@ -12,7 +12,7 @@
 //! | `api` | [`Client`]: one method per call |
 //! | `session` | who is logged in |
 //! | `request_window` | numbers requests, and keeps unanswered ones within what servers remember |
-//! | `subscription` | [`Subscription`]: a timeline as it grows |
+//! | `subscription` | [`Subscription`] and [`EventSubscription`]: a timeline as it grows |
 //! | `status` | the cluster as the router sees it |
 //! | `relayed` | [`Relayed`]: calls, repeated until they are answered |
 //! | `resumed_timeline` | a live timeline that outlives its server |
@@ -61,8 +61,13 @@ pub use status::{
     ClusterStatus, MasterState, MasterStatus, RouterStatus, StatusView, Viewer, cluster,
     cluster_for,
 };
-pub use subscription::Subscription;
+pub use subscription::{EventSubscription, Subscription};
 
-pub use crate::network::{
-    Cursor, ListKind, LoggedIn, NamePage, Post, PostPage, Published, Refusal, RefusalKind,
+pub use crate::{
+    domain::Post,
+    network::{
+        Changed, Cursor, FeedChange, FollowOutcome, Found, ListKind, LoggedIn, NamePage, NewPost,
+        NotificationPage, PersonView, PostPage, PostWords, Published, Refusal, RefusalKind,
+        SearchKind, StreamKind, Thread, TimelineEvent, TimelineKind,
+    },
 };

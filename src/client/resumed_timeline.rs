@@ -17,9 +17,9 @@ use super::{
     retry_policy::{self, RetryDecision},
 };
 use crate::{
-    domain::PostId,
+    domain::{Post, PostId},
     grpc::messages::{self, WireEvent},
-    network::{Call, Post, Posts, Refusal, RefusalKind, Timeline, TimelineEvent},
+    network::{Call, FeedChange, Posts, Refusal, RefusalKind, StreamKind, Timeline, TimelineEvent},
     planted::{self, PlantedFault},
     wire::v1,
 };
@@ -28,9 +28,9 @@ use crate::{
 /// callers make at a time, and some ten kilobytes.
 const TOGETHER: usize = 64;
 
-/// Opens the timeline of the caller of `call` after `cursor`.
-pub fn open(network: Relayed, call: Call, cursor: PostId) -> Timeline {
-    let feed = Feed { network, call, cursor, attempts: Attempts::default(), stream: None };
+/// Opens a live timeline for the caller of `call` after `cursor`.
+pub fn open(network: Relayed, call: Call, kind: StreamKind, cursor: PostId) -> Timeline {
+    let feed = Feed { network, call, kind, cursor, attempts: Attempts::default(), stream: None };
     Box::pin(stream::unfold(Some(feed), async |feed| {
         let mut feed = feed?;
         match feed.next().await {
@@ -43,7 +43,8 @@ pub fn open(network: Relayed, call: Call, cursor: PostId) -> Timeline {
 struct Feed {
     network: Relayed,
     call: Call,
-    /// Everything up to this post was delivered.
+    kind: StreamKind,
+    /// Everything up to this position was delivered.
     cursor: PostId,
     /// Failures since the last event.
     attempts: Attempts,
@@ -100,8 +101,8 @@ impl Feed {
     /// Tries to open a stream.
     async fn open(&mut self) -> Result<(), Refusal> {
         let is_lost = planted::is(PlantedFault::CursorLostOnResume) && self.cursor > PostId::NONE;
-        let after = (!is_lost).then_some(self.cursor.get());
-        let request = v1::SubscribeRequest { after };
+        let after = (!is_lost).then_some(self.cursor);
+        let request = messages::subscription_to_wire(&self.kind, after);
         let attempt = |mut api: Api, request| async move { api.subscribe(request).await };
         let (attempts, call) = (self.attempts.clone(), self.call.renewed(Instant::now()));
         match self.network.ask_from(attempts, &call, request, attempt).await {
@@ -131,11 +132,23 @@ impl Feed {
                 });
                 Posts::new(posts).map(TimelineEvent::Posts)
             }
+            WireEvent::Change(change) => self.take_change(change),
             WireEvent::Position(position) => {
                 self.cursor = self.cursor.max(position);
                 Some(TimelineEvent::Position(self.cursor))
             }
+            // What was there before follows: this is no position after which to resume.
+            WireEvent::ReadAgain(position) => Some(TimelineEvent::ReadAgain(position)),
         }
+    }
+
+    /// A change to pass on, unless it is nothing new.
+    fn take_change(&mut self, change: FeedChange) -> Option<TimelineEvent> {
+        if change.position <= self.cursor {
+            return None;
+        }
+        self.cursor = change.position;
+        Some(TimelineEvent::Change(change))
     }
 
     /// The stream has ended: records what is to be thought of its server.

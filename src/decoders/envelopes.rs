@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{backups, states, texts};
 use crate::{
-    domain::{Certification, ClusterId, NodeId, PostId, UnixMillis, UserId, UserName},
+    domain::{
+        Certification, ClusterId, Hashtag, NodeId, NotificationKind, PostContent, PostId, PostText,
+        Profile, ReplyTo, UnixMillis, UserId, UserName, Visibility,
+    },
     envelope::{self, Kind, SupportedVersions, Version, line, mend, seal, seal_in},
     replication::{
         Batch, Consensus, Content, Entry, LogId, NodeInfo, StoredMembership, Vote,
@@ -24,10 +27,18 @@ use crate::{
         upgrade, voter_config,
     },
     social::{
-        Reply, Row,
+        PostFacts, Reply, Row,
         store::{
             Meta, Series, StoredReply, UserRecord,
-            records::{FollowRecord, PostRecord},
+            people_records::{
+                BlockRecord, MuteRecord, NoteRecord, NotificationRecord, NotificationState,
+                ProfileRecord, RequestRecord,
+            },
+            post_records::{
+                Body, BoostedPost, ChangeKind, ChangeRecord, MarkRecord, PostRecord,
+                RevisionRecord, Words,
+            },
+            records::FollowRecord,
         },
     },
 };
@@ -59,6 +70,16 @@ pub fn envelopes(bytes: &[u8]) {
         Kind::User => opened::<UserRecord>(kind, &sealed),
         Kind::Follow => opened::<FollowRecord>(kind, &sealed),
         Kind::Post => post(version, &sealed),
+        Kind::Block => opened::<BlockRecord>(kind, &sealed),
+        Kind::Mute => opened::<MuteRecord>(kind, &sealed),
+        Kind::FollowRequest => opened::<RequestRecord>(kind, &sealed),
+        Kind::Note => opened::<NoteRecord>(kind, &sealed),
+        Kind::Profile => opened::<ProfileRecord>(kind, &sealed),
+        Kind::Revision => revision(version, &sealed),
+        Kind::Mark => opened::<MarkRecord>(kind, &sealed),
+        Kind::Notification => opened::<NotificationRecord>(kind, &sealed),
+        Kind::NotificationState => opened::<NotificationState>(kind, &sealed),
+        Kind::FeedChange => opened::<ChangeRecord>(kind, &sealed),
         Kind::Series => opened::<Series>(kind, &sealed),
         Kind::Reply => opened::<StoredReply>(kind, &sealed),
         Kind::Certification => opened::<Certification>(kind, &sealed),
@@ -104,6 +125,14 @@ fn opened<T: Serialize + DeserializeOwned>(kind: Kind, sealed: &[u8]) {
 fn post(version: Version, sealed: &[u8]) {
     if let Ok(post) = envelope::open::<PostRecord<'_>>(Kind::Post, sealed) {
         same_again::<PostRecord<'_>>(version, Kind::Post, &seal_in(version, Kind::Post, &post));
+    }
+}
+
+/// So is what it said before.
+fn revision(version: Version, sealed: &[u8]) {
+    const KIND: Kind = Kind::Revision;
+    if let Ok(revision) = envelope::open::<RevisionRecord<'_>>(KIND, sealed) {
+        same_again::<RevisionRecord<'_>>(version, KIND, &seal_in(version, KIND, &revision));
     }
 }
 
@@ -164,6 +193,7 @@ fn readable_line(text: &str) {
 pub fn seeds_of_envelopes() -> Vec<Vec<u8>> {
     let mut seeds = of_the_log();
     seeds.extend(of_the_state());
+    seeds.extend(of_social_life());
     seeds.extend(between_nodes());
     seeds.push(seal(Kind::BackupHeader, &backups::some_header()));
     seeds.push(line::seal(Kind::ClusterId, &ClusterId::new(5).to_string()).into());
@@ -200,24 +230,93 @@ fn of_the_state() -> Vec<Vec<u8>> {
         applied_at: UnixMillis::new(9),
         memory_age_ms: 9,
         abandoned_for: Some(ClusterId::new(5)),
+        changes_since: PostId::new(2),
+        changes_kept: 300,
     };
     let user = UserRecord {
         name: UserName::new("Ann").expect("valid"),
         password_version: 1,
         password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
+        created_at: UnixMillis::new(1),
     };
     let reply = Reply::Published { post: PostId::new(3), posted_at: UnixMillis::new(9) };
+    let (at, post, author) = (UnixMillis::new(-9), PostId::new(300), UserId(2));
+    let boosted = BoostedPost { post, author, visibility: Visibility::Unlisted };
+    let reply_to = Some(ReplyTo { post, author });
     vec![
         seal(Kind::Meta, &meta),
         seal(Kind::User, &user),
         seal(Kind::Follow, &FollowRecord { followee: UserId(2), since: PostId::new(3) }),
-        seal(Kind::Post, &PostRecord { at: UnixMillis::new(-9), text: "Grüße" }),
+        seal(Kind::Post, &PostRecord { at, body: Body::Words(some_words()) }),
+        seal(Kind::Post, &PostRecord { at, body: Body::Boost(boosted) }),
+        seal(Kind::Post, &PostRecord { at, body: Body::Gone { reply_to, conversation: post } }),
         seal(Kind::Series, &Series { floor: 1_024, oldest_ms: -1 }),
         seal(Kind::Reply, &StoredReply { at_ms: 9, fingerprint: u64::MAX, reply }),
         seal(Kind::Certification, &states::some_certification()),
         seal(Kind::SnapshotEnd, &End { rows: 300, version: Version::FIRST }),
         states::sealed_claims(),
     ]
+}
+
+/// Rows about people, and about what they do with posts.
+fn of_social_life() -> Vec<Vec<u8>> {
+    let (at, post, author) = (UnixMillis::new(-9), PostId::new(300), UserId(2));
+    let until = Some(UnixMillis::new(i64::MAX));
+    let facts = PostFacts {
+        author,
+        visibility: Visibility::Mentioned,
+        mentioned: vec![UserId(1)],
+        reply_to: Some(UserId(1)),
+        boosted: None,
+    };
+    let hashtags = vec![Hashtag::new("größe").expect("valid")];
+    let profile = ProfileRecord {
+        profile: Profile { display_name: "Ann Example".to_owned(), ..Profile::default() },
+        words: vec!["ann".to_owned(), "example".to_owned()],
+    };
+    let revision = RevisionRecord { at, text: "Grüße", warning: Some("laut"), sensitive: true };
+    let mark =
+        MarkRecord { liked: Some(post), boost: Some(PostId::MAX), ..MarkRecord::none(author) };
+    let notification = NotificationRecord {
+        kind: NotificationKind::Boosted,
+        at,
+        actor: author,
+        post: Some((post, UserId(1))),
+    };
+    let state = NotificationState { kept: 300, oldest: PostId::new(7), read_up_to: post };
+    vec![
+        seal(Kind::Block, &BlockRecord { blocked: author }),
+        seal(Kind::Mute, &MuteRecord { muted: author, notifications: true, until }),
+        seal(Kind::FollowRequest, &RequestRecord { follower: author }),
+        seal(Kind::Note, &NoteRecord { about: author, text: "a friend".to_owned() }),
+        seal(Kind::Profile, &profile),
+        seal(Kind::Revision, &revision),
+        seal(Kind::Mark, &mark),
+        seal(Kind::Notification, &notification),
+        seal(Kind::NotificationState, &state),
+        seal(
+            Kind::FeedChange,
+            &ChangeRecord { at, post, facts, hashtags, kind: ChangeKind::Edited },
+        ),
+    ]
+}
+
+/// What a post says, with all that one can have.
+fn some_words() -> Words<'static> {
+    Words {
+        text: "Grüße, @bob #größe",
+        warning: Some("laut"),
+        sensitive: true,
+        language: Some("de"),
+        visibility: Visibility::Followers,
+        reply_to: Some(ReplyTo { post: PostId::new(2), author: UserId(1) }),
+        conversation: PostId::new(1),
+        mentioned: vec![UserId(1)],
+        hashtags: vec![Hashtag::new("größe").expect("valid")],
+        terms: PostContent::of(PostText::new("Grüße", 99).expect("valid")).terms,
+        edited_at: Some(UnixMillis::new(9)),
+        edits: 2,
+    }
 }
 
 /// What is in the calls and answers of nodes.

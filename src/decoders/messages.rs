@@ -1,4 +1,4 @@
-//! Protobuf messages, and the headers of calls.
+//! Protobuf messages other than those of the public API, and the headers of calls.
 
 use std::{collections::BTreeSet, fmt::Debug, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,31 +13,18 @@ use tonic::{
 use super::{choice, chosen, states};
 use crate::{
     classic::{caller, service},
-    client::{
-        ClusterStatus,
-        known_cluster::{DirectoryAnswer, KnownCluster},
-    },
     control::{
         Directive, Hello, Progress, Report, Room, RoomCondition, VoterConfig, VoterName,
         wire::{ReportDecoder, ReportEncoder},
     },
-    directory::{Available, Location},
-    domain::{
-        ClientId, ClusterId, LogPosition, NodeId, OpaqueKey, PostId, RequestKey, UnixMillis,
-        UserName,
-    },
+    domain::{ClusterId, LogPosition, NodeId, UnixMillis},
     envelope::{SupportedVersions, Version},
     grpc::{
-        messages,
         metadata::{CallReader, CallWriter},
         status,
     },
-    network::{
-        Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, PasswordChange, Post, PostPage,
-        Published, Refusal, RefusalKind, SessionToken,
-    },
+    network::{Refusal, RefusalKind},
     node_auth::{CALLER_KEY, NodeAuth, ORIGIN_KEY, SECRET_KEY},
-    overview::{json, output_size::OutputSize, table},
     replication::{
         NodeInfo,
         node_credentials::{self, Caller},
@@ -47,286 +34,15 @@ use crate::{
         PUSHBACK_KEY,
         classic::{self, Regmessage},
         internal::{self, peer_call},
-        v1::{self, posts_request, timeline_request},
     },
 };
 
 /// Decodes a message. What was decoded survives another journey; only unknown fields are left out.
-fn message<M: Message + Default + PartialEq + Debug>(bytes: &[u8]) -> Option<M> {
+pub fn message<M: Message + Default + PartialEq + Debug>(bytes: &[u8]) -> Option<M> {
     let message = M::decode(bytes).ok()?;
     let again = M::decode(message.encode_to_vec().as_slice());
     assert!(again.as_ref() == Ok(&message), "{again:?} instead of {message:?}");
     Some(message)
-}
-
-/// What was understood is understood in the same way if it is sent on.
-fn is_sent_on<T: PartialEq + Debug, E: PartialEq + Debug>(
-    found: Result<T, E>,
-    again: impl FnOnce(&T) -> Result<T, E>,
-) {
-    if let Ok(found) = found {
-        assert_eq!(again(&found), Ok(found));
-    }
-}
-
-fn key(wire: Option<v1::RequestId>) {
-    is_sent_on(messages::key_from_wire(wire), |key| {
-        messages::key_from_wire(Some(messages::key_to_wire(key)))
-    });
-}
-
-/// What clients send to servers.
-pub fn requests(bytes: &[u8]) {
-    let Some((kind, bytes)) = choice(bytes, 9) else { return };
-    match kind {
-        0 => {
-            let Some(wire) = message::<v1::LogInRequest>(bytes) else { return };
-            if let Ok(login) = messages::login_from_wire(wire.clone()) {
-                assert_eq!(messages::login_to_wire(login), wire);
-            }
-        }
-        1 => {
-            let Some(wire) = message::<v1::SetPasswordRequest>(bytes) else { return };
-            let v1::SetPasswordRequest { request_id, current_password, new_password } =
-                wire.clone();
-            if let Ok(key) = messages::key_from_wire(request_id) {
-                let change = PasswordChange { current: current_password, new: new_password };
-                let sent = messages::password_change_to_wire(&key, change);
-                assert_eq!(sent.current_password, wire.current_password);
-                assert_eq!(messages::key_from_wire(sent.request_id), Ok(key));
-            }
-        }
-        2 => {
-            let Some(wire) = message::<v1::FollowRequest>(bytes) else { return };
-            key(wire.request_id);
-            let _name = UserName::new(wire.username);
-        }
-        3 => {
-            let Some(wire) = message::<v1::UnfollowRequest>(bytes) else { return };
-            key(wire.request_id);
-            let _name = UserName::new(wire.username);
-        }
-        4 => {
-            let Some(wire) = message::<v1::PublishRequest>(bytes) else { return };
-            key(wire.request_id);
-            super::texts::post_text(&wire.text);
-        }
-        5 => {
-            let Some(wire) = message::<v1::ListRequest>(bytes) else { return };
-            is_sent_on(messages::list_kind_from_wire(wire.kind), |kind| {
-                messages::list_kind_from_wire(messages::list_kind_to_wire(*kind).into())
-            });
-            let limit = messages::limit_from_wire(wire.page_size);
-            assert_eq!(messages::limit_to_wire(limit), wire.page_size);
-            let position = messages::name_position_from_wire(wire.page_token.clone());
-            assert_eq!(messages::name_position_to_wire(position.as_ref()), wire.page_token);
-        }
-        6 => {
-            let Some(wire) = message::<v1::TimelineRequest>(bytes) else { return };
-            let cursor = Cursor::from(wire.cursor);
-            assert_eq!(Option::<timeline_request::Cursor>::from(cursor), wire.cursor);
-        }
-        7 => {
-            let Some(wire) = message::<v1::PostsRequest>(bytes) else { return };
-            let cursor = Cursor::from(wire.cursor);
-            assert_eq!(Option::<posts_request::Cursor>::from(cursor), wire.cursor);
-            let _name = UserName::new(wire.username);
-        }
-        _ => {
-            let _after = message::<v1::SubscribeRequest>(bytes);
-            let _failed = message::<v1::LocateRequest>(bytes);
-        }
-    }
-}
-
-fn counted() -> RequestKey {
-    RequestKey::Counted { client: ClientId(u128::MAX / 3), sequence: 9, answered_below: 3 }
-}
-
-fn opaque() -> RequestKey {
-    RequestKey::Opaque(OpaqueKey::new(*b"a key of somebody's own").expect("valid"))
-}
-
-fn name(name: &str) -> UserName {
-    UserName::new(name).expect("valid")
-}
-
-pub fn seeds_of_requests() -> Vec<Vec<u8>> {
-    let login = Login { name: name("ann"), password: "secret".to_owned(), must_exist: true };
-    let change = PasswordChange { current: "old".to_owned(), new: "new".to_owned() };
-    let [counted, opaque] = [counted(), opaque()];
-    let request_id = || Some(messages::key_to_wire(&counted));
-    let follow = v1::FollowRequest { request_id: request_id(), username: "bob".to_owned() };
-    let unfollow = v1::UnfollowRequest {
-        request_id: Some(messages::key_to_wire(&opaque)),
-        username: "Bob-2_.x".to_owned(),
-    };
-    let publish = v1::PublishRequest {
-        request_id: request_id(),
-        text: "Grüße\n\tan alle 👋🏽".to_owned(),
-    };
-    let list = v1::ListRequest {
-        kind: messages::list_kind_to_wire(ListKind::Followers).into(),
-        page_size: 20,
-        page_token: "bob".to_owned(),
-    };
-    let before = Cursor::Before(PostId::new(7));
-    let timeline = v1::TimelineRequest { cursor: before.into(), page_size: 20 };
-    let after = Cursor::After(PostId::new(300));
-    let posts =
-        v1::PostsRequest { username: "ann".to_owned(), cursor: after.into(), page_size: 1_000 };
-    let subscribe = v1::SubscribeRequest { after: Some(0) };
-    vec![
-        chosen(0, messages::login_to_wire(login).encode_to_vec()),
-        chosen(1, messages::password_change_to_wire(&counted, change).encode_to_vec()),
-        chosen(2, follow.encode_to_vec()),
-        chosen(3, unfollow.encode_to_vec()),
-        chosen(4, publish.encode_to_vec()),
-        chosen(5, list.encode_to_vec()),
-        chosen(6, timeline.encode_to_vec()),
-        chosen(7, posts.encode_to_vec()),
-        chosen(8, subscribe.encode_to_vec()),
-    ]
-}
-
-/// What servers send to clients.
-pub fn answers(bytes: &[u8]) {
-    let Some((kind, bytes)) = choice(bytes, 7) else { return };
-    match kind {
-        0 => {
-            let Some(wire) = message::<v1::LogInReply>(bytes) else { return };
-            is_sent_on(messages::logged_in_from_wire(wire), |logged_in| {
-                messages::logged_in_from_wire(messages::logged_in_to_wire(logged_in.clone()))
-            });
-        }
-        1 => {
-            let Some(wire) = message::<v1::PublishReply>(bytes) else { return };
-            let published = messages::published_from_wire(wire);
-            assert_eq!(messages::published_to_wire(published), wire);
-        }
-        2 => {
-            let Some(wire) = message::<v1::PostPage>(bytes) else { return };
-            is_sent_on(messages::post_page_from_wire(wire), |page| {
-                messages::post_page_from_wire(messages::post_page_to_wire(page.clone()))
-            });
-        }
-        3 => {
-            let Some(wire) = message::<v1::ListReply>(bytes) else { return };
-            is_sent_on(messages::name_page_from_wire(wire), |page| {
-                messages::name_page_from_wire(messages::name_page_to_wire(page.clone()))
-            });
-        }
-        4 => {
-            let Some(wire) = message::<v1::SubscribeEvent>(bytes) else { return };
-            if let Ok(Some(event)) = messages::event_from_wire(wire) {
-                let again = messages::event_from_wire(messages::event_to_wire(event.clone()));
-                assert_eq!(again, Ok(Some(event)));
-            }
-        }
-        5 => {
-            let Some(wire) = message::<v1::Location>(bytes) else { return };
-            let mut known = KnownCluster::default();
-            known.learn(DirectoryAnswer::from(wire.clone()));
-            assert!(!known.learn(DirectoryAnswer::from(wire)), "the same is no news: {known:?}");
-        }
-        _ => {
-            let Some(wire) = message::<v1::ClusterStatus>(bytes) else { return };
-            let status = ClusterStatus::from(wire);
-            for (now, columns) in
-                [(UnixMillis::MIN, 0), (UnixMillis::EPOCH, 80), (UnixMillis::MAX, 9)]
-            {
-                let _table = table::render(&status, now, OutputSize { columns, rows: 24 });
-            }
-            for json in [json::line(&status), json::pretty(&status)] {
-                let read: Result<serde_json::Value, _> = serde_json::from_str(&json);
-                assert!(read.is_ok(), "{json}");
-            }
-        }
-    }
-}
-
-fn post(text: &str) -> Post {
-    Post {
-        id: PostId::new(3),
-        author: name("ann"),
-        posted_at: UnixMillis::new(1_517_528_845_000),
-        text: text.to_owned(),
-    }
-}
-
-fn cluster_status() -> v1::ClusterStatus {
-    let master = |name: &str, state: v1::MasterState| v1::MasterStatus {
-        name: name.to_owned(),
-        address: "10.0.0.1:3011".to_owned(),
-        pid: 41,
-        state: state.into(),
-        term: 7,
-        last_log_index: 120,
-        applied_index: 119,
-        reboots: 2,
-        since_ms: 1_000,
-        voter: true,
-        host: "here".to_owned(),
-        clock_ahead_ms: -3,
-        metrics_address: "10.0.0.1:3012".to_owned(),
-        node_id: 4,
-        peer_address: "10.0.0.1:3013".to_owned(),
-    };
-    v1::ClusterStatus {
-        cluster_id: ClusterId::new(5).to_string(),
-        available: "server-2".to_owned(),
-        masters: vec![
-            master("server-1", v1::MasterState::Down),
-            master("server-2", v1::MasterState::Available),
-        ],
-        router: Some(v1::RouterStatus {
-            address: "10.0.0.9:3010".to_owned(),
-            pid: 40,
-            since_ms: 5,
-            term: 7,
-            last_log_index: 120,
-            voter: true,
-            host: "there".to_owned(),
-        }),
-        problems: vec!["server-1 has been down for two minutes: start it again".to_owned()],
-        format: 1,
-        view: v1::StatusView::Operator.into(),
-    }
-}
-
-pub fn seeds_of_answers() -> Vec<Vec<u8>> {
-    let logged_in = LoggedIn {
-        session: SessionToken::new("token"),
-        name: name("ann"),
-        created: true,
-        expires_at: UnixMillis::new(11),
-    };
-    let published = Published { id: PostId::new(8), posted_at: UnixMillis::new(-9) };
-    let posts = vec![post("two\nlines"), post("🙂")];
-    let page = PostPage { posts, as_of: PostId::new(7), more: true };
-    let names = vec![name("ann"), name("bob")];
-    let names = NamePage { names, next: Some(NamePosition::new("bob")) };
-    let position = messages::WireEvent::Position(PostId::new(300));
-    let location = Location {
-        available: Some(Available {
-            name: "server-2".to_owned(),
-            address: "[::1]:3011".to_owned(),
-        }),
-        term: 7,
-        masters: vec!["10.0.0.1:3011".to_owned(), "[::1]:3011".to_owned()],
-        waiting: "waiting for server-1".to_owned(),
-        candidate: Some("10.0.0.1:3011".to_owned()),
-    };
-    vec![
-        chosen(0, messages::logged_in_to_wire(logged_in).encode_to_vec()),
-        chosen(1, messages::published_to_wire(published).encode_to_vec()),
-        chosen(2, messages::post_page_to_wire(page).encode_to_vec()),
-        chosen(3, messages::name_page_to_wire(names).encode_to_vec()),
-        chosen(4, messages::event_to_wire(messages::WireEvent::Post(post("hi"))).encode_to_vec()),
-        chosen(4, messages::event_to_wire(position).encode_to_vec()),
-        chosen(5, location.to_wire().encode_to_vec()),
-        chosen(6, cluster_status().encode_to_vec()),
-    ]
 }
 
 /// What clients of the classic protocol send.

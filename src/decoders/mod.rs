@@ -5,7 +5,8 @@
 //! does, and checks what can be checked of it. Above all, that what was decoded is encoded to bytes
 //! that say the same. A panic is a fault of the program.
 //!
-//! - `messages`: protobuf, and the headers of calls
+//! - `requests`, `answers`: the public API, in protobuf
+//! - `messages`: the rest of protobuf, and the headers of calls
 //! - `envelopes`: what is stored, sent between nodes and given to clients in an
 //!   [`envelope`](crate::envelope)
 //! - `segments`: the files of the log
@@ -18,9 +19,11 @@
 //! `fuzz/` feeds them, and keeps a corpus of each; `tests/decoders` replays it. To add a decoder, add a
 //! row to [`DECODERS`], with seeds, and write them into the corpus (`just fuzz-seeds`).
 
+mod answers;
 mod backups;
 mod envelopes;
 mod messages;
+mod requests;
 mod screens;
 mod segments;
 mod states;
@@ -50,8 +53,8 @@ impl Decoder {
 
 /// All of them.
 pub const DECODERS: &[Decoder] = &[
-    Decoder::new("requests", messages::requests, messages::seeds_of_requests),
-    Decoder::new("answers", messages::answers, messages::seeds_of_answers),
+    Decoder::new("requests", requests::requests, requests::seeds_of_requests),
+    Decoder::new("answers", answers::answers, answers::seeds_of_answers),
     Decoder::new("classic", messages::classic, messages::seeds_of_classic),
     Decoder::new("reports", messages::reports, messages::seeds_of_reports),
     Decoder::new("directives", messages::directives, messages::seeds_of_directives),

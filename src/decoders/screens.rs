@@ -6,14 +6,16 @@ use ratatui::{Terminal, backend::TestBackend};
 
 use crate::{
     client::{ActiveServer, Post, PostPage, Published, Server},
-    domain::{PostId, UnixMillis, UserName},
+    domain::{PostId, UnixMillis, UserId, UserName},
     terminal::{
         colour::Paint,
         fullscreen::{
             draw::draw,
             model::{Effect, Event, Load, Model},
         },
-        json, sanitise, text,
+        json,
+        post_text::{self, Warnings},
+        sanitise, text,
     },
 };
 
@@ -24,12 +26,8 @@ const FARTHEST_ZONE: i32 = 14 * 3_600;
 pub fn posts(bytes: &[u8]) {
     let Some((time, written)) = bytes.split_first_chunk() else { return };
     let written = String::from_utf8_lossy(written).into_owned();
-    let post = Post {
-        id: PostId::new(3),
-        author: name("ann"),
-        posted_at: UnixMillis::new(i64::from_le_bytes(*time)),
-        text: written.clone(),
-    };
+    let posted_at = UnixMillis::new(i64::from_le_bytes(*time));
+    let post = Post::plain(PostId::new(3), UserId(1), name("ann"), posted_at, written.clone());
     for seconds in [-FARTHEST_ZONE, 0, FARTHEST_ZONE] {
         let zone = FixedOffset::east_opt(seconds).expect("less than a day");
         let shown = text::post(&post, &zone, Paint::default());
@@ -37,6 +35,18 @@ pub fn posts(bytes: &[u8]) {
         is_harmless(&shown);
         let mut others = shown.trim_end_matches('\n').split('\n').skip(1);
         assert!(others.all(|line| line.starts_with("    ")), "{shown:?}");
+    }
+    let numbered = Post { warning: Some(written.clone()), ..post.clone() };
+    for warnings in [Warnings::Folded, Warnings::Unfolded] {
+        let shown = post_text::numbered(&numbered, warnings, &Utc, Paint::default());
+        is_harmless(&shown);
+        let mut others = shown.trim_end_matches('\n').split('\n').skip(1);
+        assert!(others.all(|line| line.starts_with("    ")), "{shown:?}");
+    }
+    for post in [&post, &numbered] {
+        let beginning = post_text::beginning(post);
+        is_harmless(&beginning);
+        assert!(!beginning.contains('\n'), "{beginning:?}");
     }
     let line = sanitise::line(&written);
     is_harmless(&line);
@@ -108,13 +118,15 @@ impl Reader<'_> {
             id => PostId::new(id.into()),
         };
         let author = if self.byte() & 1 == 0 { name("ann") } else { name("bob") };
-        Post { id, author, posted_at: self.time(), text: self.text() }
+        let posted_at = self.time();
+        Post::plain(id, UserId(1), author, posted_at, self.text())
     }
 
     fn page(&mut self) -> PostPage {
         let count = self.byte() % 8;
         let posts: Vec<Post> = (0..count).map(|_| self.post()).collect();
-        PostPage { posts, as_of: PostId::new(self.byte().into()), more: self.byte() & 1 == 1 }
+        let as_of = PostId::new(self.byte().into());
+        PostPage { posts, as_of, more: self.byte() & 1 == 1, last: None }
     }
 
     fn key(&mut self) -> KeyEvent {

@@ -171,9 +171,13 @@ pub fn seeds_of_typed_lines() -> Vec<Vec<u8>> {
     let commands = "\
 FOLLOW ann\nunfollow Bob\nLIST\nTIMELINE\nPOST hello\u{3000}there\nPOSTS ann\nFOLLOWING\nWHOAMI\n\
 STATUS\nPASSWORD secret\nHELP post\nHELP\n/quit\nEXIT\nfolow ann\n\n";
+    let about_posts = "\
+POST --followers --warning \"loud words\" hello\nREPLY 12 --language de ja\nEDIT 12 -- --no option\nLIKE 12\n\
+THREAD 0\nSEARCH @an\nSEARCH #ru\nSEARCH two words\nTAG #rust\nPROFILE\nPROFILE ann\nMUTE ann\nREPLY 12\n";
     vec![
         commands.into(),
         b"\xef\xbb\xbfPOST with a mark\r\n\xff is no text\nFOLLOW\ta\n".to_vec(),
         "FOLLOW\u{a0}a".into(),
+        about_posts.into(),
     ]
 }

@@ -4,19 +4,38 @@
 //! why in words for people.
 
 mod certification;
+mod draft;
+pub mod entities;
+mod hashtag;
 mod ids;
+mod language;
 mod log_position;
+mod mark;
+mod notification;
 mod post;
+mod profile;
+mod relation;
 mod request;
+mod search_term;
 mod time;
 mod username;
+mod visibility;
 
 pub use certification::{
     AcmeAccount, AcmeChallenge, Certification, CertificationStep, DomainCertificate, PrivateText,
 };
+pub use draft::{Draft, PostContent};
+pub use hashtag::{Hashtag, HashtagError};
 pub use ids::{ClusterId, ClusterIdError, NodeId, UserId};
+pub use language::{Language, LanguageError};
 pub use log_position::LogPosition;
-pub use post::{Post, PostId, PostText, TextError};
+pub use mark::{Mark, Marks};
+pub use notification::{Notification, NotificationChange, NotificationKind};
+pub use post::{Mentioned, Post, PostCounts, PostId, PostText, ReplyTo, Revision, TextError};
+pub use profile::{Person, PersonCounts, Profile, ProfileError, ProfileLink};
+pub use relation::{RelationChange, Relationship};
 pub use request::{ClientId, KeyError, OpaqueKey, RequestKey};
+pub use search_term::{Query, SearchTerm};
 pub use time::UnixMillis;
 pub use username::{NameError, UserName};
+pub use visibility::Visibility;

@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{UnixMillis, UserId, UserName};
+use super::{Hashtag, Language, Marks, UnixMillis, UserId, UserName, Visibility};
 
-/// A post's number, counted from 1 in the order in which the cluster applied them; also a cursor
-/// into every timeline.
+/// A post's number: its position in the feed of everything visible that happens in the network, counted from 1
+/// in the order in which the cluster applied it; also a cursor into every timeline. Edits, deletions, boosts
+/// and notifications have positions of their own in that feed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PostId(u64);
@@ -111,19 +112,113 @@ fn is_visible(c: char) -> bool {
     !(c.is_whitespace() || c.is_control() || is_ignorable || is_blank)
 }
 
-/// A post as it is read.
+/// The post that another one answers, and who wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyTo {
+    /// The post.
+    pub post: PostId,
+    /// Its author.
+    pub author: UserId,
+}
+
+/// Somebody whom a post mentions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mentioned {
+    /// Their number.
+    pub user: UserId,
+    /// Their name.
+    pub name: UserName,
+}
+
+/// What others have done with a post: as far as everybody may see that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostCounts {
+    /// Answers that everybody may see.
+    pub replies: u64,
+    /// Boosts.
+    pub boosts: u64,
+    /// Likes.
+    pub likes: u64,
+}
+
+/// A post as it is read; or a boost, which has the post that was boosted in it, and no text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Post {
     /// Its number.
     pub id: PostId,
-    /// Who wrote it.
-    pub author: UserId,
+    /// Who wrote it, or boosted one.
+    pub author_id: UserId,
     /// The author's name.
-    pub author_name: UserName,
+    pub author: UserName,
     /// When the available server accepted it.
     pub posted_at: UnixMillis,
-    /// Its text.
+    /// Its text, which must be sanitised before it is shown on a screen.
     pub text: String,
+    /// Shown instead of the text at first.
+    pub warning: Option<String>,
+    /// Whether what belongs to it is hidden at first.
+    pub sensitive: bool,
+    /// In which language it is.
+    pub language: Option<Language>,
+    /// For whom it is.
+    pub visibility: Visibility,
+    /// The post that it answers.
+    pub reply_to: Option<ReplyTo>,
+    /// Who is mentioned in it.
+    pub mentions: Vec<Mentioned>,
+    /// In the text.
+    pub hashtags: Vec<Hashtag>,
+    /// When it was last changed.
+    pub edited_at: Option<UnixMillis>,
+    /// What others have done with it.
+    pub counts: PostCounts,
+    /// What the reader has done with it; nothing in a live timeline, which many share.
+    pub marks: Marks,
+    /// The post of which this is a boost.
+    pub boost_of: Option<Box<Self>>,
+}
+
+impl Post {
+    /// A public post that is nothing but text.
+    pub fn plain(
+        id: PostId,
+        author_id: UserId,
+        author: UserName,
+        posted_at: UnixMillis,
+        text: impl Into<String>,
+    ) -> Self {
+        Self {
+            id,
+            author_id,
+            author,
+            posted_at,
+            text: text.into(),
+            warning: None,
+            sensitive: false,
+            language: None,
+            visibility: Visibility::Public,
+            reply_to: None,
+            mentions: Vec::new(),
+            hashtags: Vec::new(),
+            edited_at: None,
+            counts: PostCounts::default(),
+            marks: Marks::default(),
+            boost_of: None,
+        }
+    }
+}
+
+/// What a post said before an edit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// When it began to say this.
+    pub at: UnixMillis,
+    /// What it said.
+    pub text: String,
+    /// Shown instead of the text at first.
+    pub warning: Option<String>,
+    /// Whether what belongs to it was hidden at first.
+    pub sensitive: bool,
 }
 
 #[cfg(test)]

@@ -85,6 +85,24 @@ kinds! {
     Reply = 37, "reply record";
     /// What proves that the network is its domain.
     Certification = 38, "certification";
+    /// Whom somebody has blocked.
+    Block = 39, "block record";
+    /// Whom somebody has muted.
+    Mute = 40, "mute record";
+    /// Somebody asks to follow.
+    FollowRequest = 41, "follow request";
+    /// What somebody remembers of another person.
+    Note = 42, "note";
+    /// What somebody says about themselves.
+    Profile = 43, "profile";
+    /// What a post said before an edit.
+    Revision = 44, "revision of a post";
+    /// What a reader has done with a post.
+    Mark = 45, "marks of a post";
+    /// What somebody is told of what others do.
+    Notification = 46, "notification";
+    /// How many notifications somebody has, and which of them are read.
+    NotificationState = 47, "state of notifications";
 
     // A snapshot in transfer.
     /// Its header.
@@ -117,6 +135,10 @@ kinds! {
     // Given to clients.
     /// The contents of a session token.
     Session = 80, "session token";
+
+    // More rows of the state.
+    /// An edit or a deletion, for those who are to learn of it.
+    FeedChange = 96, "change in the feed";
 }
 
 impl Kind {

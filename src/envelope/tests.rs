@@ -69,6 +69,15 @@ fn kinds_and_their_bytes_never_change() {
         (36, "series of requests"),
         (37, "reply record"),
         (38, "certification"),
+        (39, "block record"),
+        (40, "mute record"),
+        (41, "follow request"),
+        (42, "note"),
+        (43, "profile"),
+        (44, "revision of a post"),
+        (45, "marks of a post"),
+        (46, "notification"),
+        (47, "state of notifications"),
         (48, "snapshot header"),
         (49, "snapshot chunk"),
         (50, "snapshot end"),
@@ -81,6 +90,7 @@ fn kinds_and_their_bytes_never_change() {
         (67, "answer to a call for a vote"),
         (68, "answer to a snapshot"),
         (80, "session token"),
+        (96, "change in the feed"),
     ];
     assert_eq!(kinds, golden);
     assert!(Kind::ALL.iter().all(|kind| Kind::of(kind.byte()) == Some(*kind)));

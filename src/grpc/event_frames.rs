@@ -26,7 +26,10 @@ use tonic::{
 use tower::Service;
 
 use super::messages::{self, WireEvent};
-use crate::network::{Post, Timeline, TimelineEvent};
+use crate::{
+    domain::Post,
+    network::{Timeline, TimelineEvent},
+};
 
 /// Frames have at most so many bytes, as much as HTTP/2 sends in one; small events that wait are sent
 /// together.
@@ -157,12 +160,16 @@ impl Body for EventFrames {
 fn frames(event: TimelineEvent) -> Bytes {
     match event {
         TimelineEvent::Posts(posts) => posts.encoded(add_post),
-        TimelineEvent::Position(position) => {
-            let mut frame = Vec::new();
-            add_frame(WireEvent::Position(position), &mut frame);
-            frame.into()
-        }
+        TimelineEvent::Change(change) => frame(WireEvent::Change(change)),
+        TimelineEvent::Position(position) => frame(WireEvent::Position(position)),
+        TimelineEvent::ReadAgain(position) => frame(WireEvent::ReadAgain(position)),
     }
+}
+
+fn frame(event: WireEvent) -> Bytes {
+    let mut frame = Vec::new();
+    add_frame(event, &mut frame);
+    frame.into()
 }
 
 fn add_post(post: &Post, bytes: &mut Vec<u8>) {
@@ -188,17 +195,15 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::{PostId, UnixMillis, UserName},
-        network::{Posts, Refusal},
+        domain::{PostId, UnixMillis, UserId, UserName},
+        network::{Changed, FeedChange, Posts, Refusal},
     };
 
     fn posts(texts: &[&str]) -> Posts {
         let author = UserName::new("ann").expect("valid");
-        let post = |(id, text): (u64, &&str)| Post {
-            id: PostId::new(id),
-            author: author.clone(),
-            posted_at: UnixMillis::new(-3),
-            text: (*text).to_owned(),
+        let post = |(id, text): (u64, &&str)| {
+            let posted_at = UnixMillis::new(-3);
+            Post::plain(PostId::new(id), UserId(7), author.clone(), posted_at, *text)
         };
         Posts::new((1..).zip(texts).map(post).collect()).expect("some")
     }
@@ -229,8 +234,11 @@ mod tests {
         let position = PostId::new(300);
         let refusal = Refusal::interrupted();
         let some = posts(&["", "hi", &text]);
-        let events: [Result<_, Refusal>; 3] = [
+        let change = FeedChange { position, what: Changed::Deleted(PostId::new(2)) };
+        let events: [Result<_, Refusal>; 5] = [
             Ok(TimelineEvent::Posts(some.after(PostId::new(1)).expect("some"))),
+            Ok(TimelineEvent::Change(change.clone())),
+            Ok(TimelineEvent::ReadAgain(position)),
             Ok(TimelineEvent::Position(position)),
             Err(refusal.clone()),
         ];
@@ -238,7 +246,12 @@ mod tests {
         assert!(ours.len() > 1 && ours.iter().all(|frame| frame.len() <= TOGETHER));
 
         let events = some[1..].iter().cloned().map(WireEvent::Post);
-        let events = events.chain([WireEvent::Position(position)]).map(messages::event_to_wire);
+        let others = [
+            WireEvent::Change(change),
+            WireEvent::ReadAgain(position),
+            WireEvent::Position(position),
+        ];
+        let events = events.chain(others).map(messages::event_to_wire);
         let events = events.map(Ok).chain([Err(refusal.into())]);
         let (encoder, none) =
             (ProstEncoder::default(), SingleMessageCompressionOverride::default());

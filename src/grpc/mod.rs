@@ -7,6 +7,7 @@
 //! | [`status`](mod@status) | refusals |
 //! | [`metadata`] | the context of a call |
 //! | [`social_service`] | the server, an adapter on [`Network`](crate::network::Network) |
+//! | `unserved` | what servers that stand in for a real one do not serve |
 //! | `event_frames` | a live timeline as the body of an answer, each post encoded once for all streams |
 
 mod event_frames;
@@ -14,3 +15,4 @@ pub mod messages;
 pub mod metadata;
 pub mod social_service;
 pub mod status;
+pub(crate) mod unserved;

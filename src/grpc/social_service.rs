@@ -5,16 +5,20 @@ use tonic::{Request, Response, Status};
 
 use super::{
     event_frames::{self, WithEventFrames},
-    messages,
+    messages::{self, Search},
     metadata::CallReader,
 };
 use crate::{
-    domain::{PostId, UserName},
-    network::{Network, PasswordChange, Refusal},
+    network::{Network, PasswordChange, TimelineKind},
     wire::v1::{
-        FollowReply, FollowRequest, ListReply, ListRequest, LogInReply, LogInRequest, PostPage,
-        PostsRequest, PublishReply, PublishRequest, SetPasswordReply, SetPasswordRequest,
-        SubscribeEvent, SubscribeRequest, TimelineRequest, UnfollowReply, UnfollowRequest,
+        BoostRequest, ChangeNotificationsReply, ChangeNotificationsRequest, DeleteReply,
+        DeleteRequest, EditReply, EditRequest, FollowReply, FollowRequest, GetPersonReply,
+        GetPersonRequest, GetRequest, HistoryReply, HistoryRequest, ListReply, ListRequest,
+        LogInReply, LogInRequest, MarkReply, MarkRequest, NotificationPage, NotificationsRequest,
+        Post, PostPage, PostsRequest, PublishReply, PublishRequest, RelateReply, RelateRequest,
+        SearchReply, SearchRequest, SetPasswordReply, SetPasswordRequest, SetProfileReply,
+        SetProfileRequest, SubscribeEvent, SubscribeRequest, ThreadReply, ThreadRequest,
+        TimelineRequest, UnboostReply, UnboostRequest, UnfollowReply, UnfollowRequest,
         social_service_server::{SocialService, SocialServiceServer},
     },
 };
@@ -40,10 +44,6 @@ pub fn service<N: Network>(
 ) -> WithEventFrames<SocialServiceServer<SocialServer<N>>> {
     let server = SocialServiceServer::new(SocialServer::new(network, calls));
     WithEventFrames(server.max_decoding_message_size(most))
-}
-
-fn name(username: String) -> Result<UserName, Refusal> {
-    Ok(UserName::new(username)?)
 }
 
 #[tonic::async_trait]
@@ -78,8 +78,9 @@ impl<N: Network> SocialService for SocialServer<N> {
         let call = self.calls.read(&request);
         let FollowRequest { request_id, username } = request.into_inner();
         let key = messages::key_from_wire(request_id)?;
-        self.network.follow(&call, &key, &name(username)?).await?;
-        Ok(Response::new(FollowReply {}))
+        let target = messages::name_from_wire(username)?;
+        let outcome = self.network.follow(&call, &key, &target).await?;
+        Ok(Response::new(messages::follow_outcome_to_wire(outcome)))
     }
 
     async fn unfollow(
@@ -89,7 +90,8 @@ impl<N: Network> SocialService for SocialServer<N> {
         let call = self.calls.read(&request);
         let UnfollowRequest { request_id, username } = request.into_inner();
         let key = messages::key_from_wire(request_id)?;
-        self.network.unfollow(&call, &key, &name(username)?).await?;
+        let target = messages::name_from_wire(username)?;
+        self.network.unfollow(&call, &key, &target).await?;
         Ok(Response::new(UnfollowReply {}))
     }
 
@@ -108,10 +110,83 @@ impl<N: Network> SocialService for SocialServer<N> {
         request: Request<PublishRequest>,
     ) -> Result<Response<PublishReply>, Status> {
         let call = self.calls.read(&request);
-        let PublishRequest { request_id, text } = request.into_inner();
-        let key = messages::key_from_wire(request_id)?;
-        let published = self.network.publish(&call, &key, &text).await?;
+        let (key, post) = messages::publish_from_wire(request.into_inner())?;
+        let published = self.network.publish(&call, &key, &post).await?;
         Ok(Response::new(messages::published_to_wire(published)))
+    }
+
+    async fn edit(&self, request: Request<EditRequest>) -> Result<Response<EditReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, post, says) = messages::edit_from_wire(request.into_inner())?;
+        self.network.edit(&call, &key, post, &says).await?;
+        Ok(Response::new(EditReply {}))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<DeleteRequest>,
+    ) -> Result<Response<DeleteReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, post) = messages::delete_from_wire(request.into_inner())?;
+        self.network.delete(&call, &key, post).await?;
+        Ok(Response::new(DeleteReply {}))
+    }
+
+    async fn boost(
+        &self,
+        request: Request<BoostRequest>,
+    ) -> Result<Response<PublishReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, post) = messages::boost_from_wire(request.into_inner())?;
+        let published = self.network.boost(&call, &key, post).await?;
+        Ok(Response::new(messages::published_to_wire(published)))
+    }
+
+    async fn unboost(
+        &self,
+        request: Request<UnboostRequest>,
+    ) -> Result<Response<UnboostReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, post) = messages::unboost_from_wire(request.into_inner())?;
+        self.network.unboost(&call, &key, post).await?;
+        Ok(Response::new(UnboostReply {}))
+    }
+
+    async fn mark(&self, request: Request<MarkRequest>) -> Result<Response<MarkReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, post, mark, set) = messages::mark_from_wire(request.into_inner())?;
+        self.network.mark(&call, &key, post, mark, set).await?;
+        Ok(Response::new(MarkReply {}))
+    }
+
+    async fn relate(
+        &self,
+        request: Request<RelateRequest>,
+    ) -> Result<Response<RelateReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, target, change) = messages::relation_change_from_wire(request.into_inner())?;
+        self.network.relate(&call, &key, &target, &change).await?;
+        Ok(Response::new(RelateReply {}))
+    }
+
+    async fn set_profile(
+        &self,
+        request: Request<SetProfileRequest>,
+    ) -> Result<Response<SetProfileReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, profile) = messages::profile_change_from_wire(request.into_inner())?;
+        self.network.set_profile(&call, &key, &profile).await?;
+        Ok(Response::new(SetProfileReply {}))
+    }
+
+    async fn change_notifications(
+        &self,
+        request: Request<ChangeNotificationsRequest>,
+    ) -> Result<Response<ChangeNotificationsReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, change) = messages::notification_change_from_wire(request.into_inner())?;
+        self.network.change_notifications(&call, &key, change).await?;
+        Ok(Response::new(ChangeNotificationsReply {}))
     }
 
     async fn timeline(
@@ -119,18 +194,77 @@ impl<N: Network> SocialService for SocialServer<N> {
         request: Request<TimelineRequest>,
     ) -> Result<Response<PostPage>, Status> {
         let call = self.calls.read(&request);
-        let TimelineRequest { cursor, page_size } = request.into_inner();
-        let limit = messages::limit_from_wire(page_size);
-        let page = self.network.timeline(&call, cursor.into(), limit).await?;
+        let (kind, cursor, limit) = messages::timeline_from_wire(request.into_inner())?;
+        let page = self.network.timeline(&call, &kind, cursor, limit).await?;
         Ok(Response::new(messages::post_page_to_wire(page)))
     }
 
     async fn posts(&self, request: Request<PostsRequest>) -> Result<Response<PostPage>, Status> {
         let call = self.calls.read(&request);
         let PostsRequest { username, cursor, page_size } = request.into_inner();
+        let author = messages::name_from_wire(username)?;
         let limit = messages::limit_from_wire(page_size);
-        let page = self.network.posts(&call, &name(username)?, cursor.into(), limit).await?;
+        let kind = TimelineKind::Of { author, replies: true, boosts: false };
+        let page = self.network.timeline(&call, &kind, cursor.into(), limit).await?;
         Ok(Response::new(messages::post_page_to_wire(page)))
+    }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<Post>, Status> {
+        let call = self.calls.read(&request);
+        let id = messages::post_id_from_wire(request.into_inner().id)?;
+        let post = self.network.post(&call, id).await?;
+        Ok(Response::new(messages::post_to_wire(post)))
+    }
+
+    async fn thread(
+        &self,
+        request: Request<ThreadRequest>,
+    ) -> Result<Response<ThreadReply>, Status> {
+        let call = self.calls.read(&request);
+        let id = messages::post_id_from_wire(request.into_inner().id)?;
+        let thread = self.network.thread(&call, id).await?;
+        Ok(Response::new(messages::thread_to_wire(thread)))
+    }
+
+    async fn history(
+        &self,
+        request: Request<HistoryRequest>,
+    ) -> Result<Response<HistoryReply>, Status> {
+        let call = self.calls.read(&request);
+        let id = messages::post_id_from_wire(request.into_inner().id)?;
+        let revisions = self.network.history(&call, id).await?;
+        Ok(Response::new(messages::history_to_wire(revisions)))
+    }
+
+    async fn notifications(
+        &self,
+        request: Request<NotificationsRequest>,
+    ) -> Result<Response<NotificationPage>, Status> {
+        let call = self.calls.read(&request);
+        let (cursor, limit) = messages::notifications_from_wire(request.into_inner());
+        let page = self.network.notifications(&call, cursor, limit).await?;
+        Ok(Response::new(messages::notification_page_to_wire(page)))
+    }
+
+    async fn get_person(
+        &self,
+        request: Request<GetPersonRequest>,
+    ) -> Result<Response<GetPersonReply>, Status> {
+        let call = self.calls.read(&request);
+        let name = messages::name_from_wire(request.into_inner().username)?;
+        let view = self.network.person(&call, &name).await?;
+        Ok(Response::new(messages::person_view_to_wire(view)))
+    }
+
+    async fn search(
+        &self,
+        request: Request<SearchRequest>,
+    ) -> Result<Response<SearchReply>, Status> {
+        let call = self.calls.read(&request);
+        let Search { kind, text, before, limit } =
+            messages::search_from_wire(request.into_inner())?;
+        let found = self.network.search(&call, kind, &text, before, limit).await?;
+        Ok(Response::new(messages::found_to_wire(found)))
     }
 
     async fn subscribe(
@@ -138,8 +272,8 @@ impl<N: Network> SocialService for SocialServer<N> {
         request: Request<SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
         let call = self.calls.read(&request);
-        let after = request.into_inner().after.map(PostId::new);
-        let timeline = self.network.subscribe(&call, after).await?;
+        let (kind, after) = messages::subscription_from_wire(request.into_inner())?;
+        let timeline = self.network.subscribe(&call, &kind, after).await?;
         Ok(event_frames::answer(timeline, stream::empty()))
     }
 }

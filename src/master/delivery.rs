@@ -1,15 +1,22 @@
-//! Live timelines: every applied post goes to the open streams of its author's followers.
+//! Live timelines: every applied post goes to the open streams to which it belongs, and so does what happens to it
+//! later.
 //!
-//! Streams are indexed by author, so that absent followers cost nothing. A stream whose queue is
-//! full is closed: its reader resumes from its cursor, and nobody else waits for it.
+//! Streams of those whom somebody follows are indexed by author, so that absent followers cost nothing. A stream
+//! whose queue is full is closed: its reader resumes from its cursor, and nobody else waits for it. So is one
+//! whose reader mutes somebody: it is opened again without them.
 //!
 //! Posts of one author that are applied together stay together: each stream gets them in one go, and
 //! all share them.
+//!
+//! What belongs to a stream is what belongs to a page of the same timeline ([`visibility`](crate::social::visibility)).
+//! Whom a reader follows, nobody has blocked; so the state is asked only about boosts of others, and by streams of
+//! what everybody posts.
 //!
 //! A reader may follow thousands, and have a hundred streams. So a stream that is closed gets nothing
 //! any more at once, but its traces in the index are removed in steps.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     future::poll_fn,
     sync::Arc,
@@ -19,15 +26,17 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::Notify, task::yield_now};
 use tokio_util::sync::CancellationToken;
 
-use super::reader_queue::ReaderQueue;
+use super::reader_queue::{Delivered, ReaderQueue};
 use crate::{
-    domain::{Post, PostId, UserId},
+    domain::{Hashtag, Post, PostId, UserId, Visibility},
     host::thread::OneThread,
     metrics,
-    network::Posts,
+    network::{Changed, FeedChange, Posts},
     planted::{self, PlantedFault},
     replication::node::Node,
-    social::{Event, Source},
+    social::{
+        Event, FeedKind, PostFacts, Source, StateReader, View, visibility::is_for_public_timelines,
+    },
 };
 
 type StreamId = u64;
@@ -65,12 +74,24 @@ struct Streams {
     /// Some of these may have been closed already.
     by_author: BTreeMap<UserId, BTreeSet<StreamId>>,
     by_follower: BTreeMap<UserId, BTreeSet<StreamId>>,
+    /// Those of what everybody posts.
+    wide: BTreeSet<StreamId>,
     /// Closed streams, and by which authors they are still indexed.
     closed: Vec<(StreamId, BTreeMap<UserId, Source>)>,
 }
 
+/// What a stream is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivers {
+    /// The posts of those whom the reader follows, and nothing else.
+    Followed,
+    /// Everything in a feed.
+    Feed(FeedKind),
+}
+
 struct Stream {
     follower: UserId,
+    delivers: Delivers,
     /// What belongs to the follower's timeline, by author.
     sources: BTreeMap<UserId, Source>,
     /// Whom they have begun or ceased to follow since the stream was opened; none when all sources
@@ -102,9 +123,9 @@ impl Delivery {
         Self { thread: OneThread::this(), streams, closed, queue, limits }
     }
 
-    /// Opens a stream for `follower`, to which nothing belongs yet: the caller
+    /// Opens a stream for `follower`. Unless it is of what everybody posts, nothing belongs to it yet: the caller
     /// [adds](Inbox::add) whom they follow at this moment. Whom they follow later arrives as an event.
-    pub fn open(&self, follower: UserId) -> Result<Inbox, TooMany> {
+    pub fn open(&self, follower: UserId, delivers: Delivers) -> Result<Inbox, TooMany> {
         let mut streams = self.streams();
         if streams.open.len() >= self.limits.in_all {
             return Err(TooMany::InAll);
@@ -117,8 +138,12 @@ impl Delivery {
         streams.next += 1;
         streams.by_follower.entry(follower).or_default().insert(id);
         let queue = Arc::new(ReaderQueue::new(self.queue));
+        if matches!(delivers, Delivers::Feed(FeedKind::Local | FeedKind::Hashtag(_))) {
+            streams.wide.insert(id);
+        }
         let stream = Stream {
             follower,
+            delivers,
             sources: BTreeMap::new(),
             changed: Some(BTreeSet::new()),
             queue: Arc::clone(&queue),
@@ -127,12 +152,27 @@ impl Delivery {
         Ok(Inbox { id, delivery: self.clone(), queue })
     }
 
-    /// Passes what was applied to the streams it concerns.
-    pub fn dispatch(&self, events: &[Event]) {
+    /// Passes what was applied to the streams it concerns; `state` is as of then.
+    pub fn dispatch(&self, events: &[Event], state: &StateReader) {
         let mut streams = self.streams();
+        let audience = Audience { state, view: OnceCell::new() };
         for together in events.chunk_by(are_posts_of_one_author) {
             match &together[0] {
-                Event::Published(post) => streams.deliver(post.author, together),
+                Event::Published(_) => streams.publish(together, &audience),
+                Event::Edited { position, post } => {
+                    let what = Changed::Edited(Arc::new(post.clone()));
+                    let change = FeedChange { position: *position, what };
+                    streams.change(&PostFacts::from(post), &post.hashtags, &change, &audience);
+                }
+                Event::Deleted { position, deleted } => {
+                    let change =
+                        FeedChange { position: *position, what: Changed::Deleted(deleted.id) };
+                    streams.change(&deleted.facts, &deleted.hashtags, &change, &audience);
+                }
+                Event::Notified { user, notification } => {
+                    let what = Changed::Notified(Arc::new(notification.clone()));
+                    streams.notify(*user, &FeedChange { position: notification.id, what });
+                }
                 Event::Followed { .. } if planted::is(PlantedFault::FollowIgnoredLive) => {}
                 Event::Unfollowed { .. } if planted::is(PlantedFault::UnfollowIgnoredLive) => {}
                 Event::PasswordChanged { .. }
@@ -143,7 +183,9 @@ impl Delivery {
                 Event::Unfollowed { follower, followee } => {
                     streams.unfollow(*follower, *followee);
                 }
-                Event::PasswordChanged { user } => streams.close_all_of(*user),
+                Event::Muted { user, .. } | Event::PasswordChanged { user } => {
+                    streams.close_all_of(*user);
+                }
             }
         }
         self.tidy_soon(&streams);
@@ -210,16 +252,37 @@ impl Delivery {
 }
 
 impl Streams {
-    /// Delivers what `author` has published in these events.
-    fn deliver(&mut self, author: UserId, published: &[Event]) {
+    /// Delivers what an author has published in these events: together to those to whom all of it belongs.
+    fn publish(&mut self, published: &[Event], audience: &Audience<'_>) {
+        let posts: Vec<&Post> = published.iter().filter_map(post).collect();
+        let Some(first) = posts.first() else { return };
+        if posts.iter().all(|post| is_plain(post)) {
+            let shared = posts.iter().map(|post| (*post).clone()).collect();
+            self.deliver(first.author_id, shared, |_| true);
+        } else {
+            for &post in &posts {
+                let facts = PostFacts::from(post);
+                let belongs = |stream: &Stream| audience.belongs(stream, &facts);
+                self.deliver(post.author_id, vec![post.clone()], belongs);
+            }
+        }
+        for post in posts {
+            self.deliver_widely(&PostFacts::from(post), post, audience);
+        }
+    }
+
+    /// Delivers posts of an author to those streams in which they belong to a timeline.
+    fn deliver(&mut self, author: UserId, posts: Vec<Post>, belongs: impl Fn(&Stream) -> bool) {
         let Some(ids) = self.by_author.get(&author) else { return };
-        let posts = published.iter().filter_map(post).cloned().map(Into::into).collect();
         let Some(posts) = Posts::new(posts) else { return };
         let mut full = Vec::new();
         let mut delivered = 0;
         for id in ids {
             let Some(stream) = self.open.get(id) else { continue };
             let Some(source) = stream.sources.get(&author) else { continue };
+            if !belongs(stream) {
+                continue;
+            }
             let Some(posts) = posts.after(source.excluded_up_to(PostId::NONE)) else { continue };
             let taken = stream.queue.push(&posts);
             delivered += taken as u64;
@@ -228,16 +291,85 @@ impl Streams {
             }
         }
         metrics::POSTS_DELIVERED.inc_by(delivered);
+        self.cut_off(&full);
+    }
+
+    /// Delivers a post to the streams of what everybody posts.
+    fn deliver_widely(&mut self, facts: &PostFacts, post: &Post, audience: &Audience<'_>) {
+        let mut full = Vec::new();
+        let mut shared = None;
+        for id in &self.wide {
+            let Some(stream) = self.open.get(id) else { continue };
+            if !audience.belongs_widely(stream, facts, &post.hashtags) {
+                continue;
+            }
+            let posts = shared.get_or_insert_with(|| Posts::from(post.clone()));
+            if stream.queue.push(posts) == 0 {
+                full.push(*id);
+            }
+            metrics::POSTS_DELIVERED.inc();
+        }
+        self.cut_off(&full);
+    }
+
+    /// Tells those in whose feed a post is what has happened to it.
+    fn change(
+        &mut self,
+        facts: &PostFacts,
+        hashtags: &[Hashtag],
+        change: &FeedChange,
+        audience: &Audience<'_>,
+    ) {
+        let mut full = Vec::new();
+        for id in self.by_author.get(&facts.author).into_iter().flatten() {
+            let Some(stream) = self.open.get(id) else { continue };
+            let wants_changes = stream.delivers == Delivers::Feed(FeedKind::Home);
+            if wants_changes
+                && stream.sources.contains_key(&facts.author)
+                && (facts.is_plain() || audience.belongs(stream, facts))
+                && !stream.queue.push_change(change.clone())
+            {
+                full.push(*id);
+            }
+        }
+        for id in &self.wide {
+            let Some(stream) = self.open.get(id) else { continue };
+            if audience.belongs_widely(stream, facts, hashtags)
+                && !stream.queue.push_change(change.clone())
+            {
+                full.push(*id);
+            }
+        }
+        self.cut_off(&full);
+    }
+
+    /// Tells somebody of a notification.
+    fn notify(&mut self, user: UserId, change: &FeedChange) {
+        let mut full = Vec::new();
+        for id in self.by_follower.get(&user).into_iter().flatten() {
+            let Some(stream) = self.open.get(id) else { continue };
+            if stream.delivers == Delivers::Feed(FeedKind::Home)
+                && !stream.queue.push_change(change.clone())
+            {
+                full.push(*id);
+            }
+        }
+        self.cut_off(&full);
+    }
+
+    /// Closes streams whose queues are full.
+    fn cut_off(&mut self, full: &[StreamId]) {
         metrics::STREAMS_CUT_OFF.inc_by(full.len() as u64);
         for id in full {
-            self.close(id);
+            self.close(*id);
         }
     }
 
     fn follow(&mut self, follower: UserId, source: Source) {
         let Some(ids) = self.by_follower.get(&follower) else { return };
         for id in ids {
-            if let Some(stream) = self.open.get_mut(id) {
+            if let Some(stream) = self.open.get_mut(id).filter(|stream| stream.has_sources()) {
+                let source = stream.whole(source);
                 stream.sources.insert(source.author, source);
                 stream.note_change_of(source.author);
                 self.by_author.entry(source.author).or_default().insert(*id);
@@ -263,6 +395,7 @@ impl Streams {
             if stream.changed.as_ref().is_some_and(|changed| changed.contains(&source.author)) {
                 continue;
             }
+            let source = stream.whole(source);
             stream.sources.insert(source.author, source);
             self.by_author.entry(source.author).or_default().insert(id);
         }
@@ -277,6 +410,7 @@ impl Streams {
     fn close(&mut self, id: StreamId) {
         let Some(stream) = self.open.remove(&id) else { return };
         stream.queue.close();
+        self.wide.remove(&id);
         remove(&mut self.by_follower, stream.follower, id);
         if !stream.sources.is_empty() {
             self.closed.push((id, stream.sources));
@@ -297,6 +431,22 @@ impl Streams {
 }
 
 impl Stream {
+    /// Whether it is of those whom its reader follows.
+    fn has_sources(&self) -> bool {
+        match &self.delivers {
+            Delivers::Followed | Delivers::Feed(FeedKind::Home) => true,
+            Delivers::Feed(FeedKind::Local | FeedKind::Hashtag(_)) => false,
+        }
+    }
+
+    /// What of an author belongs to it: in a feed, everything.
+    fn whole(&self, source: Source) -> Source {
+        match &self.delivers {
+            Delivers::Followed => source,
+            Delivers::Feed(_) => Source::all_of(source.author),
+        }
+    }
+
     fn note_change_of(&mut self, author: UserId) {
         if let Some(changed) = &mut self.changed {
             changed.insert(author);
@@ -304,16 +454,72 @@ impl Stream {
     }
 }
 
+/// To whom something belongs, as far as the state has to be asked. It is looked at once.
+struct Audience<'a> {
+    state: &'a StateReader,
+    view: OnceCell<Option<View>>,
+}
+
+impl Audience<'_> {
+    fn view(&self) -> Option<&View> {
+        // If the state is damaged, whoever reads it next is told.
+        self.view.get_or_init(|| self.state.view().ok()).as_ref()
+    }
+
+    /// Whether a post of somebody whom the reader of a stream follows belongs to it.
+    fn belongs(&self, stream: &Stream, facts: &PostFacts) -> bool {
+        let reader = stream.follower;
+        if facts.visibility == Visibility::Mentioned
+            && facts.author != reader
+            && !facts.mentioned.contains(&reader)
+        {
+            return false;
+        }
+        let is_known = |other: UserId| other == reader || stream.sources.contains_key(&other);
+        match (&stream.delivers, facts.boosted) {
+            (Delivers::Followed, boosted) => boosted.is_none(),
+            (Delivers::Feed(_), None) => {
+                facts.author == reader
+                    || facts.reply_to.is_none_or(|other| other == facts.author || is_known(other))
+            }
+            (Delivers::Feed(_), Some(boosted)) if is_known(boosted) => true,
+            (Delivers::Feed(kind), Some(_)) => {
+                self.view().is_some_and(|view| view.includes(kind, reader, facts, &[]))
+            }
+        }
+    }
+
+    /// Whether a post belongs to a stream of what everybody posts.
+    fn belongs_widely(&self, stream: &Stream, facts: &PostFacts, hashtags: &[Hashtag]) -> bool {
+        let Delivers::Feed(kind) = &stream.delivers else { return false };
+        if !is_for_public_timelines(facts) {
+            return false;
+        }
+        self.view().is_some_and(|view| view.includes(kind, stream.follower, facts, hashtags))
+    }
+}
+
 fn post(event: &Event) -> Option<&Post> {
     match event {
         Event::Published(post) => Some(post),
-        Event::Followed { .. } | Event::Unfollowed { .. } | Event::PasswordChanged { .. } => None,
+        Event::Edited { .. }
+        | Event::Deleted { .. }
+        | Event::Notified { .. }
+        | Event::Followed { .. }
+        | Event::Unfollowed { .. }
+        | Event::Muted { .. }
+        | Event::PasswordChanged { .. } => None,
     }
+}
+
+/// Whether a post belongs to the timeline of everybody who follows its author.
+fn is_plain(post: &Post) -> bool {
+    PostFacts::from(post).is_plain()
 }
 
 fn are_posts_of_one_author(one: &Event, next: &Event) -> bool {
     let (one, next) = (post(one), post(next));
-    one.zip(next).is_some_and(|(one, next)| one.author == next.author)
+    one.zip(next).is_some_and(|(one, next)| one.author_id == next.author_id)
 }
 
 fn remove(index: &mut BTreeMap<UserId, BTreeSet<StreamId>>, user: UserId, id: StreamId) {
@@ -338,9 +544,9 @@ impl Inbox {
         }
     }
 
-    /// The next posts; none if the stream was closed because its queue was full, its session has
+    /// What comes next; none if the stream was closed because its queue was full, its session has
     /// ended, or this master no longer leads.
-    pub async fn next(&mut self) -> Option<Posts> {
+    pub async fn next(&mut self) -> Option<Delivered> {
         poll_fn(|context| self.queue.poll_next(context)).await
     }
 
@@ -349,7 +555,7 @@ impl Inbox {
         self.queue.is_closed()
     }
 
-    /// Whether no post is waiting.
+    /// Whether nothing is waiting.
     pub fn is_empty(&self) -> bool {
         self.delivery.thread.assert();
         self.queue.waiting() == 0
@@ -372,6 +578,7 @@ mod tests {
     use crate::{
         domain::{PostId, UnixMillis, UserName},
         master::here::tests::{measured, thread_time},
+        social::State,
     };
 
     const READER: UserId = UserId(1);
@@ -379,20 +586,19 @@ mod tests {
     const LIMITS: StreamLimits = StreamLimits { in_all: 8, of_account: 8 };
 
     fn post(id: u64) -> Event {
-        let author_name = UserName::new("author").expect("valid");
+        let author = UserName::new("author").expect("valid");
         let text = id.to_string();
-        Event::Published(Post {
-            id: PostId::new(id),
-            author: AUTHOR,
-            author_name,
-            posted_at: UnixMillis::EPOCH,
-            text,
-        })
+        Event::Published(Post::plain(PostId::new(id), AUTHOR, author, UnixMillis::EPOCH, text))
+    }
+
+    /// Nothing of these asks the state anything.
+    fn dispatch(delivery: &Delivery, events: &[Event]) {
+        delivery.dispatch(events, &State::in_memory().reader());
     }
 
     fn by(author: UserId, event: Event) -> Event {
         match event {
-            Event::Published(post) => Event::Published(Post { author, ..post }),
+            Event::Published(post) => Event::Published(Post { author_id: author, ..post }),
             event => event,
         }
     }
@@ -402,7 +608,8 @@ mod tests {
     }
 
     fn open_for(reader: UserId, delivery: &Delivery, sources: &[(UserId, u64)]) -> Inbox {
-        let inbox = delivery.open(reader).unwrap_or_else(|_| panic!("there is room"));
+        let inbox =
+            delivery.open(reader, Delivers::Followed).unwrap_or_else(|_| panic!("there is room"));
         inbox.add(sources.iter().map(source).collect());
         inbox.complete();
         inbox
@@ -412,10 +619,17 @@ mod tests {
         Source { author: *author, since: PostId::new(*since) }
     }
 
+    async fn next_posts(inbox: &mut Inbox) -> Posts {
+        match inbox.next().await.expect("open") {
+            Delivered::Posts(posts) => posts,
+            Delivered::Change(change) => panic!("{change:?}"),
+        }
+    }
+
     async fn ids(inbox: &mut Inbox, count: usize) -> Vec<u64> {
         let mut ids = Vec::new();
         while ids.len() < count {
-            let posts = inbox.next().await.expect("open");
+            let posts = next_posts(inbox).await;
             ids.extend(posts.iter().map(|post| post.id.get()));
         }
         ids
@@ -425,7 +639,7 @@ mod tests {
     async fn followers_get_posts_made_since_they_follow_in_order() {
         let delivery = Delivery::new(8, LIMITS);
         let mut inbox = open(&delivery, &[(AUTHOR, 2)]);
-        delivery.dispatch(&[post(2), post(3), post(4)]);
+        dispatch(&delivery, &[post(2), post(3), post(4)]);
         assert_eq!(ids(&mut inbox, 2).await, [3, 4]);
         assert!(inbox.is_empty());
     }
@@ -435,11 +649,11 @@ mod tests {
         let delivery = Delivery::new(8, LIMITS);
         let mut inboxes = [(); 2].map(|()| open(&delivery, &[(AUTHOR, 0), (UserId(3), 0)]));
         let by_other = by(UserId(3), post(3));
-        delivery.dispatch(&[post(1), post(2), by_other, post(4)]);
+        dispatch(&delivery, &[post(1), post(2), by_other, post(4)]);
         let mut seen = Vec::new();
         for inbox in &mut inboxes {
             for ids in [&[1, 2][..], &[3], &[4]] {
-                let posts = inbox.next().await.expect("open");
+                let posts = next_posts(inbox).await;
                 assert!(posts.iter().map(|post| post.id.get()).eq(ids.iter().copied()));
                 seen.push(posts.encoded(|post, bytes| bytes.extend(post.text.bytes())).as_ptr());
             }
@@ -454,7 +668,7 @@ mod tests {
         let followed =
             Event::Followed { follower: READER, followee: AUTHOR, since: PostId::new(1) };
         let unfollowed = Event::Unfollowed { follower: READER, followee: AUTHOR };
-        delivery.dispatch(&[post(1), followed, post(2), unfollowed, post(3)]);
+        dispatch(&delivery, &[post(1), followed, post(2), unfollowed, post(3)]);
         assert_eq!(ids(&mut inbox, 1).await, [2]);
         assert!(inbox.is_empty());
     }
@@ -462,14 +676,15 @@ mod tests {
     #[tokio::test]
     async fn what_changes_while_a_stream_is_opened_counts_more_than_what_was_read_before() {
         let delivery = Delivery::new(8, LIMITS);
-        let mut inbox = delivery.open(READER).unwrap_or_else(|_| panic!("there is room"));
+        let mut inbox =
+            delivery.open(READER, Delivers::Followed).unwrap_or_else(|_| panic!("there is room"));
         let again = Event::Followed { follower: READER, followee: AUTHOR, since: PostId::new(3) };
         let other = UserId(3);
         let unfollowed = Event::Unfollowed { follower: READER, followee: other };
-        delivery.dispatch(&[again, unfollowed]);
+        dispatch(&delivery, &[again, unfollowed]);
         inbox.add([(AUTHOR, 0), (other, 0)].iter().map(source).collect());
         inbox.complete();
-        delivery.dispatch(&[post(3), by(other, post(4)), post(5)]);
+        dispatch(&delivery, &[post(3), by(other, post(4)), post(5)]);
         assert_eq!(ids(&mut inbox, 1).await, [5]);
         assert!(inbox.is_empty());
     }
@@ -480,7 +695,7 @@ mod tests {
         let mut own = [open(&delivery, &[(AUTHOR, 0)]), open(&delivery, &[(AUTHOR, 0)])];
         let mut other = open_for(UserId(3), &delivery, &[(AUTHOR, 0)]);
         let changed = Event::PasswordChanged { user: READER };
-        delivery.dispatch(&[post(1), changed, post(2)]);
+        dispatch(&delivery, &[post(1), changed, post(2)]);
         for inbox in &mut own {
             assert!(inbox.is_closed());
             assert_eq!(ids(inbox, 1).await, [1]);
@@ -496,7 +711,7 @@ mod tests {
         let mut slow = open(&delivery, &[(AUTHOR, 0)]);
         let mut quick = open(&delivery, &[(AUTHOR, 0)]);
         for id in 1..=4 {
-            delivery.dispatch(&[post(id)]);
+            dispatch(&delivery, &[post(id)]);
             assert_eq!(ids(&mut quick, 1).await, [id]);
         }
         assert_eq!(ids(&mut slow, 2).await, [1, 2]);
@@ -516,7 +731,7 @@ mod tests {
         let cancelled = CancellationToken::new();
         let tidying = tokio::spawn(measured(delivery.clone().tidy(cancelled.clone())));
         let began = thread_time();
-        delivery.dispatch(&[Event::PasswordChanged { user: READER }, post(1)]);
+        dispatch(&delivery, &[Event::PasswordChanged { user: READER }, post(1)]);
         let took = thread_time().saturating_sub(began);
         assert!(took < LONGEST, "closing them takes {took:?}");
         assert!(inboxes.iter().all(|inbox| inbox.is_closed() && inbox.is_empty()));
@@ -537,9 +752,9 @@ mod tests {
         let inboxes: Vec<_> = (0..READERS)
             .map(|number| open_for(reader(number), &delivery, &[(AUTHOR, 0)]))
             .collect();
-        delivery.dispatch(&[post(1)]);
+        dispatch(&delivery, &[post(1)]);
         let began = thread_time();
-        delivery.dispatch(&[post(2)]);
+        dispatch(&delivery, &[post(2)]);
         let took = thread_time().saturating_sub(began);
         assert!(took < 4 * LONGEST, "it takes {took:?}");
         let began = thread_time();
@@ -553,12 +768,12 @@ mod tests {
     async fn streams_are_bounded_in_number_and_leave_nothing_behind() {
         let delivery = Delivery::new(2, StreamLimits { in_all: 3, of_account: 2 });
         let own = [open(&delivery, &[(AUTHOR, 0)]), open(&delivery, &[])];
-        assert_eq!(delivery.open(READER).err(), Some(TooMany::OfAccount));
-        let others = delivery.open(UserId(3));
+        assert_eq!(delivery.open(READER, Delivers::Followed).err(), Some(TooMany::OfAccount));
+        let others = delivery.open(UserId(3), Delivers::Followed);
         assert!(others.is_ok(), "there is room for others");
-        assert_eq!(delivery.open(UserId(4)).err(), Some(TooMany::InAll));
+        assert_eq!(delivery.open(UserId(4), Delivers::Followed).err(), Some(TooMany::InAll));
         drop((own, others));
-        assert!(delivery.open(READER).is_ok());
+        assert!(delivery.open(READER, Delivers::Followed).is_ok());
         let mut streams = delivery.streams();
         while streams.remove_traces(1) {}
         assert!(streams.open.is_empty() && streams.by_author.is_empty());

@@ -8,10 +8,15 @@ use tokio::time::{Instant, timeout};
 use super::here::Here;
 use crate::{
     client::{ClientOptions, Relayed},
-    domain::{PostId, RequestKey, UserName},
+    domain::{
+        Mark, NotificationChange, Post, PostId, Profile, RelationChange, RequestKey, Revision,
+        UserName,
+    },
     network::{
-        Advice, Call, Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
-        PasswordChange, PostPage, Published, Refusal, Timeline, TimelineEvent,
+        Advice, Call, Cursor, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
+        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
+        PostWords, Published, Refusal, SearchKind, StreamKind, Thread, Timeline, TimelineEvent,
+        TimelineKind,
     },
 };
 
@@ -61,7 +66,7 @@ impl Network for Nearest {
         call: &Call,
         key: &RequestKey,
         target: &UserName,
-    ) -> Result<(), Refusal> {
+    ) -> Result<FollowOutcome, Refusal> {
         nearest!(self.follow(call, key, target))
     }
 
@@ -78,9 +83,75 @@ impl Network for Nearest {
         &self,
         call: &Call,
         key: &RequestKey,
-        text: &str,
+        post: &NewPost,
     ) -> Result<Published, Refusal> {
-        nearest!(self.publish(call, key, text))
+        nearest!(self.publish(call, key, post))
+    }
+
+    async fn edit(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+        says: &PostWords,
+    ) -> Result<(), Refusal> {
+        nearest!(self.edit(call, key, post, says))
+    }
+
+    async fn delete(&self, call: &Call, key: &RequestKey, post: PostId) -> Result<(), Refusal> {
+        nearest!(self.delete(call, key, post))
+    }
+
+    async fn boost(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+    ) -> Result<Published, Refusal> {
+        nearest!(self.boost(call, key, post))
+    }
+
+    async fn unboost(&self, call: &Call, key: &RequestKey, post: PostId) -> Result<(), Refusal> {
+        nearest!(self.unboost(call, key, post))
+    }
+
+    async fn mark(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+        mark: Mark,
+        set: bool,
+    ) -> Result<(), Refusal> {
+        nearest!(self.mark(call, key, post, mark, set))
+    }
+
+    async fn relate(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        target: &UserName,
+        change: &RelationChange,
+    ) -> Result<(), Refusal> {
+        nearest!(self.relate(call, key, target, change))
+    }
+
+    async fn set_profile(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        profile: &Profile,
+    ) -> Result<(), Refusal> {
+        nearest!(self.set_profile(call, key, profile))
+    }
+
+    async fn change_notifications(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        change: NotificationChange,
+    ) -> Result<(), Refusal> {
+        nearest!(self.change_notifications(call, key, change))
     }
 
     async fn list(
@@ -96,33 +167,70 @@ impl Network for Nearest {
     async fn timeline(
         &self,
         call: &Call,
+        kind: &TimelineKind,
         cursor: Cursor,
         limit: Option<u32>,
     ) -> Result<PostPage, Refusal> {
-        nearest!(self.timeline(call, cursor, limit))
+        nearest!(self.timeline(call, kind, cursor, limit))
     }
 
-    async fn posts(
+    async fn post(&self, call: &Call, post: PostId) -> Result<Post, Refusal> {
+        nearest!(self.post(call, post))
+    }
+
+    async fn thread(&self, call: &Call, post: PostId) -> Result<Thread, Refusal> {
+        nearest!(self.thread(call, post))
+    }
+
+    async fn history(&self, call: &Call, post: PostId) -> Result<Vec<Revision>, Refusal> {
+        nearest!(self.history(call, post))
+    }
+
+    async fn notifications(
         &self,
         call: &Call,
-        author: &UserName,
         cursor: Cursor,
         limit: Option<u32>,
-    ) -> Result<PostPage, Refusal> {
-        nearest!(self.posts(call, author, cursor, limit))
+    ) -> Result<NotificationPage, Refusal> {
+        nearest!(self.notifications(call, cursor, limit))
+    }
+
+    async fn person(&self, call: &Call, name: &UserName) -> Result<PersonView, Refusal> {
+        nearest!(self.person(call, name))
+    }
+
+    async fn search(
+        &self,
+        call: &Call,
+        kind: SearchKind,
+        text: &str,
+        before: Option<PostId>,
+        limit: Option<u32>,
+    ) -> Result<Found, Refusal> {
+        nearest!(self.search(call, kind, text, before, limit))
     }
 
     /// Ends only with a refusal that is final: an outage is a pause.
-    async fn subscribe(&self, call: &Call, after: Option<PostId>) -> Result<Timeline, Refusal> {
+    async fn subscribe(
+        &self,
+        call: &Call,
+        kind: &StreamKind,
+        after: Option<PostId>,
+    ) -> Result<Timeline, Refusal> {
         let after = match after {
             Some(after) => after,
             // Where to go on elsewhere, should the stream break before its first event.
-            None => self.timeline(call, Cursor::Newest, Some(1)).await?.as_of,
+            None => {
+                self.timeline(call, &TimelineKind::Followed, Cursor::Newest, Some(1)).await?.as_of
+            }
         };
-        match self.here.subscribe(call, Some(after)).await {
-            Ok(here) => Ok(go_on_elsewhere(here, self.relayed.clone(), call.clone(), after)),
+        match self.here.subscribe(call, kind, Some(after)).await {
+            Ok(events) => {
+                let elsewhere = Some((self.relayed.clone(), call.clone(), kind.clone()));
+                Ok(go_on_elsewhere(Resumable { events, after, elsewhere }))
+            }
             Err(refusal) if refusal.kind.advice() == Advice::Never => Err(refusal),
-            Err(_) => self.relayed.subscribe(call, Some(after)).await,
+            Err(_) => self.relayed.subscribe(call, kind, Some(after)).await,
         }
     }
 }
@@ -134,11 +242,10 @@ struct Resumable {
     /// Everything up to this post was delivered.
     after: PostId,
     /// How to go on; none once that was done.
-    elsewhere: Option<(Relayed, Call)>,
+    elsewhere: Option<(Relayed, Call, StreamKind)>,
 }
 
-fn go_on_elsewhere(here: Timeline, relayed: Relayed, call: Call, after: PostId) -> Timeline {
-    let timeline = Resumable { events: here, after, elsewhere: Some((relayed, call)) };
+fn go_on_elsewhere(timeline: Resumable) -> Timeline {
     Box::pin(stream::unfold(timeline, |mut timeline| async move {
         let event = timeline.next().await?;
         Some((event, timeline))
@@ -149,15 +256,17 @@ impl Resumable {
     async fn next(&mut self) -> Option<Result<TimelineEvent, Refusal>> {
         let ended = match self.events.next().await {
             Some(Ok(event)) => {
-                self.after = self.after.max(event.position());
+                self.after =
+                    event.position().map_or(self.after, |position| self.after.max(position));
                 return Some(Ok(event));
             }
             ended => ended,
         };
         let is_final = matches!(&ended, Some(Err(why)) if why.kind.advice() == Advice::Never);
         match self.elsewhere.take() {
-            Some((relayed, call)) if !is_final => {
-                match relayed.subscribe(&call.renewed(Instant::now()), Some(self.after)).await {
+            Some((relayed, call, kind)) if !is_final => {
+                let call = call.renewed(Instant::now());
+                match relayed.subscribe(&call, &kind, Some(self.after)).await {
                     Ok(events) => self.events = events,
                     Err(refusal) => return Some(Err(refusal)),
                 }
@@ -248,18 +357,20 @@ mod tests {
         let (_nobody, relayed) = relay();
         let at_first = Nearest::new(here_on(&first).0, relayed);
         let ann = log_in(&at_first, "ann").await;
-        let published = at_first.publish(&ann, &key(1), "one").await.expect("published");
+        let published =
+            at_first.publish(&ann, &key(1), &NewPost::of("one")).await.expect("published");
 
         let (location, relayed) = relay();
         let at_second = Nearest::new(here_on(&second).0, relayed);
         let (available, _serves) = serve(here_on(&first).0, 1).await;
         location.send_replace(available);
         assert_eq!(
-            at_second.publish(&ann, &key(1), "one").await,
+            at_second.publish(&ann, &key(1), &NewPost::of("one")).await,
             Ok(published),
             "the same request"
         );
-        let page = at_second.posts(&ann, &name("ann"), Cursor::Newest, None).await.expect("read");
+        let of_ann = TimelineKind::Of { author: name("ann"), replies: true, boosts: false };
+        let page = at_second.timeline(&ann, &of_ann, Cursor::Newest, None).await.expect("read");
         assert_eq!(page.posts.len(), 1);
         let refused = at_second.follow(&ann, &key(2), &name("nobody")).await;
         assert_eq!(refused, at_first.follow(&ann, &key(2), &name("nobody")).await, "word by word");
@@ -273,12 +384,16 @@ mod tests {
         let at_first = Nearest::new(here, relayed);
         let [ann, bob] = [log_in(&at_first, "ann").await, log_in(&at_first, "bob").await];
         at_first.follow(&bob, &key(1), &name("ann")).await.expect("followed");
-        at_first.publish(&ann, &key(1), "one").await.expect("published");
-        let mut timeline = at_first.subscribe(&bob, Some(PostId::NONE)).await.expect("opened");
+        at_first.publish(&ann, &key(1), &NewPost::of("one")).await.expect("published");
+        let mut timeline = at_first
+            .subscribe(&bob, &StreamKind::Followed, Some(PostId::NONE))
+            .await
+            .expect("opened");
         let mut next = async || loop {
             match timeline.next().await.expect("it goes on").expect("an event") {
                 TimelineEvent::Posts(posts) => return posts[0].text.clone(),
                 TimelineEvent::Position(_) => {}
+                other => panic!("{other:?}"),
             }
         };
         assert_eq!(next().await, "one");
@@ -289,7 +404,7 @@ mod tests {
         delivery.close_all();
         let (available, _serves) = serve(here_on(&second).0, 2).await;
         location.send_replace(available);
-        at_first.publish(&ann, &key(2), "two").await.expect("published, elsewhere");
+        at_first.publish(&ann, &key(2), &NewPost::of("two")).await.expect("published, elsewhere");
         assert_eq!(next().await, "two");
     }
 }

@@ -22,8 +22,12 @@ use crate::{domain::UserId, network::Origin};
 pub enum Activity {
     /// Making posts.
     Posting,
-    /// Following people, and ceasing to.
+    /// Following people, and ceasing to; blocking and muting them.
     Following,
+    /// Liking, boosting and marking posts.
+    Marking,
+    /// Searching.
+    Searching,
     /// Changing passwords.
     ChangingPasswords,
     /// Making accounts.
@@ -44,6 +48,8 @@ impl Activity {
         match self {
             Self::Posting => "posting",
             Self::Following => "following",
+            Self::Marking => "marking",
+            Self::Searching => "searching",
             Self::ChangingPasswords => "changing passwords",
             Self::Joining => "joining",
         }
@@ -63,6 +69,10 @@ impl Activity {
             Self::Following => {
                 Allowance { account: Some(each(500, 1_000)), origin: each(5_000, 50) }
             }
+            // Somebody likes everything that was posted while they were away.
+            Self::Marking => Allowance { account: Some(each(500, 200)), origin: each(5_000, 20) },
+            // Somebody searches while they type. Each looks at some thousand posts.
+            Self::Searching => Allowance { account: Some(each(60, 1_000)), origin: each(600, 100) },
             // Somebody tries which password pleases. It ends all sessions, so nobody needs it often.
             Self::ChangingPasswords => {
                 Allowance { account: Some(each(10, 5_000)), origin: each(100, 1_000) }
@@ -110,6 +120,12 @@ impl fmt::Display for TooOften {
             (Activity::Following, Whose::Origin) => {
                 "too many people are followed or unfollowed from your address"
             }
+            (Activity::Marking, Whose::Account) => "you have liked or boosted too often",
+            (Activity::Marking, Whose::Origin) => {
+                "too many likes and boosts come from your address"
+            }
+            (Activity::Searching, Whose::Account) => "you have searched too often",
+            (Activity::Searching, Whose::Origin) => "too many searches come from your address",
             (Activity::ChangingPasswords, Whose::Account) => {
                 "you have changed your password too often"
             }

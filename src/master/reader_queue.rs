@@ -1,7 +1,7 @@
 //! What waits for the reader of a live timeline: a bounded number of posts, which are shared with all
-//! others who get them.
+//! others who get them, and of changes.
 //!
-//! A reader who waits is woken up once, by the first posts that come; all that come before it runs are
+//! A reader who waits is woken up once, by the first that comes; all that come before it runs are
 //! there by then.
 
 use std::{
@@ -11,19 +11,28 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::network::Posts;
+use crate::network::{FeedChange, Posts};
+
+/// What is delivered to a reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// New posts.
+    Posts(Posts),
+    /// Something else.
+    Change(FeedChange),
+}
 
 /// One reader's queue.
 pub struct ReaderQueue {
-    /// How many posts may wait.
+    /// How many posts and changes may wait.
     capacity: usize,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    posts: VecDeque<Posts>,
-    /// How many posts these are.
+    delivered: VecDeque<Delivered>,
+    /// How many posts and changes these are.
     waiting: usize,
     is_closed: bool,
     /// The reader, if it waits.
@@ -42,9 +51,21 @@ impl ReaderQueue {
         let Some(some) = posts.first_few(self.capacity - state.waiting) else { return 0 };
         let count = some.len();
         state.waiting += count;
-        state.posts.push_back(some);
+        state.delivered.push_back(Delivered::Posts(some));
         state.wake();
         count
+    }
+
+    /// Puts a change into it; false if there is no room.
+    pub fn push_change(&self, change: FeedChange) -> bool {
+        let mut state = self.state.lock();
+        if state.waiting >= self.capacity {
+            return false;
+        }
+        state.waiting += 1;
+        state.delivered.push_back(Delivered::Change(change));
+        state.wake();
+        true
     }
 
     /// Nothing comes any more; what waits can still be taken.
@@ -54,12 +75,15 @@ impl ReaderQueue {
         state.wake();
     }
 
-    /// The next posts; none once the queue is empty and closed.
-    pub fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Posts>> {
+    /// What comes next; none once the queue is empty and closed.
+    pub fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Delivered>> {
         let mut state = self.state.lock();
-        if let Some(posts) = state.posts.pop_front() {
-            state.waiting -= posts.len();
-            return Poll::Ready(Some(posts));
+        if let Some(delivered) = state.delivered.pop_front() {
+            state.waiting -= match &delivered {
+                Delivered::Posts(posts) => posts.len(),
+                Delivered::Change(_) => 1,
+            };
+            return Poll::Ready(Some(delivered));
         }
         if state.is_closed {
             return Poll::Ready(None);
@@ -76,7 +100,7 @@ impl ReaderQueue {
         self.state.lock().is_closed
     }
 
-    /// How many posts wait.
+    /// How many posts and changes wait.
     pub fn waiting(&self) -> usize {
         self.state.lock().waiting
     }
@@ -101,8 +125,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::{PostId, UnixMillis, UserName},
-        network::Post,
+        domain::{Post, PostId, UnixMillis, UserId, UserName},
+        network::Changed,
     };
 
     #[derive(Default)]
@@ -116,13 +140,32 @@ mod tests {
 
     fn posts(ids: std::ops::Range<u64>) -> Posts {
         let author = UserName::new("ann").expect("valid");
-        let post = |id| Post {
-            id: PostId::new(id),
-            author: author.clone(),
-            posted_at: UnixMillis::EPOCH,
-            text: String::new(),
-        };
+        let post =
+            |id| Post::plain(PostId::new(id), UserId(1), author.clone(), UnixMillis::EPOCH, "");
         Posts::new(ids.map(post).collect()).expect("some")
+    }
+
+    fn delivered(ids: std::ops::Range<u64>) -> Delivered {
+        Delivered::Posts(posts(ids))
+    }
+
+    #[test]
+    fn changes_come_in_their_order_and_count_like_posts() {
+        let queue = ReaderQueue::new(3);
+        let change = |position| {
+            let (position, what) = (PostId::new(position), Changed::Deleted(PostId::new(1)));
+            FeedChange { position, what }
+        };
+        assert_eq!(queue.push(&posts(1..2)), 1);
+        assert!(queue.push_change(change(2)) && queue.push_change(change(3)));
+        assert!(!queue.push_change(change(4)), "it is full");
+        let context = Context::from_waker(Waker::noop());
+        for expected in
+            [delivered(1..2), Delivered::Change(change(2)), Delivered::Change(change(3))]
+        {
+            assert_eq!(queue.poll_next(&context), Poll::Ready(Some(expected)));
+        }
+        assert_eq!(queue.waiting(), 0);
     }
 
     #[test]
@@ -138,11 +181,11 @@ mod tests {
         }
         assert_eq!(woken(), 1);
         for ids in [1..3, 3..4, 4..6] {
-            assert_eq!(queue.poll_next(&context), Poll::Ready(Some(posts(ids))));
+            assert_eq!(queue.poll_next(&context), Poll::Ready(Some(delivered(ids))));
         }
         queue.push(&posts(6..7));
         assert_eq!(woken(), 0, "it does not wait");
-        assert_eq!(queue.poll_next(&context), Poll::Ready(Some(posts(6..7))));
+        assert_eq!(queue.poll_next(&context), Poll::Ready(Some(delivered(6..7))));
         assert!(queue.poll_next(&context).is_pending());
         queue.close();
         assert_eq!((woken(), queue.poll_next(&context)), (1, Poll::Ready(None)));
@@ -156,7 +199,7 @@ mod tests {
         queue.close();
         let context = Context::from_waker(Waker::noop());
         for ids in [1..3, 3..4] {
-            assert_eq!(queue.poll_next(&context), Poll::Ready(Some(posts(ids))));
+            assert_eq!(queue.poll_next(&context), Poll::Ready(Some(delivered(ids))));
         }
         assert_eq!((queue.poll_next(&context), queue.waiting()), (Poll::Ready(None), 0));
     }

@@ -491,7 +491,7 @@ fn own_node_info(
 /// Passes what is applied to the live timelines.
 fn delivery_observer(delivery: Delivery) -> Observer {
     Arc::new(move |applied: Applied<'_>| match applied {
-        Applied::Events(events) => delivery.dispatch(events),
+        Applied::Events(events, state) => delivery.dispatch(events, state),
         Applied::Replaced => delivery.close_all(),
     })
 }

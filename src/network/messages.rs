@@ -1,9 +1,12 @@
 //! What calls take and return.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{Posts, SessionToken};
-use crate::domain::{self, PostId, UnixMillis, UserName};
+use crate::domain::{
+    Hashtag, Language, Notification, Person, Post, PostId, Relationship, UnixMillis, UserName,
+    Visibility,
+};
 
 /// Who wants to begin a session.
 #[derive(Clone)]
@@ -50,23 +53,41 @@ impl fmt::Debug for PasswordChange {
     }
 }
 
-/// A post as it is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Post {
-    /// Grows with every post of the network; also the cursor of this post.
-    pub id: PostId,
-    /// Who wrote it.
-    pub author: UserName,
-    /// When the available server accepted it.
-    pub posted_at: UnixMillis,
-    /// Its text, which must be sanitised before it is shown on a screen.
-    pub text: String,
+/// A post that the caller wants to make.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewPost {
+    /// What it says.
+    pub says: PostWords,
+    /// The post that it answers.
+    pub reply_to: Option<PostId>,
+    /// For whom it is.
+    pub visibility: Visibility,
 }
 
-impl From<domain::Post> for Post {
-    fn from(post: domain::Post) -> Self {
-        let domain::Post { id, author: _, author_name, posted_at, text } = post;
-        Self { id, author: author_name, posted_at, text }
+impl NewPost {
+    /// A public post that answers none.
+    pub fn of(text: impl Into<String>) -> Self {
+        Self { says: PostWords::of(text), ..Self::default() }
+    }
+}
+
+/// What a post says, as its author has written it. An edit replaces all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostWords {
+    /// Its text.
+    pub text: String,
+    /// Shown instead of the text at first.
+    pub warning: Option<String>,
+    /// Whether what belongs to it is hidden at first.
+    pub sensitive: bool,
+    /// In which language it is.
+    pub language: Option<Language>,
+}
+
+impl PostWords {
+    /// A text, and nothing else.
+    pub fn of(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
     }
 }
 
@@ -77,6 +98,15 @@ pub struct Published {
     pub id: PostId,
     /// When the available server accepted it.
     pub posted_at: UnixMillis,
+}
+
+/// What comes of wanting to follow somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowOutcome {
+    /// The caller follows.
+    Follows,
+    /// They are asked first.
+    Requested,
 }
 
 /// Where a page of posts begins, and in which direction it goes.
@@ -91,15 +121,100 @@ pub enum Cursor {
     After(PostId),
 }
 
+/// Which posts to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TimelineKind {
+    /// What those have posted whom the caller follows, since then.
+    #[default]
+    Followed,
+    /// What the caller and those whom they follow have posted and boosted.
+    Home,
+    /// What everybody has posted for everybody.
+    Local,
+    /// What everybody has posted for everybody with a hashtag.
+    Hashtag(Hashtag),
+    /// What a person has posted.
+    Of {
+        /// Who.
+        author: UserName,
+        /// Whether answers to others are among it.
+        replies: bool,
+        /// Whether boosts are among it.
+        boosts: bool,
+    },
+    /// What a person has pinned, the newest pin first.
+    Pinned(UserName),
+    /// What the caller likes, the newest like first.
+    Liked,
+    /// What the caller has bookmarked, the newest bookmark first.
+    Bookmarked,
+}
+
 /// One page of posts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostPage {
     /// In the order of the [`Cursor`].
     pub posts: Vec<Post>,
-    /// The network's newest post when the page was read: subscribe after this to miss nothing.
+    /// The position of the network's feed when the page was read: subscribe after this to miss nothing.
     pub as_of: PostId,
     /// True if there is more in the direction of reading.
     pub more: bool,
+    /// The cursor of the last post of the page, in pages whose order is not that of the posts; none in the
+    /// others.
+    pub last: Option<PostId>,
+}
+
+/// A post with what it answers and what answers it, as far as the caller may see that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// What it answers, the first post of the conversation first.
+    pub ancestors: Vec<Post>,
+    /// What answers it, each post after the one that it answers, otherwise the oldest first.
+    pub descendants: Vec<Post>,
+}
+
+/// One page of notifications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotificationPage {
+    /// In the order of the [`Cursor`].
+    pub notifications: Vec<Notification>,
+    /// The position of the network's feed when the page was read.
+    pub as_of: PostId,
+    /// True if there is more in the direction of reading.
+    pub more: bool,
+    /// All up to this one have been read.
+    pub read_up_to: PostId,
+}
+
+/// A person as the caller sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonView {
+    /// Who it is.
+    pub person: Person,
+    /// What the caller is to them.
+    pub relationship: Relationship,
+}
+
+/// What to search for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchKind {
+    /// People whose name, or the beginning of a word of their display name, begins like this.
+    People,
+    /// Hashtags that begin like this.
+    Hashtags,
+    /// Posts in which all these words are.
+    Posts,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// People.
+    People(Vec<Person>),
+    /// Hashtags, and how many posts for everybody have each.
+    Hashtags(Vec<(Hashtag, u64)>),
+    /// Posts, the newest first.
+    Posts(PostPage),
 }
 
 /// Whom to list.
@@ -111,6 +226,12 @@ pub enum ListKind {
     Following,
     /// Those who follow the caller.
     Followers,
+    /// Those whom the caller has blocked.
+    Blocked,
+    /// Those whom the caller has muted.
+    Muted,
+    /// Those who ask to follow the caller.
+    Requests,
 }
 
 /// Where a page of names begins. Opaque: only the server that made it reads it.
@@ -138,21 +259,63 @@ pub struct NamePage {
     pub next: Option<NamePosition>,
 }
 
-/// An event of a live timeline.
+/// Which live timeline to receive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StreamKind {
+    /// Like [`TimelineKind::Followed`], and only what is new.
+    #[default]
+    Followed,
+    /// Like [`TimelineKind::Home`], with edits, deletions and the caller's notifications.
+    Home,
+    /// Like [`TimelineKind::Local`], with edits and deletions.
+    Local,
+    /// Like [`TimelineKind::Hashtag`], with edits and deletions.
+    Hashtag(Hashtag),
+}
+
+/// An event of a live timeline. All have a position, in one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimelineEvent {
     /// Posts, newer than all before.
     Posts(Posts),
+    /// Something other than a new post.
+    Change(FeedChange),
     /// Everything up to here has been delivered: resume after it.
     Position(PostId),
+    /// The cursor was so old that edits and deletions up to this position are no longer known: whatever is shown
+    /// of before is to be read again. No post and no notification is missing: they follow. So this is no position
+    /// after which to resume.
+    ReadAgain(PostId),
+}
+
+/// Something other than a new post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedChange {
+    /// When, in the feed.
+    pub position: PostId,
+    /// What has changed.
+    pub what: Changed,
+}
+
+/// What has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A post says something else; the post as it is now.
+    Edited(Arc<Post>),
+    /// A post, or a boost, is gone.
+    Deleted(PostId),
+    /// The caller has a notification.
+    Notified(Arc<Notification>),
 }
 
 impl TimelineEvent {
-    /// Up to where everything has been delivered with this event.
-    pub fn position(&self) -> PostId {
+    /// Up to where everything has been delivered with this event, if it says so.
+    pub fn position(&self) -> Option<PostId> {
         match self {
-            Self::Posts(posts) => posts.position(),
-            Self::Position(position) => *position,
+            Self::Posts(posts) => Some(posts.position()),
+            Self::Change(change) => Some(change.position),
+            Self::Position(position) => Some(*position),
+            Self::ReadAgain(_) => None,
         }
     }
 }

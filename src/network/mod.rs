@@ -32,14 +32,17 @@ use futures::Stream;
 pub use self::{
     call::{Call, CallId, Connection, Deadline, SessionToken},
     messages::{
-        Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, PasswordChange, Post, PostPage,
-        Published, TimelineEvent,
+        Changed, Cursor, FeedChange, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
+        NamePosition, NewPost, NotificationPage, PasswordChange, PersonView, PostPage, PostWords,
+        Published, SearchKind, StreamKind, Thread, TimelineEvent, TimelineKind,
     },
     origin::Origin,
     posts::Posts,
     refusal::{Advice, Refusal, RefusalKind},
 };
-use crate::domain::{PostId, RequestKey, UserName};
+use crate::domain::{
+    Mark, NotificationChange, Post, PostId, Profile, RelationChange, RequestKey, Revision, UserName,
+};
 
 /// A live timeline: events in order, or the refusal that ends it. What that takes, such as finding the next
 /// available server, is done while somebody asks for the next event. Dropping it ends it.
@@ -66,15 +69,16 @@ pub trait Network: Clone + Send + Sync + 'static {
         change: &PasswordChange,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
 
-    /// Follows a user: their posts from now on appear in the caller's timeline.
+    /// Follows a user: their posts from now on appear in the caller's timeline. Whoever has a
+    /// locked profile is asked first.
     fn follow(
         &self,
         call: &Call,
         key: &RequestKey,
         target: &UserName,
-    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+    ) -> impl Future<Output = Result<FollowOutcome, Refusal>> + Send;
 
-    /// Stops following a user: their posts disappear from the caller's timeline.
+    /// Stops following a user, or asking to: their posts disappear from the caller's timeline.
     fn unfollow(
         &self,
         call: &Call,
@@ -87,8 +91,76 @@ pub trait Network: Clone + Send + Sync + 'static {
         &self,
         call: &Call,
         key: &RequestKey,
-        text: &str,
+        post: &NewPost,
     ) -> impl Future<Output = Result<Published, Refusal>> + Send;
+
+    /// Replaces what a post of the caller says.
+    fn edit(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+        says: &PostWords,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// Deletes a post of the caller: its text is gone for everybody.
+    fn delete(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// Boosts a post for those who follow the caller; returns the boost. One that is there already is the answer.
+    fn boost(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+    ) -> impl Future<Output = Result<Published, Refusal>> + Send;
+
+    /// Takes the caller's boost of a post back, if there is one.
+    fn unboost(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// Sets a mark of the caller on a post, or removes it; whether it was so before or not.
+    fn mark(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+        mark: Mark,
+        set: bool,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// Changes what somebody is to the caller.
+    fn relate(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        target: &UserName,
+        change: &RelationChange,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// Replaces the caller's profile.
+    fn set_profile(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        profile: &Profile,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// Changes the caller's notifications.
+    fn change_notifications(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        change: NotificationChange,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
 
     /// One page of users, sorted by name: the first, or the one at `position`.
     fn list(
@@ -99,27 +171,63 @@ pub trait Network: Clone + Send + Sync + 'static {
         limit: Option<u32>,
     ) -> impl Future<Output = Result<NamePage, Refusal>> + Send;
 
-    /// One page of the caller's timeline.
+    /// One page of a timeline.
     fn timeline(
         &self,
         call: &Call,
+        kind: &TimelineKind,
         cursor: Cursor,
         limit: Option<u32>,
     ) -> impl Future<Output = Result<PostPage, Refusal>> + Send;
 
-    /// One page of a user's posts.
-    fn posts(
+    /// A post.
+    fn post(&self, call: &Call, post: PostId)
+    -> impl Future<Output = Result<Post, Refusal>> + Send;
+
+    /// What a post answers, and what answers it.
+    fn thread(
         &self,
         call: &Call,
-        author: &UserName,
+        post: PostId,
+    ) -> impl Future<Output = Result<Thread, Refusal>> + Send;
+
+    /// What a post has said, from its beginning until now.
+    fn history(
+        &self,
+        call: &Call,
+        post: PostId,
+    ) -> impl Future<Output = Result<Vec<Revision>, Refusal>> + Send;
+
+    /// One page of the caller's notifications.
+    fn notifications(
+        &self,
+        call: &Call,
         cursor: Cursor,
         limit: Option<u32>,
-    ) -> impl Future<Output = Result<PostPage, Refusal>> + Send;
+    ) -> impl Future<Output = Result<NotificationPage, Refusal>> + Send;
 
-    /// The caller's timeline as it grows: the posts after `after`, or those made from now on.
+    /// A person, and what the caller is to them.
+    fn person(
+        &self,
+        call: &Call,
+        name: &UserName,
+    ) -> impl Future<Output = Result<PersonView, Refusal>> + Send;
+
+    /// People, hashtags or posts; of posts, those before `before`.
+    fn search(
+        &self,
+        call: &Call,
+        kind: SearchKind,
+        text: &str,
+        before: Option<PostId>,
+        limit: Option<u32>,
+    ) -> impl Future<Output = Result<Found, Refusal>> + Send;
+
+    /// A timeline as it grows: what happens after `after`, or from now on.
     fn subscribe(
         &self,
         call: &Call,
+        kind: &StreamKind,
         after: Option<PostId>,
     ) -> impl Future<Output = Result<Timeline, Refusal>> + Send;
 }

@@ -9,8 +9,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::Post;
-use crate::domain::PostId;
+use crate::domain::{Post, PostId};
 
 /// Some posts in order, at least one. Cheap to clone; clones and parts share the posts.
 #[derive(Clone)]
@@ -122,15 +121,13 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::domain::{UnixMillis, UserName};
+    use crate::domain::{UnixMillis, UserId, UserName};
 
     fn posts(ids: Range<u64>) -> Posts {
         let author = UserName::new("ann").expect("valid");
-        let post = |id: u64| Post {
-            id: PostId::new(id),
-            author: author.clone(),
-            posted_at: UnixMillis::EPOCH,
-            text: id.to_string(),
+        let post = |id: u64| {
+            let (at, text) = (UnixMillis::EPOCH, id.to_string());
+            Post::plain(PostId::new(id), UserId(1), author.clone(), at, text)
         };
         Posts::new(ids.map(post).collect()).expect("some")
     }

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::domain::{KeyError, NameError, TextError};
+use crate::domain::{HashtagError, KeyError, LanguageError, NameError, ProfileError, TextError};
 
 /// Why a call was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,6 +189,24 @@ impl From<NameError> for Refusal {
 
 impl From<TextError> for Refusal {
     fn from(error: TextError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<HashtagError> for Refusal {
+    fn from(error: HashtagError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<LanguageError> for Refusal {
+    fn from(error: LanguageError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<ProfileError> for Refusal {
+    fn from(error: ProfileError) -> Self {
         Self::invalid(error.to_string())
     }
 }

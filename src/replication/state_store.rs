@@ -42,10 +42,9 @@ const MEMBERSHIP: &str = "membership";
 const VERSION: &str = "version";
 
 /// What an apply did, for the delivery of posts.
-#[derive(Debug)]
 pub enum Applied<'a> {
-    /// These events happened, in this order.
-    Events(&'a [Event]),
+    /// These events happened, in this order; and the state as they have left it.
+    Events(&'a [Event], &'a StateReader),
     /// The whole state was replaced by a snapshot.
     Replaced,
 }
@@ -426,7 +425,7 @@ impl RaftStateMachine<Consensus> for StateStore {
             // At once, without an `await`: nobody may see the state without its events ("one
             // thread").
             if !events.is_empty() {
-                (self.observer)(Applied::Events(&events));
+                (self.observer)(Applied::Events(&events, &self.reader()));
             }
             all_replies.extend(replies);
             if entries.peek().is_some() {

@@ -12,10 +12,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     domain::{
-        CertificationStep, ClusterId, Post, PostId, PostText, RequestKey, UnixMillis, UserId,
-        UserName,
+        CertificationStep, ClusterId, Draft, Hashtag, Mark, Notification, NotificationChange, Post,
+        PostContent, PostId, Profile, RelationChange, RequestKey, UnixMillis, UserId, UserName,
     },
     envelope::Version,
+    social::PostFacts,
 };
 
 /// A command as it is replicated: the available server stamps it with its time first.
@@ -90,8 +91,8 @@ pub enum Command {
     Publish {
         /// Who requests it.
         context: Context,
-        /// The text of the post.
-        text: PostText,
+        /// The post.
+        draft: Draft,
     },
     /// Abandons this cluster for another one, unless people have made something in it. After that,
     /// every command is refused.
@@ -103,6 +104,68 @@ pub enum Command {
     Certify {
         /// What it has given.
         step: CertificationStep,
+    },
+    /// Replaces what a post says.
+    Edit {
+        /// Who requests it.
+        context: Context,
+        /// The caller's own.
+        post: PostId,
+        /// What it says from now on.
+        content: PostContent,
+    },
+    /// Deletes a post, of which nothing but its place in the conversation stays.
+    Delete {
+        /// Who requests it.
+        context: Context,
+        /// The caller's own.
+        post: PostId,
+    },
+    /// Boosts a post, or takes that back.
+    Boost {
+        /// Who requests it.
+        context: Context,
+        /// The post.
+        post: PostId,
+        /// Whether it is boosted from now on.
+        set: bool,
+    },
+    /// Sets a mark on a post, or removes it.
+    Mark {
+        /// Who requests it.
+        context: Context,
+        /// The post.
+        post: PostId,
+        /// Which mark.
+        mark: Mark,
+        /// Whether it is set from now on.
+        set: bool,
+    },
+    /// Changes what somebody is to the caller.
+    Relate {
+        /// Who requests it.
+        context: Context,
+        /// The other person.
+        target: UserName,
+        /// What is changed.
+        change: RelationChange,
+    },
+    /// Replaces the caller's profile.
+    SetProfile {
+        /// Who requests it.
+        context: Context,
+        /// The profile from now on.
+        profile: Profile,
+        /// By which the caller is found, folded. They come with the profile, because masters of different
+        /// versions might take different things for words.
+        words: Vec<String>,
+    },
+    /// Changes the caller's notifications.
+    ChangeNotifications {
+        /// Who requests it.
+        context: Context,
+        /// What is changed.
+        change: NotificationChange,
     },
     /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
@@ -121,7 +184,14 @@ impl Command {
             | Self::Unfollow { .. }
             | Self::Publish { .. }
             | Self::AbandonCluster { .. }
-            | Self::Certify { .. } => Version::FIRST,
+            | Self::Certify { .. }
+            | Self::Edit { .. }
+            | Self::Delete { .. }
+            | Self::Boost { .. }
+            | Self::Mark { .. }
+            | Self::Relate { .. }
+            | Self::SetProfile { .. }
+            | Self::ChangeNotifications { .. } => Version::FIRST,
             #[cfg(test)]
             Self::TestNoop => Version::new(2),
         }
@@ -131,12 +201,21 @@ impl Command {
     /// room for more.
     pub const fn adds(&self) -> bool {
         match self {
-            Self::CreateAccount { .. } | Self::Follow { .. } | Self::Publish { .. } => true,
+            Self::CreateAccount { .. }
+            | Self::Follow { .. }
+            | Self::Publish { .. }
+            | Self::Edit { .. }
+            | Self::SetProfile { .. } => true,
+            Self::Boost { set, .. } | Self::Mark { set, .. } => *set,
+            // Whoever has to protect themselves can do so as long as anything can be done.
             Self::BootstrapCluster { .. }
             | Self::SetPassword { .. }
             | Self::Unfollow { .. }
             | Self::AbandonCluster { .. }
-            | Self::Certify { .. } => false,
+            | Self::Certify { .. }
+            | Self::Delete { .. }
+            | Self::Relate { .. }
+            | Self::ChangeNotifications { .. } => false,
             #[cfg(test)]
             Self::TestNoop => false,
         }
@@ -153,8 +232,25 @@ impl fmt::Debug for Command {
             Self::Unfollow { context, target } => {
                 write!(formatter, "Unfollow({context:?}, {target})")
             }
-            Self::Publish { context, text } => {
-                write!(formatter, "Publish({context:?}, {:?})", text.as_str())
+            Self::Publish { context, draft } => {
+                write!(formatter, "Publish({context:?}, {:?})", draft.content.text.as_str())
+            }
+            Self::Edit { context, post, content } => {
+                write!(formatter, "Edit({context:?}, {post}, {:?})", content.text.as_str())
+            }
+            Self::Delete { context, post } => write!(formatter, "Delete({context:?}, {post})"),
+            Self::Boost { context, post, set } => {
+                write!(formatter, "Boost({context:?}, {post}, {set})")
+            }
+            Self::Mark { context, post, mark, set } => {
+                write!(formatter, "Mark({context:?}, {post}, {mark:?}, {set})")
+            }
+            Self::Relate { context, target, change } => {
+                write!(formatter, "Relate({context:?}, {target}, {change:?})")
+            }
+            Self::SetProfile { context, .. } => write!(formatter, "SetProfile({context:?})"),
+            Self::ChangeNotifications { context, change } => {
+                write!(formatter, "ChangeNotifications({context:?}, {change:?})")
             }
             Self::AbandonCluster { to } => write!(formatter, "AbandonCluster({to})"),
             Self::Certify { step } => write!(formatter, "Certify({step:?})"),
@@ -173,7 +269,15 @@ enum FingerprintInput<'a> {
     Follow(String),
     /// By the folded name.
     Unfollow(String),
-    Publish(&'a str),
+    Publish(&'a Draft),
+    Edit(PostId, &'a PostContent),
+    Delete(PostId),
+    Boost(PostId, bool),
+    Mark(PostId, Mark, bool),
+    /// By the folded name.
+    Relate(String, &'a RelationChange),
+    SetProfile(&'a Profile),
+    ChangeNotifications(&'a NotificationChange),
 }
 
 impl Command {
@@ -189,7 +293,14 @@ impl Command {
             Self::SetPassword { context, .. }
             | Self::Follow { context, .. }
             | Self::Unfollow { context, .. }
-            | Self::Publish { context, .. } => Some(context),
+            | Self::Publish { context, .. }
+            | Self::Edit { context, .. }
+            | Self::Delete { context, .. }
+            | Self::Boost { context, .. }
+            | Self::Mark { context, .. }
+            | Self::Relate { context, .. }
+            | Self::SetProfile { context, .. }
+            | Self::ChangeNotifications { context, .. } => Some(context),
         }
     }
 
@@ -209,7 +320,18 @@ impl Command {
             Self::SetPassword { .. } => FingerprintInput::SetPassword,
             Self::Follow { target, .. } => FingerprintInput::Follow(target.folded()),
             Self::Unfollow { target, .. } => FingerprintInput::Unfollow(target.folded()),
-            Self::Publish { text, .. } => FingerprintInput::Publish(text.as_str()),
+            Self::Publish { draft, .. } => FingerprintInput::Publish(draft),
+            Self::Edit { post, content, .. } => FingerprintInput::Edit(*post, content),
+            Self::Delete { post, .. } => FingerprintInput::Delete(*post),
+            Self::Boost { post, set, .. } => FingerprintInput::Boost(*post, *set),
+            Self::Mark { post, mark, set, .. } => FingerprintInput::Mark(*post, *mark, *set),
+            Self::Relate { target, change, .. } => {
+                FingerprintInput::Relate(target.folded(), change)
+            }
+            Self::SetProfile { profile, .. } => FingerprintInput::SetProfile(profile),
+            Self::ChangeNotifications { change, .. } => {
+                FingerprintInput::ChangeNotifications(change)
+            }
         };
         let input = postcard::to_stdvec(&input).expect("plain data always encodes");
         let hash: [u8; 32] = Sha256::digest(input).into();
@@ -234,6 +356,8 @@ pub enum Reply {
     },
     /// Nothing was changed.
     Refused(CommandRefusal),
+    /// Whom the caller wants to follow is asked first.
+    Requested,
 }
 
 /// An account as the state holds it.
@@ -306,20 +430,68 @@ pub enum CommandRefusal {
     /// The cluster is not abandoned, because people have made something in it.
     #[error("people have made something in this cluster, so it is not abandoned")]
     NotEmpty,
+    /// There is no such post, or the caller may not see it: the same, for whoever asks.
+    #[error("there is no such post")]
+    NoSuchPost,
+    /// The post is somebody else's.
+    #[error("that post is somebody else's")]
+    NotYours,
+    /// Such a post is not boosted, because more people would see it than it is meant for.
+    #[error("only posts that everybody may see can be boosted, and your own for your followers")]
+    NotForBoosting,
+    /// The caller has pinned as many posts as anybody may.
+    #[error("you have pinned as many posts as you may: unpin one first")]
+    TooManyPins,
+    /// The post was changed too often.
+    #[error("this post was changed as often as a post may be")]
+    TooManyEdits,
+    /// One of them has blocked the other.
+    #[error("you cannot do that: one of you has blocked the other")]
+    Blocked,
+    /// They have not asked to follow.
+    #[error("that user has not asked to follow you")]
+    NoSuchRequest,
+    /// The caller has asked already.
+    #[error("you have asked to follow that user already")]
+    AlreadyRequested,
+    /// The caller follows as many as anybody may.
+    #[error("you follow as many people as you may: unfollow somebody first")]
+    FollowsTooMany,
 }
 
 /// What a command caused. A refused or repeated one causes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// There is a new post.
+    /// There is a new post, or a boost.
     Published(Post),
+    /// A post says something else.
+    Edited {
+        /// When, in the feed.
+        position: PostId,
+        /// The post as it is now.
+        post: Post,
+    },
+    /// A post, or a boost, is gone.
+    Deleted {
+        /// When, in the feed.
+        position: PostId,
+        /// What is gone.
+        deleted: DeletedPost,
+    },
+    /// Somebody has a notification.
+    Notified {
+        /// Who.
+        user: UserId,
+        /// Which; its post as everybody sees it.
+        notification: Notification,
+    },
     /// A timeline has gained an author.
     Followed {
         /// Whose timeline.
         follower: UserId,
         /// Whose posts.
         followee: UserId,
-        /// Only posts with a greater number belong to it.
+        /// Only posts with a greater number belong to a timeline of those made since.
         since: PostId,
     },
     /// A timeline has lost an author.
@@ -329,9 +501,44 @@ pub enum Event {
         /// Whose posts.
         followee: UserId,
     },
+    /// The posts of an author are left out of somebody's timelines, or no longer.
+    Muted {
+        /// Whose timelines.
+        user: UserId,
+        /// Whose posts.
+        muted: UserId,
+        /// Whether they are left out from now on.
+        is_muted: bool,
+    },
     /// All sessions of an account have ended.
     PasswordChanged {
         /// Whose sessions.
         user: UserId,
     },
+}
+
+/// What is still known of a post that is gone: who could see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedPost {
+    /// Its number.
+    pub id: PostId,
+    /// What the rules need to know of it.
+    pub facts: PostFacts,
+    /// What it had of them.
+    pub hashtags: Vec<Hashtag>,
+}
+
+impl Event {
+    /// Its position in the feed, if it has one.
+    pub fn position(&self) -> Option<PostId> {
+        match self {
+            Self::Published(post) => Some(post.id),
+            Self::Edited { position, .. } | Self::Deleted { position, .. } => Some(*position),
+            Self::Notified { notification, .. } => Some(notification.id),
+            Self::Followed { .. }
+            | Self::Unfollowed { .. }
+            | Self::Muted { .. }
+            | Self::PasswordChanged { .. } => None,
+        }
+    }
 }

@@ -4,7 +4,8 @@
 //! - `command`: what the state can be asked to change, and the replies
 //! - `apply`: the one place where the state changes
 //! - `requests`: the memory of replies, which distinguishes a retry from a new request
-//! - `timeline`: what belongs to a timeline, and where a page of posts begins
+//! - `timeline`: whose posts belong to a timeline, and where a page of posts begins
+//! - `visibility`: who may see what, and which posts belong to whose timeline
 //! - `store`: how all of it is kept in a file, and every question about it
 //!
 //! **Architecture invariant:** pure and synchronous. The same commands give the same bytes on every
@@ -18,16 +19,19 @@ mod command;
 mod requests;
 pub(crate) mod store;
 mod timeline;
+pub mod visibility;
 
 #[cfg(test)]
 mod tests;
 
 pub use apply::Graph;
-pub use command::{Account, Command, CommandRefusal, Context, Event, Reply, Stamped};
+pub use command::{Account, Command, CommandRefusal, Context, DeletedPost, Event, Reply, Stamped};
 pub use requests::earlier_reply;
 pub use store::{
-    Change, Content, Damage, Facts, FileCondition, InspectedState, MemoryBudget, NameCursor,
-    OpenedState, Page, PageRead, Row, SourceRead, StagedState, State, StateDamage, StateError,
-    StateReader, Step, View,
+    Change, Content, Damage, Facts, FeedKind, FeedRead, FileCondition, InspectedState,
+    MemoryBudget, NameCursor, OpenedState, Page, PageOfNotifications, PageOfPosts, PageRead, Row,
+    SourceRead, StagedState, State, StateDamage, StateError, StateReader, Step, Thread, ThreadRead,
+    View,
 };
 pub use timeline::{Cursor, Source};
+pub use visibility::{PostFacts, Relations};

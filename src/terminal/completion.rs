@@ -86,9 +86,20 @@ impl Completion {
         let candidates = match (verb, Verb::find(verb).map(Verb::argument)) {
             ("", _) if word.is_empty() => verbs.map(str::to_owned).collect(),
             ("", _) => matching(verbs.chain([QUIT]).map(str::to_owned), word),
-            (_, Some(Argument::Name)) => self.names.starting_with(word),
+            (_, Some(Argument::Name | Argument::OptionalName)) => self.names.starting_with(word),
             (_, Some(Argument::Verb)) => matching(verbs.map(str::to_owned), word),
-            (_, Some(Argument::None | Argument::Text) | None) => vec![],
+            (
+                _,
+                Some(
+                    Argument::None
+                    | Argument::Text
+                    | Argument::Words
+                    | Argument::Post
+                    | Argument::PostAndText
+                    | Argument::Hashtag,
+                )
+                | None,
+            ) => vec![],
         };
         (start, candidates)
     }
@@ -114,6 +125,11 @@ mod tests {
         for (before, start, candidates) in [
             ("f", 0, &["FOLLOW", "FOLLOWING"][..]),
             ("po", 0, &["POST", "POSTS"]),
+            (
+                "un",
+                0,
+                &["UNFOLLOW", "UNLIKE", "UNBOOST", "UNBOOKMARK", "UNPIN", "UNBLOCK", "UNMUTE"],
+            ),
             ("/", 0, &["/quit"]),
             ("x", 0, &[]),
             ("follow ", 7, &["alan", "Alice", "BOB", "\u{fffd}[2J"]),
@@ -121,7 +137,10 @@ mod tests {
             ("unfollow b", 9, &["BOB"]),
             ("unfollow\u{3000}b", 11, &["BOB"]),
             ("posts b", 6, &["BOB"]),
-            ("help un", 5, &["UNFOLLOW"]),
+            ("help unf", 5, &["UNFOLLOW"]),
+            ("profile b", 8, &["BOB"]),
+            ("block b", 6, &["BOB"]),
+            ("LIKE 1", 5, &[]),
             ("LIST b", 5, &[]),
             ("POST b", 5, &[]),
             ("é", 0, &[]),

@@ -6,13 +6,13 @@ use super::{
     completion::Names,
     input::{Input, Line, Prompt},
     output_format::{self, Output, OutputFormat},
-    prompt_command::{self, Mistake, PromptCommand},
+    prompt_command::{self, PromptCommand},
     report::{Answer, Failure, Report},
     screen::Screen,
     verb::Verb,
 };
 use crate::{
-    client::{Client, ClientError, Cursor, ListKind, PostPage, Subscription},
+    client::{Client, ClientError, Cursor, FollowOutcome, ListKind, PostPage, Subscription},
     host::clock,
     overview::output_size::OutputSize,
 };
@@ -20,7 +20,7 @@ use crate::{
 /// Ended by Ctrl-C: 128 plus the number of SIGINT, as shells count it.
 pub const INTERRUPTED: u8 = 130;
 /// As many posts as the classic server sends.
-const FIRST_POSTS: u32 = 20;
+pub const FIRST_POSTS: u32 = 20;
 
 /// The conversation of one user.
 pub struct Conversation {
@@ -101,17 +101,15 @@ impl Conversation {
             PromptCommand::Follow(name) => (Verb::Follow, self.follow(&name).await),
             PromptCommand::Unfollow(name) => (Verb::Unfollow, self.unfollow(&name).await),
             PromptCommand::List => (Verb::List, self.list().await),
-            PromptCommand::Post(text) => (Verb::Post, self.post(&text).await),
+            // Boxed, because it would make the future of the whole conversation larger.
+            PromptCommand::Social(command) => Box::pin(self.execute_social(command)).await,
             PromptCommand::Posts(name) => (Verb::Posts, self.posts(&name).await),
             PromptCommand::Following => (Verb::Following, self.following().await),
             PromptCommand::Whoami => (Verb::Whoami, Ok(self.me())),
             PromptCommand::Status => (Verb::Status, self.status().await),
             PromptCommand::Help(verb) => (Verb::Help, Ok(Answer::Help(verb))),
             PromptCommand::Invalid(mistake) => {
-                let verb = match &mistake {
-                    Mistake::Form(verb) => Some(*verb),
-                    Mistake::Unknown { .. } => None,
-                };
+                let verb = mistake.verb();
                 self.tell(&Report { verb, outcome: Err(mistake.into()) }).await?;
                 return Ok(Next::Command);
             }
@@ -145,9 +143,12 @@ impl Conversation {
     }
 
     async fn follow(&self, name: &str) -> Result<Answer, Failure> {
-        self.client.follow(name).await?;
+        let outcome = self.client.follow(name).await?;
         self.names.learn([name]);
-        Ok(Answer::Done)
+        Ok(match outcome {
+            FollowOutcome::Follows => Answer::Done,
+            FollowOutcome::Requested => Answer::Requested,
+        })
     }
 
     async fn unfollow(&self, name: &str) -> Result<Answer, Failure> {
@@ -160,10 +161,6 @@ impl Conversation {
         let followers = self.client.list(ListKind::Followers).await?;
         self.names.learn(&users);
         Ok(Answer::Lists { users, followers })
-    }
-
-    async fn post(&self, text: &str) -> Result<Answer, Failure> {
-        Ok(Answer::Published(self.client.publish(text).await?))
     }
 
     async fn posts(&self, name: &str) -> Result<Answer, Failure> {
@@ -202,7 +199,7 @@ impl Conversation {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::io::{BufReader, Read, Write};
 
     use tokio::sync::watch;
@@ -227,8 +224,8 @@ mod tests {
 
     /// What was printed, and a notification each time.
     #[derive(Clone, Default)]
-    struct Paper {
-        text: watch::Sender<String>,
+    pub struct Paper {
+        pub text: watch::Sender<String>,
     }
 
     impl Write for Paper {
@@ -252,7 +249,7 @@ mod tests {
         }
     }
 
-    async fn start(network: &Network) -> (Node, Node, Client) {
+    pub async fn start(network: &Network) -> (Node, Node, Client) {
         let [router, server] = ["router", "server-1"].map(|name| network.start(name));
         router.name_available(&server, 1, &[&server]);
         let client = Client::connect(ClientOptions::new(router.address())).expect("an address");
@@ -260,7 +257,7 @@ mod tests {
         (router, server, client)
     }
 
-    fn piped(client: Client, source: impl Read + Send + 'static) -> (Conversation, Paper) {
+    pub fn piped(client: Client, source: impl Read + Send + 'static) -> (Conversation, Paper) {
         let paper = Paper::default();
         let conversation = Conversation {
             client,
@@ -323,7 +320,7 @@ mod tests {
     }
 
     /// Everything that `script` is answered in JSON, and the exit code.
-    async fn in_json(client: Client, script: &'static str) -> (String, ExitCode) {
+    pub async fn in_json(client: Client, script: &'static str) -> (String, ExitCode) {
         let (mut conversation, paper) = piped(client, script.as_bytes());
         conversation.format = OutputFormat::Json;
         conversation.is_strict = true;

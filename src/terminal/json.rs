@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::{
+    json_facts::{HashtagFacts, NotificationFacts, PersonFacts, PostFacts, RelationshipFacts},
     prompt_command::Mistake,
     report::{Answer, Failure, Report},
     verb::{VERBS, Verb},
@@ -28,12 +29,8 @@ enum Line<'a> {
         #[serde(flatten)]
         details: Details<'a>,
     },
-    Post {
-        id: u64,
-        author: &'a str,
-        posted_at_ms: i64,
-        text: &'a str,
-    },
+    Post(PostFacts<'a>),
+    Notification(NotificationFacts<'a>),
     Moved {
         server: &'a str,
         took_ms: u64,
@@ -47,15 +44,60 @@ enum Line<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Details<'a> {
-    Failed { code: &'static str, message: String },
+    Failed {
+        code: &'static str,
+        message: String,
+    },
     Done {},
-    Lists { users: &'a [UserName], followers: &'a [UserName] },
-    Following { following: &'a [UserName] },
-    Published { id: u64, posted_at_ms: i64 },
-    Posts { posts: usize },
-    Me { user: &'a str, server: Option<&'a str>, address: Option<&'a str> },
-    Cluster { cluster: Cluster<'a> },
-    Help { commands: Vec<Help> },
+    Lists {
+        users: &'a [UserName],
+        followers: &'a [UserName],
+    },
+    Following {
+        following: &'a [UserName],
+    },
+    Requests {
+        requests: &'a [UserName],
+    },
+    Requested {
+        requested: bool,
+    },
+    People {
+        people: Vec<PersonFacts<'a>>,
+    },
+    Hashtags {
+        hashtags: Vec<HashtagFacts<'a>>,
+    },
+    Person {
+        person: PersonFacts<'a>,
+        relationship: RelationshipFacts<'a>,
+    },
+    /// Where the post is among those that follow.
+    Thread {
+        posts: usize,
+        asked: usize,
+    },
+    Notifications {
+        notifications: usize,
+    },
+    Published {
+        id: u64,
+        posted_at_ms: i64,
+    },
+    Posts {
+        posts: usize,
+    },
+    Me {
+        user: &'a str,
+        server: Option<&'a str>,
+        address: Option<&'a str>,
+    },
+    Cluster {
+        cluster: Cluster<'a>,
+    },
+    Help {
+        commands: Vec<Help>,
+    },
 }
 
 #[derive(Serialize)]
@@ -64,22 +106,22 @@ struct Help {
     summary: &'static str,
 }
 
-/// The outcome of a command, and the posts that it returned.
+/// The outcome of a command, and what it returned, a line each.
 pub fn result(report: &Report) -> String {
-    let (details, posts) = match &report.outcome {
-        Ok(answer) => details(answer),
+    let (details, others) = match &report.outcome {
+        Ok(answer) => (details(answer), lines_after(answer)),
         Err(failure) => {
-            (Details::Failed { code: failure_code(failure), message: failure.to_string() }, &[][..])
+            let message = failure.to_string();
+            (Details::Failed { code: failure_code(failure), message }, String::new())
         }
     };
     let result = Line::Result { command: command(report), ok: report.outcome.is_ok(), details };
-    posts.iter().fold(line(&result), |lines, it| lines + &post(it))
+    line(&result) + &others
 }
 
 /// A post.
 pub fn post(post: &Post) -> String {
-    let Post { id, author, posted_at, text } = post;
-    line(&Line::Post { id: id.get(), author: author.as_str(), posted_at_ms: posted_at.get(), text })
+    line(&Line::Post(PostFacts::of(post)))
 }
 
 /// A move to another server.
@@ -102,15 +144,35 @@ fn command(report: &Report) -> &str {
     }
 }
 
-fn details(answer: &Answer) -> (Details<'_>, &[Post]) {
-    let details = match answer {
+fn details(answer: &Answer) -> Details<'_> {
+    match answer {
         Answer::Done => Details::Done {},
         Answer::Lists { users, followers } => Details::Lists { users, followers },
         Answer::Following(following) => Details::Following { following },
+        Answer::Requests(requests) => Details::Requests { requests },
+        Answer::Requested => Details::Requested { requested: true },
         Answer::Published(published) => {
             Details::Published { id: published.id.get(), posted_at_ms: published.posted_at.get() }
         }
-        Answer::Posts(posts) => return (Details::Posts { posts: posts.len() }, posts),
+        Answer::Posts(posts) | Answer::Numbered(posts) => Details::Posts { posts: posts.len() },
+        Answer::Shown(_) => Details::Posts { posts: 1 },
+        Answer::Thread(shown) => {
+            let (before, after) = (shown.1.ancestors.len(), shown.1.descendants.len());
+            Details::Thread { posts: before + 1 + after, asked: before }
+        }
+        Answer::People(people) => {
+            Details::People { people: people.iter().map(PersonFacts::of).collect() }
+        }
+        Answer::Hashtags(hashtags) => {
+            Details::Hashtags { hashtags: hashtags.iter().map(HashtagFacts::of).collect() }
+        }
+        Answer::Person(view) => Details::Person {
+            person: PersonFacts::of(&view.person),
+            relationship: RelationshipFacts::of(view),
+        },
+        Answer::Notifications(page) => {
+            Details::Notifications { notifications: page.notifications.len() }
+        }
         Answer::Timeline(posts) => Details::Posts { posts: *posts },
         Answer::Me { user, server } => Details::Me {
             user: user.as_ref().map_or("", UserName::as_str),
@@ -123,8 +185,40 @@ fn details(answer: &Answer) -> (Details<'_>, &[Post]) {
             let all = VERBS.into_iter().filter(|it| verb.is_none_or(|verb| verb == *it));
             Details::Help { commands: all.map(help).collect() }
         }
-    };
-    (details, &[])
+    }
+}
+
+/// What follows the line of the outcome.
+fn lines_after(answer: &Answer) -> String {
+    match answer {
+        Answer::Posts(posts) | Answer::Numbered(posts) => posts.iter().map(post).collect(),
+        Answer::Shown(shown) => post(shown),
+        Answer::Thread(shown) => {
+            let (asked, thread) = &**shown;
+            let before = thread.ancestors.iter().chain([asked]);
+            before.chain(&thread.descendants).map(post).collect()
+        }
+        Answer::Notifications(page) => {
+            let told = page.notifications.iter().map(|notification| {
+                let is_new = notification.id > page.read_up_to;
+                line(&Line::Notification(NotificationFacts::of(notification, is_new)))
+            });
+            told.collect()
+        }
+        Answer::Done
+        | Answer::Lists { .. }
+        | Answer::Following(_)
+        | Answer::Published(_)
+        | Answer::Requested
+        | Answer::Requests(_)
+        | Answer::People(_)
+        | Answer::Hashtags(_)
+        | Answer::Person(_)
+        | Answer::Timeline(_)
+        | Answer::Me { .. }
+        | Answer::Cluster { .. }
+        | Answer::Help(_) => String::new(),
+    }
 }
 
 fn failure_code(failure: &Failure) -> &'static str {
@@ -201,8 +295,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::{Published, Refusal},
-        domain::{PostId, UnixMillis},
+        client::{NotificationPage, Published, Refusal},
+        domain::{
+            Language, Marks, Notification, NotificationKind, PostCounts, PostId, ReplyTo,
+            UnixMillis, UserId, Visibility,
+        },
         overview::output_size::OutputSize,
     };
 
@@ -211,12 +308,7 @@ mod tests {
     }
 
     fn said(text: &str) -> Post {
-        Post {
-            id: PostId::new(7),
-            author: name("ann"),
-            posted_at: UnixMillis::new(12),
-            text: text.to_owned(),
-        }
+        Post::plain(PostId::new(7), UserId(1), name("ann"), UnixMillis::new(12), text)
     }
 
     #[test]
@@ -278,12 +370,67 @@ mod tests {
             live_ended(&refused),
             "{\"type\":\"live_ended\",\"code\":\"ALREADY_EXISTS\",\"message\":\"no\"}\n"
         );
+        for (verb, answer, json) in [
+            (Verb::Follow, Answer::Requested, r#""requested":true}"#),
+            (Verb::Requests, Answer::Requests(names(&["a"])), r#""requests":["a"]}"#),
+            (Verb::Home, Answer::Numbered(vec![]), r#""posts":0}"#),
+        ] {
+            let command = verb.word();
+            let json = format!(r#"{{"type":"result","command":"{command}","ok":true,{json}"#);
+            assert_eq!(result(&ok(verb, answer)), json + "\n");
+        }
         let status = crate::overview::tests::cluster();
         let status = result(&ok(
             Verb::Status,
             Answer::Cluster { status, now: UnixMillis::EPOCH, room: OutputSize::ENDLESS },
         ));
         assert!(status.contains(r#""ok":true,"cluster":{"cluster_id":"0123"#), "{status}");
+    }
+
+    #[test]
+    fn what_is_unusual_about_a_post_is_told_behind_the_rest() {
+        let rich = Post {
+            warning: Some("loud".to_owned()),
+            sensitive: true,
+            language: Some(Language::new("de").expect("valid")),
+            visibility: Visibility::Followers,
+            reply_to: Some(ReplyTo { post: PostId::new(3), author: UserId(2) }),
+            edited_at: Some(UnixMillis::new(13)),
+            counts: PostCounts { replies: 1, boosts: 0, likes: 2 },
+            marks: Marks { liked: true, ..Marks::default() },
+            ..said("hi")
+        };
+        let facts = r#""id":7,"author":"ann","posted_at_ms":12,"text":"hi","warning":"loud","sensitive":true,"language":"de","visibility":"followers","reply_to":3,"edited_at_ms":13,"replies":1,"likes":2,"you":["liked"]}"#;
+        assert_eq!(post(&rich), format!("{{\"type\":\"post\",{facts}\n"));
+        let boost = Post { boost_of: Some(Box::new(rich)), ..said("") };
+        assert!(post(&boost).ends_with(&format!("\"text\":\"\",\"boost_of\":{{{facts}}}\n")));
+    }
+
+    #[test]
+    fn notifications_follow_a_line_each() {
+        let liked = |id, post| Notification {
+            id: PostId::new(id),
+            kind: NotificationKind::Liked,
+            at: UnixMillis::new(13),
+            actor_id: UserId(2),
+            actor: name("bob"),
+            post,
+        };
+        let page = NotificationPage {
+            notifications: vec![liked(9, Some(said("hi"))), liked(8, None)],
+            as_of: PostId::new(9),
+            more: false,
+            read_up_to: PostId::new(8),
+        };
+        let report =
+            Report { verb: Some(Verb::Notifications), outcome: Ok(Answer::Notifications(page)) };
+        let lines = [
+            r#"{"type":"result","command":"NOTIFICATIONS","ok":true,"notifications":2}"#,
+            r#"{"type":"notification","id":9,"kind":"liked","at_ms":13,"actor":"bob","new":true,"post":{"id":7,"author":"ann","posted_at_ms":12,"text":"hi"}}"#,
+            r#"{"type":"notification","id":8,"kind":"liked","at_ms":13,"actor":"bob","new":false}"#,
+            "",
+        ];
+        assert_eq!(result(&report), lines.join("\n"));
     }
 
     #[test]

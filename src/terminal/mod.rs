@@ -4,15 +4,21 @@
 //! | --- | --- |
 //! | `login` | logging in, and the password if one is needed |
 //! | `conversation` | reads commands and prints answers |
+//! | `social_life` | the commands about posts and people |
 //! | `line_timeline` | the timeline, line by line |
 //! | `change_password` | the PASSWORD command |
 //! | `fullscreen` | the timeline on the whole screen |
 //! | `verb` | pure: the one table of commands |
 //! | `prompt_command` | pure: what a line means |
+//! | `social_command` | pure: what a line about posts and people means |
+//! | `post_options` | pure: the options before the text of a post |
 //! | `report` | pure: the outcome of a command |
 //! | `output_format` | pure: how that is printed, in words or in JSON |
-//! | `text` | pure: every text that is printed |
+//! | `text` | pure: the texts that are printed |
+//! | `post_text` | pure: posts with their numbers, as they are printed |
+//! | `people_text` | pure: people and notifications, as they are printed |
 //! | `json` | pure: JSON for scripts, with stable names |
+//! | `json_facts` | pure: posts, people and notifications in it |
 //! | `sanitise` | pure: makes other people's text harmless |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
 //! | `password_prompt` | reads a line without showing it |
@@ -32,15 +38,21 @@ pub(crate) mod fullscreen;
 mod history;
 pub(crate) mod input;
 pub(crate) mod json;
+mod json_facts;
 mod line_timeline;
 mod login;
 mod output_format;
 mod password_prompt;
+mod people_text;
+mod post_options;
+pub(crate) mod post_text;
 pub(crate) mod prompt_command;
 mod report;
 pub(crate) mod sanitise;
 mod screen;
 mod signals;
+mod social_command;
+mod social_life;
 pub(crate) mod text;
 pub(crate) mod verb;
 

@@ -2,7 +2,15 @@
 
 use std::fmt;
 
-use super::verb::{Argument, Verb};
+use super::{
+    post_options::OptionMistake,
+    social_command::{self, SocialCommand, post_number},
+    verb::{Argument, Verb},
+};
+use crate::{
+    domain::{HashtagError, Mark, RelationChange},
+    network::TimelineKind,
+};
 
 /// A line at the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,9 +19,10 @@ pub enum PromptCommand {
     Unfollow(String),
     List,
     Timeline,
-    Post(String),
     Posts(String),
     Following,
+    /// About posts and people, in another form.
+    Social(SocialCommand),
     Whoami,
     Status,
     Password,
@@ -33,6 +42,23 @@ pub enum Mistake {
     Unknown { word: String, meant: Option<Verb> },
     /// This command has another form.
     Form(Verb),
+    /// The options before the text cannot be used.
+    Options(Verb, OptionMistake),
+    /// This option is not one of this command.
+    NoOption(Verb, &'static str),
+    /// No hashtag.
+    Hashtag(HashtagError),
+}
+
+impl Mistake {
+    /// Of which command it is, if it is one.
+    pub fn verb(&self) -> Option<Verb> {
+        match self {
+            Self::Unknown { .. } => None,
+            Self::Form(verb) | Self::Options(verb, _) | Self::NoOption(verb, _) => Some(*verb),
+            Self::Hashtag(_) => Some(Verb::Tag),
+        }
+    }
 }
 
 impl fmt::Display for Mistake {
@@ -48,6 +74,9 @@ impl fmt::Display for Mistake {
                 write!(formatter, "{} takes no arguments", verb.word())
             }
             Self::Form(verb) => write!(formatter, "usage: {}", verb.usage()),
+            Self::Options(_, mistake) => mistake.fmt(formatter),
+            Self::NoOption(verb, what) => write!(formatter, "{} cannot change {what}", verb.word()),
+            Self::Hashtag(error) => error.fmt(formatter),
         }
     }
 }
@@ -80,31 +109,73 @@ pub fn parse(line: &str) -> PromptCommand {
     let Some(verb) = Verb::find(word) else { return unknown(word) };
     let is_whole = match verb.argument() {
         Argument::None => argument.is_empty(),
-        Argument::Name | Argument::Text => !argument.is_empty(),
-        Argument::Verb => true,
+        Argument::Name
+        | Argument::Text
+        | Argument::Post
+        | Argument::PostAndText
+        | Argument::Words
+        | Argument::Hashtag => !argument.is_empty(),
+        Argument::OptionalName | Argument::Verb => true,
     };
-    if !is_whole {
-        return PromptCommand::Invalid(Mistake::Form(verb));
-    }
-    let argument = argument.to_owned();
-    match verb {
-        Verb::Follow => PromptCommand::Follow(argument),
-        Verb::Unfollow => PromptCommand::Unfollow(argument),
-        Verb::List => PromptCommand::List,
-        Verb::Timeline => PromptCommand::Timeline,
-        Verb::Post => PromptCommand::Post(argument),
-        Verb::Posts => PromptCommand::Posts(argument),
-        Verb::Following => PromptCommand::Following,
-        Verb::Whoami => PromptCommand::Whoami,
-        Verb::Status => PromptCommand::Status,
-        Verb::Password => PromptCommand::Password,
-        Verb::Help if argument.is_empty() => PromptCommand::Help(None),
-        Verb::Help => match Verb::find(&argument) {
-            Some(verb) => PromptCommand::Help(Some(verb)),
-            None => unknown(&argument),
-        },
-        Verb::Quit => PromptCommand::Quit,
-    }
+    let read = if is_whole { read(verb, argument) } else { Err(Mistake::Form(verb)) };
+    read.unwrap_or_else(PromptCommand::Invalid)
+}
+
+/// What a verb means with its argument.
+fn read(verb: Verb, argument: &str) -> Result<PromptCommand, Mistake> {
+    let name = || argument.to_owned();
+    let post = || post_number(argument).ok_or(Mistake::Form(verb));
+    let mark = |mark, set| Ok(SocialCommand::Mark(verb, post()?, mark, set));
+    let relate = |change| SocialCommand::Relate(verb, name(), change);
+    let page = |kind| SocialCommand::Read(verb, kind);
+    Ok(PromptCommand::Social(match verb {
+        Verb::Follow => return Ok(PromptCommand::Follow(name())),
+        Verb::Unfollow => return Ok(PromptCommand::Unfollow(name())),
+        Verb::List => return Ok(PromptCommand::List),
+        Verb::Timeline => return Ok(PromptCommand::Timeline),
+        Verb::Posts => return Ok(PromptCommand::Posts(name())),
+        Verb::Following => return Ok(PromptCommand::Following),
+        Verb::Whoami => return Ok(PromptCommand::Whoami),
+        Verb::Status => return Ok(PromptCommand::Status),
+        Verb::Password => return Ok(PromptCommand::Password),
+        Verb::Help if argument.is_empty() => return Ok(PromptCommand::Help(None)),
+        Verb::Help => {
+            return Ok(match Verb::find(argument) {
+                Some(verb) => PromptCommand::Help(Some(verb)),
+                None => unknown(argument),
+            });
+        }
+        Verb::Quit => return Ok(PromptCommand::Quit),
+        Verb::Post => social_command::new_post(argument)?,
+        Verb::Reply => social_command::reply(argument)?,
+        Verb::Edit => social_command::edit(argument)?,
+        Verb::Delete => SocialCommand::Delete(post()?),
+        Verb::Boost => SocialCommand::Boost(post()?),
+        Verb::Unboost => SocialCommand::Unboost(post()?),
+        Verb::Like => mark(Mark::Like, true)?,
+        Verb::Unlike => mark(Mark::Like, false)?,
+        Verb::Bookmark => mark(Mark::Bookmark, true)?,
+        Verb::Unbookmark => mark(Mark::Bookmark, false)?,
+        Verb::Pin => mark(Mark::Pin, true)?,
+        Verb::Unpin => mark(Mark::Pin, false)?,
+        Verb::Show => SocialCommand::Show(post()?),
+        Verb::Thread => SocialCommand::Thread(post()?),
+        Verb::Home => page(TimelineKind::Home),
+        Verb::Local => page(TimelineKind::Local),
+        Verb::Tag => page(TimelineKind::Hashtag(social_command::hashtag(argument)?)),
+        Verb::Likes => page(TimelineKind::Liked),
+        Verb::Bookmarks => page(TimelineKind::Bookmarked),
+        Verb::Search => social_command::search(argument)?,
+        Verb::Profile => SocialCommand::Profile(Some(name()).filter(|name| !name.is_empty())),
+        Verb::Notifications => SocialCommand::Notifications,
+        Verb::Requests => SocialCommand::Requests,
+        Verb::Accept => relate(RelationChange::AcceptRequest),
+        Verb::Reject => relate(RelationChange::RejectRequest),
+        Verb::Block => relate(RelationChange::Block),
+        Verb::Unblock => relate(RelationChange::Unblock),
+        Verb::Mute => relate(RelationChange::Mute { notifications: true, until: None }),
+        Verb::Unmute => relate(RelationChange::Unmute),
+    }))
 }
 
 /// Parses a line in the timeline.
@@ -127,9 +198,14 @@ pub fn parse_typed_in_timeline(line: &str) -> TimelineLine {
     let Some(verb) = Verb::find(word) else { return TimelineLine::Post(text) };
     let is_command = match verb.argument() {
         Argument::None => argument.is_empty(),
-        Argument::Name => !argument.is_empty() && !argument.contains(char::is_whitespace),
+        Argument::Name | Argument::Hashtag => {
+            !argument.is_empty() && !argument.contains(char::is_whitespace)
+        }
+        Argument::OptionalName => !argument.contains(char::is_whitespace),
+        Argument::Post => post_number(argument).is_some(),
+        Argument::PostAndText => post_number(split(argument).0).is_some(),
         // In lower case it may well be the beginning of a sentence.
-        Argument::Text => word == verb.word() && !argument.is_empty(),
+        Argument::Text | Argument::Words => word == verb.word() && !argument.is_empty(),
         Argument::Verb => argument.is_empty() || Verb::find(argument).is_some(),
     };
     match verb {
@@ -147,7 +223,8 @@ pub fn may_hold_a_password(line: &str) -> bool {
     verb == Some(Verb::Password) && !argument.is_empty()
 }
 
-fn split(line: &str) -> (&str, &str) {
+/// The first word, and the rest.
+pub fn split(line: &str) -> (&str, &str) {
     let line = line.trim();
     let (word, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     (word, argument.trim())
@@ -160,11 +237,12 @@ fn unknown(word: &str) -> PromptCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::NewPost;
 
     #[test]
     fn reads_what_people_type() {
         let follow = |name: &str| PromptCommand::Follow(name.to_owned());
-        let post = |text: &str| PromptCommand::Post(text.to_owned());
+        let post = |text: &str| PromptCommand::Social(SocialCommand::Post(NewPost::of(text)));
         for (line, command) in [
             ("FOLLOW u1", follow("u1")),
             ("follow u1", follow("u1")),
@@ -270,6 +348,13 @@ mod tests {
             ("post hello there", post("post hello there")),
             ("help is near", post("help is near")),
             ("LISTS", post("LISTS")),
+            ("LIKE 12", doubtful("LIKE 12", Verb::Like)),
+            ("like it", post("like it")),
+            ("REPLY 12 yes", doubtful("REPLY 12 yes", Verb::Reply)),
+            ("reply to me", post("reply to me")),
+            ("profile ann", doubtful("profile ann", Verb::Profile)),
+            ("profile of a city", post("profile of a city")),
+            ("search two words", post("search two words")),
             ("", TimelineLine::Nothing),
         ] {
             assert_eq!(parse_typed_in_timeline(line), read, "{line:?}");

@@ -2,8 +2,10 @@
 
 use super::{prompt_command::Mistake, verb::Verb};
 use crate::{
-    client::{ClientError, ClusterStatus, Post, Published, Server},
-    domain::{UnixMillis, UserName},
+    client::{
+        ClientError, ClusterStatus, NotificationPage, PersonView, Post, Published, Server, Thread,
+    },
+    domain::{Hashtag, Person, UnixMillis, UserName},
     overview::output_size::OutputSize,
 };
 
@@ -28,6 +30,20 @@ pub enum Answer {
     Published(Published),
     /// A user's posts, newest first.
     Posts(Vec<Post>),
+    /// Posts with their numbers, newest first.
+    Numbered(Vec<Post>),
+    /// A post, with what is behind its warning.
+    Shown(Post),
+    /// A post and the conversation around it.
+    Thread(Box<(Post, Thread)>),
+    /// Whom the user wants to follow is asked first.
+    Requested,
+    Requests(Vec<UserName>),
+    People(Vec<Person>),
+    /// How many posts for everybody have each.
+    Hashtags(Vec<(Hashtag, u64)>),
+    Person(Box<PersonView>),
+    Notifications(NotificationPage),
     /// The timeline, followed at once by this many posts.
     Timeline(usize),
     Me {

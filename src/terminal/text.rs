@@ -1,15 +1,15 @@
 //! Every text that is printed. Pure. The texts of the classic client are kept to the letter, since
 //! scripts wait for them.
 
-use std::fmt::Write as _;
-
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::TimeZone;
 
 use super::{
     colour::Paint,
+    people_text,
+    post_text::{self, Warnings, said, time},
     report::{Answer, Failure, Report},
     sanitise,
-    verb::{Argument, VERBS, Verb},
+    verb::{VERBS, Verb},
 };
 use crate::{
     client::{ActiveServer, ClientError, Post, RefusalKind, Server},
@@ -28,6 +28,8 @@ pub const BANNER: &str = "
 ";
 pub const PROMPT: &str = "Cmd> ";
 pub const IN_TIMELINE: &str = "Now you are in the timeline\n";
+/// Whom the user wants to follow has a locked profile.
+const REQUESTED: &str = "They are asked first: you follow them once they accept\n";
 pub const SUCCESS: &str = "Command completed successfully\n";
 pub const ALREADY_EXISTS: &str = "Input username already exists, command failed\n";
 pub const DOES_NOT_EXIST: &str = "Input username does not exists, command failed\n";
@@ -37,7 +39,7 @@ pub const UNKNOWN_REASON: &str = "Command failed with unknown reason\n";
 
 /// The status line for the outcome of a command.
 pub fn status(report: &Report) -> &'static str {
-    let is_about_a_name = report.verb.is_some_and(|verb| verb.argument() == Argument::Name);
+    let is_about_a_name = matches!(report.verb, Some(Verb::Follow | Verb::Unfollow | Verb::Posts));
     match &report.outcome {
         Ok(_) => SUCCESS,
         Err(Failure::Invalid(_)) => INVALID_COMMAND,
@@ -69,6 +71,18 @@ where
         Answer::Done | Answer::Published(_) => String::new(),
         Answer::Lists { users, followers } => list(users, followers),
         Answer::Following(names) => enumerate("Following: ", names),
+        Answer::Requested => REQUESTED.to_owned(),
+        Answer::Requests(names) => enumerate("Requests: ", names),
+        Answer::Numbered(posts) => {
+            let numbered = |post| post_text::numbered(post, Warnings::Folded, zone, paint);
+            posts.iter().map(numbered).collect()
+        }
+        Answer::Shown(post) => post_text::numbered(post, Warnings::Unfolded, zone, paint),
+        Answer::Thread(shown) => post_text::thread(&shown.0, &shown.1, zone, paint),
+        Answer::People(people) => people_text::people(people, paint),
+        Answer::Hashtags(hashtags) => people_text::hashtags(hashtags),
+        Answer::Person(view) => people_text::person(view, zone, paint),
+        Answer::Notifications(page) => people_text::notifications(page, zone, paint),
         Answer::Posts(posts) => posts.iter().map(|it| post(it, zone, paint)).collect(),
         Answer::Timeline(_) => IN_TIMELINE.to_owned(),
         Answer::Me { user, server } => me(user.as_ref(), server.as_ref()),
@@ -114,13 +128,9 @@ pub fn post<Zone: TimeZone>(post: &Post, zone: &Zone, paint: Paint) -> String
 where
     Zone::Offset: std::fmt::Display,
 {
-    let posted_at =
-        DateTime::<Utc>::from_timestamp_millis(post.posted_at.get()).unwrap_or_default();
-    let mut words = paint.name(post.author.as_str());
-    let time = posted_at.with_timezone(zone).format("%a %b %e %H:%M:%S %Y");
-    writeln!(words, "({time}) >> {}", sanitise::text(&post.text))
-        .expect("writing to a string cannot fail");
-    words
+    let author = paint.name(post.author.as_str());
+    let (time, said) = (time(post.posted_at, zone), said(post, Warnings::Folded));
+    format!("{author}({time}) >> {said}\n")
 }
 
 /// The user's post was not made.
@@ -148,12 +158,12 @@ pub fn moved(active_server: &ActiveServer) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use chrono::FixedOffset;
+    use chrono::{FixedOffset, Utc};
 
     use super::*;
     use crate::{
         client::Refusal,
-        domain::{PostId, UnixMillis},
+        domain::{PostId, UnixMillis, UserId},
         overview::output_size::OutputSize,
         terminal::prompt_command::Mistake,
     };
@@ -240,12 +250,8 @@ mod tests {
 
     #[test]
     fn a_post_carries_its_author_and_the_time_of_the_reader() {
-        let hello = Post {
-            id: PostId::new(1),
-            author: name("u1"),
-            posted_at: UnixMillis::new(1_517_528_845_000),
-            text: "hello\n\u{1b}c".to_owned(),
-        };
+        let posted_at = UnixMillis::new(1_517_528_845_000);
+        let hello = Post::plain(PostId::new(1), UserId(1), name("u1"), posted_at, "hello\n\u{1b}c");
         assert_eq!(
             post(&hello, &Utc, Paint::default()),
             "u1(Thu Feb  1 23:47:25 2018) >> hello\n    \u{fffd}c\n"

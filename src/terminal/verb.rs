@@ -1,49 +1,203 @@
 //! The one table of commands: the form and meaning of each. Pure.
 
-/// A command's first word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    Follow,
-    Unfollow,
-    List,
-    Timeline,
-    Post,
-    Posts,
-    Following,
-    Whoami,
-    Status,
-    Password,
-    Help,
-    Quit,
-}
-
 /// What follows a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument {
     None,
     /// The name of a user.
     Name,
+    /// The name of a user, or nothing for oneself.
+    OptionalName,
+    /// The number of a post.
+    Post,
+    /// The number of a post, and the rest of the line.
+    PostAndText,
     /// The rest of the line.
     Text,
+    /// What to search for.
+    Words,
+    /// A hashtag, with its # or without.
+    Hashtag,
     /// The name of a command, or nothing.
     Verb,
 }
 
-/// The verbs, in the order of HELP.
-pub const VERBS: [Verb; 12] = [
-    Verb::Follow,
-    Verb::Unfollow,
-    Verb::List,
-    Verb::Timeline,
-    Verb::Post,
-    Verb::Posts,
-    Verb::Following,
-    Verb::Whoami,
-    Verb::Status,
-    Verb::Password,
-    Verb::Help,
-    Verb::Quit,
-];
+/// A row of the table.
+struct Row {
+    word: &'static str,
+    argument: Argument,
+    summary: &'static str,
+    details: &'static str,
+}
+
+/// Makes the verbs of the rows.
+macro_rules! verbs {
+    ($($verb:ident, $word:literal, $argument:ident, $summary:literal, $details:literal;)*) => {
+        /// A command's first word.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Verb {
+            $($verb,)*
+        }
+
+        /// The verbs, in the order of HELP.
+        pub const VERBS: [Verb; [$(Verb::$verb),*].len()] = [$(Verb::$verb),*];
+
+        impl Verb {
+            fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$verb => &Row {
+                        word: $word,
+                        argument: Argument::$argument,
+                        summary: $summary,
+                        details: $details,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Follow, "FOLLOW", Name,
+        "shows you that person's posts from now on",
+        "Only posts made after this are shown.\n\
+         Whoever has a locked profile is asked first.";
+    Unfollow, "UNFOLLOW", Name,
+        "removes that person's posts from your timeline",
+        "Their earlier posts disappear from it too.";
+    List, "LIST", None,
+        "prints everyone who has an account, and your followers",
+        "On a terminal, Tab completes the names.";
+    Timeline, "TIMELINE", None,
+        "shows your timeline; each line you type is a post",
+        "On the full screen, the newest post is at the bottom, and PageUp scrolls back.\n\
+         Printed line by line, it begins with the newest 20 posts, newest first; then\n\
+         new ones follow as they are made. Ctrl-D, QUIT or /quit leaves the timeline.\n\
+         A line that is also a command is posted only if you enter it twice.";
+    Post, "POST", Text,
+        "makes a post",
+        "Once this succeeds, the post is safe, whatever server fails then. Options come\n\
+         before the text, and -- ends them:\n\
+         \x20 --public, --unlisted, --followers, --mentioned   for whom it is: everybody;\n\
+         \x20     everybody, but in no public timeline; your followers; those it mentions\n\
+         \x20 --warning \"some words\"   shown instead of the text at first\n\
+         \x20 --sensitive              what belongs to it is hidden at first\n\
+         \x20 --language en            in which language it is";
+    Reply, "REPLY", PostAndText,
+        "answers a post",
+        "It has the options of POST, and is for whom that post is, unless you say. If\n\
+         that is not everybody, it mentions the author, who might not see it otherwise.";
+    Edit, "EDIT", PostAndText,
+        "replaces the text of a post of yours",
+        "Others can read what it said before. Its warning, whether it is sensitive, and\n\
+         its language stay, unless you give other ones as for POST. --warning \"\"\n\
+         removes one.";
+    Delete, "DELETE", Post,
+        "deletes a post of yours",
+        "Its text is gone for everybody.";
+    Posts, "POSTS", Name,
+        "prints that person's newest posts",
+        "The newest 20, newest first, whether you follow that person or not.";
+    Home, "HOME", None,
+        "prints what you and those you follow have posted",
+        "The newest 20, newest first, each with its number. Unlike TIMELINE, it has your\n\
+         own posts, what people have boosted, and what they posted before.";
+    Local, "LOCAL", None,
+        "prints what everybody has posted for everybody",
+        "The newest 20, newest first, each with its number.";
+    Tag, "TAG", Hashtag,
+        "prints posts for everybody with that hashtag",
+        "The newest 20, newest first, each with its number.";
+    Show, "SHOW", Post,
+        "prints a post, also what is behind its warning",
+        "Elsewhere, the warning of a post stands instead of its text.";
+    Thread, "THREAD", Post,
+        "prints the conversation around a post",
+        "First what it answers, then the post, then what answers it.";
+    Like, "LIKE", Post,
+        "likes a post",
+        "Its author is told, and everybody sees how many like it.";
+    Unlike, "UNLIKE", Post,
+        "takes a like back",
+        "Nobody is told.";
+    Boost, "BOOST", Post,
+        "shows a post to those who follow you",
+        "Its author is told, and everybody sees how many have boosted it.";
+    Unboost, "UNBOOST", Post,
+        "takes a boost back",
+        "Nobody is told.";
+    Bookmark, "BOOKMARK", Post,
+        "keeps a post for you: see BOOKMARKS",
+        "Nobody else learns of it.";
+    Unbookmark, "UNBOOKMARK", Post,
+        "takes a bookmark away",
+        "Nobody else learns of it.";
+    Pin, "PIN", Post,
+        "shows a post of yours first among your posts",
+        "On your profile.";
+    Unpin, "UNPIN", Post,
+        "takes a pin away",
+        "The post stays.";
+    Likes, "LIKES", None,
+        "prints the posts you like",
+        "The newest 20 likes, newest first.";
+    Bookmarks, "BOOKMARKS", None,
+        "prints the posts you have bookmarked",
+        "The newest 20 bookmarks, newest first.";
+    Search, "SEARCH", Words,
+        "finds posts, @people or #hashtags",
+        "SEARCH two words prints posts in which both are, newest first. SEARCH @ann\n\
+         prints people whose names begin like this, SEARCH #rust hashtags that do.";
+    Profile, "PROFILE", OptionalName,
+        "prints who somebody is, and what you are to each other",
+        "Without a name, your own.";
+    Notifications, "NOTIFICATIONS", None,
+        "prints what others have done that concerns you",
+        "The newest 20, newest first. An asterisk marks what you had not read before.";
+    Requests, "REQUESTS", None,
+        "prints who asks to follow you",
+        "They ask if your profile is locked.";
+    Accept, "ACCEPT", Name,
+        "lets somebody follow you who has asked to",
+        "See REQUESTS.";
+    Reject, "REJECT", Name,
+        "does not let somebody follow you who has asked to",
+        "They are not told.";
+    Block, "BLOCK", Name,
+        "neither of you sees the other any more",
+        "You cease to follow each other. They are not told.";
+    Unblock, "UNBLOCK", Name,
+        "ends a block",
+        "You may follow each other again.";
+    Mute, "MUTE", Name,
+        "leaves that person's posts out of your timelines",
+        "You are not told of what they do, either. They are not told.";
+    Unmute, "UNMUTE", Name,
+        "ends a mute",
+        "Their posts are there again, also those made meanwhile.";
+    Following, "FOLLOWING", None,
+        "prints the people you follow",
+        "Sorted by name.";
+    Whoami, "WHOAMI", None,
+        "prints your name, and the server in use",
+        "The server may change at any time; a message tells you when it does.";
+    Status, "STATUS", None,
+        "prints the state of every server",
+        "As the router sees them, like `tinysns status`.";
+    Password, "PASSWORD", None,
+        "changes, sets or removes your password",
+        "Asks for the current one, if there is one, and twice for the new one, without\n\
+         showing them. An empty new one removes the password. Your sessions on other\n\
+         devices end: they have to log in again. From a pipe, it reads the current one,\n\
+         if there is one, and the new one, once, on a line each.";
+    Help, "HELP", Verb,
+        "prints this list, or more about one command",
+        "Commands may be in upper or lower case.";
+    Quit, "QUIT", None,
+        "ends the client",
+        "EXIT, /quit and Ctrl-D do the same.";
+}
+
 /// Another name for [`Verb::Quit`].
 const EXIT: &str = "EXIT";
 
@@ -71,36 +225,12 @@ impl Verb {
 
     /// Its name.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Follow => "FOLLOW",
-            Self::Unfollow => "UNFOLLOW",
-            Self::List => "LIST",
-            Self::Timeline => "TIMELINE",
-            Self::Post => "POST",
-            Self::Posts => "POSTS",
-            Self::Following => "FOLLOWING",
-            Self::Whoami => "WHOAMI",
-            Self::Status => "STATUS",
-            Self::Password => "PASSWORD",
-            Self::Help => "HELP",
-            Self::Quit => "QUIT",
-        }
+        self.row().word
     }
 
     /// What follows it.
     pub fn argument(self) -> Argument {
-        match self {
-            Self::Follow | Self::Unfollow | Self::Posts => Argument::Name,
-            Self::Post => Argument::Text,
-            Self::Help => Argument::Verb,
-            Self::List
-            | Self::Timeline
-            | Self::Following
-            | Self::Whoami
-            | Self::Status
-            | Self::Password
-            | Self::Quit => Argument::None,
-        }
+        self.row().argument
     }
 
     /// True for commands of the classic client, whose refusals its scripts do not count as
@@ -115,55 +245,24 @@ impl Verb {
         match self.argument() {
             Argument::None => word.to_owned(),
             Argument::Name => format!("{word} <username>"),
+            Argument::OptionalName => format!("{word} [username]"),
+            Argument::Post => format!("{word} <id>"),
+            Argument::PostAndText => format!("{word} <id> <text>"),
             Argument::Text => format!("{word} <text>"),
+            Argument::Words => format!("{word} <words>"),
+            Argument::Hashtag => format!("{word} <hashtag>"),
             Argument::Verb => format!("{word} [command]"),
         }
     }
 
     /// What it does, on one line.
     pub fn summary(self) -> &'static str {
-        match self {
-            Self::Follow => "shows you that person's posts from now on",
-            Self::Unfollow => "removes that person's posts from your timeline",
-            Self::List => "prints everyone who has an account, and your followers",
-            Self::Timeline => "shows your timeline; each line you type is a post",
-            Self::Post => "makes a post",
-            Self::Posts => "prints that person's newest posts",
-            Self::Following => "prints the people you follow",
-            Self::Whoami => "prints your name, and the server in use",
-            Self::Status => "prints the state of every server",
-            Self::Password => "changes, sets or removes your password",
-            Self::Help => "prints this list, or more about one command",
-            Self::Quit => "ends the client",
-        }
+        self.row().summary
     }
 
     /// More about it.
     pub fn details(self) -> &'static str {
-        match self {
-            Self::Follow => "Only posts made after this are shown.",
-            Self::Unfollow => "Their earlier posts disappear from it too.",
-            Self::List => "On a terminal, Tab completes the names.",
-            Self::Timeline => {
-                "On the full screen, the newest post is at the bottom, and PageUp scrolls back.\n\
-                 Printed line by line, it begins with the newest 20 posts, newest first; then\n\
-                 new ones follow as they are made. Ctrl-D, QUIT or /quit leaves the timeline.\n\
-                 A line that is also a command is posted only if you enter it twice."
-            }
-            Self::Post => "Once this succeeds, the post is safe, whatever server fails then.",
-            Self::Posts => "The newest 20, newest first, whether you follow that person or not.",
-            Self::Following => "Sorted by name.",
-            Self::Whoami => "The server may change at any time; a message tells you when it does.",
-            Self::Status => "As the router sees them, like `tinysns status`.",
-            Self::Password => {
-                "Asks for the current one, if there is one, and twice for the new one, without\n\
-                 showing them. An empty new one removes the password. Your sessions on other\n\
-                 devices end: they have to log in again. From a pipe, it reads the current one,\n\
-                 if there is one, and the new one, once, on a line each."
-            }
-            Self::Help => "Commands may be in upper or lower case.",
-            Self::Quit => "EXIT, /quit and Ctrl-D do the same.",
-        }
+        self.row().details
     }
 }
 

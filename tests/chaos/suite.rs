@@ -163,8 +163,10 @@ fn a_page_may_be_stale() {
 
     let publish = || Operation::Publish { text: "hello".to_owned() };
     let read = || Operation::Timeline { cursor: Cursor::Newest, limit: None };
-    let page =
-        |as_of| Outcome::of(Ok(PostPage { posts: vec![], as_of: PostId::new(as_of), more: false }));
+    let page = |as_of| {
+        let as_of = PostId::new(as_of);
+        Outcome::of(Ok(PostPage { posts: vec![], as_of, more: false, last: None }))
+    };
     let published =
         || Outcome::of(Ok(Published { id: PostId::new(5), posted_at: UnixMillis::EPOCH }));
     let mut history = History::new();

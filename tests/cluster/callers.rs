@@ -64,7 +64,8 @@ impl Caller {
 
     /// Publishes a post under a key, which distinguishes it from others.
     pub async fn publish(&mut self, key: &str, text: &str) -> Result<PublishReply, Status> {
-        let request = PublishRequest { request_id: Some(request_id(key)), text: text.to_owned() };
+        let (request_id, text) = (Some(request_id(key)), text.to_owned());
+        let request = PublishRequest { request_id, text, ..PublishRequest::default() };
         let request = self.request(request);
         let answered = timeout(DEADLINE, self.api.publish(request)).await.expect("it is answered");
         Ok(answered?.into_inner())

@@ -24,6 +24,7 @@ mod hostile;
 mod keeping;
 #[path = "../laboratory/mod.rs"]
 mod laboratory;
+mod live_changes;
 mod load;
 mod logins;
 mod lost_authority;

@@ -25,7 +25,8 @@ async fn whoever_reaches_only_the_router_is_served_there_through_a_failover() {
     let publish = || {
         let key = RequestId { opaque_key: b"a key of its own".to_vec(), ..RequestId::default() };
         let text = "only the router is in reach".to_owned();
-        let mut request = Request::new(PublishRequest { request_id: Some(key), text });
+        let request = PublishRequest { request_id: Some(key), text, ..PublishRequest::default() };
+        let mut request = Request::new(request);
         request.metadata_mut().insert("authorization", bearer.parse().unwrap());
         request
     };

@@ -8,7 +8,7 @@ use std::{cell::RefCell, collections::BTreeSet, path::Path};
 
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 use tinysns::{
-    domain::{ClientId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    domain::{ClientId, Draft, PostText, RequestKey, UnixMillis, UserId, UserName},
     social::{
         Change, Command, Context, Graph, MemoryBudget, Row, StagedState, Stamped, State, StateError,
     },
@@ -223,7 +223,7 @@ fn command_of(sequence: u64, random: &mut SmallRng) -> Command {
             let length = random.random_range(1..LONGEST_POST);
             let letters = (0..length).map(|_| char::from(random.random_range(b'a'..=b'z')));
             let text = PostText::new(letters.collect::<String>(), LONGEST_POST).expect("valid");
-            Command::Publish { context, text }
+            Command::Publish { context, draft: Draft::of(text) }
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use prost::Message as _;
 use tinysns::{
-    domain::{ClientId, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    domain::{ClientId, Draft, Post, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
     envelope::SupportedVersions,
     grpc::messages,
-    network::{Post, PostPage},
+    network::PostPage,
     replication::Batch,
-    social::{Command, Context, Cursor, Graph, Stamped, State},
+    social::{Command, Context, Cursor, Graph, PageOfPosts, Stamped, State},
 };
 
 /// People in the state, each of whom follows those with the next numbers.
@@ -98,7 +98,7 @@ impl Network {
         let post = |_| {
             let context = self.context(author(self.sequence));
             let text = PostText::new(format!("{:<80}", self.sequence), 1_000).expect("valid");
-            Command::Publish { context, text }
+            Command::Publish { context, draft: Draft::of(text) }
         };
         (0..COMMANDS).map(post).collect()
     }
@@ -151,9 +151,10 @@ fn read_home(times: u64) {
     for time in 0..times {
         let view = network.state.reader().view().expect("readable");
         let user = UserId(time % PEOPLE + 1);
-        let mut page = view.timeline(user, Cursor::Before(PostId::MAX), PAGE);
+        let mut page = view.followed(user, Cursor::Before(PostId::MAX), PAGE);
         let posts = loop {
-            if let Some((posts, _more)) = view.read_on(&mut page).expect("readable").done {
+            if let Some(PageOfPosts { posts, .. }) = view.read_on(&mut page).expect("readable").done
+            {
                 break posts;
             }
         };
@@ -171,15 +172,14 @@ fn read_names(times: u64) {
 }
 
 fn encode_page(times: u64) {
-    let post = |number| Post {
-        id: PostId::new(number),
-        author: name(number),
-        posted_at: UnixMillis::new(1),
-        text: format!("{number:<80}"),
+    let post = |number| {
+        let (posted_at, text) = (UnixMillis::new(1), format!("{number:<80}"));
+        Post::plain(PostId::new(number), UserId(number), name(number), posted_at, text)
     };
     let posts: Vec<_> = (1..=PAGE as u64).map(post).collect();
     for _ in 0..times {
-        let page = PostPage { posts: posts.clone(), as_of: PostId::new(9), more: true };
+        let as_of = PostId::new(9);
+        let page = PostPage { posts: posts.clone(), as_of, more: true, last: None };
         let bytes = messages::post_page_to_wire(page).encode_to_vec();
         assert!(bytes.len() > 80 * PAGE);
     }

@@ -298,7 +298,9 @@ fn shows_edge(model: &Model, waiting: &Call<'_>, edge: (Name, Name), is_there: b
         return false;
     };
     let (own, other) = match kind {
-        ListKind::Users => return false,
+        ListKind::Users | ListKind::Blocked | ListKind::Muted | ListKind::Requests => {
+            return false;
+        }
         ListKind::Following => edge,
         ListKind::Followers => (edge.1, edge.0),
     };

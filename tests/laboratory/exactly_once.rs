@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tinysns::{
-    domain::{PostId, UnixMillis},
-    network::{Post, RefusalKind},
+    domain::{Post, PostId, UnixMillis},
+    network::RefusalKind,
 };
 
 use super::{

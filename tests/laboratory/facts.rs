@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tinysns::network::{Cursor, Post, PostPage};
+use tinysns::{
+    domain::Post,
+    network::{Cursor, PostPage},
+};
 
 use super::{
     calls::{Call, Demand},
@@ -166,7 +169,7 @@ impl Facts {
 }
 
 /// The posts, from the first to the last, of which a page has all that belong to the timeline.
-fn within(cursor: Cursor, PostPage { posts, as_of, more }: &PostPage) -> (u64, u64) {
+fn within(cursor: Cursor, PostPage { posts, as_of, more, .. }: &PostPage) -> (u64, u64) {
     let end = posts.last().filter(|_| *more).map(|post| post.id.get());
     match cursor {
         Cursor::Newest => (end.unwrap_or(1), as_of.get()),

@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tinysns::{
-    domain::PostId,
-    network::{Cursor, Post, PostPage},
+    domain::{Post, PostId},
+    network::{Cursor, PostPage},
 };
 
 use super::{
@@ -192,7 +192,7 @@ impl Context {
 }
 
 /// Between which posts, both included, a page has all that belong to the timeline.
-fn covered(cursor: Cursor, PostPage { posts, as_of, more }: &PostPage) -> (PostId, PostId) {
+fn covered(cursor: Cursor, PostPage { posts, as_of, more, .. }: &PostPage) -> (PostId, PostId) {
     let end = posts.last().filter(|_| *more).map(|post| post.id);
     let before = |post: PostId| PostId::new(post.get().saturating_sub(1));
     let after = |post: PostId| PostId::new(post.get().saturating_add(1));

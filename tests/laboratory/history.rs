@@ -8,8 +8,10 @@ use std::{collections::BTreeSet, fmt};
 
 use tinysns::{
     client::ClientError,
-    domain::{PostId, UnixMillis},
-    network::{Cursor, ListKind, LoggedIn, NamePage, Post, PostPage, Published, RefusalKind},
+    domain::{Post, PostId, UnixMillis},
+    network::{
+        Cursor, FollowOutcome, ListKind, LoggedIn, NamePage, PostPage, Published, RefusalKind,
+    },
 };
 
 /// An operation of a history, counted from 0.
@@ -87,6 +89,13 @@ impl From<NamePage> for Reply {
 impl From<PostPage> for Reply {
     fn from(page: PostPage) -> Self {
         Self::Page(page)
+    }
+}
+
+impl From<FollowOutcome> for Reply {
+    /// Nobody here has a locked profile.
+    fn from(_: FollowOutcome) -> Self {
+        Self::Done
     }
 }
 
@@ -388,7 +397,7 @@ struct Shown<'a>(&'a Post);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Post { id, author, posted_at, text } = self.0;
+        let Post { id, author, posted_at, text, .. } = self.0;
         write!(formatter, "post {id} by {author} of {posted_at}: {text:?}")
     }
 }
@@ -443,7 +452,7 @@ impl fmt::Display for Outcome {
                 let more = if *more { ", and more" } else { "" };
                 write!(formatter, "[{}]{more}", names.join(" "))
             }
-            Self::Done(Reply::Page(PostPage { posts, as_of, more })) => {
+            Self::Done(Reply::Page(PostPage { posts, as_of, more, .. })) => {
                 let posts: Vec<_> = posts.iter().map(|post| Shown(post).to_string()).collect();
                 let more = if *more { ", and more" } else { "" };
                 write!(formatter, "[{}]{more}, as of {as_of}", posts.join("; "))

@@ -4,6 +4,7 @@
 //! | file | what it is |
 //! | --- | --- |
 //! | `history` | what clients did and saw, in the order of one clock |
+//! | `numbering` | numbers posts from 1, whatever else has positions in their feed |
 //! | `violation` | a promise that was not kept, in words |
 //! | `timing` | between which events a change was applied, as far as a history tells |
 //! | `exactly_once` | each acknowledged change is in the final state, once, and nothing else |
@@ -27,6 +28,7 @@ pub mod feeds;
 pub mod history;
 pub mod linearizability;
 pub mod model;
+pub mod numbering;
 pub mod sessions;
 mod timing;
 pub mod violation;
@@ -35,6 +37,7 @@ use self::{history::History, violation::Violation};
 
 /// Every promise that was not kept, as far as the history tells.
 pub fn check(history: &History) -> Vec<Violation> {
+    let history = &numbering::without_gaps(history);
     let mut violations = exactly_once::check(history);
     violations.extend(feeds::check(history));
     violations.extend(sessions::check(history));

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tinysns::{
-    domain::{PostId, PostText, UnixMillis, UserName},
-    network::{self, Cursor, ListKind, PostPage, RefusalKind},
+    domain::{self, PostId, PostText, UnixMillis, UserId, UserName},
+    network::{Cursor, ListKind, PostPage, RefusalKind},
 };
 
 use super::{
@@ -22,6 +22,8 @@ const POST_CHARS: usize = 1_000;
 const PAGE_SIZE: usize = 100;
 /// Posts on a page if the caller does not say.
 const DEFAULT_PAGE: usize = 20;
+/// The numbers of people are not looked at.
+const NOBODY: UserId = UserId(0);
 
 /// A name's place in the order of all names of a history.
 pub type Name = usize;
@@ -234,17 +236,17 @@ impl Model {
             Answer::Names { names, more } => Reply::Names { names, more },
             Answer::Page { posts, as_of, more } => {
                 let posts = posts.into_iter().map(|number| self.post(number));
-                Reply::Page(PostPage { posts: posts.collect(), as_of: id(as_of), more })
+                Reply::Page(PostPage { posts: posts.collect(), as_of: id(as_of), more, last: None })
             }
         })
     }
 
     /// The post with a number, as it is read.
-    pub fn post(&self, number: u64) -> network::Post {
+    pub fn post(&self, number: u64) -> domain::Post {
         let Post { author, text, .. } = self.numbered(number);
         let author = UserName::new(self.account(*author).name.clone()).expect("it was checked");
         let (id, posted_at) = (PostId::new(number), posted_at(number));
-        network::Post { id, author, posted_at, text: text.clone() }
+        domain::Post::plain(id, NOBODY, author, posted_at, text.clone())
     }
 
     /// Everything that is there.
@@ -345,6 +347,8 @@ impl Model {
                 let followers = self.follows.keys().filter(|(_, followee)| *followee == caller);
                 followers.map(|(follower, _)| *follower).collect()
             }
+            // Nobody does that here.
+            ListKind::Blocked | ListKind::Muted | ListKind::Requests => Vec::new(),
         };
         let after = after.map(folded);
         let begins = |name: &Name| after.as_ref().is_none_or(|after| self.names[*name] > *after);
@@ -403,7 +407,7 @@ impl Model {
         &self.posts[index]
     }
 
-    fn is(&self, number: u64, told: &network::Post) -> bool {
+    fn is(&self, number: u64, told: &domain::Post) -> bool {
         let Post { author, text, .. } = self.numbered(number);
         number == told.id.get()
             && *text == told.text

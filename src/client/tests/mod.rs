@@ -8,14 +8,15 @@ use tokio::{sync::watch, time};
 use tonic::Code;
 
 use super::{
-    Client, ClientError, ClientOptions, Cursor, ListKind, Refusal, RefusalKind, Relayed,
-    Subscription,
+    Changed, Client, ClientError, ClientOptions, Cursor, EventSubscription, FeedChange, ListKind,
+    Post, Refusal, RefusalKind, Relayed, StreamKind, Subscription, TimelineEvent,
 };
 use crate::{
     directory::{Available, Location},
-    domain::{PostId, UserName},
+    domain::{Mark, PostId, UserName},
     node_auth::NodeAuth,
     settings::Secret,
+    wire::v1::{self, subscribe_event::Event},
 };
 use fake::{Behaviour, Network, Node, SECRET};
 
@@ -379,6 +380,83 @@ async fn a_subscription_goes_on_elsewhere_without_a_gap_or_a_duplicate() {
     };
     let (next, ()) = tokio::join!(next_ids(&mut subscription, 1), posting);
     assert_eq!(next, [6]);
+}
+
+/// The next events, in words.
+async fn next_events(subscription: &mut EventSubscription, count: usize) -> Vec<String> {
+    let mut events = Vec::new();
+    for _ in 0..count {
+        let event = soon(subscription.next()).await.expect("open").expect("an event");
+        events.push(match event {
+            TimelineEvent::Posts(posts) => format!("{posts:?}", posts = ids(&posts)),
+            TimelineEvent::Position(position) => format!("up to {position}"),
+            TimelineEvent::ReadAgain(position) => format!("read again up to {position}"),
+            TimelineEvent::Change(FeedChange { position, what }) => match what {
+                Changed::Edited(post) => format!("{position}: {} says {}", post.id, post.text),
+                Changed::Deleted(post) => format!("{position}: {post} is gone"),
+                Changed::Notified(told) => format!("{position}: {} {:?}", told.actor, told.kind),
+            },
+        });
+    }
+    events
+}
+
+fn ids(posts: &[Post]) -> Vec<u64> {
+    posts.iter().map(|post| post.id.get()).collect()
+}
+
+#[tokio::test]
+async fn changes_come_in_order_and_each_once_also_through_a_failover() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    let subscribing = client.subscribe_to(&StreamKind::Home, Some(PostId::NONE));
+    let mut subscription = soon(subscribing).await.expect("subscribed");
+    let post = |id, text: &str| v1::Post {
+        id,
+        author: "other".to_owned(),
+        text: text.to_owned(),
+        ..v1::Post::default()
+    };
+    network.happen(Event::Post(post(1, "one")));
+    assert_eq!(next_events(&mut subscription, 1).await, ["[1]"]);
+    network.happen(Event::Edited(v1::Edited { position: 2, post: Some(post(1, "two")) }));
+    network.happen(Event::Deleted(v1::Deleted { position: 3, id: 1 }));
+    assert_eq!(next_events(&mut subscription, 2).await, ["2: 1 says two", "3: 1 is gone"]);
+
+    first.kill();
+    let notified = v1::Notification {
+        id: 4,
+        kind: v1::NotificationKind::Liked.into(),
+        actor: "other".to_owned(),
+        ..v1::Notification::default()
+    };
+    network.happen(Event::Notified(notified));
+    // It starts one event too early.
+    second.behave(Behaviour::RepeatOnePost);
+    router.name_available(&second, 2, &[&second]);
+    // What was posted before that position is not lost.
+    network.happen(Event::ReadAgain(100));
+    network.happen(Event::Post(post(6, "six")));
+    assert_eq!(
+        next_events(&mut subscription, 3).await,
+        ["4: other Liked", "read again up to 100", "[6]"]
+    );
+}
+
+#[tokio::test]
+async fn a_change_cut_off_by_a_death_is_made_once() {
+    let (network, router, first, second) = cluster();
+    let client = client_of(&router).await;
+    first.behave(Behaviour::ApplyWithoutAnswer);
+    let liking = tokio::spawn({
+        let client = client.clone();
+        async move { client.mark(PostId::new(7), Mark::Like, true).await }
+    });
+    soon(network.until(|seen| seen.len() == 1)).await;
+    first.kill();
+    router.name_available(&second, 2, &[&second]);
+    soon(liking).await.expect("no panic").expect("done");
+    assert_eq!((network.asked(), network.seen().len()), (vec!["mark 7 Like true".to_owned()], 2));
 }
 
 #[tokio::test]

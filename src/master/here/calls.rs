@@ -9,19 +9,25 @@ use super::{
     within,
 };
 use crate::{
-    domain::{PostId, PostText, RequestKey, UserId, UserName},
+    domain::{
+        Draft, Mark, NotificationChange, Post, PostContent, PostId, PostText, Profile, Query,
+        RelationChange, RequestKey, Revision, TextError, UserId, UserName,
+    },
     master::{
-        delivery::TooMany,
+        delivery::{Delivers, TooMany},
         passwords::{self, Asker},
         rate_limits::Activity,
         sessions::{Session, StreamSession},
     },
     network::{
-        Call, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
-        PasswordChange, Post, PostPage, Published, Refusal, RefusalKind, SessionToken, Timeline,
+        Call, Cursor, Deadline, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
+        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
+        PostWords, Published, Refusal, RefusalKind, SearchKind, SessionToken, StreamKind, Thread,
+        Timeline, TimelineKind,
     },
     social::{
-        self, Account, Command, CommandRefusal, Context, NameCursor, PageRead, Reply, Step, View,
+        self, Account, Command, CommandRefusal, Context, FeedKind, NameCursor, PageOfNotifications,
+        PageOfPosts, PageRead, Reply, Source, StateError, Step, View,
     },
 };
 
@@ -80,16 +86,19 @@ impl Network for Here {
         call: &Call,
         key: &RequestKey,
         target: &UserName,
-    ) -> Result<(), Refusal> {
+    ) -> Result<FollowOutcome, Refusal> {
         let caller = self.caller(call)?;
         let context = context(&caller, key);
         let command = Command::Follow { context, target: target.clone() };
-        let reply = self.submit_counted(call, &caller, Activity::Following, command).await?;
-        if reply == Reply::Refused(CommandRefusal::Oneself) {
-            let why = "you cannot follow yourself: you know your own posts already";
-            return Err(Refusal::new(RefusalKind::AlreadyExists, why));
+        match self.submit_counted(call, &caller, Activity::Following, command).await? {
+            Reply::Done => Ok(FollowOutcome::Follows),
+            Reply::Requested => Ok(FollowOutcome::Requested),
+            Reply::Refused(CommandRefusal::Oneself) => {
+                let why = "you cannot follow yourself: you know your own posts already";
+                Err(Refusal::new(RefusalKind::AlreadyExists, why))
+            }
+            other => Err(unexpected(&other)),
         }
-        done(&reply)
     }
 
     async fn unfollow(
@@ -98,26 +107,99 @@ impl Network for Here {
         key: &RequestKey,
         target: &UserName,
     ) -> Result<(), Refusal> {
-        let caller = self.caller(call)?;
-        let context = context(&caller, key);
-        let command = Command::Unfollow { context, target: target.clone() };
-        done(&self.submit_counted(call, &caller, Activity::Following, command).await?)
+        let target = target.clone();
+        let command = |context| Command::Unfollow { context, target };
+        self.change(call, key, Activity::Following, command).await
     }
 
     async fn publish(
         &self,
         call: &Call,
         key: &RequestKey,
-        text: &str,
+        post: &NewPost,
     ) -> Result<Published, Refusal> {
-        let caller = self.caller(call)?;
-        let context = context(&caller, key);
-        let text = PostText::new(text, self.parts.limits.post_chars)?;
-        let command = Command::Publish { context, text };
-        match self.submit_counted(call, &caller, Activity::Posting, command).await? {
-            Reply::Published { post, posted_at } => Ok(Published { id: post, posted_at }),
-            other => Err(unexpected(&other)),
-        }
+        let draft = self.draft(post)?;
+        let command = |context| Command::Publish { context, draft };
+        self.publishing(call, key, Activity::Posting, command).await
+    }
+
+    async fn edit(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+        says: &PostWords,
+    ) -> Result<(), Refusal> {
+        let content = self.content(says)?;
+        let command = |context| Command::Edit { context, post, content };
+        self.change(call, key, Activity::Posting, command).await
+    }
+
+    async fn delete(&self, call: &Call, key: &RequestKey, post: PostId) -> Result<(), Refusal> {
+        let command = |context| Command::Delete { context, post };
+        self.change(call, key, Activity::Marking, command).await
+    }
+
+    async fn boost(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+    ) -> Result<Published, Refusal> {
+        let command = |context| Command::Boost { context, post, set: true };
+        self.publishing(call, key, Activity::Marking, command).await
+    }
+
+    async fn unboost(&self, call: &Call, key: &RequestKey, post: PostId) -> Result<(), Refusal> {
+        let command = |context| Command::Boost { context, post, set: false };
+        self.change(call, key, Activity::Marking, command).await
+    }
+
+    async fn mark(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        post: PostId,
+        mark: Mark,
+        set: bool,
+    ) -> Result<(), Refusal> {
+        let command = |context| Command::Mark { context, post, mark, set };
+        self.change(call, key, Activity::Marking, command).await
+    }
+
+    async fn relate(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        target: &UserName,
+        change: &RelationChange,
+    ) -> Result<(), Refusal> {
+        check_note(change)?;
+        let (target, change) = (target.clone(), change.clone());
+        let command = |context| Command::Relate { context, target, change };
+        self.change(call, key, Activity::Following, command).await
+    }
+
+    async fn set_profile(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        profile: &Profile,
+    ) -> Result<(), Refusal> {
+        profile.check()?;
+        let (profile, words) = (profile.clone(), profile.words());
+        let command = |context| Command::SetProfile { context, profile, words };
+        self.change(call, key, Activity::Following, command).await
+    }
+
+    async fn change_notifications(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        change: NotificationChange,
+    ) -> Result<(), Refusal> {
+        let command = |context| Command::ChangeNotifications { context, change };
+        self.change(call, key, Activity::Marking, command).await
     }
 
     async fn list(
@@ -137,6 +219,9 @@ impl Network for Here {
                 ListKind::Users => view.users(after, limit),
                 ListKind::Following => view.following(caller.user, after, limit),
                 ListKind::Followers => view.followers(caller.user, after, limit),
+                ListKind::Blocked => view.blocked(caller.user, after, limit),
+                ListKind::Muted => view.muted(caller.user, after, limit),
+                ListKind::Requests => view.requests(caller.user, after, limit),
             }?;
             Ok(Step { rows: page.names.len(), done: Some(page) })
         });
@@ -148,37 +233,106 @@ impl Network for Here {
     async fn timeline(
         &self,
         call: &Call,
+        kind: &TimelineKind,
         cursor: Cursor,
         limit: Option<u32>,
     ) -> Result<PostPage, Refusal> {
         let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
         let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
-        let page = view.timeline(caller.user, state_cursor(cursor), limit);
+        let page = self.page_of(&view, caller.user, kind, state_cursor(cursor), limit)?;
         self.read_page(call.deadline, caller.user, view, page).await
     }
 
-    async fn posts(
+    async fn post(&self, call: &Call, post: PostId) -> Result<Post, Refusal> {
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let found = view.post(Some(caller.user), post);
+        self.found(found)?.ok_or_else(|| CommandRefusal::NoSuchPost.into())
+    }
+
+    async fn thread(&self, call: &Call, post: PostId) -> Result<Thread, Refusal> {
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let post = self.found(view.post(Some(caller.user), post))?;
+        let post = post.ok_or(CommandRefusal::NoSuchPost)?;
+        let mut thread = view.thread(Some(caller.user), &post);
+        let reading = self.begin_read(call.deadline, caller.user).await?;
+        let read = within(call.deadline, reading.steps(|| view.read_thread(&mut thread))).await?;
+        let (ancestors, descendants) = self.found(read)?;
+        Ok(Thread { ancestors, descendants })
+    }
+
+    async fn history(&self, call: &Call, post: PostId) -> Result<Vec<Revision>, Refusal> {
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let revisions = self.found(view.history(Some(caller.user), post))?;
+        revisions.ok_or_else(|| CommandRefusal::NoSuchPost.into())
+    }
+
+    async fn notifications(
         &self,
         call: &Call,
-        author: &UserName,
         cursor: Cursor,
         limit: Option<u32>,
-    ) -> Result<PostPage, Refusal> {
+    ) -> Result<NotificationPage, Refusal> {
         let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
         let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
-        let author = view.account_by_name(author).map_err(|error| broken(self.damage(), &error))?;
-        let author = author.ok_or(CommandRefusal::NoSuchUser)?;
-        let page = view.posts_of(author.user, state_cursor(cursor), limit);
-        let page = page.map_err(|error| broken(self.damage(), &error))?;
-        self.read_page(call.deadline, caller.user, view, page).await
+        let page = view.notifications(caller.user, state_cursor(cursor), limit);
+        let PageOfNotifications { notifications, more, read_up_to } = self.found(page)?;
+        Ok(NotificationPage { notifications, as_of: view.newest_post(), more, read_up_to })
     }
 
-    async fn subscribe(&self, call: &Call, after: Option<PostId>) -> Result<Timeline, Refusal> {
+    async fn person(&self, call: &Call, name: &UserName) -> Result<PersonView, Refusal> {
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let user = self.user_named(&view, name)?;
+        let person = self.found(view.person(Some(caller.user), user))?;
+        let person = person.ok_or(CommandRefusal::NoSuchUser)?;
+        let relationship = self.found(view.relationship(caller.user, user))?;
+        Ok(PersonView { person, relationship })
+    }
+
+    async fn search(
+        &self,
+        call: &Call,
+        kind: SearchKind,
+        text: &str,
+        before: Option<PostId>,
+        limit: Option<u32>,
+    ) -> Result<Found, Refusal> {
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        self.count(call, Some(&caller), Activity::Searching)?;
+        let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
+        let reader = Some(caller.user);
+        let text = text.trim();
+        Ok(match kind {
+            SearchKind::People => {
+                let beginning = searched_for(text.strip_prefix('@').unwrap_or(text))?;
+                Found::People(self.found(view.search_people(reader, beginning, limit))?)
+            }
+            SearchKind::Hashtags => {
+                let beginning = searched_for(text.strip_prefix('#').unwrap_or(text))?;
+                Found::Hashtags(self.found(view.search_hashtags(beginning, limit))?)
+            }
+            SearchKind::Posts => {
+                let query = Query::new(searched_for(text)?)
+                    .ok_or_else(|| Refusal::invalid("search for a word, at least"))?;
+                let cursor = social::Cursor::Before(before.unwrap_or(PostId::MAX));
+                let page = view.search_posts(reader, query, cursor, limit);
+                Found::Posts(self.read_page(call.deadline, caller.user, view, page).await?)
+            }
+        })
+    }
+
+    async fn subscribe(
+        &self,
+        call: &Call,
+        kind: &StreamKind,
+        after: Option<PostId>,
+    ) -> Result<Timeline, Refusal> {
         let (session, view) = self.authenticated_view(call).await?;
         let user = session.account.user;
         let after = after.unwrap_or_else(|| view.newest_post());
+        let delivers = delivers(kind);
         let reading = self.begin_read(call.deadline, user).await?;
-        let inbox = self.parts.delivery.open(user).map_err(|too_many| match too_many {
+        let inbox = self.parts.delivery.open(user, delivers.clone());
+        let inbox = inbox.map_err(|too_many| match too_many {
             TooMany::InAll => Refusal::too_many_timelines(),
             TooMany::OfAccount => Refusal::too_many_timelines_of_account(),
         })?;
@@ -186,14 +340,19 @@ impl Network for Here {
         // the inbox, but one that ended before does not.
         let view = self.local_view()?;
         self.session(&view, call)?;
+        if delivers == Delivers::Feed(FeedKind::Home) {
+            inbox.add(vec![Source::all_of(user)]);
+        }
         let mut sources = view.sources(user);
         let add = || {
             let some = view.next_sources(&mut sources)?;
             let (rows, done) = (some.as_ref().map_or(0, Vec::len), some.is_none().then_some(()));
-            inbox.add(some.unwrap_or_default());
+            inbox.add(view.unmuted(user, some.unwrap_or_default())?);
             Ok(Step { done, rows })
         };
-        reading.steps(add).await.map_err(|error| broken(self.damage(), &error))?;
+        if matches!(delivers, Delivers::Followed | Delivers::Feed(FeedKind::Home)) {
+            self.found(reading.steps(add).await)?;
+        }
         drop(reading);
         inbox.complete();
         let stream_session = StreamSession {
@@ -202,7 +361,7 @@ impl Network for Here {
             clock: self.parts.node.clock(),
         };
         let (state, turns) = (self.parts.state.clone(), self.turns.clone());
-        Ok(live_timeline::start(stream_session, after, inbox, state, turns))
+        Ok(live_timeline::start(stream_session, delivers, after, inbox, state, turns))
     }
 }
 
@@ -221,9 +380,95 @@ impl Here {
     ) -> Result<PostPage, Refusal> {
         let reading = self.begin_read(deadline, user).await?;
         let read = within(deadline, reading.steps(|| view.read_on(&mut page))).await?;
-        let (posts, more) = read.map_err(|error| broken(self.damage(), &error))?;
-        let posts = posts.into_iter().map(Post::from).collect();
-        Ok(PostPage { posts, as_of: view.newest_post(), more })
+        let PageOfPosts { posts, more, last } = self.found(read)?;
+        Ok(PostPage { posts, as_of: view.newest_post(), more, last })
+    }
+
+    /// What was read of the state, unless that is damaged.
+    fn found<T>(&self, read: Result<T, StateError>) -> Result<T, Refusal> {
+        read.map_err(|error| broken(self.damage(), &error))
+    }
+
+    fn user_named(&self, view: &View, name: &UserName) -> Result<UserId, Refusal> {
+        self.found(view.user_named(name))?.ok_or_else(|| CommandRefusal::NoSuchUser.into())
+    }
+
+    /// A page of a timeline, to be read.
+    fn page_of(
+        &self,
+        view: &View,
+        caller: UserId,
+        kind: &TimelineKind,
+        cursor: social::Cursor,
+        limit: usize,
+    ) -> Result<PageRead, Refusal> {
+        let reader = Some(caller);
+        Ok(match kind {
+            TimelineKind::Followed => view.followed(caller, cursor, limit),
+            TimelineKind::Home => view.home(caller, cursor, limit),
+            TimelineKind::Local => view.local(reader, cursor, limit),
+            TimelineKind::Hashtag(hashtag) => {
+                self.found(view.with_hashtag(reader, hashtag, cursor, limit))?
+            }
+            TimelineKind::Of { author, replies, boosts } => {
+                let author = self.user_named(view, author)?;
+                self.found(view.posts_of(reader, author, (*replies, *boosts), cursor, limit))?
+            }
+            TimelineKind::Pinned(name) => {
+                let user = self.user_named(view, name)?;
+                view.marked(reader, user, Mark::Pin, cursor, limit)
+            }
+            TimelineKind::Liked => view.marked(reader, caller, Mark::Like, cursor, limit),
+            TimelineKind::Bookmarked => view.marked(reader, caller, Mark::Bookmark, cursor, limit),
+        })
+    }
+
+    /// Makes a change that is answered with nothing more than that it is made.
+    async fn change(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        activity: Activity,
+        command: impl FnOnce(Context) -> Command,
+    ) -> Result<(), Refusal> {
+        let caller = self.caller(call)?;
+        let command = command(context(&caller, key));
+        done(&self.submit_counted(call, &caller, activity, command).await?)
+    }
+
+    /// Makes a post, or a boost.
+    async fn publishing(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        activity: Activity,
+        command: impl FnOnce(Context) -> Command,
+    ) -> Result<Published, Refusal> {
+        let caller = self.caller(call)?;
+        let command = command(context(&caller, key));
+        match self.submit_counted(call, &caller, activity, command).await? {
+            Reply::Published { post, posted_at } => Ok(Published { id: post, posted_at }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn draft(&self, NewPost { says, reply_to, visibility }: &NewPost) -> Result<Draft, Refusal> {
+        let content = self.content(says)?;
+        Ok(Draft { content, reply_to: *reply_to, visibility: *visibility })
+    }
+
+    fn content(&self, says: &PostWords) -> Result<PostContent, Refusal> {
+        let PostWords { text, warning, sensitive, language } = says;
+        let limit = self.parts.limits.post_chars;
+        let text = PostText::new(text, limit)?;
+        let warning = warning.as_ref().map(|warning| PostText::new(warning, limit)).transpose()?;
+        let (sensitive, language) = (*sensitive, language.clone());
+        let content = PostContent { warning, sensitive, language, ..PostContent::of(text) };
+        let length = content.length();
+        if length > limit {
+            return Err(TextError::TooLong { limit, length }.into());
+        }
+        Ok(content)
     }
 
     async fn create(
@@ -289,6 +534,41 @@ impl Here {
 fn context(caller: &Account, key: &RequestKey) -> Context {
     let Account { user, password_version, .. } = caller;
     Context { user: *user, password_version: *password_version, key: key.clone() }
+}
+
+/// The longest note about somebody, in characters.
+const MAX_NOTE_CHARS: usize = 2_000;
+
+fn check_note(change: &RelationChange) -> Result<(), Refusal> {
+    let RelationChange::Note(note) = change else { return Ok(()) };
+    if note.chars().count() > MAX_NOTE_CHARS {
+        return Err(Refusal::invalid(format!("a note has at most {MAX_NOTE_CHARS} characters")));
+    }
+    if note.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(Refusal::invalid("a note cannot contain control characters, except newlines"));
+    }
+    Ok(())
+}
+
+/// What somebody searches for; a limited amount of it.
+fn searched_for(text: &str) -> Result<&str, Refusal> {
+    const MAX_CHARS: usize = 200;
+    if text.is_empty() {
+        return Err(Refusal::invalid("say what to search for"));
+    }
+    if text.chars().nth(MAX_CHARS).is_some() {
+        return Err(Refusal::invalid(format!("search for at most {MAX_CHARS} characters")));
+    }
+    Ok(text)
+}
+
+fn delivers(kind: &StreamKind) -> Delivers {
+    match kind {
+        StreamKind::Followed => Delivers::Followed,
+        StreamKind::Home => Delivers::Feed(FeedKind::Home),
+        StreamKind::Local => Delivers::Feed(FeedKind::Local),
+        StreamKind::Hashtag(hashtag) => Delivers::Feed(FeedKind::Hashtag(hashtag.clone())),
+    }
 }
 
 fn check_length(password: &str) -> Result<(), Refusal> {

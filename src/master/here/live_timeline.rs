@@ -1,10 +1,10 @@
 //! One live timeline: first what its reader has missed, from the state, then posts as they are
 //! applied.
 //!
-//! It has no task and no buffer of its own: whoever sends it asks for the next event when there is room
-//! for it, and until then all that waits is in the [`Inbox`].
+//! It has no task: whoever sends it asks for the next event when there is room for it, and until then all that waits
+//! is in the [`Inbox`], or what was read at a time while its reader catches up.
 
-use std::time::Duration;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures::stream;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -14,11 +14,15 @@ use super::{
     turns::ReadTurns,
 };
 use crate::{
-    domain::{Post, PostId},
-    master::{delivery::Inbox, sessions::StreamSession},
-    network::{Posts, Refusal, Timeline, TimelineEvent},
+    domain::PostId,
+    master::{
+        delivery::{Delivers, Inbox},
+        reader_queue::Delivered,
+        sessions::StreamSession,
+    },
+    network::{Changed, FeedChange, Posts, Refusal, Timeline, TimelineEvent},
     planted::{self, PlantedFault},
-    social::{Cursor, StateReader},
+    social::{Cursor, Event, FeedKind, StateReader},
 };
 
 /// Posts read at a time while a reader catches up.
@@ -30,14 +34,28 @@ struct Subscription {
     stream_session: StreamSession,
     /// When the session is to be checked again.
     expires: Instant,
+    delivers: Delivers,
     cursor: PostId,
+    /// What was read, and not sent yet.
+    read: VecDeque<TimelineEvent>,
     inbox: Inbox,
     state: StateReader,
     turns: ReadTurns,
     phase: Phase,
 }
 
+/// Some of what the reader has missed.
+struct Missed {
+    events: VecDeque<TimelineEvent>,
+    /// Everything up to here is among it.
+    up_to: PostId,
+    /// Whether there is more.
+    more: bool,
+}
+
 enum Phase {
+    /// Nothing was read yet.
+    Begun,
     /// Reading what the reader has missed.
     CatchingUp,
     /// It has everything up to here that the state had.
@@ -50,15 +68,24 @@ enum Phase {
 /// `inbox` was opened before, so that nothing is missed between what is read and what is delivered.
 pub fn start(
     stream_session: StreamSession,
+    delivers: Delivers,
     after: PostId,
     inbox: Inbox,
     state: StateReader,
     turns: ReadTurns,
 ) -> Timeline {
     let expires = Instant::now() + stream_session.lifetime();
-    let phase = Phase::CatchingUp;
-    let subscription =
-        Subscription { stream_session, expires, cursor: after, inbox, state, turns, phase };
+    let subscription = Subscription {
+        stream_session,
+        expires,
+        delivers,
+        cursor: after,
+        read: VecDeque::new(),
+        inbox,
+        state,
+        turns,
+        phase: Phase::Begun,
+    };
     Box::pin(stream::unfold(Some(subscription), async |subscription| {
         let mut subscription = subscription?;
         match subscription.next().await {
@@ -72,12 +99,18 @@ impl Subscription {
     /// The next event, or why the stream ends.
     async fn next(&mut self) -> Result<TimelineEvent, Refusal> {
         loop {
+            if let Some(event) = self.read.pop_front() {
+                self.cursor = event.position().unwrap_or(self.cursor);
+                return Ok(event);
+            }
             match self.phase {
-                Phase::CatchingUp => {
-                    if let Some(posts) = self.catch_up().await? {
-                        return Ok(TimelineEvent::Posts(posts));
+                Phase::Begun => {
+                    self.phase = Phase::CatchingUp;
+                    if let Some(known_since) = self.is_too_old()? {
+                        return Ok(TimelineEvent::ReadAgain(known_since));
                     }
                 }
+                Phase::CatchingUp => self.catch_up().await?,
                 Phase::CaughtUp(newest) => {
                     if planted::is(PlantedFault::LostBetweenCatchUpAndLive) {
                         self.skip_what_comes_now().await;
@@ -107,16 +140,27 @@ impl Subscription {
         Ok(())
     }
 
-    /// Some of what the reader has missed; none if there is nothing more.
-    async fn catch_up(&mut self) -> Result<Option<Posts>, Refusal> {
-        self.check_may_continue()?;
-        let (posts, more, newest) = self.read().await?;
-        if !more {
-            self.phase = Phase::CaughtUp(newest);
+    /// Since when edits and deletions are known, if that is after the cursor and the reader wants to know of them.
+    fn is_too_old(&self) -> Result<Option<PostId>, Refusal> {
+        if self.delivers == Delivers::Followed {
+            return Ok(None);
         }
-        let posts = Posts::new(posts.into_iter().map(Into::into).collect());
-        self.cursor = posts.as_ref().map_or(self.cursor, Posts::position);
-        Ok(posts)
+        let view = self.state.view().map_err(|error| broken(self.state.damage(), &error))?;
+        let known_since = view.changes_since();
+        Ok((self.cursor < known_since).then_some(known_since))
+    }
+
+    /// Reads some of what the reader has missed.
+    async fn catch_up(&mut self) -> Result<(), Refusal> {
+        self.check_may_continue()?;
+        let Missed { events, up_to, more } = self.read().await?;
+        self.read = events;
+        if !more {
+            self.phase = Phase::CaughtUp(up_to);
+        } else if self.read.is_empty() {
+            self.cursor = up_to;
+        }
+        Ok(())
     }
 
     /// A planted fault: as if the inbox had been opened only now, a round trip after the state was
@@ -128,15 +172,36 @@ impl Subscription {
         }
     }
 
-    async fn read(&self) -> Result<(Vec<Post>, bool, PostId), Refusal> {
+    async fn read(&self) -> Result<Missed, Refusal> {
+        match &self.delivers {
+            Delivers::Followed => self.read_followed().await,
+            Delivers::Feed(kind) => self.read_feed(kind.clone()).await,
+        }
+    }
+
+    async fn read_followed(&self) -> Result<Missed, Refusal> {
         let user = self.stream_session.session.account.user;
         let reading = self.turns.begin(user).await.map_err(too_many_reads)?;
         let failed = |error| broken(self.state.damage(), &error);
         let view = self.state.view().map_err(failed)?;
-        let mut page = view.timeline(user, Cursor::After(self.cursor), CATCH_UP_PAGE);
-        let read = reading.steps(|| view.read_on(&mut page)).await;
-        let (posts, more) = read.map_err(failed)?;
-        Ok((posts, more, view.newest_post()))
+        let mut page = view.followed(user, Cursor::After(self.cursor), CATCH_UP_PAGE);
+        let read = reading.steps(|| view.read_on(&mut page)).await.map_err(failed)?;
+        let last = read.posts.last().map(|post| post.id);
+        let up_to = last.filter(|_| read.more).unwrap_or_else(|| view.newest_post());
+        let events = Posts::new(read.posts).map(TimelineEvent::Posts).into_iter().collect();
+        Ok(Missed { events, up_to, more: read.more })
+    }
+
+    async fn read_feed(&self, kind: FeedKind) -> Result<Missed, Refusal> {
+        let user = self.stream_session.session.account.user;
+        let reading = self.turns.begin(user).await.map_err(too_many_reads)?;
+        let failed = |error| broken(self.state.damage(), &error);
+        let view = self.state.view().map_err(failed)?;
+        let mut feed = view.feed(user, kind, self.cursor, CATCH_UP_PAGE).map_err(failed)?;
+        let read = reading.steps(|| view.read_feed(&mut feed)).await.map_err(failed)?;
+        let (events, up_to) = read;
+        let events = events.into_iter().filter_map(timeline_event).collect();
+        Ok(Missed { events, up_to, more: up_to < view.newest_post() })
     }
 
     async fn follow(&mut self) -> Result<TimelineEvent, Refusal> {
@@ -147,11 +212,17 @@ impl Subscription {
             }
             let silent_at = self.expires.min(Instant::now() + POSITION_EVERY);
             match timeout_at(silent_at, self.inbox.next()).await {
-                Ok(Some(posts)) => {
-                    // What was read while catching up may also be in the queue.
+                // What was read while catching up may also be in the queue.
+                Ok(Some(Delivered::Posts(posts))) => {
                     if let Some(posts) = posts.after(self.cursor) {
                         self.cursor = posts.position();
                         return Ok(TimelineEvent::Posts(posts));
+                    }
+                }
+                Ok(Some(Delivered::Change(change))) => {
+                    if change.position > self.cursor {
+                        self.cursor = change.position;
+                        return Ok(TimelineEvent::Change(change));
                     }
                 }
                 Ok(None) => self.check_may_continue()?,
@@ -170,6 +241,23 @@ impl Subscription {
             self.cursor = self.cursor.max(view.newest_post());
         }
         TimelineEvent::Position(self.cursor)
+    }
+}
+
+/// What has happened, as its reader is told.
+fn timeline_event(event: Event) -> Option<TimelineEvent> {
+    let change = |position, what| Some(TimelineEvent::Change(FeedChange { position, what }));
+    match event {
+        Event::Published(post) => Some(TimelineEvent::Posts(post.into())),
+        Event::Edited { position, post } => change(position, Changed::Edited(Arc::new(post))),
+        Event::Deleted { position, deleted } => change(position, Changed::Deleted(deleted.id)),
+        Event::Notified { user: _, notification } => {
+            change(notification.id, Changed::Notified(Arc::new(notification)))
+        }
+        Event::Followed { .. }
+        | Event::Unfollowed { .. }
+        | Event::Muted { .. }
+        | Event::PasswordChanged { .. } => None,
     }
 }
 
@@ -213,8 +301,8 @@ mod tests {
             let delivery = Delivery::new(8, limits);
             let deliver = delivery.clone();
             let fixture = Fixture::observed(Arc::new(move |applied: Applied<'_>| {
-                if let Applied::Events(events) = applied {
-                    deliver.dispatch(events);
+                if let Applied::Events(events, state) = applied {
+                    deliver.dispatch(events, state);
                 }
             }));
             Self { fixture: fixture.await, delivery, clock: Arc::default() }
@@ -235,12 +323,13 @@ mod tests {
         fn subscribe(&self) -> Timeline {
             let bob = self.fixture.account("bob").user;
             let stream_session = self.stream_session();
-            let inbox = self.delivery.open(stream_session.session.account.user);
+            let inbox = self.delivery.open(stream_session.session.account.user, Delivers::Followed);
             let inbox = inbox.unwrap_or_else(|_| panic!("there is room"));
             inbox.add(vec![Source::all_of(bob)]);
             inbox.complete();
             let state = self.fixture.state.reader();
-            start(stream_session, PostId::NONE, inbox, state, ReadTurns::default())
+            let delivers = Delivers::Followed;
+            start(stream_session, delivers, PostId::NONE, inbox, state, ReadTurns::default())
         }
 
         async fn apply(&mut self, index: u64, command: Command) {

@@ -14,6 +14,8 @@ mod refusals;
 mod turns;
 
 #[cfg(test)]
+mod feed_tests;
+#[cfg(test)]
 pub(super) mod tests;
 
 use std::{future::Future, sync::Arc};

@@ -76,10 +76,21 @@ pub fn done(reply: &Reply) -> Result<(), Refusal> {
 impl From<CommandRefusal> for Refusal {
     fn from(refusal: CommandRefusal) -> Self {
         let kind = match refusal {
-            CommandRefusal::NoSuchUser => RefusalKind::NotFound,
-            CommandRefusal::AlreadyFollowing => RefusalKind::AlreadyExists,
-            // No call asks for what the latter refuses.
-            CommandRefusal::NotFollowing | CommandRefusal::NotEmpty => RefusalKind::NotPossible,
+            CommandRefusal::NoSuchUser
+            | CommandRefusal::NoSuchPost
+            | CommandRefusal::NoSuchRequest => RefusalKind::NotFound,
+            CommandRefusal::AlreadyFollowing | CommandRefusal::AlreadyRequested => {
+                RefusalKind::AlreadyExists
+            }
+            // No call asks for what the last one refuses.
+            CommandRefusal::NotFollowing
+            | CommandRefusal::NotYours
+            | CommandRefusal::NotForBoosting
+            | CommandRefusal::TooManyPins
+            | CommandRefusal::TooManyEdits
+            | CommandRefusal::Blocked
+            | CommandRefusal::FollowsTooMany
+            | CommandRefusal::NotEmpty => RefusalKind::NotPossible,
             CommandRefusal::Oneself | CommandRefusal::KeyReused => RefusalKind::Invalid,
             CommandRefusal::StaleRequest => RefusalKind::Stale,
             CommandRefusal::NoSuchAccount | CommandRefusal::SessionEnded => {

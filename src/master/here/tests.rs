@@ -123,7 +123,10 @@ async fn without_room_what_was_done_before_is_answered_what_adds_is_refused_and_
     };
     let publish = |sequence| {
         let text = format!("post {sequence}");
-        in_session(&session, PublishRequest { text, request_id: request_id(sequence) })
+        in_session(
+            &session,
+            PublishRequest { text, request_id: request_id(sequence), ..PublishRequest::default() },
+        )
     };
     let follow = |sequence| {
         let username = "bob".to_owned();
@@ -222,15 +225,15 @@ async fn no_read_holds_up_others_for_long_however_many_a_reader_follows() {
 
     let timeline = |request| measured(api.timeline(in_session(&ann, request)));
     let page = TimelineRequest { page_size: 100, ..TimelineRequest::default() };
-    let (read, longest) = timeline(page).await;
+    let (read, longest) = timeline(page.clone()).await;
     assert_eq!(read.expect("read").into_inner().posts.len(), 100);
     assert!(longest < LONGEST, "a page takes {longest:?} at a time");
-    let live = SubscribeRequest { after: Some(0) };
+    let live = SubscribeRequest { after: Some(0), ..SubscribeRequest::default() };
     let (live, longest) = measured(api.subscribe(in_session(&ann, live))).await;
     assert!(longest < LONGEST, "a live timeline takes {longest:?} at a time");
     drop(live.expect("opened"));
 
-    let pages = join_all((0..250).map(|_| timeline(page)));
+    let pages = join_all((0..250).map(|_| timeline(page.clone())));
     let names = ListRequest { kind: ListKind::Users.into(), ..ListRequest::default() };
     let neighbours = measured(api.list(in_session(&bob, names)));
     let (pages, (names, _)) = tokio::join!(pages, neighbours);
@@ -273,7 +276,11 @@ async fn a_request_id_that_is_used_for_something_else_is_the_callers_mistake() {
         answered_below: 1,
         opaque_key: Vec::new(),
     });
-    let post = |text: &str| PublishRequest { request_id: id.clone(), text: text.to_owned() };
+    let post = |text: &str| PublishRequest {
+        request_id: id.clone(),
+        text: text.to_owned(),
+        ..PublishRequest::default()
+    };
     let by_ann = log_in(&api, "ann").await;
     let first = api.publish(by_ann(post("one"))).await.expect("published").into_inner();
     assert_eq!(api.publish(by_ann(post("one"))).await.expect("answered").into_inner(), first);
@@ -306,29 +313,29 @@ async fn a_generated_client_reads_a_live_timeline_and_why_it_ends() {
 
     let mut client =
         SocialServiceClient::new(social_service::service(here, calls(), CLIENT_MESSAGE_BYTES));
-    let live = client.subscribe(in_session(&bob, SubscribeRequest { after: Some(0) })).await;
+    let live = client
+        .subscribe(in_session(
+            &bob,
+            SubscribeRequest { after: Some(0), ..SubscribeRequest::default() },
+        ))
+        .await;
     let mut live = live.expect("opened").into_inner();
     let mut next = async || live.message().await.map(|event| event.expect("goes on").event);
     let told = |event: Result<_, Status>| match event.expect("an event") {
         Some(subscribe_event::Event::Post(post)) => format!("{} {}", post.id, post.text),
         Some(subscribe_event::Event::Position(position)) => format!("position {position}"),
-        None => "of a later version".to_owned(),
+        other => panic!("{other:?}"),
     };
-    for missed in ["1 post 1", "2 post 2", "position 2"] {
+    for missed in ["2 post 1", "3 post 2", "position 3"] {
         assert_eq!(told(next().await), missed);
     }
     let live_post = |id: u64| {
-        Event::Published(Post {
-            id: PostId::new(id),
-            author: UserId(1),
-            author_name: target.clone(),
-            posted_at: UnixMillis::EPOCH,
-            text: format!("live {id}"),
-        })
+        let (id, text) = (PostId::new(id), format!("live {id}"));
+        Event::Published(Post::plain(id, UserId(1), target.clone(), UnixMillis::EPOCH, text))
     };
-    delivery.dispatch(&[live_post(2), live_post(3), live_post(4)]);
+    delivery.dispatch(&[live_post(3), live_post(4), live_post(5)], master.state());
     delivery.close_all();
-    for applied in ["3 live 3", "4 live 4"] {
+    for applied in ["4 live 4", "5 live 5"] {
         assert_eq!(told(next().await), applied);
     }
     let ended = next().await.expect_err("this master no longer leads");

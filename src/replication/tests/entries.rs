@@ -11,7 +11,7 @@ use openraft::{CommittedLeaderId, EntryPayload, Membership, storage::RaftStateMa
 use tempfile::TempDir;
 
 use crate::{
-    domain::{ClientId, NodeId, PostText, RequestKey, UnixMillis, UserId, UserName},
+    domain::{ClientId, Draft, NodeId, PostText, RequestKey, UnixMillis, UserId, UserName},
     envelope::{SupportedVersions, Version},
     replication::{Batch, Entry, LogId, NodeInfo, log_store::LogStore, state_store::StateStore},
     social::{Command, Context, Row, Stamped, StateReader, View},
@@ -64,7 +64,7 @@ pub fn context(user: u64, sequence: u64) -> Context {
 pub fn publish(user: u64, sequence: u64) -> Command {
     Command::Publish {
         context: context(user, sequence),
-        text: PostText::new(format!("post {sequence}"), 100).expect("valid"),
+        draft: Draft::of(PostText::new(format!("post {sequence}"), 100).expect("valid")),
     }
 }
 

@@ -10,12 +10,14 @@ use super::{
     Change, Content, StateError,
     keys::{self, Key, Parts, Table},
     moment::{self, Moment},
-    records::{self, FollowRecord, Meta, PostRecord, UserRecord, decode},
+    people_records::ProfileRecord,
+    post_records::MarkRecord,
+    records::{self, FollowRecord, Meta, UserRecord, decode},
     replies::{ReplyTables, Series, StoredReply},
     writing::{Follow, Tables},
 };
 use crate::{
-    domain::{Certification, PostId, UnixMillis, UserId},
+    domain::{Certification, PostId, UserId},
     planted::{self, PlantedFault},
 };
 
@@ -29,8 +31,13 @@ impl Row {
         /// The bytes that the numbers of a row take.
         const NUMBERS: usize = 24;
         match &self.0 {
-            RowKind::Post { text, .. } => NUMBERS + text.len(),
-            RowKind::Meta(_) | RowKind::User { .. } | RowKind::Reply { .. } => 4 * NUMBERS,
+            RowKind::Post { row, .. } => NUMBERS + row.len(),
+            RowKind::Stored { key, row } => key.len() + row.len(),
+            RowKind::Meta(_)
+            | RowKind::User { .. }
+            | RowKind::Reply { .. }
+            | RowKind::Profile { .. } => 4 * NUMBERS,
+            RowKind::Marks { .. } => 2 * NUMBERS,
             RowKind::Series { name, .. } => NUMBERS + name.len(),
             RowKind::Follow { .. } => NUMBERS,
             RowKind::Certification(certification) => {
@@ -45,13 +52,60 @@ impl Row {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum RowKind {
     Meta(Meta),
-    User { user: UserId, record: UserRecord },
-    Follow { follower: UserId, followee: UserId, since: PostId },
-    Post { author: UserId, post: PostId, at: UnixMillis, text: String },
-    Series { user: UserId, name: Vec<u8>, series: Series },
-    Reply { user: UserId, series: Vec<u8>, sequence: u64, stored: StoredReply },
+    User {
+        user: UserId,
+        record: UserRecord,
+    },
+    Follow {
+        follower: UserId,
+        followee: UserId,
+        since: PostId,
+    },
+    /// As it is stored.
+    Post {
+        author: UserId,
+        post: PostId,
+        row: Vec<u8>,
+    },
+    Series {
+        user: UserId,
+        name: Vec<u8>,
+        series: Series,
+    },
+    Reply {
+        user: UserId,
+        series: Vec<u8>,
+        sequence: u64,
+        stored: StoredReply,
+    },
     Certification(Certification),
+    Profile {
+        user: UserId,
+        record: ProfileRecord,
+    },
+    Marks {
+        user: UserId,
+        post: PostId,
+        record: MarkRecord,
+    },
+    /// One to which no index leads, as it is stored.
+    Stored {
+        key: Vec<u8>,
+        row: Vec<u8>,
+    },
 }
+
+/// The tables whose rows are sent as they are stored.
+const STORED: [Table; 8] = [
+    Table::Blocks,
+    Table::Mutes,
+    Table::Requests,
+    Table::Notes,
+    Table::Revisions,
+    Table::Notifications,
+    Table::NotificationStates,
+    Table::Changes,
+];
 
 impl RowKind {
     /// Where it is in a dump: at the key of its row. The users of a follow are in `tables` already.
@@ -67,6 +121,9 @@ impl RowKind {
             Self::Series { user, name, .. } => keys::series(*user, name)?,
             Self::Reply { user, series, sequence, .. } => keys::reply(*user, series, *sequence)?,
             Self::Certification(_) => keys::certification(),
+            Self::Profile { user, .. } => keys::of_user(Table::Profiles, *user),
+            Self::Marks { user, post, .. } => keys::marks(*user, *post),
+            Self::Stored { key, .. } => Key::of_stored(key),
         })
     }
 }
@@ -91,6 +148,16 @@ pub fn dump(
         .chain(table(Table::Series, series))
         .chain(table(Table::Replies, reply))
         .chain(certification)
+        .chain(table(Table::Blocks, stored))
+        .chain(table(Table::Mutes, stored))
+        .chain(table(Table::Requests, stored))
+        .chain(table(Table::Notes, stored))
+        .chain(table(Table::Profiles, profile))
+        .chain(table(Table::Revisions, stored))
+        .chain(table(Table::Marks, marks))
+        .chain(table(Table::Notifications, stored))
+        .chain(table(Table::NotificationStates, stored))
+        .chain(table(Table::Changes, stored))
         .map(|kind| kind.map(Row))
 }
 
@@ -105,9 +172,23 @@ fn follow((key, row): moment::Row) -> Result<RowKind, StateError> {
 
 fn post((key, row): moment::Row) -> Result<RowKind, StateError> {
     let mut key = Parts::of(&key);
-    let (author, post) = (key.user()?, PostId::new(key.number()?));
-    let PostRecord { at, text } = decode(&row)?;
-    Ok(RowKind::Post { author, post, at, text: text.to_owned() })
+    let (author, post) = (key.user()?, key.post()?);
+    Ok(RowKind::Post { author, post, row: row.to_vec() })
+}
+
+fn profile((key, row): moment::Row) -> Result<RowKind, StateError> {
+    Ok(RowKind::Profile { user: Parts::of(&key).user()?, record: decode(&row)? })
+}
+
+fn marks((key, row): moment::Row) -> Result<RowKind, StateError> {
+    let mut key = Parts::of(&key);
+    let (user, post) = (key.user()?, key.post()?);
+    Ok(RowKind::Marks { user, post, record: decode(&row)? })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside others that may fail")]
+fn stored((key, row): moment::Row) -> Result<RowKind, StateError> {
+    Ok(RowKind::Stored { key: key.to_vec(), row: row.to_vec() })
 }
 
 fn series((key, row): moment::Row) -> Result<RowKind, StateError> {
@@ -156,13 +237,14 @@ impl Added {
                 RowKind::Post { .. } => self.content.posts += 1,
                 _ => {}
             }
-            put(&mut tables, &mut replies, kind)?;
+            put(change, &mut tables, &mut replies, kind)?;
         }
         Ok(())
     }
 }
 
 fn put(
+    change: &Change,
     tables: &mut Tables<'_>,
     replies: &mut ReplyTables<'_>,
     kind: RowKind,
@@ -184,15 +266,32 @@ fn put(
         RowKind::Follow { follower, followee, since } => {
             let follower_name = tables.known_user(follower)?.name.folded();
             let followee_name = tables.known_user(followee)?.name.folded();
-            tables.put_follow(&Follow { follower, follower_name, followee, followee_name, since });
+            tables.put_follow(&Follow {
+                follower,
+                follower_name,
+                followee,
+                followee_name,
+                since,
+            })?;
         }
-        RowKind::Post { post, author, at, text } => tables.put_post(post, author, at, &text),
+        RowKind::Post { post, author, row } => tables.put_post(post, author, &decode(&row)?)?,
         RowKind::Series { user, name, series } => replies.put_series(user, &name, series)?,
         RowKind::Reply { user, series, sequence, stored } => {
             let kept = replies.kept(user)?;
             replies.add_reply(user, (&series, sequence), &stored, kept)?;
         }
         RowKind::Certification(certification) => tables.put_certification(&certification),
+        RowKind::Profile { user, record } => tables.put_profile(user, &record)?,
+        RowKind::Marks { user, post, record } => {
+            tables.change_marks(user, post, MarkRecord::none(record.author), record)?;
+        }
+        RowKind::Stored { key, row } => {
+            let is_known = |table: &Table| STORED.contains(table);
+            if key.first().and_then(|table| Table::of(*table)).is_none_or(|of| !is_known(&of)) {
+                return Err(StateError::damaged("a row of a dump belongs to another table"));
+            }
+            change.put(&Key::of_stored(&key), &row);
+        }
     }
     Ok(())
 }

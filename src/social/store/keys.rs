@@ -9,21 +9,43 @@
 //! | names | folded name | user |
 //! | following | follower, folded name of the followee | [`FollowRecord`](super::records::FollowRecord) |
 //! | followers | followee, folded name of the follower | follower |
-//! | posts | author, post | [`PostRecord`](super::records::PostRecord) |
+//! | posts | author, post | [`PostRecord`](super::post_records::PostRecord) |
 //! | series | user, series of requests | [`Series`](super::Series) |
 //! | series by age | at most the age of its oldest reply, user, series | |
 //! | replies | user, series, number | [`StoredReply`](super::StoredReply) |
 //! | replies kept | user | how many replies are kept; no row means none |
 //! | certification | | [`Certification`](crate::domain::Certification) |
+//! | blocks | user, folded name of whom they have blocked | [`BlockRecord`](super::people_records::BlockRecord) |
+//! | mutes | user, folded name of whom they have muted | [`MuteRecord`](super::people_records::MuteRecord) |
+//! | requests | user, folded name of whoever asks to follow | [`RequestRecord`](super::people_records::RequestRecord) |
+//! | notes | user, folded name of whom they are about | [`NoteRecord`](super::people_records::NoteRecord) |
+//! | profiles | user | [`ProfileRecord`](super::people_records::ProfileRecord) |
+//! | profiles by word | folded word of a display name, user | |
+//! | authors | post | its author |
+//! | listed posts | post | its author |
+//! | posts by hashtag | hashtag, post | its author |
+//! | hashtags | hashtag | how many posts for everybody have it |
+//! | posts by term | term, post | its author |
+//! | answers | post, answer | its author |
+//! | counts of posts | post | [`PostCounts`](crate::domain::PostCounts); no row means zeros |
+//! | counts of people | user | [`StoredCounts`](super::people_records::StoredCounts); no row means zeros |
+//! | revisions | post, number | [`RevisionRecord`](super::post_records::RevisionRecord) |
+//! | marks | user, post | [`MarkRecord`](super::post_records::MarkRecord) |
+//! | marks by time | user, mark, position | post, its author |
+//! | marks by post | post, mark or boost, user | |
+//! | notifications | user, position | [`NotificationRecord`](super::people_records::NotificationRecord) |
+//! | states of notifications | user | [`NotificationState`](super::people_records::NotificationState) |
+//! | changes | position | [`ChangeRecord`](super::post_records::ChangeRecord) |
 //!
-//! Users, follows, posts, series and replies are the state; names, followers, series by age and
-//! replies kept are indexes of it. Follows are sorted by name, so that a page of names in order
-//! costs no more than the page; posts by author, so that a page of them lies together.
+//! Users, follows, posts, series, replies, certification, blocks, mutes, requests, notes, profiles, revisions,
+//! marks, notifications, their states and changes are the state; the others are indexes of it. Follows are
+//! sorted by name, so that a page of names in order costs no more than the page; posts by author, so that a
+//! page of them lies together.
 
 use std::ops::Bound;
 
 use super::StateError;
-use crate::domain::{PostId, UserId};
+use crate::domain::{Hashtag, Mark, PostId, SearchTerm, UserId};
 
 /// The tables, in the order of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +63,32 @@ pub enum Table {
     Replies,
     RepliesKept,
     Certification,
+    Blocks,
+    Mutes,
+    Requests,
+    Notes,
+    Profiles,
+    ProfilesByWord,
+    Authors,
+    ListedPosts,
+    PostsByHashtag,
+    Hashtags,
+    PostsByTerm,
+    Answers,
+    PostCounts,
+    PersonCounts,
+    Revisions,
+    Marks,
+    MarksByTime,
+    MarksByPost,
+    Notifications,
+    NotificationStates,
+    Changes,
 }
 
 impl Table {
     /// All of them.
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 33] = [
         Self::Facts,
         Self::Meta,
         Self::Users,
@@ -58,6 +101,27 @@ impl Table {
         Self::Replies,
         Self::RepliesKept,
         Self::Certification,
+        Self::Blocks,
+        Self::Mutes,
+        Self::Requests,
+        Self::Notes,
+        Self::Profiles,
+        Self::ProfilesByWord,
+        Self::Authors,
+        Self::ListedPosts,
+        Self::PostsByHashtag,
+        Self::Hashtags,
+        Self::PostsByTerm,
+        Self::Answers,
+        Self::PostCounts,
+        Self::PersonCounts,
+        Self::Revisions,
+        Self::Marks,
+        Self::MarksByTime,
+        Self::MarksByPost,
+        Self::Notifications,
+        Self::NotificationStates,
+        Self::Changes,
     ];
 
     /// The table with this byte.
@@ -80,6 +144,27 @@ impl Table {
             Self::Replies => "replies",
             Self::RepliesKept => "counts of replies",
             Self::Certification => "certifications",
+            Self::Blocks => "blocks",
+            Self::Mutes => "mutes",
+            Self::Requests => "requests to follow",
+            Self::Notes => "notes",
+            Self::Profiles => "profiles",
+            Self::ProfilesByWord => "profiles by word",
+            Self::Authors => "authors of posts",
+            Self::ListedPosts => "listed posts",
+            Self::PostsByHashtag => "posts by hashtag",
+            Self::Hashtags => "hashtags",
+            Self::PostsByTerm => "posts by term",
+            Self::Answers => "answers",
+            Self::PostCounts => "counts of posts",
+            Self::PersonCounts => "counts of people",
+            Self::Revisions => "revisions of posts",
+            Self::Marks => "marks",
+            Self::MarksByTime => "marks by time",
+            Self::MarksByPost => "marks by post",
+            Self::Notifications => "notifications",
+            Self::NotificationStates => "states of notifications",
+            Self::Changes => "changes in the feed",
         }
     }
 }
@@ -116,13 +201,12 @@ impl Key {
     /// After its length, so that another part can follow.
     fn sized(self, bytes: &[u8]) -> Result<Self, StateError> {
         let length = u16::try_from(bytes.len())
-            .map_err(|_| StateError::damaged("the name of a series is too long"))?;
+            .map_err(|_| StateError::damaged("a part of a key is too long"))?;
         Ok(self.bytes(&length.to_be_bytes()).bytes(bytes))
     }
 
     /// Of a row that was read.
-    #[cfg(test)]
-    pub fn of_bytes(bytes: &[u8]) -> Self {
+    pub fn of_stored(bytes: &[u8]) -> Self {
         Self(bytes.to_owned())
     }
 
@@ -198,12 +282,12 @@ pub fn names_after(folded: Option<&str>) -> KeyRange {
     }
 }
 
-/// An edge in one of the two tables of edges.
+/// An edge in one of the tables in which people are under the names of others.
 pub fn edge(table: Table, user: UserId, folded: &str) -> Key {
     Key::of(table).number(user.0).bytes(folded.as_bytes())
 }
 
-/// All edges of a user in one of the two tables, or those after a name.
+/// All edges of a user in one of these tables, or those after a name.
 pub fn edges_after(table: Table, user: UserId, folded: Option<&str>) -> KeyRange {
     let all = Key::of(table).number(user.0);
     match folded {
@@ -223,6 +307,142 @@ pub fn posts_between(author: UserId, after: PostId, before: Option<PostId>) -> K
         None => Key::of(Table::Posts).number(author.0).end(),
     };
     (Bound::Excluded(post(author, after)), end)
+}
+
+/// A row of one user, in a table that has one for each.
+pub fn of_user(table: Table, user: UserId) -> Key {
+    Key::of(table).number(user.0)
+}
+
+/// A row of one post, in a table that has one for each.
+pub fn of_post(table: Table, post: PostId) -> Key {
+    Key::of(table).number(post.get())
+}
+
+pub fn profile_by_word(word: &str, user: UserId) -> Key {
+    Key::of(Table::ProfilesByWord).bytes(word.as_bytes()).bytes(&[0]).number(user.0)
+}
+
+/// The words that begin like this.
+pub fn profiles_by_word(beginning: &str) -> KeyRange {
+    Key::of(Table::ProfilesByWord).bytes(beginning.as_bytes()).range()
+}
+
+/// The names that begin like this.
+pub fn names_beginning(folded: &str) -> KeyRange {
+    Key::of(Table::Names).bytes(folded.as_bytes()).range()
+}
+
+pub fn hashtag(hashtag: &Hashtag) -> Key {
+    Key::of(Table::Hashtags).bytes(hashtag.as_str().as_bytes())
+}
+
+/// The hashtags that begin like this.
+pub fn hashtags_beginning(beginning: &str) -> KeyRange {
+    Key::of(Table::Hashtags).bytes(beginning.as_bytes()).range()
+}
+
+pub fn revision(post: PostId, number: u64) -> Key {
+    Key::of(Table::Revisions).number(post.get()).number(number)
+}
+
+/// All revisions of a post.
+pub fn revisions(post: PostId) -> KeyRange {
+    Key::of(Table::Revisions).number(post.get()).range()
+}
+
+pub fn answer(post: PostId, answer: PostId) -> Key {
+    Key::of(Table::Answers).number(post.get()).number(answer.get())
+}
+
+/// All answers to a post.
+pub fn answers(post: PostId) -> KeyRange {
+    Key::of(Table::Answers).number(post.get()).range()
+}
+
+pub fn marks(user: UserId, post: PostId) -> Key {
+    Key::of(Table::Marks).number(user.0).number(post.get())
+}
+
+/// A boost is not a mark, but among them by post.
+const BOOST: u8 = 0;
+
+pub fn boost_by_post(post: PostId, user: UserId) -> Key {
+    Key::of(Table::MarksByPost).number(post.get()).bytes(&[BOOST]).number(user.0)
+}
+
+/// All boosts of a post.
+pub fn boosts_by_post(post: PostId) -> KeyRange {
+    Key::of(Table::MarksByPost).number(post.get()).bytes(&[BOOST]).range()
+}
+
+pub fn mark_by_post(post: PostId, mark: Mark, user: UserId) -> Key {
+    Key::of(Table::MarksByPost).number(post.get()).bytes(&[mark as u8]).number(user.0)
+}
+
+/// All marks of one kind on a post.
+pub fn marks_by_post(post: PostId, mark: Mark) -> KeyRange {
+    Key::of(Table::MarksByPost).number(post.get()).bytes(&[mark as u8]).range()
+}
+
+pub fn notification(user: UserId, position: PostId) -> Key {
+    Key::of(Table::Notifications).number(user.0).number(position.get())
+}
+
+/// A user's notifications between two positions, neither of them included.
+pub fn notifications_between(user: UserId, after: PostId, before: PostId) -> KeyRange {
+    let at = |position| notification(user, position);
+    (Bound::Excluded(at(after)), Bound::Excluded(at(before)))
+}
+
+/// The changes after a position, up to another.
+pub fn changes_between(after: PostId, last: PostId) -> KeyRange {
+    let at = |position| of_post(Table::Changes, position);
+    (Bound::Excluded(at(after)), Bound::Included(at(last)))
+}
+
+/// What the keys of an index begin with whose rows are in the order of a position, which comes last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(Key);
+
+impl Prefix {
+    /// All listed posts.
+    pub fn listed() -> Self {
+        Self(Key::of(Table::ListedPosts))
+    }
+
+    /// The posts that have a hashtag.
+    pub fn hashtag(hashtag: &Hashtag) -> Result<Self, StateError> {
+        Key::of(Table::PostsByHashtag).sized(hashtag.as_str().as_bytes()).map(Self)
+    }
+
+    /// The posts that have a term.
+    pub fn term(term: SearchTerm) -> Self {
+        Self(Key::of(Table::PostsByTerm).bytes(&term.get().to_be_bytes()))
+    }
+
+    /// The marks of a kind that a user has set.
+    pub fn marks(user: UserId, mark: Mark) -> Self {
+        Self(Key::of(Table::MarksByTime).number(user.0).bytes(&[mark as u8]))
+    }
+
+    /// The row at a position.
+    pub fn at(&self, position: PostId) -> Key {
+        self.0.clone().number(position.get())
+    }
+
+    /// The rows between two positions, neither of them included.
+    pub fn between(&self, after: PostId, before: PostId) -> KeyRange {
+        (Bound::Excluded(self.at(after)), Bound::Excluded(self.at(before)))
+    }
+
+    /// The position of a row.
+    pub fn position(&self, key: &[u8]) -> Result<PostId, StateError> {
+        let mut parts = Parts(key.get(self.0.as_bytes().len()..).unwrap_or_default());
+        let position = PostId::new(parts.number()?);
+        parts.end()?;
+        Ok(position)
+    }
 }
 
 pub fn series(user: UserId, name: &[u8]) -> Result<Key, StateError> {
@@ -288,6 +508,10 @@ impl<'a> Parts<'a> {
         let (bytes, rest) = rest.split_at_checked(length).ok_or_else(too_short)?;
         self.0 = rest;
         Ok(bytes)
+    }
+
+    pub fn post(&mut self) -> Result<PostId, StateError> {
+        self.number().map(PostId::new)
     }
 
     /// The last part.

@@ -7,11 +7,13 @@
 //! - `moment`: all rows as they are at one moment: those of the `memtable`s, in which changes are
 //!   made, before those of the `tree` on disk
 //! - `row_cache`: rows of the tree that were looked up lately
-//! - `keys`: where each row is; `records`: the contents of rows
-//! - `view`: every question about the state; `merge`: the merge behind every page of posts, and
-//!   `recent`: the newest posts of authors, from which most pages begin
-//! - `writing`: the rows of the social graph, as `apply` changes them; `replies`: those of the memory
-//!   of replies, as `requests` changes them
+//! - `keys`: where each row is; `records`, `post_records`, `people_records`: the contents of rows
+//! - `acquaintance`: what people are to each other, as the rules of visibility ask it
+//! - `view`, `post_view`, `people_view`: every question about the state
+//! - `reading`: a post as its reader sees it; `merge`: the merge behind every page of posts, and `recent`: the
+//!   newest posts of authors, from which most pages begin
+//! - `writing`, `post_writing`, `people_writing`: the rows of the social graph, as `apply` changes them;
+//!   `replies`: those of the memory of replies, as `requests` changes them
 //! - `dump`: the whole state as a stream of rows, for snapshots
 //! - `audit`: whether all rows are whole and agree with each other; `inspection`: a state for somebody who
 //!   only looks at it
@@ -19,6 +21,7 @@
 //! **Architecture invariant:** no type of the engine appears in what this folder offers, so that
 //! another engine can take its place. There is no trait, since there is no second one yet.
 
+mod acquaintance;
 mod audit;
 mod damage;
 mod directory;
@@ -30,6 +33,13 @@ mod memory_budget;
 mod memtable;
 mod merge;
 mod moment;
+pub(crate) mod people_records;
+mod people_view;
+mod people_writing;
+pub(crate) mod post_records;
+mod post_view;
+mod post_writing;
+mod reading;
 mod recent;
 pub(crate) mod records;
 mod replies;
@@ -39,6 +49,7 @@ mod tree;
 mod view;
 mod writing;
 
+pub use acquaintance::{Acquaintance, Known};
 pub use audit::Content;
 #[cfg(test)]
 pub use audit::{RowDamage, damage_in};
@@ -48,8 +59,18 @@ pub use dump::Row;
 pub use error::StateError;
 pub use inspection::{InspectedState, OpenedState, StateDamage};
 pub use memory_budget::MemoryBudget;
-pub use merge::{PageRead, SourceRead, Step};
-pub use records::{Meta, UserRecord};
+pub use merge::{PageOfPosts, PageRead, SourceRead, Step};
+#[cfg(test)]
+pub use people_records::StoredCounts;
+pub use people_records::{MuteRecord, NotificationRecord, ProfileRecord};
+pub use people_view::PageOfNotifications;
+pub use people_writing::Pair;
+pub use post_records::{
+    Body, BoostedPost, ChangeKind, ChangeRecord, MarkRecord, PostRecord, Words,
+};
+pub use post_view::{FeedKind, FeedRead, Thread, ThreadRead};
+pub use post_writing::boost_record;
+pub use records::{Meta, UserRecord, decode};
 pub use replies::{ReplyTables, Series, StoredReply};
 pub use state::{Change, Facts, StagedState, State, StateReader};
 pub use view::{NameCursor, Page, View};

@@ -2,7 +2,7 @@
 //! a timeline asks this of everyone whom its reader follows.
 //!
 //! **Invariant:** what is kept of an author is all of the author's posts after one of them, as of the newest
-//! change. A reader as of an earlier change leaves out what is newer.
+//! change. A reader as of an earlier change leaves out what is newer; of whom a post was removed, nothing is kept.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -116,10 +116,15 @@ impl Known {
 }
 
 impl RecentPosts {
-    /// The change `seq`, the newest one, has added these posts, from old to new.
-    pub fn committed(&self, seq: Seq, posts: Vec<(UserId, PostId)>) {
+    /// The change `seq`, the newest one, has added these posts, from old to new, and removed some of these
+    /// authors.
+    pub fn committed(&self, seq: Seq, posts: Vec<(UserId, PostId)>, removed: Vec<UserId>) {
         let mut known = self.known.lock();
         known.seq = seq;
+        for author in removed {
+            known.young.remove(&author);
+            known.old.remove(&author);
+        }
         for (author, post) in posts {
             let Known { young, old, .. } = &mut *known;
             if let Some(recent) = young.get_mut(&author).or_else(|| old.get_mut(&author)) {
@@ -163,7 +168,7 @@ mod tests {
     /// Knows the author's posts 10, 20, … `last`, as of the change 1.
     fn known(last: u64) -> RecentPosts {
         let recent = RecentPosts::default();
-        recent.committed(1, Vec::new());
+        recent.committed(1, Vec::new(), Vec::new());
         recent.keep(1, AUTHOR, Recent::new((1..=last / 10).rev().map(|post| id(10 * post))));
         recent
     }
@@ -198,7 +203,8 @@ mod tests {
     #[test]
     fn new_posts_take_the_place_of_the_oldest() {
         let recent = known(200);
-        recent.committed(2, vec![(AUTHOR, id(201)), (UserId(2), id(202)), (AUTHOR, id(203))]);
+        let added = vec![(AUTHOR, id(201)), (UserId(2), id(202)), (AUTHOR, id(203))];
+        recent.committed(2, added, Vec::new());
         let last = |before| recent.last_between(AUTHOR, PostId::NONE, id(before));
         assert_eq!(last(999), Found::Post(id(203)));
         assert_eq!(last(203), Found::Post(id(201)), "for whom the newer one is not there yet");
@@ -208,9 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn an_author_of_whom_a_post_was_removed_is_read_again() {
+        let recent = known(30);
+        recent.committed(2, vec![(AUTHOR, id(40))], vec![AUTHOR]);
+        assert_eq!(recent.last_between(AUTHOR, PostId::NONE, id(99)), Found::Unknown);
+    }
+
+    #[test]
     fn what_was_read_before_another_change_is_not_kept() {
         let recent = RecentPosts::default();
-        recent.committed(5, Vec::new());
+        recent.committed(5, Vec::new(), Vec::new());
         recent.keep(4, AUTHOR, Recent::new([id(10)]));
         assert_eq!(recent.last_between(AUTHOR, PostId::NONE, id(99)), Found::Unknown);
         recent.keep(5, AUTHOR, Recent::new([id(10)]));

@@ -10,7 +10,9 @@ use super::{
     moment::Moment,
 };
 use crate::{
-    domain::{Certification, ClusterId, PostId, UnixMillis, UserId, UserName},
+    domain::{
+        Certification, ClusterId, PostId, UnixMillis, UserId, UserName, entities::MOST_MENTIONS,
+    },
     envelope::{self, Kind},
     social::Account,
 };
@@ -30,6 +32,7 @@ pub trait Record {
 pub struct Meta {
     pub signing_key: Option<[u8; 32]>,
     pub newest_user: u64,
+    /// The last position of the feed that was given.
     pub newest_post: PostId,
     /// The time of the last command.
     pub applied_at: UnixMillis,
@@ -37,11 +40,19 @@ pub struct Meta {
     pub memory_age_ms: i64,
     /// The cluster for which this one was abandoned.
     pub abandoned_for: Option<ClusterId>,
+    /// Edits and deletions up to this position are no longer known.
+    pub changes_since: PostId,
+    /// How many are known.
+    pub changes_kept: u64,
 }
 
 /// So many accounts, and posts, are made at most between two recoveries of a cluster. Those that are made after
 /// one have ids above all that may have been given before it, and been lost: an id is never given twice.
 pub const IDS_BETWEEN_RECOVERIES: u64 = 1 << 32;
+
+/// So many positions of the feed one command takes at most: a post, and a notification for everybody whom it
+/// mentions or answers.
+pub const MOST_POSITIONS: u64 = 2 + MOST_MENTIONS as u64;
 
 impl Meta {
     /// Of a cluster that was made of what was left of this one.
@@ -56,11 +67,12 @@ impl Meta {
         }
     }
 
-    /// Whether this may come after `before`: no count and no time is lower, and there is at most
-    /// one more post.
+    /// Whether this may come after `before`: no count and no time is lower, and there are only as many more
+    /// positions as one command may take.
     pub fn never_went_back(&self, before: &Self) -> bool {
-        let posts = self.newest_post.get().checked_sub(before.newest_post.get());
-        posts.is_some_and(|new| new <= 1)
+        let positions = self.newest_post.get().checked_sub(before.newest_post.get());
+        positions.is_some_and(|new| new <= MOST_POSITIONS)
+            && self.changes_since >= before.changes_since
             && self.newest_user >= before.newest_user
             && self.applied_at >= before.applied_at
             && self.memory_age_ms >= before.memory_age_ms
@@ -80,6 +92,8 @@ impl fmt::Debug for Meta {
             applied_at,
             memory_age_ms,
             abandoned_for,
+            changes_since,
+            changes_kept,
         } = self;
         formatter
             .debug_struct("Meta")
@@ -89,6 +103,8 @@ impl fmt::Debug for Meta {
             .field("applied_at", applied_at)
             .field("memory_age_ms", memory_age_ms)
             .field("abandoned_for", abandoned_for)
+            .field("changes_since", changes_since)
+            .field("changes_kept", changes_kept)
             .finish()
     }
 }
@@ -99,6 +115,7 @@ pub struct UserRecord {
     pub name: UserName,
     pub password_version: u32,
     pub password_hash: Option<String>,
+    pub created_at: UnixMillis,
 }
 
 impl Record for UserRecord {
@@ -107,7 +124,7 @@ impl Record for UserRecord {
 
 impl UserRecord {
     pub fn into_account(self, user: UserId, created: bool) -> Account {
-        let Self { name, password_version, password_hash } = self;
+        let Self { name, password_version, password_hash, created_at: _ } = self;
         Account { user, name, created, password_hash, password_version }
     }
 }
@@ -128,17 +145,6 @@ pub struct FollowRecord {
 
 impl Record for FollowRecord {
     const KIND: Kind = Kind::Follow;
-}
-
-/// What is stored about a post, read in place.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub struct PostRecord<'a> {
-    pub at: UnixMillis,
-    pub text: &'a str,
-}
-
-impl Record for PostRecord<'_> {
-    const KIND: Kind = Kind::Post;
 }
 
 impl Record for Certification {
@@ -173,12 +179,16 @@ pub(super) fn user_named(moment: &Moment, name: &UserName) -> Result<Option<User
     row.map(|row| number(&row).map(UserId)).transpose()
 }
 
-/// Whether people have made something: a post, a follow, or a password. An account without any of
-/// these is made again by the next login of that name.
+/// Whether people have made something: a post, a follow, a profile or a password, or have anything to do with
+/// others. An account without any of these is made again by the next login of that name.
 pub(super) fn has_content(moment: &Moment, meta: &Meta) -> Result<bool, StateError> {
-    let mut follows = moment.scan(keys::all(Table::Following));
-    if meta.newest_post > PostId::NONE || follows.next().transpose()?.is_some() {
+    if meta.newest_post > PostId::NONE {
         return Ok(true);
+    }
+    for table in [Table::Following, Table::Profiles, Table::Blocks, Table::Mutes, Table::Notes] {
+        if moment.scan(keys::all(table)).next().transpose()?.is_some() {
+            return Ok(true);
+        }
     }
     for row in moment.scan(keys::all(Table::Users)) {
         let record: UserRecord = decode(&row?.1)?;
@@ -204,6 +214,6 @@ pub(super) fn encode<T: Record + Serialize>(record: &T) -> Vec<u8> {
 }
 
 /// Reads a record that [`encode`] wrote.
-pub(super) fn decode<'a, T: Record + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StateError> {
+pub fn decode<'a, T: Record + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StateError> {
     Ok(envelope::open(T::KIND, bytes)?)
 }

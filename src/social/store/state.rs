@@ -132,6 +132,8 @@ pub struct Change {
     series_ages: Cell<i64>,
     /// The posts that were added.
     posts: RefCell<Vec<(UserId, PostId)>>,
+    /// Of whom posts were removed.
+    removed: RefCell<Vec<UserId>>,
     _only_one: ArcMutexGuard<RawMutex, ()>,
 }
 
@@ -404,8 +406,17 @@ impl Change {
         let readers = shared.readers.keys().copied().collect();
         let (meta, series_ages) = (Cell::new(shared.meta), Cell::new(shared.series_ages));
         drop(shared);
-        let (changed, posts) = (RefCell::default(), RefCell::default());
-        Self { store, moment, readers, changed, meta, series_ages, posts, _only_one: only_one }
+        Self {
+            store,
+            moment,
+            readers,
+            changed: RefCell::default(),
+            meta,
+            series_ages,
+            posts: RefCell::default(),
+            removed: RefCell::default(),
+            _only_one: only_one,
+        }
     }
 
     /// The rows of the social graph.
@@ -473,6 +484,11 @@ impl Change {
         self.posts.borrow_mut().push((author, post));
     }
 
+    /// Notes that a post of an author was removed.
+    pub(super) fn removed_post(&self, author: UserId) {
+        self.removed.borrow_mut().push(author);
+    }
+
     fn set(&self, key: &Key, value: Option<Bytes>, before: Before) {
         let key = Bytes::from(key.as_bytes());
         self.changed.borrow_mut().push(key.clone());
@@ -490,7 +506,8 @@ impl Change {
         shared.committed = self.moment.seq();
         shared.meta = self.meta.get();
         shared.series_ages = self.series_ages.get();
-        shared.recent_posts.committed(self.moment.seq(), self.posts.take());
+        let (posts, removed) = (self.posts.take(), self.removed.take());
+        shared.recent_posts.committed(self.moment.seq(), posts, removed);
     }
 
     /// Makes it visible, and durable with everything before it.

@@ -3,17 +3,19 @@
 //!
 //! The caller has to limit how much is read at a time.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Facts, Row, Series, StateError, StoredReply, dump,
+    Facts, Known, Row, Series, StateError, StoredReply, dump,
     keys::{self, KeyRange, Table},
-    merge::{PageRead, SourceRead, Step},
+    merge::SourceRead,
     moment::{self, Moment},
     records::{self, FollowRecord, Meta, decode, known_user, number},
     replies,
 };
 use crate::{
-    domain::{Certification, ClusterId, Post, PostId, UserId, UserName},
-    social::{Account, Cursor, Source},
+    domain::{Certification, ClusterId, PostId, UserId, UserName},
+    social::{Account, Relations as _, Source},
 };
 
 /// The state at one moment.
@@ -66,8 +68,13 @@ impl View {
         &self.facts
     }
 
-    fn moment(&self) -> &Moment {
+    pub(super) fn moment(&self) -> &Moment {
         self.facts.moment()
+    }
+
+    /// The general facts.
+    pub(super) fn meta(&self) -> &Meta {
+        &self.meta
     }
 
     /// Every row of the state, for a snapshot.
@@ -95,7 +102,7 @@ impl View {
         self.meta.abandoned_for
     }
 
-    /// The newest post; none before the first.
+    /// The last position of the feed; none before the first.
     pub fn newest_post(&self) -> PostId {
         self.meta.newest_post
     }
@@ -142,7 +149,7 @@ impl View {
     }
 
     /// The users of the first rows in `range`, each of whom `user` reads from a row.
-    fn page(
+    pub(super) fn page(
         &self,
         range: KeyRange,
         limit: usize,
@@ -170,25 +177,23 @@ impl View {
         read.step(self.moment())
     }
 
-    /// A page of a user's timeline, to be read in steps.
-    pub fn timeline(&self, user: UserId, cursor: Cursor, limit: usize) -> PageRead {
-        PageRead::timeline(user, cursor, limit, self.newest_post())
-    }
-
-    /// A page of a user's own posts, to be read in steps.
-    pub fn posts_of(
+    /// Those of some sources whom a user has not muted.
+    pub fn unmuted(
         &self,
         user: UserId,
-        cursor: Cursor,
-        limit: usize,
-    ) -> Result<PageRead, StateError> {
-        PageRead::of(self.moment(), Source::all_of(user), cursor, limit, self.newest_post())
-    }
-
-    /// Reads on; when all of the page is read, its posts, and whether there are more in the direction
-    /// of reading.
-    pub fn read_on(&self, page: &mut PageRead) -> Result<Step<(Vec<Post>, bool)>, StateError> {
-        page.step(self.moment())
+        mut sources: Vec<Source>,
+    ) -> Result<Vec<Source>, StateError> {
+        let mut known = Known::default();
+        known.look_at_mutes(self.moment(), user)?;
+        let mut people = self.acquaintance(&mut known);
+        let mut muted = BTreeSet::new();
+        for source in &sources {
+            if people.mutes(user, source.author)? {
+                muted.insert(source.author);
+            }
+        }
+        sources.retain(|source| !muted.contains(&source.author));
+        Ok(sources)
     }
 
     /// A series of a user's requests.
@@ -207,6 +212,6 @@ impl View {
     }
 }
 
-fn folded(cursor: Option<&NameCursor>) -> Option<&str> {
+pub(super) fn folded(cursor: Option<&NameCursor>) -> Option<&str> {
     cursor.map(|cursor| cursor.folded.as_str())
 }

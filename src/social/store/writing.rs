@@ -3,14 +3,16 @@
 
 use super::{
     Change, StateError,
+    acquaintance::{Acquaintance, Known},
     keys::{self, Table},
-    records::{self, FollowRecord, Meta, PostRecord, UserRecord, encode},
+    moment::Moment,
+    records::{self, FollowRecord, Meta, UserRecord, encode},
 };
 use crate::domain::{Certification, PostId, UnixMillis, UserId, UserName};
 
 /// The tables, within one change of the state.
 pub struct Tables<'a> {
-    change: &'a Change,
+    pub(super) change: &'a Change,
 }
 
 /// One edge of the graph, with the folded names by which it is sorted.
@@ -36,6 +38,16 @@ impl Follow {
 impl<'a> Tables<'a> {
     pub(super) fn new(change: &'a Change) -> Self {
         Self { change }
+    }
+
+    /// The rows as the change has left them.
+    pub(super) fn moment(&self) -> &Moment {
+        self.change.moment()
+    }
+
+    /// What people are to each other at a time.
+    pub fn acquaintance<'k>(&'k self, known: &'k mut Known, now: UnixMillis) -> Acquaintance<'k> {
+        Acquaintance::new(self.moment(), known, now)
     }
 
     /// The single row of general facts; all zeros at first.
@@ -89,12 +101,14 @@ impl<'a> Tables<'a> {
         self.change.put(&keys::name(&record.name.folded()), &user.0.to_be_bytes());
     }
 
-    /// Adds an edge.
-    pub fn put_follow(&mut self, follow: &Follow) {
+    /// Adds an edge, where there is none.
+    pub fn put_follow(&mut self, follow: &Follow) -> Result<(), StateError> {
         let Follow { follower, followee, since, .. } = follow;
         let record = encode(&FollowRecord { followee: *followee, since: *since });
         self.change.put(&follow.forward(), &record);
         self.change.put(&follow.backward(), &follower.0.to_be_bytes());
+        self.count(*follower, |counts| counts.following = counts.following.saturating_add(1))?;
+        self.count(*followee, |counts| counts.followers = counts.followers.saturating_add(1))
     }
 
     /// Removes an edge; false if there was none.
@@ -104,12 +118,12 @@ impl<'a> Tables<'a> {
         }
         self.change.remove(&follow.forward());
         self.change.remove(&follow.backward());
+        self.count(follow.follower, |counts| {
+            counts.following = counts.following.saturating_sub(1);
+        })?;
+        self.count(follow.followee, |counts| {
+            counts.followers = counts.followers.saturating_sub(1);
+        })?;
         Ok(true)
-    }
-
-    /// Adds a post, whose id is higher than all before.
-    pub fn put_post(&mut self, post: PostId, author: UserId, at: UnixMillis, text: &str) {
-        self.change.add(&keys::post(author, post), &encode(&PostRecord { at, text }));
-        self.change.added_post(author, post);
     }
 }

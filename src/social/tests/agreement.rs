@@ -1,10 +1,19 @@
 //! Random histories: the state agrees with the model, with itself however commands are batched, and
 //! with what is restored from its dump.
 
-use proptest::{prelude::*, test_runner::FileFailurePersistence};
+use std::{collections::BTreeMap, env};
+
+use proptest::{
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{FileFailurePersistence, TestRunner},
+};
 
 use super::{model::Model, *};
-use crate::domain::{AcmeChallenge, CertificationStep, ClusterId};
+use crate::domain::{AcmeChallenge, CertificationStep, ClusterId, Language, Visibility};
+
+/// Histories of each kind, so that a run takes some seconds. `PROPTEST_CASES` can ask for more.
+const CASES: u32 = 32;
 
 /// What random commands are made of.
 #[derive(Clone, Copy)]
@@ -12,20 +21,38 @@ struct Variety {
     users: u64,
     clients: u128,
     sequences: u64,
+    /// For each 20 requests of these clients, how many are of clients that make no other.
+    passing_clients: u32,
     /// Of 40 steps in time, how many are of about an hour.
     long_silences: u32,
+    /// Of 200 requests, how many are for another password, after which most sessions have ended.
+    passwords: u32,
 }
 
-/// A few people, each with a few clients that repeat requests and fall behind.
-const CONVERSATION: Variety = Variety { users: 5, clients: 3, sequences: 40, long_silences: 8 };
+/// A few people who do much with each other, each with a few clients that repeat requests and fall behind.
+const CONVERSATION: Variety = Variety {
+    users: 5,
+    clients: 3,
+    sequences: 40,
+    passing_clients: 80,
+    long_silences: 8,
+    passwords: 1,
+};
 /// One person with many clients, each of which soon leaves.
-const CROWD: Variety = Variety { users: 1, clients: 200, sequences: 3, long_silences: 12 };
+const CROWD: Variety = Variety {
+    users: 1,
+    clients: 200,
+    sequences: 3,
+    passing_clients: 1,
+    long_silences: 12,
+    passwords: 4,
+};
 
-fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<Value = Command> {
-    // One user more, who is created at some time or never. Names in both cases.
+fn context(
+    Variety { users, clients, sequences, passing_clients, .. }: Variety,
+) -> impl Strategy<Value = Context> + Clone {
+    // One user more, who is created at some time or never.
     let user = prop_oneof![9 => 1..=users, 1 => Just(users + 1)].prop_map(UserId);
-    let name = (1..=users + 1, any::<bool>())
-        .prop_map(|(number, upper)| name(&format!("{}{number}", if upper { 'U' } else { 'u' })));
     let sequence = prop_oneof![
         8 => 0..sequences,
         1 => 0..20 * sequences,
@@ -40,30 +67,234 @@ fn command(Variety { users, clients, sequences, .. }: Variety) -> impl Strategy<
         };
         answered(client, sequence, answered_below)
     });
-    let key = prop_oneof![20 => counted, 1 => "[a-c]{1,2}".prop_map(|key| opaque(&key))];
-    let password_version = prop_oneof![8 => Just(0), 2 => 0..3u32];
-    let context = (user, password_version, key).prop_map(|(user, password_version, key)| Context {
+    let passing = (1_000..1_000_000u128).prop_map(|client| request(client, 1));
+    let key = prop_oneof![
+        passing_clients => passing,
+        20 => counted,
+        1 => "[a-c]{1,2}".prop_map(|key| opaque(&key)),
+    ];
+    // Most have the current one, once they are aimed.
+    let password_version = prop_oneof![9 => Just(0), 1 => 1..3u32];
+    (user, password_version, key).prop_map(|(user, password_version, key)| Context {
         user,
         password_version,
         key,
-    });
-    let hash = proptest::option::of("[a-z]{1,3}");
-    let asked = (context, name.clone(), hash.clone(), 0..3u8);
+    })
+}
+
+/// How many posts there have been since the one that is meant, until the command is aimed.
+fn post() -> impl Strategy<Value = PostId> + Clone {
+    prop_oneof![4 => 0..6u64, 2 => 0..40u64, 1 => 0..400u64].prop_map(PostId::new)
+}
+
+/// A few words, in which people are named, and hashtags.
+fn content(users: u64) -> impl Strategy<Value = PostContent> + Clone {
+    let word = prop_oneof![
+        3 => prop::sample::select(vec!["apple", "Apple!", "pear", "red"]).prop_map(str::to_owned),
+        2 => (1..=users + 1).prop_map(|user| format!("@u{user}")),
+        1 => (1..=users).prop_map(|user| format!("@U{user}")),
+        2 => prop::sample::select(vec!["#red", "#Red", "#blue"]).prop_map(str::to_owned),
+    ];
+    let words = prop::collection::vec(word, 1..5);
+    (words, 0..12u8).prop_map(|(words, form)| PostContent {
+        warning: (form == 0).then(|| text("careful")),
+        sensitive: form == 1,
+        language: (form == 2).then(|| Language::new("en").expect("a language")),
+        ..PostContent::of(text(&words.join(" ")))
+    })
+}
+
+fn visibility() -> impl Strategy<Value = Visibility> + Clone {
     prop_oneof![
-        2 => (name, hash).prop_map(|(name, password_hash)| Command::CreateAccount { name, password_hash }),
-        1 => any::<[u8; 32]>().prop_map(|signing_key| Command::BootstrapCluster { signing_key }),
+        4 => Just(Visibility::Public),
+        2 => Just(Visibility::Unlisted),
+        2 => Just(Visibility::Followers),
+        2 => Just(Visibility::Mentioned),
+    ]
+}
+
+/// Mutes end so much after the command, until it is aimed.
+fn relation() -> impl Strategy<Value = RelationChange> + Clone {
+    let until = prop::option::of((-5..4 * HOUR_MS).prop_map(UnixMillis::new));
+    prop_oneof![
+        2 => Just(RelationChange::Block),
+        3 => Just(RelationChange::Unblock),
+        3 => (any::<bool>(), until).prop_map(|(notifications, until)| RelationChange::Mute {
+            notifications,
+            until,
+        }),
+        2 => Just(RelationChange::Unmute),
+        1 => Just(RelationChange::RemoveFollower),
+        4 => Just(RelationChange::AcceptRequest),
+        1 => Just(RelationChange::RejectRequest),
+        1 => prop::sample::select(vec!["", "a friend"])
+            .prop_map(|text| RelationChange::Note(text.to_owned())),
+    ]
+}
+
+fn profile() -> impl Strategy<Value = Profile> + Clone {
+    let names = vec!["", "Sky Blue", "blue sea", "Skyler"];
+    (prop::sample::select(names), any::<bool>(), any::<bool>()).prop_map(
+        |(name, locked, discoverable)| Profile {
+            display_name: name.to_owned(),
+            locked,
+            discoverable,
+            ..Profile::default()
+        },
+    )
+}
+
+fn command(variety: Variety) -> impl Strategy<Value = Command> {
+    let users = variety.users;
+    // Names in both cases.
+    let name = (1..=users + 1, any::<bool>())
+        .prop_map(|(number, upper)| name(&format!("{}{number}", if upper { 'U' } else { 'u' })));
+    let hash = prop::option::of("[a-z]{1,3}");
+    let context = context(variety);
+    let set = prop_oneof![3 => Just(true), 1 => Just(false)];
+    let mark = prop::sample::select(Mark::ALL.to_vec());
+    let notifications = prop_oneof![
+        2 => post().prop_map(NotificationChange::ReadUpTo),
+        3 => post().prop_map(NotificationChange::Dismiss),
+        1 => Just(NotificationChange::Clear),
+    ];
+    let draft = (content(users), prop::option::of(post()), visibility());
+    let request = prop_oneof![
+        variety.passwords => (context.clone(), hash.clone())
+            .prop_map(|(context, password_hash)| Command::SetPassword { context, password_hash }),
+        36 => (context.clone(), name.clone())
+            .prop_map(|(context, target)| Command::Follow { context, target }),
+        8 => (context.clone(), name.clone())
+            .prop_map(|(context, target)| Command::Unfollow { context, target }),
+        60 => (context.clone(), draft).prop_map(|(context, (content, reply_to, visibility))| {
+            Command::Publish { context, draft: Draft { content, reply_to, visibility } }
+        }),
+        20 => (context.clone(), post(), content(users))
+            .prop_map(|(context, post, content)| Command::Edit { context, post, content }),
+        6 => (context.clone(), post())
+            .prop_map(|(context, post)| Command::Delete { context, post }),
+        20 => (context.clone(), post(), set.clone())
+            .prop_map(|(context, post, set)| Command::Boost { context, post, set }),
+        30 => (context.clone(), post(), mark, set)
+            .prop_map(|(context, post, mark, set)| Command::Mark { context, post, mark, set }),
+        22 => (context.clone(), name.clone(), relation())
+            .prop_map(|(context, target, change)| Command::Relate { context, target, change }),
+        5 => (context.clone(), profile()).prop_map(|(context, profile)| {
+            let words = profile.words();
+            Command::SetProfile { context, profile, words }
+        }),
+        6 => (context, notifications)
+            .prop_map(|(context, change)| Command::ChangeNotifications { context, change }),
+    ];
+    prop_oneof![
+        16 => (name, hash)
+            .prop_map(|(name, password_hash)| Command::CreateAccount { name, password_hash }),
+        4 => any::<[u8; 32]>().prop_map(|signing_key| Command::BootstrapCluster { signing_key }),
         1 => any::<u128>().prop_map(|to| Command::AbandonCluster { to: ClusterId::new(to) }),
-        1 => "[a-c]{1,2}".prop_map(|token| {
+        4 => "[a-c]{1,2}".prop_map(|token| {
             let challenge = AcmeChallenge { token, answer: String::new() };
             Command::Certify { step: CertificationStep::Challenges(vec![challenge]) }
         }),
-        24 => (0..60u8, asked).prop_map(|(kind, (context, target, password_hash, said))| match kind {
-            0 => Command::SetPassword { context, password_hash },
-            1..=20 => Command::Follow { context, target },
-            21..=30 => Command::Unfollow { context, target },
-            _ => Command::Publish { context, text: text(&format!("{said}")) },
-        }),
+        240 => request,
     ]
+}
+
+/// What has come of a history so far.
+#[derive(Default)]
+struct SoFar {
+    model: Model,
+    now: i64,
+    published: Vec<(UserId, PostId)>,
+    told: Vec<(UserId, PostId)>,
+    password_versions: BTreeMap<UserId, u32>,
+}
+
+impl SoFar {
+    /// The next command, so much later.
+    fn next(&mut self, (step, mut command): (i64, Command)) -> Stamped {
+        self.now += step;
+        self.aim(&mut command);
+        let stamped = Stamped { at: UnixMillis::new(self.now), command };
+        let user = stamped.command.context().map(|context| context.user);
+        let (reply, events) = self.model.apply(stamped.clone());
+        if let (Reply::Published { post, .. }, Some(user)) = (reply, user) {
+            self.published.push((user, post));
+        }
+        for event in events {
+            match event {
+                Event::Notified { user, notification } => self.told.push((user, notification.id)),
+                Event::PasswordChanged { user } => {
+                    *self.password_versions.entry(user).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+        stamped
+    }
+
+    /// Most random numbers would mean nothing: now they mean what there is, most of it the caller's own where it
+    /// must be.
+    fn aim(&self, command: &mut Command) {
+        let user = command.context().map_or(UserId(0), |context| context.user);
+        let at = |at: &mut UnixMillis| *at = at.saturating_add_ms(self.now);
+        let current = self.password_versions.get(&user).copied().unwrap_or_default();
+        match command {
+            Command::Relate { context, change, .. } => {
+                renew(context, current);
+                if let RelationChange::Mute { until, .. } = change {
+                    until.iter_mut().for_each(at);
+                }
+            }
+            Command::Edit { context, post, .. }
+            | Command::Delete { context, post }
+            | Command::Mark { context, post, mark: Mark::Pin, .. } => {
+                renew(context, current);
+                let is_own = !post.get().is_multiple_of(5);
+                back_from(&self.published, post, is_own.then_some(user));
+            }
+            Command::Publish { context, draft: Draft { reply_to: Some(post), .. } }
+            | Command::Boost { context, post, .. }
+            | Command::Mark { context, post, .. } => {
+                renew(context, current);
+                back_from(&self.published, post, None);
+            }
+            Command::ChangeNotifications {
+                context,
+                change:
+                    NotificationChange::Dismiss(position) | NotificationChange::ReadUpTo(position),
+            } => {
+                renew(context, current);
+                back_from(&self.told, position, Some(user));
+            }
+            Command::SetPassword { context, .. }
+            | Command::Follow { context, .. }
+            | Command::Unfollow { context, .. }
+            | Command::Publish { context, .. }
+            | Command::SetProfile { context, .. }
+            | Command::ChangeNotifications { context, .. } => renew(context, current),
+            Command::BootstrapCluster { .. }
+            | Command::CreateAccount { .. }
+            | Command::AbandonCluster { .. }
+            | Command::Certify { .. }
+            | Command::TestNoop => {}
+        }
+    }
+}
+
+fn renew(context: &mut Context, current: u32) {
+    if context.password_version == 0 {
+        context.password_version = current;
+    }
+}
+
+/// So many back from the last, of one user or of anybody. A number that is too high stays one of nothing, or of
+/// anything.
+fn back_from(all: &[(UserId, PostId)], back: &mut PostId, whose: Option<UserId>) {
+    let mut some = all.iter().rev().filter(|(user, _)| whose.is_none_or(|whose| whose == *user));
+    let count = usize::try_from(back.get()).expect("a small number");
+    if let Some((_, position)) = some.nth(count) {
+        *back = *position;
+    }
 }
 
 /// Users exist from the start. The times of commands mostly creep forward, sometimes run backwards,
@@ -74,17 +305,13 @@ fn history(variety: Variety) -> impl Strategy<Value = Vec<Stamped>> {
         2 => -HOUR_MS..30 * HOUR_MS,
         variety.long_silences => HOUR_MS / 4..3 * HOUR_MS / 2,
     ];
-    proptest::collection::vec((step, command(variety)), 1..400).prop_map(move |steps| {
-        let mut now = 1_000_000;
+    prop::collection::vec((step, command(variety)), 1..400).prop_map(move |steps| {
+        let mut so_far = SoFar { now: 1_000_000, ..SoFar::default() };
         let accounts = (1..=variety.users).map(|number| {
             let name = name(&format!("u{number}"));
             (0, Command::CreateAccount { name, password_hash: None })
         });
-        let mut stamp = |(step, command)| {
-            now += step;
-            Stamped { at: UnixMillis::new(now), command }
-        };
-        accounts.chain(steps).map(&mut stamp).collect()
+        accounts.chain(steps).map(|step| so_far.next(step)).collect()
     })
 }
 
@@ -131,17 +358,87 @@ fn check(history: &[Stamped], sizes: &[usize], cut: prop::sample::Index, limit: 
     assert_eq!(second.every_row(), state.every_row());
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 48,
+fn config() -> ProptestConfig {
+    let asked = env::var("PROPTEST_CASES").ok();
+    ProptestConfig {
+        cases: asked.and_then(|cases| cases.parse().ok()).unwrap_or(CASES),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..ProptestConfig::default()
-    })]
+    }
+}
+
+/// What kind of thing a reply or an event is.
+fn kind(thing: &impl std::fmt::Debug) -> String {
+    let printed = format!("{thing:?}");
+    let name = |c: char| c.is_alphanumeric() || c == '(';
+    let end = printed.find(|c| !name(c)).unwrap_or(printed.len());
+    printed[..end].trim_end_matches('(').to_owned()
+}
+
+#[test]
+fn random_histories_reach_all_that_can_happen() {
+    let mut runner = TestRunner::deterministic();
+    let mut reached: BTreeMap<String, u32> = BTreeMap::new();
+    let mut reach = |kind| *reached.entry(kind).or_default() += 1;
+    for _ in 0..CASES {
+        let history = history(CONVERSATION).new_tree(&mut runner).expect("a history").current();
+        let mut model = Model::default();
+        for stamped in history {
+            let (reply, events) = model.apply(stamped);
+            reach(kind(&reply));
+            for event in events {
+                reach(kind(&event));
+                if let Event::Notified { notification, .. } = event {
+                    reach(format!("Notified({:?}", notification.kind));
+                }
+            }
+        }
+    }
+    for expected in [
+        "Done",
+        "Account(Account",
+        "Published",
+        "Requested",
+        "Refused(NoSuchUser",
+        "Refused(AlreadyFollowing",
+        "Refused(NotFollowing",
+        "Refused(Oneself",
+        "Refused(StaleRequest",
+        "Refused(NoSuchAccount",
+        "Refused(SessionEnded",
+        "Refused(KeyReused",
+        "Refused(NotEmpty",
+        "Refused(NoSuchPost",
+        "Refused(NotYours",
+        "Refused(NotForBoosting",
+        "Refused(Blocked",
+        "Refused(NoSuchRequest",
+        "Refused(AlreadyRequested",
+        "Published(Post",
+        "Edited",
+        "Deleted",
+        "Followed",
+        "Unfollowed",
+        "Muted",
+        "PasswordChanged",
+        "Notified(Followed",
+        "Notified(FollowRequested",
+        "Notified(Mentioned",
+        "Notified(Boosted",
+        "Notified(Liked",
+    ] {
+        let often = reached.get(expected).copied().unwrap_or_default();
+        assert!(often >= CASES / 4, "{expected} is rare among {reached:#?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
 
     #[test]
     fn a_random_conversation_is_the_same_however_batched_restored_or_modelled(
         history in history(CONVERSATION),
-        sizes in proptest::collection::vec(1..40usize, 1..5),
+        sizes in prop::collection::vec(1..40usize, 1..5),
         cut: prop::sample::Index,
         limit in 0..9usize,
     ) {
@@ -151,7 +448,7 @@ proptest! {
     #[test]
     fn a_random_crowd_of_clients_is_the_same_however_batched_restored_or_modelled(
         history in history(CROWD),
-        sizes in proptest::collection::vec(1..40usize, 1..5),
+        sizes in prop::collection::vec(1..40usize, 1..5),
         cut: prop::sample::Index,
     ) {
         check(&history, &sizes, cut, 3);

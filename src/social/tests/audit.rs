@@ -1,14 +1,17 @@
 //! Rows that are not whole, or contradict each other, are found and named, whichever they are.
 
-use super::{super::store::UserRecord, *};
+use super::{
+    super::store::{StoredCounts, UserRecord},
+    *,
+};
 use crate::{
-    domain::PostId,
+    domain::{Hashtag, PostCounts},
     envelope::{self, Kind},
 };
 
 /// Some of everything.
 fn network() -> State {
-    let state = State::with_users(&["ann", "bob", "eve"]);
+    let state = State::with_users(&["ann", "bob", "eve", "dan"]);
     state.apply(5, follow(1, request(7, 1), "bob"));
     state.apply(6, follow(3, request(8, 1), "bob"));
     for sequence in 2..6 {
@@ -18,11 +21,47 @@ fn network() -> State {
         );
     }
     state.apply(60, publish(2, opaque("a key"), "hello"));
+    for (number, command) in (1..).zip(everything_else()) {
+        state.apply(60 + number, command);
+    }
     state
 }
 
+/// Post 8 of user 1, its answer 10 of user 3, its boost 16 of user 2, and what else there can be. Two are notified
+/// before the first post.
+fn everything_else() -> Vec<Command> {
+    let mut sequence = 100;
+    let mut by = |user| {
+        sequence += 1;
+        context(user, request(7, sequence))
+    };
+    let post = PostId::new;
+    let answer = Draft { reply_to: Some(post(8)), ..Draft::of(text("hi")) };
+    let profile = Profile { display_name: "Eve Sea".to_owned(), ..Profile::default() };
+    let profile = Profile { locked: true, ..profile };
+    let words = profile.words();
+    let mute = RelationChange::Mute { notifications: true, until: None };
+    let note = RelationChange::Note("a friend".to_owned());
+    let (bob, dan, eve) = (name("bob"), name("dan"), name("eve"));
+    vec![
+        Command::Publish { context: by(1), draft: Draft::of(text("apple #red @bob")) },
+        Command::Publish { context: by(3), draft: answer },
+        Command::Edit { context: by(3), post: post(10), content: PostContent::of(text("hi #red")) },
+        Command::Delete { context: by(1), post: post(6) },
+        Command::Mark { context: by(3), post: post(8), mark: Mark::Like, set: true },
+        Command::Boost { context: by(2), post: post(8), set: true },
+        Command::Relate { context: by(3), target: dan, change: RelationChange::Block },
+        Command::Relate { context: by(3), target: bob.clone(), change: mute },
+        Command::Relate { context: by(1), target: bob, change: note },
+        Command::SetProfile { context: by(3), profile, words },
+        Command::Follow { context: by(1), target: eve },
+    ]
+}
+
 fn user(text: &str) -> Vec<u8> {
-    let record = UserRecord { name: name(text), password_version: 0, password_hash: None };
+    let created_at = UnixMillis::EPOCH;
+    let record =
+        UserRecord { name: name(text), password_version: 0, password_hash: None, created_at };
     envelope::seal(Kind::User, &record)
 }
 
@@ -68,8 +107,8 @@ fn rows_that_were_changed_are_named() {
         (edge(Table::Following, 1, "bob"), vec![1, 2, 3], "follow of bob by user 1: "),
         (edge(Table::Followers, 2, "ann"), count(3), "follower ann of user 2: "),
         (edge(Table::Followers, 3, "ann"), count(1), "follower ann of user 3: "),
-        (post(1, 2), vec![0; 12], "post 2 of user 1: "),
-        (post(9, 2), vec![0; 12], "post 2 of user 9: "),
+        (post(1, 3), vec![0; 12], "post 3 of user 1: "),
+        (post(9, 3), vec![0; 12], "post 3 of user 9: "),
         (keys::series(UserId(1), series).unwrap(), vec![9], &of_series),
         (
             keys::series_by_age(77, UserId(1), series),
@@ -90,19 +129,231 @@ fn rows_that_were_changed_are_named() {
     }
 }
 
+/// A state without one of its rows.
+fn without(state: &State, gone: &[u8]) -> State {
+    let left = State::new();
+    let change = left.0.begin();
+    for (key, row) in state.every_row().iter().filter(|(key, _)| key != gone) {
+        change.put(&Key::of_stored(key), row);
+    }
+    change.commit();
+    left
+}
+
 #[test]
 fn rows_that_are_missing_are_named_or_counted() {
     let state = network();
     let rows = state.every_row();
-    assert!(rows.len() > 20);
+    assert!(rows.len() > 60);
     for (gone, _) in &rows {
-        let state = State::new();
-        let change = state.0.begin();
-        for (key, row) in rows.iter().filter(|(key, _)| key != gone) {
-            change.put(&Key::of_bytes(key), row);
+        let table = Table::of(gone[0]).unwrap();
+        // No other row knows of these.
+        let is_alone =
+            matches!(table, Table::Blocks | Table::Mutes | Table::Requests | Table::Notes);
+        let is_missed = !without(&state, gone).damage().is_empty();
+        assert_eq!(is_missed, !is_alone, "{gone:?} among the {}", table.name());
+    }
+}
+
+/// What is done to a row.
+enum Harm {
+    /// It is gone.
+    Gone(Key),
+    /// It is there, with this content.
+    Put(Key, Vec<u8>),
+}
+
+impl Harm {
+    fn to(self, state: State) -> State {
+        match self {
+            Self::Gone(key) => {
+                let harmed = without(&state, key.as_bytes());
+                assert_ne!(harmed.every_row().len(), state.every_row().len(), "there is {key:?}");
+                harmed
+            }
+            Self::Put(key, row) => {
+                state.put_row(&key, &row);
+                state
+            }
         }
-        change.commit();
-        assert!(!state.damage().is_empty(), "{gone:?} is not missed");
+    }
+}
+
+#[test]
+fn what_people_are_to_each_other_is_told_if_it_is_damaged() {
+    let edge = |table, user: u64, name: &str| keys::edge(table, UserId(user), name);
+    let whole = network();
+    let row = |key: &Key| whole.row(key);
+    let block = row(&edge(Table::Blocks, 3, "dan"));
+    let state = keys::of_user(Table::NotificationStates, UserId(2));
+    let counts = StoredCounts { posts: 9, ..StoredCounts::default() };
+    let counts = postcard::to_stdvec(&counts).unwrap();
+    let position = PostId::new;
+    let cases = vec![
+        (
+            Harm::Put(edge(Table::Blocks, 3, "dan"), vec![7]),
+            "row of user 3 about dan among the blocks: ",
+        ),
+        (
+            Harm::Put(edge(Table::Blocks, 3, "ann"), block.clone()),
+            "row of user 3 about ann among the blocks: the state contradicts itself: user 4 is called otherwise",
+        ),
+        (
+            Harm::Put(edge(Table::Blocks, 9, "dan"), block),
+            "row of user 9 about dan among the blocks: ",
+        ),
+        (
+            Harm::Put(edge(Table::Mutes, 3, "bob"), vec![7]),
+            "row of user 3 about bob among the mutes: ",
+        ),
+        (
+            Harm::Put(edge(Table::Requests, 3, "ann"), vec![7]),
+            "row of user 3 about ann among the requests to follow: ",
+        ),
+        (
+            Harm::Put(edge(Table::Notes, 1, "bob"), vec![7]),
+            "row of user 1 about bob among the notes: ",
+        ),
+        (Harm::Put(keys::of_user(Table::Profiles, UserId(3)), vec![7]), "profile of user 3: "),
+        (
+            Harm::Gone(keys::profile_by_word("sea", UserId(3))),
+            "profile of user 3: the state contradicts itself: it is not found by sea",
+        ),
+        (
+            Harm::Put(keys::profile_by_word("lake", UserId(3)), vec![]),
+            "the profiles by word: there are 3, and should be 2",
+        ),
+        (Harm::Gone(keys::of_user(Table::PersonCounts, UserId(2))), "user 2: "),
+        (Harm::Put(keys::of_user(Table::PersonCounts, UserId(2)), counts.clone()), "user 2: "),
+        (Harm::Put(keys::of_user(Table::PersonCounts, UserId(9)), counts), "counts of user 9: "),
+        (
+            Harm::Put(keys::notification(UserId(2), position(9)), vec![7]),
+            "notification 9 of user 2: ",
+        ),
+        (
+            Harm::Gone(keys::notification(UserId(2), position(9))),
+            "state of notifications of user 2: the state contradicts itself: 3 were counted, and there are 2",
+        ),
+        (
+            Harm::Put(
+                keys::notification(UserId(2), position(99)),
+                row(&keys::notification(UserId(2), position(9))),
+            ),
+            "notification 99 of user 2: the state contradicts itself: no such position was given yet",
+        ),
+        (
+            Harm::Gone(state.clone()),
+            "notification 9 of user 2: the state contradicts itself: it was not counted",
+        ),
+        (Harm::Put(state, vec![7]), "state of notifications of user 2: "),
+    ];
+    all_are_told(cases);
+}
+
+#[test]
+fn posts_and_what_is_done_with_them_are_told_if_they_are_damaged() {
+    let post = PostId::new;
+    let whole = network();
+    let number = |number: u64| number.to_be_bytes().to_vec();
+    let by_post = |table, number| keys::of_post(table, post(number));
+    let red = Hashtag::new("red").unwrap();
+    let tagged = Prefix::hashtag(&red).unwrap();
+    let term = Prefix::term(PostContent::of(text("apple")).terms[0]);
+    let liked = Prefix::marks(UserId(3), Mark::Like);
+    let counts = postcard::to_stdvec(&PostCounts { likes: 9, ..PostCounts::default() }).unwrap();
+    let marks = |user| keys::marks(UserId(user), post(8));
+    let change = whole.row(&by_post(Table::Changes, 12));
+    let cases = vec![
+        (Harm::Gone(by_post(Table::Authors, 8)), "post 8 of user 1: "),
+        (Harm::Put(by_post(Table::Authors, 8), number(3)), "author of post 8: "),
+        (Harm::Put(by_post(Table::Authors, 99), number(3)), "author of post 99: "),
+        (
+            Harm::Gone(Prefix::listed().at(post(8))),
+            "post 8 of user 1: the state contradicts itself: it is missing among the listed posts",
+        ),
+        (
+            Harm::Put(Prefix::listed().at(post(9)), number(1)),
+            "the listed posts: there are 6, and should be 5",
+        ),
+        (
+            Harm::Gone(tagged.at(post(8))),
+            "post 8 of user 1: the state contradicts itself: it is missing among the posts by hashtag",
+        ),
+        (
+            Harm::Put(tagged.at(post(9)), number(1)),
+            "hashtag red: the state contradicts itself: 2 posts were counted, and there are 3",
+        ),
+        (
+            Harm::Put(keys::hashtag(&red), number(9)),
+            "hashtag red: the state contradicts itself: 9 posts were counted, and there are 2",
+        ),
+        (Harm::Gone(keys::hashtag(&red)), "the hashtags: there are 0, and should be 1"),
+        (
+            Harm::Gone(term.at(post(8))),
+            "post 8 of user 1: the state contradicts itself: it is missing among the posts by term",
+        ),
+        (Harm::Put(term.at(post(9)), number(1)), "the posts by term: there are "),
+        (
+            Harm::Gone(keys::answer(post(8), post(10))),
+            "post 10 of user 3: the state contradicts itself: it is missing among the answers",
+        ),
+        (
+            Harm::Put(keys::answer(post(8), post(99)), number(1)),
+            "post 8 of user 1: the state contradicts itself: an answer to it is missing",
+        ),
+        (Harm::Put(by_post(Table::PostCounts, 8), counts.clone()), "post 8 of user 1: "),
+        (Harm::Gone(by_post(Table::PostCounts, 8)), "post 8 of user 1: "),
+        (Harm::Put(by_post(Table::PostCounts, 99), counts), "counts of post 99: "),
+        (
+            Harm::Gone(keys::revision(post(10), 0)),
+            "the revisions of posts: there are 0, and should be 1",
+        ),
+        (Harm::Put(keys::revision(post(10), 0), vec![7]), "revision 0 of post 10: "),
+        (
+            Harm::Put(keys::revision(post(10), 1), whole.row(&keys::revision(post(10), 0))),
+            "revision 1 of post 10: the state contradicts itself: the post was not edited so often",
+        ),
+        (Harm::Put(marks(3), vec![7]), "marks of user 3 on post 8: "),
+        (Harm::Gone(marks(3)), "the marks by time: there are 1, and should be 0"),
+        (
+            Harm::Gone(marks(2)),
+            "post 16 of user 2: the state contradicts itself: its author does not know of this boost",
+        ),
+        (
+            Harm::Gone(liked.at(post(14))),
+            "marks of user 3 on post 8: the state contradicts itself: Like is missing among the marks by time",
+        ),
+        (
+            Harm::Put(liked.at(post(15)), whole.row(&liked.at(post(14)))),
+            "the marks by time: there are 2, and should be 1",
+        ),
+        (
+            Harm::Gone(keys::mark_by_post(post(8), Mark::Like, UserId(3))),
+            "marks of user 3 on post 8: the state contradicts itself: Like is missing among the marks by post",
+        ),
+        (
+            Harm::Put(keys::mark_by_post(post(8), Mark::Bookmark, UserId(3)), vec![]),
+            "the marks by post: there are 3, and should be 2",
+        ),
+        (Harm::Gone(keys::boost_by_post(post(8), UserId(2))), "post 8 of user 1: "),
+        (Harm::Put(by_post(Table::Changes, 12), vec![7]), "change at position 12: "),
+        (
+            Harm::Gone(by_post(Table::Changes, 12)),
+            "the changes in the feed: there are 1, but 2 were counted",
+        ),
+        (
+            Harm::Put(by_post(Table::Changes, 99), change),
+            "change at position 99: the state contradicts itself: no change with such a position is known",
+        ),
+    ];
+    all_are_told(cases);
+}
+
+/// Each harm is told in words that begin like this.
+fn all_are_told(cases: Vec<(Harm, &str)>) {
+    for (harm, expected) in cases {
+        let found = named(&harm.to(network()));
+        assert!(found.iter().any(|found| found.starts_with(expected)), "{expected}: {found:#?}");
     }
 }
 
@@ -112,14 +363,10 @@ fn a_post_that_is_older_than_the_one_before_it_is_named() {
     let posts = state.rows_of(Table::Posts);
     let swapped = [(&posts[0].0, &posts[1].1), (&posts[1].0, &posts[0].1)];
     for (key, row) in swapped {
-        state.put_row(&Key::of_bytes(key), row);
+        state.put_row(&Key::of_stored(key), row);
     }
-    assert_eq!(
-        named(&state),
-        [
-            "post 2 of user 1: the state contradicts itself: it is older than the author's post before it"
-        ]
-    );
+    let expected = "post 4 of user 1: the state contradicts itself: it is older than the author's post before it";
+    assert_eq!(named(&state)[0], expected);
 }
 
 #[test]
@@ -129,9 +376,10 @@ fn of_many_rows_some_are_named_and_the_rest_are_counted() {
         state.apply(1, publish(1, request(7, sequence), "hello"));
     }
     for (key, _) in state.rows_of(Table::Posts) {
-        state.put_row(&Key::of_bytes(&key), b"nothing");
+        state.put_row(&Key::of_stored(&key), b"nothing");
     }
     let found = named(&state);
-    assert_eq!(found.len(), 21, "{found:#?}");
-    assert_eq!(found[20], "30 more posts: they are damaged, too");
+    let told = found.iter().filter(|found| found.starts_with("post "));
+    assert_eq!(told.count(), 20, "{found:#?}");
+    assert!(found.contains(&"30 more posts: they are damaged, too".to_owned()), "{found:#?}");
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::*;
 use crate::{
     domain::{
-        AcmeAccount, AcmeChallenge, CertificationStep, ClusterId, DomainCertificate, PostId,
-        PrivateText,
+        AcmeAccount, AcmeChallenge, CertificationStep, ClusterId, DomainCertificate, Language,
+        PrivateText, ProfileLink, Visibility,
     },
     envelope::{Error, Kind, Version, seal_in},
 };
@@ -61,8 +61,14 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&stamp(set)), "0202010000020300010168".to_owned()),
         (hex(&stamp(follow(1, request(2, 3), "u1"))), "0203010000020300027531".to_owned()),
         (hex(&stamp(unfollow(1, request(2, 3), "u1"))), "0204010000020300027531".to_owned()),
-        (hex(&stamp(publish(1, request(2, 3), "hi"))), "0205010000020300026869".to_owned()),
-        (hex(&stamp(publish(1, opaque("k"), "hi"))), "0205010001016b026869".to_owned()),
+        (
+            hex(&stamp(publish(1, request(2, 3), "hi"))),
+            "02050100000203000268690000000000019adda9bf0d0000".to_owned(),
+        ),
+        (
+            hex(&stamp(publish(1, opaque("k"), "hi"))),
+            "0205010001016b0268690000000000019adda9bf0d0000".to_owned(),
+        ),
         (hex(&stamp(Command::AbandonCluster { to: ClusterId::new(1) })), "020601".to_owned()),
         (hex(&stamp(certify(account_step))), "02070001640163".to_owned()),
         (hex(&stamp(certify(challenges_step))), "0207010101740161".to_owned()),
@@ -76,9 +82,94 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&Reply::Refused(CommandRefusal::NoSuchUser)), "0300".to_owned()),
         (hex(&Reply::Refused(CommandRefusal::NoSuchAccount)), "0305".to_owned()),
         (hex(&Reply::Refused(CommandRefusal::TooManyRequests)), "0308".to_owned()),
+        (hex(&Reply::Refused(CommandRefusal::FollowsTooMany)), "0313".to_owned()),
+        (hex(&Reply::Requested), "04".to_owned()),
     ] {
         assert_eq!(found, golden);
     }
+}
+
+/// One of each command of the social model, with all that it can have.
+fn social_commands() -> Vec<Command> {
+    let by = || context(1, request(2, 3));
+    let post = PostId::new(5);
+    let content = PostContent {
+        warning: Some(text("w")),
+        sensitive: true,
+        language: Some(Language::new("en").unwrap()),
+        ..PostContent::of(text("@u2 #a"))
+    };
+    let visibility = Visibility::Followers;
+    let draft = Draft { content: content.clone(), reply_to: Some(post), visibility };
+    let links = vec![ProfileLink { label: "l".to_owned(), value: "v".to_owned() }];
+    let (display_name, bio) = ("D".to_owned(), "b".to_owned());
+    let profile = Profile { display_name, bio, links, bot: true, discoverable: true, locked: true };
+    let relate = |change| Command::Relate { context: by(), target: name("U2"), change };
+    let until = Some(UnixMillis::new(1));
+    let notifications = |change| Command::ChangeNotifications { context: by(), change };
+    let mark = |mark| Command::Mark { context: by(), post, mark, set: true };
+    vec![
+        Command::Publish { context: by(), draft },
+        Command::Edit { context: by(), post, content },
+        Command::Delete { context: by(), post },
+        Command::Boost { context: by(), post, set: true },
+        mark(Mark::Like),
+        mark(Mark::Bookmark),
+        mark(Mark::Pin),
+        mark(Mark::Mute),
+        relate(RelationChange::Block),
+        relate(RelationChange::Unblock),
+        relate(RelationChange::Mute { notifications: true, until }),
+        relate(RelationChange::Unmute),
+        relate(RelationChange::RemoveFollower),
+        relate(RelationChange::AcceptRequest),
+        relate(RelationChange::RejectRequest),
+        relate(RelationChange::Note("n".to_owned())),
+        Command::SetProfile { context: by(), words: profile.words(), profile },
+        notifications(NotificationChange::ReadUpTo(post)),
+        notifications(NotificationChange::Dismiss(post)),
+        notifications(NotificationChange::Clear),
+    ]
+}
+
+#[test]
+fn commands_of_the_social_model_keep_their_encoding_and_their_fingerprints() {
+    let golden = [
+        (
+            "0501000002030006407532202361010177010102656e01027532010161029f9cd9f401cef6fdab09010502",
+            0x18ac_1aa9_5e11_da72,
+        ),
+        (
+            "080100000203000506407532202361010177010102656e01027532010161029f9cd9f401cef6fdab09",
+            0x06c2_7ffa_d0ae_2468,
+        ),
+        ("0901000002030005", 0x4a35_ad75_f928_b236),
+        ("0a0100000203000501", 0x55c8_2873_c82d_78e4),
+        ("0b010000020300050001", 0x164a_b36f_9a85_30b1),
+        ("0b010000020300050101", 0x790d_6f5a_a3ed_6fcc),
+        ("0b010000020300050201", 0x5fc6_60c3_bd54_6a67),
+        ("0b010000020300050301", 0x4d8f_ccc8_9fba_d95e),
+        ("0c01000002030002553200", 0xc3df_2f5c_1b34_fad7),
+        ("0c01000002030002553201", 0xd74b_c6cc_20b6_a89c),
+        ("0c01000002030002553202010102", 0x92d6_2b9e_a1cb_a514),
+        ("0c01000002030002553203", 0x7db1_2652_25ea_e283),
+        ("0c01000002030002553204", 0x79d2_3e03_8675_c2a8),
+        ("0c01000002030002553205", 0xe2a7_ea9c_88b8_d450),
+        ("0c01000002030002553206", 0xb0e4_1ffd_5d19_6ff6),
+        ("0c01000002030002553207016e", 0x50b5_f70d_223d_cc26),
+        ("0d0100000203000144016201016c0176010101010164", 0x846a_4528_2320_db1e),
+        ("0e0100000203000005", 0x4b7c_4813_af31_df01),
+        ("0e0100000203000105", 0xffcc_a8e5_d82a_1f3a),
+        ("0e01000002030002", 0xad40_6961_a651_8e07),
+    ];
+    let found = social_commands().into_iter().map(|command| {
+        let fingerprint = command.fingerprint().expect("it has a key");
+        (hex(&command), fingerprint)
+    });
+    let found: Vec<_> = found.collect();
+    let found: Vec<_> =
+        found.iter().map(|(hex, fingerprint)| (hex.as_str(), *fingerprint)).collect();
+    assert_eq!(found, golden);
 }
 
 #[test]
@@ -92,7 +183,7 @@ fn fingerprints_stay_what_they_are() {
         (follow(1, key(), "u1"), Some(0xdbcb_0105_2225_e491)),
         (follow(1, key(), "U1"), Some(0xdbcb_0105_2225_e491)),
         (unfollow(1, key(), "u1"), Some(0x8da4_eea5_1a4c_b650)),
-        (publish(1, key(), "hi"), Some(0xd865_f9a1_d15c_fb3d)),
+        (publish(1, key(), "hi"), Some(0x9829_9298_8e91_4112)),
     ] {
         assert_eq!(command.fingerprint(), fingerprint, "{command:?}");
     }
@@ -105,7 +196,7 @@ fn rows_survive_the_way_to_another_node() {
     state.apply(3, follow(1, request(u128::MAX, u64::MAX), "u2"));
     state.apply(3, publish(2, request(1, 1), "hello"));
     let rows = state.dump();
-    assert_eq!(rows.len(), 1 + 2 + 1 + 1 + 2 + 2);
+    assert_eq!(rows.len(), 1 + 2 + 1 + 1 + 2 + 2 + 2);
     for row in rows {
         let bytes = postcard::to_stdvec(&row).unwrap();
         assert_eq!(postcard::from_bytes::<Row>(&bytes).unwrap(), row);
@@ -122,9 +213,69 @@ fn rows_lie_in_envelopes_whose_bytes_are_pinned() {
     let state = State::with_users(&["u1", "u2"]);
     state.apply(0, follow(1, request(2, 3), "u2"));
     state.apply(1, publish(2, request(2, 3), "hi"));
-    assert_eq!(hex_of(&last(&state, Table::Users)), "210196158aa7050275320000");
-    assert_eq!(hex_of(&last(&state, Table::Following)), "2201f05a2df4020200");
-    assert_eq!(hex_of(&last(&state, Table::Posts)), "2301acad226d0402026869");
+    let mut sequence = 10;
+    let mut by = |user| {
+        sequence += 1;
+        context(user, request(2, sequence))
+    };
+    let (post, target) = (PostId::new(2), name("u2"));
+    let profile = Profile { locked: true, ..Profile::default() };
+    let (until, notifications) = (Some(UnixMillis::new(9)), true);
+    let relate = |context, change| Command::Relate { context, target: target.clone(), change };
+    for command in [
+        Command::Edit { context: by(2), post, content: PostContent::of(text("#a @u1")) },
+        Command::Mark { context: by(1), post, mark: Mark::Like, set: true },
+        Command::Boost { context: by(1), post, set: true },
+        relate(by(1), RelationChange::Mute { notifications, until }),
+        relate(by(1), RelationChange::Note("n".to_owned())),
+        Command::SetProfile { context: by(2), profile, words: vec!["w".to_owned()] },
+    ] {
+        assert!(!matches!(state.apply(1, command).0, Reply::Refused(_)));
+    }
+    let mut found = Vec::new();
+    for table in [
+        Table::Users,
+        Table::Following,
+        Table::Posts,
+        Table::Mutes,
+        Table::Notes,
+        Table::Profiles,
+        Table::Revisions,
+        Table::Marks,
+        Table::Notifications,
+        Table::NotificationStates,
+        Table::Changes,
+    ] {
+        found.push(hex_of(&last(&state, table)));
+    }
+    // The boost.
+    found.push(hex_of(&state.rows_of(Table::Posts)[0].1));
+    state.apply(1, unfollow(1, request(2, 30), "u2"));
+    state.apply(1, follow(1, request(2, 31), "u2"));
+    found.push(hex_of(&last(&state, Table::Requests)));
+    state.apply(1, relate(by(1), RelationChange::Block));
+    found.push(hex_of(&last(&state, Table::Blocks)));
+    // What is left of a post.
+    state.apply(1, Command::Delete { context: by(2), post });
+    found.push(hex_of(&last(&state, Table::Posts)));
+    let golden = [
+        "2101744921fa06027532000000",
+        "2201f05a2df4020200",
+        "23011a6c1812220200062361204075310000000000020101010161029f9cd9f401f1bbb5aa08010201",
+        "2801553f8b1e0402010112",
+        "2a01dda8b5880302016e",
+        "2b011f95e94109000000000001010177",
+        "2c01958d2aa306020268690000",
+        "2d0182837541080201050000000107",
+        "2e010957529a06030201010202",
+        "2f01472eab6a03030000",
+        "600174b5bf8d0c020202000101000001016100",
+        "230132a2af17050201020200",
+        "29014854a0930101",
+        "2701c17276ea0102",
+        "2301d3f4661a0402020002",
+    ];
+    assert_eq!(found, golden);
 }
 
 #[test]
@@ -133,10 +284,10 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
     state.apply(0, follow(1, request(2, 3), "u2"));
     state.apply(1, publish(2, request(2, 3), "hello"));
     let whole = last(&state, Table::Posts);
-    let put = |row: &[u8]| state.put_row(&keys::post(UserId(2), PostId::new(1)), row);
+    let put = |row: &[u8]| state.put_row(&keys::post(UserId(2), PostId::new(2)), row);
     let read = || {
         let view = state.view();
-        let read = whole_page(&view, view.timeline(UserId(1), Cursor::After(PostId::NONE), 9));
+        let read = whole_page(&view, view.followed(UserId(1), Cursor::After(PostId::NONE), 9));
         let error = read.expect_err("refused");
         error.envelope_error().expect("of the envelope").clone()
     };
@@ -152,6 +303,6 @@ fn a_damaged_row_and_one_of_a_newer_program_are_refused_and_told_apart() {
     assert_eq!(read(), Error::WrongKind { wanted: Kind::Post, found: Kind::User });
     put(&whole);
     let view = state.view();
-    let read = whole_page(&view, view.timeline(UserId(1), Cursor::After(PostId::NONE), 9));
-    assert_eq!(read.unwrap().0.len(), 1);
+    let read = whole_page(&view, view.followed(UserId(1), Cursor::After(PostId::NONE), 9));
+    assert_eq!(read.unwrap().posts.len(), 1);
 }

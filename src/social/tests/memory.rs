@@ -1,14 +1,9 @@
 //! Repeated requests: carried out once, answered alike, kept for a day and limited.
 
 use super::*;
-use crate::domain::PostId;
 use crate::social::requests::{REPLIES_PER_ACCOUNT, VISITS_PER_COMMAND};
 
 const DAY_MS: i64 = 24 * HOUR_MS;
-
-fn refused(refusal: CommandRefusal) -> (Reply, Option<Event>) {
-    (Reply::Refused(refusal), None)
-}
 
 /// Changes nothing, except that time passes.
 fn nothing() -> Command {
@@ -38,7 +33,7 @@ fn published(post: u64) -> Reply {
 #[test]
 fn a_repeated_request_gets_the_same_reply_and_changes_nothing() {
     let state = State::with_users(&["u1", "u2"]);
-    let commands = [
+    let mut commands = vec![
         publish(1, request(7, 1), "hello"),
         follow(1, request(7, 2), "u2"),
         follow(1, request(7, 3), "u2"),
@@ -46,11 +41,12 @@ fn a_repeated_request_gets_the_same_reply_and_changes_nothing() {
         follow(1, request(7, 5), "nobody"),
         publish(1, opaque("a key of its own"), "hello"),
     ];
-    let first = commands.clone().map(|command| state.apply(1, command));
+    commands.extend(social_commands(1, 10));
+    let first: Vec<_> = commands.iter().map(|command| state.apply(1, command.clone())).collect();
     let before = state.every_row();
     for (command, (reply, _)) in commands.into_iter().zip(first) {
         assert_eq!(earlier_reply(&state.view(), &command).unwrap(), Some(reply.clone()));
-        assert_eq!(state.apply(1, command.clone()), (reply, None), "{command:?}");
+        assert_eq!(state.apply(1, command.clone()), (reply, vec![]), "{command:?}");
     }
     assert_eq!(state.every_row(), before);
     // The account has been created meanwhile, but the refusal is still repeated.
@@ -188,7 +184,7 @@ fn a_clock_that_is_a_day_ahead_repeats_nothing() {
         // The repetition itself brings the new time.
         let state = State::with_users(&["u1"]);
         let first = state.apply(5, publish(1, key(), "hello")).0;
-        assert_eq!(state.apply(5 + jump, publish(1, key(), "hello")), (first.clone(), None));
+        assert_eq!(state.apply(5 + jump, publish(1, key(), "hello")), (first.clone(), vec![]));
 
         // Other commands come before it.
         let state = State::with_users(&["u1"]);
@@ -196,7 +192,7 @@ fn a_clock_that_is_a_day_ahead_repeats_nothing() {
         for number in 0..10 {
             state.apply(5 + jump, publish(1, request(1, number), "others"));
         }
-        assert_eq!(state.apply(5 + jump, publish(1, key(), "hello")), (first, None));
+        assert_eq!(state.apply(5 + jump, publish(1, key(), "hello")), (first, vec![]));
     }
 }
 
@@ -220,7 +216,7 @@ fn an_account_with_a_full_memory_is_refused_and_forgets_nothing() {
     // When there is room again, the refused request is carried out.
     state.pass(0, 26 * HOUR_MS + 1);
     let context = Context { password_version: 1, ..context(1, key) };
-    let again = Command::Publish { context, text: text(post) };
+    let again = Command::Publish { context, draft: Draft::of(text(post)) };
     assert!(matches!(state.apply(0, again).0, Reply::Published { .. }));
 }
 

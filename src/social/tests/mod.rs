@@ -1,26 +1,43 @@
-//! Tests of the state machine: `rules` tells one story per rule, `memory` those of repeated
-//! requests, `audit` finds rows that contradict each other, `agreement` compares random histories with the naive `model`, with each other and with
-//! restored dumps, and `format` pins what is stored.
+//! Tests of the state machine.
+//!
+//! - `rules`, `post_rules`, `people_rules` and `notification_rules` tell one story per rule, in the words of `story`;
+//!   `memory` those of repeated requests
+//! - `audit` finds rows that contradict each other
+//! - `agreement` compares random histories with the naive `model`, with each other and with restored dumps
+//! - `format` pins what is stored
 
 mod agreement;
 mod audit;
 mod format;
 mod memory;
 mod model;
+mod notification_rules;
+mod people_rules;
+mod post_rules;
 mod rules;
+mod story;
 
 use super::{
     store::{
         RowDamage, damage_in,
-        keys::{self, Key, Table},
+        keys::{self, Key, Prefix, Table},
     },
     *,
 };
 use crate::domain::{
-    ClientId, OpaqueKey, Post, PostText, RequestKey, UnixMillis, UserId, UserName,
+    ClientId, Draft, Mark, NotificationChange, OpaqueKey, Post, PostContent, PostId, PostText,
+    Profile, RelationChange, RequestKey, UnixMillis, UserId, UserName,
 };
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
+const NEWEST: Cursor = Cursor::Before(PostId::MAX);
+
+/// What comes of a command.
+type Outcome = (Reply, Vec<Event>);
+
+fn refused(refusal: CommandRefusal) -> Outcome {
+    (Reply::Refused(refusal), Vec::new())
+}
 
 fn name(text: &str) -> UserName {
     UserName::new(text).expect("tests use valid names")
@@ -49,12 +66,35 @@ fn context(user: u64, key: RequestKey) -> Context {
 }
 
 /// A page, read to its end.
-fn whole_page(view: &View, mut page: PageRead) -> Result<(Vec<Post>, bool), StateError> {
+fn whole_page(view: &View, mut page: PageRead) -> Result<PageOfPosts, StateError> {
     loop {
         if let Some(read) = view.read_on(&mut page)?.done {
             return Ok(read);
         }
     }
+}
+
+/// A thread, read to its end.
+fn whole_thread(view: &View, mut thread: ThreadRead) -> Thread {
+    loop {
+        if let Some(read) = view.read_thread(&mut thread).unwrap().done {
+            return read;
+        }
+    }
+}
+
+/// What has happened in a feed, and up to where that is all.
+fn whole_feed(view: &View, mut feed: FeedRead) -> (Vec<Event>, PostId) {
+    loop {
+        if let Some(read) = view.read_feed(&mut feed).unwrap().done {
+            return read;
+        }
+    }
+}
+
+/// The numbers of posts, and whether there are more.
+fn ids(page: &PageOfPosts) -> (Vec<u64>, bool) {
+    (page.posts.iter().map(|post| post.id.get()).collect(), page.more)
 }
 
 /// What belongs to a user's timeline.
@@ -75,7 +115,7 @@ impl State {
         Self(super::State::in_memory())
     }
 
-    fn apply_all(&self, batch: &[Stamped]) -> Vec<(Reply, Option<Event>)> {
+    fn apply_all(&self, batch: &[Stamped]) -> Vec<Outcome> {
         let change = self.0.begin();
         let mut graph = Graph::open(&change).unwrap();
         let outcomes = batch.iter().map(|stamped| graph.apply(stamped.clone()).unwrap()).collect();
@@ -84,12 +124,12 @@ impl State {
     }
 
     /// What a view says of a repetition is what comes of it.
-    fn apply(&self, at_ms: i64, command: Command) -> (Reply, Option<Event>) {
+    fn apply(&self, at_ms: i64, command: Command) -> Outcome {
         let earlier = earlier_reply(&self.view(), &command).unwrap();
         let at = UnixMillis::new(at_ms);
         let outcome = self.apply_all(&[Stamped { at, command }]).remove(0);
         if let Some(reply) = earlier {
-            assert_eq!(outcome, (reply, None));
+            assert_eq!(outcome, (reply, Vec::new()));
         }
         outcome
     }
@@ -109,6 +149,12 @@ impl State {
     /// Every row of every table, indexes included, in the order of their keys.
     fn every_row(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         self.0.rows(keys::all_tables())
+    }
+
+    /// What is at a key, where there is something.
+    fn row(&self, key: &Key) -> Vec<u8> {
+        let mut rows = self.every_row().into_iter();
+        rows.find(|(other, _)| other == key.as_bytes()).expect("a row").1
     }
 
     /// The rows of a table.
@@ -154,7 +200,27 @@ fn unfollow(user: u64, key: RequestKey, target: &str) -> Command {
 }
 
 fn publish(user: u64, key: RequestKey, post: &str) -> Command {
-    Command::Publish { context: context(user, key), text: text(post) }
+    Command::Publish { context: context(user, key), draft: Draft::of(text(post)) }
+}
+
+/// Requests of all kinds that came with the social model, numbered from `first` on.
+fn social_commands(user: u64, first: u64) -> Vec<Command> {
+    let mut sequence = first;
+    let mut next = || {
+        sequence += 1;
+        context(user, request(1, sequence - 1))
+    };
+    let (post, target) = (PostId::new(1), name("u2"));
+    let (profile, change) = (Profile::default(), NotificationChange::Clear);
+    vec![
+        Command::Edit { context: next(), post, content: PostContent::of(text("hello, hello")) },
+        Command::Boost { context: next(), post, set: true },
+        Command::Mark { context: next(), post, mark: Mark::Like, set: true },
+        Command::Relate { context: next(), target, change: RelationChange::Block },
+        Command::SetProfile { context: next(), profile, words: Vec::new() },
+        Command::ChangeNotifications { context: next(), change },
+        Command::Delete { context: next(), post },
+    ]
 }
 
 fn set_password(context: Context, hash: Option<&str>) -> Command {

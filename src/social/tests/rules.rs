@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{ClusterId, Post, PostId},
+    domain::{ClusterId, Notification, NotificationKind},
     host::database_fault::DatabaseFault,
 };
 
@@ -16,19 +16,18 @@ impl Requests {
     }
 }
 
-fn ids((posts, more): (Vec<Post>, bool)) -> (Vec<u64>, bool) {
-    (posts.into_iter().map(|post| post.id.get()).collect(), more)
-}
-
 fn names(page: &Page) -> Vec<&str> {
     page.names.iter().map(UserName::as_str).collect()
 }
 
-fn refused(refusal: CommandRefusal) -> (Reply, Option<Event>) {
-    (Reply::Refused(refusal), None)
+fn relate(user: u64, key: RequestKey, change: RelationChange) -> Command {
+    Command::Relate { context: context(user, key), target: name("u2"), change }
 }
 
-const NEWEST: Cursor = Cursor::Before(PostId::MAX);
+fn set_profile(user: u64, key: RequestKey) -> Command {
+    let profile = Profile::default();
+    Command::SetProfile { context: context(user, key), profile, words: Vec::new() }
+}
 
 fn before(post: u64) -> Cursor {
     Cursor::Before(PostId::new(post))
@@ -51,11 +50,10 @@ fn a_state_that_was_never_written_reads_as_empty() {
     assert_eq!(view.following(nobody, None, 9).unwrap(), Page::default());
     assert_eq!(view.followers(nobody, None, 9).unwrap(), Page::default());
     assert_eq!(all_sources(&view, nobody), []);
-    assert_eq!(whole_page(&view, view.timeline(nobody, NEWEST, 9)).unwrap(), (vec![], false));
-    assert_eq!(
-        whole_page(&view, view.posts_of(nobody, NEWEST, 9).unwrap()).unwrap(),
-        (vec![], false)
-    );
+    let own = view.posts_of(None, nobody, (true, true), NEWEST, 9).unwrap();
+    for page in [view.followed(nobody, NEWEST, 9), view.home(nobody, NEWEST, 9), own] {
+        assert_eq!(whole_page(&view, page).unwrap(), PageOfPosts::default());
+    }
     assert_eq!(state.dump(), []);
 }
 
@@ -71,7 +69,7 @@ fn opening_a_state_does_not_change_its_dump() {
 fn an_empty_cluster_is_abandoned_once_and_takes_nothing_afterwards() {
     let state = State::with_users(&["u1", "u2"]);
     let [better, another] = [1, 2].map(ClusterId::new);
-    assert_eq!(state.apply(5, Command::AbandonCluster { to: better }), (Reply::Done, None));
+    assert_eq!(state.apply(5, Command::AbandonCluster { to: better }), (Reply::Done, vec![]));
     assert_eq!(state.view().abandoned_for(), Some(better));
     for command in [
         Command::AbandonCluster { to: another },
@@ -92,6 +90,10 @@ fn a_cluster_in_which_anybody_has_made_anything_is_not_abandoned() {
         follow(1, request(1, 1), "u2"),
         set_password(context(1, request(1, 1)), Some("hash")),
         Command::CreateAccount { name: name("u3"), password_hash },
+        relate(1, request(1, 1), RelationChange::Block),
+        relate(1, request(1, 1), RelationChange::Mute { notifications: true, until: None }),
+        relate(1, request(1, 1), RelationChange::Note("a friend".to_owned())),
+        set_profile(1, request(1, 1)),
     ] {
         let what = format!("{made:?}");
         let state = State::with_users(&["u1", "u2"]);
@@ -108,7 +110,10 @@ fn a_cluster_in_which_anybody_has_made_anything_is_not_abandoned() {
 fn the_first_signing_key_wins() {
     let state = State::new();
     for signing_key in [[1; 32], [2; 32]] {
-        assert_eq!(state.apply(5, Command::BootstrapCluster { signing_key }), (Reply::Done, None));
+        assert_eq!(
+            state.apply(5, Command::BootstrapCluster { signing_key }),
+            (Reply::Done, vec![])
+        );
         assert_eq!(state.view().signing_key(), Some([1; 32]));
     }
 }
@@ -142,14 +147,14 @@ fn the_first_login_makes_the_account_and_later_ones_find_it_in_any_case() {
 fn a_new_password_voids_the_sessions_of_the_old_one_once() {
     let state = State::with_users(&["u1"]);
     let account = || state.view().account(UserId(1)).unwrap().unwrap();
-    let changed = Some(Event::PasswordChanged { user: UserId(1) });
-    for (sequence, begun_with, hash, password_version, event) in [
+    let changed = vec![Event::PasswordChanged { user: UserId(1) }];
+    for (sequence, begun_with, hash, password_version, events) in [
         (1, 0, Some("a"), 1, changed.clone()),
-        (1, 0, Some("a"), 1, None),
+        (1, 0, Some("a"), 1, vec![]),
         (2, 1, None, 2, changed),
     ] {
         let context = Context { password_version: begun_with, ..context(1, request(1, sequence)) };
-        assert_eq!(state.apply(0, set_password(context, hash)), (Reply::Done, event));
+        assert_eq!(state.apply(0, set_password(context, hash)), (Reply::Done, events));
         assert_eq!(account().password_hash.as_deref(), hash);
         assert_eq!(account().password_version, password_version);
     }
@@ -165,13 +170,16 @@ fn a_session_that_has_ended_changes_nothing_whatever_the_server_knew_that_took_t
         follow(1, request(1, 3), "u2"),
         unfollow(1, request(1, 4), "u2"),
         set_password(context(1, request(1, 5)), Some("old")),
-    ] {
+    ]
+    .into_iter()
+    .chain(social_commands(1, 6))
+    {
         assert_eq!(state.apply(0, command), refused(CommandRefusal::SessionEnded));
     }
     assert_eq!(state.every_row(), before);
     // The same request comes again when its client has logged in again.
     let context = Context { password_version: 1, ..context(1, request(1, 2)) };
-    let again = Command::Publish { context, text: text("hello") };
+    let again = Command::Publish { context, draft: Draft::of(text("hello")) };
     assert!(
         matches!(state.apply(0, again).0, Reply::Published { post, .. } if post == PostId::new(1))
     );
@@ -195,22 +203,33 @@ fn secrets_are_not_printed() {
 fn follows_and_unfollows_are_refused_for_the_right_reason() {
     let state = State::with_users(&["u1", "U2"]);
     let mut requests = Requests(0);
-    let followed =
-        Event::Followed { follower: UserId(1), followee: UserId(2), since: PostId::new(0) };
+    let followed = |since, position| {
+        let followed =
+            Event::Followed { follower: UserId(1), followee: UserId(2), since: PostId::new(since) };
+        let notification = Notification {
+            id: PostId::new(position),
+            kind: NotificationKind::Followed,
+            at: UnixMillis::EPOCH,
+            actor_id: UserId(1),
+            actor: name("u1"),
+            post: None,
+        };
+        vec![followed, Event::Notified { user: UserId(2), notification }]
+    };
     let unfollowed = Event::Unfollowed { follower: UserId(1), followee: UserId(2) };
     let follow = |request, target| follow(1, request, target);
     let unfollow = |request, target| unfollow(1, request, target);
     for (command, outcome) in [
         (unfollow(requests.next(), "u2"), refused(CommandRefusal::NotFollowing)),
-        (follow(requests.next(), "u2"), (Reply::Done, Some(followed.clone()))),
+        (follow(requests.next(), "u2"), (Reply::Done, followed(0, 1))),
         (follow(requests.next(), "U2"), refused(CommandRefusal::AlreadyFollowing)),
         (follow(requests.next(), "U1"), refused(CommandRefusal::Oneself)),
         (follow(requests.next(), "u4"), refused(CommandRefusal::NoSuchUser)),
         (unfollow(requests.next(), "u1"), refused(CommandRefusal::Oneself)),
         (unfollow(requests.next(), "u4"), refused(CommandRefusal::NoSuchUser)),
-        (unfollow(requests.next(), "U2"), (Reply::Done, Some(unfollowed))),
+        (unfollow(requests.next(), "U2"), (Reply::Done, vec![unfollowed])),
         (unfollow(requests.next(), "u2"), refused(CommandRefusal::NotFollowing)),
-        (follow(requests.next(), "u2"), (Reply::Done, Some(followed))),
+        (follow(requests.next(), "u2"), (Reply::Done, followed(1, 2))),
     ] {
         assert_eq!(state.apply(0, command.clone()), outcome, "{command:?}");
     }
@@ -225,7 +244,10 @@ fn a_request_of_nobody_is_refused_and_leaves_nothing_behind() {
         unfollow(9, request(1, 2), "u1"),
         publish(0, request(1, 3), "hello"),
         set_password(context(9, request(1, 4)), None),
-    ] {
+    ]
+    .into_iter()
+    .chain(social_commands(9, 5))
+    {
         assert_eq!(state.apply(0, command), refused(CommandRefusal::NoSuchAccount));
     }
     assert_eq!(state.every_row(), before);
@@ -277,7 +299,9 @@ fn lists_are_pages_in_the_order_of_folded_names_as_their_owners_wrote_them() {
         assert_eq!(names(&read(Some(&nobody), 9)), &all[2..], "after a name that nobody has");
     }
     assert_eq!(names(&view.followers(UserId(2), None, 9).unwrap()), ["me"]);
-    assert_eq!(all_sources(&view, UserId(5)), [Source::all_of(UserId(1))]);
+    // Each follow before it took a position of the feed.
+    let source = Source { author: UserId(1), since: PostId::new(7) };
+    assert_eq!(all_sources(&view, UserId(5)), [source]);
 }
 
 #[test]
@@ -285,16 +309,10 @@ fn posts_are_numbered_from_one_and_their_time_never_runs_backwards() {
     let state = State::with_users(&["u1"]);
     for (sequence, stamped, posted_at) in [(1, 70, 70), (2, 60, 70), (3, -9, 70), (4, 71, 71)] {
         let (id, posted_at) = (PostId::new(sequence), UnixMillis::new(posted_at));
-        let (reply, event) = state.apply(stamped, publish(1, request(1, sequence), "hello"));
+        let (reply, events) = state.apply(stamped, publish(1, request(1, sequence), "hello"));
         assert_eq!(reply, Reply::Published { post: id, posted_at });
-        let post = Post {
-            id,
-            author: UserId(1),
-            author_name: name("u1"),
-            posted_at,
-            text: "hello".to_owned(),
-        };
-        assert_eq!(event, Some(Event::Published(post)));
+        let post = Post::plain(id, UserId(1), name("u1"), posted_at, "hello");
+        assert_eq!(events, [Event::Published(post)]);
         assert_eq!(state.view().newest_post(), id);
     }
 }
@@ -310,7 +328,7 @@ fn times_at_the_ends_of_their_range_do_no_harm() {
 
 #[test]
 fn a_timeline_holds_the_posts_of_the_followed_made_since_the_follow() {
-    // Story 2 of the classic graders.
+    // Story 2 of the classic graders. Each follow takes a position of the feed, for its notification.
     let state = State::with_users(&["u1", "u2", "u3"]);
     let mut requests = Requests(0);
     state.apply(0, follow(1, requests.next(), "u2"));
@@ -324,30 +342,33 @@ fn a_timeline_holds_the_posts_of_the_followed_made_since_the_follow() {
     }
     let view = state.view();
     let page = |user, cursor, limit| {
-        ids(whole_page(&view, view.timeline(UserId(user), cursor, limit)).unwrap())
+        ids(&whole_page(&view, view.followed(UserId(user), cursor, limit)).unwrap())
     };
-    assert_eq!(page(2, NEWEST, 20), ((3..=22).rev().collect(), true));
-    assert_eq!(page(2, before(3), 20), (vec![2, 1], false));
-    assert_eq!(page(3, NEWEST, 20), ((11..=22).rev().collect(), false));
-    assert_eq!(page(3, after(0), 12), ((11..=22).collect(), false));
-    assert_eq!(page(3, after(0), 11), ((11..=21).collect(), true));
-    assert_eq!(page(3, after(21), 9), (vec![22], false));
+    let newest_first = || (14..=25).rev();
+    assert_eq!(page(2, NEWEST, 20), (newest_first().chain((5..=12).rev()).collect(), true));
+    assert_eq!(page(2, before(5), 20), (vec![4, 3], false));
+    assert_eq!(page(3, NEWEST, 20), (newest_first().collect(), false));
+    assert_eq!(page(3, after(0), 12), ((14..=25).collect(), false));
+    assert_eq!(page(3, after(0), 11), ((14..=24).collect(), true));
+    assert_eq!(page(3, after(24), 9), (vec![25], false));
     assert_eq!(page(3, after(u64::MAX), 9), (vec![], false));
     assert_eq!(page(3, before(0), 9), (vec![], false));
-    assert_eq!(page(3, before(11), 9), (vec![], false));
+    assert_eq!(page(3, before(14), 9), (vec![], false));
     assert_eq!(page(3, NEWEST, 0), (vec![], true));
     assert_eq!(page(1, NEWEST, 20), (vec![], false), "one's own posts are not in it");
-    let own = whole_page(&view, view.posts_of(UserId(1), before(3), 20).unwrap()).unwrap();
-    assert_eq!(own.0[0].text, "p2");
-    assert_eq!(own.0[0].author_name, name("u1"));
-    assert_eq!(own.0[0].posted_at, UnixMillis::new(2));
-    assert_eq!(ids(own), (vec![2, 1], false));
+    let own = view.posts_of(None, UserId(1), (true, true), before(5), 20).unwrap();
+    let own = whole_page(&view, own).unwrap();
+    assert_eq!(own.posts[0].text, "p2");
+    assert_eq!(own.posts[0].author, name("u1"));
+    assert_eq!(own.posts[0].posted_at, UnixMillis::new(2));
+    assert_eq!(ids(&own), (vec![4, 3], false));
+    assert_eq!(own.last, Some(PostId::new(3)), "where the next page begins");
 }
 
 /// The newest posts of a user's timeline, and whether there are more.
-fn newest_of(state: &State, user: u64) -> (Vec<Post>, bool) {
+fn newest_of(state: &State, user: u64) -> (Vec<u64>, bool) {
     let view = state.view();
-    whole_page(&view, view.timeline(UserId(user), NEWEST, 9)).unwrap()
+    ids(&whole_page(&view, view.followed(UserId(user), NEWEST, 9)).unwrap())
 }
 
 #[test]
@@ -357,15 +378,15 @@ fn following_again_starts_anew() {
     state.apply(0, follow(2, requests.next(), "u1"));
     state.apply(0, publish(1, requests.next(), "before"));
     state.apply(0, unfollow(2, requests.next(), "u1"));
-    assert_eq!(ids(newest_of(&state, 2)), (vec![], false));
+    assert_eq!(newest_of(&state, 2), (vec![], false));
     state.apply(0, publish(1, requests.next(), "between"));
-    let (_, event) = state.apply(0, follow(2, requests.next(), "u1"));
-    let followed =
-        Event::Followed { follower: UserId(2), followee: UserId(1), since: PostId::new(2) };
-    assert_eq!(event, Some(followed));
+    let (_, events) = state.apply(0, follow(2, requests.next(), "u1"));
+    let since = PostId::new(3);
+    let followed = Event::Followed { follower: UserId(2), followee: UserId(1), since };
+    assert_eq!(events[0], followed);
     state.apply(0, publish(1, requests.next(), "after"));
-    assert_eq!(ids(newest_of(&state, 2)), (vec![3], false));
-    let source = Source { author: UserId(1), since: PostId::new(2) };
+    assert_eq!(newest_of(&state, 2), (vec![5], false));
+    let source = Source { author: UserId(1), since };
     assert_eq!(all_sources(&state.view(), UserId(2)), [source]);
 }
 

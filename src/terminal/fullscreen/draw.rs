@@ -228,7 +228,7 @@ mod tests {
     use super::*;
     use crate::{
         client::{ActiveServer, Post, PostPage, Server},
-        domain::{PostId, UnixMillis, UserName},
+        domain::{PostId, UnixMillis, UserId, UserName},
         terminal::fullscreen::model::Event,
     };
 
@@ -242,12 +242,12 @@ mod tests {
     fn post(id: u64, author: &str, text: &str) -> Post {
         let age_ms = i64::try_from(100 - id).expect("small") * 1_000;
         let posted_at = NOW.saturating_add_ms(-age_ms);
-        Post { id: PostId::new(id), author: name(author), posted_at, text: text.to_owned() }
+        Post::plain(PostId::new(id), UserId(2), name(author), posted_at, text)
     }
 
     /// The timeline of u1, with these posts, newest first.
     fn model(posts: Vec<Post>) -> Model {
-        let page = PostPage { posts, as_of: PostId::new(90), more: false };
+        let page = PostPage { posts, as_of: PostId::new(90), more: false, last: None };
         Model::new(name("u1"), &page, SIZE, NOW)
     }
 

@@ -90,16 +90,12 @@ mod tests {
     use super::*;
     use crate::{
         client::Post,
-        domain::{PostId, UserName},
+        domain::{PostId, UserId, UserName},
     };
 
     fn height_of(text: &str, width: u16) -> usize {
-        let post = Post {
-            id: PostId::new(1),
-            author: UserName::new("u1").expect("valid"),
-            posted_at: UnixMillis::EPOCH,
-            text: text.to_owned(),
-        };
+        let author = UserName::new("u1").expect("valid");
+        let post = Post::plain(PostId::new(1), UserId(1), author, UnixMillis::EPOCH, text);
         height(&ShownPost::new(&post), width)
     }
 

@@ -32,7 +32,12 @@ impl ShownPost {
             id: post.id,
             author: post.author.to_string(),
             posted_at: post.posted_at,
-            text: sanitise::block(&post.text),
+            text: match &post.warning {
+                None => sanitise::block(&post.text),
+                Some(warning) => {
+                    format!("({}: SHOW {} shows it)", sanitise::line(warning), post.id)
+                }
+            },
             layout: Cell::default(),
         }
     }
@@ -215,24 +220,28 @@ impl LoadedPosts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::UserName;
+    use crate::domain::{UserId, UserName};
 
     fn post(id: u64) -> Post {
-        Post {
-            id: PostId::new(id),
-            author: UserName::new("u1").expect("valid"),
-            posted_at: UnixMillis::EPOCH,
-            text: format!("p{id}"),
-        }
+        let author = UserName::new("u1").expect("valid");
+        Post::plain(PostId::new(id), UserId(1), author, UnixMillis::EPOCH, format!("p{id}"))
     }
 
     /// A page of these posts, in this order.
     fn page(ids: impl IntoIterator<Item = u64>, as_of: u64, more: bool) -> PostPage {
-        PostPage { posts: ids.into_iter().map(post).collect(), as_of: PostId::new(as_of), more }
+        let (posts, as_of) = (ids.into_iter().map(post).collect(), PostId::new(as_of));
+        PostPage { posts, as_of, more, last: None }
     }
 
     fn ids(loaded: &LoadedPosts) -> Vec<u64> {
         loaded.entries().iter().map(|entry| entry.id.get()).collect()
+    }
+
+    #[test]
+    fn a_warning_stands_instead_of_the_text() {
+        let warned = Post { warning: Some("loud\u{1b}".to_owned()), ..post(7) };
+        assert_eq!(ShownPost::new(&warned).text, "(loud\u{fffd}: SHOW 7 shows it)");
+        assert_eq!(ShownPost::new(&post(7)).text, "p7");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     client::{ActiveServer, Post, PostPage, Published},
-    domain::{PostId, UnixMillis, UserName},
+    domain::{PostId, UnixMillis, UserId, UserName},
     terminal::{
         prompt_command::{self, TimelineLine},
         sanitise,
@@ -252,7 +252,9 @@ impl Model {
         match outcome {
             Ok(Published { id, posted_at }) => {
                 if let Some(text) = self.outbox.sent() {
-                    let post = Post { id, author: self.user.clone(), posted_at, text };
+                    let author = self.user.clone();
+                    // Nobody looks at the number of the author here.
+                    let post = Post::plain(id, UserId(0), author, posted_at, text);
                     self.loaded.add_own(&post, self.cut());
                     self.now = self.now.max(posted_at);
                 }
@@ -422,12 +424,8 @@ mod tests {
     }
 
     fn post(id: u64) -> Post {
-        Post {
-            id: PostId::new(id),
-            author: name("u2"),
-            posted_at: UnixMillis::EPOCH,
-            text: format!("p{id}"),
-        }
+        let text = format!("p{id}");
+        Post::plain(PostId::new(id), UserId(2), name("u2"), UnixMillis::EPOCH, text)
     }
 
     /// The timeline of u1 on a small screen, with just enough posts to fill it.
@@ -436,6 +434,7 @@ mod tests {
             posts: (101..=120).rev().map(post).collect(),
             as_of: PostId::new(120),
             more,
+            last: None,
         };
         Model::new(name("u1"), &page, (40, 8), NOW)
     }
@@ -575,6 +574,7 @@ mod tests {
             posts: (91..=100).rev().map(post).collect(),
             as_of: PostId::new(120),
             more: false,
+            last: None,
         };
         assert_eq!(model.update(Event::Loaded(older, Ok(page))), []);
         home(&mut model);

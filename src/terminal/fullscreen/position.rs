@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::{
         client::{Post, PostPage},
-        domain::{UnixMillis, UserName},
+        domain::{UnixMillis, UserId, UserName},
     };
 
     /// Posts 1 to `count`, each three lines high, on a screen of `screen` lines.
@@ -131,14 +131,12 @@ mod tests {
         screen: usize,
         test: impl FnOnce(&Sheet<'_, fn(&ShownPost) -> usize>) -> T,
     ) -> T {
-        let post = |id| Post {
-            id: PostId::new(id),
-            author: UserName::new("u1").expect("valid"),
-            posted_at: UnixMillis::EPOCH,
-            text: String::new(),
-        };
+        let author = UserName::new("u1").expect("valid");
+        let post =
+            |id| Post::plain(PostId::new(id), UserId(1), author.clone(), UnixMillis::EPOCH, "");
         let posts = (1..=count).rev().map(post).collect();
-        let loaded = LoadedPosts::new(&PostPage { posts, as_of: PostId::new(count), more: false });
+        let as_of = PostId::new(count);
+        let loaded = LoadedPosts::new(&PostPage { posts, as_of, more: false, last: None });
         test(&Sheet { loaded: &loaded, height_of: |_| 3, screen })
     }
 

@@ -1,6 +1,6 @@
 //! What is acknowledged is there once, and nothing else is.
 
-use tinysns::network::{Post, RefusalKind};
+use tinysns::{domain::Post, network::RefusalKind};
 
 use super::story::{
     Story, assert_says, done, follow, log_in, logged_in, post, publish, published, refused,

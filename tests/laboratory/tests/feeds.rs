@@ -214,7 +214,7 @@ fn a_page_has_what_is_between_its_cursor_and_its_end() {
             story.publish("ann", "text", id);
         }
         let posts = ids.iter().map(|id| post(*id, "ann", "text")).collect();
-        let page = PostPage { posts, as_of: id(4), more };
+        let page = PostPage { posts, as_of: id(4), more, last: None };
         let operation = Operation::Timeline { cursor, limit: Some(2) };
         story.at_once("bob", operation, Outcome::Done(Reply::Page(page)));
         story.finish(&[], &[], &[1, 2, 3, 4].map(|id| post(id, "ann", "text")));

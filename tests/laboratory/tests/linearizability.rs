@@ -1,6 +1,9 @@
 //! There is an order of all operations that explains every answer, or a reason why there is none.
 
-use tinysns::network::{Cursor, ListKind, Post, RefusalKind};
+use tinysns::{
+    domain::Post,
+    network::{Cursor, ListKind, RefusalKind},
+};
 
 use super::story::{
     Story, done, follow, list, listed, log_in, logged_in, page, post, publish, published, refused,

@@ -5,5 +5,6 @@ mod executions;
 mod feeds;
 mod history;
 mod linearizability;
+mod numbering;
 mod random;
 mod story;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use tinysns::{
-    domain::{PostId, UnixMillis, UserName},
-    network::{Cursor, ListKind, Post, PostPage, RefusalKind},
+    domain::{Post, PostId, UnixMillis, UserId, UserName},
+    network::{Cursor, ListKind, PostPage, RefusalKind},
 };
 
 use crate::laboratory::{
@@ -16,12 +16,9 @@ use crate::laboratory::{
 
 /// A post as it is read.
 pub fn post(id: u64, author: &str, text: &str) -> Post {
-    Post {
-        id: PostId::new(id),
-        author: UserName::new(author).expect("a valid name"),
-        posted_at: UnixMillis::new(i64::try_from(id).expect("a small number")),
-        text: text.to_owned(),
-    }
+    let author = UserName::new(author).expect("a valid name");
+    let posted_at = UnixMillis::new(i64::try_from(id).expect("a small number"));
+    Post::plain(PostId::new(id), UserId(0), author, posted_at, text)
 }
 
 /// What a history is made of.
@@ -161,7 +158,7 @@ pub fn listed(names: &[&str]) -> Outcome {
 
 pub fn page(posts: &[Post], as_of: u64) -> Outcome {
     let as_of = PostId::new(as_of);
-    Outcome::Done(Reply::Page(PostPage { posts: posts.to_vec(), as_of, more: false }))
+    Outcome::Done(Reply::Page(PostPage { posts: posts.to_vec(), as_of, more: false, last: None }))
 }
 
 /// Asserts what is wrong, by a part of the words of each violation.

@@ -1,6 +1,8 @@
 //! The network, by way of the available server: a call is repeated until it is answered, on the next
 //! available server when one fails, at once when the directory names another, and after a pause when
-//! there is no other to try.
+//! there is no other to try. This is how calls are made; `calls` is which there are.
+
+mod calls;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -21,27 +23,17 @@ use super::{
     early_dialling,
     known_cluster::{KnownCluster, Server},
     pushbacks::Pushbacks,
-    resumed_timeline,
     retry_policy::{self, RetryDecision},
     stream_connections::StreamConnections,
 };
 use crate::{
     backoff::Backoff,
     directory::Location,
-    domain::{OpaqueKey, PostId, RequestKey, UserName},
-    grpc::{
-        messages::{self, key_to_wire, limit_to_wire},
-        metadata::CallWriter,
-        status,
-    },
+    grpc::{metadata::CallWriter, status},
     host::{random, task},
-    network::{
-        Call, Cursor, ListKind, LoggedIn, Login, NamePage, NamePosition, Network, PasswordChange,
-        PostPage, Published, Refusal, RefusalKind, Timeline,
-    },
+    network::{Call, Refusal, RefusalKind},
     node_auth::NodeAuth,
-    planted::{self, PlantedFault},
-    wire::v1::{self, social_service_client::SocialServiceClient},
+    wire::v1::social_service_client::SocialServiceClient,
 };
 
 /// The first pause is about as long as a failover; the longest keeps a thousand waiting clients from
@@ -81,13 +73,6 @@ enum Outcome<Reply> {
     Refusal(Status),
     Superseded,
     Silence,
-}
-
-/// Makes one attempt at a call.
-macro_rules! attempt {
-    ($method:ident) => {
-        |mut api: Api, request| async move { api.$method(request).await }
-    };
 }
 
 impl Relayed {
@@ -290,115 +275,6 @@ impl Relayed {
             },
             () = superseded(views, server) => Outcome::Superseded,
         }
-    }
-}
-
-impl Network for Relayed {
-    async fn log_in(&self, call: &Call, login: &Login) -> Result<LoggedIn, Refusal> {
-        let request = messages::login_to_wire(login.clone());
-        messages::logged_in_from_wire(self.ask(call, request, attempt!(log_in)).await?)
-    }
-
-    async fn set_password(
-        &self,
-        call: &Call,
-        key: &RequestKey,
-        change: &PasswordChange,
-    ) -> Result<(), Refusal> {
-        let request = messages::password_change_to_wire(key, change.clone());
-        self.ask(call, request, attempt!(set_password)).await?;
-        Ok(())
-    }
-
-    async fn follow(
-        &self,
-        call: &Call,
-        key: &RequestKey,
-        target: &UserName,
-    ) -> Result<(), Refusal> {
-        let (request_id, username) = (Some(key_to_wire(key)), target.to_string());
-        let request = v1::FollowRequest { request_id, username };
-        self.ask(call, request, attempt!(follow)).await?;
-        Ok(())
-    }
-
-    async fn unfollow(
-        &self,
-        call: &Call,
-        key: &RequestKey,
-        target: &UserName,
-    ) -> Result<(), Refusal> {
-        let (request_id, username) = (Some(key_to_wire(key)), target.to_string());
-        let request = v1::UnfollowRequest { request_id, username };
-        self.ask(call, request, attempt!(unfollow)).await?;
-        Ok(())
-    }
-
-    async fn publish(
-        &self,
-        call: &Call,
-        key: &RequestKey,
-        text: &str,
-    ) -> Result<Published, Refusal> {
-        let (request_id, text) = (Some(key_to_wire(key)), text.to_owned());
-        let request = v1::PublishRequest { request_id, text };
-        let attempt = |mut api: Api, mut request: Request<v1::PublishRequest>| async move {
-            if planted::is(PlantedFault::ClientForgetsItsRequestId) {
-                let another = OpaqueKey::new(random::id().to_be_bytes()).expect("eight bytes");
-                request.get_mut().request_id = Some(key_to_wire(&RequestKey::Opaque(another)));
-            }
-            api.publish(request).await
-        };
-        Ok(messages::published_from_wire(self.ask(call, request, attempt).await?))
-    }
-
-    async fn list(
-        &self,
-        call: &Call,
-        kind: ListKind,
-        position: Option<&NamePosition>,
-        limit: Option<u32>,
-    ) -> Result<NamePage, Refusal> {
-        let request = v1::ListRequest {
-            kind: messages::list_kind_to_wire(kind).into(),
-            page_size: limit_to_wire(limit),
-            page_token: messages::name_position_to_wire(position),
-        };
-        messages::name_page_from_wire(self.ask(call, request, attempt!(list)).await?)
-    }
-
-    async fn timeline(
-        &self,
-        call: &Call,
-        cursor: Cursor,
-        limit: Option<u32>,
-    ) -> Result<PostPage, Refusal> {
-        let (cursor, page_size) = (cursor.into(), limit_to_wire(limit));
-        let request = v1::TimelineRequest { cursor, page_size };
-        messages::post_page_from_wire(self.ask(call, request, attempt!(timeline)).await?)
-    }
-
-    async fn posts(
-        &self,
-        call: &Call,
-        author: &UserName,
-        cursor: Cursor,
-        limit: Option<u32>,
-    ) -> Result<PostPage, Refusal> {
-        let (cursor, page_size) = (cursor.into(), limit_to_wire(limit));
-        let request = v1::PostsRequest { username: author.to_string(), cursor, page_size };
-        messages::post_page_from_wire(self.ask(call, request, attempt!(posts)).await?)
-    }
-
-    /// Ends only with a refusal that is final: an outage is a pause.
-    async fn subscribe(&self, call: &Call, after: Option<PostId>) -> Result<Timeline, Refusal> {
-        let after = match after {
-            Some(after) => after,
-            // Fixes the position before anything is streamed, so that a stream that breaks before
-            // its first event loses nothing.
-            None => Box::pin(self.timeline(call, Cursor::Newest, Some(1))).await?.as_of,
-        };
-        Ok(resumed_timeline::open(self.for_a_stream(), call.clone(), after))
     }
 }
 

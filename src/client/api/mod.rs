@@ -1,21 +1,24 @@
-//! [`Client`]: one method a call.
+//! [`Client`]: one method a call. Here are clients and their sessions; `changes` and `reads` are the calls.
+
+mod changes;
+mod reads;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    ActiveServer, ClientError, ClientOptions, ClusterStatus, Relayed, Subscription,
+    ActiveServer, ClientError, ClientOptions, ClusterStatus, Relayed,
     request_window::RequestWindow,
     session::{ClientSession, LoginCredentials},
     status,
 };
 use crate::{
-    domain::{ClientId, PostId, UserName},
+    domain::{ClientId, PostId, RequestKey, UserName},
     host::{label, random},
     network::{
-        Call, CallId, Cursor, Deadline, ListKind, LoggedIn, Login, NamePage, NamePosition, Network,
-        PasswordChange, PostPage, Published, Refusal, RefusalKind, SessionToken, Timeline,
+        Call, CallId, Deadline, LoggedIn, Login, Network, PasswordChange, Refusal, RefusalKind,
+        SessionToken, StreamKind, Timeline,
     },
 };
 
@@ -82,13 +85,26 @@ impl<N: Network> Core<N> {
         }
     }
 
+    /// Makes a call that changes something, under a key of its own: the same in every repetition.
+    async fn change<Reply, Answer>(
+        &self,
+        attempt: impl Fn(Call, RequestKey) -> Answer,
+    ) -> Result<Reply, ClientError>
+    where
+        Answer: Future<Output = Result<Reply, Refusal>>,
+    {
+        let permit = self.window.begin().await;
+        self.call(|call| attempt(call, permit.key())).await
+    }
+
     pub async fn subscribe(
         &self,
         token: &SessionToken,
+        kind: &StreamKind,
         after: PostId,
     ) -> Result<Timeline, Refusal> {
         let call = self.call_in(token.clone(), self.deadline());
-        self.network.subscribe(&call, Some(after)).await
+        self.network.subscribe(&call, kind, Some(after)).await
     }
 
     async fn log_in(
@@ -289,89 +305,5 @@ impl<N: Network> Client<N> {
         let was_done = can_tell && !session.is_in_doubt();
         session.forget_what_was_asked_for();
         if was_done { Ok(()) } else { Err(error) }
-    }
-
-    /// Follows a user: their posts from now on appear in the caller's timeline.
-    pub async fn follow(&self, username: &str) -> Result<(), ClientError> {
-        let Core { network, window, .. } = &*self.core;
-        let target = &UserName::new(username)?;
-        let permit = window.begin().await;
-        let key = &permit.key();
-        self.core.call(|call| async move { network.follow(&call, key, target).await }).await
-    }
-
-    /// Stops following a user: their posts leave the caller's timeline.
-    pub async fn unfollow(&self, username: &str) -> Result<(), ClientError> {
-        let Core { network, window, .. } = &*self.core;
-        let target = &UserName::new(username)?;
-        let permit = window.begin().await;
-        let key = &permit.key();
-        self.core.call(|call| async move { network.unfollow(&call, key, target).await }).await
-    }
-
-    /// Publishes a post. When this returns, it is durable on a quorum of the cluster.
-    pub async fn publish(&self, text: &str) -> Result<Published, ClientError> {
-        let Core { network, window, .. } = &*self.core;
-        let permit = window.begin().await;
-        let key = &permit.key();
-        self.core.call(|call| async move { network.publish(&call, key, text).await }).await
-    }
-
-    /// Lists users, sorted by name, through all pages.
-    pub async fn list(&self, kind: ListKind) -> Result<Vec<UserName>, ClientError> {
-        let mut page = self.list_page(kind, None, None).await?;
-        let mut names = page.names;
-        while let Some(next) = page.next.take() {
-            page = self.list_page(kind, Some(&next), None).await?;
-            names.append(&mut page.names);
-        }
-        Ok(names)
-    }
-
-    /// One page of users: the first, or the one that `next` of the previous page asks for.
-    pub async fn list_page(
-        &self,
-        kind: ListKind,
-        next: Option<&NamePosition>,
-        limit: Option<u32>,
-    ) -> Result<NamePage, ClientError> {
-        let network = &self.core.network;
-        self.core.call(|call| async move { network.list(&call, kind, next, limit).await }).await
-    }
-
-    /// One page of the caller's timeline; 20 posts, without a limit.
-    pub async fn timeline(
-        &self,
-        cursor: Cursor,
-        limit: Option<u32>,
-    ) -> Result<PostPage, ClientError> {
-        let network = &self.core.network;
-        self.core.call(|call| async move { network.timeline(&call, cursor, limit).await }).await
-    }
-
-    /// One page of a user's posts; 20 posts, without a limit.
-    pub async fn posts(
-        &self,
-        username: &str,
-        cursor: Cursor,
-        limit: Option<u32>,
-    ) -> Result<PostPage, ClientError> {
-        let network = &self.core.network;
-        let author = &UserName::new(username)?;
-        self.core
-            .call(|call| async move { network.posts(&call, author, cursor, limit).await })
-            .await
-    }
-
-    /// Receives the caller's timeline as it grows: the posts after `after`, or those made from now
-    /// on. Once this returns, no later post will be missed.
-    pub async fn subscribe(&self, after: Option<PostId>) -> Result<Subscription<N>, ClientError> {
-        let cursor = match after {
-            Some(cursor) => cursor,
-            // Fixes the position before anything is streamed, so that a stream that breaks before
-            // its first event loses nothing.
-            None => Box::pin(self.timeline(Cursor::Newest, Some(1))).await?.as_of,
-        };
-        Subscription::open(Arc::clone(&self.core), cursor).await
     }
 }

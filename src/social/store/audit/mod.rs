@@ -1,7 +1,13 @@
 //! Whether all rows of a state are whole and agree with each other. Pure.
 //!
 //! Every row is read once, in the order of the keys, and compared with those that it refers to and those
-//! that refer to it. Where an index leads both ways, both are followed, so nothing of it can be missing.
+//! that refer to it. Where an index leads both ways, both are followed, so nothing of it can be missing. Of other
+//! indexes, every row that should be there is looked up, and then there must be no more.
+//!
+//! - `posts`: what belongs to posts; `people`: what belongs to people
+
+mod people;
+mod posts;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -10,13 +16,12 @@ use super::{
     keys::{self, Parts, Table},
     moment::Moment,
     records::{
-        self, FollowRecord, IDS_BETWEEN_RECOVERIES, Meta, PostRecord, UserRecord, decode,
-        known_user, number,
+        self, FollowRecord, IDS_BETWEEN_RECOVERIES, Meta, UserRecord, decode, known_user, number,
     },
     replies::{self, Series, StoredReply},
 };
 use crate::{
-    domain::{Certification, PostId, UnixMillis, UserId},
+    domain::{Certification, UnixMillis, UserId},
     envelope::Kind,
     host::database_fault::DatabaseFault,
 };
@@ -102,9 +107,12 @@ struct Audit<'a> {
     moment: &'a Moment,
     meta: Meta,
     rows: BTreeMap<u8, u64>,
-    /// The ids of accounts and of posts.
+    /// How many rows should be in the indexes.
+    expected: BTreeMap<u8, u64>,
+    /// Posts that are not gone.
+    posts: u64,
+    /// The ids of accounts.
     users: SeenIds,
-    posts: SeenIds,
     /// The author and the time of the last post.
     last_post: Option<(UserId, UnixMillis)>,
     /// The account and the series of the last reply.
@@ -120,8 +128,9 @@ impl<'a> Audit<'a> {
             moment,
             meta: Meta::default(),
             rows: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            posts: 0,
             users: SeenIds::default(),
-            posts: SeenIds::default(),
             last_post: None,
             last_reply: None,
             series_with_replies: 0,
@@ -158,7 +167,38 @@ impl<'a> Audit<'a> {
                 decode::<Certification>(value)?;
                 parts.end()
             }
+            Table::Blocks | Table::Mutes | Table::Requests | Table::Notes => {
+                self.relation(table, parts, value)
+            }
+            Table::Profiles => self.profile(parts, value),
+            Table::Authors => self.author(parts, value),
+            Table::Hashtags => self.hashtag(parts, value),
+            Table::PostCounts => self.counted_post(parts),
+            Table::PersonCounts => self.counted_person(parts),
+            Table::Revisions => self.revision(parts, value),
+            Table::Marks => self.marks(parts, value),
+            Table::Notifications => self.notification(parts, value),
+            Table::NotificationStates => self.notification_state(parts, value),
+            Table::Changes => self.change(parts, value),
+            // Those that should be there were looked up.
+            Table::ProfilesByWord
+            | Table::ListedPosts
+            | Table::PostsByHashtag
+            | Table::PostsByTerm
+            | Table::Answers
+            | Table::MarksByTime
+            | Table::MarksByPost => Ok(()),
         }
+    }
+
+    /// A row should be in an index.
+    fn expect(&mut self, table: Table) {
+        self.expect_so_many(table, 1);
+    }
+
+    fn expect_so_many(&mut self, table: Table, rows: u64) {
+        let expected = self.expected.entry(table as u8).or_default();
+        *expected = expected.saturating_add(rows);
     }
 
     fn user(&mut self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
@@ -169,6 +209,7 @@ impl<'a> Audit<'a> {
         if user.0 == 0 || user.0 > self.meta.newest_user {
             return Err(contradiction("there is no account with such a number yet"));
         }
+        self.compare_person(user)?;
         match records::user_named(self.moment, &record.name)? {
             Some(named) if named == user => Ok(()),
             Some(other) => Err(contradiction(format!("its name leads to user {}", other.0))),
@@ -203,21 +244,6 @@ impl<'a> Audit<'a> {
         agree(follower_name == name, || format!("user {} is called otherwise", follower.0))?;
         let forward = self.moment.get(&keys::edge(Table::Following, follower, &followee_name))?;
         agree(forward.is_some(), || format!("user {} does not follow", follower.0))
-    }
-
-    fn post(&mut self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
-        let (author, post) = (key.user()?, PostId::new(key.number()?));
-        key.end()?;
-        self.posts.add(post.get());
-        let PostRecord { at, .. } = decode(value)?;
-        let before = self.last_post.replace((author, at));
-        if before.is_none_or(|(last, _)| last != author) {
-            known_user(self.moment, author)?;
-        }
-        let is_there = post > PostId::NONE && post <= self.meta.newest_post;
-        agree(is_there, || "there is no post with such a number yet".to_owned())?;
-        let in_order = before.is_none_or(|(last, before)| last != author || before <= at);
-        agree(in_order, || "it is older than the author's post before it".to_owned())
     }
 
     fn series(&self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
@@ -270,18 +296,17 @@ impl<'a> Audit<'a> {
     }
 
     fn content(&self) -> Content {
-        Content { users: self.count(Table::Users), posts: self.count(Table::Posts) }
+        Content { users: self.count(Table::Users), posts: self.posts }
     }
 
-    /// Nothing is deleted yet, so nothing may be missing.
     fn compare_counts(&self, found: &mut dyn FnMut(RowDamage)) {
         let all = |table: Table| (format!("the {}", table.name()), self.count(table));
         let series = ("the series of requests with replies".to_owned(), self.series_with_replies);
         let users = ("the accounts with replies".to_owned(), self.users_with_replies);
         let made = "those ever made".to_owned();
         for ((row, there), (other, expected)) in [
-            (all(Table::Users), (made.clone(), self.users.given(self.meta.newest_user))),
-            (all(Table::Posts), (made, self.posts.given(self.meta.newest_post.get()))),
+            (all(Table::Users), (made, self.users.given(self.meta.newest_user))),
+            (all(Table::Authors), all(Table::Posts)),
             (all(Table::Names), all(Table::Users)),
             (all(Table::Followers), all(Table::Following)),
             (all(Table::SeriesByAge), all(Table::Series)),
@@ -293,8 +318,34 @@ impl<'a> Audit<'a> {
                 found(RowDamage { row, what });
             }
         }
+        for table in COUNTED {
+            let (there, expected) = (self.count(table), self.expected.get(&(table as u8)));
+            let expected = expected.copied().unwrap_or_default();
+            if there != expected {
+                let what = format!("there are {there}, and should be {expected}");
+                found(RowDamage { row: format!("the {}", table.name()), what });
+            }
+        }
+        let (there, expected) = (self.count(Table::Changes), self.meta.changes_kept);
+        if there != expected {
+            let what = format!("there are {there}, but {expected} were counted");
+            found(RowDamage { row: "the changes in the feed".to_owned(), what });
+        }
     }
 }
+
+/// The tables of which it is known how many rows they should have.
+const COUNTED: [Table; 9] = [
+    Table::ProfilesByWord,
+    Table::ListedPosts,
+    Table::PostsByHashtag,
+    Table::Hashtags,
+    Table::PostsByTerm,
+    Table::Answers,
+    Table::Revisions,
+    Table::MarksByTime,
+    Table::MarksByPost,
+];
 
 /// The ids that were seen, each once: the greatest of those that were given between two recoveries.
 #[derive(Clone, Default)]
@@ -362,6 +413,40 @@ fn described(table: Option<Table>, key: &[u8]) -> String {
             }
             Table::RepliesKept => format!("count of replies to user {}", parts.user()?.0),
             Table::Certification => Kind::Certification.to_string(),
+            Table::Blocks | Table::Mutes | Table::Requests | Table::Notes => {
+                let user = parts.user()?.0;
+                format!("row of user {user} about {} among the {}", parts.text()?, table.name())
+            }
+            Table::Profiles => format!("profile of user {}", parts.user()?.0),
+            Table::Authors => format!("author of post {}", parts.post()?),
+            Table::Hashtags => format!("hashtag {}", parts.text()?),
+            Table::PostCounts => format!("counts of post {}", parts.post()?),
+            Table::PersonCounts => format!("counts of user {}", parts.user()?.0),
+            Table::Revisions => {
+                let post = parts.post()?;
+                format!("revision {} of post {post}", parts.number()?)
+            }
+            Table::Marks => {
+                let user = parts.user()?.0;
+                format!("marks of user {user} on post {}", parts.post()?)
+            }
+            Table::Notifications => {
+                let user = parts.user()?.0;
+                format!("notification {} of user {user}", parts.post()?)
+            }
+            Table::NotificationStates => {
+                format!("state of notifications of user {}", parts.user()?.0)
+            }
+            Table::Changes => format!("change at position {}", parts.post()?),
+            Table::ProfilesByWord
+            | Table::ListedPosts
+            | Table::PostsByHashtag
+            | Table::PostsByTerm
+            | Table::Answers
+            | Table::MarksByTime
+            | Table::MarksByPost => {
+                format!("key {} among the {}", hexadecimal(key), table.name())
+            }
         })
     };
     let in_words = table.and_then(|table| in_words(table).ok());

@@ -1,0 +1,107 @@
+//! What people are to each other, as the rules of visibility ask it: looked up once for all posts that are
+//! read together.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use super::{
+    StateError,
+    keys::{self, Table},
+    moment::Moment,
+    people_records::mute,
+    records::known_user,
+};
+use crate::{
+    domain::{UnixMillis, UserId, UserName},
+    social::Relations,
+};
+
+/// What was looked up, as of one moment.
+#[derive(Default)]
+pub struct Known {
+    names: BTreeMap<UserId, UserName>,
+    answers: BTreeMap<(Asked, UserId, UserId), bool>,
+    /// Somebody who has muted nobody, as was found out.
+    mutes_nobody: Option<UserId>,
+}
+
+/// What is asked of two people.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Follows,
+    Blocks,
+    Mutes,
+}
+
+impl Known {
+    /// Finds out whether somebody has muted anybody: most have not.
+    pub(super) fn look_at_mutes(&mut self, moment: &Moment, one: UserId) -> Result<(), StateError> {
+        let first = moment.scan(keys::edges_after(Table::Mutes, one, None)).next().transpose()?;
+        self.mutes_nobody = first.is_none().then_some(one);
+        Ok(())
+    }
+
+    /// `one` follows `other`: so neither has blocked the other.
+    pub(super) fn follows(&mut self, one: UserId, other: UserId) {
+        self.answers.insert((Asked::Follows, one, other), true);
+        self.answers.insert((Asked::Blocks, one, other), false);
+        self.answers.insert((Asked::Blocks, other, one), false);
+    }
+}
+
+/// Knows people, as of one moment.
+pub struct Acquaintance<'a> {
+    pub(super) moment: &'a Moment,
+    known: &'a mut Known,
+    now: UnixMillis,
+}
+
+impl<'a> Acquaintance<'a> {
+    pub(super) fn new(moment: &'a Moment, known: &'a mut Known, now: UnixMillis) -> Self {
+        Self { moment, known, now }
+    }
+
+    /// The name of somebody to whom another row refers.
+    pub(super) fn name(&mut self, user: UserId) -> Result<UserName, StateError> {
+        Ok(match self.known.names.entry(user) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => unknown.insert(known_user(self.moment, user)?.name).clone(),
+        })
+    }
+
+    fn look_up(&mut self, asked: Asked, one: UserId, other: UserId) -> Result<bool, StateError> {
+        if asked == Asked::Mutes && self.known.mutes_nobody == Some(one) {
+            return Ok(false);
+        }
+        if let Some(answer) = self.known.answers.get(&(asked, one, other)) {
+            return Ok(*answer);
+        }
+        let folded = self.name(other)?.folded();
+        let is_there =
+            |table| self.moment.get(&keys::edge(table, one, &folded)).map(|row| row.is_some());
+        let answer = match asked {
+            Asked::Follows => is_there(Table::Following)?,
+            Asked::Blocks => is_there(Table::Blocks)?,
+            Asked::Mutes => {
+                mute(self.moment, one, &folded)?.is_some_and(|mute| mute.lasts(self.now))
+            }
+        };
+        self.known.answers.insert((asked, one, other), answer);
+        Ok(answer)
+    }
+}
+
+impl Relations for Acquaintance<'_> {
+    type Error = StateError;
+
+    fn follows(&mut self, one: UserId, other: UserId) -> Result<bool, StateError> {
+        self.look_up(Asked::Follows, one, other)
+    }
+
+    fn blocks(&mut self, one: UserId, other: UserId) -> Result<bool, StateError> {
+        self.look_up(Asked::Blocks, one, other)
+    }
+
+    fn mutes(&mut self, one: UserId, other: UserId) -> Result<bool, StateError> {
+        self.look_up(Asked::Mutes, one, other)
+    }
+}

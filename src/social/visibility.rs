@@ -1,0 +1,180 @@
+//! Who may see what, and what belongs to whose timeline: the one statement of these rules, for every read,
+//! stream, count, search and notification. Pure.
+//!
+//! | a reader sees a post | if |
+//! | --- | --- |
+//! | of their own | always |
+//! | of somebody who has blocked them, or whom they have blocked | never |
+//! | for everybody | otherwise |
+//! | for followers | if they follow its author, or are mentioned in it |
+//! | for those mentioned | if they are mentioned in it |
+//! | that was boosted | if they also see the post itself |
+//!
+//! Whoever is not logged in sees what is for everybody.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Post, UserId, Visibility};
+
+/// What the rules need to know of a post, or of a boost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostFacts {
+    /// Who made it.
+    pub author: UserId,
+    /// For whom it is; a boost is for those for whom the post is.
+    pub visibility: Visibility,
+    /// Who is mentioned in it; in a boost, nobody.
+    pub mentioned: Vec<UserId>,
+    /// Whom it answers.
+    pub reply_to: Option<UserId>,
+    /// Whose post was boosted.
+    pub boosted: Option<UserId>,
+}
+
+impl PostFacts {
+    /// Whether it belongs to the timeline of everybody who follows its author and has not muted them.
+    pub fn is_plain(&self) -> bool {
+        let answers_others = self.reply_to.is_some_and(|other| other != self.author);
+        self.visibility != Visibility::Mentioned && self.boosted.is_none() && !answers_others
+    }
+}
+
+impl From<&Post> for PostFacts {
+    fn from(post: &Post) -> Self {
+        Self {
+            author: post.author_id,
+            visibility: post.visibility,
+            mentioned: post.mentions.iter().map(|mentioned| mentioned.user).collect(),
+            reply_to: post.reply_to.map(|reply_to| reply_to.author),
+            boosted: post.boost_of.as_ref().map(|boosted| boosted.author_id),
+        }
+    }
+}
+
+/// Knows what people are to each other: asked of two who are not the same.
+pub trait Relations {
+    /// Why that cannot be found out.
+    type Error;
+
+    /// Whether `one` follows `other`.
+    fn follows(&mut self, one: UserId, other: UserId) -> Result<bool, Self::Error>;
+
+    /// Whether `one` has blocked `other`.
+    fn blocks(&mut self, one: UserId, other: UserId) -> Result<bool, Self::Error>;
+
+    /// Whether `one` has muted `other`.
+    fn mutes(&mut self, one: UserId, other: UserId) -> Result<bool, Self::Error>;
+}
+
+/// Whether one of two people has blocked the other.
+pub fn is_blocked<R: Relations>(
+    one: UserId,
+    other: UserId,
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    Ok(one != other && (relations.blocks(one, other)? || relations.blocks(other, one)?))
+}
+
+/// Whether a reader, or whoever is not logged in, may see a post.
+pub fn may_see<R: Relations>(
+    reader: Option<UserId>,
+    post: &PostFacts,
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    let Some(reader) = reader else { return Ok(post.visibility.is_for_everybody()) };
+    let author = post.author;
+    for other in post.boosted.into_iter().chain([author]) {
+        if is_blocked(reader, other, relations)? {
+            return Ok(false);
+        }
+    }
+    if author == reader {
+        return Ok(true);
+    }
+    let is_mentioned = post.mentioned.contains(&reader);
+    match post.visibility {
+        Visibility::Public | Visibility::Unlisted => Ok(true),
+        Visibility::Followers => Ok(is_mentioned || relations.follows(reader, author)?),
+        Visibility::Mentioned => Ok(is_mentioned),
+    }
+}
+
+/// Whether a post belongs to a reader's home timeline: they may see it, and follow its author, or are it; and
+/// if it answers somebody else, they follow them, too. Nothing of whom they have muted belongs to it.
+pub fn is_at_home<R: Relations>(
+    reader: UserId,
+    post: &PostFacts,
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    let author = post.author;
+    if author != reader && !relations.follows(reader, author)? {
+        return Ok(false);
+    }
+    if is_muted(reader, post, relations)? {
+        return Ok(false);
+    }
+    if author != reader
+        && let Some(answered) = post.reply_to
+        && answered != reader
+        && answered != author
+        && !relations.follows(reader, answered)?
+    {
+        return Ok(false);
+    }
+    may_see(Some(reader), post, relations)
+}
+
+/// Whether a post belongs to the timeline of whoever wants all that those post whom they follow, and no boosts.
+pub fn is_followed<R: Relations>(
+    reader: UserId,
+    post: &PostFacts,
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    let is_wanted = post.boosted.is_none()
+        && post.author != reader
+        && relations.follows(reader, post.author)?
+        && !is_muted(reader, post, relations)?;
+    Ok(is_wanted && may_see(Some(reader), post, relations)?)
+}
+
+/// Whether a post belongs to a timeline of what everybody posts: of the network, or of a hashtag.
+pub fn is_public<R: Relations>(
+    reader: Option<UserId>,
+    post: &PostFacts,
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    if !is_for_public_timelines(post) {
+        return Ok(false);
+    }
+    if let Some(reader) = reader
+        && is_muted(reader, post, relations)?
+    {
+        return Ok(false);
+    }
+    may_see(reader, post, relations)
+}
+
+/// Whether a post may be in a timeline of what everybody posts, whoever reads it.
+pub fn is_for_public_timelines(post: &PostFacts) -> bool {
+    post.visibility == Visibility::Public && post.boosted.is_none()
+}
+
+/// Whether a post is listed in the timeline of the whole network: it also answers nobody else.
+pub fn is_listed(post: &PostFacts) -> bool {
+    let answers_others = post.reply_to.is_some_and(|other| other != post.author);
+    is_for_public_timelines(post) && !answers_others
+}
+
+/// Whether a post is of somebody whom the reader has muted, or a boost of such a post.
+fn is_muted<R: Relations>(
+    reader: UserId,
+    post: &PostFacts,
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    for other in post.boosted.into_iter().chain([post.author]) {
+        if other != reader && relations.mutes(reader, other)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,215 @@
+//! People, and what they have done, as it is printed. Pure.
+
+use std::fmt::Write as _;
+
+use chrono::TimeZone;
+
+use super::{
+    colour::Paint,
+    post_text::{beginning, counted, number, time},
+    sanitise,
+};
+use crate::{
+    client::{NotificationPage, PersonView},
+    domain::{Hashtag, Notification, NotificationKind, Person, Relationship},
+};
+
+/// A name, with the name to display if there is one.
+fn called(person: &Person, paint: Paint) -> String {
+    let name = paint.name(person.name.as_str());
+    match sanitise::line(&person.profile.display_name).as_str() {
+        "" => name,
+        display_name => format!("{name} ({display_name})"),
+    }
+}
+
+fn amounts(person: &Person) -> String {
+    let counts = person.counts;
+    let none = |what: &str| format!("no {what}");
+    let posts = counted(counts.posts, "post", "posts").unwrap_or_else(|| none("posts"));
+    let followers =
+        counted(counts.followers, "follower", "followers").unwrap_or_else(|| none("followers"));
+    format!("{posts}, {followers}, follows {}", counts.following)
+}
+
+/// People, a line each.
+pub fn people(people: &[Person], paint: Paint) -> String {
+    let line = |person| format!("{}: {}\n", called(person, paint), amounts(person));
+    people.iter().map(line).collect()
+}
+
+/// Hashtags, a line each.
+pub fn hashtags(hashtags: &[(Hashtag, u64)]) -> String {
+    let line = |(hashtag, posts): &(Hashtag, u64)| {
+        let posts = counted(*posts, "post", "posts").unwrap_or_else(|| "no posts".to_owned());
+        format!("#{}: {posts}\n", sanitise::line(hashtag.as_str()))
+    };
+    hashtags.iter().map(line).collect()
+}
+
+/// Who somebody is, and what they and the user are to each other.
+pub fn person<Zone: TimeZone>(view: &PersonView, zone: &Zone, paint: Paint) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let PersonView { person, relationship } = view;
+    let mut words = format!("{}\n", called(person, paint));
+    let mut add = |line: String| writeln!(words, "    {line}").expect("a string grows");
+    if !person.profile.bio.is_empty() {
+        add(sanitise::text(&person.profile.bio));
+    }
+    for link in &person.profile.links {
+        add(format!("{}: {}", sanitise::line(&link.label), sanitise::line(&link.value)));
+    }
+    add(format!("{}, here since {}", amounts(person), time(person.created_at, zone)));
+    for (is_so, fact) in [
+        (person.profile.bot, "a program posts here"),
+        (person.profile.locked, "whoever wants to follow asks first"),
+    ] {
+        if is_so {
+            add(fact.to_owned());
+        }
+    }
+    for fact in facts(relationship, zone) {
+        add(fact);
+    }
+    words
+}
+
+fn facts<Zone: TimeZone>(relationship: &Relationship, zone: &Zone) -> Vec<String>
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let it = relationship;
+    let muted = match it.muting_until {
+        Some(until) => format!("you have muted them until {}", time(until, zone)),
+        None => "you have muted them".to_owned(),
+    };
+    let all = [
+        (it.following, "you follow them".to_owned()),
+        (it.requested, "you have asked to follow them".to_owned()),
+        (it.followed_by, "they follow you".to_owned()),
+        (it.requested_by, "they ask to follow you: ACCEPT or REJECT".to_owned()),
+        (it.blocking, "you have blocked them".to_owned()),
+        (it.muting, muted),
+        (!it.note.is_empty(), format!("your note: {}", sanitise::line(&it.note))),
+    ];
+    all.into_iter().filter_map(|(is_so, fact)| is_so.then_some(fact)).collect()
+}
+
+/// What others have done. An asterisk marks what is new.
+pub fn notifications<Zone: TimeZone>(page: &NotificationPage, zone: &Zone, paint: Paint) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let line = |notification: &Notification| {
+        let sign = if notification.id > page.read_up_to { '*' } else { ' ' };
+        let at = time(notification.at, zone);
+        let actor = paint.name(notification.actor.as_str());
+        let about = notification
+            .post
+            .as_ref()
+            .map_or_else(String::new, |post| format!(" [{}] {}", number(post), beginning(post)));
+        format!("{sign} {actor}({at}) {}{about}\n", deed(notification.kind))
+    };
+    page.notifications.iter().map(line).collect()
+}
+
+fn deed(kind: NotificationKind) -> &'static str {
+    match kind {
+        NotificationKind::Followed => "follows you",
+        NotificationKind::FollowRequested => "asks to follow you: ACCEPT or REJECT",
+        NotificationKind::Mentioned => "mentions you:",
+        NotificationKind::Boosted => "has boosted your post:",
+        NotificationKind::Liked => "likes your post:",
+        NotificationKind::Edited => "has changed a post that you have boosted:",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+
+    use super::*;
+    use crate::domain::{
+        PersonCounts, Post, PostId, Profile, ProfileLink, UnixMillis, UserId, UserName,
+    };
+
+    fn name(name: &str) -> UserName {
+        UserName::new(name).expect("valid")
+    }
+
+    fn ann() -> Person {
+        Person {
+            id: UserId(1),
+            name: name("ann"),
+            created_at: UnixMillis::new(1_517_528_845_000),
+            profile: Profile {
+                display_name: "Ann\u{1b}".to_owned(),
+                bio: "two\nlines".to_owned(),
+                links: vec![ProfileLink {
+                    label: "home".to_owned(),
+                    value: "x.example".to_owned(),
+                }],
+                locked: true,
+                ..Profile::default()
+            },
+            counts: PersonCounts { posts: 1, following: 3, ..PersonCounts::default() },
+        }
+    }
+
+    #[test]
+    fn a_person_is_described_in_harmless_words() {
+        let relationship = Relationship {
+            following: true,
+            muting: true,
+            note: "a friend".to_owned(),
+            ..Relationship::default()
+        };
+        let view = PersonView { person: ann(), relationship };
+        assert_eq!(
+            person(&view, &Utc, Paint::default()),
+            "ann (Ann\u{fffd})\n    \
+             two\n    \
+             lines\n    \
+             home: x.example\n    \
+             1 post, no followers, follows 3, here since Thu Feb  1 23:47:25 2018\n    \
+             whoever wants to follow asks first\n    \
+             you follow them\n    \
+             you have muted them\n    \
+             your note: a friend\n"
+        );
+        let plain = Person { profile: Profile::default(), ..ann() };
+        assert_eq!(
+            people(&[ann(), plain], Paint::default()),
+            "ann (Ann\u{fffd}): 1 post, no followers, follows 3\n\
+             ann: 1 post, no followers, follows 3\n"
+        );
+        let rust = Hashtag::new("rust").expect("valid");
+        assert_eq!(hashtags(&[(rust.clone(), 1), (rust, 2)]), "#rust: 1 post\n#rust: 2 posts\n");
+    }
+
+    #[test]
+    fn what_others_have_done_is_told_and_what_is_new_is_marked() {
+        let at = UnixMillis::new(1_517_528_845_000);
+        let post = Post::plain(PostId::new(7), UserId(2), name("bob"), at, "hello\nthere");
+        let done = |id, kind, post| {
+            let (id, actor_id, actor) = (PostId::new(id), UserId(1), name("ann"));
+            Notification { id, kind, at, actor_id, actor, post }
+        };
+        let page = NotificationPage {
+            notifications: vec![
+                done(9, NotificationKind::Liked, Some(post)),
+                done(8, NotificationKind::Followed, None),
+            ],
+            as_of: PostId::new(9),
+            more: false,
+            read_up_to: PostId::new(8),
+        };
+        assert_eq!(
+            notifications(&page, &Utc, Paint::default()),
+            "* ann(Thu Feb  1 23:47:25 2018) likes your post: [7] hello there\n  \
+             ann(Thu Feb  1 23:47:25 2018) follows you\n"
+        );
+    }
+}
