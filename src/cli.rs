@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, builder::StyledStr};
 use tracing::error;
 
 use crate::{
+    admin::arguments::{self, AdminCommand},
     backup, documents, envelope,
     host::{database_fault::DatabaseFault, disk::DirectoryError, net::ListenError, stdio},
     logging,
@@ -22,10 +23,11 @@ use crate::{
     },
     restore,
     settings::{
-        BackupPlace, BackupSettings, BenchSettings, CertsSettings, CheckSettings, CompactSettings,
-        HealthcheckSettings, Key, Layers, LogChangeSettings, LogSettings, MasterSettings,
-        RecoverSettings, RestoreSettings, Role, RouterSettings, Scenario, SettingsError,
-        SlaveSettings, StatusSettings, TerminalSettings, VARIABLE_PREFIX, ValueKind,
+        AdminSettings, BackupPlace, BackupSettings, BenchSettings, CertsSettings, CheckSettings,
+        CompactSettings, HealthcheckSettings, Key, Layers, LogChangeSettings, LogSettings,
+        MasterSettings, RecoverSettings, RestoreSettings, Role, RouterSettings, Scenario,
+        SettingsError, SignUpSettings, SlaveSettings, StatusSettings, TerminalSettings,
+        VARIABLE_PREFIX, ValueKind,
     },
     slave::REFUSED,
     slot::{NewDataError, SlotError},
@@ -86,6 +88,10 @@ pub enum Subcommand {
     Recover(RecoverSettings),
     /// `tinysns compact`
     Compact(CompactSettings),
+    /// `tinysns admin`
+    Admin(AdminSettings, Box<AdminCommand>),
+    /// `tinysns sign-up`
+    SignUp(SignUpSettings),
 }
 
 /// Why a command line is not carried out.
@@ -232,6 +238,15 @@ pub fn parse(
             Subcommand::Restore(layers.restore(place.clone(), keeps_sessions)?)
         }
         Role::Compact => Subcommand::Compact(layers.compact()?),
+        Role::Admin => {
+            let command = arguments::admin(&matches)?;
+            let settings = layers.admin(arguments::as_user(&matches), matches.get_flag(JSON))?;
+            Subcommand::Admin(settings, Box::new(command))
+        }
+        Role::SignUp => {
+            let (invitation, reason) = arguments::sign_up(&matches);
+            Subcommand::SignUp(layers.sign_up(invitation, reason)?)
+        }
         Role::Recover => {
             let directories = matches.get_many::<String>(DIRECTORY).into_iter().flatten();
             let directories = directories.map(PathBuf::from).collect();
@@ -258,7 +273,7 @@ fn document(name: &str, matches: &ArgMatches) -> Option<String> {
     }
 }
 
-const ROLES: [(Role, &str); 14] = [
+const ROLES: [(Role, &str); 16] = [
     (Role::Router, "Choose the available server, and tell clients where it is"),
     (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
     (Role::Master, "Run a server without a slave that supervises it"),
@@ -273,6 +288,8 @@ const ROLES: [(Role, &str); 14] = [
     (Role::Restore, "Make the beginning of a new cluster of a backup, in an empty data directory"),
     (Role::Recover, "Make a new cluster of what is left of one that has lost most of its disks"),
     (Role::Compact, "Have all masters remove from their disks what is not needed any more"),
+    (Role::Admin, "Run the network: its settings, who may join, and what is not allowed"),
+    (Role::SignUp, "Join the network, with a password of your own"),
 ];
 
 const LAYERS: &str = "\
@@ -384,6 +401,10 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
                 "What is left: data directories, slots, or the router's directory, of nodes that are stopped",
             ))
             .arg(switch(YES, "Do not ask, but say what is about to be made, and make it")),
+        Role::Admin => arguments::of_admin(
+            command.arg(switch(JSON, "Print JSON, with stable field names")),
+        ),
+        Role::SignUp => arguments::of_sign_up(command),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
             .arg(Arg::new(COMMAND).last(true).num_args(1..).value_name("COMMAND").help(

@@ -10,6 +10,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod acme;
+pub mod admin;
 pub mod ansi;
 pub mod backoff;
 pub mod backup;

@@ -9,7 +9,7 @@ use std::{
 
 use mimalloc::MiMalloc;
 use tinysns::{
-    backup, bench, certs, check,
+    admin, backup, bench, certs, check,
     cli::{self, Subcommand},
     compact, healthcheck,
     host::process_setup,
@@ -62,6 +62,12 @@ fn main() -> ExitCode {
         }
         Subcommand::Compact(settings) => {
             runtime::run(compact::run(settings)).unwrap_or_else(cli::report_failure)
+        }
+        Subcommand::Admin(settings, command) => {
+            runtime::run(admin::run(settings, *command)).unwrap_or_else(cli::report_failure)
+        }
+        Subcommand::SignUp(settings) => {
+            runtime::run(admin::sign_up(settings)).unwrap_or_else(cli::report_failure)
         }
         Subcommand::Recover(settings) => {
             runtime::run(recover::run(settings)).unwrap_or_else(cli::report_failure)

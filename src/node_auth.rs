@@ -27,6 +27,8 @@ pub const FORMAT_KEY: &str = "tinysns-format";
 pub const NODE_KEY: &str = "tinysns-node";
 /// Metadata key of the address at which a call began that a node relays.
 pub const ORIGIN_KEY: &str = "tinysns-origin";
+/// Metadata key of a call by an operator: where a node relays it, that it has proved to be one.
+pub const OPERATOR_KEY: &str = "tinysns-operator";
 /// Metadata key of who calls and where it listens, as a `Caller` of the peer protocol.
 pub const CALLER_KEY: &str = "tinysns-caller-bin";
 

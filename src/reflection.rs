@@ -60,6 +60,7 @@ mod tests {
             "csce438.SNSService",
             "csce662.SNSService",
             "grpc.reflection.v1.ServerReflection",
+            "tinysns.v1.AdminService",
             "tinysns.v1.DirectoryService",
             "tinysns.v1.SocialService",
         ];

@@ -135,7 +135,7 @@ impl Audience {
                 }
             }
         };
-        self.in_time(opened).await
+        self.in_time(Box::pin(opened)).await
     }
 
     async fn all_delivered(&self) -> Result<(), LoadError> {

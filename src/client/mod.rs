@@ -51,7 +51,7 @@ mod subscription;
 pub(crate) mod tests;
 
 pub use active_server::ActiveServer;
-pub use api::Client;
+pub use api::{Client, Operator};
 pub(crate) use directory::innermost_cause;
 pub use error::ClientError;
 pub use known_cluster::Server;
@@ -65,6 +65,10 @@ pub use subscription::{EventSubscription, Subscription};
 
 pub use crate::{
     domain::Post,
+    network::administration::{
+        About, AdminAnswer, AdminDone, AdminQuestion, AdminRequest, Announcement, Invitation,
+        LogEntry, Member, NewReport, Report, Resolution, SignUp, SignedUp,
+    },
     network::{
         Changed, Cursor, FeedChange, FollowOutcome, Found, ListKind, LoggedIn, NamePage, NewPost,
         NotificationPage, PersonView, PostPage, PostWords, Published, Refusal, RefusalKind,

@@ -109,4 +109,6 @@ pub struct Progress {
     pub abandoned_for: Option<ClusterId>,
     /// How much room it has on its disk. Its reporter says.
     pub room: Room,
+    /// Whoever reaches it can take any name that is free, without a password. Its reporter says.
+    pub open_to_all: bool,
 }

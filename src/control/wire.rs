@@ -100,6 +100,7 @@ impl ReportEncoder {
             cannot_accept: progress.cannot_accept,
             room: room_to_wire(progress.room.condition).into(),
             room_left: progress.room.left,
+            open_to_all: progress.open_to_all,
         }
     }
 }
@@ -149,6 +150,7 @@ impl ReportDecoder {
             is_empty: wire.is_empty,
             abandoned_for: cluster(&wire.abandoned_for)?,
             room: Room { condition: room, left: wire.room_left },
+            open_to_all: wire.open_to_all,
         })
     }
 }

@@ -122,6 +122,7 @@ fn stream() -> impl Strategy<Value = Vec<Progress>> {
                         condition: if is_empty { RoomCondition::Low } else { RoomCondition::None },
                         left: applied,
                     },
+                    open_to_all: !is_empty,
                 }
             };
         reports.into_iter().map(progress).collect()

@@ -11,7 +11,7 @@ use openraft::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{backups, states, texts};
+use super::{administration, backups, states, texts};
 use crate::{
     domain::{
         Certification, ClusterId, Hashtag, NodeId, NotificationKind, PostContent, PostId, PostText,
@@ -93,6 +93,13 @@ pub fn envelopes(bytes: &[u8]) {
         Kind::Ballot => opened::<VoteRequest<NodeId>>(kind, &sealed),
         Kind::Voted => opened::<VoteResponse<NodeId>>(kind, &sealed),
         Kind::Installed => opened::<SnapshotResponse<NodeId>>(kind, &sealed),
+        Kind::NetworkSettings
+        | Kind::AdministrationCounts
+        | Kind::Standing
+        | Kind::Invitation
+        | Kind::Report
+        | Kind::Announcement
+        | Kind::Logged => administration::row(kind, &sealed),
         Kind::Session => states::claims(&sealed),
     }
 }
@@ -117,7 +124,7 @@ fn same_again<'a, T: Serialize + Deserialize<'a>>(version: Version, kind: Kind, 
     assert_eq!(seal_in(version, kind, &value), sealed, "{kind}");
 }
 
-fn opened<T: Serialize + DeserializeOwned>(kind: Kind, sealed: &[u8]) {
+pub fn opened<T: Serialize + DeserializeOwned>(kind: Kind, sealed: &[u8]) {
     let _value: Option<T> = open(kind, sealed);
 }
 
@@ -194,6 +201,7 @@ pub fn seeds_of_envelopes() -> Vec<Vec<u8>> {
     let mut seeds = of_the_log();
     seeds.extend(of_the_state());
     seeds.extend(of_social_life());
+    seeds.extend(administration::seeds());
     seeds.extend(between_nodes());
     seeds.push(seal(Kind::BackupHeader, &backups::some_header()));
     seeds.push(line::seal(Kind::ClusterId, &ClusterId::new(5).to_string()).into());

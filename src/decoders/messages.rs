@@ -149,6 +149,7 @@ pub fn seeds_of_reports() -> Vec<Vec<u8>> {
         is_empty: false,
         abandoned_for: Some(ClusterId::new(6)),
         room: Room { condition: RoomCondition::Low, left: 900 },
+        open_to_all: true,
     });
     let mut encoder = ReportEncoder::default();
     let certification = Report::Certification(Arc::new(states::some_certification()));

@@ -9,6 +9,7 @@
 //! - `messages`: the rest of protobuf, and the headers of calls
 //! - `envelopes`: what is stored, sent between nodes and given to clients in an
 //!   [`envelope`](crate::envelope)
+//! - `administration`: those of what the network is, and of what it is run with
 //! - `segments`: the files of the log
 //! - `states`: what changes the state or is checked against it: commands, snapshots, session tokens
 //! - `backups`: the files of backups
@@ -19,6 +20,7 @@
 //! `fuzz/` feeds them, and keeps a corpus of each; `tests/decoders` replays it. To add a decoder, add a
 //! row to [`DECODERS`], with seeds, and write them into the corpus (`just fuzz-seeds`).
 
+mod administration;
 mod answers;
 mod backups;
 mod envelopes;
@@ -55,6 +57,7 @@ impl Decoder {
 pub const DECODERS: &[Decoder] = &[
     Decoder::new("requests", requests::requests, requests::seeds_of_requests),
     Decoder::new("answers", answers::answers, answers::seeds_of_answers),
+    Decoder::new("administration", administration::calls, administration::seeds_of_calls),
     Decoder::new("classic", messages::classic, messages::seeds_of_classic),
     Decoder::new("reports", messages::reports, messages::seeds_of_reports),
     Decoder::new("directives", messages::directives, messages::seeds_of_directives),

@@ -2,7 +2,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use super::texts::PRETTY_LONG;
+use super::{administration, texts::PRETTY_LONG};
 use crate::{
     domain::{
         AcmeAccount, AcmeChallenge, Certification, CertificationStep, ClientId, DomainCertificate,
@@ -104,6 +104,9 @@ pub fn some_commands() -> Vec<Stamped> {
             context: context(1, counted(8)),
             change: NotificationChange::Clear,
         },
+        Command::SignUp(administration::sign_up()),
+        Command::Report { context: context(1, counted(9)), report: administration::report() },
+        Command::Administer { context: context(0, counted(1)), request: administration::request() },
         Command::Unfollow { context: context(1, counted(3)), target: name("bob") },
         Command::SetPassword { context: context(2, counted(2)), password_hash: None },
         account,

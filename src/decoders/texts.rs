@@ -37,6 +37,8 @@ pub fn settings(bytes: &[u8]) {
             Role::Backup => _ = layers.backup(BackupPlace::File("file".into()))?,
             Role::Restore => _ = layers.restore(BackupPlace::File("file".into()), false)?,
             Role::Compact => _ = layers.compact()?,
+            Role::Admin => _ = layers.admin(None, false)?,
+            Role::SignUp => _ = layers.sign_up(None, None)?,
             Role::Recover => _ = layers.recover(vec!["data".into()], false)?,
             Role::Bench => _ = layers.bench(Vec::new(), false),
         }

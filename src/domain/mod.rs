@@ -21,6 +21,11 @@ mod time;
 mod username;
 mod visibility;
 
+mod network_settings;
+mod permission;
+mod secret_code;
+mod standing;
+
 pub use certification::{
     AcmeAccount, AcmeChallenge, Certification, CertificationStep, DomainCertificate, PrivateText,
 };
@@ -39,3 +44,10 @@ pub use search_term::{Query, SearchTerm};
 pub use time::UnixMillis;
 pub use username::{NameError, UserName};
 pub use visibility::Visibility;
+
+pub use network_settings::{
+    Joining, NetworkSetting, NetworkSettingError, NetworkSettings, RateFigure, Rated, RatedBy,
+};
+pub use permission::{Action, Authority, may};
+pub use secret_code::{CodeError, SecretCode};
+pub use standing::{Judgement, Role, Standing};

@@ -139,6 +139,22 @@ kinds! {
     // More rows of the state.
     /// An edit or a deletion, for those who are to learn of it.
     FeedChange = 96, "change in the feed";
+
+    // What the network is, and what it is run with.
+    /// Its settings.
+    NetworkSettings = 112, "settings of the network";
+    /// How much there is of what it is run with.
+    AdministrationCounts = 113, "counts of administration";
+    /// What somebody may do, and what was decided about them.
+    Standing = 114, "standing";
+    /// An invitation.
+    Invitation = 115, "invitation";
+    /// Somebody is told on.
+    Report = 116, "report";
+    /// What everybody is told.
+    Announcement = 117, "announcement";
+    /// What somebody has done to run the network.
+    Logged = 118, "entry of the log of moderators";
 }
 
 impl Kind {

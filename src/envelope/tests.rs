@@ -91,6 +91,13 @@ fn kinds_and_their_bytes_never_change() {
         (68, "answer to a snapshot"),
         (80, "session token"),
         (96, "change in the feed"),
+        (112, "settings of the network"),
+        (113, "counts of administration"),
+        (114, "standing"),
+        (115, "invitation"),
+        (116, "report"),
+        (117, "announcement"),
+        (118, "entry of the log of moderators"),
     ];
     assert_eq!(kinds, golden);
     assert!(Kind::ALL.iter().all(|kind| Kind::of(kind.byte()) == Some(*kind)));

@@ -18,7 +18,7 @@ use tonic::{
 use crate::{
     host::label,
     network::{Call, CallId, Connection, Deadline, SessionToken},
-    node_auth::{NodeAuth, ORIGIN_KEY, SECRET_KEY, metadata_text, protection_of},
+    node_auth::{NodeAuth, OPERATOR_KEY, ORIGIN_KEY, SECRET_KEY, metadata_text, protection_of},
     tls::Protection,
     wire::CALL_ID_KEY,
 };
@@ -53,6 +53,7 @@ impl CallReader {
             deadline: Deadline::after(Instant::now(), patience(request.metadata())),
             origin: self.origin(request),
             connection: self.connection(request),
+            by_operator: self.has_proved_to_be_operator(request),
         }
     }
 
@@ -94,6 +95,15 @@ impl CallReader {
         let is_relayed = headers.contains_key(ORIGIN_KEY);
         let is_local = || self.origin(request).is_some_and(|origin| origin.is_loopback());
         (self.nodes.is_node(headers, protection_of(request)) && !is_relayed) || is_local()
+    }
+
+    /// Whether a request proves with the cluster's secret that it is an operator's, to this node or to the one
+    /// that relays it. To be on the same machine is not enough to change anything.
+    fn has_proved_to_be_operator<T>(&self, request: &Request<T>) -> bool {
+        let headers = request.metadata().as_ref();
+        let is_relayed = headers.contains_key(ORIGIN_KEY);
+        let is_said = !is_relayed || headers.contains_key(OPERATOR_KEY);
+        is_said && self.nodes.is_node(headers, protection_of(request))
     }
 
     fn origin_named_by_a_node<T>(&self, request: &Request<T>) -> Option<IpAddr> {
@@ -160,6 +170,11 @@ impl CallWriter {
         Self { secret: Some(auth.metadata()) }
     }
 
+    /// For an operator of the cluster, who asks for nobody else.
+    pub fn of_operator(auth: &NodeAuth) -> Self {
+        Self::of_node(auth)
+    }
+
     /// Adds the context of `call` to a request.
     pub fn write<T>(&self, call: &Call, request: &mut Request<T>) -> Result<(), UnusableToken> {
         request.set_timeout(call.deadline.at().saturating_duration_since(Instant::now()) + SLACK);
@@ -169,6 +184,10 @@ impl CallWriter {
             let bearer: MetadataValue<Ascii> =
                 format!("{SCHEME}{}", session.expose()).parse().map_err(|_| UnusableToken)?;
             metadata.insert(SESSION_KEY, bearer);
+        }
+        if let (Some(secret), true) = (&self.secret, call.by_operator) {
+            metadata.insert(SECRET_KEY, secret.clone());
+            metadata.insert(OPERATOR_KEY, AsciiMetadataValue::from_static("yes"));
         }
         if let (Some(secret), Some(origin)) = (&self.secret, call.origin) {
             metadata.insert(SECRET_KEY, secret.clone());
@@ -204,6 +223,7 @@ mod tests {
             deadline: Deadline::after(Instant::now(), CALL_TIMEOUT),
             origin,
             connection: None,
+            by_operator: false,
         };
         let mut request = Request::new(());
         writer.write(&call, &mut request).unwrap_or_else(|_| panic!("ASCII"));
@@ -267,6 +287,33 @@ mod tests {
     }
 
     #[test]
+    fn only_the_secret_makes_an_operator_and_a_relay_says_of_whom_it_has_seen_it() {
+        let nodes = nodes("the cluster's");
+        let reader = CallReader::new(nodes.clone());
+        let node = CallWriter::of_node(&nodes);
+        let stranger = CallWriter::of_node(&self::nodes("a guess"));
+        let operator = |writer: &CallWriter, origin: Option<&str>| {
+            let mut call = reader.read(&request(writer, None, "127.0.0.1"));
+            (call.by_operator, call.origin) = (true, origin.map(ip));
+            let mut request = Request::new(());
+            writer.write(&call, &mut request).unwrap_or_else(|_| panic!("ASCII"));
+            let remote_addr = Some((ip("127.0.0.1"), 4_000).into());
+            request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr });
+            reader.read(&request).by_operator
+        };
+        assert!(operator(&CallWriter::of_operator(&nodes), None), "with the secret");
+        assert!(operator(&node, Some(CALLER)), "relayed by a node that has seen it");
+        assert!(!operator(&stranger, None), "with another secret");
+        assert!(!operator(&stranger, Some(CALLER)), "relayed by who knows whom");
+        assert!(!operator(&CallWriter::of_client(), None), "on the same machine is not enough");
+        let relayed = request(&node, Some(ip(CALLER)), RELAY);
+        assert!(!reader.read(&relayed).by_operator, "a relay lends its secret to nobody");
+        let mut forged = request(&CallWriter::of_client(), None, CALLER);
+        forged.metadata_mut().insert(OPERATOR_KEY, "yes".parse().expect("ASCII"));
+        assert!(!reader.read(&forged).by_operator, "said without proof");
+    }
+
+    #[test]
     fn an_address_is_the_same_however_the_socket_writes_it() {
         let reader = CallReader::new(nodes("the cluster's"));
         let mapped = request(&CallWriter::of_client(), None, "::ffff:192.0.2.7");
@@ -302,7 +349,8 @@ mod tests {
         let session = Some(SessionToken::new("line\nbreak"));
         let deadline = Deadline::after(Instant::now(), CALL_TIMEOUT);
         let id = CallId::new("a-call").expect("allowed");
-        let call = Call { id, session, deadline, origin: None, connection: None };
+        let call =
+            Call { id, session, deadline, origin: None, connection: None, by_operator: false };
         assert!(CallWriter::of_client().write(&call, &mut Request::new(())).is_err());
     }
 }

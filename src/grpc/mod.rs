@@ -6,10 +6,12 @@
 //! | [`messages`] | what calls take and return |
 //! | [`status`](mod@status) | refusals |
 //! | [`metadata`] | the context of a call |
+//! | [`admin_service`] | the server of those who join and those who run the network |
 //! | [`social_service`] | the server, an adapter on [`Network`](crate::network::Network) |
 //! | `unserved` | what servers that stand in for a real one do not serve |
 //! | `event_frames` | a live timeline as the body of an answer, each post encoded once for all streams |
 
+pub mod admin_service;
 mod event_frames;
 pub mod messages;
 pub mod metadata;

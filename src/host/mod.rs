@@ -11,6 +11,7 @@ pub mod database_fault;
 pub mod disk;
 pub mod file_header;
 mod files;
+pub mod hidden_line;
 pub mod label;
 pub mod net;
 pub mod new_file;

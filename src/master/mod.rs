@@ -13,6 +13,7 @@
 //!   [`rate_limits`]: how often what may be done by an account and from an origin
 //! - [`room`]: how much room there is on disk
 //! - [`delivery`]: live timelines; [`reader_queue`]: what waits for the reader of one
+//! - [`openness`]: whether whoever reaches this master can take any name
 //! - [`state_recovery`]: fetches a lost state from the others before anything else starts
 //! - [`bootstrap`]: what the first leader writes before anyone can log in
 //! - [`certification`]: the network's certificate, ordered and shown
@@ -28,6 +29,7 @@ pub mod here;
 pub mod location;
 pub mod monitored;
 pub mod nearest;
+pub mod openness;
 pub mod passwords;
 pub mod rate_limits;
 pub mod rates;

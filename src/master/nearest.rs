@@ -40,6 +40,8 @@ macro_rules! nearest {
     }};
 }
 
+mod administration;
+
 impl Nearest {
     /// The network `here`, or else `relayed`.
     pub fn new(here: Here, relayed: Relayed) -> Self {
@@ -310,6 +312,7 @@ mod tests {
             deadline,
             origin: None,
             connection: None,
+            by_operator: false,
         }
     }
 

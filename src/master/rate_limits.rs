@@ -1,6 +1,7 @@
 //! How often an account, and everybody at one origin, may change something: the one table of it, and
 //! who has used how much. Pure.
 //!
+//! - What the table says is usual; the network's own settings take its place.
 //! - An account has as much wherever its owner is, and an origin as much for whatever accounts. What an
 //!   origin has is for many people, who may share an address.
 //! - Whatever is refused does not count, so that nobody waits for longer than one takes to be made up
@@ -15,7 +16,10 @@ use super::{
     rates::{Bucket, Rate},
     remembered::Remembered,
 };
-use crate::{domain::UserId, network::Origin};
+use crate::{
+    domain::{NetworkSettings, Rated, RatedBy, UserId},
+    network::Origin,
+};
 
 /// Something of which there may be too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +56,32 @@ impl Activity {
             Self::Searching => "searching",
             Self::ChangingPasswords => "changing passwords",
             Self::Joining => "joining",
+        }
+    }
+
+    /// The name of its rates among the settings of the network, if they are among them.
+    const fn rated(self) -> Option<Rated> {
+        match self {
+            Self::Posting => Some(Rated::Posts),
+            Self::Following => Some(Rated::Follows),
+            Self::Marking => Some(Rated::Likes),
+            Self::Searching => Some(Rated::Searches),
+            Self::Joining => Some(Rated::SignUps),
+            Self::ChangingPasswords => None,
+        }
+    }
+
+    /// What the network says, or else the table.
+    fn allowance_in(self, settings: &NetworkSettings) -> Allowance {
+        let usual = self.allowance();
+        let Some(rated) = self.rated() else { return usual };
+        let rate = |by, usual: Rate| match settings.rate(rated, by) {
+            Some(figure) => Rate { burst: figure.burst(), every: figure.every() },
+            None => usual,
+        };
+        Allowance {
+            account: usual.account.map(|usual| rate(RatedBy::Account, usual)),
+            origin: rate(RatedBy::Address, usual.origin),
         }
     }
 
@@ -143,6 +173,8 @@ impl fmt::Display for TooOften {
 pub struct RateLimits {
     /// Whether anything is limited.
     is_on: bool,
+    /// Of the network, as of the last call.
+    settings: NetworkSettings,
     accounts: Remembered<(Activity, UserId), Bucket>,
     origins: Remembered<(Activity, Origin), Bucket>,
     /// Refusals that the log has not mentioned, and when it may do so.
@@ -154,10 +186,21 @@ impl RateLimits {
     pub fn new(is_on: bool) -> Self {
         Self {
             is_on,
+            settings: NetworkSettings::default(),
             accounts: Remembered::new(REMEMBERED),
             origins: Remembered::new(REMEMBERED),
             untold: BTreeMap::new(),
         }
+    }
+
+    /// Whether anything is limited.
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// From now on, what the network says applies.
+    pub fn follow(&mut self, settings: NetworkSettings) {
+        self.settings = settings;
     }
 
     /// Counts something that is about to be done from an origin, with an account if there is one yet;
@@ -172,7 +215,7 @@ impl RateLimits {
         if !self.is_on {
             return Ok(());
         }
-        let allowance = activity.allowance();
+        let allowance = activity.allowance_in(&self.settings);
         let (of_account, of_origin) = (account.map(|user| (activity, user)), (activity, origin));
         let of_account = of_account.zip(allowance.account);
         let wait = |bucket: Option<&Bucket>, rate| {
@@ -212,6 +255,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::domain::NetworkSetting;
 
     const ALL: [Activity; 4] =
         [Activity::Posting, Activity::Following, Activity::ChangingPasswords, Activity::Joining];
@@ -309,6 +353,26 @@ mod tests {
             assert_eq!(times(start), None);
         }
         assert_eq!(times(start + TELL_EVERY), Some(10));
+    }
+
+    #[test]
+    fn the_networks_own_rates_take_the_place_of_the_usual_ones() {
+        let now = Instant::now();
+        let mut limits = RateLimits::new(true);
+        let settings = [("posts-per-account", "3/2s"), ("sign-ups-per-address", "2/5s")];
+        limits.follow(settings.iter().fold(
+            NetworkSettings::default(),
+            |settings, (name, value)| {
+                settings.with(NetworkSetting::read(name, value).expect("valid"))
+            },
+        ));
+        let ann = Some(UserId(1));
+        let (times, why) = at_once(&mut limits, Activity::Posting, ann, origin(1), now);
+        assert_eq!((times, why.again_after), (3, Duration::from_secs(2)));
+        let (times, why) = at_once(&mut limits, Activity::Joining, None, origin(1), now);
+        assert_eq!((times, why.again_after), (2, Duration::from_secs(5)));
+        let usual = Activity::Following.allowance().account.expect("a rate").burst;
+        assert_eq!(at_once(&mut limits, Activity::Following, ann, origin(1), now).0, usual);
     }
 
     #[test]

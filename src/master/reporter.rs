@@ -22,6 +22,7 @@ use tonic::Status;
 
 use super::{
     abandonment, address, cluster_id_file,
+    openness::Openness,
     room::RoomHandle,
     router_stream::{DirectiveError, RouterStream},
 };
@@ -106,6 +107,7 @@ pub struct Reporter {
     contact: RouterContact,
     abandonment: abandonment::AbandonmentHandle,
     room: RoomHandle,
+    openness: Openness,
     /// What proves that the network is its domain, if it has one.
     certification: Option<watch::Receiver<Arc<Certification>>>,
     acceptance: Acceptance,
@@ -148,7 +150,7 @@ impl Reporter {
         node: Node,
         info: NodeInfo,
         roster: watch::Sender<ReceivedRoster>,
-        (abandonment, room): (abandonment::AbandonmentHandle, RoomHandle),
+        (abandonment, room, openness): (abandonment::AbandonmentHandle, RoomHandle, Openness),
         cancelled: CancellationToken,
     ) -> (Self, ReporterHandle) {
         let (leave, leaving) = watch::channel(false);
@@ -172,6 +174,7 @@ impl Reporter {
             contact: contact.clone(),
             abandonment,
             room,
+            openness,
             cancelled,
         };
         (reporter, ReporterHandle { leaving: leave, contact })
@@ -441,6 +444,15 @@ impl Reporter {
         let (is_empty, abandoned_for) = self.abandonment.observe(progress.applied);
         let cannot_accept = !self.acceptance.works();
         let room = self.room.room();
-        Progress { electable, cannot_accept, is_empty, abandoned_for, room, ..progress }
+        let open_to_all = self.openness.observe(progress.applied);
+        Progress {
+            electable,
+            cannot_accept,
+            is_empty,
+            abandoned_for,
+            room,
+            open_to_all,
+            ..progress
+        }
     }
 }

@@ -28,6 +28,7 @@ use super::{
     leave, location,
     monitored::MonitoredMaster,
     nearest::Nearest,
+    openness::Openness,
     passwords::Passwords,
     rate_limits::RateLimits,
     reporter::{Reporter, ReporterHandle},
@@ -43,6 +44,7 @@ use crate::{
     domain::ClusterId,
     envelope::SupportedVersions,
     grpc::{
+        admin_service,
         metadata::CallReader,
         social_service::{self, SocialServer},
     },
@@ -340,7 +342,7 @@ impl Parts<'_> {
             node.clone(),
             info,
             roster,
-            (abandonment, self.room.clone()),
+            (abandonment, self.room.clone(), Openness::new(state.clone(), self.settings)),
             ended.clone(),
         );
         let reconciling = reconcile::run(node.clone(), roster_seen.clone(), ended.clone());
@@ -410,10 +412,12 @@ fn add_public(
 ) -> Routes {
     let calls = CallReader::new(auth.clone());
     let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), auth));
+    let admin = admin_service::service(here.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
     let social = social_service::service(here, calls.clone(), CLIENT_MESSAGE_BYTES);
     let directory = DirectoryServer::new(location.clone(), AskTheRouter);
     let routes = routes
         .add_service(social)
+        .add_service(admin)
         .add_service(DirectoryServiceServer::new(directory))
         .add_service(reflection::service());
     let (host, mode) = (classic::Host::Master, settings.classic);

@@ -19,6 +19,8 @@ pub struct Call {
     /// Tells apart the callers at one origin. None if it is not known: of a call that a node relays, or
     /// that this process makes.
     pub connection: Option<Connection>,
+    /// It is made by an operator: by somebody who has the cluster's secret.
+    pub by_operator: bool,
 }
 
 /// Tells a call apart from others in logs. Whoever makes it chooses it, so that nothing may depend on it.

@@ -1,6 +1,7 @@
 //! What people may ask of the network: one trait, whatever protocol brings the call and whichever
 //! node it reaches. Pure.
 //!
+//! - [`administration`]: joining, reports, and what is asked by those who run the network
 //! - [`call`]: the context of a call: who makes it, from where, and until when
 //! - [`origin`]: where that is, as far as limits tell callers apart
 //! - [`messages`]: what calls take and return
@@ -19,6 +20,7 @@
 //! **Architecture invariant:** nothing here knows a protocol, and no adapter knows how a call is
 //! carried out.
 
+pub mod administration;
 pub mod call;
 pub mod messages;
 pub mod origin;

@@ -506,6 +506,7 @@ impl Node {
             is_empty: false,
             abandoned_for: None,
             room: Room::default(),
+            open_to_all: false,
         }
     }
 

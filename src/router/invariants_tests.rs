@@ -94,6 +94,7 @@ fn progress() -> impl Strategy<Value = Progress> {
             is_empty,
             abandoned_for: clusters.1,
             room: Room::default(),
+            open_to_all: false,
         }
     })
 }

@@ -208,7 +208,18 @@ pub fn problems(registry: &Registry, view: View) -> Vec<String> {
     });
     let clocks = wrong_clocks(registry);
     let rooms = little_room(registry);
-    quorum_loss.into_iter().chain(witness).chain(others).chain(clocks).chain(rooms).collect()
+    let open = open_to_all(registry);
+    let all = quorum_loss.into_iter().chain(witness).chain(others).chain(clocks).chain(rooms);
+    all.chain(open).collect()
+}
+
+/// The available server knows what the network is.
+fn open_to_all(registry: &Registry) -> Option<String> {
+    registry.available().filter(|master| master.progress.open_to_all).map(|_| {
+        "whoever reaches this network can take any name that is free, without a password: say who may join, with \
+         tinysns admin init"
+            .to_owned()
+    })
 }
 
 fn little_room(registry: &Registry) -> impl Iterator<Item = String> {

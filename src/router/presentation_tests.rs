@@ -175,6 +175,16 @@ fn everybody_sees_how_the_cluster_is_and_operators_where_everything_runs() {
 }
 
 #[test]
+fn people_are_told_that_anybody_can_take_any_name_as_the_available_server_knows() {
+    let mut story = Story::settled(2);
+    story.change(2, |progress| progress.open_to_all = true);
+    assert!(presentation::problems(&story.registry, View::Public).is_empty());
+    story.change(1, |progress| progress.open_to_all = true);
+    let told = presentation::problems(&story.registry, View::Public);
+    assert!(told.len() == 1 && told[0].contains("tinysns admin init"), "{told:?}");
+}
+
+#[test]
 fn people_are_told_of_masters_of_other_clusters() {
     let mut story = Story::settled(2);
     story.hello(11, Some(OTHER));

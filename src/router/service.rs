@@ -24,7 +24,7 @@ use crate::{
     classic,
     client::Relayed,
     directory::{DirectoryServer, Location},
-    grpc::{metadata::CallReader, social_service},
+    grpc::{admin_service, metadata::CallReader, social_service},
     host::{
         disk,
         net::{self, ListenError, Listener},
@@ -206,10 +206,12 @@ fn public(
     let registry = RegistryServiceServer::new(registry);
     let relayed = Relayed::by_node(location.clone(), auth);
     let social = social_service::service(relayed.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
+    let admin = admin_service::service(relayed.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
     let routes = Routes::new(DirectoryServiceServer::new(directory))
         .add_service(InterceptedService::new(registry, guard))
         .add_service(reflection::service())
-        .add_service(social);
+        .add_service(social)
+        .add_service(admin);
     classic::add(
         routes,
         classic::Host::Router,

@@ -34,6 +34,10 @@ pub enum Role {
     Recover,
     /// `tinysns compact`
     Compact,
+    /// `tinysns admin`
+    Admin,
+    /// `tinysns sign-up`
+    SignUp,
 }
 
 impl Role {
@@ -53,6 +57,8 @@ impl Role {
         Self::Restore,
         Self::Recover,
         Self::Compact,
+        Self::Admin,
+        Self::SignUp,
     ];
 
     /// Its name, as it is typed.
@@ -72,6 +78,8 @@ impl Role {
             Self::Restore => "restore",
             Self::Recover => "recover",
             Self::Compact => "compact",
+            Self::Admin => "admin",
+            Self::SignUp => "sign-up",
         }
     }
 }
@@ -134,10 +142,19 @@ const NODES_AND_OPERATORS: &[Role] = &[
     Role::Backup,
     Role::Recover,
     Role::Compact,
+    Role::Admin,
 ];
 /// Who asks a router, beside its own nodes.
-const CALLERS: &[Role] =
-    &[Role::Client, Role::Status, Role::Bench, Role::Backup, Role::Recover, Role::Compact];
+const CALLERS: &[Role] = &[
+    Role::Client,
+    Role::Status,
+    Role::Bench,
+    Role::Backup,
+    Role::Recover,
+    Role::Compact,
+    Role::Admin,
+    Role::SignUp,
+];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
 const VISITORS: &[Role] = &[
     Role::Client,
@@ -151,6 +168,8 @@ const VISITORS: &[Role] = &[
     Role::Restore,
     Role::Recover,
     Role::Compact,
+    Role::Admin,
+    Role::SignUp,
 ];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
 const MANY: ValueKind = ValueKind::Count { min: 1, max: 1_000_000 };
@@ -297,7 +316,7 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "secret_file",
-        &[Role::Backup, Role::Compact],
+        &[Role::Backup, Role::Compact, Role::Admin],
         None,
         ValueKind::Path,
         "The file with the cluster's secret, which the masters ask for; the variable TINYSNS_SECRET may hold it \
@@ -574,14 +593,14 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "user",
-        &[Role::Client],
+        &[Role::Client, Role::SignUp],
         Some("default"),
         ValueKind::User,
         "The name of the user who logs in",
     ),
     Key::new(
         "password_file",
-        &[Role::Client],
+        &[Role::Client, Role::Admin, Role::SignUp],
         None,
         ValueKind::Path,
         "The file with the user's password on its first line; without it, a password is asked for at \

@@ -4,17 +4,18 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BackupPlace, BackupPlan, BackupSettings, BenchSettings, CallerLimits, CertsSettings,
-    CheckSettings, ClassicMode, ClientCertificate, ClientSecurity, ClientSettings, CompactSettings,
-    ConsensusSettings, DiskLimits, DomainSettings, HealthcheckSettings, HistoryFile, Layers,
-    Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings, NodeEncryption,
-    NodeSecurity, PlainCalls, RecoverSettings, RestoreSettings, RouterSettings, Scenario, Secret,
-    SettingsError, SlaveSettings, StatusSettings, TerminalSettings,
+    AdminSettings, BackupPlace, BackupPlan, BackupSettings, BenchSettings, CallerLimits,
+    CertsSettings, CheckSettings, ClassicMode, ClientCertificate, ClientSecurity, ClientSettings,
+    CompactSettings, ConsensusSettings, DiskLimits, DomainSettings, HealthcheckSettings,
+    HistoryFile, Layers, Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings,
+    NodeEncryption, NodeSecurity, PlainCalls, RecoverSettings, RestoreSettings, RouterSettings,
+    Scenario, Secret, SettingsError, SignUpSettings, SlaveSettings, StatusSettings,
+    TerminalSettings,
     value::{self, ValueKind},
 };
 use crate::{
     acme::Authority,
-    domain::UserName,
+    domain::{SecretCode, UserName},
     host::{privacy, text_file},
     tls::{CertificateFiles, NodeFiles, Trust},
 };
@@ -162,6 +163,40 @@ impl Layers {
     pub fn compact(&self) -> Result<CompactSettings, SettingsError> {
         let (client, secret, nodes) = (self.client()?, self.secret()?, self.nodes()?);
         Ok(CompactSettings { client, secret, nodes })
+    }
+
+    /// The settings of `tinysns admin`: as somebody, or with the cluster's secret.
+    pub fn admin(
+        &self,
+        as_user: Option<UserName>,
+        json: bool,
+    ) -> Result<AdminSettings, SettingsError> {
+        let secret = if as_user.is_none() { Some(self.secret()?) } else { None };
+        Ok(AdminSettings {
+            client: self.client()?,
+            secret,
+            nodes: self.nodes()?,
+            as_user,
+            password_file: self.optional_text("password_file")?.map(PathBuf::from),
+            json,
+        })
+    }
+
+    /// The settings of `tinysns sign-up`.
+    pub fn sign_up(
+        &self,
+        invitation: Option<SecretCode>,
+        reason: Option<String>,
+    ) -> Result<SignUpSettings, SettingsError> {
+        let user = self.text("user")?;
+        Ok(SignUpSettings {
+            client: self.client()?,
+            user: UserName::new(user.as_str())
+                .map_err(|_| self.refuse("user", format!("{user:?}")))?,
+            password_file: self.optional_text("password_file")?.map(PathBuf::from),
+            invitation,
+            reason: reason.unwrap_or_default(),
+        })
     }
 
     /// The settings of `tinysns recover`, of what is left in these directories.

@@ -20,7 +20,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     acme::Authority,
-    domain::UserName,
+    domain::{SecretCode, UserName},
     object_storage::address::{Address, SCHEME},
     tls::{CertificateFiles, NodeFiles, Trust},
 };
@@ -385,6 +385,38 @@ pub struct CompactSettings {
     pub secret: Secret,
     /// How the cluster's nodes protect what they tell each other, and operators what they ask them.
     pub nodes: NodeSecurity,
+}
+
+/// Settings of `tinysns admin`.
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// How to find the cluster.
+    pub client: ClientSettings,
+    /// The cluster's secret, of an operator.
+    pub secret: Option<Secret>,
+    /// How operators protect what they ask the cluster's nodes.
+    pub nodes: NodeSecurity,
+    /// Who asks, if not an operator.
+    pub as_user: Option<UserName>,
+    /// The file with their password.
+    pub password_file: Option<PathBuf>,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+/// Settings of `tinysns sign-up`.
+#[derive(Clone, Debug)]
+pub struct SignUpSettings {
+    /// How to find the cluster.
+    pub client: ClientSettings,
+    /// Who wants to join.
+    pub user: UserName,
+    /// The file with the password that they have chosen.
+    pub password_file: Option<PathBuf>,
+    /// By which they were invited.
+    pub invitation: Option<SecretCode>,
+    /// Why they want to join.
+    pub reason: String,
 }
 
 /// Settings of `tinysns bench`.

@@ -16,7 +16,10 @@ use crate::{
         PostContent, PostId, Profile, RelationChange, RequestKey, UnixMillis, UserId, UserName,
     },
     envelope::Version,
-    social::PostFacts,
+    social::{
+        PostFacts,
+        administration::{Administration, Essence, NewReport, SignUp},
+    },
 };
 
 /// A command as it is replicated: the available server stamps it with its time first.
@@ -167,6 +170,22 @@ pub enum Command {
         /// What is changed.
         change: NotificationChange,
     },
+    /// Makes an account with a password, as far as the network takes people. Harmless to repeat.
+    SignUp(SignUp),
+    /// Tells those who run the network of somebody.
+    Report {
+        /// Who requests it.
+        context: Context,
+        /// What is reported.
+        report: NewReport,
+    },
+    /// Does something to run the network.
+    Administer {
+        /// Who requests it; an operator is no account ([`OPERATOR`](super::administration::OPERATOR)).
+        context: Context,
+        /// What.
+        request: Administration,
+    },
     /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
     TestNoop,
@@ -191,7 +210,10 @@ impl Command {
             | Self::Mark { .. }
             | Self::Relate { .. }
             | Self::SetProfile { .. }
-            | Self::ChangeNotifications { .. } => Version::FIRST,
+            | Self::ChangeNotifications { .. }
+            | Self::SignUp(_)
+            | Self::Report { .. }
+            | Self::Administer { .. } => Version::FIRST,
             #[cfg(test)]
             Self::TestNoop => Version::new(2),
         }
@@ -205,7 +227,10 @@ impl Command {
             | Self::Follow { .. }
             | Self::Publish { .. }
             | Self::Edit { .. }
-            | Self::SetProfile { .. } => true,
+            | Self::SetProfile { .. }
+            | Self::SignUp(_)
+            | Self::Report { .. } => true,
+            Self::Administer { request, .. } => request.adds(),
             Self::Boost { set, .. } | Self::Mark { set, .. } => *set,
             // Whoever has to protect themselves can do so as long as anything can be done.
             Self::BootstrapCluster { .. }
@@ -252,6 +277,13 @@ impl fmt::Debug for Command {
             Self::ChangeNotifications { context, change } => {
                 write!(formatter, "ChangeNotifications({context:?}, {change:?})")
             }
+            Self::SignUp(SignUp { name, .. }) => write!(formatter, "SignUp({name})"),
+            Self::Report { context, report } => {
+                write!(formatter, "Report({context:?}, {})", report.about)
+            }
+            Self::Administer { context, request } => {
+                write!(formatter, "Administer({context:?}, {request:?})")
+            }
             Self::AbandonCluster { to } => write!(formatter, "AbandonCluster({to})"),
             Self::Certify { step } => write!(formatter, "Certify({step:?})"),
             #[cfg(test)]
@@ -278,6 +310,8 @@ enum FingerprintInput<'a> {
     Relate(String, &'a RelationChange),
     SetProfile(&'a Profile),
     ChangeNotifications(&'a NotificationChange),
+    Report(&'a NewReport),
+    Administer(Essence<'a>),
 }
 
 impl Command {
@@ -286,6 +320,7 @@ impl Command {
         match self {
             Self::BootstrapCluster { .. }
             | Self::CreateAccount { .. }
+            | Self::SignUp(_)
             | Self::AbandonCluster { .. }
             | Self::Certify { .. } => None,
             #[cfg(test)]
@@ -300,7 +335,9 @@ impl Command {
             | Self::Mark { context, .. }
             | Self::Relate { context, .. }
             | Self::SetProfile { context, .. }
-            | Self::ChangeNotifications { context, .. } => Some(context),
+            | Self::ChangeNotifications { context, .. }
+            | Self::Report { context, .. }
+            | Self::Administer { context, .. } => Some(context),
         }
     }
 
@@ -311,6 +348,7 @@ impl Command {
         let input = match self {
             Self::BootstrapCluster { .. }
             | Self::CreateAccount { .. }
+            | Self::SignUp(_)
             | Self::AbandonCluster { .. }
             | Self::Certify { .. } => {
                 return None;
@@ -332,6 +370,8 @@ impl Command {
             Self::ChangeNotifications { change, .. } => {
                 FingerprintInput::ChangeNotifications(change)
             }
+            Self::Report { report, .. } => FingerprintInput::Report(report),
+            Self::Administer { request, .. } => FingerprintInput::Administer(request.essence()),
         };
         let input = postcard::to_stdvec(&input).expect("plain data always encodes");
         let hash: [u8; 32] = Sha256::digest(input).into();
@@ -358,6 +398,10 @@ pub enum Reply {
     Refused(CommandRefusal),
     /// Whom the caller wants to follow is asked first.
     Requested,
+    /// Done; whether the code that came with it is needed.
+    WithCode(bool),
+    /// Kept under this number.
+    Numbered(u64),
 }
 
 /// An account as the state holds it.
@@ -457,6 +501,44 @@ pub enum CommandRefusal {
     /// The caller follows as many as anybody may.
     #[error("you follow as many people as you may: unfollow somebody first")]
     FollowsTooMany,
+    /// The network takes nobody without a password.
+    #[error("everybody here has a password of at least 8 characters: choose one")]
+    PasswordNeeded,
+    /// The network takes nobody.
+    #[error("this network takes no new members")]
+    JoiningClosed,
+    /// The network takes those who are invited.
+    #[error("this network takes those who are invited: sign up with the code of an invitation")]
+    InvitationNeeded,
+    /// There is no such invitation, or no longer.
+    #[error("that invitation does not work: it was used up or taken back, or its time is over")]
+    NoSuchInvitation,
+    /// It is not the caller's to do.
+    #[error("that is not yours to decide")]
+    NotAllowed,
+    /// The network has an owner.
+    #[error("this network has an owner already")]
+    HasOwner,
+    /// It would have none.
+    #[error("this network would have no owner: make somebody else one first")]
+    LastOwner,
+    /// It makes no sense for somebody of that standing.
+    #[error("that does not fit what was decided about that user before: see `users show`")]
+    DoesNotFit,
+    /// There is no such report.
+    #[error("there is no such report")]
+    NoSuchReport,
+    /// Somebody has said already what has come of it.
+    #[error("that report was resolved already")]
+    ResolvedAlready,
+    /// There is no such announcement.
+    #[error("there is no such announcement")]
+    NoSuchAnnouncement,
+    /// Reports of it are waiting.
+    #[error(
+        "you have reported that user as often as anybody may at a time: somebody will look at it"
+    )]
+    TooManyReports,
 }
 
 /// What a command caused. A refused or repeated one causes nothing.

@@ -2,6 +2,7 @@
 //! replies already given.
 //!
 //! - `command`: what the state can be asked to change, and the replies
+//! - `administration`: what those who run the network ask, and what is remembered of it
 //! - `apply`: the one place where the state changes
 //! - `requests`: the memory of replies, which distinguishes a retry from a new request
 //! - `timeline`: whose posts belong to a timeline, and where a page of posts begins
@@ -14,6 +15,7 @@
 //! A request that cannot be fulfilled is refused; only a failing disk or a corrupt file is an
 //! error.
 
+pub mod administration;
 mod apply;
 mod command;
 mod requests;
@@ -29,9 +31,9 @@ pub use command::{Account, Command, CommandRefusal, Context, DeletedPost, Event,
 pub use requests::earlier_reply;
 pub use store::{
     Change, Content, Damage, Facts, FeedKind, FeedRead, FileCondition, InspectedState,
-    MemoryBudget, NameCursor, OpenedState, Page, PageOfNotifications, PageOfPosts, PageRead, Row,
-    SourceRead, StagedState, State, StateDamage, StateError, StateReader, Step, Thread, ThreadRead,
-    View,
+    MemoryBudget, NameCursor, OpenedState, Page, PageOfAdministration, PageOfNotifications,
+    PageOfPosts, PageRead, PersonStanding, Row, SourceRead, StagedState, State, StateDamage,
+    StateError, StateReader, Step, Thread, ThreadRead, View,
 };
 pub use timeline::{Cursor, Source};
 pub use visibility::{PostFacts, Relations};

@@ -9,12 +9,14 @@
 //! | for followers | if they follow its author, or are mentioned in it |
 //! | for those mentioned | if they are mentioned in it |
 //! | that was boosted | if they also see the post itself |
+//! | of somebody who is suspended | never |
+//! | of somebody who is silenced | if they follow them |
 //!
 //! Whoever is not logged in sees what is for everybody.
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Post, UserId, Visibility};
+use crate::domain::{Post, Standing, UserId, Visibility};
 
 /// What the rules need to know of a post, or of a boost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +66,25 @@ pub trait Relations {
 
     /// Whether `one` has muted `other`.
     fn mutes(&mut self, one: UserId, other: UserId) -> Result<bool, Self::Error>;
+
+    /// What moderators have decided about somebody.
+    fn standing(&mut self, user: UserId) -> Result<Standing, Self::Error>;
+}
+
+/// Whether somebody is hidden from a reader, or from whoever is not logged in, by what moderators have decided.
+pub fn is_hidden<R: Relations>(
+    reader: Option<UserId>,
+    person: UserId,
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    Ok(match (relations.standing(person)?, reader) {
+        (Standing::Active, _) => false,
+        (Standing::Silenced, Some(reader)) => {
+            reader != person && !relations.follows(reader, person)?
+        }
+        (Standing::Silenced, None)
+        | (Standing::Pending | Standing::Rejected | Standing::Suspended, _) => true,
+    })
 }
 
 /// Whether one of two people has blocked the other.
@@ -81,8 +102,13 @@ pub fn may_see<R: Relations>(
     post: &PostFacts,
     relations: &mut R,
 ) -> Result<bool, R::Error> {
-    let Some(reader) = reader else { return Ok(post.visibility.is_for_everybody()) };
     let author = post.author;
+    for other in post.boosted.into_iter().chain([author]) {
+        if is_hidden(reader, other, relations)? {
+            return Ok(false);
+        }
+    }
+    let Some(reader) = reader else { return Ok(post.visibility.is_for_everybody()) };
     for other in post.boosted.into_iter().chain([author]) {
         if is_blocked(reader, other, relations)? {
             return Ok(false);

@@ -62,7 +62,7 @@ async fn every_command_answers_in_plain_words_from_a_pipe() {
     let cluster = Cluster::start(BINARY, 1, "1s").await;
     client(&cluster, "bob", &[], "POST first\nPOST second\n");
     let script = "FOLLOW bob\nFOLLOWING\nPOSTS bob\nPOST \u{1b}\nPOSTS nobody\nWHOAMI\nSTATUS\n\
-                  HELP POST\nfolow bob\nQUIT\nLIST\n";
+                  HELP DELETE\nfolow bob\nQUIT\nLIST\n";
     let output = client(&cluster, "ann", &[], script);
     let (lines, code) = words(&output);
     let server = cluster.available().await;
@@ -89,7 +89,7 @@ async fn every_command_answers_in_plain_words_from_a_pipe() {
     assert!(table.contains(&server.address) && table.contains("available: "), "{table}");
     let end = &lines[lines.len() - 4..];
     assert_eq!(end[0], DONE);
-    assert!(end[1].starts_with("POST <text>: makes a post"), "{end:?}");
+    assert!(end[1].starts_with("DELETE <id>: deletes a post of yours"), "{end:?}");
     assert_eq!(end[3], "Command failed with invalid command", "QUIT ends it: {lines:?}");
     assert_eq!(code, Some(65), "the post and the unknown name");
     let told = text(&output.stderr);

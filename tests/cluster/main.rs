@@ -5,6 +5,7 @@
 
 mod abuse;
 mod addresses;
+mod administering;
 mod authority;
 mod benching;
 mod callers;

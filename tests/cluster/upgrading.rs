@@ -18,6 +18,8 @@ const VERSIONS: [u32; 1] = [1];
 const MASTERS: usize = 2;
 const PASSWORD: &str = "ann's own password";
 const POSTS: u64 = 300;
+/// Each of which has a position before all posts, since somebody is told of it.
+const FOLLOWS: u64 = 2;
 /// All posts of ann that a page holds.
 const PAGE: u32 = 100;
 
@@ -62,7 +64,8 @@ async fn write(cluster: &Cluster) {
     }
     bob.unfollow("eve").await.expect("followed");
     for number in 1..=POSTS {
-        assert_eq!(ann.publish(&text(number)).await.expect("published").id.get(), number);
+        let published = ann.publish(&text(number)).await.expect("published");
+        assert_eq!(published.id.get(), FOLLOWS + number);
     }
 }
 
@@ -80,7 +83,7 @@ async fn read(cluster: &Cluster) {
         for post in &page.posts {
             number += 1;
             let seen = (post.id.get(), post.author.to_string(), post.text.clone());
-            assert_eq!(seen, (number, "ann".to_owned(), text(number)));
+            assert_eq!(seen, (FOLLOWS + number, "ann".to_owned(), text(number)));
         }
         match page.posts.last() {
             Some(last) if page.more => after = Cursor::After(last.id),
@@ -88,7 +91,8 @@ async fn read(cluster: &Cluster) {
         }
     }
     assert_eq!(number, POSTS, "none is missing");
-    assert_eq!(ann.publish("and one more").await.expect("published").id.get(), POSTS + 1);
+    let published = ann.publish("and one more").await.expect("published");
+    assert_eq!(published.id.get(), FOLLOWS + POSTS + 1);
 }
 
 #[tokio::test]

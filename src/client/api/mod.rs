@@ -1,7 +1,10 @@
 //! [`Client`]: one method a call. Here are clients and their sessions; `changes` and `reads` are the calls.
 
+mod administration;
 mod changes;
 mod reads;
+
+pub use administration::Operator;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
@@ -50,6 +53,12 @@ pub struct Core<N> {
 }
 
 impl<N: Network> Core<N> {
+    /// Of `network`, with nobody logged in, each of whose calls may take as long as `call_timeout` in all.
+    fn of(network: N, call_timeout: Duration) -> Self {
+        let window = Arc::new(RequestWindow::new(ClientId(random::wide_id())));
+        Self { network, call_timeout, origin: None, session: ClientSession::default(), window }
+    }
+
     /// When a call that begins now gives up.
     pub fn deadline(&self) -> Deadline {
         Deadline::after(Instant::now(), self.call_timeout)
@@ -57,7 +66,7 @@ impl<N: Network> Core<N> {
 
     fn new_call(&self, session: Option<SessionToken>, deadline: Deadline) -> Call {
         let id = CallId::new(&label::next()).expect("a label is short");
-        Call { id, session, deadline, origin: self.origin, connection: None }
+        Call { id, session, deadline, origin: self.origin, connection: None, by_operator: false }
     }
 
     fn call_in(&self, session: SessionToken, deadline: Deadline) -> Call {
@@ -193,14 +202,7 @@ impl Client {
 impl<N: Network> Client<N> {
     /// A client of `network`, each of whose calls may take as long as `call_timeout` in all.
     pub fn of(network: N, call_timeout: Duration) -> Self {
-        let core = Core {
-            network,
-            call_timeout,
-            origin: None,
-            session: ClientSession::default(),
-            window: Arc::new(RequestWindow::new(ClientId(random::wide_id()))),
-        };
-        Self { core: Arc::new(core) }
+        Self { core: Arc::new(Core::of(network, call_timeout)) }
     }
 
     /// A client for another user, at `origin`, who has not logged in yet. The two share the network

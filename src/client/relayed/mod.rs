@@ -1,7 +1,8 @@
 //! The network, by way of the available server: a call is repeated until it is answered, on the next
 //! available server when one fails, at once when the directory names another, and after a pause when
-//! there is no other to try. This is how calls are made; `calls` is which there are.
+//! there is no other to try. This is how calls are made; `calls` and `administration` are which there are.
 
+mod administration;
 mod calls;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -93,6 +94,18 @@ impl Relayed {
         Self::new(directory, options, CallWriter::of_node(auth), Some(streams))
     }
 
+    /// For an operator of the cluster, who proves that to the router and to its nodes. Must be called inside a
+    /// runtime.
+    pub(super) fn of_operator(
+        options: ClientOptions,
+        auth: &NodeAuth,
+    ) -> Result<Self, ClientError> {
+        let asked = ClientOptions { security: auth.to_router(), ..options.clone() };
+        let directory = Directory::open(&asked)?;
+        let options = ClientOptions { security: auth.to_node(), ..options };
+        Ok(Self::new(directory, options, CallWriter::of_operator(auth), None))
+    }
+
     fn new(
         directory: Directory,
         options: ClientOptions,
@@ -162,8 +175,25 @@ impl Relayed {
         Ok(self.ask_from(Attempts::default(), call, message, attempt).await?.reply)
     }
 
-    /// Makes a call that was attempted before.
-    pub(super) async fn ask_from<Message, Reply, Attempt, Answer>(
+    /// Makes a call that was attempted before. Without a future of its own around the other's: those are large.
+    pub(super) fn ask_from<Message, Reply, Attempt, Answer>(
+        &self,
+        attempts: Attempts,
+        call: &Call,
+        message: Message,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<Answered<Reply>, Refusal>>
+    where
+        Message: Clone,
+        Attempt: Fn(Api, Request<Message>) -> Answer,
+        Answer: Future<Output = Result<Response<Reply>, Status>>,
+    {
+        let attempt = move |channel, request| attempt(Api::new(channel), request);
+        self.ask_over(attempts, call, message, attempt)
+    }
+
+    /// Makes a call of whatever service.
+    async fn ask_over<Message, Reply, Attempt, Answer>(
         &self,
         attempts: Attempts,
         call: &Call,
@@ -172,7 +202,7 @@ impl Relayed {
     ) -> Result<Answered<Reply>, Refusal>
     where
         Message: Clone,
-        Attempt: Fn(Api, Request<Message>) -> Answer,
+        Attempt: Fn(Channel, Request<Message>) -> Answer,
         Answer: Future<Output = Result<Response<Reply>, Status>>,
     {
         let mut context = Request::new(());
@@ -189,8 +219,10 @@ impl Relayed {
             request
         };
         let mut last_failure = None;
-        let repeat = self.repeat(attempts, &mut last_failure, |api| attempt(api, request()));
-        let repeat = repeat.instrument(tracing::debug_span!("ask", request = %call.id));
+        let repeat =
+            self.repeat(attempts, &mut last_failure, |channel| attempt(channel, request()));
+        // Boxed, because every call's future would be as large as this one.
+        let repeat = Box::pin(repeat.instrument(tracing::debug_span!("ask", request = %call.id)));
         if let Ok(result) = time::timeout_at(call.deadline.at(), repeat).await {
             return result;
         }
@@ -205,7 +237,7 @@ impl Relayed {
         &self,
         mut attempts: Attempts,
         last_failure: &mut Option<String>,
-        attempt: impl Fn(Api) -> Answer,
+        attempt: impl Fn(Channel) -> Answer,
     ) -> Result<Answered<Reply>, Refusal>
     where
         Answer: Future<Output = Result<Response<Reply>, Status>>,
@@ -223,7 +255,7 @@ impl Relayed {
                     continue;
                 }
             };
-            let answer = attempt(Api::new(connection.channel.clone()));
+            let answer = attempt(connection.channel.clone());
             let outcome = self.attempt(answer, &mut views, &server).await;
             let status = match outcome {
                 Outcome::Answer(reply) => {

@@ -13,9 +13,11 @@
 //! | `timelines` | reading posts |
 //! | `people` | following, relations, profiles, lists |
 //! | `notifications` | notifications |
+//! | [`administration`] | joining, reports, and running the network |
 //! | `search` | searching |
 //! | `streams` | live timelines |
 
+pub mod administration;
 mod changes;
 mod notifications;
 mod people;

@@ -2,16 +2,14 @@
 
 use super::{
     Here, live_timeline,
-    refusals::{
-        broken, done, session_refusal, too_many_reads, unchecked, unexpected, wrong_password,
-    },
+    refusals::{broken, done, too_many_reads, unchecked, unexpected, wrong_password},
     turns::Reading,
     within,
 };
 use crate::{
     domain::{
-        Draft, Mark, NotificationChange, Post, PostContent, PostId, PostText, Profile, Query,
-        RelationChange, RequestKey, Revision, TextError, UserId, UserName,
+        Draft, Joining, Mark, NotificationChange, Post, PostContent, PostId, PostText, Profile,
+        Query, RelationChange, RequestKey, Revision, TextError, UserId, UserName,
     },
     master::{
         delivery::{Delivers, TooMany},
@@ -22,8 +20,8 @@ use crate::{
     network::{
         Call, Cursor, Deadline, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
         NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
-        PostWords, Published, Refusal, RefusalKind, SearchKind, SessionToken, StreamKind, Thread,
-        Timeline, TimelineKind,
+        PostWords, Published, Refusal, RefusalKind, SearchKind, StreamKind, Thread, Timeline,
+        TimelineKind, administration::SignUp,
     },
     social::{
         self, Account, Command, CommandRefusal, Context, FeedKind, NameCursor, PageOfNotifications,
@@ -44,16 +42,15 @@ impl Network for Here {
         let account = match view.account_by_name(name) {
             Ok(Some(account)) => account,
             Ok(None) if *must_exist => return Err(CommandRefusal::NoSuchUser.into()),
-            Ok(None) => self.create(call, asker.clone(), name.clone(), password).await?,
+            Ok(None) => self.create(call, &view, asker.clone(), name.clone(), password).await?,
             Err(error) => return Err(broken(self.damage(), &error)),
         };
         if !account.created {
             self.verify_password(call.deadline, asker, &account, password).await?;
         }
-        let begun = self.parts.sessions.begin(&account, self.parts.node.now());
-        let (token, expires_at) = begun.map_err(|error| session_refusal(self.damage(), &error))?;
-        let Account { name, created, .. } = account;
-        Ok(LoggedIn { session: SessionToken::new(token), name, created, expires_at })
+        let view = if account.created { self.local_view()? } else { view };
+        self.check_standing(&view, &account)?;
+        self.begin_session(account)
     }
 
     /// The current password is checked against everything that was acknowledged before. Of two
@@ -69,9 +66,13 @@ impl Network for Here {
         // A new leader learns only now what was acknowledged before it led. That may include this
         // very change, which ended the session. The owner of the session can then try another
         // password.
-        let (Session { account, .. }, _) = self.authenticated_view(call).await?;
+        let (Session { account, .. }, view) = self.authenticated_view(call).await?;
         let asker = Asker::new(call, &account.name);
         self.verify_password(call.deadline, asker.clone(), &account, current).await?;
+        let joining = self.found(view.network_settings())?.joining;
+        if joining != Joining::Classic {
+            Self::check_password(joining, &account.name, new)?;
+        }
         // Only now: whoever has stolen a session must not be able to use up what the owner may do.
         self.count(call, Some(&account), Activity::ChangingPasswords)?;
         let password_hash = self.hash(call.deadline, asker.clone(), new).await?;
@@ -385,11 +386,11 @@ impl Here {
     }
 
     /// What was read of the state, unless that is damaged.
-    fn found<T>(&self, read: Result<T, StateError>) -> Result<T, Refusal> {
+    pub(super) fn found<T>(&self, read: Result<T, StateError>) -> Result<T, Refusal> {
         read.map_err(|error| broken(self.damage(), &error))
     }
 
-    fn user_named(&self, view: &View, name: &UserName) -> Result<UserId, Refusal> {
+    pub(super) fn user_named(&self, view: &View, name: &UserName) -> Result<UserId, Refusal> {
         self.found(view.user_named(name))?.ok_or_else(|| CommandRefusal::NoSuchUser.into())
     }
 
@@ -459,7 +460,8 @@ impl Here {
 
     fn content(&self, says: &PostWords) -> Result<PostContent, Refusal> {
         let PostWords { text, warning, sensitive, language } = says;
-        let limit = self.parts.limits.post_chars;
+        let limit = self.network_settings()?.post_chars;
+        let limit = limit.map_or(self.parts.limits.post_chars, |most| most as usize);
         let text = PostText::new(text, limit)?;
         let warning = warning.as_ref().map(|warning| PostText::new(warning, limit)).transpose()?;
         let (sensitive, language) = (*sensitive, language.clone());
@@ -474,10 +476,16 @@ impl Here {
     async fn create(
         &self,
         call: &Call,
+        view: &View,
         asker: Asker,
         name: UserName,
         password: &str,
     ) -> Result<Account, Refusal> {
+        if self.found(view.network_settings())?.joining != Joining::Classic {
+            let (password, reason) = (password.to_owned(), String::new());
+            let wanted = SignUp { name, password, invitation: None, reason };
+            return self.make_account(call, view, &wanted).await;
+        }
         self.count(call, None, Activity::Joining)?;
         let password_hash = self.hash(call.deadline, asker.clone(), password).await?;
         match self.submit(call.deadline, Command::CreateAccount { name, password_hash }).await? {
@@ -491,7 +499,7 @@ impl Here {
         }
     }
 
-    async fn hash(
+    pub(super) async fn hash(
         &self,
         deadline: Deadline,
         asker: Asker,
@@ -504,7 +512,7 @@ impl Here {
         within(deadline, hash).await?.map(Some).map_err(unchecked)
     }
 
-    async fn verify_password(
+    pub(super) async fn verify_password(
         &self,
         deadline: Deadline,
         asker: Asker,
@@ -531,7 +539,7 @@ impl Here {
 }
 
 /// Who asks for a change, and under which key.
-fn context(caller: &Account, key: &RequestKey) -> Context {
+pub(super) fn context(caller: &Account, key: &RequestKey) -> Context {
     let Account { user, password_version, .. } = caller;
     Context { user: *user, password_version: *password_version, key: key.clone() }
 }
@@ -571,7 +579,7 @@ fn delivers(kind: &StreamKind) -> Delivers {
     }
 }
 
-fn check_length(password: &str) -> Result<(), Refusal> {
+pub(super) fn check_length(password: &str) -> Result<(), Refusal> {
     if password.len() <= passwords::MAX_BYTES {
         return Ok(());
     }
@@ -579,7 +587,7 @@ fn check_length(password: &str) -> Result<(), Refusal> {
 }
 
 /// How many names or posts a page gets.
-fn page_size(wanted: Option<u32>, default: usize, limit: usize) -> usize {
+pub(super) fn page_size(wanted: Option<u32>, default: usize, limit: usize) -> usize {
     match wanted {
         Some(wanted) => usize::try_from(wanted).unwrap_or(limit).min(limit),
         None => default.min(limit),

@@ -1,13 +1,14 @@
 //! What may be asked of the network, carried out by this master if it is the available server, and
 //! refused otherwise.
 //!
-//! - `calls`: the calls
+//! - `calls`: the calls; `administration`: those of whoever joins, reports somebody, or runs the network
 //! - [`live_timeline`]: one live timeline
 //! - `turns`: the turns of reads
 //! - `refusals`: what a rule, a session or the consensus refuses, as the caller is told
 //!
 //! The rules themselves are in the social graph.
 
+mod administration;
 mod calls;
 pub mod live_timeline;
 mod refusals;
@@ -143,7 +144,13 @@ impl Here {
         activity: Activity,
     ) -> Result<(), Refusal> {
         let (user, origin) = (account.map(|account| account.user), call.origin.into());
-        let taken = self.parts.rate_limits.lock().take(activity, user, origin, Instant::now());
+        let taken = {
+            let mut limits = self.parts.rate_limits.lock();
+            if limits.is_on() {
+                limits.follow(self.network_settings()?);
+            }
+            limits.take(activity, user, origin, Instant::now())
+        };
         taken.map_err(|too_often| {
             metrics::RATE_LIMITED.with_label_values(&[activity.name()]).inc();
             if let Some(times) = too_often.times {

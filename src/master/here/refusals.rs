@@ -78,7 +78,10 @@ impl From<CommandRefusal> for Refusal {
         let kind = match refusal {
             CommandRefusal::NoSuchUser
             | CommandRefusal::NoSuchPost
-            | CommandRefusal::NoSuchRequest => RefusalKind::NotFound,
+            | CommandRefusal::NoSuchRequest
+            | CommandRefusal::NoSuchInvitation
+            | CommandRefusal::NoSuchReport
+            | CommandRefusal::NoSuchAnnouncement => RefusalKind::NotFound,
             CommandRefusal::AlreadyFollowing | CommandRefusal::AlreadyRequested => {
                 RefusalKind::AlreadyExists
             }
@@ -90,13 +93,24 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::TooManyEdits
             | CommandRefusal::Blocked
             | CommandRefusal::FollowsTooMany
-            | CommandRefusal::NotEmpty => RefusalKind::NotPossible,
+            | CommandRefusal::NotEmpty
+            | CommandRefusal::JoiningClosed
+            | CommandRefusal::InvitationNeeded
+            | CommandRefusal::NotAllowed
+            | CommandRefusal::LastOwner
+            | CommandRefusal::DoesNotFit
+            | CommandRefusal::ResolvedAlready => RefusalKind::NotPossible,
+            CommandRefusal::HasOwner => RefusalKind::AlreadyExists,
+            // Where there is a terminal, its user is asked for one.
+            CommandRefusal::PasswordNeeded => RefusalKind::WrongPassword,
             CommandRefusal::Oneself | CommandRefusal::KeyReused => RefusalKind::Invalid,
             CommandRefusal::StaleRequest => RefusalKind::Stale,
             CommandRefusal::NoSuchAccount | CommandRefusal::SessionEnded => {
                 RefusalKind::SessionEnded
             }
-            CommandRefusal::TooManyRequests => RefusalKind::TooMuch,
+            CommandRefusal::TooManyRequests | CommandRefusal::TooManyReports => {
+                RefusalKind::TooMuch
+            }
             CommandRefusal::ClusterAbandoned => return Self::elsewhere(None),
         };
         Self::new(kind, refusal.to_string())

@@ -7,11 +7,13 @@
 //! - [`fair_queue`]: those who wait
 //! - [`guesses`]: what is remembered of passwords that were wrong
 //! - [`bursts`]: what is logged of them
+//! - [`choice`]: which passwords nobody may choose
 //! - [`hashing`]: what is computed, by argon2id
 
 pub mod asker;
 pub mod bursts;
 pub mod checks;
+pub mod choice;
 pub mod fair_queue;
 pub mod guesses;
 pub mod hashing;

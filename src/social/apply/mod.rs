@@ -2,22 +2,25 @@
 //!
 //! - `posts`: posts, their edits and deletions, boosts and marks
 //! - `people`: accounts, and what people are to each other
+//! - `administration`: joining, reports, and what those do who run the network
 //! - `notifications`: what people are told of what others do
 //!
 //! Total: no command can cause a panic, whatever it contains; a refusal is a reply. Errors come
 //! only from the disk, and after one the transaction must be discarded.
 
+mod administration;
 mod notifications;
 mod people;
 mod posts;
 
 use super::{
     Command, CommandRefusal, Context, Event, Reply, Stamped,
+    administration::OPERATOR,
     requests::{self, Memory, REPLIES_PER_ACCOUNT, SeriesPosition},
     store::{Acquaintance, Change, Known, Meta, StateError, StoredReply, Tables, UserRecord},
 };
 use crate::{
-    domain::{ClusterId, PostId, UnixMillis},
+    domain::{ClusterId, PostId, RequestKey, UnixMillis},
     planted::{self, PlantedFault},
 };
 
@@ -88,11 +91,11 @@ impl<'txn> Graph<'txn> {
                 Ok(Reply::Done)
             }
             Command::CreateAccount { name, password_hash } => {
-                self.create_account(at, name, password_hash).map(Reply::Account)
+                self.create_account(at, name, password_hash)
             }
             Command::SetPassword { context, password_hash } => {
                 self.once(&context, asked, |graph, record| {
-                    Ok(Ok(graph.set_password(context.user, record, password_hash)))
+                    graph.set_password(context.user, record, password_hash)
                 })
             }
             Command::Follow { context, target } => self.once(&context, asked, |graph, record| {
@@ -140,6 +143,13 @@ impl<'txn> Graph<'txn> {
                     graph.change_notifications(context.user, change)
                 })
             }
+            Command::SignUp(sign_up) => self.sign_up(at, sign_up),
+            Command::Report { context, report } => {
+                self.once(&context, asked, |graph, _| graph.report(at, context.user, &report))
+            }
+            Command::Administer { context, request } => {
+                self.administer(at, &context, asked, request)
+            }
             #[cfg(test)]
             Command::TestNoop => Ok(Reply::Done),
         }
@@ -178,6 +188,29 @@ impl<'txn> Graph<'txn> {
         let stored =
             StoredReply { at_ms: self.meta.memory_age_ms, fingerprint, reply: reply.clone() };
         self.memory.remember(*user, &position, (series, kept), &stored)?;
+        Ok(reply)
+    }
+
+    /// The same for an operator, who has no account and no session.
+    fn once_for_an_operator(
+        &mut self,
+        key: &RequestKey,
+        Asked { fingerprint, .. }: Asked,
+        change: impl FnOnce(&mut Self) -> Result<Outcome, StateError>,
+    ) -> Result<Reply, StateError> {
+        let position = SeriesPosition::of(key);
+        let (seen, series) = self.memory.look_up(OPERATOR, &position, fingerprint)?;
+        if let Some(reply) = seen.reply() {
+            return Ok(reply);
+        }
+        let kept = self.memory.kept(OPERATOR)?;
+        if kept >= REPLIES_PER_ACCOUNT {
+            return Ok(Reply::Refused(CommandRefusal::TooManyRequests));
+        }
+        let reply = change(self)?.unwrap_or_else(Reply::Refused);
+        let stored =
+            StoredReply { at_ms: self.meta.memory_age_ms, fingerprint, reply: reply.clone() };
+        self.memory.remember(OPERATOR, &position, (series, kept), &stored)?;
         Ok(reply)
     }
 

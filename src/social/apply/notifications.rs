@@ -8,7 +8,7 @@ use crate::{
     social::{
         Event, Reply,
         store::{NotificationRecord, Pair, StateError},
-        visibility::is_blocked,
+        visibility::{is_blocked, is_hidden},
     },
 };
 
@@ -50,6 +50,9 @@ impl Graph<'_> {
         about: Option<About<'_>>,
     ) -> Result<bool, StateError> {
         if user == actor || self.decide(|people| is_blocked(user, actor, people))? {
+            return Ok(false);
+        }
+        if self.decide(|people| is_hidden(Some(user), actor, people))? {
             return Ok(false);
         }
         let other_name = self.tables.known_user(actor)?.name.folded();

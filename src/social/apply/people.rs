@@ -2,9 +2,10 @@
 
 use super::{Graph, Outcome, used_up};
 use crate::{
-    domain::{NotificationKind, Profile, RelationChange, UnixMillis, UserId, UserName},
+    domain::{Joining, NotificationKind, Profile, RelationChange, UnixMillis, UserId, UserName},
     social::{
         Account, CommandRefusal, Event, Reply,
+        administration::StandingRecord,
         store::{Follow, MuteRecord, Pair, ProfileRecord, StateError, UserRecord},
         visibility::is_blocked,
     },
@@ -19,11 +20,24 @@ impl Graph<'_> {
         at: UnixMillis,
         name: UserName,
         password_hash: Option<String>,
-    ) -> Result<Account, StateError> {
+    ) -> Result<Reply, StateError> {
         if let Some(user) = self.tables.user_named(&name)? {
             let record = self.tables.known_user(user)?;
-            return Ok(record.into_account(user, false));
+            return Ok(Reply::Account(record.into_account(user, false)));
         }
+        if self.tables.network_settings()?.joining != Joining::Classic {
+            return Ok(Reply::Refused(CommandRefusal::PasswordNeeded));
+        }
+        self.make_account(at, name, password_hash).map(Reply::Account)
+    }
+
+    /// Makes an account of a name that nobody has.
+    pub(super) fn make_account(
+        &mut self,
+        at: UnixMillis,
+        name: UserName,
+        password_hash: Option<String>,
+    ) -> Result<Account, StateError> {
         let number = self.meta.newest_user.checked_add(1).ok_or_else(used_up)?;
         let user = UserId(number);
         let record = UserRecord { name, password_version: 0, password_hash, created_at: at };
@@ -37,11 +51,18 @@ impl Graph<'_> {
         user: UserId,
         record: UserRecord,
         password_hash: Option<String>,
-    ) -> Reply {
+    ) -> Result<Outcome, StateError> {
+        let standing = self.tables.standing(user)?;
+        if password_hash.is_none() && self.tables.network_settings()?.joining != Joining::Classic {
+            return Ok(Err(CommandRefusal::PasswordNeeded));
+        }
+        // It is not a code any more.
+        let standing = StandingRecord { code_until: None, ..standing };
         let password_version = record.password_version.wrapping_add(1);
         self.tables.put_user(user, &UserRecord { password_version, password_hash, ..record });
+        self.tables.put_standing(user, &standing)?;
         self.events.push(Event::PasswordChanged { user });
-        Reply::Done
+        Ok(Ok(Reply::Done))
     }
 
     pub(super) fn follow(
@@ -61,6 +82,9 @@ impl Graph<'_> {
         let followee = edge.followee;
         if self.decide(|people| is_blocked(user, followee, people))? {
             return Ok(Err(CommandRefusal::Blocked));
+        }
+        if self.tables.is_out_of_sight(followee)? {
+            return Ok(Err(CommandRefusal::NoSuchUser));
         }
         if self.tables.person_counts(user)?.following >= MOST_FOLLOWED {
             return Ok(Err(CommandRefusal::FollowsTooMany));

@@ -52,18 +52,21 @@ impl Graph<'_> {
         let conversation = answered.as_ref().map_or(id, |seen| seen.conversation);
         let place = Place { visibility: *visibility, reply_to, conversation };
         let words = words(content, place, mentioned);
-        let record = PostRecord { at, body: Body::Words(words.clone()) };
-        self.tables.put_post(id, user, &record)?;
-        let post = self.known_post(user, id)?;
-        self.events.push(Event::Published(post.clone()));
+        let post = self.tables.new_post(id, user, at, &words)?;
         let facts = words.facts(user);
-        let mut told: BTreeSet<UserId> = words.mentioned.into_iter().collect();
+        self.tables.put_post(id, user, &PostRecord { at, body: Body::Words(words) })?;
+        let mut told: BTreeSet<UserId> = facts.mentioned.iter().copied().collect();
         if let Some(ReplyTo { author, .. }) = reply_to
             && author != user
             && self.decide(|people| may_see(Some(author), &facts, people))?
         {
             told.insert(author);
         }
+        if told.is_empty() {
+            self.events.push(Event::Published(post));
+            return Ok(Ok(Reply::Published { post: id, posted_at: at }));
+        }
+        self.events.push(Event::Published(post.clone()));
         let about = About { post: &post, conversation };
         for other in told {
             self.notify(at, other, user, NotificationKind::Mentioned, Some(about))?;
@@ -340,6 +343,11 @@ impl Graph<'_> {
         let (facts, conversation) = (words.facts(author), words.conversation);
         let is_visible = self.decide(|people| may_see(Some(user), &facts, people))?;
         Ok(is_visible.then_some(Seen { id, author, facts, conversation }))
+    }
+
+    /// Whether somebody sees a post.
+    pub(super) fn is_visible(&self, user: UserId, post: PostId) -> Result<bool, StateError> {
+        Ok(self.seen(user, post)?.is_some())
     }
 
     /// The row of a user's own post or boost. One that is somebody else's is told apart only if the user may see

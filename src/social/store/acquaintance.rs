@@ -7,11 +7,12 @@ use super::{
     StateError,
     keys::{self, Table},
     moment::Moment,
+    network_records,
     people_records::mute,
     records::known_user,
 };
 use crate::{
-    domain::{UnixMillis, UserId, UserName},
+    domain::{Standing, UnixMillis, UserId, UserName},
     social::Relations,
 };
 
@@ -22,6 +23,9 @@ pub struct Known {
     answers: BTreeMap<(Asked, UserId, UserId), bool>,
     /// Somebody who has muted nobody, as was found out.
     mutes_nobody: Option<UserId>,
+    /// Whether there is anybody of whom the standing is not the usual one: mostly there is not.
+    is_anybody_limited: Option<bool>,
+    standings: BTreeMap<UserId, Standing>,
 }
 
 /// What is asked of two people.
@@ -42,7 +46,9 @@ impl Known {
 
     /// `one` follows `other`: so neither has blocked the other.
     pub(super) fn follows(&mut self, one: UserId, other: UserId) {
-        self.answers.insert((Asked::Follows, one, other), true);
+        if self.answers.insert((Asked::Follows, one, other), true).is_some() {
+            return;
+        }
         self.answers.insert((Asked::Blocks, one, other), false);
         self.answers.insert((Asked::Blocks, other, one), false);
     }
@@ -103,5 +109,23 @@ impl Relations for Acquaintance<'_> {
 
     fn mutes(&mut self, one: UserId, other: UserId) -> Result<bool, StateError> {
         self.look_up(Asked::Mutes, one, other)
+    }
+
+    fn standing(&mut self, user: UserId) -> Result<Standing, StateError> {
+        let is_anybody_limited = if let Some(known) = self.known.is_anybody_limited {
+            known
+        } else {
+            let found = network_records::counts(self.moment)?.limited > 0;
+            *self.known.is_anybody_limited.insert(found)
+        };
+        if !is_anybody_limited {
+            return Ok(Standing::Active);
+        }
+        if let Some(standing) = self.known.standings.get(&user) {
+            return Ok(*standing);
+        }
+        let standing = network_records::standing(self.moment, user)?.standing;
+        self.known.standings.insert(user, standing);
+        Ok(standing)
     }
 }

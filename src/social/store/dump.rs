@@ -96,7 +96,7 @@ enum RowKind {
 }
 
 /// The tables whose rows are sent as they are stored.
-const STORED: [Table; 8] = [
+const STORED: [Table; 15] = [
     Table::Blocks,
     Table::Mutes,
     Table::Requests,
@@ -105,6 +105,13 @@ const STORED: [Table; 8] = [
     Table::Notifications,
     Table::NotificationStates,
     Table::Changes,
+    Table::NetworkSettings,
+    Table::AdministrationCounts,
+    Table::Standings,
+    Table::Invitations,
+    Table::Reports,
+    Table::Announcements,
+    Table::Logged,
 ];
 
 impl RowKind {
@@ -158,6 +165,13 @@ pub fn dump(
         .chain(table(Table::Notifications, stored))
         .chain(table(Table::NotificationStates, stored))
         .chain(table(Table::Changes, stored))
+        .chain(table(Table::NetworkSettings, stored))
+        .chain(table(Table::AdministrationCounts, stored))
+        .chain(table(Table::Standings, stored))
+        .chain(table(Table::Invitations, stored))
+        .chain(table(Table::Reports, stored))
+        .chain(table(Table::Announcements, stored))
+        .chain(table(Table::Logged, stored))
         .map(|kind| kind.map(Row))
 }
 

@@ -36,9 +36,16 @@
 //! | notifications | user, position | [`NotificationRecord`](super::people_records::NotificationRecord) |
 //! | states of notifications | user | [`NotificationState`](super::people_records::NotificationState) |
 //! | changes | position | [`ChangeRecord`](super::post_records::ChangeRecord) |
+//! | settings of the network | | [`NetworkSettings`](crate::domain::NetworkSettings) |
+//! | counts of administration | | [`AdministrationCounts`](crate::social::administration::AdministrationCounts) |
+//! | standings | user | [`StandingRecord`](crate::social::administration::StandingRecord); no row means nothing out of the ordinary |
+//! | invitations | code | [`InvitationRecord`](crate::social::administration::InvitationRecord) |
+//! | reports | number | [`ReportRecord`](crate::social::administration::ReportRecord) |
+//! | announcements | number | [`AnnouncementRecord`](crate::social::administration::AnnouncementRecord) |
+//! | log of moderators | number | [`LoggedRecord`](crate::social::administration::LoggedRecord) |
 //!
 //! Users, follows, posts, series, replies, certification, blocks, mutes, requests, notes, profiles, revisions,
-//! marks, notifications, their states and changes are the state; the others are indexes of it. Follows are
+//! marks, notifications, their states, changes and all of administration are the state; the others are indexes of it. Follows are
 //! sorted by name, so that a page of names in order costs no more than the page; posts by author, so that a
 //! page of them lies together.
 
@@ -84,11 +91,18 @@ pub enum Table {
     Notifications,
     NotificationStates,
     Changes,
+    NetworkSettings,
+    AdministrationCounts,
+    Standings,
+    Invitations,
+    Reports,
+    Announcements,
+    Logged,
 }
 
 impl Table {
     /// All of them.
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 40] = [
         Self::Facts,
         Self::Meta,
         Self::Users,
@@ -122,6 +136,13 @@ impl Table {
         Self::Notifications,
         Self::NotificationStates,
         Self::Changes,
+        Self::NetworkSettings,
+        Self::AdministrationCounts,
+        Self::Standings,
+        Self::Invitations,
+        Self::Reports,
+        Self::Announcements,
+        Self::Logged,
     ];
 
     /// The table with this byte.
@@ -165,6 +186,13 @@ impl Table {
             Self::Notifications => "notifications",
             Self::NotificationStates => "states of notifications",
             Self::Changes => "changes in the feed",
+            Self::NetworkSettings => "settings of the network",
+            Self::AdministrationCounts => "counts of administration",
+            Self::Standings => "standings",
+            Self::Invitations => "invitations",
+            Self::Reports => "reports",
+            Self::Announcements => "announcements",
+            Self::Logged => "entries of the log of moderators",
         }
     }
 }
@@ -399,6 +427,25 @@ pub fn notifications_between(user: UserId, after: PostId, before: PostId) -> Key
 pub fn changes_between(after: PostId, last: PostId) -> KeyRange {
     let at = |position| of_post(Table::Changes, position);
     (Bound::Excluded(at(after)), Bound::Included(at(last)))
+}
+
+/// The row of a table that has one.
+pub fn single(table: Table) -> Key {
+    Key::of(table)
+}
+
+/// A row of a table whose rows are numbered.
+pub fn numbered(table: Table, number: u64) -> Key {
+    Key::of(table).number(number)
+}
+
+/// The rows of such a table from a number down.
+pub fn numbered_before(table: Table, before: u64) -> KeyRange {
+    (Bound::Included(Key::of(table)), Bound::Excluded(numbered(table, before)))
+}
+
+pub fn invitation(code: &str) -> Key {
+    Key::of(Table::Invitations).bytes(code.as_bytes())
 }
 
 /// What the keys of an index begin with whose rows are in the order of a position, which comes last.

@@ -14,6 +14,7 @@
 //!   newest posts of authors, from which most pages begin
 //! - `writing`, `post_writing`, `people_writing`: the rows of the social graph, as `apply` changes them;
 //!   `replies`: those of the memory of replies, as `requests` changes them
+//! - `network_records`, `network_view`, `network_writing`: what the network is, and what it is run with
 //! - `dump`: the whole state as a stream of rows, for snapshots
 //! - `audit`: whether all rows are whole and agree with each other; `inspection`: a state for somebody who
 //!   only looks at it
@@ -33,6 +34,9 @@ mod memory_budget;
 mod memtable;
 mod merge;
 mod moment;
+mod network_records;
+mod network_view;
+mod network_writing;
 pub(crate) mod people_records;
 mod people_view;
 mod people_writing;
@@ -60,6 +64,7 @@ pub use error::StateError;
 pub use inspection::{InspectedState, OpenedState, StateDamage};
 pub use memory_budget::MemoryBudget;
 pub use merge::{PageOfPosts, PageRead, SourceRead, Step};
+pub use network_view::{PageOfAdministration, PersonStanding};
 #[cfg(test)]
 pub use people_records::StoredCounts;
 pub use people_records::{MuteRecord, NotificationRecord, ProfileRecord};

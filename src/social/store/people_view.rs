@@ -17,7 +17,10 @@ use crate::{
     domain::{
         Hashtag, Notification, Person, PostId, Profile, Relationship, UnixMillis, UserId, UserName,
     },
-    social::{Cursor, visibility::is_blocked},
+    social::{
+        Cursor,
+        visibility::{is_blocked, is_hidden},
+    },
 };
 
 /// So many of an author's newest posts are looked at to find out when they last posted for everybody.
@@ -54,6 +57,9 @@ impl View {
         user: UserId,
     ) -> Result<Option<Person>, StateError> {
         let Some(record) = records::user(self.moment(), user)? else { return Ok(None) };
+        if self.is_out_of_sight(user)? {
+            return Ok(None);
+        }
         let is_hidden = match reader {
             Some(reader) => self.is_between(reader, user, Table::Blocks, true)?,
             None => false,
@@ -224,6 +230,9 @@ impl View {
             if let Some(reader) = reader
                 && is_blocked(reader, user, &mut acquaintance)?
             {
+                continue;
+            }
+            if is_hidden(reader, user, &mut acquaintance)? {
                 continue;
             }
             people.extend(self.person(reader, user)?);

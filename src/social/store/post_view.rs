@@ -16,7 +16,7 @@ use crate::{
     domain::{Hashtag, Mark, Marks, Notification, Post, PostId, Query, ReplyTo, Revision, UserId},
     social::{
         Cursor, DeletedPost, Event, PostFacts, Relations,
-        visibility::{is_at_home, is_blocked, is_listed, is_public, may_see},
+        visibility::{is_at_home, is_blocked, is_hidden, is_listed, is_public, may_see},
     },
 };
 
@@ -429,7 +429,7 @@ impl View {
         reader: Option<UserId>,
         people: &mut Acquaintance<'_>,
     ) -> Result<Option<Notification>, StateError> {
-        if is_blocked(user, actor, people)? {
+        if is_blocked(user, actor, people)? || is_hidden(Some(user), actor, people)? {
             return Ok(None);
         }
         let post = match post {

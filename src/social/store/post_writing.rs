@@ -2,7 +2,7 @@
 //! [`apply`](crate::social::apply).
 
 use super::{
-    StateError,
+    Known, StateError,
     keys::{self, Prefix, Table},
     post_records::{
         self, Body, BoostedPost, ChangeRecord, MarkRecord, PostRecord, RevisionRecord, Words,
@@ -38,6 +38,18 @@ impl Tables<'_> {
     /// A post as everybody sees it who may; none if it is gone.
     pub fn post(&self, author: UserId, post: PostId) -> Result<Option<Post>, StateError> {
         reading::shared_post(self.moment(), author, post)
+    }
+
+    /// A post that was just made, as everybody sees it who may.
+    pub fn new_post(
+        &self,
+        post: PostId,
+        author: UserId,
+        at: UnixMillis,
+        words: &Words<'_>,
+    ) -> Result<Post, StateError> {
+        let mut known = Known::default();
+        reading::of_new_words((author, post), at, words, &mut self.acquaintance(&mut known, at))
     }
 
     /// Adds a post or a boost, whose id is higher than all before.

@@ -60,12 +60,24 @@ fn of_words(
     words: &Words<'_>,
     people: &mut Acquaintance<'_>,
 ) -> Result<Post, StateError> {
-    let mentioned = |user: &UserId| people.name(*user).map(|name| Mentioned { user: *user, name });
-    let mentions = words.mentioned.iter().map(mentioned).collect::<Result<_, _>>()?;
     let marks = match reader {
         Some(reader) => post_records::marks(people.moment, reader, id)?.map(Marks::from),
         None => None,
     };
+    let counts = post_records::counts(people.moment, id)?;
+    let post = of_new_words((author, id), posted_at, words, people)?;
+    Ok(Post { counts, marks: marks.unwrap_or_default(), ..post })
+}
+
+/// A post with which nobody has done anything yet.
+pub fn of_new_words(
+    (author, id): (UserId, PostId),
+    posted_at: UnixMillis,
+    words: &Words<'_>,
+    people: &mut Acquaintance<'_>,
+) -> Result<Post, StateError> {
+    let mentioned = |user: &UserId| people.name(*user).map(|name| Mentioned { user: *user, name });
+    let mentions = words.mentioned.iter().map(mentioned).collect::<Result<_, _>>()?;
     // Checked when it was published.
     let language = words.language.and_then(|language| Language::new(language).ok());
     Ok(Post {
@@ -77,8 +89,6 @@ fn of_words(
         mentions,
         hashtags: words.hashtags.clone(),
         edited_at: words.edited_at,
-        counts: post_records::counts(people.moment, id)?,
-        marks: marks.unwrap_or_default(),
         ..Post::plain(id, author, people.name(author)?, posted_at, words.text)
     })
 }

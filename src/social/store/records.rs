@@ -185,7 +185,15 @@ pub(super) fn has_content(moment: &Moment, meta: &Meta) -> Result<bool, StateErr
     if meta.newest_post > PostId::NONE {
         return Ok(true);
     }
-    for table in [Table::Following, Table::Profiles, Table::Blocks, Table::Mutes, Table::Notes] {
+    for table in [
+        Table::Following,
+        Table::Profiles,
+        Table::Blocks,
+        Table::Mutes,
+        Table::Notes,
+        Table::NetworkSettings,
+        Table::AdministrationCounts,
+    ] {
         if moment.scan(keys::all(table)).next().transpose()?.is_some() {
             return Ok(true);
         }

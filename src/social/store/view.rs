@@ -155,6 +155,7 @@ impl View {
         limit: usize,
         user: impl Fn(&[u8]) -> Result<UserId, StateError>,
     ) -> Result<Page, StateError> {
+        let is_anybody_limited = self.is_anybody_limited()?;
         let mut page = Page::default();
         for row in self.moment().scan(range) {
             let (_, row): moment::Row = row?;
@@ -162,7 +163,10 @@ impl View {
                 page.next = page.names.last().map(NameCursor::past);
                 break;
             }
-            page.names.push(known_user(self.moment(), user(&row)?)?.name);
+            let user = user(&row)?;
+            if !(is_anybody_limited && self.is_out_of_sight(user)?) {
+                page.names.push(known_user(self.moment(), user)?.name);
+            }
         }
         Ok(page)
     }

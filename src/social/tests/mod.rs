@@ -17,6 +17,8 @@ mod post_rules;
 mod rules;
 mod story;
 
+mod administration;
+
 use super::{
     store::{
         RowDamage, damage_in,

@@ -4,8 +4,9 @@
 //! that refer to it. Where an index leads both ways, both are followed, so nothing of it can be missing. Of other
 //! indexes, every row that should be there is looked up, and then there must be no more.
 //!
-//! - `posts`: what belongs to posts; `people`: what belongs to people
+//! - `posts`: what belongs to posts; `people`: what belongs to people; `network`: what the network is run with
 
+mod network;
 mod people;
 mod posts;
 
@@ -180,6 +181,13 @@ impl<'a> Audit<'a> {
             Table::Notifications => self.notification(parts, value),
             Table::NotificationStates => self.notification_state(parts, value),
             Table::Changes => self.change(parts, value),
+            Table::NetworkSettings
+            | Table::AdministrationCounts
+            | Table::Standings
+            | Table::Invitations
+            | Table::Reports
+            | Table::Announcements
+            | Table::Logged => self.administration(table, key, value),
             // Those that should be there were looked up.
             Table::ProfilesByWord
             | Table::ListedPosts
@@ -438,13 +446,20 @@ fn described(table: Option<Table>, key: &[u8]) -> String {
                 format!("state of notifications of user {}", parts.user()?.0)
             }
             Table::Changes => format!("change at position {}", parts.post()?),
+            Table::NetworkSettings | Table::AdministrationCounts => table.name().to_owned(),
+            Table::Standings => format!("standing of user {}", parts.user()?.0),
+            Table::Reports | Table::Announcements | Table::Logged => {
+                format!("row {} of the {}", parts.number()?, table.name())
+            }
             Table::ProfilesByWord
             | Table::ListedPosts
             | Table::PostsByHashtag
             | Table::PostsByTerm
             | Table::Answers
             | Table::MarksByTime
-            | Table::MarksByPost => {
+            | Table::MarksByPost
+            // Its key is a secret.
+            | Table::Invitations => {
                 format!("key {} among the {}", hexadecimal(key), table.name())
             }
         })

@@ -1,0 +1,36 @@
+//! Joining the network, with a password of one's own.
+
+use std::process::ExitCode;
+
+use super::{REFUSED, UNAVAILABLE, password, within_reach, words::harmless};
+use crate::{
+    client::{Client, ClientError, ClientOptions, SignUp, SignedUp},
+    host::stdio,
+    settings::SignUpSettings,
+};
+
+/// Makes an account, and says what came of it.
+pub async fn run(settings: SignUpSettings) -> anyhow::Result<ExitCode> {
+    let client = Client::connect(ClientOptions::of(&settings.client)?)?;
+    let SignUpSettings { user: name, invitation, reason, .. } = settings;
+    let question = format!("Choose a password for {name}, of at least 8 characters: ");
+    let password = password(settings.password_file.as_deref(), question).await?;
+    let password = password.unwrap_or_default();
+    let wanted = SignUp { name: name.clone(), password, invitation, reason };
+    let said = match within_reach(&client, client.sign_up(&wanted)).await {
+        Ok(SignedUp::LoggedIn(_)) => {
+            format!("{name} has joined: log in with `tinysns client -u {name}`\n")
+        }
+        Ok(SignedUp::Pending) => {
+            format!(
+                "{name} has asked to join: a moderator decides, then `tinysns client -u {name}` works\n"
+            )
+        }
+        Err(error) => {
+            stdio::print_error(&format!("tinysns: {}", harmless(&error.to_string())));
+            let is_refused = matches!(error, ClientError::Refused(_) | ClientError::NotLoggedIn);
+            return Ok(ExitCode::from(if is_refused { REFUSED } else { UNAVAILABLE }));
+        }
+    };
+    Ok(stdio::exit_code(stdio::print(&said)))
+}

@@ -1,0 +1,70 @@
+//! Joining, reports, and the calls of those who run the network.
+
+use tonic::{Request, transport::Channel};
+
+use super::Relayed;
+use crate::{
+    client::choice::Attempts,
+    domain::RequestKey,
+    grpc::messages::administration as messages,
+    network::{
+        Call, Refusal,
+        administration::{
+            About, AdminAnswer, AdminDone, AdminQuestion, AdminRequest, Administration, NewReport,
+            SignUp, SignedUp,
+        },
+    },
+    wire::v1::{AboutRequest, admin_service_client::AdminServiceClient},
+};
+
+/// Makes a call of the other service.
+macro_rules! ask_admin {
+    ($self:ident, $call:ident, $request:expr, $method:ident) => {
+        $self.ask_over(
+            Attempts::default(),
+            $call,
+            $request,
+            |channel: Channel, request: Request<_>| async move {
+                AdminServiceClient::new(channel).$method(request).await
+            },
+        )
+    };
+}
+
+impl Administration for Relayed {
+    async fn about(&self, call: &Call) -> Result<About, Refusal> {
+        let answered = ask_admin!(self, call, AboutRequest {}, about).await?;
+        Ok(messages::about_from_wire(answered.reply))
+    }
+
+    async fn sign_up(&self, call: &Call, wanted: &SignUp) -> Result<SignedUp, Refusal> {
+        let request = messages::sign_up_to_wire(wanted.clone());
+        let answered = ask_admin!(self, call, request, sign_up).await?;
+        messages::signed_up_from_wire(answered.reply)
+    }
+
+    async fn report(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        report: &NewReport,
+    ) -> Result<u64, Refusal> {
+        let request = messages::report_to_wire(key, report.clone());
+        Ok(ask_admin!(self, call, request, report).await?.reply.number)
+    }
+
+    async fn administer(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        request: &AdminRequest,
+    ) -> Result<AdminDone, Refusal> {
+        let request = messages::request_to_wire(key, request.clone());
+        Ok(messages::done_from_wire(ask_admin!(self, call, request, administer).await?.reply))
+    }
+
+    async fn inspect(&self, call: &Call, question: &AdminQuestion) -> Result<AdminAnswer, Refusal> {
+        let request = messages::question_to_wire(question.clone());
+        messages::answer_from_wire(ask_admin!(self, call, request, inspect).await?.reply)
+    }
+}
