@@ -20,7 +20,7 @@ use super::{
     store::{Acquaintance, Change, Known, Meta, StateError, StoredReply, Tables, UserRecord},
 };
 use crate::{
-    domain::{ClusterId, PostId, RequestKey, UnixMillis},
+    domain::{ClusterId, PostId, RequestKey, UnixMillis, UserId},
     planted::{self, PlantedFault},
 };
 
@@ -164,53 +164,53 @@ impl<'txn> Graph<'txn> {
     fn once(
         &mut self,
         Context { user, password_version, key }: &Context,
-        Asked { fingerprint, needs_room }: Asked,
+        asked: Asked,
         change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, StateError>,
     ) -> Result<Reply, StateError> {
         let Some(record) = self.tables.user(*user)? else {
             return Ok(Reply::Refused(CommandRefusal::NoSuchAccount));
         };
-        let position = SeriesPosition::of(key);
-        let (seen, series) = self.memory.look_up(*user, &position, fingerprint)?;
-        if let Some(reply) = seen.reply() {
-            return Ok(reply);
-        }
-        let kept = self.memory.kept(*user)?;
-        if record.password_version != *password_version
-            && !planted::is(PlantedFault::EndedSessionAccepted)
-        {
-            return Ok(Reply::Refused(CommandRefusal::SessionEnded));
-        }
-        if needs_room && kept >= REPLIES_PER_ACCOUNT {
-            return Ok(Reply::Refused(CommandRefusal::TooManyRequests));
-        }
-        let reply = change(self, record)?.unwrap_or_else(Reply::Refused);
-        let stored =
-            StoredReply { at_ms: self.meta.memory_age_ms, fingerprint, reply: reply.clone() };
-        self.memory.remember(*user, &position, (series, kept), &stored)?;
-        Ok(reply)
+        let is_in_session = record.password_version == *password_version
+            || planted::is(PlantedFault::EndedSessionAccepted);
+        self.once_under(*user, key, asked, is_in_session, |graph| change(graph, record))
     }
 
     /// The same for an operator, who has no account and no session.
     fn once_for_an_operator(
         &mut self,
         key: &RequestKey,
-        Asked { fingerprint, .. }: Asked,
+        asked: Asked,
+        change: impl FnOnce(&mut Self) -> Result<Outcome, StateError>,
+    ) -> Result<Reply, StateError> {
+        self.once_under(OPERATOR, key, asked, true, change)
+    }
+
+    /// The same for whoever's replies are remembered under this number. Whoever is not in a session is told earlier
+    /// replies, and nothing else.
+    fn once_under(
+        &mut self,
+        user: UserId,
+        key: &RequestKey,
+        Asked { fingerprint, needs_room }: Asked,
+        is_in_session: bool,
         change: impl FnOnce(&mut Self) -> Result<Outcome, StateError>,
     ) -> Result<Reply, StateError> {
         let position = SeriesPosition::of(key);
-        let (seen, series) = self.memory.look_up(OPERATOR, &position, fingerprint)?;
+        let (seen, series) = self.memory.look_up(user, &position, fingerprint)?;
         if let Some(reply) = seen.reply() {
             return Ok(reply);
         }
-        let kept = self.memory.kept(OPERATOR)?;
-        if kept >= REPLIES_PER_ACCOUNT {
+        let kept = self.memory.kept(user)?;
+        if !is_in_session {
+            return Ok(Reply::Refused(CommandRefusal::SessionEnded));
+        }
+        if needs_room && kept >= REPLIES_PER_ACCOUNT {
             return Ok(Reply::Refused(CommandRefusal::TooManyRequests));
         }
         let reply = change(self)?.unwrap_or_else(Reply::Refused);
         let stored =
             StoredReply { at_ms: self.meta.memory_age_ms, fingerprint, reply: reply.clone() };
-        self.memory.remember(OPERATOR, &position, (series, kept), &stored)?;
+        self.memory.remember(user, &position, (series, kept), &stored)?;
         Ok(reply)
     }
 
