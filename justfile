@@ -62,6 +62,10 @@ crash-image *ARGUMENTS:
 instructions:
     WRITE_BASELINE=1 cargo test --all-features --test instructions
 
+# Whether counts are right after 20 failovers, with 1,000 followers and 10,000 posts
+counts:
+    FULL_SCALE=1 cargo nextest run --all-features counts_are_right_after_many_failovers
+
 # Faults of every kind on real processes, such as `just chaos --minutes 30 --seed 7`
 chaos *ARGUMENTS:
     cargo test --all-features --test chaos -- run {{ ARGUMENTS }}

@@ -28,6 +28,10 @@ use tinysns::{
 const MEASURED: u64 = 40_000;
 /// Pages that are read for one figure.
 const PAGES: u64 = 2_000;
+/// So many people anybody may follow.
+const MOST_FOLLOWED: u64 = 7_500;
+/// Pages that are read of somebody who follows many.
+const PAGES_OF_MANY: usize = 50;
 /// Posts on a page.
 const PAGE: usize = 20;
 
@@ -60,6 +64,8 @@ fn main() {
     let bytes = State::length(slot.path()).expect("readable").expect("it is there");
     println!("on disk: {} bytes a post", bytes / posts.max(1));
     println!("a page of home: {}", network.pages_of_home());
+    println!("home of somebody who follows {MOST_FOLLOWED}: {}", network.home_of_many());
+    println!("deleting the account with most posts: {}", network.deleted_account());
     println!("resident: {} MiB", resident() >> 20);
     let began = Instant::now();
     drop(network);
@@ -81,7 +87,8 @@ impl Network {
         let state = State::open(slot, memory()).expect("opens");
         let random = SmallRng::seed_from_u64(7);
         let mut network = Self { state, people, random, sequence: 0, flush: None };
-        let accounts: Vec<_> = (1..=people).map(account).collect();
+        // One more, who follows many.
+        let accounts: Vec<_> = (1..=people + 1).map(account).collect();
         for accounts in accounts.chunks(256) {
             network.apply(accounts.to_vec());
         }
@@ -179,6 +186,74 @@ impl Network {
             / f64::from(u32::try_from(PAGES).expect("few"));
         format!("{each:.0} µs of CPU, {} posts on average", posts as u64 / PAGES)
     }
+
+    /// Pages of somebody who follows as many as one may, from the newest on.
+    fn home_of_many(&mut self) -> String {
+        let reader = self.people + 1;
+        for number in 1..=MOST_FOLLOWED.min(self.people) {
+            let context = context(reader, number);
+            let target = UserName::new(format!("user-{number}")).expect("valid");
+            self.apply(vec![Command::Follow { context, target }]);
+        }
+        self.flush_and_wait();
+        let view = self.state.reader().view().expect("readable");
+        let (mut before, mut steps, mut pages) = (PostId::MAX, Vec::new(), Vec::new());
+        for _ in 0..PAGES_OF_MANY {
+            let (began, mut page) =
+                (Instant::now(), view.home(UserId(reader), Cursor::Before(before), PAGE));
+            let read = loop {
+                let step = Instant::now();
+                let done = view.read_on(&mut page).expect("readable").done;
+                steps.push(step.elapsed());
+                if let Some(read) = done {
+                    break read;
+                }
+            };
+            pages.push(began.elapsed());
+            before = read.posts.last().map_or(PostId::MAX, |last| last.id);
+        }
+        format!(
+            "{} steps a page, the median page {}, the median step {}, the longest {}",
+            steps.len() / pages.len(),
+            ms(median(&mut pages)),
+            ms(median(&mut steps)),
+            ms(steps.last().copied().unwrap_or_default())
+        )
+    }
+
+    /// All that there is of somebody goes.
+    fn deleted_account(&mut self) -> String {
+        self.sequence += 1;
+        let context = context(1, self.sequence);
+        self.apply(vec![Command::DeleteAccount { context }]);
+        let mut steps = Vec::new();
+        while let [chore, ..] =
+            self.state.reader().view().expect("readable").chores(1).expect("readable")[..]
+        {
+            steps.push(self.apply(vec![Command::GoOn { chore }]));
+        }
+        let all = steps.len();
+        let middle = median(&mut steps);
+        let longest = steps.last().copied().unwrap_or_default();
+        format!("{all} steps, the median {}, the longest {}", ms(middle), ms(longest))
+    }
+}
+
+/// A request of its own.
+fn context(user: u64, sequence: u64) -> Context {
+    let client = ClientId(u128::from(user) << 64);
+    let key = RequestKey::Counted { client, sequence, answered_below: sequence };
+    Context { user: UserId(user), password_version: 0, key }
+}
+
+/// The middle one; sorts them.
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
 fn account(number: u64) -> Command {

@@ -215,6 +215,7 @@ impl SocialService for Bare {
         unboost(UnboostRequest) -> UnboostReply;
         mark(MarkRequest) -> MarkReply;
         relate(RelateRequest) -> RelateReply;
+        delete_account(DeleteAccountRequest) -> DeleteAccountReply;
         set_profile(SetProfileRequest) -> SetProfileReply;
         change_notifications(ChangeNotificationsRequest) -> ChangeNotificationsReply;
         get(GetRequest) -> Post;

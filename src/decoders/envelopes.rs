@@ -21,15 +21,17 @@ use crate::{
     replication::{
         Batch, Consensus, Content, Entry, LogId, NodeInfo, StoredMembership, Vote,
         backup::format::BackupHeader,
+        erasure::Erasure,
         log_segments::{FrameHead, SegmentHeader},
         log_store::Checkpoint,
         snapshot::{End, Header},
         upgrade, voter_config,
     },
     social::{
-        PostFacts, Reply, Row,
+        Chore, DeletionStage, PostFacts, Reply, Row,
         store::{
             Meta, Series, StoredReply, UserRecord,
+            chore_records::ReservedNameRecord,
             people_records::{
                 BlockRecord, MuteRecord, NoteRecord, NotificationRecord, NotificationState,
                 ProfileRecord, RequestRecord,
@@ -66,6 +68,7 @@ pub fn envelopes(bytes: &[u8]) {
         Kind::LogFile | Kind::StateFile => opened::<()>(kind, &sealed),
         Kind::Membership => membership(&sealed),
         Kind::ClusterVersion => opened::<Version>(kind, &sealed),
+        Kind::Erasure => opened::<Erasure>(kind, &sealed),
         Kind::Meta => opened::<Meta>(kind, &sealed),
         Kind::User => opened::<UserRecord>(kind, &sealed),
         Kind::Follow => opened::<FollowRecord>(kind, &sealed),
@@ -100,6 +103,8 @@ pub fn envelopes(bytes: &[u8]) {
         | Kind::Report
         | Kind::Announcement
         | Kind::Logged => administration::row(kind, &sealed),
+        Kind::Chore => opened::<Chore>(kind, &sealed),
+        Kind::ReservedName => opened::<ReservedNameRecord>(kind, &sealed),
         Kind::Session => states::claims(&sealed),
     }
 }
@@ -227,6 +232,7 @@ fn of_the_log() -> Vec<Vec<u8>> {
         seal(Kind::StateFile, &()),
         seal(Kind::Membership, &stored()),
         seal(Kind::ClusterVersion, &Version::FIRST),
+        seal(Kind::Erasure, &Erasure::default()),
     ]
 }
 
@@ -240,12 +246,14 @@ fn of_the_state() -> Vec<Vec<u8>> {
         abandoned_for: Some(ClusterId::new(5)),
         changes_since: PostId::new(2),
         changes_kept: 300,
+        words_removed: 8,
     };
     let user = UserRecord {
         name: UserName::new("Ann").expect("valid"),
         password_version: 1,
         password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
         created_at: UnixMillis::new(1),
+        deleted_at: Some(UnixMillis::new(2)),
     };
     let reply = Reply::Published { post: PostId::new(3), posted_at: UnixMillis::new(9) };
     let (at, post, author) = (UnixMillis::new(-9), PostId::new(300), UserId(2));
@@ -255,6 +263,16 @@ fn of_the_state() -> Vec<Vec<u8>> {
         seal(Kind::Meta, &meta),
         seal(Kind::User, &user),
         seal(Kind::Follow, &FollowRecord { followee: UserId(2), since: PostId::new(3) }),
+        seal(
+            Kind::Chore,
+            &Chore::DeleteAccount {
+                user: UserId(2),
+                stage: DeletionStage::Marks,
+                after: vec![9, 9],
+            },
+        ),
+        seal(Kind::Chore, &Chore::TellOfEdit { author, post, after: UserId(0) }),
+        seal(Kind::ReservedName, &ReservedNameRecord { until: UnixMillis::new(3) }),
         seal(Kind::Post, &PostRecord { at, body: Body::Words(some_words()) }),
         seal(Kind::Post, &PostRecord { at, body: Body::Boost(boosted) }),
         seal(Kind::Post, &PostRecord { at, body: Body::Gone { reply_to, conversation: post } }),

@@ -47,12 +47,20 @@ pub enum Standing {
     Silenced,
     /// Nobody sees them, and they cannot log in.
     Suspended,
+    /// They have deleted their account: what there was of them goes.
+    Deleted,
 }
 
 impl Standing {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Active, Self::Pending, Self::Rejected, Self::Silenced, Self::Suspended];
+    pub const ALL: [Self; 6] = [
+        Self::Active,
+        Self::Pending,
+        Self::Rejected,
+        Self::Silenced,
+        Self::Suspended,
+        Self::Deleted,
+    ];
 
     /// Its stable name.
     pub const fn name(self) -> &'static str {
@@ -62,6 +70,7 @@ impl Standing {
             Self::Rejected => "rejected",
             Self::Silenced => "silenced",
             Self::Suspended => "suspended",
+            Self::Deleted => "deleted",
         }
     }
 
@@ -79,6 +88,7 @@ impl Standing {
             ),
             Self::Rejected => Some("the moderators of this network have not approved your account"),
             Self::Suspended => Some("the moderators of this network have suspended your account"),
+            Self::Deleted => Some("this account was deleted"),
         }
     }
 }

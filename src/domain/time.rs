@@ -39,6 +39,12 @@ impl UnixMillis {
         self.saturating_add_ms(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// So much earlier.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// How many milliseconds after `earlier` this is; negative if it is before.
     pub const fn saturating_ms_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)

@@ -4,6 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::UserId;
+
+/// With this begins what stands for the names of those who are gone.
+const NOBODY: &str = "deleted.";
+
 /// A valid user name: 1 to 32 of `A-Za-z0-9_.-`, starting with a letter or digit.
 ///
 /// Two names that differ only in case belong to the same user; compare their [`UserName::folded`]
@@ -48,6 +53,16 @@ impl UserName {
     /// As its owner typed it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What stands for the name of somebody who is gone.
+    pub fn of_nobody(user: UserId) -> Self {
+        Self(format!("{NOBODY}{}", user.0))
+    }
+
+    /// Whether a name could be that of somebody who is gone: then nobody else may have it.
+    pub fn stands_for_nobody(&self) -> bool {
+        self.folded().starts_with(NOBODY)
     }
 
     /// The form in which names are unique: lower case.

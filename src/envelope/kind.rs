@@ -69,6 +69,8 @@ kinds! {
     Membership = 18, "membership";
     /// The version in which the cluster writes.
     ClusterVersion = 19, "cluster's format";
+    /// What was deleted so far is in no file.
+    Erasure = 20, "note of what was erased";
 
     // Rows of the state.
     /// The single row of general facts.
@@ -155,6 +157,12 @@ kinds! {
     Announcement = 117, "announcement";
     /// What somebody has done to run the network.
     Logged = 118, "entry of the log of moderators";
+
+    // What is done in the state over many entries of the log.
+    /// Work that goes on.
+    Chore = 128, "work that goes on";
+    /// Until when a name is nobody's.
+    ReservedName = 129, "reserved name";
 }
 
 impl Kind {

@@ -62,6 +62,7 @@ fn kinds_and_their_bytes_never_change() {
         (17, "state file"),
         (18, "membership"),
         (19, "cluster's format"),
+        (20, "note of what was erased"),
         (32, "state record"),
         (33, "user record"),
         (34, "follow record"),
@@ -98,6 +99,8 @@ fn kinds_and_their_bytes_never_change() {
         (116, "report"),
         (117, "announcement"),
         (118, "entry of the log of moderators"),
+        (128, "work that goes on"),
+        (129, "reserved name"),
     ];
     assert_eq!(kinds, golden);
     assert!(Kind::ALL.iter().all(|kind| Kind::of(kind.byte()) == Some(*kind)));

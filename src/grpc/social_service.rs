@@ -11,14 +11,15 @@ use super::{
 use crate::{
     network::{Network, PasswordChange, TimelineKind},
     wire::v1::{
-        BoostRequest, ChangeNotificationsReply, ChangeNotificationsRequest, DeleteReply,
-        DeleteRequest, EditReply, EditRequest, FollowReply, FollowRequest, GetPersonReply,
-        GetPersonRequest, GetRequest, HistoryReply, HistoryRequest, ListReply, ListRequest,
-        LogInReply, LogInRequest, MarkReply, MarkRequest, NotificationPage, NotificationsRequest,
-        Post, PostPage, PostsRequest, PublishReply, PublishRequest, RelateReply, RelateRequest,
-        SearchReply, SearchRequest, SetPasswordReply, SetPasswordRequest, SetProfileReply,
-        SetProfileRequest, SubscribeEvent, SubscribeRequest, ThreadReply, ThreadRequest,
-        TimelineRequest, UnboostReply, UnboostRequest, UnfollowReply, UnfollowRequest,
+        BoostRequest, ChangeNotificationsReply, ChangeNotificationsRequest, DeleteAccountReply,
+        DeleteAccountRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, FollowReply,
+        FollowRequest, GetPersonReply, GetPersonRequest, GetRequest, HistoryReply, HistoryRequest,
+        ListReply, ListRequest, LogInReply, LogInRequest, MarkReply, MarkRequest, NotificationPage,
+        NotificationsRequest, Post, PostPage, PostsRequest, PublishReply, PublishRequest,
+        RelateReply, RelateRequest, SearchReply, SearchRequest, SetPasswordReply,
+        SetPasswordRequest, SetProfileReply, SetProfileRequest, SubscribeEvent, SubscribeRequest,
+        ThreadReply, ThreadRequest, TimelineRequest, UnboostReply, UnboostRequest, UnfollowReply,
+        UnfollowRequest,
         social_service_server::{SocialService, SocialServiceServer},
     },
 };
@@ -69,6 +70,17 @@ impl<N: Network> SocialService for SocialServer<N> {
         let change = PasswordChange { current: current_password, new: new_password };
         self.network.set_password(&call, &key, &change).await?;
         Ok(Response::new(SetPasswordReply {}))
+    }
+
+    async fn delete_account(
+        &self,
+        request: Request<DeleteAccountRequest>,
+    ) -> Result<Response<DeleteAccountReply>, Status> {
+        let call = self.calls.read(&request);
+        let DeleteAccountRequest { request_id, password } = request.into_inner();
+        let key = messages::key_from_wire(request_id)?;
+        self.network.delete_account(&call, &key, &password).await?;
+        Ok(Response::new(DeleteAccountReply {}))
     }
 
     async fn follow(

@@ -155,7 +155,8 @@ impl Delivery {
     /// Passes what was applied to the streams it concerns; `state` is as of then.
     pub fn dispatch(&self, events: &[Event], state: &StateReader) {
         let mut streams = self.streams();
-        let audience = Audience { state, view: OnceCell::new() };
+        let audience = Audience::of(state, false);
+        let of_deletions = Audience::of(state, true);
         for together in events.chunk_by(are_posts_of_one_author) {
             match &together[0] {
                 Event::Published(_) => streams.publish(together, &audience),
@@ -167,7 +168,7 @@ impl Delivery {
                 Event::Deleted { position, deleted } => {
                     let change =
                         FeedChange { position: *position, what: Changed::Deleted(deleted.id) };
-                    streams.change(&deleted.facts, &deleted.hashtags, &change, &audience);
+                    streams.change(&deleted.facts, &deleted.hashtags, &change, &of_deletions);
                 }
                 Event::Notified { user, notification } => {
                     let what = Changed::Notified(Arc::new(notification.clone()));
@@ -458,9 +459,31 @@ impl Stream {
 struct Audience<'a> {
     state: &'a StateReader,
     view: OnceCell<Option<View>>,
+    /// Of posts that are gone.
+    of_deletions: bool,
 }
 
-impl Audience<'_> {
+impl<'a> Audience<'a> {
+    fn of(state: &'a StateReader, of_deletions: bool) -> Self {
+        Self { state, view: OnceCell::new(), of_deletions }
+    }
+
+    fn includes(
+        &self,
+        kind: &FeedKind,
+        reader: UserId,
+        facts: &PostFacts,
+        hashtags: &[Hashtag],
+    ) -> bool {
+        self.view().is_some_and(|view| {
+            if self.of_deletions {
+                view.included(kind, reader, facts, hashtags)
+            } else {
+                view.includes(kind, reader, facts, hashtags)
+            }
+        })
+    }
+
     fn view(&self) -> Option<&View> {
         // If the state is damaged, whoever reads it next is told.
         self.view.get_or_init(|| self.state.view().ok()).as_ref()
@@ -483,9 +506,7 @@ impl Audience<'_> {
                     || facts.reply_to.is_none_or(|other| other == facts.author || is_known(other))
             }
             (Delivers::Feed(_), Some(boosted)) if is_known(boosted) => true,
-            (Delivers::Feed(kind), Some(_)) => {
-                self.view().is_some_and(|view| view.includes(kind, reader, facts, &[]))
-            }
+            (Delivers::Feed(kind), Some(_)) => self.includes(kind, reader, facts, &[]),
         }
     }
 
@@ -495,7 +516,7 @@ impl Audience<'_> {
         if !is_for_public_timelines(facts) {
             return false;
         }
-        self.view().is_some_and(|view| view.includes(kind, stream.follower, facts, hashtags))
+        self.includes(kind, stream.follower, facts, hashtags)
     }
 }
 

@@ -17,12 +17,14 @@
 //! - [`state_recovery`]: fetches a lost state from the others before anything else starts
 //! - [`bootstrap`]: what the first leader writes before anyone can log in
 //! - [`certification`]: the network's certificate, ordered and shown
+//! - [`chores`]: work that takes many entries of the log
 //! - [`abandonment`]: an empty cluster is abandoned for an older one
 
 pub mod abandonment;
 pub mod address;
 pub mod bootstrap;
 pub mod certification;
+pub mod chores;
 pub mod cluster_id_file;
 pub mod delivery;
 pub mod here;

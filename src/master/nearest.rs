@@ -63,6 +63,15 @@ impl Network for Nearest {
         nearest!(self.set_password(call, key, change))
     }
 
+    async fn delete_account(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        password: &str,
+    ) -> Result<(), Refusal> {
+        nearest!(self.delete_account(call, key, password))
+    }
+
     async fn follow(
         &self,
         call: &Call,

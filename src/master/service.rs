@@ -22,7 +22,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
     abandonment::{self, AbandonmentHandle},
-    address, bootstrap, certification, cluster_id_file,
+    address, bootstrap, certification, chores, cluster_id_file,
     delivery::{Delivery, StreamLimits},
     here::{self, Here},
     leave, location,
@@ -57,7 +57,7 @@ use crate::{
     planted::{self, PlantedFault},
     reflection,
     replication::{
-        NodeInfo, address_gossip,
+        NodeInfo, address_gossip, erasure,
         link::MESSAGE_BYTES,
         log_error::OpenError,
         log_store::LogStore,
@@ -369,6 +369,8 @@ impl Parts<'_> {
             let (node, state, writes) = (node.clone(), state.clone(), writes.clone());
             tasks.spawn(certification::order(node, state, writes, domain.clone()));
         }
+        tasks.spawn(erasure::run(node.clone(), self.settings.erase_within));
+        tasks.spawn(chores::go_on(node.clone(), state.clone(), writes.clone()));
         tasks.spawn(bootstrap::run(node.clone(), state, writes.clone(), ended.clone()));
         tasks.spawn(abandonment::run(abandon_cluster, node.clone(), writes, ended));
         (report, lasting)

@@ -71,6 +71,14 @@ pub trait Network: Clone + Send + Sync + 'static {
         change: &PasswordChange,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
 
+    /// Deletes the caller's account, if `password` is its own.
+    fn delete_account(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        password: &str,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
     /// Follows a user: their posts from now on appear in the caller's timeline. Whoever has a
     /// locked profile is asked first.
     fn follow(

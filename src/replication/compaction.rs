@@ -5,6 +5,8 @@
 
 use std::{io, path::Path, time::Duration};
 
+use openraft::RaftMetrics;
+
 use super::{
     log_length, log_store,
     node::{LOG_FILE, Node},
@@ -68,13 +70,13 @@ pub async fn run(node: &Node) -> Result<Compacted, CompactionError> {
     let state = node.state().ok_or(CompactionError::NoState)?;
     let slot = state.slot().to_owned();
     let before = thread::run(move || compact_state(&state)).await.map_err(io::Error::from)??;
-    purge_log(node).await?;
+    forget_what_nobody_needs(node).await?;
     let after = thread::run(move || length(&slot)).await.map_err(io::Error::from)??;
     Ok(Compacted { before, after })
 }
 
 /// Compacts the state; gives what all took on disk before.
-fn compact_state(state: &State) -> Result<u64, CompactionError> {
+pub(super) fn compact_state(state: &State) -> Result<u64, CompactionError> {
     let slot = state.slot();
     let before = length(slot)?;
     let needed = State::length(slot)?.unwrap_or(0);
@@ -86,18 +88,35 @@ fn compact_state(state: &State) -> Result<u64, CompactionError> {
 }
 
 /// Purges what is in the state, but for what a voter may lack that is a little behind.
-async fn purge_log(node: &Node) -> Result<(), CompactionError> {
-    let raft = node.raft();
-    let applied = raft.metrics().borrow().last_applied;
+async fn forget_what_nobody_needs(node: &Node) -> Result<(), CompactionError> {
+    let applied = node.raft().metrics().borrow().last_applied;
     let Some(applied) = applied else { return Ok(()) };
+    checkpoint(node, applied.index).await?;
+    purge(node, applied.index.saturating_sub(log_length::lagging_beyond())).await
+}
+
+/// Purges the log up to an entry that is in the state.
+pub(super) async fn purge_log(node: &Node, upto: u64) -> Result<(), CompactionError> {
+    checkpoint(node, upto).await?;
+    purge(node, upto).await
+}
+
+/// Waits until the state is on disk as far as this entry.
+async fn checkpoint(node: &Node, index: u64) -> Result<(), CompactionError> {
+    let raft = node.raft();
     let stopping = |_| CompactionError::Stopping;
+    let reaches = |now: &RaftMetrics<_, _>| now.snapshot.is_some_and(|at| at.index >= index);
+    if reaches(&raft.metrics().borrow()) {
+        return Ok(());
+    }
     raft.trigger().snapshot().await.map_err(stopping)?;
     let wait = raft.wait(Some(CHECKPOINT_WITHIN));
-    let is_there = wait.metrics(
-        |now| now.snapshot.is_some_and(|at| at.index >= applied.index),
-        "a checkpoint before which the log may be purged",
-    );
+    let is_there = wait.metrics(reaches, "a checkpoint before which the log may be purged");
     is_there.await.map_err(|_| CompactionError::Stopping)?;
-    let upto = applied.index.saturating_sub(log_length::lagging_beyond());
-    raft.trigger().purge_log(upto).await.map_err(stopping)
+    Ok(())
+}
+
+async fn purge(node: &Node, upto: u64) -> Result<(), CompactionError> {
+    let purged = node.raft().trigger().purge_log(upto).await;
+    purged.map_err(|_| CompactionError::Stopping)
 }

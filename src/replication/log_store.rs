@@ -23,7 +23,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    Consensus, Entry, LogId, NodeInfo, StorageError, StoredMembership, Vote,
+    Consensus, Content, Entry, LogId, NodeInfo, StorageError, StoredMembership, Vote,
     durability::{self, AppendAck, AppendPolicy, DurableIndex, WriterGone},
     log_error::{LogError, OpenError},
     log_facts::{Fact, Identity, LogFacts},
@@ -32,8 +32,8 @@ use super::{
     storage_error,
 };
 use crate::{
-    domain::{ClusterId, NodeId},
-    envelope::{self, Kind},
+    domain::{ClusterId, NodeId, UnixMillis},
+    envelope::{self, Kind, SupportedVersions},
     host::{
         disk, random,
         random_access::{DiskFolder, Folder, ReadFolder as _},
@@ -43,6 +43,8 @@ use crate::{
     planted::{self, PlantedFault},
 };
 
+/// So many entries are looked at to find out when one was made.
+const LOOKED_AT: u64 = 16;
 /// The folder of the segments, beside `raft.redb`.
 pub(super) const SEGMENTS: &str = "raft-log";
 /// Entries kept in memory: enough for followers that are a few round trips behind.
@@ -302,6 +304,33 @@ impl LogStore {
         self.facts.read(Fact::PURGED)
     }
 
+    /// The segment in which the last entry is; none if all were purged.
+    pub fn newest_segment(&self) -> Option<u32> {
+        self.segments.last_segment()
+    }
+
+    /// From now on, entries go to another segment than those before, unless these are all gone.
+    pub async fn end_segment(&self) -> Result<(), LogError> {
+        self.write(Write::SegmentEnd).await
+    }
+
+    /// The last of the entries up to `last` that were made before a time, as far as they say so; none if none was.
+    pub fn last_made_before(&self, time: UnixMillis, last: u64) -> Result<Option<u64>, LogError> {
+        let first = self.purged()?.map_or(0, |purged| purged.index + 1);
+        // Some say nothing of when they were made: they count as those behind them.
+        let is_older = |index| -> Result<bool, LogError> {
+            let end = last.saturating_add(1).min(index + LOOKED_AT);
+            let entries = self.read(index, end, usize::MAX)?;
+            Ok(entries.iter().find_map(made_at).is_some_and(|at| at < time))
+        };
+        let (mut older, mut newer) = (first, last.saturating_add(1));
+        while older < newer {
+            let middle = older + (newer - older) / 2;
+            if is_older(middle)? { older = middle + 1 } else { newer = middle }
+        }
+        Ok(older.checked_sub(1).filter(|last| *last >= first))
+    }
+
     /// Cuts off what contradicts `applied`, which is committed. Called before this node starts with
     /// a state that reaches that far.
     pub async fn truncate_conflicts(&mut self, applied: LogId) -> Result<(), LogError> {
@@ -403,6 +432,15 @@ fn size(entry: &Entry) -> usize {
     match &entry.payload {
         EntryPayload::Normal(batch) => batch.len(),
         EntryPayload::Blank | EntryPayload::Membership(_) => 64,
+    }
+}
+
+/// When the first command of an entry was made; none if it has none, or this program cannot read it.
+fn made_at(entry: &Entry) -> Option<UnixMillis> {
+    let EntryPayload::Normal(batch) = &entry.payload else { return None };
+    match batch.content(SupportedVersions::of_this_program()) {
+        Ok(Content::Commands(commands)) => commands.first().map(|first| first.at),
+        Ok(Content::Upgrade(_)) | Err(_) => None,
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Write {
     Truncation(u64),
     /// The entries up to this one are purged.
     Purge(LogId),
+    /// The newest segment ends, and the next entry begins another.
+    SegmentEnd,
     /// A vote: what is granted or asked for is on disk when it is done. A won election is only
     /// carried by the next frame.
     Vote(Vote),
@@ -52,7 +54,7 @@ impl Write {
             Self::Entries { first, last, .. } => LogChange::Appended { first: *first, last: *last },
             Self::Truncation(since) => LogChange::Truncated(*since),
             Self::Purge(upto) => LogChange::Purged(upto.index),
-            Self::Vote(_) | Self::Fact(_) => LogChange::Unchanged,
+            Self::SegmentEnd | Self::Vote(_) | Self::Fact(_) => LogChange::Unchanged,
         }
     }
 }
@@ -118,6 +120,7 @@ impl LogWriter {
                 self.facts.write(&[Fact::PURGED.of(upto)])?;
                 Ok(self.segments.purge(upto.index + 1)?)
             }
+            [Job { write: Write::SegmentEnd, .. }] => Ok(self.segments.end_segment()?),
             [Job { write: Write::Vote(vote), .. }] => {
                 if !vote.is_committed() {
                     self.facts.write(&[Fact::VOTE.of(vote)])?;

@@ -11,6 +11,7 @@
 //! [`check_quorum`]), in which version of the format the cluster writes ([`upgrade`]), and what
 //! happens to damaged files ([`startup_check`], [`state_fetch`]; [`inspection`] looks at them while the
 //! node is stopped), and how a network is copied to a file, and a new one made of that ([`backup`]). `log_length` says how much log is kept,
+//! [`erasure`] when what was deleted leaves the files,
 //! and [`observed`] is what a simulation sees.
 //!
 //! **Architecture invariant:** the social graph is changed only in [`state_store`], by entries of
@@ -24,6 +25,7 @@ pub mod cluster_clock;
 pub mod compaction;
 mod consensus_runtime;
 pub mod durability;
+pub mod erasure;
 pub mod inspection;
 pub mod link;
 pub mod log_error;

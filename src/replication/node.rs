@@ -335,6 +335,11 @@ impl Node {
         &self.inner.raft
     }
 
+    /// Its log.
+    pub(super) fn log(&self) -> &LogStore {
+        &self.inner.log
+    }
+
     /// The other nodes.
     pub fn peers(&self) -> &Peers {
         &self.inner.peers

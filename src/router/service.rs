@@ -105,6 +105,7 @@ impl Router {
             directory: settings.data_dir.clone(),
             auth: auth.clone(),
             timing: settings.consensus,
+            erase_within: settings.erase_within,
         };
         let (supervisor, witness) = WitnessSupervisor::start(opener, health.clone()).await?;
         let (port, witness_port) = (listeners.clients.port(), listeners.peers.port());

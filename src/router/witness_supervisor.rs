@@ -22,6 +22,7 @@ use crate::{
     node_auth::NodeAuth,
     planted::{self, PlantedFault},
     replication::{
+        erasure,
         log_store::LogStore,
         node::{LOG_FILE, Node, ProbeAnswer, StartError},
         startup_check,
@@ -53,6 +54,8 @@ pub struct WitnessDirectory {
     pub auth: NodeAuth,
     /// The cluster's.
     pub timing: ConsensusSettings,
+    /// Within this time, what was deleted is in no file.
+    pub erase_within: Duration,
 }
 
 impl OpenWitness for WitnessDirectory {
@@ -62,7 +65,9 @@ impl OpenWitness for WitnessDirectory {
         if planted::is(PlantedFault::WitnessIdentityOutlivesItsLog) {
             startup_check::keep_identity(&self.directory.join(LOG_FILE), WITNESS_HEALTH)?;
         }
-        Node::start_witness(&self.directory, &self.auth, self.timing).await
+        let node = Node::start_witness(&self.directory, &self.auth, self.timing).await?;
+        node.tasks().spawn(erasure::run(node.clone(), self.erase_within));
+        Ok(node)
     }
 
     fn reset_node(&self) -> Result<(), StartError> {

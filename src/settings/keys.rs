@@ -499,6 +499,13 @@ pub static KEYS: &[Key] = &[
         "The longest wait before a master campaigns by itself",
     ),
     Key::new(
+        "erase_within",
+        NODES,
+        Some("24h"),
+        ValueKind::duration_ms(1_000, 31 * 24 * 60 * 60 * 1_000),
+        "Within this time, what was deleted is also gone from the files of every node",
+    ),
+    Key::new(
         "classic",
         NODES,
         Some("relay"),

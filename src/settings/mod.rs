@@ -55,6 +55,8 @@ pub struct RouterSettings {
     pub clients: ClientSecurity,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
+    /// Within this time, what was deleted is in no file.
+    pub erase_within: Duration,
     /// Limits on what callers may hold.
     pub callers: CallerLimits,
 }
@@ -93,6 +95,8 @@ pub struct MasterSettings {
     pub disk: DiskLimits,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
+    /// Within this time, what was deleted is in no file.
+    pub erase_within: Duration,
     /// How clients of the classic protocol are served.
     pub classic: ClassicMode,
     /// Limits on what clients may use.

@@ -186,6 +186,16 @@ pub enum Command {
         /// What.
         request: Administration,
     },
+    /// Deletes the caller's account.
+    DeleteAccount {
+        /// Who requests it.
+        context: Context,
+    },
+    /// Does the next step of work that goes on. Harmless to repeat.
+    GoOn {
+        /// The position of the feed at which it began.
+        chore: PostId,
+    },
     /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
     TestNoop,
@@ -213,7 +223,9 @@ impl Command {
             | Self::ChangeNotifications { .. }
             | Self::SignUp(_)
             | Self::Report { .. }
-            | Self::Administer { .. } => Version::FIRST,
+            | Self::Administer { .. }
+            | Self::DeleteAccount { .. }
+            | Self::GoOn { .. } => Version::FIRST,
             #[cfg(test)]
             Self::TestNoop => Version::new(2),
         }
@@ -240,7 +252,9 @@ impl Command {
             | Self::Certify { .. }
             | Self::Delete { .. }
             | Self::Relate { .. }
-            | Self::ChangeNotifications { .. } => false,
+            | Self::ChangeNotifications { .. }
+            | Self::DeleteAccount { .. }
+            | Self::GoOn { .. } => false,
             #[cfg(test)]
             Self::TestNoop => false,
         }
@@ -284,6 +298,8 @@ impl fmt::Debug for Command {
             Self::Administer { context, request } => {
                 write!(formatter, "Administer({context:?}, {request:?})")
             }
+            Self::DeleteAccount { context } => write!(formatter, "DeleteAccount({context:?})"),
+            Self::GoOn { chore } => write!(formatter, "GoOn({chore})"),
             Self::AbandonCluster { to } => write!(formatter, "AbandonCluster({to})"),
             Self::Certify { step } => write!(formatter, "Certify({step:?})"),
             #[cfg(test)]
@@ -312,6 +328,7 @@ enum FingerprintInput<'a> {
     ChangeNotifications(&'a NotificationChange),
     Report(&'a NewReport),
     Administer(Essence<'a>),
+    DeleteAccount,
 }
 
 impl Command {
@@ -322,7 +339,8 @@ impl Command {
             | Self::CreateAccount { .. }
             | Self::SignUp(_)
             | Self::AbandonCluster { .. }
-            | Self::Certify { .. } => None,
+            | Self::Certify { .. }
+            | Self::GoOn { .. } => None,
             #[cfg(test)]
             Self::TestNoop => None,
             Self::SetPassword { context, .. }
@@ -337,7 +355,8 @@ impl Command {
             | Self::SetProfile { context, .. }
             | Self::ChangeNotifications { context, .. }
             | Self::Report { context, .. }
-            | Self::Administer { context, .. } => Some(context),
+            | Self::Administer { context, .. }
+            | Self::DeleteAccount { context } => Some(context),
         }
     }
 
@@ -350,7 +369,8 @@ impl Command {
             | Self::CreateAccount { .. }
             | Self::SignUp(_)
             | Self::AbandonCluster { .. }
-            | Self::Certify { .. } => {
+            | Self::Certify { .. }
+            | Self::GoOn { .. } => {
                 return None;
             }
             #[cfg(test)]
@@ -372,6 +392,7 @@ impl Command {
             }
             Self::Report { report, .. } => FingerprintInput::Report(report),
             Self::Administer { request, .. } => FingerprintInput::Administer(request.essence()),
+            Self::DeleteAccount { .. } => FingerprintInput::DeleteAccount,
         };
         let input = postcard::to_stdvec(&input).expect("plain data always encodes");
         let hash: [u8; 32] = Sha256::digest(input).into();
@@ -539,6 +560,12 @@ pub enum CommandRefusal {
         "you have reported that user as often as anybody may at a time: somebody will look at it"
     )]
     TooManyReports,
+    /// Whoever has asked to follow the caller follows as many as anybody may.
+    #[error("that user follows as many people as anybody may")]
+    TheyFollowTooMany,
+    /// It was that of somebody who is gone.
+    #[error("that name is not free: whoever had it deleted their account a short while ago")]
+    NameReserved,
 }
 
 /// What a command caused. A refused or repeated one causes nothing.

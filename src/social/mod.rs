@@ -17,6 +17,7 @@
 
 pub mod administration;
 mod apply;
+mod chore;
 mod command;
 mod requests;
 pub(crate) mod store;
@@ -27,6 +28,7 @@ pub mod visibility;
 mod tests;
 
 pub use apply::Graph;
+pub use chore::{Chore, DeletionStage};
 pub use command::{Account, Command, CommandRefusal, Context, DeletedPost, Event, Reply, Stamped};
 pub use requests::earlier_reply;
 pub use store::{

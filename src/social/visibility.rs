@@ -9,7 +9,7 @@
 //! | for followers | if they follow its author, or are mentioned in it |
 //! | for those mentioned | if they are mentioned in it |
 //! | that was boosted | if they also see the post itself |
-//! | of somebody who is suspended | never |
+//! | of somebody who is suspended, or has deleted their account | never |
 //! | of somebody who is silenced | if they follow them |
 //!
 //! Whoever is not logged in sees what is for everybody.
@@ -71,6 +71,30 @@ pub trait Relations {
     fn standing(&mut self, user: UserId) -> Result<Standing, Self::Error>;
 }
 
+/// What people are to each other, as if nothing had been decided about anybody: whoever had a post on their screen
+/// has to learn that it is gone, also if its author has been hidden since.
+pub struct Unhidden<'a, R>(pub &'a mut R);
+
+impl<R: Relations> Relations for Unhidden<'_, R> {
+    type Error = R::Error;
+
+    fn follows(&mut self, one: UserId, other: UserId) -> Result<bool, R::Error> {
+        self.0.follows(one, other)
+    }
+
+    fn blocks(&mut self, one: UserId, other: UserId) -> Result<bool, R::Error> {
+        self.0.blocks(one, other)
+    }
+
+    fn mutes(&mut self, one: UserId, other: UserId) -> Result<bool, R::Error> {
+        self.0.mutes(one, other)
+    }
+
+    fn standing(&mut self, _user: UserId) -> Result<Standing, R::Error> {
+        Ok(Standing::Active)
+    }
+}
+
 /// Whether somebody is hidden from a reader, or from whoever is not logged in, by what moderators have decided.
 pub fn is_hidden<R: Relations>(
     reader: Option<UserId>,
@@ -83,7 +107,9 @@ pub fn is_hidden<R: Relations>(
             reader != person && !relations.follows(reader, person)?
         }
         (Standing::Silenced, None)
-        | (Standing::Pending | Standing::Rejected | Standing::Suspended, _) => true,
+        | (Standing::Pending | Standing::Rejected | Standing::Suspended | Standing::Deleted, _) => {
+            true
+        }
     })
 }
 

@@ -98,6 +98,9 @@ impl Conversation {
                 Err(error) => (Verb::Timeline, Err(error.into())),
             },
             PromptCommand::Password => (Verb::Password, self.change_password().await?),
+            PromptCommand::DeleteAccount(name) => {
+                (Verb::DeleteAccount, self.delete_account(&name).await?)
+            }
             PromptCommand::Follow(name) => (Verb::Follow, self.follow(&name).await),
             PromptCommand::Unfollow(name) => (Verb::Unfollow, self.unfollow(&name).await),
             PromptCommand::List => (Verb::List, self.list().await),

@@ -225,7 +225,8 @@ fn failure_code(failure: &Failure) -> &'static str {
     match failure {
         Failure::Invalid(_) => "INVALID_COMMAND",
         Failure::Call(error) => error_code(error),
-        Failure::Differ | Failure::NoPassword => "INVALID_PASSWORD",
+        Failure::Differ | Failure::NoPassword | Failure::NotDeleted => "INVALID_PASSWORD",
+        Failure::SomebodyElse => "INVALID_COMMAND",
         Failure::NoText => "INVALID_TEXT",
     }
 }

@@ -6,7 +6,7 @@
 //! | `conversation` | reads commands and prints answers |
 //! | `social_life` | the commands about posts and people |
 //! | `line_timeline` | the timeline, line by line |
-//! | `change_password` | the PASSWORD command |
+//! | `change_password`, `delete_account` | the PASSWORD and DELETE-ACCOUNT commands |
 //! | `fullscreen` | the timeline on the whole screen |
 //! | `verb` | pure: the one table of commands |
 //! | `prompt_command` | pure: what a line means |
@@ -34,6 +34,7 @@ mod change_password;
 pub(crate) mod colour;
 pub(crate) mod completion;
 mod conversation;
+mod delete_account;
 pub(crate) mod fullscreen;
 mod history;
 pub(crate) mod input;

@@ -117,6 +117,8 @@ pub fn exit_code(report: &Report, strict: bool) -> Option<u8> {
         | Failure::Invalid(_)
         | Failure::Differ
         | Failure::NoPassword
+        | Failure::SomebodyElse
+        | Failure::NotDeleted
         | Failure::NoText => UNACCEPTABLE,
         Failure::Call(_) => UNAVAILABLE,
     })

@@ -26,6 +26,8 @@ pub enum PromptCommand {
     Whoami,
     Status,
     Password,
+    /// With the name that was typed to confirm it.
+    DeleteAccount(String),
     /// About one command, or all.
     Help(Option<Verb>),
     /// Ends the conversation.
@@ -138,6 +140,7 @@ fn read(verb: Verb, argument: &str) -> Result<PromptCommand, Mistake> {
         Verb::Whoami => return Ok(PromptCommand::Whoami),
         Verb::Status => return Ok(PromptCommand::Status),
         Verb::Password => return Ok(PromptCommand::Password),
+        Verb::DeleteAccount => return Ok(PromptCommand::DeleteAccount(name())),
         Verb::Help if argument.is_empty() => return Ok(PromptCommand::Help(None)),
         Verb::Help => {
             return Ok(match Verb::find(argument) {
@@ -260,6 +263,7 @@ mod tests {
             ("WHOAMI", PromptCommand::Whoami),
             ("Status", PromptCommand::Status),
             ("PASSWORD", PromptCommand::Password),
+            ("delete-account Ann", PromptCommand::DeleteAccount("Ann".to_owned())),
             ("HELP", PromptCommand::Help(None)),
             ("help post", PromptCommand::Help(Some(Verb::Post))),
             ("/quit", PromptCommand::Quit),

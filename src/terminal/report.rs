@@ -70,6 +70,10 @@ pub enum Failure {
     Differ,
     #[error("no new password was given: nothing was changed")]
     NoPassword,
+    #[error("that is not your own name: nothing was deleted")]
+    SomebodyElse,
+    #[error("no password was given: nothing was deleted")]
+    NotDeleted,
     #[error("that line is not valid UTF-8")]
     NoText,
 }

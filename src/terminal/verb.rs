@@ -190,6 +190,12 @@ verbs! {
          showing them. An empty new one removes the password. Your sessions on other\n\
          devices end: they have to log in again. From a pipe, it reads the current one,\n\
          if there is one, and the new one, once, on a line each.";
+    DeleteAccount, "DELETE-ACCOUNT", Name,
+        "deletes your account, for good",
+        "Type your own name after it, so that it is not done by mistake; then it asks for\n\
+         your password, if you have one. At once, nobody sees you any more, and soon all\n\
+         that there was of you is gone: posts, likes, follows. For 30 days, nobody gets\n\
+         your name.";
     Help, "HELP", Verb,
         "prints this list, or more about one command",
         "Commands may be in upper or lower case.";

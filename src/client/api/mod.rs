@@ -260,6 +260,21 @@ impl<N: Network> Client<N> {
         self.core.session.has_password()
     }
 
+    /// Deletes the account of this client: its sessions end, and nobody sees it any more.
+    ///
+    /// The answer may be lost after it was done. Then a repeated call finds neither session nor account, which means
+    /// the same.
+    pub async fn delete_account(&self, password: Option<&str>) -> Result<(), ClientError> {
+        let Core { network, window, .. } = &*self.core;
+        let permit = window.begin().await;
+        let (key, password) = (&permit.key(), password.unwrap_or_default());
+        let attempt = |call| async move { network.delete_account(&call, key, password).await };
+        match self.core.call(attempt).await {
+            Err(error) if error.refusal_kind() == Some(&RefusalKind::NotFound) => Ok(()),
+            done => done,
+        }
+    }
+
     /// Changes the password from `current` (none if there is none yet) to `new` (none removes it).
     /// All sessions of the account end; this client begins a new one.
     ///

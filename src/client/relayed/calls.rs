@@ -44,6 +44,18 @@ impl Network for Relayed {
         Ok(())
     }
 
+    async fn delete_account(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        password: &str,
+    ) -> Result<(), Refusal> {
+        let (request_id, password) = (Some(key_to_wire(key)), password.to_owned());
+        let request = v1::DeleteAccountRequest { request_id, password };
+        self.ask(call, request, attempt!(delete_account)).await?;
+        Ok(())
+    }
+
     async fn follow(
         &self,
         call: &Call,

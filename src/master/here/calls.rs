@@ -82,6 +82,20 @@ impl Network for Here {
         Ok(())
     }
 
+    async fn delete_account(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        password: &str,
+    ) -> Result<(), Refusal> {
+        check_length(password)?;
+        let (Session { account, .. }, _) = self.authenticated_view(call).await?;
+        let asker = Asker::new(call, &account.name);
+        self.verify_password(call.deadline, asker, &account, password).await?;
+        let change = Command::DeleteAccount { context: context(&account, key) };
+        done(&self.submit(call.deadline, change).await?)
+    }
+
     async fn follow(
         &self,
         call: &Call,

@@ -93,6 +93,7 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::TooManyEdits
             | CommandRefusal::Blocked
             | CommandRefusal::FollowsTooMany
+            | CommandRefusal::TheyFollowTooMany
             | CommandRefusal::NotEmpty
             | CommandRefusal::JoiningClosed
             | CommandRefusal::InvitationNeeded
@@ -100,7 +101,7 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::LastOwner
             | CommandRefusal::DoesNotFit
             | CommandRefusal::ResolvedAlready => RefusalKind::NotPossible,
-            CommandRefusal::HasOwner => RefusalKind::AlreadyExists,
+            CommandRefusal::HasOwner | CommandRefusal::NameReserved => RefusalKind::AlreadyExists,
             // Where there is a terminal, its user is asked for one.
             CommandRefusal::PasswordNeeded => RefusalKind::WrongPassword,
             CommandRefusal::Oneself | CommandRefusal::KeyReused => RefusalKind::Invalid,

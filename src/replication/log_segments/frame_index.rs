@@ -75,6 +75,11 @@ impl FrameIndex {
         self.frames.front().map(|first| first.segment)
     }
 
+    /// The segment in which the last entry is that can be read; none if none can.
+    pub fn last_segment(&self) -> Option<u32> {
+        self.frames.back().map(|last| last.segment)
+    }
+
     /// Whether entries are missing that were not purged.
     pub fn has_gap(&self) -> bool {
         let begins = self.frames.front().map_or(self.end, |first| first.first);

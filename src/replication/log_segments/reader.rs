@@ -52,6 +52,11 @@ impl SegmentReader {
         Ok(entries)
     }
 
+    /// The segment in which the last entry is that can be read; none if none can.
+    pub fn last_segment(&self) -> Option<u32> {
+        self.readable.lock().index.last_segment()
+    }
+
     /// The position of the last entry that can be read.
     pub fn last_log_id(&self) -> Result<Option<LogId>, LogError> {
         let end = self.end();

@@ -99,6 +99,15 @@ impl SegmentWriter {
         })
     }
 
+    /// Ends the newest segment, unless nothing is in it yet.
+    pub fn end_segment(&mut self) -> io::Result<()> {
+        self.fails_closed(
+            |writer| {
+                if writer.used > SECTOR { writer.begin_segment(0) } else { Ok(()) }
+            },
+        )
+    }
+
     /// Goes on making the next segment, if it may be needed soon. That it cannot be made is nobody's
     /// concern until then.
     pub fn prepare(&mut self) {

@@ -1,6 +1,6 @@
 //! Tests of the replication: `suite` is the consensus library's own tests of stores, `stores` and
 //! `snapshots` are about what crashes leave behind, `repair` is about damaged files, `log_cache`
-//! compares the log with a plain vector, `own_disk` is about a leader whose disk is slower than the
+//! compares the log with a plain vector, `erasure` is about how it forgets, `own_disk` is about a leader whose disk is slower than the
 //! others' (`slow_disk`), `full_disk` is a disk that accepts nothing for a while, `memory_folder` is
 //! where the segments of such logs are, `upgrades` takes
 //! a cluster from one version of the format to the next, `addresses`, `admission`, `links`,
@@ -15,6 +15,7 @@ mod cut_off;
 mod damage;
 mod elections;
 pub(crate) mod entries;
+mod erasure;
 pub(crate) mod full_disk;
 mod links;
 mod log_cache;

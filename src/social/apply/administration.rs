@@ -74,6 +74,9 @@ impl Graph<'_> {
             (Joining::Classic | Joining::Open, _)
             | (Joining::Invite | Joining::Approval, Some(_)) => Standing::Active,
         };
+        if !self.is_free(at, &name)? {
+            return Ok(Reply::Refused(CommandRefusal::NameReserved));
+        }
         if let Some((code, invitation)) = accepted {
             let used = invitation.used.saturating_add(1);
             self.tables.put_invitation(&code, &InvitationRecord { used, ..invitation });
@@ -216,11 +219,15 @@ impl Graph<'_> {
         if self.tables.administration_counts()?.owners > 0 {
             return Ok(Err(CommandRefusal::HasOwner));
         }
+        let known = self.tables.user_named(&owner)?;
+        if known.is_none() && !self.is_free(at, &owner)? {
+            return Ok(Err(CommandRefusal::NameReserved));
+        }
         let words = format!("{title}; joining {}", joining.name());
         let settings = self.tables.network_settings()?;
         let settings = settings.with(NetworkSetting::Title(title));
         self.tables.put_network_settings(&settings.with(NetworkSetting::Joining(joining)));
-        let (user, needs_code) = match self.tables.user_named(&owner)? {
+        let (user, needs_code) = match known {
             Some(user) => (user, self.tables.known_user(user)?.password_hash.is_none()),
             None => (self.make_account(at, owner, None)?.user, true),
         };

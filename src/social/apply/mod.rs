@@ -4,11 +4,14 @@
 //! - `people`: accounts, and what people are to each other
 //! - `administration`: joining, reports, and what those do who run the network
 //! - `notifications`: what people are told of what others do
+//! - `chores`: work that goes on over many commands; `account_deletion`: of that, what takes somebody away
 //!
 //! Total: no command can cause a panic, whatever it contains; a refusal is a reply. Errors come
 //! only from the disk, and after one the transaction must be discarded.
 
+mod account_deletion;
 mod administration;
+mod chores;
 mod notifications;
 mod people;
 mod posts;
@@ -143,6 +146,10 @@ impl<'txn> Graph<'txn> {
                     graph.change_notifications(context.user, change)
                 })
             }
+            Command::DeleteAccount { context } => self.once(&context, asked, |graph, record| {
+                graph.delete_account(at, context.user, record)
+            }),
+            Command::GoOn { chore } => self.go_on(at, chore),
             Command::SignUp(sign_up) => self.sign_up(at, sign_up),
             Command::Report { context, report } => {
                 self.once(&context, asked, |graph, _| graph.report(at, context.user, &report))
@@ -227,6 +234,11 @@ impl<'txn> Graph<'txn> {
     fn next_position(&mut self) -> Result<PostId, StateError> {
         self.meta.newest_post = self.meta.newest_post.next().ok_or_else(used_up)?;
         Ok(self.meta.newest_post)
+    }
+
+    /// Notes that something is gone that somebody had written: it has to leave the files, too.
+    fn words_were_removed(&mut self) {
+        self.meta.words_removed = self.meta.words_removed.saturating_add(1);
     }
 
     /// Decides something of what people are to each other.

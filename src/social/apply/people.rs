@@ -28,6 +28,9 @@ impl Graph<'_> {
         if self.tables.network_settings()?.joining != Joining::Classic {
             return Ok(Reply::Refused(CommandRefusal::PasswordNeeded));
         }
+        if !self.is_free(at, &name)? {
+            return Ok(Reply::Refused(CommandRefusal::NameReserved));
+        }
         self.make_account(at, name, password_hash).map(Reply::Account)
     }
 
@@ -40,7 +43,13 @@ impl Graph<'_> {
     ) -> Result<Account, StateError> {
         let number = self.meta.newest_user.checked_add(1).ok_or_else(used_up)?;
         let user = UserId(number);
-        let record = UserRecord { name, password_version: 0, password_hash, created_at: at };
+        let record = UserRecord {
+            name,
+            password_version: 0,
+            password_hash,
+            created_at: at,
+            deleted_at: None,
+        };
         self.tables.put_user(user, &record);
         self.meta.newest_user = number;
         Ok(record.into_account(user, true))
@@ -174,6 +183,11 @@ impl Graph<'_> {
             {
                 return Ok(Err(CommandRefusal::NoSuchRequest));
             }
+            RelationChange::AcceptRequest
+                if self.tables.person_counts(other)?.following >= MOST_FOLLOWED =>
+            {
+                return Ok(Err(CommandRefusal::TheyFollowTooMany));
+            }
             RelationChange::AcceptRequest => {
                 self.tables.set_request(&pair, false);
                 if !self.tables.has_follow(&back)? {
@@ -204,7 +218,7 @@ impl Graph<'_> {
     }
 
     /// False if there was nothing to cease.
-    fn cease_to_follow(&mut self, edge: &Follow) -> Result<bool, StateError> {
+    pub(super) fn cease_to_follow(&mut self, edge: &Follow) -> Result<bool, StateError> {
         let was_there = self.tables.remove_follow(edge)?;
         if was_there {
             let Follow { follower, followee, .. } = *edge;

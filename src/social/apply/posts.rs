@@ -9,7 +9,7 @@ use crate::{
         ReplyTo, UnixMillis, UserId, UserName, Visibility, entities::MOST_MENTIONS,
     },
     social::{
-        CommandRefusal, DeletedPost, Event, PostFacts, Reply,
+        Chore, CommandRefusal, DeletedPost, Event, PostFacts, Reply,
         store::{
             Body, BoostedPost, ChangeKind, ChangeRecord, MarkRecord, PostRecord, StateError, Words,
             boost_record, decode,
@@ -110,6 +110,9 @@ impl Graph<'_> {
         let (facts, hashtags) = (words.facts(user), words.hashtags.clone());
         let change = ChangeRecord { at, post, facts, hashtags, kind: ChangeKind::Edited };
         self.tables.put_change(&mut self.meta, position, &change)?;
+        if self.tables.boosters(post, UserId(0))?.next().is_some() {
+            self.begin_chore(&Chore::TellOfEdit { author: user, post, after: UserId(0) })?;
+        }
         let edited = self.known_post(user, post)?;
         self.events.push(Event::Edited { position, post: edited.clone() });
         let about = About { post: &edited, conversation };
@@ -295,6 +298,9 @@ impl Graph<'_> {
         facts: PostFacts,
         hashtags: Vec<Hashtag>,
     ) -> Result<(), StateError> {
+        if facts.boosted.is_none() {
+            self.words_were_removed();
+        }
         let position = self.next_position()?;
         let kind = ChangeKind::Deleted;
         let change = ChangeRecord { at, post, facts, hashtags, kind };
@@ -343,6 +349,19 @@ impl Graph<'_> {
         let (facts, conversation) = (words.facts(author), words.conversation);
         let is_visible = self.decide(|people| may_see(Some(user), &facts, people))?;
         Ok(is_visible.then_some(Seen { id, author, facts, conversation }))
+    }
+
+    /// The first post of the conversation of one; none if that is gone.
+    pub(super) fn conversation(
+        &self,
+        author: UserId,
+        post: PostId,
+    ) -> Result<Option<PostId>, StateError> {
+        let Some(row) = self.tables.post_row(author, post)? else { return Ok(None) };
+        Ok(match decode::<PostRecord<'_>>(&row)?.body {
+            Body::Words(words) => Some(words.conversation),
+            Body::Boost(_) | Body::Gone { .. } => None,
+        })
     }
 
     /// Whether somebody sees a post.

@@ -96,7 +96,7 @@ enum RowKind {
 }
 
 /// The tables whose rows are sent as they are stored.
-const STORED: [Table; 15] = [
+const STORED: [Table; 17] = [
     Table::Blocks,
     Table::Mutes,
     Table::Requests,
@@ -112,6 +112,8 @@ const STORED: [Table; 15] = [
     Table::Reports,
     Table::Announcements,
     Table::Logged,
+    Table::Chores,
+    Table::ReservedNames,
 ];
 
 impl RowKind {
@@ -172,6 +174,8 @@ pub fn dump(
         .chain(table(Table::Reports, stored))
         .chain(table(Table::Announcements, stored))
         .chain(table(Table::Logged, stored))
+        .chain(table(Table::Chores, stored))
+        .chain(table(Table::ReservedNames, stored))
         .map(|kind| kind.map(Row))
 }
 
@@ -271,7 +275,7 @@ fn put(
             if planted::is(PlantedFault::SnapshotWithoutTheReplies) => {}
         RowKind::Meta(meta) => tables.put_meta(&meta),
         RowKind::User { user, record } => {
-            if tables.user_named(&record.name)?.is_some() {
+            if record.deleted_at.is_none() && tables.user_named(&record.name)?.is_some() {
                 let name = record.name.folded();
                 return Err(StateError::damaged(format!("two users have the name {name}")));
             }
@@ -304,7 +308,9 @@ fn put(
             if key.first().and_then(|table| Table::of(*table)).is_none_or(|of| !is_known(&of)) {
                 return Err(StateError::damaged("a row of a dump belongs to another table"));
             }
-            change.put(&Key::of_stored(&key), &row);
+            let key = Key::of_stored(&key);
+            change.put(&key, &row);
+            tables.index_relation(&key, &row)?;
         }
     }
     Ok(())

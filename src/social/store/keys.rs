@@ -43,9 +43,12 @@
 //! | reports | number | [`ReportRecord`](crate::social::administration::ReportRecord) |
 //! | announcements | number | [`AnnouncementRecord`](crate::social::administration::AnnouncementRecord) |
 //! | log of moderators | number | [`LoggedRecord`](crate::social::administration::LoggedRecord) |
+//! | rows about people | whom the row is about, its table, whose row it is | |
+//! | chores | position of the feed at which it began | [`Chore`](crate::social::Chore) |
+//! | reserved names | hash of the folded name | [`ReservedNameRecord`](super::chore_records::ReservedNameRecord) |
 //!
 //! Users, follows, posts, series, replies, certification, blocks, mutes, requests, notes, profiles, revisions,
-//! marks, notifications, their states, changes and all of administration are the state; the others are indexes of it. Follows are
+//! marks, notifications, their states, changes, chores, reserved names and all of administration are the state; the others are indexes of it. Follows are
 //! sorted by name, so that a page of names in order costs no more than the page; posts by author, so that a
 //! page of them lies together.
 
@@ -98,11 +101,14 @@ pub enum Table {
     Reports,
     Announcements,
     Logged,
+    RowsAboutPeople,
+    Chores,
+    ReservedNames,
 }
 
 impl Table {
     /// All of them.
-    const ALL: [Self; 40] = [
+    const ALL: [Self; 43] = [
         Self::Facts,
         Self::Meta,
         Self::Users,
@@ -143,6 +149,9 @@ impl Table {
         Self::Reports,
         Self::Announcements,
         Self::Logged,
+        Self::RowsAboutPeople,
+        Self::Chores,
+        Self::ReservedNames,
     ];
 
     /// The table with this byte.
@@ -193,6 +202,9 @@ impl Table {
             Self::Reports => "reports",
             Self::Announcements => "announcements",
             Self::Logged => "entries of the log of moderators",
+            Self::RowsAboutPeople => "rows about people",
+            Self::Chores => "chores",
+            Self::ReservedNames => "reserved names",
         }
     }
 }
@@ -342,6 +354,25 @@ pub fn of_user(table: Table, user: UserId) -> Key {
     Key::of(table).number(user.0)
 }
 
+/// The rows of one user, in a table that is sorted by users first.
+pub fn all_of_user(table: Table, user: UserId) -> KeyRange {
+    Key::of(table).number(user.0).range()
+}
+
+/// Those of them that come after a key of the same table.
+pub fn rest_of_user(table: Table, user: UserId, after: Key) -> KeyRange {
+    Key::of(table).number(user.0).range_after(after)
+}
+
+/// That somebody has a row in a table that is about a person.
+pub fn row_about(person: UserId, table: Table, whose: UserId) -> Key {
+    Key::of(Table::RowsAboutPeople).number(person.0).bytes(&[table as u8]).number(whose.0)
+}
+
+pub fn reserved_name(hash: &[u8]) -> Key {
+    Key::of(Table::ReservedNames).bytes(hash)
+}
+
 /// A row of one post, in a table that has one for each.
 pub fn of_post(table: Table, post: PostId) -> Key {
     Key::of(table).number(post.get())
@@ -402,6 +433,12 @@ pub fn boost_by_post(post: PostId, user: UserId) -> Key {
 /// All boosts of a post.
 pub fn boosts_by_post(post: PostId) -> KeyRange {
     Key::of(Table::MarksByPost).number(post.get()).bytes(&[BOOST]).range()
+}
+
+/// The boosts of a post after somebody's, in the order of users.
+pub fn boosts_by_post_after(post: PostId, after: UserId) -> KeyRange {
+    let all = Key::of(Table::MarksByPost).number(post.get()).bytes(&[BOOST]);
+    all.range_after(boost_by_post(post, after))
 }
 
 pub fn mark_by_post(post: PostId, mark: Mark, user: UserId) -> Key {
@@ -547,6 +584,17 @@ impl<'a> Parts<'a> {
 
     pub fn signed(&mut self) -> Result<i64, StateError> {
         Ok((self.number()? ^ (1 << 63)).cast_signed())
+    }
+
+    /// A table, and a user whose row it is.
+    pub fn table_and_user(mut self) -> Result<(Table, UserId), StateError> {
+        let (table, rest) = self.0.split_first().ok_or_else(too_short)?;
+        self.0 = rest;
+        let table =
+            Table::of(*table).ok_or_else(|| StateError::damaged("there is no such table"))?;
+        let user = self.user()?;
+        self.end()?;
+        Ok((table, user))
     }
 
     pub fn sized(&mut self) -> Result<&'a [u8], StateError> {

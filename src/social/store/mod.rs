@@ -24,7 +24,9 @@
 
 mod acquaintance;
 mod audit;
+pub(crate) mod chore_records;
 mod damage;
+mod deletion;
 mod directory;
 mod dump;
 mod error;
@@ -58,6 +60,7 @@ pub use audit::Content;
 #[cfg(test)]
 pub use audit::{RowDamage, damage_in};
 pub use damage::Damage;
+pub use deletion::DeletedRow;
 pub use directory::FileCondition;
 pub use dump::Row;
 pub use error::StateError;
@@ -75,7 +78,7 @@ pub use post_records::{
 };
 pub use post_view::{FeedKind, FeedRead, Thread, ThreadRead};
 pub use post_writing::boost_record;
-pub use records::{Meta, UserRecord, decode};
+pub use records::{MOST_POSITIONS, Meta, UserRecord, decode};
 pub use replies::{ReplyTables, Series, StoredReply};
 pub use state::{Change, Facts, StagedState, State, StateReader};
 pub use view::{NameCursor, Page, View};

@@ -89,6 +89,6 @@ pub fn is_limited(standing: Standing) -> bool {
 pub fn is_out_of_sight(standing: Standing) -> bool {
     match standing {
         Standing::Active | Standing::Silenced => false,
-        Standing::Pending | Standing::Rejected | Standing::Suspended => true,
+        Standing::Pending | Standing::Rejected | Standing::Suspended | Standing::Deleted => true,
     }
 }

@@ -122,6 +122,17 @@ impl Record for NotificationState {
     const KIND: Kind = Kind::NotificationState;
 }
 
+/// Whom a row is about, in one of the tables of what people are to others; none in another table.
+pub(super) fn whom_it_is_about(table: Table, row: &[u8]) -> Result<Option<UserId>, StateError> {
+    Ok(Some(match table {
+        Table::Blocks => decode::<BlockRecord>(row)?.blocked,
+        Table::Mutes => decode::<MuteRecord>(row)?.muted,
+        Table::Requests => decode::<RequestRecord>(row)?.follower,
+        Table::Notes => decode::<NoteRecord>(row)?.about,
+        _ => return Ok(None),
+    }))
+}
+
 /// What somebody says about themselves.
 pub(super) fn profile(moment: &Moment, user: UserId) -> Result<ProfileRecord, StateError> {
     let row = moment.get(&keys::of_user(Table::Profiles, user))?;

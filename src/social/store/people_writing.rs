@@ -39,12 +39,8 @@ impl Tables<'_> {
 
     /// Adds or removes a block.
     pub fn set_block(&mut self, pair: &Pair, is_set: bool) {
-        let key = pair.key(Table::Blocks);
-        if is_set {
-            self.change.put(&key, &encode(&BlockRecord { blocked: pair.other }));
-        } else {
-            self.change.remove(&key);
-        }
+        let block = is_set.then(|| encode(&BlockRecord { blocked: pair.other }));
+        self.set_relation(Table::Blocks, pair, block.as_deref());
     }
 
     /// Whether and how the one has muted the other.
@@ -54,11 +50,8 @@ impl Tables<'_> {
 
     /// Adds, replaces or removes a mute.
     pub fn set_mute(&mut self, pair: &Pair, mute: Option<MuteRecord>) {
-        let key = pair.key(Table::Mutes);
-        match mute {
-            Some(mute) => self.change.put(&key, &encode(&mute)),
-            None => self.change.remove(&key),
-        }
+        let mute = mute.map(|mute| encode(&mute));
+        self.set_relation(Table::Mutes, pair, mute.as_deref());
     }
 
     /// Whether the other has asked to follow the one.
@@ -68,23 +61,41 @@ impl Tables<'_> {
 
     /// Adds or removes such a request.
     pub fn set_request(&mut self, pair: &Pair, is_set: bool) {
-        let key = pair.key(Table::Requests);
-        if is_set {
-            self.change.put(&key, &encode(&RequestRecord { follower: pair.other }));
-        } else {
-            self.change.remove(&key);
-        }
+        let request = is_set.then(|| encode(&RequestRecord { follower: pair.other }));
+        self.set_relation(Table::Requests, pair, request.as_deref());
     }
 
     /// Replaces what the one remembers of the other.
     pub fn set_note(&mut self, pair: &Pair, text: &str) {
-        let key = pair.key(Table::Notes);
-        if text.is_empty() {
-            self.change.remove(&key);
+        let note = || encode(&NoteRecord { about: pair.other, text: text.to_owned() });
+        let note = (!text.is_empty()).then(note);
+        self.set_relation(Table::Notes, pair, note.as_deref());
+    }
+
+    /// Adds, replaces or removes the row that the one has in a table about the other. It is found by the other, too, so
+    /// that it can go with them.
+    pub fn set_relation(&mut self, table: Table, pair: &Pair, row: Option<&[u8]>) {
+        let (key, by_other) = (pair.key(table), keys::row_about(pair.other, table, pair.one));
+        if let Some(row) = row {
+            self.change.put(&key, row);
+            self.change.put(&by_other, &[]);
         } else {
-            let note = NoteRecord { about: pair.other, text: text.to_owned() };
-            self.change.put(&key, &encode(&note));
+            self.change.remove(&key);
+            self.change.remove(&by_other);
         }
+    }
+
+    /// Makes a row that is already there found by whom it is about, if it is of such a table.
+    pub(super) fn index_relation(&mut self, key: &keys::Key, row: &[u8]) -> Result<(), StateError> {
+        let key = key.as_bytes();
+        let table = key.first().and_then(|table| Table::of(*table));
+        if let Some(table) = table
+            && let Some(other) = people_records::whom_it_is_about(table, row)?
+        {
+            let whose = keys::Parts::of(key).user()?;
+            self.change.put(&keys::row_about(other, table, whose), &[]);
+        }
+        Ok(())
     }
 
     /// What somebody says about themselves.

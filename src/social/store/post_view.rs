@@ -16,7 +16,7 @@ use crate::{
     domain::{Hashtag, Mark, Marks, Notification, Post, PostId, Query, ReplyTo, Revision, UserId},
     social::{
         Cursor, DeletedPost, Event, PostFacts, Relations,
-        visibility::{is_at_home, is_blocked, is_hidden, is_listed, is_public, may_see},
+        visibility::{Unhidden, is_at_home, is_blocked, is_hidden, is_listed, is_public, may_see},
     },
 };
 
@@ -70,6 +70,17 @@ impl FeedKind {
                 Ok(hashtags.contains(hashtag) && is_public(Some(user), post, relations)?)
             }
         }
+    }
+
+    /// Whether a post that is gone belonged to the feed of a user, also if its author has been hidden since.
+    pub fn included<R: Relations>(
+        &self,
+        user: UserId,
+        post: &PostFacts,
+        hashtags: &[Hashtag],
+        relations: &mut R,
+    ) -> Result<bool, R::Error> {
+        self.includes(user, post, hashtags, &mut Unhidden(relations))
     }
 }
 
@@ -306,6 +317,20 @@ impl View {
         included.inspect_err(|error| self.facts().damage().note(error)).unwrap_or(false)
     }
 
+    /// Whether a post that is gone belonged to the feed of a user; not if that cannot be found out.
+    pub fn included(
+        &self,
+        kind: &FeedKind,
+        user: UserId,
+        post: &PostFacts,
+        hashtags: &[Hashtag],
+    ) -> bool {
+        let mut known = Known::default();
+        let mut people = self.acquaintance(&mut known);
+        let included = kind.included(user, post, hashtags, &mut people);
+        included.inspect_err(|error| self.facts().damage().note(error)).unwrap_or(false)
+    }
+
     /// What has happened in a user's feed since a position, to be read in steps: about so many events, and up to
     /// where these are all.
     pub fn feed(
@@ -364,7 +389,15 @@ impl View {
             let position = Parts::of(&key).post()?;
             let change: ChangeRecord = decode(&row)?;
             let ChangeRecord { facts, hashtags, .. } = &change;
-            if feed.kind.includes(feed.user, facts, hashtags, &mut people)? {
+            let is_theirs = match change.kind {
+                ChangeKind::Edited => {
+                    feed.kind.includes(feed.user, facts, hashtags, &mut people)?
+                }
+                ChangeKind::Deleted => {
+                    feed.kind.included(feed.user, facts, hashtags, &mut people)?
+                }
+            };
+            if is_theirs {
                 changes.extend(self.change_event(feed.user, position, change, &mut people)?);
             }
             looked_at += 1;

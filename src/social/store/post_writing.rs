@@ -176,6 +176,20 @@ impl Tables<'_> {
         Ok(())
     }
 
+    /// Those who have boosted a post, after one of them, in the order of their numbers.
+    pub fn boosters(
+        &self,
+        post: PostId,
+        after: UserId,
+    ) -> Result<impl Iterator<Item = Result<UserId, StateError>> + use<>, StateError> {
+        let rows = self.moment().scan(keys::boosts_by_post_after(post, after));
+        Ok(rows.map(|row| {
+            let (key, _) = row?;
+            let at = key.len().saturating_sub(size_of::<u64>());
+            number(&key[at..]).map(UserId)
+        }))
+    }
+
     /// How many marks of a kind a user has set, at most so many.
     pub fn count_marks(&self, user: UserId, mark: Mark, most: usize) -> Result<usize, StateError> {
         let range = Prefix::marks(user, mark).between(PostId::NONE, PostId::MAX);

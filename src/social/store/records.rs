@@ -44,6 +44,8 @@ pub struct Meta {
     pub changes_since: PostId,
     /// How many are known.
     pub changes_kept: u64,
+    /// How often words were removed that somebody had written.
+    pub words_removed: u64,
 }
 
 /// So many accounts, and posts, are made at most between two recoveries of a cluster. Those that are made after
@@ -75,6 +77,7 @@ impl Meta {
             && self.changes_since >= before.changes_since
             && self.newest_user >= before.newest_user
             && self.applied_at >= before.applied_at
+            && self.words_removed >= before.words_removed
             && self.memory_age_ms >= before.memory_age_ms
     }
 }
@@ -94,6 +97,7 @@ impl fmt::Debug for Meta {
             abandoned_for,
             changes_since,
             changes_kept,
+            words_removed,
         } = self;
         formatter
             .debug_struct("Meta")
@@ -105,6 +109,7 @@ impl fmt::Debug for Meta {
             .field("abandoned_for", abandoned_for)
             .field("changes_since", changes_since)
             .field("changes_kept", changes_kept)
+            .field("words_removed", words_removed)
             .finish()
     }
 }
@@ -116,6 +121,8 @@ pub struct UserRecord {
     pub password_version: u32,
     pub password_hash: Option<String>,
     pub created_at: UnixMillis,
+    /// When its owner has deleted it.
+    pub deleted_at: Option<UnixMillis>,
 }
 
 impl Record for UserRecord {
@@ -124,7 +131,7 @@ impl Record for UserRecord {
 
 impl UserRecord {
     pub fn into_account(self, user: UserId, created: bool) -> Account {
-        let Self { name, password_version, password_hash, created_at: _ } = self;
+        let Self { name, password_version, password_hash, .. } = self;
         Account { user, name, created, password_hash, password_version }
     }
 }

@@ -479,6 +479,11 @@ impl Change {
         &self.series_ages
     }
 
+    /// How many rows were changed so far.
+    pub(super) fn changed_rows(&self) -> usize {
+        self.changed.borrow().len()
+    }
+
     /// Notes that a post was added.
     pub(super) fn added_post(&self, author: UserId, post: PostId) {
         self.posts.borrow_mut().push((author, post));

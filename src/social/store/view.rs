@@ -102,6 +102,11 @@ impl View {
         self.meta.abandoned_for
     }
 
+    /// How often words were removed that somebody had written.
+    pub fn words_removed(&self) -> u64 {
+        self.meta.words_removed
+    }
+
     /// The last position of the feed; none before the first.
     pub fn newest_post(&self) -> PostId {
         self.meta.newest_post

@@ -95,10 +95,22 @@ impl<'a> Tables<'a> {
         self.change.put(&keys::certification(), &encode(certification));
     }
 
-    /// Adds or replaces an account.
+    /// Adds or replaces an account. Its name leads to it, unless it was deleted.
     pub fn put_user(&mut self, user: UserId, record: &UserRecord) {
         self.change.put(&keys::user(user), &encode(record));
-        self.change.put(&keys::name(&record.name.folded()), &user.0.to_be_bytes());
+        if record.deleted_at.is_none() {
+            self.change.put(&keys::name(&record.name.folded()), &user.0.to_be_bytes());
+        }
+    }
+
+    /// From now on, a name leads to nobody.
+    pub fn remove_name(&mut self, name: &UserName) {
+        self.change.remove(&keys::name(&name.folded()));
+    }
+
+    /// How many rows this change has changed so far.
+    pub fn changed_rows(&self) -> usize {
+        self.change.changed_rows()
     }
 
     /// Adds an edge, where there is none.

@@ -187,6 +187,7 @@ fn command(variety: Variety) -> impl Strategy<Value = Command> {
             .prop_map(|(context, change)| Command::ChangeNotifications { context, change }),
     ];
     prop_oneof![
+        12 => post().prop_map(|chore| Command::GoOn { chore }),
         16 => (name, hash)
             .prop_map(|(name, password_hash)| Command::CreateAccount { name, password_hash }),
         4 => any::<[u8; 32]>().prop_map(|signing_key| Command::BootstrapCluster { signing_key }),
@@ -272,6 +273,12 @@ impl SoFar {
             | Command::Publish { context, .. }
             | Command::SetProfile { context, .. }
             | Command::ChangeNotifications { context, .. } => renew(context, current),
+            Command::GoOn { chore } => {
+                let all = self.model.edits_to_tell_of.keys();
+                let all: Vec<PostId> = all.copied().collect();
+                let nth = usize::try_from(chore.get()).expect("a small number");
+                *chore = all.get(nth % all.len().max(1)).copied().unwrap_or(*chore);
+            }
             Command::BootstrapCluster { .. }
             | Command::CreateAccount { .. }
             | Command::AbandonCluster { .. }
@@ -280,6 +287,7 @@ impl SoFar {
             | Command::SignUp(_)
             | Command::Report { .. }
             | Command::Administer { .. }
+            | Command::DeleteAccount { .. }
             | Command::TestNoop => {}
         }
     }
@@ -434,10 +442,51 @@ fn random_histories_reach_all_that_can_happen() {
         let often = reached.get(expected).copied().unwrap_or_default();
         assert!(often >= CASES / 4, "{expected} is rare among {reached:#?}");
     }
+    // It takes a boost, an edit after it, and a step of what is left to do.
+    assert!(reached.contains_key("Notified(Edited"), "{reached:#?}");
+}
+
+/// Whoever deletes their account leaves nothing that contradicts anything, and no name.
+fn check_deletion(history: &[Stamped], user: UserId) {
+    let state = State::new();
+    state.apply_all(history);
+    let at = history.last().map_or(UnixMillis::EPOCH, |last| last.at);
+    let Some(account) = state.view().account(user).unwrap() else { return };
+    let context =
+        Context { user, password_version: account.password_version, key: opaque("the last") };
+    let deleted = state.apply_all(&[Stamped { at, command: Command::DeleteAccount { context } }]);
+    if state.view().abandoned_for().is_some() {
+        return;
+    }
+    assert_eq!(deleted[0].0, Reply::Done);
+    state.finish(at.get());
+    assert_eq!(state.damage(), []);
+    let is_tombstone = |(key, _): &(Vec<u8>, Vec<u8>)| {
+        [Table::Posts, Table::Users].map(|table| table as u8).contains(&key[0])
+    };
+    let of_user = [Table::Posts, Table::Users, Table::Following, Table::Followers, Table::Blocks]
+        .into_iter()
+        .chain([Table::Mutes, Table::Requests, Table::Notes, Table::Profiles, Table::Marks])
+        .chain([Table::MarksByTime, Table::Notifications, Table::NotificationStates])
+        .chain([Table::PersonCounts, Table::RowsAboutPeople])
+        .flat_map(|table| state.0.rows(keys::all_of_user(table, user)));
+    for row in of_user {
+        assert!(is_tombstone(&row), "{row:?}");
+    }
+    let restored = State::restored(&state.dump());
+    assert_eq!(restored.every_row(), state.every_row());
 }
 
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn whoever_deletes_their_account_after_a_random_conversation_leaves_nothing(
+        history in history(CONVERSATION),
+        user in 1..=CONVERSATION.users,
+    ) {
+        check_deletion(&history, UserId(user));
+    }
 
     #[test]
     fn a_random_conversation_is_the_same_however_batched_restored_or_modelled(

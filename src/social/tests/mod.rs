@@ -4,10 +4,12 @@
 //!   `memory` those of repeated requests
 //! - `audit` finds rows that contradict each other
 //! - `agreement` compares random histories with the naive `model`, with each other and with restored dumps
+//! - `chores`: work that goes on over many commands
 //! - `format` pins what is stored
 
 mod agreement;
 mod audit;
+mod chores;
 mod format;
 mod memory;
 mod model;

@@ -295,4 +295,13 @@ fn whoever_follows_as_many_as_anybody_may_follows_nobody_else() {
     follow_counts(7_499);
     assert_eq!(story.follows(ANN, BOB), Reply::Done);
     assert_eq!(story.follows(ANN, EVE), Reply::Refused(CommandRefusal::FollowsTooMany));
+    // Nor by a request that was made before.
+    follow_counts(7_499);
+    story.locks(EVE, true);
+    assert_eq!(story.follows(ANN, EVE), Reply::Requested);
+    follow_counts(7_500);
+    let accepted = story.relates(EVE, ANN, ACCEPT);
+    assert_eq!(accepted, Reply::Refused(CommandRefusal::TheyFollowTooMany));
+    follow_counts(7_499);
+    assert_eq!(story.relates(EVE, ANN, ACCEPT), Reply::Done, "the request is still there");
 }

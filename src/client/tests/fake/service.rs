@@ -164,6 +164,13 @@ impl SocialService for Service {
         Ok(Response::new(v1::SetPasswordReply {}))
     }
 
+    async fn delete_account(
+        &self,
+        _request: Request<v1::DeleteAccountRequest>,
+    ) -> Result<Response<v1::DeleteAccountReply>, Status> {
+        Err(Status::unimplemented("nobody leaves here"))
+    }
+
     async fn follow(
         &self,
         request: Request<v1::FollowRequest>,

@@ -14,17 +14,20 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     StateError,
+    chore_records::{ReservedNameRecord, is_reserved_name},
     keys::{self, Parts, Table},
     moment::Moment,
+    network_records,
     records::{
         self, FollowRecord, IDS_BETWEEN_RECOVERIES, Meta, UserRecord, decode, known_user, number,
     },
     replies::{self, Series, StoredReply},
 };
 use crate::{
-    domain::{Certification, UnixMillis, UserId},
+    domain::{Certification, Standing, UnixMillis, UserId},
     envelope::Kind,
     host::database_fault::DatabaseFault,
+    social::Chore,
 };
 
 /// So much is told of one table; the rest is counted.
@@ -114,6 +117,8 @@ struct Audit<'a> {
     posts: u64,
     /// The ids of accounts.
     users: SeenIds,
+    /// Accounts of people who are gone, and have no name.
+    deleted_users: u64,
     /// The author and the time of the last post.
     last_post: Option<(UserId, UnixMillis)>,
     /// The account and the series of the last reply.
@@ -132,6 +137,7 @@ impl<'a> Audit<'a> {
             expected: BTreeMap::new(),
             posts: 0,
             users: SeenIds::default(),
+            deleted_users: 0,
             last_post: None,
             last_reply: None,
             series_with_replies: 0,
@@ -195,7 +201,19 @@ impl<'a> Audit<'a> {
             | Table::PostsByTerm
             | Table::Answers
             | Table::MarksByTime
-            | Table::MarksByPost => Ok(()),
+            | Table::MarksByPost
+            | Table::RowsAboutPeople => Ok(()),
+            Table::Chores => {
+                decode::<Chore>(value)?;
+                let mut key = parts;
+                let began = key.post()?;
+                key.end()?;
+                agree(began <= self.meta.newest_post, || "it has not begun yet".to_owned())
+            }
+            Table::ReservedNames => {
+                decode::<ReservedNameRecord>(value)?;
+                agree(is_reserved_name(parts), || "its key is that of no name".to_owned())
+            }
         }
     }
 
@@ -218,6 +236,13 @@ impl<'a> Audit<'a> {
             return Err(contradiction("there is no account with such a number yet"));
         }
         self.compare_person(user)?;
+        if record.deleted_at.is_some() {
+            self.deleted_users += 1;
+            let standing = network_records::standing(self.moment, user)?.standing;
+            return agree(standing == Standing::Deleted, || {
+                "it was deleted, and is seen".to_owned()
+            });
+        }
         match records::user_named(self.moment, &record.name)? {
             Some(named) if named == user => Ok(()),
             Some(other) => Err(contradiction(format!("its name leads to user {}", other.0))),
@@ -312,10 +337,11 @@ impl<'a> Audit<'a> {
         let series = ("the series of requests with replies".to_owned(), self.series_with_replies);
         let users = ("the accounts with replies".to_owned(), self.users_with_replies);
         let made = "those ever made".to_owned();
+        let named = self.count(Table::Users).saturating_sub(self.deleted_users);
         for ((row, there), (other, expected)) in [
             (all(Table::Users), (made, self.users.given(self.meta.newest_user))),
             (all(Table::Authors), all(Table::Posts)),
-            (all(Table::Names), all(Table::Users)),
+            (all(Table::Names), ("the accounts with names".to_owned(), named)),
             (all(Table::Followers), all(Table::Following)),
             (all(Table::SeriesByAge), all(Table::Series)),
             (all(Table::Series), series),
@@ -343,7 +369,7 @@ impl<'a> Audit<'a> {
 }
 
 /// The tables of which it is known how many rows they should have.
-const COUNTED: [Table; 9] = [
+const COUNTED: [Table; 10] = [
     Table::ProfilesByWord,
     Table::ListedPosts,
     Table::PostsByHashtag,
@@ -353,6 +379,7 @@ const COUNTED: [Table; 9] = [
     Table::Revisions,
     Table::MarksByTime,
     Table::MarksByPost,
+    Table::RowsAboutPeople,
 ];
 
 /// The ids that were seen, each once: the greatest of those that were given between two recoveries.
@@ -446,6 +473,7 @@ fn described(table: Option<Table>, key: &[u8]) -> String {
                 format!("state of notifications of user {}", parts.user()?.0)
             }
             Table::Changes => format!("change at position {}", parts.post()?),
+            Table::Chores => format!("chore of position {}", parts.post()?),
             Table::NetworkSettings | Table::AdministrationCounts => table.name().to_owned(),
             Table::Standings => format!("standing of user {}", parts.user()?.0),
             Table::Reports | Table::Announcements | Table::Logged => {
@@ -458,6 +486,8 @@ fn described(table: Option<Table>, key: &[u8]) -> String {
             | Table::Answers
             | Table::MarksByTime
             | Table::MarksByPost
+            | Table::RowsAboutPeople
+            | Table::ReservedNames
             // Its key is a secret.
             | Table::Invitations => {
                 format!("key {} among the {}", hexadecimal(key), table.name())

@@ -8,8 +8,7 @@ use crate::{
         store::{
             keys::{self, Parts, Table},
             people_records::{
-                self, BlockRecord, MuteRecord, NoteRecord, NotificationRecord, NotificationState,
-                ProfileRecord, RequestRecord, StoredCounts,
+                self, NotificationRecord, NotificationState, ProfileRecord, StoredCounts,
             },
             post_records::{Body, PostRecord},
             records::{decode, known_user},
@@ -19,20 +18,18 @@ use crate::{
 
 impl Audit<'_> {
     pub(super) fn relation(
-        &self,
+        &mut self,
         table: Table,
         mut key: Parts<'_>,
         value: &[u8],
     ) -> Result<(), StateError> {
         let (user, name) = (key.user()?, key.text()?);
         known_user(self.moment, user)?;
-        let other = match table {
-            Table::Blocks => decode::<BlockRecord>(value)?.blocked,
-            Table::Mutes => decode::<MuteRecord>(value)?.muted,
-            Table::Requests => decode::<RequestRecord>(value)?.follower,
-            Table::Notes => decode::<NoteRecord>(value)?.about,
-            _ => return Err(contradiction("it is about nobody")),
-        };
+        let other = people_records::whom_it_is_about(table, value)?
+            .ok_or_else(|| contradiction("it is about nobody"))?;
+        self.expect(Table::RowsAboutPeople);
+        let by_other = self.moment.get(&keys::row_about(other, table, user))?;
+        agree(by_other.is_some(), || format!("user {} does not lead to it", other.0))?;
         let other_name = known_user(self.moment, other)?.name.folded();
         agree(other_name == name, || format!("user {} is called otherwise", other.0))
     }

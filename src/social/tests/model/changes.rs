@@ -53,6 +53,9 @@ impl Model {
             | Command::SignUp(_)
             | Command::Report { .. }
             | Command::Administer { .. }
+            // No history has it: see `chores`.
+            | Command::DeleteAccount { .. }
+            | Command::GoOn { .. }
             | Command::TestNoop => unreachable!("nobody in particular asks for it"),
         }
     }
@@ -240,12 +243,34 @@ impl Model {
         said.earlier.push(before.now);
         self.posts.get_mut(&post).expect("it is there").what = What::Said(said);
         let position = self.changed(post, self.facts(post), content.hashtags.clone(), false);
+        let is_boosted = |entry: &Entry| matches!(entry.what, What::Boost { of, .. } if of == post);
+        if self.posts.values().any(is_boosted) {
+            let began = self.next_position();
+            self.edits_to_tell_of.insert(began, post);
+        }
         let edited = self.read(None, post).expect("it is there");
         self.events.push(Event::Edited { position, post: edited });
         for other in mentioned.into_iter().filter(|other| !before.mentioned.contains(other)) {
             self.tell(other, user, NotificationKind::Mentioned, Some(post));
         }
         Ok(Reply::Done)
+    }
+
+    /// Whoever has boosted the post is told of its edit, if they see it and it is still there.
+    pub(super) fn go_on(&mut self, began: PostId) {
+        let Some(post) = self.edits_to_tell_of.remove(&began) else { return };
+        if !matches!(self.posts[&post].what, What::Said(_)) {
+            return;
+        }
+        let author = self.posts[&post].author;
+        let boosts = |entry: &&Entry| matches!(entry.what, What::Boost { of, .. } if of == post);
+        let boosters: BTreeSet<UserId> =
+            self.posts.values().filter(boosts).map(|entry| entry.author).collect();
+        for booster in boosters {
+            if self.is_visible(Some(booster), post) {
+                self.tell(booster, author, NotificationKind::Edited, Some(post));
+            }
+        }
     }
 
     fn delete(&mut self, user: UserId, post: PostId) -> Done {

@@ -43,6 +43,8 @@ pub struct Model {
     /// Edits and deletions by position, after the last that was forgotten.
     changes: BTreeMap<PostId, Changed>,
     changes_since: PostId,
+    /// Edits of which those are yet to be told who have boosted the post, by where that began.
+    pub edits_to_tell_of: BTreeMap<PostId, PostId>,
     newest: PostId,
     /// What the command that is applied has caused so far.
     events: Vec<Event>,
@@ -220,6 +222,10 @@ impl Model {
                 self.accounts.push(account.clone());
                 self.created_at.insert(user, self.now);
                 Reply::Account(Account { created: true, ..account })
+            }
+            Command::GoOn { chore } => {
+                self.go_on(chore);
+                Reply::Done
             }
             command => match command.context().cloned() {
                 Some(context) => self.once(&context, command),

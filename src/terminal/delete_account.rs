@@ -1,0 +1,32 @@
+//! DELETE-ACCOUNT: its question, and the deletion.
+
+use std::io;
+
+use super::{
+    conversation::Conversation,
+    input::{Line, Prompt},
+    report::{Answer, Failure},
+};
+
+const PASSWORD: &str = "Password: ";
+
+impl Conversation {
+    /// Deletes the account in use if `name` is its name, typed once more, and after asking for its password, if it has
+    /// one. Ctrl-C and Ctrl-D end only the command.
+    pub async fn delete_account(&mut self, name: &str) -> io::Result<Result<Answer, Failure>> {
+        let own = self.client.username();
+        if own.is_none_or(|own| !own.as_str().eq_ignore_ascii_case(name)) {
+            return Ok(Err(Failure::SomebodyElse));
+        }
+        let mut password = None;
+        if self.client.has_password() {
+            password = match self.ask(Prompt::Secret(PASSWORD)).await? {
+                Line::Text(line) => Some(line.trim_end_matches(['\n', '\r']).to_owned()),
+                Line::NoText => return Ok(Err(Failure::NoText)),
+                Line::End | Line::Interrupted => return Ok(Err(Failure::NotDeleted)),
+            };
+        }
+        let deleted = self.client.delete_account(password.as_deref()).await;
+        Ok(deleted.map(|()| Answer::Done).map_err(Failure::from))
+    }
+}
