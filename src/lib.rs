@@ -50,6 +50,7 @@ pub mod replication;
 pub mod restore;
 pub mod router;
 pub mod runtime;
+pub(crate) mod sanitise;
 pub mod serving;
 pub mod settings;
 pub mod slave;

@@ -12,7 +12,7 @@ use std::{
 
 /// From the base up. A module imports from lower layers only, and so none of its own.
 const LAYERS: [&[&str]; 12] = [
-    &["ansi", "backoff", "domain", "envelope", "metrics", "planted", "wire"],
+    &["ansi", "backoff", "domain", "envelope", "metrics", "planted", "sanitise", "wire"],
     &["host", "network"],
     &["tls"],
     &["acme", "object_storage"],
@@ -104,6 +104,7 @@ const PURE: [&str; 103] = [
     "router/presentation.rs",
     "router/quorum_loss.rs",
     "router/registry",
+    "sanitise.rs",
     "settings/keys.rs",
     "settings/value.rs",
     "slave/supervision.rs",
@@ -144,7 +145,6 @@ const PURE: [&str; 103] = [
     "terminal/post_text.rs",
     "terminal/prompt_command.rs",
     "terminal/report.rs",
-    "terminal/sanitise.rs",
     "terminal/social_command.rs",
     "terminal/text.rs",
     "terminal/verb.rs",

@@ -25,9 +25,13 @@ use crate::{
         About, AdminAnswer, AdminDone, AdminQuestion, AdminRequest, Client, ClientError,
         ClientOptions, Operator, Refusal,
     },
-    host::{hidden_line, stdio, text_file, thread},
+    host::{
+        hidden_line::{self, Line},
+        stdio, text_file, thread,
+    },
     node_auth::NodeAuth,
     operator::{self, OperatorError},
+    sanitise,
     settings::AdminSettings,
 };
 
@@ -37,6 +41,8 @@ const REFUSED: u8 = 65;
 const UNAVAILABLE: u8 = 69;
 /// The login was refused: `EX_NOPERM`.
 const NOT_LOGGED_IN: u8 = 77;
+/// Ended by Ctrl-C: 128 plus the number of SIGINT, as shells count it.
+const INTERRUPTED: u8 = 130;
 
 /// How long a router that has never answered is tried: longer than it takes to restart.
 const FIRST_CONTACT_WITHIN: Duration = Duration::from_secs(5);
@@ -95,7 +101,8 @@ pub async fn run(settings: AdminSettings, command: AdminCommand) -> anyhow::Resu
         (_, Some(name)) => {
             let client = Client::connect(options)?;
             let question = format!("Password for {name}: ");
-            let password = password(settings.password_file.as_deref(), question).await?;
+            let asked = password(settings.password_file.as_deref(), question).await?;
+            let Asked::Password(password) = asked else { return Ok(ExitCode::from(INTERRUPTED)) };
             let login = client.log_in_existing(name.as_str(), password.as_deref());
             if let Err(error) = within_reach(&client, login).await {
                 return Ok(failed(&settings, &error, NOT_LOGGED_IN));
@@ -162,7 +169,7 @@ fn failed(settings: &AdminSettings, error: &ClientError, refused: u8) -> ExitCod
         // If nobody reads it, nobody wants to know.
         let _ = stdio::print(&json::failed(error));
     }
-    stdio::print_error(&format!("tinysns: {}", words::harmless(&error.to_string())));
+    stdio::print_error(&format!("tinysns: {}", sanitise::text(&error.to_string())));
     let code = match error {
         ClientError::Refused(_) | ClientError::NotLoggedIn => refused,
         ClientError::Unanswered { .. }
@@ -193,15 +200,28 @@ async fn within_reach<T>(
     }
 }
 
+/// What came of asking for a password.
+enum Asked {
+    /// None at the end of the input.
+    Password(Option<String>),
+    Interrupted,
+}
+
 /// The first line of a file, or what is typed.
-async fn password(file: Option<&Path>, question: String) -> anyhow::Result<Option<String>> {
+async fn password(file: Option<&Path>, question: String) -> anyhow::Result<Asked> {
     let Some(file) = file else {
-        let typed: io::Result<Option<String>> =
-            thread::run(move || hidden_line::read(&question)).await?;
-        return typed.context("cannot read a password");
+        let typed: io::Result<Line> = thread::run(move || hidden_line::read(&question)).await?;
+        return Ok(match typed.context("cannot read a password")? {
+            Line::Text(line) => {
+                Asked::Password(Some(line.trim_end_matches(['\n', '\r']).to_owned()))
+            }
+            Line::NoText => anyhow::bail!("cannot read a password: it is not valid UTF-8"),
+            Line::End => Asked::Password(None),
+            Line::Interrupted => Asked::Interrupted,
+        });
     };
     let content = text_file::read(file).map_err(|reason| {
         anyhow::anyhow!("cannot use {} (password_file): {reason}", file.display())
     })?;
-    Ok(Some(content.lines().next().unwrap_or_default().to_owned()))
+    Ok(Asked::Password(Some(content.lines().next().unwrap_or_default().to_owned())))
 }

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::{REFUSED, UNAVAILABLE, password, within_reach, words::harmless};
+use super::{Asked, INTERRUPTED, REFUSED, UNAVAILABLE, password, within_reach};
 use crate::{
     client::{Client, ClientError, ClientOptions, SignUp, SignedUp},
     host::stdio,
+    sanitise,
     settings::SignUpSettings,
 };
 
@@ -14,7 +15,8 @@ pub async fn run(settings: SignUpSettings) -> anyhow::Result<ExitCode> {
     let client = Client::connect(ClientOptions::of(&settings.client)?)?;
     let SignUpSettings { user: name, invitation, reason, .. } = settings;
     let question = format!("Choose a password for {name}, of at least 8 characters: ");
-    let password = password(settings.password_file.as_deref(), question).await?;
+    let asked = password(settings.password_file.as_deref(), question).await?;
+    let Asked::Password(password) = asked else { return Ok(ExitCode::from(INTERRUPTED)) };
     let password = password.unwrap_or_default();
     let wanted = SignUp { name: name.clone(), password, invitation, reason };
     let said = match within_reach(&client, client.sign_up(&wanted)).await {
@@ -27,7 +29,7 @@ pub async fn run(settings: SignUpSettings) -> anyhow::Result<ExitCode> {
             )
         }
         Err(error) => {
-            stdio::print_error(&format!("tinysns: {}", harmless(&error.to_string())));
+            stdio::print_error(&format!("tinysns: {}", sanitise::text(&error.to_string())));
             let is_refused = matches!(error, ClientError::Refused(_) | ClientError::NotLoggedIn);
             return Ok(ExitCode::from(if is_refused { REFUSED } else { UNAVAILABLE }));
         }

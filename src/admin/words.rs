@@ -5,32 +5,18 @@ use chrono::DateTime;
 use crate::{
     client::{About, AdminAnswer, AdminDone, AdminRequest, Invitation, LogEntry, Member, Report},
     domain::{Judgement, SecretCode, UnixMillis, UserName},
+    sanitise,
 };
-
-/// Text in which nothing moves the cursor, changes the direction of writing, or looks like another line.
-pub fn harmless(text: &str) -> String {
-    let is_directional = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}');
-    let mut said = String::with_capacity(text.len());
-    for c in text.trim_end().chars() {
-        match c {
-            '\n' => said.push_str("\n    "),
-            '\t' => said.push(' '),
-            c if c.is_control() || is_directional(c) => said.push('\u{fffd}'),
-            c => said.push(c),
-        }
-    }
-    said
-}
 
 /// What was done, and what is to be done with the code that it has given.
 pub fn done(request: &AdminRequest, done: AdminDone, code: Option<&SecretCode>) -> String {
     let mut said = match request {
         AdminRequest::Begin { owner, title, joining, .. } => {
-            format!("{owner} owns {}. Who may join: {}", harmless(title), who(joining.name()))
+            format!("{owner} owns {}. Who may join: {}", sanitise::text(title), who(joining.name()))
         }
         AdminRequest::Set(setting) => {
             let (name, value) = setting.as_text();
-            format!("{name} is now {}", harmless(&value))
+            format!("{name} is now {}", sanitise::text(&value))
         }
         AdminRequest::SetRole { name, role } => {
             format!("{name} is now {} {}", article(role.name()), role.name())
@@ -90,12 +76,12 @@ fn judged(name: &UserName, judgement: Judgement) -> String {
 /// What the network is.
 pub fn about(About { settings, announcements }: &About) -> String {
     let settings = settings.as_text().into_iter().map(|(name, value)| {
-        let value = if value.is_empty() { "-".to_owned() } else { harmless(&value) };
+        let value = if value.is_empty() { "-".to_owned() } else { sanitise::text(&value) };
         format!("{name:<22}{value}")
     });
     let announcements = announcements.iter().map(|announced| {
         let (number, at) = (announced.number, time(announced.at));
-        format!("announcement {number} ({at}): {}", harmless(&announced.text))
+        format!("announcement {number} ({at}): {}", sanitise::text(&announced.text))
     });
     let mut said = settings.chain(announcements).collect::<Vec<_>>().join("\n");
     said.push('\n');
@@ -132,7 +118,7 @@ fn member(
     };
     let reason = match reason.as_str() {
         "" => String::new(),
-        reason => format!("; wants to join: {}", harmless(reason)),
+        reason => format!("; wants to join: {}", sanitise::text(reason)),
     };
     format!("{name}: {}, {}, since {since}, {password}{reason}\n", role.name(), standing.name())
 }
@@ -158,20 +144,25 @@ fn report(Report { number, at, by, about, posts, comment, resolved }: &Report) -
     };
     let resolved = resolved.as_ref().map(|resolved| {
         let by = somebody(resolved.by.as_ref());
-        format!("  resolved by {by} on {}: {}\n", time(resolved.at), harmless(&resolved.outcome))
+        format!(
+            "  resolved by {by} on {}: {}\n",
+            time(resolved.at),
+            sanitise::text(&resolved.outcome)
+        )
     });
     let resolved = resolved.unwrap_or_default();
     format!(
         "{number}: {by} reports {about}{posts} on {}: {}\n{resolved}",
         time(*at),
-        harmless(comment)
+        sanitise::text(comment)
     )
 }
 
 fn entry(LogEntry { number, at, by, what, about, about_number, words }: &LogEntry) -> String {
     let about = about.as_ref().map(|about| format!(" {about}")).unwrap_or_default();
     let which = about_number.map(|number| format!(" {number}")).unwrap_or_default();
-    let words = if words.is_empty() { String::new() } else { format!(" ({})", harmless(words)) };
+    let words =
+        if words.is_empty() { String::new() } else { format!(" ({})", sanitise::text(words)) };
     let (at, who) = (time(*at), somebody(by.as_ref()));
     format!("{number}: {at}, {who}: {what}{about}{which}{words}\n")
 }
@@ -188,11 +179,6 @@ fn time(at: UnixMillis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_others_wrote_can_do_nothing_on_a_terminal() {
-        assert_eq!(harmless("a\u{1b}[2Jb\nc\u{202e}d\n"), "a\u{fffd}[2Jb\n    c\u{fffd}d");
-    }
 
     #[test]
     fn an_entry_of_the_log_says_who_did_what_to_whom_and_why() {

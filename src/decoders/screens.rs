@@ -7,6 +7,7 @@ use ratatui::{Terminal, backend::TestBackend};
 use crate::{
     client::{ActiveServer, Post, PostPage, Published, Server},
     domain::{PostId, UnixMillis, UserId, UserName},
+    sanitise,
     terminal::{
         colour::Paint,
         fullscreen::{
@@ -15,7 +16,7 @@ use crate::{
         },
         json,
         post_text::{self, Warnings},
-        sanitise, text,
+        text,
     },
 };
 

@@ -9,9 +9,9 @@ use rustyline::{
 
 use super::{
     prompt_command::QUIT,
-    sanitise,
     verb::{Argument, VERBS, Verb},
 };
+use crate::sanitise;
 
 /// Names that are remembered: far more than a person can choose from.
 const NAMES: usize = 100_000;

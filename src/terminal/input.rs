@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 
 use super::{
     completion::{Assistant, Completion, Names},
-    password_prompt, prompt_command, text,
+    prompt_command, text,
 };
-use crate::host::thread;
+pub use crate::host::hidden_line::Line;
+use crate::host::{hidden_line, thread};
 
 /// How many lines of history are kept.
 const HISTORY: usize = 1_000;
@@ -28,25 +29,6 @@ pub enum Prompt {
     Post,
     /// A secret, with this question: hidden if the input is a terminal.
     Secret(&'static str),
-}
-
-/// What was entered.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Line {
-    Text(String),
-    /// A line that is not UTF-8, so its meaning is unknown.
-    NoText,
-    /// The end of the input: Ctrl-D on a terminal.
-    End,
-    /// Ctrl-C.
-    Interrupted,
-}
-
-impl Line {
-    /// Decodes these bytes.
-    pub fn of(bytes: Vec<u8>) -> Self {
-        String::from_utf8(bytes).map_or(Self::NoText, Self::Text)
-    }
 }
 
 /// Reads lines, one at a time.
@@ -67,7 +49,7 @@ impl Input {
     /// Lines of a terminal, not edited by this program.
     pub fn typed(mut source: impl BufRead + Send + 'static) -> Self {
         Self::from_thread(true, move |prompt| match prompt {
-            Prompt::Secret(question) => password_prompt::read(question),
+            Prompt::Secret(question) => hidden_line::read(question),
             Prompt::Command | Prompt::Post => read_plain(&mut source),
         })
     }
@@ -154,7 +136,7 @@ fn read_edited(
     let shown = match prompt {
         Prompt::Command => text::PROMPT,
         Prompt::Post => "",
-        Prompt::Secret(question) => return password_prompt::read(question),
+        Prompt::Secret(question) => return hidden_line::read(question),
     };
     let is_kept = |line: &str| prompt == Prompt::Post || !prompt_command::may_hold_a_password(line);
     loop {

@@ -9,12 +9,13 @@ use std::{
 use tokio::time;
 
 use super::{
-    conversation::INTERRUPTED, input::Line, output_format::UNAVAILABLE, password_prompt,
-    report::Failure, sanitise, screen::print_error,
+    conversation::INTERRUPTED, input::Line, output_format::UNAVAILABLE, report::Failure,
+    screen::print_error,
 };
 use crate::{
     client::{Client, ClientError, Refusal, RefusalKind},
-    host::thread,
+    host::{hidden_line, thread},
+    sanitise,
     settings::TerminalSettings,
 };
 
@@ -54,7 +55,7 @@ pub async fn log_in(
         }
         tries += 1;
         let question = format!("Password for {user}: ");
-        let answer = thread::run(move || password_prompt::read(&question)).await?;
+        let answer = thread::run(move || hidden_line::read(&question)).await?;
         let password = match answer? {
             Line::Text(line) => line.trim_end_matches(['\n', '\r']).to_owned(),
             Line::NoText => {

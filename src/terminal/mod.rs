@@ -19,16 +19,14 @@
 //! | `people_text` | pure: people and notifications, as they are printed |
 //! | `json` | pure: JSON for scripts, with stable names |
 //! | `json_facts` | pure: posts, people and notifications in it |
-//! | `sanitise` | pure: makes other people's text harmless |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
-//! | `password_prompt` | reads a line without showing it |
 //! | `history` | where typed lines are kept |
 //! | `completion` | completes commands and names |
 //! | `colour` | pure: the colours of words |
 //! | `screen` | where output goes, also while a line is being edited |
 //! | `signals` | those that end the client, after restoring the terminal |
 //!
-//! **Architecture invariant:** whatever other people wrote passes `sanitise` before it is printed.
+//! **Architecture invariant:** whatever other people wrote passes [`sanitise`](crate::sanitise) before it is printed.
 
 mod change_password;
 pub(crate) mod colour;
@@ -43,13 +41,11 @@ mod json_facts;
 mod line_timeline;
 mod login;
 mod output_format;
-mod password_prompt;
 mod people_text;
 mod post_options;
 pub(crate) mod post_text;
 pub(crate) mod prompt_command;
 mod report;
-pub(crate) mod sanitise;
 mod screen;
 mod signals;
 mod social_command;

@@ -7,11 +7,11 @@ use chrono::TimeZone;
 use super::{
     colour::Paint,
     post_text::{beginning, counted, number, time},
-    sanitise,
 };
 use crate::{
     client::{NotificationPage, PersonView},
     domain::{Hashtag, Notification, NotificationKind, Person, Relationship},
+    sanitise,
 };
 
 /// A name, with the name to display if there is one.

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 
-use super::{colour::Paint, sanitise};
+use super::colour::Paint;
 use crate::{
     client::Post,
     domain::{PostId, UnixMillis, Visibility},
     network::Thread,
+    sanitise,
 };
 
 /// Whether what is behind a warning is printed.

@@ -8,13 +8,12 @@ use super::{
     people_text,
     post_text::{self, Warnings, said, time},
     report::{Answer, Failure, Report},
-    sanitise,
     verb::{VERBS, Verb},
 };
 use crate::{
     client::{ActiveServer, ClientError, Post, RefusalKind, Server},
     domain::UserName,
-    overview,
+    overview, sanitise,
 };
 
 pub const BANNER: &str = "

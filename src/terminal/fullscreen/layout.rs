@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use super::{age, loaded_posts::ShownPost, outbox::Unsent};
-use crate::{domain::UnixMillis, terminal::sanitise};
+use crate::{domain::UnixMillis, sanitise};
 
 /// Columns before the text of a post, so that no line of it can look like the head of another post.
 pub const INDENT: u16 = 2;

@@ -6,7 +6,7 @@ use std::{cell::Cell, collections::VecDeque};
 use crate::{
     client::{Post, PostPage},
     domain::{PostId, UnixMillis},
-    terminal::sanitise,
+    sanitise,
 };
 
 /// Posts held at most: about a thousand screens, and a few megabytes at worst.

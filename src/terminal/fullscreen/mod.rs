@@ -43,12 +43,12 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::sanitise;
 use crate::{
     ansi,
     client::{ActiveServer, Client, ClientError, Cursor, PostPage, Subscription},
     domain::UserName,
     host::clock,
+    sanitise,
 };
 use model::{Effect, Event, Load, Model};
 use tty::Tty;

@@ -13,10 +13,8 @@ use super::{
 use crate::{
     client::{ActiveServer, Post, PostPage, Published},
     domain::{PostId, UnixMillis, UserId, UserName},
-    terminal::{
-        prompt_command::{self, TimelineLine},
-        sanitise,
-    },
+    sanitise,
+    terminal::prompt_command::{self, TimelineLine},
 };
 
 /// How long a notice is shown, in milliseconds: long enough to be read while typing.

@@ -5,7 +5,7 @@ use tui_input::{Input, InputRequest, backend::crossterm::to_input_request};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr;
 
-use crate::terminal::sanitise;
+use crate::sanitise;
 
 /// Characters that a line may have: as many as the longest post that a server can be set to accept.
 const MOST: usize = 10_000;
