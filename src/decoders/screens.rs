@@ -5,14 +5,25 @@ use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{Terminal, backend::TestBackend};
 
 use crate::{
-    client::{ActiveServer, Post, PostPage, Published, Server},
-    domain::{PostId, UnixMillis, UserId, UserName},
+    client::{
+        ActiveServer, Changed, FeedChange, Post, PostPage, Published, Server, Thread, TimelineEvent,
+    },
+    domain::{
+        Marks, Notification, NotificationKind, Person, PersonCounts, PostCounts, PostId, Profile,
+        Relationship, ReplyTo, UnixMillis, UserId, UserName, Visibility,
+    },
+    network::{PersonView, Posts},
     sanitise,
     terminal::{
         colour::Paint,
+        completion::Names,
         fullscreen::{
+            acts::Act,
             draw::draw,
-            model::{Effect, Event, Load, Model},
+            live::Stream,
+            model::{Effect, Event, Model},
+            shown_post::{EntryPage, ShownPost},
+            view::{Load, Loaded, Source},
         },
         json,
         post_text::{self, Warnings},
@@ -118,9 +129,91 @@ impl Reader<'_> {
             u8::MAX => PostId::MAX,
             id => PostId::new(id.into()),
         };
-        let author = if self.byte() & 1 == 0 { name("ann") } else { name("bob") };
+        let flags = self.byte();
+        let author = if flags & 1 == 0 { name("ann") } else { name("bob") };
         let posted_at = self.time();
-        Post::plain(id, UserId(1), author, posted_at, self.text())
+        let post = Post::plain(id, UserId(1), author, posted_at, self.text());
+        if flags & 2 == 0 { post } else { self.rich(post) }
+    }
+
+    /// The same with all that a post may have.
+    fn rich(&mut self, post: Post) -> Post {
+        let warning = Some(self.text()).filter(|warning| !warning.is_empty());
+        let answered = PostId::new(self.byte().into());
+        let boosted = self.byte();
+        let rich = Post {
+            warning,
+            visibility: Visibility::Followers,
+            reply_to: Some(ReplyTo { post: answered, author: UserId(2) }),
+            edited_at: Some(post.posted_at),
+            counts: PostCounts { replies: 1, boosts: u64::MAX, likes: 2 },
+            marks: Marks { liked: true, ..Marks::default() },
+            ..post.clone()
+        };
+        match boosted {
+            0 => rich,
+            id => Post {
+                boost_of: Some(Box::new(rich)),
+                ..Post { id: PostId::new(id.into()), ..post }
+            },
+        }
+    }
+
+    fn notification(&mut self) -> Notification {
+        const KINDS: [NotificationKind; 3] = [
+            NotificationKind::Followed,
+            NotificationKind::FollowRequested,
+            NotificationKind::Liked,
+        ];
+        let kind = KINDS[usize::from(self.byte()) % KINDS.len()];
+        let post = (kind == NotificationKind::Liked).then(|| self.post());
+        let (id, at) = (PostId::new(self.byte().into()), self.time());
+        Notification { id, kind, at, actor_id: UserId(2), actor: name("bob"), post }
+    }
+
+    fn loaded(&mut self, source: &Source) -> Loaded {
+        match source {
+            Source::Thread(_) => {
+                let post = self.post();
+                let [ancestors, descendants] = [self.page().posts, self.page().posts];
+                Loaded::Thread(Box::new((post, Thread { ancestors, descendants })))
+            }
+            Source::Notifications => {
+                let count = self.byte() % 8;
+                let entries = (0..count).map(|_| self.notification());
+                let entries = entries.map(|it| ShownPost::of_notification(&it)).collect();
+                let as_of = PostId::new(self.byte().into());
+                Loaded::Notifications(EntryPage { entries, as_of, more: false }, as_of)
+            }
+            Source::Profile(person) => {
+                let mut page = EntryPage::from(&self.page());
+                let person = Person {
+                    id: UserId(2),
+                    name: person.clone(),
+                    created_at: self.time(),
+                    profile: Profile::default(),
+                    counts: PersonCounts::default(),
+                };
+                let view = PersonView { person, relationship: Relationship::default() };
+                page.entries.insert(0, ShownPost::of_person(view, sanitise::block(&self.text())));
+                Loaded::Page(page)
+            }
+            Source::Timeline | Source::Home | Source::Local => {
+                Loaded::Page(EntryPage::from(&self.page()))
+            }
+        }
+    }
+
+    fn live(&mut self) -> TimelineEvent {
+        let position = PostId::new(self.byte().into());
+        let what = match self.byte() % 5 {
+            0 => return TimelineEvent::ReadAgain(position),
+            1 => return TimelineEvent::Posts(Posts::from(self.post())),
+            2 => Changed::Edited(self.post().into()),
+            3 => Changed::Deleted(position),
+            _ => Changed::Notified(self.notification().into()),
+        };
+        TimelineEvent::Change(FeedChange { position, what })
     }
 
     fn page(&mut self) -> PostPage {
@@ -131,7 +224,7 @@ impl Reader<'_> {
     }
 
     fn key(&mut self) -> KeyEvent {
-        const KEYS: [KeyCode; 13] = [
+        const KEYS: [KeyCode; 15] = [
             KeyCode::Enter,
             KeyCode::Esc,
             KeyCode::PageUp,
@@ -145,6 +238,8 @@ impl Reader<'_> {
             KeyCode::Backspace,
             KeyCode::Delete,
             KeyCode::Tab,
+            KeyCode::BackTab,
+            KeyCode::F(1),
         ];
         let modifiers = KeyModifiers::from_bits_truncate(self.byte());
         let code = match KEYS.get(usize::from(self.byte())) {
@@ -154,20 +249,32 @@ impl Reader<'_> {
         KeyEvent::new(code, modifiers)
     }
 
-    fn event(&mut self, wanted: Option<Load>) -> Event {
-        match self.byte() % 9 {
+    fn event(&mut self, wanted: &[(u64, Source, Load)], acts: &mut Vec<Act>) -> Event {
+        const STREAMS: [Stream; 3] = [Stream::Timeline, Stream::Home, Stream::Local];
+        match self.byte() % 11 {
             0 => Event::Input(Input::Key(self.key())),
             1 => Event::Input(Input::Paste(self.text())),
-            2 => Event::Arrived(self.post()),
+            2 => Event::Live(Stream::Timeline, TimelineEvent::Posts(self.post().into())),
             3 => {
-                let page = if self.byte() == 0 { Err(self.text()) } else { Ok(self.page()) };
-                Event::Loaded(wanted.unwrap_or(Load::Newest), page)
+                let which = usize::from(self.byte());
+                let begun = (0, Source::Timeline, Load::Newest);
+                let (number, source, load) = wanted.get(which).unwrap_or(&begun);
+                let failed = self.byte() == 0;
+                let loaded = if failed { Err(self.text()) } else { Ok(self.loaded(source)) };
+                Event::Loaded(*number, *load, loaded)
             }
-            4 => Event::Own(self.page()),
+            4 => Event::Own(EntryPage::from(&self.page())),
             5 => {
                 let published =
                     Published { id: PostId::new(self.byte().into()), posted_at: self.time() };
                 Event::Published(if self.byte() == 0 { Err(self.text()) } else { Ok(published) })
+            }
+            9 => Event::Live(STREAMS[usize::from(self.byte()) % STREAMS.len()], self.live()),
+            10 => {
+                let act = acts.pop().unwrap_or(Act::Delete(PostId::new(self.byte().into())));
+                let failed = self.byte() == 0;
+                let done = if failed { Err(self.text()) } else { Ok(Some(self.post().into())) };
+                Event::Acted(act, done)
             }
             6 => Event::Tick(self.time()),
             7 => Event::LiveEnded(self.text()),
@@ -183,19 +290,22 @@ impl Reader<'_> {
 pub fn full_screen(bytes: &[u8]) {
     let mut reader = Reader { bytes };
     let mut size = reader.size();
-    let mut model = Model::new(name("ann"), &reader.page(), size, reader.time());
-    let mut wanted = None;
+    let names = Names::default();
+    let mut model = Model::new(name("ann"), names, &reader.page(), size, reader.time());
+    let (mut wanted, mut acts) = (Vec::new(), Vec::new());
     show(&model, size);
     while !reader.bytes.is_empty() {
         let event = if reader.byte() == u8::MAX {
             size = reader.size();
             Event::Input(Input::Resize(size.0, size.1))
         } else {
-            reader.event(wanted)
+            reader.event(&wanted, &mut acts)
         };
         for effect in model.update(event) {
-            if let Effect::Load(load) = effect {
-                wanted = Some(load);
+            match effect {
+                Effect::Load(number, source, load) => wanted.insert(0, (number, source, load)),
+                Effect::Act(act) => acts.push(act),
+                _ => {}
             }
         }
         show(&model, size);
@@ -223,13 +333,19 @@ pub fn seeds_of_full_screen() -> Vec<Vec<u8>> {
         vec![20, 1],
     ]
     .concat();
-    let keys: Vec<u8> = "hi, all".chars().flat_map(|c| [1, 0, 0, 200, c as u8, 0]).collect();
+    let letters =
+        |text: &str| -> Vec<u8> { text.chars().flat_map(|c| [1, 0, 0, 200, c as u8, 0]).collect() };
+    let keys = letters("hi, all");
     let begin = [&[40, 8], page.as_slice(), &[60]].concat();
     vec![
         [begin.as_slice(), &keys, &[1, 0, 0, 0], &[1, 5, 30, 70, 1]].concat(),
         [begin.as_slice(), &[1, 0, 0, 2], &[1, 2], &post(10, "live"), &[1, 3, 1], &page].concat(),
         [begin.as_slice(), &[1, 1, 5, b'p', b'a', 0xc3, 0xbc, b'\n'], &[255, 13, 5], &[1, 6, 90]]
             .concat(),
+        // Another tab, a selection, and its keys.
+        [begin.as_slice(), &[1, 0, 0, 12, 1, 3, 0, 1], &page, &[1, 0, 0, 4], &letters("lxt?p")]
+            .concat(),
+        [begin.as_slice(), &[1, 9, 1, 9, 4, 2, 1, 70, 1, 3], &post(8, "liked")].concat(),
         [begin.as_slice(), &[1, 4], &page, &[1, 8, 2, b's', b'1', 1, b'h', 0], &[1, 7, 1, b'x']]
             .concat(),
     ]

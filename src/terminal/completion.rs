@@ -35,7 +35,8 @@ impl Names {
         }
     }
 
-    fn starting_with(&self, start: &str) -> Vec<String> {
+    /// Those that begin like this, in upper or lower case.
+    pub fn starting_with(&self, start: &str) -> Vec<String> {
         let names = self.names.lock();
         let start = start.to_ascii_lowercase();
         let matching =

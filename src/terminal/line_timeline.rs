@@ -29,10 +29,12 @@ impl Conversation {
         self.tell(&Report { verb: Some(Verb::Timeline), outcome: opened }).await?;
         if self.is_full_screen {
             let _quiet = self.screen.leave();
-            return Ok(match fullscreen::run(&self.client, &page, subscription).await? {
-                fullscreen::End::Left => Next::Command,
-                fullscreen::End::Interrupted => Next::Interrupted,
-            });
+            return Ok(
+                match fullscreen::run(&self.client, &self.names, &page, subscription).await? {
+                    fullscreen::End::Left => Next::Command,
+                    fullscreen::End::Interrupted => Next::Interrupted,
+                },
+            );
         }
         for post in &page.posts {
             self.screen.say(&self.format.post(post))?;

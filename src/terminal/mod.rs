@@ -11,6 +11,7 @@
 //! | `verb` | pure: the one table of commands |
 //! | `prompt_command` | pure: what a line means |
 //! | `social_command` | pure: what a line about posts and people means |
+//! | `answering` | pure: what an answer to a post is, besides its text |
 //! | `post_options` | pure: the options before the text of a post |
 //! | `report` | pure: the outcome of a command |
 //! | `output_format` | pure: how that is printed, in words or in JSON |
@@ -28,6 +29,7 @@
 //!
 //! **Architecture invariant:** whatever other people wrote passes [`sanitise`](crate::sanitise) before it is printed.
 
+mod answering;
 mod change_password;
 pub(crate) mod colour;
 pub(crate) mod completion;

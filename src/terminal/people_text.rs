@@ -106,23 +106,25 @@ where
         let sign = if notification.id > page.read_up_to { '*' } else { ' ' };
         let at = time(notification.at, zone);
         let actor = paint.name(notification.actor.as_str());
-        let about = notification
-            .post
-            .as_ref()
-            .map_or_else(String::new, |post| format!(" [{}] {}", number(post), beginning(post)));
+        let about = match (&notification.post, notification.kind) {
+            (Some(post), _) => format!(": [{}] {}", number(post), beginning(post)),
+            (None, NotificationKind::FollowRequested) => ": ACCEPT or REJECT".to_owned(),
+            (None, _) => String::new(),
+        };
         format!("{sign} {actor}({at}) {}{about}\n", deed(notification.kind))
     };
     page.notifications.iter().map(line).collect()
 }
 
-fn deed(kind: NotificationKind) -> &'static str {
+/// What somebody has done.
+pub fn deed(kind: NotificationKind) -> &'static str {
     match kind {
         NotificationKind::Followed => "follows you",
-        NotificationKind::FollowRequested => "asks to follow you: ACCEPT or REJECT",
-        NotificationKind::Mentioned => "mentions you:",
-        NotificationKind::Boosted => "has boosted your post:",
-        NotificationKind::Liked => "likes your post:",
-        NotificationKind::Edited => "has changed a post that you have boosted:",
+        NotificationKind::FollowRequested => "asks to follow you",
+        NotificationKind::Mentioned => "mentions you",
+        NotificationKind::Boosted => "has boosted your post",
+        NotificationKind::Liked => "likes your post",
+        NotificationKind::Edited => "has changed a post that you have boosted",
     }
 }
 

@@ -67,7 +67,7 @@ where
 }
 
 /// For whom a post is, if it is not for everybody.
-fn audience(visibility: Visibility) -> Option<&'static str> {
+pub fn audience(visibility: Visibility) -> Option<&'static str> {
     match visibility {
         Visibility::Public => None,
         Visibility::Unlisted => Some("unlisted"),

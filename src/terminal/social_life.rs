@@ -1,6 +1,7 @@
 //! The commands about posts and people.
 
 use super::{
+    answering::Answered,
     conversation::{Conversation, FIRST_POSTS},
     post_options::PostOptions,
     report::{Answer, Failure},
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::{
     client::{ClientError, Cursor, Found, ListKind, NewPost, PostWords, SearchKind, TimelineKind},
-    domain::{NotificationChange, Post, PostId, Visibility},
+    domain::{NotificationChange, Post, PostId},
 };
 
 impl Conversation {
@@ -52,32 +53,17 @@ impl Conversation {
         Ok(Answer::Published(self.client.publish_post(post).await?))
     }
 
-    /// An answer is for whom the post is, unless the user says so. What not everybody sees mentions the
-    /// author, who might not see it otherwise.
+    /// An answer is for whom the post is, unless the user says so.
     async fn reply(
         &self,
         post: PostId,
         options: PostOptions,
         text: &str,
     ) -> Result<Answer, Failure> {
-        let answered = self.client.post(post).await?;
-        let answered = match answered.boost_of {
-            Some(boosted) => *boosted,
-            None => answered,
-        };
+        let answered = Answered::of(&self.client.post(post).await?);
         let visibility = options.visibility.unwrap_or(answered.visibility);
-        let says = if self.must_mention(&answered, visibility, text) {
-            options.words(&format!("@{} {text}", answered.author))
-        } else {
-            options.words(text)
-        };
-        self.publish(&NewPost { says, reply_to: Some(answered.id), visibility }).await
-    }
-
-    fn must_mention(&self, answered: &Post, visibility: Visibility, text: &str) -> bool {
-        let is_own = self.client.username().is_some_and(|user| user == answered.author);
-        let mentions = crate::domain::entities::mentions(text);
-        !visibility.is_for_everybody() && !is_own && !mentions.contains(&answered.author)
+        let user = self.client.username();
+        self.publish(&answered.answer(user.as_ref(), visibility, options.words(text))).await
     }
 
     /// Replaces a text; what else belongs to it stays, unless the user says so.

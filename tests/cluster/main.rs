@@ -11,6 +11,7 @@ mod benching;
 mod callers;
 mod certificates;
 mod checking;
+mod choosing;
 mod classic;
 mod commands;
 mod conversations;

@@ -1,6 +1,4 @@
-//! Draws the full-screen timeline. Pure: a model becomes a frame.
-
-use std::borrow::Cow;
+//! Draws the full screen. Pure: a model becomes a frame.
 
 use chrono::TimeZone;
 use ratatui::{
@@ -8,28 +6,24 @@ use ratatui::{
     buffer::Buffer,
     layout::{Constraint, Layout, Rect},
     style::{Color, Modifier, Style},
-    text::{Line, Span},
+    text::Line,
     widgets::{Paragraph, Widget as _, Wrap},
 };
-use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
-    layout::{Block, INDENT},
+    bars, help,
+    layout::{Block, INDENT, Look},
     model::Model,
     position::Position,
+    view::{Source, View},
 };
 
-const STATUS: Style = Style::new().add_modifier(Modifier::REVERSED);
 const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
-const EMPTY: &str = "Nothing here yet: the posts of the people whom you FOLLOW appear here.";
-/// Shown on an empty line: the first that fits.
-const HINTS: [&str; 3] = [
-    "Write a post. Enter posts it, PageUp scrolls back, Ctrl-D leaves",
-    "Write a post. Ctrl-D leaves",
-    "Write a post",
-];
-const PROMPT: &str = "> ";
+/// The head of what is selected.
+const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
+/// Stands before each line of what is selected.
+const BAR: &str = "▌";
 
 /// Draws everything, with dates in `zone`.
 pub fn draw<Zone: TimeZone>(model: &Model, zone: &Zone, frame: &mut Frame<'_>)
@@ -37,12 +31,23 @@ where
     Zone::Offset: std::fmt::Display,
 {
     // If there is not enough room, the writing line stays longest.
-    let [posts, status, writing] =
-        Layout::vertical([Constraint::Fill(1), Constraint::Max(1), Constraint::Length(1)])
-            .areas(frame.area());
-    draw_posts(model, zone, posts, frame);
-    draw_status(model, status, frame);
-    draw_writing(model, writing, frame);
+    let [tabs, posts, status, writing] = Layout::vertical([
+        Constraint::Length(model.tab_rows()),
+        Constraint::Fill(1),
+        Constraint::Max(1),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    if tabs.height > 0 {
+        bars::draw_tabs(model, tabs, frame);
+    }
+    bars::draw_status(model, status, frame);
+    bars::draw_writing(model, writing, frame);
+    if model.is_helping() {
+        help::draw(posts, frame);
+    } else {
+        draw_posts(model, zone, posts, frame);
+    }
 }
 
 /// From the lowest visible line upwards.
@@ -50,8 +55,8 @@ fn draw_posts<Zone: TimeZone>(model: &Model, zone: &Zone, area: Rect, frame: &mu
 where
     Zone::Offset: std::fmt::Display,
 {
-    let mut free = area;
-    if model.position() == Position::Newest {
+    let (mut free, view) = (area, model.view());
+    if view.position == Position::Newest {
         for unsent in model.unsent().rev() {
             if free.height == 0 {
                 return;
@@ -60,20 +65,56 @@ where
             free = draw_block(&block, 0, free, frame);
         }
     }
-    let sheet = model.sheet();
-    let Some((last, mut hidden)) = sheet.place(model.position()) else {
+    let sheet = view.sheet(model.room());
+    let Some((last, mut hidden)) = sheet.place(view.position) else {
         if free == area {
-            let words = Paragraph::new(EMPTY).wrap(Wrap { trim: true }).style(FAINT);
+            let words = Paragraph::new(empty(view)).wrap(Wrap { trim: true }).style(FAINT);
             frame.render_widget(words, area);
         }
         return;
     };
-    for entry in sheet.loaded.entries().range(..=last).rev() {
+    let look = Look { width: free.width, user: model.user(), now: model.now(), zone };
+    for entry in view.loaded.entries().range(..=last).rev() {
         if free.height == 0 {
             return;
         }
-        let block = Block::of_post(entry, free.width, model.user(), model.now(), zone);
-        free = draw_block(&block, std::mem::take(&mut hidden), free, frame);
+        let block = Block::of_entry(entry, model.is_new(entry), &look);
+        let left = draw_block(&block, hidden, free, frame);
+        if view.selected == Some(entry.id) {
+            let drawn = Rect { y: left.bottom(), height: free.height - left.height, ..free };
+            let is_whole = usize::from(drawn.height) + hidden >= block.height;
+            mark(drawn, is_whole, frame);
+            if model.is_choosing() {
+                // Where those look who have the screen read to them.
+                frame.set_cursor_position((drawn.x, drawn.y));
+            }
+        }
+        (free, hidden) = (left, 0);
+    }
+}
+
+/// What stands where there is nothing.
+fn empty(view: &View) -> &'static str {
+    match view.source {
+        _ if !view.is_begun => "Loading…",
+        Source::Timeline => {
+            "Nothing here yet: the posts of the people whom you FOLLOW appear here."
+        }
+        Source::Home => "Nothing here yet: what you and those post whom you FOLLOW appears here.",
+        Source::Local => "Nothing here yet: what anybody posts for everybody appears here.",
+        Source::Notifications => "Nothing here yet: what others do that concerns you appears here.",
+        Source::Thread(_) | Source::Profile(_) => "There is nothing here.",
+    }
+}
+
+/// Marks what is selected, without colours: its head, if that is visible, and every line.
+fn mark(area: Rect, has_head: bool, frame: &mut Frame<'_>) {
+    let head = u16::from(has_head).min(area.height);
+    frame.buffer_mut().set_style(Rect { height: head, ..area }, SELECTED);
+    if area.width > INDENT {
+        for y in area.y + head..area.bottom() {
+            frame.render_widget(Line::raw(BAR), Rect { y, height: 1, width: 1, ..area });
+        }
     }
 }
 
@@ -118,103 +159,11 @@ fn indented(area: Rect) -> Rect {
     Rect { x: area.x + indent, width: area.width - indent, ..area }
 }
 
-fn draw_status(model: &Model, area: Rect, frame: &mut Frame<'_>) {
-    let width = usize::from(area.width);
-    let mut right = position_text(model);
-    let mut left = format!(" {} · {} ", model.user(), model.connection());
-    let written = written(model.written());
-    // Whoever is told that a post is too long needs to see its length.
-    if right.is_empty() && left.width() + written.width() <= width {
-        right = written;
-    }
-    if let Some(notice) = model.notice() {
-        let both = format!("{left}· {notice} ");
-        let fits = both.width() + right.width() <= width;
-        // Without room for both, the notice matters more.
-        left = if fits { both } else { format!(" {notice} ") };
-    }
-    let left = fitted(&left, width.saturating_sub(right.width()));
-    let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX);
-    let [left_area, right_area] =
-        Layout::horizontal([Constraint::Fill(1), Constraint::Length(right_width)]).areas(area);
-    frame.buffer_mut().set_style(area, STATUS);
-    frame.render_widget(Line::styled(left, STATUS), left_area);
-    frame.render_widget(Line::styled(right, STATUS), right_area);
-}
-
-/// Where the reader is, unless at the newest posts.
-fn position_text(model: &Model) -> String {
-    match (model.position(), model.unseen()) {
-        (Position::Newest, _) => String::new(),
-        (Position::Back { .. }, 0) if model.loading().is_some() => " loading… ".to_owned(),
-        (Position::Back { .. }, 0) => " scrolled back (Esc) ".to_owned(),
-        (Position::Back { .. }, 1) => " 1 new post below (Esc) ".to_owned(),
-        (Position::Back { .. }, unseen) => format!(" {unseen} new posts below (Esc) "),
-    }
-}
-
-/// How long the post will be.
-fn written(characters: usize) -> String {
-    match characters {
-        0 => String::new(),
-        1 => " 1 character ".to_owned(),
-        _ => format!(" {characters} characters "),
-    }
-}
-
-fn draw_writing(model: &Model, area: Rect, frame: &mut Frame<'_>) {
-    let shown = model.writing();
-    let prompt = PROMPT.width();
-    let columns = usize::from(area.width).saturating_sub(prompt).max(1);
-    // The cursor stays visible, even if the beginning of the line does not.
-    let scrolled = (shown.cursor + 1).saturating_sub(columns);
-    let [before, after] = shown.parts;
-    let line = if before.is_empty() && after.is_empty() {
-        let hint = HINTS.into_iter().find(|hint| hint.width() < columns).unwrap_or_default();
-        Line::from(vec![Span::raw(PROMPT), Span::styled(hint, FAINT)])
-    } else {
-        Line::from(vec![Span::raw(PROMPT), Span::raw(from_column(&before, scrolled)), after.into()])
-    };
-    frame.render_widget(line, area);
-    let column = (prompt + shown.cursor - scrolled).min(usize::from(area.width).saturating_sub(1));
-    frame.set_cursor_position((area.x + u16::try_from(column).unwrap_or(0), area.y));
-}
-
-/// As much of `words` as fits, with a mark if something was cut off.
-fn fitted(words: &str, columns: usize) -> Cow<'_, str> {
-    if words.width() <= columns {
-        return words.into();
-    }
-    let mut left = columns.saturating_sub(1);
-    let fits = |grapheme: &&str| match left.checked_sub(grapheme.width()) {
-        Some(rest) => {
-            left = rest;
-            true
-        }
-        None => false,
-    };
-    let start: String = words.graphemes(true).take_while(fits).collect();
-    format!("{start}…").into()
-}
-
 /// Removes colours; brightness and the like remain.
 pub fn without_colours(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         cell.set_fg(Color::Reset).set_bg(Color::Reset);
     }
-}
-
-/// The text from a column on. If that cuts a wide character in half, a space takes its place.
-fn from_column(text: &str, column: usize) -> String {
-    let mut at = 0;
-    let mut rest = text.graphemes(true);
-    while at < column {
-        match rest.next() {
-            Some(grapheme) => at += grapheme.width(),
-            None => return String::new(),
-        }
-    }
-    " ".repeat(at - column) + rest.as_str()
 }
 
 #[cfg(test)]
@@ -227,13 +176,18 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::{ActiveServer, Post, PostPage, Server},
-        domain::{PostId, UnixMillis, UserId, UserName},
-        terminal::fullscreen::model::Event,
+        client::{ActiveServer, Post, PostPage, Server, TimelineEvent},
+        domain::{Marks, PostCounts, PostId, UnixMillis, UserId, UserName},
+        network::Posts,
+        terminal::{
+            completion::Names,
+            fullscreen::{live::Stream, model::Event},
+        },
     };
 
     const NOW: UnixMillis = UnixMillis::new(1_517_528_845_000);
-    const SIZE: (u16, u16) = (40, 8);
+    const TABS: &str = "[Timeline] Home  Local  Notifications";
+    const SIZE: (u16, u16) = (40, 9);
 
     fn name(name: &str) -> UserName {
         UserName::new(name).expect("valid")
@@ -248,7 +202,7 @@ mod tests {
     /// The timeline of u1, with these posts, newest first.
     fn model(posts: Vec<Post>) -> Model {
         let page = PostPage { posts, as_of: PostId::new(90), more: false, last: None };
-        Model::new(name("u1"), &page, SIZE, NOW)
+        Model::new(name("u1"), Names::default(), &page, SIZE, NOW)
     }
 
     fn terminal(model: &Model, (columns, rows): (u16, u16)) -> Terminal<TestBackend> {
@@ -257,7 +211,7 @@ mod tests {
         terminal
     }
 
-    fn assert_screen(model: &Model, lines: [&str; 8]) {
+    fn assert_screen(model: &Model, lines: [&str; 9]) {
         let drawn = terminal(model, SIZE).backend().to_string();
         let drawn: Vec<&str> =
             drawn.lines().filter_map(|line| Some(line.split('"').nth(1)?.trim_end())).collect();
@@ -273,6 +227,7 @@ mod tests {
         assert_screen(
             &model(vec![]),
             [
+                TABS,
                 "Nothing here yet: the posts of the",
                 "people whom you FOLLOW appear here.",
                 "",
@@ -280,7 +235,7 @@ mod tests {
                 "",
                 "",
                 " u1 · looking for a server…",
-                "> Write a post. Ctrl-D leaves",
+                "> Write a post. F1: help, Ctrl-D: leave",
             ],
         );
     }
@@ -301,6 +256,7 @@ mod tests {
         assert_screen(
             &model,
             [
+                TABS,
                 "",
                 "u2  1 min",
                 "  hello",
@@ -319,19 +275,26 @@ mod tests {
     #[test]
     fn scrolling_back_hides_the_lowest_lines_first_and_counts_what_comes() {
         let mut model = model((1..=5).rev().map(|id| post(id, "u2", "one\ntwo")).collect());
+        model.update(Event::Input(Input::Key(KeyEvent::new(
+            KeyCode::Char('x'),
+            KeyModifiers::NONE,
+        ))));
         press(&mut model, KeyCode::Up);
-        model.update(Event::Arrived(post(91, "u2", "unseen")));
+        press(&mut model, KeyCode::Backspace);
+        let live = TimelineEvent::Posts(Posts::from(post(91, "u2", "unseen")));
+        model.update(Event::Live(Stream::Timeline, live));
         assert_screen(
             &model,
             [
+                TABS,
                 "  two",
                 "u2  1 min",
                 "  one",
                 "  two",
                 "u2  1 min",
                 "  one",
-                " u1 · looking f… 1 new post below (Esc)",
-                "> Write a post. Ctrl-D leaves",
+                " u1 · looking f… 1 new post below (End)",
+                "> Write a post. F1: help, Ctrl-D: leave",
             ],
         );
         press(&mut model, KeyCode::End);
@@ -405,6 +368,60 @@ mod tests {
         press(&mut model, KeyCode::Enter);
         let terminal = terminal(&model, SIZE);
         let colour = |row| terminal.backend().buffer()[(0, row)].fg;
-        assert_eq!((colour(2), colour(4)), (Color::Cyan, Color::Green));
+        assert_eq!((colour(3), colour(5)), (Color::Cyan, Color::Green));
+    }
+
+    #[test]
+    fn what_is_selected_is_marked_without_colours_and_its_keys_are_shown() {
+        let mut model = model(vec![post(88, "u3", "one\ntwo"), post(40, "u2", "hello")]);
+        press(&mut model, KeyCode::Up);
+        assert_screen(
+            &model,
+            [
+                TABS,
+                "",
+                "u2  1 min",
+                "  hello",
+                "u3  12 s",
+                "▌ one",
+                "▌ two",
+                " u1 · looking for a server…",
+                "r reply  l like  ? help  Esc back",
+            ],
+        );
+        let terminal = terminal(&model, SIZE);
+        let style = |row| terminal.backend().buffer()[(0, row)].modifier;
+        assert!(style(4).contains(Modifier::REVERSED) && !style(2).contains(Modifier::REVERSED));
+    }
+
+    #[test]
+    fn what_others_did_and_the_reader_stands_behind_the_age_and_mentions_stand_out() {
+        let rich = Post {
+            counts: PostCounts { replies: 1, boosts: 0, likes: 2 },
+            marks: Marks { liked: true, ..Marks::default() },
+            ..post(88, "u3", "for @bob, #tea")
+        };
+        let model = model(vec![rich]);
+        let terminal = terminal(&model, (60, 9));
+        let drawn = terminal.backend().to_string();
+        assert!(drawn.contains("u3  12 s · 1 reply · 2 likes · you like it "), "{drawn}");
+        let colour = |column| terminal.backend().buffer()[(column, 6)].fg;
+        assert_eq!([2, 6, 12].map(colour), [Color::Reset, Color::Cyan, Color::Magenta]);
+    }
+
+    #[test]
+    fn help_fits_on_a_narrow_screen() {
+        let mut model = model(vec![]);
+        press(&mut model, KeyCode::F(1));
+        let drawn = terminal(&model, (80, 24)).backend().to_string();
+        assert!(
+            drawn.contains("ends the client") && drawn.contains("1 … 4     the tabs"),
+            "{drawn}"
+        );
+        press(&mut model, KeyCode::Char('x'));
+        assert!(
+            terminal(&model, SIZE).backend().to_string().contains("> Write"),
+            "any key closes it"
+        );
     }
 }

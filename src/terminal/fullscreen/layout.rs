@@ -7,8 +7,23 @@ use ratatui::{
     widgets::{Paragraph, Wrap},
 };
 
-use super::{age, loaded_posts::ShownPost, outbox::Unsent};
-use crate::{domain::UnixMillis, sanitise};
+use super::{
+    age,
+    desk::Purpose,
+    outbox::Unsent,
+    shown_post::{EntryKind, ShownPost},
+};
+use crate::{
+    domain::{
+        Post, UnixMillis, UserName,
+        entities::{EntityKind, entities},
+    },
+    sanitise,
+    terminal::{
+        people_text::deed,
+        post_text::{audience, counted},
+    },
+};
 
 /// Columns before the text of a post, so that no line of it can look like the head of another post.
 pub const INDENT: u16 = 2;
@@ -19,6 +34,20 @@ const AUTHOR: Style = Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD);
 const OWN: Style = Style::new().fg(Color::Green).add_modifier(Modifier::BOLD);
 const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 const REFUSED: Style = Style::new().fg(Color::Red);
+const NEW: Style = Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD);
+/// What the user has done with a post.
+const DONE: Style = Style::new().fg(Color::Green);
+const MENTION: Style = Style::new().fg(Color::Cyan);
+const HASHTAG: Style = Style::new().fg(Color::Magenta);
+const LINK: Style = Style::new().fg(Color::Blue).add_modifier(Modifier::UNDERLINED);
+
+/// For whom entries are drawn, and how.
+pub struct Look<'a, Zone> {
+    pub width: u16,
+    pub user: &'a UserName,
+    pub now: UnixMillis,
+    pub zone: &'a Zone,
+}
 
 /// A post as it is drawn: a head, and below it the text, indented.
 pub struct Block<'a> {
@@ -29,34 +58,50 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// A post that was made, on a screen of `width` columns.
-    pub fn of_post<Zone: TimeZone>(
+    /// An entry, which may be new to the user.
+    pub fn of_entry<Zone: TimeZone>(
         entry: &'a ShownPost,
-        width: u16,
-        user: &str,
-        now: UnixMillis,
-        zone: &Zone,
+        is_new: bool,
+        look: &Look<'_, Zone>,
     ) -> Self
     where
         Zone::Offset: std::fmt::Display,
     {
-        let style = if entry.author == user { OWN } else { AUTHOR };
-        let head = Line::from(vec![
-            Span::styled(entry.author.as_str(), style),
-            Span::styled(format!("  {}", age::of(entry.posted_at, now, zone)), FAINT),
-        ]);
-        Self { head, text: paragraph(entry.text.as_str()), height: height(entry, width) }
+        let style = if entry.author == *look.user { OWN } else { AUTHOR };
+        let mut head = vec![Span::styled(entry.author.as_str(), style)];
+        if !matches!(entry.kind, EntryKind::Person(_)) {
+            let age = age::of(entry.posted_at, look.now, look.zone);
+            head.push(Span::styled(format!("  {age}"), FAINT));
+        }
+        let mut add = |fact: String, style| {
+            head.push(Span::styled(" · ", FAINT));
+            head.push(Span::styled(fact, style));
+        };
+        if is_new {
+            add("new".to_owned(), NEW);
+        }
+        for fact in facts(entry) {
+            add(fact, FAINT);
+        }
+        for done in entry.post.as_deref().map(done).unwrap_or_default() {
+            add(done.to_owned(), DONE);
+        }
+        let text = paragraph(coloured(&entry.said()));
+        Self { head: head.into(), text, height: height(entry, look.width) }
     }
 
     /// A post that is not made yet.
-    pub fn of_unsent(unsent: &Unsent, width: u16, user: &'a str) -> Self {
+    pub fn of_unsent(unsent: &Unsent, width: u16, user: &'a UserName) -> Self {
         let (how, style) = match &unsent.refused {
             None => ("  sending…".to_owned(), FAINT),
             Some(why) => (format!("  not posted: {why}  (Ctrl-R: edit it)"), REFUSED),
         };
-        let head = Line::from(vec![Span::styled(user, OWN), Span::styled(how, style)]);
+        let mut head = vec![Span::styled(user.as_str(), OWN), Span::styled(how, style)];
+        if let Purpose::Reply(answered) = &unsent.purpose {
+            head.push(Span::styled(format!(" · answers {}", answered.author), FAINT));
+        }
         let text = paragraph(sanitise::block(&unsent.text)).style(FAINT);
-        Self { head, height: HEAD + lines(&text, width), text }
+        Self { head: head.into(), height: HEAD + lines(&text, width), text }
     }
 
     /// The text without its first `hidden` lines, and without the head.
@@ -65,12 +110,72 @@ impl<'a> Block<'a> {
     }
 }
 
-/// The height of a post on a screen of `width` columns.
+/// What is known of an entry besides its author, its age and its text.
+fn facts(entry: &ShownPost) -> Vec<String> {
+    let mut facts = Vec::new();
+    match &entry.kind {
+        EntryKind::Posted | EntryKind::Person(_) => {}
+        EntryKind::BoostedBy(booster) => facts.push(format!("boosted by {booster}")),
+        EntryKind::Notified(kind) => facts.push(deed(*kind).to_owned()),
+    }
+    let Some(post) = entry.post.as_deref() else { return facts };
+    match (&entry.answers, post.reply_to) {
+        (Some(author), _) => facts.push(format!("answers {author}")),
+        (None, Some(_)) => facts.push("an answer".to_owned()),
+        (None, None) => {}
+    }
+    facts.extend(audience(post.visibility).map(str::to_owned));
+    facts.extend(post.edited_at.map(|_| "edited".to_owned()));
+    let counts = post.counts;
+    facts.extend(counted(counts.replies, "reply", "replies"));
+    facts.extend(counted(counts.boosts, "boost", "boosts"));
+    facts.extend(counted(counts.likes, "like", "likes"));
+    facts
+}
+
+fn done(post: &Post) -> Vec<&'static str> {
+    let marks = post.marks;
+    let all = [
+        (marks.liked, "you like it"),
+        (marks.boosted, "you boosted it"),
+        (marks.bookmarked, "bookmarked"),
+        (marks.pinned, "pinned"),
+    ];
+    all.into_iter().filter_map(|(is_so, done)| is_so.then_some(done)).collect()
+}
+
+/// A text in which mentions, hashtags and links stand out.
+fn coloured(text: &str) -> Text<'static> {
+    text.split('\n').map(coloured_line).collect()
+}
+
+fn coloured_line(line: &str) -> Line<'static> {
+    let mut spans = Vec::new();
+    let mut plain_from = 0;
+    for entity in entities(line) {
+        let style = match entity.kind {
+            EntityKind::Mention => MENTION,
+            EntityKind::Hashtag => HASHTAG,
+            EntityKind::Link => LINK,
+        };
+        spans.push(Span::raw(line[plain_from..entity.span.start].to_owned()));
+        spans.push(Span::styled(line[entity.span.clone()].to_owned(), style));
+        plain_from = entity.span.end;
+    }
+    spans.push(Span::raw(line[plain_from..].to_owned()));
+    spans.into()
+}
+
+/// The height of an entry on a screen of `width` columns.
 pub fn height(entry: &ShownPost, width: u16) -> usize {
     match entry.layout.get() {
         Some((at, height)) if at == width => height,
         _ => {
-            let height = HEAD + lines(&paragraph(entry.text.as_str()), width);
+            let said = entry.said();
+            // What somebody has done may say everything in its head.
+            let is_head_alone = said.is_empty() && entry.post.is_none();
+            let lines = if is_head_alone { 0 } else { lines(&paragraph(coloured(&said)), width) };
+            let height = HEAD + lines;
             entry.layout.set(Some((width, height)));
             height
         }

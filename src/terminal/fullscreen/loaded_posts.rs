@@ -1,47 +1,18 @@
 //! The part of a timeline that is held in memory: it grows at both ends, never has a gap, and never
 //! grows beyond [`MOST`]. Pure.
 
-use std::{cell::Cell, collections::VecDeque};
+use std::collections::VecDeque;
 
+use super::shown_post::{EntryPage, ShownPost};
 use crate::{
-    client::{Post, PostPage},
-    domain::{PostId, UnixMillis},
-    sanitise,
+    client::{Post, Thread},
+    domain::PostId,
 };
 
 /// Posts held at most: about a thousand screens, and a few megabytes at worst.
 pub const MOST: usize = 1_000;
 /// How many of the user's own posts are known at most, the newest ones: as many as fit on a page.
 const MOST_OWN: usize = 100;
-
-/// A post as it is shown: sanitised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShownPost {
-    pub id: PostId,
-    pub author: String,
-    pub posted_at: UnixMillis,
-    pub text: String,
-    /// The width at which it was last laid out, and its height then: a long post takes a
-    /// millisecond to lay out, and every key needs its height.
-    pub layout: Cell<Option<(u16, usize)>>,
-}
-
-impl ShownPost {
-    pub fn new(post: &Post) -> Self {
-        Self {
-            id: post.id,
-            author: post.author.to_string(),
-            posted_at: post.posted_at,
-            text: match &post.warning {
-                None => sanitise::block(&post.text),
-                Some(warning) => {
-                    format!("({}: SHOW {} shows it)", sanitise::line(warning), post.id)
-                }
-            },
-            layout: Cell::default(),
-        }
-    }
-}
 
 /// Which end may be dropped when there are too many posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +37,9 @@ pub struct LoadedPosts {
 
 impl LoadedPosts {
     /// Begins with a page of the newest posts.
-    pub fn new(page: &PostPage) -> Self {
+    pub fn new(page: EntryPage) -> Self {
         Self {
-            entries: page.posts.iter().rev().map(ShownPost::new).collect(),
+            entries: page.entries.into_iter().rev().collect(),
             older_exist: page.more,
             newer_exist: false,
             newest: page.as_of,
@@ -81,9 +52,42 @@ impl LoadedPosts {
         &self.entries
     }
 
+    /// Nothing, before the first page is read.
+    pub fn empty() -> Self {
+        Self::new(EntryPage { entries: Vec::new(), as_of: PostId::NONE, more: false })
+    }
+
+    /// A conversation, in its own order.
+    pub fn of_thread(post: &Post, Thread { ancestors, descendants }: &Thread) -> Self {
+        let posts: Vec<&Post> = ancestors.iter().chain([post]).chain(descendants).collect();
+        let author = |id| Some(posts.iter().find(|post| post.id == id)?.author.clone());
+        let entry = |post: &&Post| {
+            let answers = post.reply_to.and_then(|reply| author(reply.post));
+            ShownPost::answering(post, answers)
+        };
+        let newest = posts.iter().map(|post| post.id).max().unwrap_or_default();
+        let entries = posts.iter().map(entry).collect();
+        Self { entries, newest, ..Self::empty() }
+    }
+
     /// The index of the post, or where it would be.
     pub fn index_of(&self, id: PostId) -> usize {
-        self.entries.partition_point(|entry| entry.id < id)
+        let held = self.entries.iter().position(|entry| entry.id == id);
+        held.unwrap_or_else(|| self.entries.partition_point(|entry| entry.id < id))
+    }
+
+    pub fn get(&self, id: PostId) -> Option<&ShownPost> {
+        self.entries.get(self.index_of(id)).filter(|entry| entry.id == id)
+    }
+
+    pub fn get_mut(&mut self, id: PostId) -> Option<&mut ShownPost> {
+        let at = self.index_of(id);
+        self.entries.get_mut(at).filter(|entry| entry.id == id)
+    }
+
+    /// The newest known post, held or not.
+    pub fn newest(&self) -> PostId {
+        self.newest
     }
 
     /// The cursor for the posts before the first entry, if there are any.
@@ -96,14 +100,49 @@ impl LoadedPosts {
         self.entries.back().map(|entry| entry.id).filter(|_| self.newer_exist)
     }
 
-    /// Adds a live post; false if it was known already.
-    pub fn arrive(&mut self, post: &Post, cut: Cut) -> bool {
-        if post.id <= self.newest && self.holds(post.id) {
+    /// Adds what has come live; false if it was known already.
+    pub fn arrive(&mut self, entry: ShownPost, cut: Cut) -> bool {
+        if entry.id <= self.newest && self.get(entry.id).is_some() {
             return false;
         }
-        self.newest = self.newest.max(post.id);
-        self.insert(ShownPost::new(post), cut);
+        self.newest = self.newest.max(entry.id);
+        self.insert(entry, cut);
         true
+    }
+
+    /// Adds a post to the conversation, if it answers one in it: after the others that do, and what answers
+    /// those. True if it was added.
+    pub fn answered(&mut self, post: &Post) -> bool {
+        let Some(reply) = post.reply_to else { return false };
+        let Some(answered) = self.get(reply.post) else { return false };
+        if self.entries.len() >= MOST || self.get(post.id).is_some() {
+            return false;
+        }
+        let answers = Some(answered.author.clone());
+        let mut branch = vec![reply.post];
+        let mut at = self.index_of(reply.post) + 1;
+        while let Some(next) = self.entries.get(at).and_then(|entry| entry.post.as_ref())
+            && next.reply_to.is_some_and(|reply| branch.contains(&reply.post))
+        {
+            branch.push(next.id);
+            at += 1;
+        }
+        self.entries.insert(at, ShownPost::answering(post, answers));
+        true
+    }
+
+    /// Takes over what a post says now, wherever it is.
+    pub fn refresh(&mut self, now: &Post, with_marks: bool) {
+        for entry in self.entries.iter_mut().chain(&mut self.own) {
+            entry.refresh(now, with_marks);
+        }
+    }
+
+    /// Removes a post, or a boost, wherever it is.
+    pub fn delete(&mut self, id: PostId) {
+        let stays = |entry: &ShownPost| entry.id != id && entry.number() != Some(id);
+        self.entries.retain(stays);
+        self.own.retain(stays);
     }
 
     /// Adds a post by the user.
@@ -114,19 +153,19 @@ impl LoadedPosts {
     }
 
     /// Adds a page of the user's own newest posts, newest first.
-    pub fn learn_own(&mut self, page: &PostPage, cut: Cut) {
-        for post in page.posts.iter().rev() {
-            self.remember_own(ShownPost::new(post));
+    pub fn learn_own(&mut self, page: EntryPage, cut: Cut) {
+        for entry in page.entries.into_iter().rev() {
+            self.remember_own(entry);
         }
         self.restore_own();
         self.trim(cut);
     }
 
     /// Adds a page of posts before the first entry, newest first.
-    pub fn extend_older(&mut self, page: &PostPage) {
-        for post in &page.posts {
-            if self.entries.front().is_none_or(|first| post.id < first.id) {
-                self.entries.push_front(ShownPost::new(post));
+    pub fn extend_older(&mut self, page: EntryPage) {
+        for entry in page.entries {
+            if self.entries.front().is_none_or(|first| entry.id < first.id) {
+                self.entries.push_front(entry);
             }
         }
         self.older_exist = page.more;
@@ -135,10 +174,10 @@ impl LoadedPosts {
     }
 
     /// Adds a page of posts after the last entry, oldest first.
-    pub fn extend_newer(&mut self, page: &PostPage) {
-        for post in &page.posts {
-            if self.entries.back().is_none_or(|last| post.id > last.id) {
-                self.entries.push_back(ShownPost::new(post));
+    pub fn extend_newer(&mut self, page: EntryPage) {
+        for entry in page.entries {
+            if self.entries.back().is_none_or(|last| entry.id > last.id) {
+                self.entries.push_back(entry);
             }
         }
         // Posts that arrived live since the page was read were not held.
@@ -148,21 +187,52 @@ impl LoadedPosts {
         self.trim(Cut::Older);
     }
 
-    /// Starts over with a page of the newest posts.
-    pub fn restart(&mut self, page: &PostPage) {
+    /// Starts over with a page of the newest posts. What has come live since it was read stays.
+    pub fn restart(&mut self, page: EntryPage) {
+        let as_of = page.as_of;
         let before = std::mem::replace(self, Self::new(page));
-        self.newer_exist = before.newest > page.as_of;
-        self.newest = before.newest.max(page.as_of);
+        self.newest = before.newest.max(as_of);
+        self.newer_exist = before.newer_exist && before.newest > as_of;
+        if !before.newer_exist {
+            let since = before.entries.iter().filter(|entry| entry.id > as_of);
+            let since: Vec<ShownPost> = since.cloned().collect();
+            for entry in since {
+                self.insert(entry, Cut::Older);
+            }
+        }
+        self.keep(before);
+    }
+
+    /// Starts over with a page that ends where somebody reads.
+    pub fn restart_at(&mut self, page: EntryPage) {
+        let as_of = page.as_of;
+        let before = std::mem::replace(self, Self::new(page));
+        self.newest = before.newest.max(as_of);
+        self.newer_exist = true;
+        self.keep(before);
+    }
+
+    /// Keeps the user's own posts, and what was unfolded.
+    fn keep(&mut self, before: Self) {
+        for unfolded in before.entries.iter().filter(|entry| entry.is_unfolded) {
+            if let Some(entry) = self.get_mut(unfolded.id).filter(|entry| !entry.is_unfolded) {
+                entry.fold();
+            }
+        }
         self.own = before.own;
         self.restore_own();
     }
 
-    fn holds(&self, id: PostId) -> bool {
-        self.entries.get(self.index_of(id)).is_some_and(|entry| entry.id == id)
+    /// Starts over with a conversation.
+    pub fn restart_thread(&mut self, post: &Post, thread: &Thread) {
+        let before = std::mem::replace(self, Self::of_thread(post, thread));
+        self.keep(before);
     }
 
     fn insert(&mut self, entry: ShownPost, cut: Cut) {
-        if self.newer_exist {
+        // There would be a gap after it, or before.
+        let first = self.entries.front().map(|first| first.id);
+        if self.newer_exist || self.older_exist && first.is_some_and(|first| entry.id < first) {
             return;
         }
         let at = self.index_of(entry.id);
@@ -191,7 +261,7 @@ impl LoadedPosts {
             .iter()
             .filter(|own| own.id > first || !self.older_exist)
             .filter(|own| own.id < last || !self.newer_exist)
-            .filter(|own| !self.holds(own.id))
+            .filter(|own| self.get(own.id).is_none())
             .cloned()
             .collect();
         for own in belong {
@@ -220,17 +290,20 @@ impl LoadedPosts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{UserId, UserName};
+    use crate::domain::{ReplyTo, UnixMillis, UserId, UserName};
 
     fn post(id: u64) -> Post {
         let author = UserName::new("u1").expect("valid");
         Post::plain(PostId::new(id), UserId(1), author, UnixMillis::EPOCH, format!("p{id}"))
     }
 
+    fn entry(id: u64) -> ShownPost {
+        ShownPost::new(&post(id))
+    }
+
     /// A page of these posts, in this order.
-    fn page(ids: impl IntoIterator<Item = u64>, as_of: u64, more: bool) -> PostPage {
-        let (posts, as_of) = (ids.into_iter().map(post).collect(), PostId::new(as_of));
-        PostPage { posts, as_of, more, last: None }
+    fn page(ids: impl IntoIterator<Item = u64>, as_of: u64, more: bool) -> EntryPage {
+        EntryPage { entries: ids.into_iter().map(entry).collect(), as_of: PostId::new(as_of), more }
     }
 
     fn ids(loaded: &LoadedPosts) -> Vec<u64> {
@@ -238,18 +311,11 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_stands_instead_of_the_text() {
-        let warned = Post { warning: Some("loud\u{1b}".to_owned()), ..post(7) };
-        assert_eq!(ShownPost::new(&warned).text, "(loud\u{fffd}: SHOW 7 shows it)");
-        assert_eq!(ShownPost::new(&post(7)).text, "p7");
-    }
-
-    #[test]
     fn live_posts_and_own_ones_stand_in_order_each_once() {
-        let mut loaded = LoadedPosts::new(&page([4, 2], 4, false));
-        assert!(loaded.arrive(&post(6), Cut::Older));
-        assert!(!loaded.arrive(&post(6), Cut::Older), "it came already");
-        assert!(!loaded.arrive(&post(4), Cut::Older), "it was on the page");
+        let mut loaded = LoadedPosts::new(page([4, 2], 4, false));
+        assert!(loaded.arrive(entry(6), Cut::Older));
+        assert!(!loaded.arrive(entry(6), Cut::Older), "it came already");
+        assert!(!loaded.arrive(entry(4), Cut::Older), "it was on the page");
         loaded.add_own(&post(5), Cut::Older);
         assert_eq!(ids(&loaded), [2, 4, 5, 6]);
         assert_eq!((loaded.older(), loaded.newer()), (None, None));
@@ -257,19 +323,19 @@ mod tests {
 
     #[test]
     fn older_pages_join_on_until_there_are_no_more() {
-        let mut loaded = LoadedPosts::new(&page([9, 8], 9, true));
+        let mut loaded = LoadedPosts::new(page([9, 8], 9, true));
         assert_eq!(loaded.older(), Some(PostId::new(8)));
-        loaded.extend_older(&page([7, 5], 9, true));
-        loaded.extend_older(&page([3], 9, false));
+        loaded.extend_older(page([7, 5], 9, true));
+        loaded.extend_older(page([3], 9, false));
         assert_eq!(ids(&loaded), [3, 5, 7, 8, 9]);
         assert_eq!(loaded.older(), None);
     }
 
     #[test]
     fn a_reader_at_the_end_loses_the_oldest_when_there_are_too_many() {
-        let mut loaded = LoadedPosts::new(&page([1], 1, false));
+        let mut loaded = LoadedPosts::new(page([1], 1, false));
         for id in 2..=1_002 {
-            loaded.arrive(&post(id), Cut::Older);
+            loaded.arrive(entry(id), Cut::Older);
         }
         assert_eq!(loaded.entries().len(), MOST);
         assert_eq!((loaded.older(), loaded.newer()), (Some(PostId::new(3)), None));
@@ -277,18 +343,18 @@ mod tests {
 
     #[test]
     fn a_reader_far_back_loses_the_newest_and_finds_them_again() {
-        let mut loaded = LoadedPosts::new(&page((501..=1_500).rev(), 1_500, true));
-        loaded.extend_older(&page([500, 499], 1_500, true));
+        let mut loaded = LoadedPosts::new(page((501..=1_500).rev(), 1_500, true));
+        loaded.extend_older(page([500, 499], 1_500, true));
         assert_eq!(loaded.newer(), Some(PostId::new(1_498)));
-        assert!(loaded.arrive(&post(1_501), Cut::Newer), "it is new, though it is not held");
+        assert!(loaded.arrive(entry(1_501), Cut::Newer), "it is new, though it is not held");
         assert_eq!(loaded.newer(), Some(PostId::new(1_498)));
-        loaded.extend_newer(&page([1_499, 1_500], 1_500, false));
+        loaded.extend_newer(page([1_499, 1_500], 1_500, false));
         assert_eq!(
             loaded.newer(),
             Some(PostId::new(1_500)),
             "a live post came after the page was read"
         );
-        loaded.extend_newer(&page([1_501], 1_501, false));
+        loaded.extend_newer(page([1_501], 1_501, false));
         assert_eq!(loaded.newer(), None);
         assert_eq!(ids(&loaded).last(), Some(&1_501));
         assert_eq!(loaded.older(), Some(PostId::new(502)));
@@ -296,16 +362,47 @@ mod tests {
 
     #[test]
     fn own_posts_are_there_again_when_the_stretch_is_read_anew() {
-        let mut loaded = LoadedPosts::new(&page([2], 2, true));
+        let mut loaded = LoadedPosts::new(page([2], 2, true));
         loaded.add_own(&post(3), Cut::Older);
-        loaded.arrive(&post(4), Cut::Older);
-        loaded.restart(&page([4, 2], 4, true));
+        loaded.arrive(entry(4), Cut::Older);
+        loaded.restart(page([4, 2], 4, true));
         assert_eq!(ids(&loaded), [2, 3, 4]);
-        loaded.restart(&page([9, 8], 9, true));
+        loaded.restart(page([9, 8], 9, true));
         assert_eq!(ids(&loaded), [8, 9], "there is no gap between them");
-        loaded.learn_own(&page([10, 3, 1], 10, false), Cut::Older);
+        loaded.learn_own(page([10, 3, 1], 10, false), Cut::Older);
         assert_eq!(ids(&loaded), [8, 9, 10]);
-        loaded.extend_older(&page([4, 2], 10, false));
+        loaded.extend_older(page([4, 2], 10, false));
         assert_eq!(ids(&loaded), [1, 2, 3, 4, 8, 9, 10]);
+    }
+
+    #[test]
+    fn what_came_live_while_a_page_was_read_stays_and_nothing_joins_on_before_a_gap() {
+        let mut loaded = LoadedPosts::empty();
+        loaded.arrive(entry(8), Cut::Older);
+        loaded.arrive(entry(11), Cut::Older);
+        loaded.restart(page([9, 8, 7], 9, true));
+        assert_eq!(ids(&loaded), [7, 8, 9, 11]);
+        loaded.arrive(entry(5), Cut::Older);
+        assert_eq!(ids(&loaded), [7, 8, 9, 11], "what is between them is not held");
+        loaded.restart_at(page([8, 7], 12, true));
+        assert_eq!((ids(&loaded), loaded.newer()), (vec![7, 8], Some(PostId::new(8))));
+    }
+
+    #[test]
+    fn an_answer_joins_its_conversation_where_it_belongs() {
+        let answer = |id, to| {
+            let reply_to = Some(ReplyTo { post: PostId::new(to), author: UserId(1) });
+            Post { reply_to, ..post(id) }
+        };
+        let descendants = vec![answer(3, 2), answer(6, 3), answer(4, 2)];
+        let thread = Thread { ancestors: vec![post(1)], descendants };
+        let mut loaded = LoadedPosts::of_thread(&answer(2, 1), &thread);
+        assert!(loaded.answered(&answer(7, 3)));
+        assert!(!loaded.answered(&answer(7, 3)), "it is there");
+        assert!(!loaded.answered(&answer(9, 8)), "it belongs to another conversation");
+        assert!(loaded.answered(&answer(8, 2)));
+        assert_eq!(ids(&loaded), [1, 2, 3, 6, 7, 4, 8]);
+        loaded.delete(PostId::new(6));
+        assert_eq!(ids(&loaded), [1, 2, 3, 7, 4, 8]);
     }
 }

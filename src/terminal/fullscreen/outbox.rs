@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use super::desk::Purpose;
+
 /// Posts that may wait; a user who types further ahead during an outage is asked to wait.
 const MOST: usize = 32;
 
@@ -11,6 +13,7 @@ const MOST: usize = 32;
 pub struct Unsent {
     /// As it was typed.
     pub text: String,
+    pub purpose: Purpose,
     /// Why it was refused; absent while it waits or is in progress.
     pub refused: Option<String>,
 }
@@ -34,25 +37,25 @@ impl Outbox {
     }
 
     /// Adds a post; it is sent when its turn comes.
-    pub fn push(&mut self, text: String) {
-        self.unsent.push_back(Unsent { text, refused: None });
+    pub fn push(&mut self, purpose: Purpose, text: String) {
+        self.unsent.push_back(Unsent { text, purpose, refused: None });
     }
 
     /// The post to send now, if any.
-    pub fn send(&mut self) -> Option<String> {
+    pub fn send(&mut self) -> Option<&Unsent> {
         if self.is_sending {
             return None;
         }
         let next = self.unsent.iter().find(|unsent| unsent.refused.is_none())?;
         self.is_sending = true;
-        Some(next.text.clone())
+        Some(next)
     }
 
-    /// The post in progress was made; returns its text.
-    pub fn sent(&mut self) -> Option<String> {
+    /// The post in progress was made; returns it.
+    pub fn sent(&mut self) -> Option<Unsent> {
         let at = self.under_way()?;
         self.is_sending = false;
-        self.unsent.remove(at).map(|unsent| unsent.text)
+        self.unsent.remove(at)
     }
 
     /// The post in progress was refused, for this reason.
@@ -63,11 +66,10 @@ impl Outbox {
         }
     }
 
-    /// Gives back the oldest refused post, and why it was refused.
-    pub fn take_back(&mut self) -> Option<(String, String)> {
+    /// Gives back the oldest refused post.
+    pub fn take_back(&mut self) -> Option<Unsent> {
         let at = self.unsent.iter().position(|unsent| unsent.refused.is_some())?;
-        let Unsent { text, refused } = self.unsent.remove(at)?;
-        Some((text, refused?))
+        self.unsent.remove(at)
     }
 
     fn under_way(&self) -> Option<usize> {
@@ -82,31 +84,44 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    fn push(outbox: &mut Outbox, text: &str) {
+        outbox.push(Purpose::Post, text.to_owned());
+    }
+
+    fn send(outbox: &mut Outbox) -> Option<String> {
+        outbox.send().map(|unsent| unsent.text.clone())
+    }
+
+    fn sent(outbox: &mut Outbox) -> Option<String> {
+        outbox.sent().map(|unsent| unsent.text)
+    }
+
     #[test]
     fn sends_one_at_a_time_in_order() {
         let mut outbox = Outbox::default();
-        assert_eq!(outbox.send(), None);
-        outbox.push("one".to_owned());
-        outbox.push("two".to_owned());
-        assert_eq!(outbox.send().as_deref(), Some("one"));
-        assert_eq!(outbox.send(), None, "one is under way");
-        assert_eq!(outbox.sent().as_deref(), Some("one"));
-        assert_eq!(outbox.send().as_deref(), Some("two"));
-        assert_eq!(outbox.sent().as_deref(), Some("two"));
-        assert_eq!((outbox.send(), outbox.sent()), (None, None));
+        assert_eq!(send(&mut outbox), None);
+        push(&mut outbox, "one");
+        push(&mut outbox, "two");
+        assert_eq!(send(&mut outbox).as_deref(), Some("one"));
+        assert_eq!(send(&mut outbox), None, "one is under way");
+        assert_eq!(sent(&mut outbox).as_deref(), Some("one"));
+        assert_eq!(send(&mut outbox).as_deref(), Some("two"));
+        assert_eq!(sent(&mut outbox).as_deref(), Some("two"));
+        assert_eq!((send(&mut outbox), sent(&mut outbox)), (None, None));
     }
 
     #[test]
     fn gives_back_what_was_refused_and_sends_the_rest() {
         let mut outbox = Outbox::default();
-        outbox.push("one".to_owned());
-        outbox.push("two".to_owned());
+        push(&mut outbox, "one");
+        push(&mut outbox, "two");
         outbox.send();
         outbox.refused("too long".to_owned());
-        assert_eq!(outbox.send().as_deref(), Some("two"));
-        assert_eq!(outbox.take_back(), Some(("one".to_owned(), "too long".to_owned())));
+        assert_eq!(send(&mut outbox).as_deref(), Some("two"));
+        let refused = outbox.take_back().expect("one is refused");
+        assert_eq!((refused.text.as_str(), refused.refused.as_deref()), ("one", Some("too long")));
         assert_eq!(outbox.take_back(), None);
-        assert_eq!(outbox.sent().as_deref(), Some("two"), "taking back did not confuse it");
+        assert_eq!(sent(&mut outbox).as_deref(), Some("two"), "taking back did not confuse it");
     }
 
     #[test]
@@ -114,7 +129,7 @@ mod tests {
         let mut outbox = Outbox::default();
         for number in 0..MOST {
             assert!(!outbox.is_full());
-            outbox.push(number.to_string());
+            push(&mut outbox, &number.to_string());
         }
         assert!(outbox.is_full());
     }

@@ -1,6 +1,6 @@
 //! Where in the timeline the reader is. Pure: heights come from the caller.
 
-use super::loaded_posts::{LoadedPosts, ShownPost};
+use super::{loaded_posts::LoadedPosts, shown_post::ShownPost};
 use crate::domain::PostId;
 
 /// Which line is the last above the status line.
@@ -90,14 +90,50 @@ impl<Height: Fn(&ShownPost) -> usize> Sheet<'_, Height> {
 
     /// The oldest post at the top of the screen.
     pub fn oldest(&self) -> Position {
+        self.with_on_top(0)
+    }
+
+    /// The post at the top of the screen, or lower if there is not enough below it.
+    fn with_on_top(&self, first: usize) -> Position {
         let mut lines = 0;
-        for index in 0..self.loaded.entries().len() {
+        for index in first..self.loaded.entries().len() {
             lines += self.height(index);
             if lines >= self.screen {
                 return self.at(index, lines - self.screen);
             }
         }
         Position::Newest
+    }
+
+    /// As little from `position` as it takes to see the whole post, or as much of its beginning as there is
+    /// room for.
+    pub fn reveal(&self, position: Position, post: PostId) -> Position {
+        let Some((last, hidden)) = self.place(position) else { return position };
+        let index = self.loaded.index_of(post).min(self.loaded.entries().len() - 1);
+        if index > last || (index == last && hidden > 0) {
+            let end = self.at(index, 0);
+            return if self.height(index) > self.screen { self.with_on_top(index) } else { end };
+        }
+        let lines: usize = (index..=last).map(|index| self.height(index)).sum();
+        if lines - hidden > self.screen { self.with_on_top(index) } else { position }
+    }
+
+    /// The lowest post that is visible as a whole, or else the lowest.
+    pub fn lowest_whole(&self, position: Position) -> Option<PostId> {
+        let (last, hidden) = self.place(position)?;
+        let room = self.screen.saturating_add(hidden);
+        let above = last
+            .checked_sub(1)
+            .filter(|above| hidden > 0 && self.height(last) + self.height(*above) <= room);
+        self.loaded.entries().get(above.unwrap_or(last)).map(|entry| entry.id)
+    }
+
+    /// Whether a line of the post is visible.
+    pub fn shows(&self, position: Position, post: PostId) -> bool {
+        let Some((last, hidden)) = self.place(position) else { return false };
+        let index = self.loaded.index_of(post);
+        let below: usize = (index + 1..=last).map(|index| self.height(index)).sum();
+        index <= last && below < self.screen + hidden
     }
 
     /// How many lines there are above the place, counting no further than `enough`.
@@ -121,8 +157,9 @@ impl<Height: Fn(&ShownPost) -> usize> Sheet<'_, Height> {
 mod tests {
     use super::*;
     use crate::{
-        client::{Post, PostPage},
+        client::Post,
         domain::{UnixMillis, UserId, UserName},
+        terminal::fullscreen::shown_post::EntryPage,
     };
 
     /// Posts 1 to `count`, each three lines high, on a screen of `screen` lines.
@@ -134,9 +171,9 @@ mod tests {
         let author = UserName::new("u1").expect("valid");
         let post =
             |id| Post::plain(PostId::new(id), UserId(1), author.clone(), UnixMillis::EPOCH, "");
-        let posts = (1..=count).rev().map(post).collect();
+        let entries = (1..=count).rev().map(|id| ShownPost::new(&post(id))).collect();
         let as_of = PostId::new(count);
-        let loaded = LoadedPosts::new(&PostPage { posts, as_of, more: false, last: None });
+        let loaded = LoadedPosts::new(EntryPage { entries, as_of, more: false });
         test(&Sheet { loaded: &loaded, height_of: |_| 3, screen })
     }
 
@@ -191,5 +228,29 @@ mod tests {
     #[test]
     fn a_post_that_shrank_with_the_screen_is_still_found() {
         on_sheet(5, 6, |sheet| assert_eq!(sheet.place(back(4, 40)), Some((3, 2))));
+    }
+
+    #[test]
+    fn a_post_comes_into_sight_by_as_few_lines_as_that_takes() {
+        on_sheet(5, 7, |sheet| {
+            for (from, post, to) in [
+                (Position::Newest, 5, Position::Newest),
+                (Position::Newest, 4, Position::Newest),
+                (Position::Newest, 3, back(5, 2)),
+                (Position::Newest, 1, back(3, 2)),
+                (back(3, 2), 3, back(3, 0)),
+                (back(3, 2), 5, Position::Newest),
+            ] {
+                assert_eq!(sheet.reveal(from, PostId::new(post)), to, "{post} from {from:?}");
+            }
+            assert_eq!(sheet.lowest_whole(back(5, 1)), Some(PostId::new(4)));
+            assert_eq!(sheet.lowest_whole(Position::Newest), Some(PostId::new(5)));
+            assert!(sheet.shows(Position::Newest, PostId::new(3)));
+            assert!(!sheet.shows(Position::Newest, PostId::new(2)));
+            assert!(!sheet.shows(back(3, 0), PostId::new(4)));
+        });
+        on_sheet(2, 2, |sheet| {
+            assert_eq!(sheet.reveal(Position::Newest, PostId::new(2)), back(2, 1));
+        });
     }
 }

@@ -75,6 +75,24 @@ impl DraftLine {
         fit.next().is_none()
     }
 
+    /// What is typed of the name of somebody who is mentioned, before the cursor; none if it is something else.
+    pub fn mention(&self) -> Option<String> {
+        let (before, _) = self.halves();
+        let (rest, start) = before.rsplit_once('@')?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let begins = !rest.ends_with(is_name);
+        (begins && !start.is_empty() && start.chars().all(is_name)).then(|| start.to_owned())
+    }
+
+    /// Replaces as many characters before the cursor.
+    pub fn replace_before_cursor(&mut self, characters: usize, with: &str) {
+        let (before, after) = self.halves();
+        let kept = before.chars().count().saturating_sub(characters);
+        let before: String = before.chars().take(kept).chain(with.chars()).collect();
+        let cursor = before.chars().count();
+        self.input = Input::new(before + &after).with_cursor(cursor);
+    }
+
     /// How the line looks.
     pub fn shown(&self) -> Shown {
         let (before, after) = self.halves();
