@@ -87,7 +87,15 @@ impl Completion {
         let candidates = match (verb, Verb::find(verb).map(Verb::argument)) {
             ("", _) if word.is_empty() => verbs.map(str::to_owned).collect(),
             ("", _) => matching(verbs.chain([QUIT]).map(str::to_owned), word),
-            (_, Some(Argument::Name | Argument::OptionalName)) => self.names.starting_with(word),
+            (
+                _,
+                Some(
+                    Argument::Name
+                    | Argument::OptionalName
+                    | Argument::NameAndText
+                    | Argument::NameOrPostAndText,
+                ),
+            ) => self.names.starting_with(word),
             (_, Some(Argument::Verb)) => matching(verbs.map(str::to_owned), word),
             (
                 _,
@@ -97,6 +105,7 @@ impl Completion {
                     | Argument::Words
                     | Argument::Post
                     | Argument::PostAndText
+                    | Argument::Setting
                     | Argument::Hashtag,
                 )
                 | None,

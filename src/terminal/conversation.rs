@@ -9,6 +9,7 @@ use super::{
     prompt_command::{self, PromptCommand},
     report::{Answer, Failure, Report},
     screen::Screen,
+    text,
     verb::Verb,
 };
 use crate::{
@@ -132,6 +133,9 @@ impl Conversation {
         self.note(report);
         let Output { said, notice } = self.format.result(report);
         self.screen.say(&said)?;
+        if let Some(number) = text::number(report).filter(|_| self.is_edited) {
+            self.screen.say(&number)?;
+        }
         if let Some(notice) = notice {
             self.screen.notice(notice).await;
         }
@@ -221,7 +225,6 @@ pub mod tests {
             colour::Paint,
             output_format::{UNACCEPTABLE, UNAVAILABLE},
             screen::Notices,
-            text,
         },
     };
 

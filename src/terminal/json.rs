@@ -9,7 +9,10 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::{
-    json_facts::{HashtagFacts, NotificationFacts, PersonFacts, PostFacts, RelationshipFacts},
+    json_facts::{
+        AnnouncementFacts, HashtagFacts, NotificationFacts, PersonFacts, PostFacts,
+        RelationshipFacts,
+    },
     prompt_command::Mistake,
     report::{Answer, Failure, Report},
     verb::{VERBS, Verb},
@@ -79,6 +82,9 @@ enum Details<'a> {
     },
     Notifications {
         notifications: usize,
+    },
+    Announcements {
+        announcements: Vec<AnnouncementFacts<'a>>,
     },
     Published {
         id: u64,
@@ -173,6 +179,9 @@ fn details(answer: &Answer) -> Details<'_> {
         Answer::Notifications(page) => {
             Details::Notifications { notifications: page.notifications.len() }
         }
+        Answer::Announcements(told) => Details::Announcements {
+            announcements: told.iter().map(AnnouncementFacts::of).collect(),
+        },
         Answer::Timeline(posts) => Details::Posts { posts: *posts },
         Answer::Me { user, server } => Details::Me {
             user: user.as_ref().map_or("", UserName::as_str),
@@ -213,6 +222,7 @@ fn lines_after(answer: &Answer) -> String {
         | Answer::Requests(_)
         | Answer::People(_)
         | Answer::Hashtags(_)
+        | Answer::Announcements(_)
         | Answer::Person(_)
         | Answer::Timeline(_)
         | Answer::Me { .. }

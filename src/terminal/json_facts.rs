@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use serde::Serialize;
 
 use crate::{
-    client::{PersonView, Post},
+    client::{Announcement, PersonView, Post},
     domain::{Hashtag, Language, Notification, NotificationKind, Person, UnixMillis, Visibility},
 };
 
@@ -162,6 +162,20 @@ pub struct HashtagFacts<'a> {
 impl<'a> HashtagFacts<'a> {
     pub fn of((hashtag, posts): &'a (Hashtag, u64)) -> Self {
         Self { hashtag: hashtag.as_str(), posts: *posts }
+    }
+}
+
+/// What everybody is told.
+#[derive(Serialize)]
+pub struct AnnouncementFacts<'a> {
+    id: u64,
+    at_ms: i64,
+    text: &'a str,
+}
+
+impl<'a> AnnouncementFacts<'a> {
+    pub fn of(Announcement { number, at, text }: &'a Announcement) -> Self {
+        Self { id: *number, at_ms: at.get(), text }
     }
 }
 

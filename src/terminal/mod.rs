@@ -5,12 +5,14 @@
 //! | `login` | logging in, and the password if one is needed |
 //! | `conversation` | reads commands and prints answers |
 //! | `social_life` | the commands about posts and people |
+//! | `people_life` | the commands about people, besides following them |
 //! | `line_timeline` | the timeline, line by line |
 //! | `change_password`, `delete_account` | the PASSWORD and DELETE-ACCOUNT commands |
 //! | `fullscreen` | the timeline on the whole screen |
 //! | `verb` | pure: the one table of commands |
 //! | `prompt_command` | pure: what a line means |
 //! | `social_command` | pure: what a line about posts and people means |
+//! | `people_command` | pure: what a line about people means |
 //! | `answering` | pure: what an answer to a post is, besides its text |
 //! | `post_options` | pure: the options before the text of a post |
 //! | `report` | pure: the outcome of a command |
@@ -27,7 +29,7 @@
 //! | `screen` | where output goes, also while a line is being edited |
 //! | `signals` | those that end the client, after restoring the terminal |
 //!
-//! **Architecture invariant:** whatever other people wrote passes [`sanitise`](crate::sanitise) before it is printed.
+//! **Architecture invariant:** whatever other people wrote passes `sanitise` before it is printed.
 
 mod answering;
 mod change_password;
@@ -43,6 +45,8 @@ mod json_facts;
 mod line_timeline;
 mod login;
 mod output_format;
+mod people_command;
+mod people_life;
 mod people_text;
 mod post_options;
 pub(crate) mod post_text;

@@ -9,7 +9,7 @@ use super::{
     post_text::{beginning, counted, number, time},
 };
 use crate::{
-    client::{NotificationPage, PersonView},
+    client::{Announcement, NotificationPage, PersonView},
     domain::{Hashtag, Notification, NotificationKind, Person, Relationship},
     sanitise,
 };
@@ -116,6 +116,17 @@ where
     page.notifications.iter().map(line).collect()
 }
 
+/// What those who run the network tell everybody.
+pub fn announcements<Zone: TimeZone>(announcements: &[Announcement], zone: &Zone) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let line = |told: &Announcement| {
+        format!("{} >> {}\n", time(told.at, zone), sanitise::text(&told.text))
+    };
+    announcements.iter().map(line).collect()
+}
+
 /// What somebody has done.
 pub fn deed(kind: NotificationKind) -> &'static str {
     match kind {
@@ -189,6 +200,13 @@ mod tests {
         );
         let rust = Hashtag::new("rust").expect("valid");
         assert_eq!(hashtags(&[(rust.clone(), 1), (rust, 2)]), "#rust: 1 post\n#rust: 2 posts\n");
+    }
+
+    #[test]
+    fn what_everybody_is_told_is_printed_with_its_time() {
+        let (at, text) = (UnixMillis::new(1_517_528_845_000), "two\nlines\u{1b}".to_owned());
+        let told = announcements(&[Announcement { number: 1, at, text }], &Utc);
+        assert_eq!(told, "Thu Feb  1 23:47:25 2018 >> two\n    lines\u{fffd}\n");
     }
 
     #[test]

@@ -96,19 +96,20 @@ fn is_like_an_option(word: &str) -> bool {
     word.strip_prefix("--").is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
-/// A word, or what is between quotation marks; and what comes after it.
 fn take_value<'a>(
     option: &'static str,
     rest: &'a str,
 ) -> Result<(&'a str, &'a str), OptionMistake> {
+    value(rest).ok_or(OptionMistake::NoValue(option))
+}
+
+/// A word, or what is between quotation marks, and what comes after it; none if there is none.
+pub fn value(rest: &str) -> Option<(&str, &str)> {
     if let Some(quoted) = rest.strip_prefix('"') {
-        let (value, after) = quoted.split_once('"').ok_or(OptionMistake::NoValue(option))?;
-        return Ok((value, after.trim_start()));
+        let (value, after) = quoted.split_once('"')?;
+        return Some((value, after.trim_start()));
     }
-    match first_word(rest) {
-        ("", _) => Err(OptionMistake::NoValue(option)),
-        found => Ok(found),
-    }
+    Some(first_word(rest)).filter(|(word, _)| !word.is_empty())
 }
 
 fn first_word(line: &str) -> (&str, &str) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{
+    people_command::{self, PeopleCommand},
     post_options::OptionMistake,
     social_command::{self, SocialCommand, post_number},
     verb::{Argument, Verb},
@@ -48,6 +49,8 @@ pub enum Mistake {
     Options(Verb, OptionMistake),
     /// This option is not one of this command.
     NoOption(Verb, &'static str),
+    /// What is wrong with this command, in words.
+    Says(Verb, &'static str),
     /// No hashtag.
     Hashtag(HashtagError),
 }
@@ -57,7 +60,10 @@ impl Mistake {
     pub fn verb(&self) -> Option<Verb> {
         match self {
             Self::Unknown { .. } => None,
-            Self::Form(verb) | Self::Options(verb, _) | Self::NoOption(verb, _) => Some(*verb),
+            Self::Form(verb)
+            | Self::Options(verb, _)
+            | Self::NoOption(verb, _)
+            | Self::Says(verb, _) => Some(*verb),
             Self::Hashtag(_) => Some(Verb::Tag),
         }
     }
@@ -78,6 +84,7 @@ impl fmt::Display for Mistake {
             Self::Form(verb) => write!(formatter, "usage: {}", verb.usage()),
             Self::Options(_, mistake) => mistake.fmt(formatter),
             Self::NoOption(verb, what) => write!(formatter, "{} cannot change {what}", verb.word()),
+            Self::Says(_, words) => formatter.write_str(words),
             Self::Hashtag(error) => error.fmt(formatter),
         }
     }
@@ -115,6 +122,9 @@ pub fn parse(line: &str) -> PromptCommand {
         | Argument::Text
         | Argument::Post
         | Argument::PostAndText
+        | Argument::NameOrPostAndText
+        | Argument::NameAndText
+        | Argument::Setting
         | Argument::Words
         | Argument::Hashtag => !argument.is_empty(),
         Argument::OptionalName | Argument::Verb => true,
@@ -176,8 +186,12 @@ fn read(verb: Verb, argument: &str) -> Result<PromptCommand, Mistake> {
         Verb::Reject => relate(RelationChange::RejectRequest),
         Verb::Block => relate(RelationChange::Block),
         Verb::Unblock => relate(RelationChange::Unblock),
-        Verb::Mute => relate(RelationChange::Mute { notifications: true, until: None }),
+        Verb::Mute => SocialCommand::People(people_command::mute(argument)?),
         Verb::Unmute => relate(RelationChange::Unmute),
+        Verb::Note => SocialCommand::People(people_command::note(argument)),
+        Verb::Report => SocialCommand::People(people_command::report(argument)?),
+        Verb::Set => SocialCommand::People(people_command::set(argument)?),
+        Verb::Announcements => SocialCommand::People(PeopleCommand::Announcements),
     }))
 }
 
@@ -208,7 +222,11 @@ pub fn parse_typed_in_timeline(line: &str) -> TimelineLine {
         Argument::Post => post_number(argument).is_some(),
         Argument::PostAndText => post_number(split(argument).0).is_some(),
         // In lower case it may well be the beginning of a sentence.
-        Argument::Text | Argument::Words => word == verb.word() && !argument.is_empty(),
+        Argument::Text
+        | Argument::Words
+        | Argument::NameOrPostAndText
+        | Argument::NameAndText
+        | Argument::Setting => word == verb.word() && !argument.is_empty(),
         Argument::Verb => argument.is_empty() || Verb::find(argument).is_some(),
     };
     match verb {

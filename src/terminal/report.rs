@@ -3,7 +3,8 @@
 use super::{prompt_command::Mistake, verb::Verb};
 use crate::{
     client::{
-        ClientError, ClusterStatus, NotificationPage, PersonView, Post, Published, Server, Thread,
+        Announcement, ClientError, ClusterStatus, NotificationPage, PersonView, Post, Published,
+        Server, Thread,
     },
     domain::{Hashtag, Person, UnixMillis, UserName},
     overview::output_size::OutputSize,
@@ -44,6 +45,8 @@ pub enum Answer {
     Hashtags(Vec<(Hashtag, u64)>),
     Person(Box<PersonView>),
     Notifications(NotificationPage),
+    /// What those who run the network tell everybody, the newest first.
+    Announcements(Vec<Announcement>),
     /// The timeline, followed at once by this many posts.
     Timeline(usize),
     Me {

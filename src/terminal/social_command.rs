@@ -1,6 +1,7 @@
 //! What a line about posts and people means. Pure.
 
 use super::{
+    people_command::PeopleCommand,
     post_options::{self, PostOptions},
     prompt_command::{Mistake, split},
     verb::Verb,
@@ -31,6 +32,8 @@ pub enum SocialCommand {
     Notifications,
     Requests,
     Relate(Verb, String, RelationChange),
+    /// About people, in another form.
+    People(PeopleCommand),
 }
 
 /// The number of a post, which there may be.
@@ -111,7 +114,6 @@ mod tests {
         let relate = |verb, change| SocialCommand::Relate(verb, "ann".to_owned(), change);
         let search = |kind, text: &str| SocialCommand::Search(kind, text.to_owned());
         let rust = || TimelineKind::Hashtag(Hashtag::new("rust").expect("valid"));
-        let muted = RelationChange::Mute { notifications: true, until: None };
         let followers = PostOptions { visibility: Some(Visibility::Followers), ..none() };
         let for_followers =
             NewPost { visibility: Visibility::Followers, ..NewPost::of("two  words") };
@@ -149,7 +151,6 @@ mod tests {
             ("REJECT ann", relate(Verb::Reject, RelationChange::RejectRequest)),
             ("BLOCK ann", relate(Verb::Block, RelationChange::Block)),
             ("UNBLOCK ann", relate(Verb::Unblock, RelationChange::Unblock)),
-            ("MUTE ann", relate(Verb::Mute, muted)),
             ("UNMUTE ann", relate(Verb::Unmute, RelationChange::Unmute)),
         ] {
             assert_eq!(parse(line), PromptCommand::Social(command), "{line:?}");

@@ -46,6 +46,7 @@ impl Conversation {
             SocialCommand::Relate(verb, name, change) => {
                 (verb, done(client.relate(&name, &change).await))
             }
+            SocialCommand::People(command) => (command.verb(), self.execute_people(command).await),
         }
     }
 

@@ -61,6 +61,16 @@ pub fn explanation(report: &Report) -> Option<String> {
     (!is_told).then(|| sanitise::line(&failure.to_string()) + "\n")
 }
 
+/// The number of what was made, for people who type.
+pub fn number(report: &Report) -> Option<String> {
+    match (report.verb, &report.outcome) {
+        (Some(Verb::Post | Verb::Reply), Ok(Answer::Published(published))) => {
+            Some(format!("It is number {}\n", published.id))
+        }
+        _ => None,
+    }
+}
+
 /// What is printed after the status line.
 pub fn answer<Zone: TimeZone>(answer: &Answer, zone: &Zone, paint: Paint) -> String
 where
@@ -82,6 +92,7 @@ where
         Answer::Hashtags(hashtags) => people_text::hashtags(hashtags),
         Answer::Person(view) => people_text::person(view, zone, paint),
         Answer::Notifications(page) => people_text::notifications(page, zone, paint),
+        Answer::Announcements(told) => people_text::announcements(told, zone),
         Answer::Posts(posts) => posts.iter().map(|it| post(it, zone, paint)).collect(),
         Answer::Timeline(_) => IN_TIMELINE.to_owned(),
         Answer::Me { user, server } => me(user.as_ref(), server.as_ref()),

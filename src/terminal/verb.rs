@@ -14,6 +14,12 @@ pub enum Argument {
     PostAndText,
     /// The rest of the line.
     Text,
+    /// The name of a user or the number of a post, and the rest of the line.
+    NameOrPostAndText,
+    /// The name of a user, and the rest of the line, if there is one.
+    NameAndText,
+    /// What is set, and to what.
+    Setting,
     /// What to search for.
     Words,
     /// A hashtag, with its # or without.
@@ -171,10 +177,28 @@ verbs! {
         "You may follow each other again.";
     Mute, "MUTE", Name,
         "leaves that person's posts out of your timelines",
-        "You are not told of what they do, either. They are not told.";
+        "You are not told of what they do, either. They are not told.\n\
+         MUTE ann for 7 days ends by itself. MUTE ann keep notifications tells you of\n\
+         what they do nevertheless.";
     Unmute, "UNMUTE", Name,
         "ends a mute",
         "Their posts are there again, also those made meanwhile.";
+    Note, "NOTE", NameAndText,
+        "remembers something of that person for you",
+        "PROFILE prints it. Nobody else sees it. Without words, it is forgotten.";
+    Report, "REPORT", NameOrPostAndText,
+        "tells those who run the network",
+        "Of a person or of a post, and what is wrong. Only they read it.";
+    Set, "SET", Setting,
+        "changes your profile",
+        "SET name Ann B., SET bio some sentences: empty, it is removed.\n\
+         SET link home https://ann.example: without an address, it is removed; several\n\
+         words stand in quotation marks, as in \"my home\".\n\
+         SET locked on: whoever wants to follow you asks first. SET bot on: a program\n\
+         posts here. SET discoverable on: you want to be found. off is the contrary.";
+    Announcements, "ANNOUNCEMENTS", None,
+        "prints what those who run the network tell everybody",
+        "The newest first.";
     Following, "FOLLOWING", None,
         "prints the people you follow",
         "Sorted by name.";
@@ -219,7 +243,7 @@ impl Verb {
     /// The verb that `word` was probably meant to be.
     pub fn nearest(word: &str) -> Option<Self> {
         /// Below this two words have little in common (1 is equality).
-        const ALIKE: f64 = 0.75;
+        const ALIKE: f64 = 0.8;
         let word = word.to_ascii_uppercase();
         VERBS
             .into_iter()
@@ -254,6 +278,9 @@ impl Verb {
             Argument::OptionalName => format!("{word} [username]"),
             Argument::Post => format!("{word} <id>"),
             Argument::PostAndText => format!("{word} <id> <text>"),
+            Argument::NameOrPostAndText => format!("{word} <username or id> <words>"),
+            Argument::NameAndText => format!("{word} <username> [words]"),
+            Argument::Setting => format!("{word} <what> [value]"),
             Argument::Text => format!("{word} <text>"),
             Argument::Words => format!("{word} <words>"),
             Argument::Hashtag => format!("{word} <hashtag>"),

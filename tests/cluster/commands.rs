@@ -244,3 +244,47 @@ async fn passwords_go_on_changing_while_servers_die() {
         cluster.all_vote(3).await;
     }
 }
+
+#[tokio::test]
+async fn people_are_reported_muted_for_a_while_and_remembered_and_a_profile_is_changed() {
+    let cluster = Cluster::start(BINARY, 1, "1s").await;
+    let admin = |words: &[&str]| {
+        let output = cluster.command("admin").args(words).output().expect("it runs");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    admin(&["announce", "We move on Sunday"]);
+    let (posted, _) = objects(&client(&cluster, "bob", &["--json"], "POST buy this\n"));
+    let post = &posted[0]["id"];
+    let script = format!(
+        "REPORT bob sells things\nREPORT {post} spam\nNOTE bob a friend\n\
+         MUTE bob for 7 days keep notifications\nSET name Ann B.\nSET bio hello\n\
+         SET link home https://ann.example\nSET locked on\nPROFILE bob\nPROFILE\nANNOUNCEMENTS\n\
+         MUTE bob 7 days\nREPORT nobody spam\n"
+    );
+    let (told, code) = objects(&client(&cluster, "ann", &["--json"], &script));
+    let done: Vec<bool> = told.iter().map(|it| it["ok"] == true).collect();
+    assert_eq!(done, [[true; 11].as_slice(), &[false; 2]].concat(), "{told:?}");
+    let bob = &told[8]["relationship"];
+    assert_eq!((&bob["note"], &bob["muting"]), (&"a friend".into(), &true.into()));
+    assert!(bob["muting_until_ms"].is_i64(), "{bob}");
+    let ann = &told[9]["person"];
+    assert_eq!(ann["display_name"], "Ann B.");
+    assert_eq!((&ann["bio"], &ann["locked"]), (&"hello".into(), &true.into()));
+    assert_eq!(ann["links"][0]["value"], "https://ann.example");
+    assert_eq!(told[10]["announcements"][0]["text"], "We move on Sunday");
+    assert_eq!(
+        (&told[11]["code"], &told[12]["code"]),
+        (&"INVALID_COMMAND".into(), &"NOT_FOUND".into())
+    );
+    assert_eq!(code, Some(65));
+    let reports = admin(&["reports", "list"]);
+    assert!(
+        reports.contains("ann reports bob on ") && reports.contains(": sells things\n"),
+        "{reports}"
+    );
+    assert!(
+        reports.contains(&format!("(posts {post})")) && reports.contains(": spam\n"),
+        "{reports}"
+    );
+}
