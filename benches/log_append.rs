@@ -14,7 +14,7 @@ use openraft::{CommittedLeaderId, EntryPayload, storage::RaftLogStorageExt as _}
 use tinysns::{
     domain::{ClientId, Draft, NodeId, PostText, RequestKey, UnixMillis, UserId},
     replication::{Batch, Entry, LogId, log_store::LogStore},
-    social::{Command, Context, Stamped},
+    social::{Command, Context, Stamped, sessions::SessionRef},
 };
 
 /// How many are measured.
@@ -29,7 +29,7 @@ fn entry(index: u64, posts: u64) -> Entry {
         command: Command::Publish {
             context: Context {
                 user: UserId(sequence % 100),
-                password_version: 0,
+                session: SessionRef::Unlisted(0),
                 key: RequestKey::Counted { client: ClientId(7), sequence, answered_below: 1 },
             },
             draft: Draft::of(

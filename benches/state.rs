@@ -21,6 +21,7 @@ use tinysns::{
     domain::{ClientId, Draft, PostId, PostText, RequestKey, UnixMillis, UserId, UserName},
     social::{
         Command, Context, Cursor, Graph, MemoryBudget, PageOfPosts, Stamped, State, StateError,
+        sessions::SessionRef,
     },
 };
 
@@ -112,7 +113,7 @@ impl Network {
             sequence: self.sequence,
             answered_below: self.sequence.saturating_sub(8),
         };
-        let context = Context { user: UserId(user), password_version: 0, key };
+        let context = Context { user: UserId(user), session: SessionRef::Unlisted(0), key };
         if self.random.random_bool(0.1) {
             let target = UserName::new(format!("user-{}", self.somebody())).expect("valid");
             return Command::Follow { context, target };
@@ -243,7 +244,7 @@ impl Network {
 fn context(user: u64, sequence: u64) -> Context {
     let client = ClientId(u128::from(user) << 64);
     let key = RequestKey::Counted { client, sequence, answered_below: sequence };
-    Context { user: UserId(user), password_version: 0, key }
+    Context { user: UserId(user), session: SessionRef::Unlisted(0), key }
 }
 
 /// The middle one; sorts them.

@@ -32,3 +32,6 @@ pub const RETRY_KEY: &str = "tinysns-retry";
 pub const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";
 /// Metadata key that names the available server, host:port, beside `elsewhere`.
 pub const AVAILABLE_KEY: &str = "tinysns-available";
+/// Metadata key that says, if it is `revoked`, that the session was ended by its owner, who does not want the client
+/// to begin another by itself.
+pub const SESSION_KEY: &str = "tinysns-session";

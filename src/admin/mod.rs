@@ -111,7 +111,9 @@ pub async fn run(settings: AdminSettings, command: AdminCommand) -> anyhow::Resu
         }
         (None, None) => anyhow::bail!("say who asks (--as), or name the cluster's secret"),
     };
-    match within_reach(asker.client(), carry_out(&asker, &settings, command)).await {
+    let outcome = within_reach(asker.client(), carry_out(&asker, &settings, command)).await;
+    asker.client().log_out_soon().await;
+    match outcome {
         Ok(said) => Ok(stdio::exit_code(stdio::print(&said))),
         Err(error) => Ok(failed(&settings, &error, REFUSED)),
     }

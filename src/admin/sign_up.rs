@@ -21,6 +21,7 @@ pub async fn run(settings: SignUpSettings) -> anyhow::Result<ExitCode> {
     let wanted = SignUp { name: name.clone(), password, invitation, reason };
     let said = match within_reach(&client, client.sign_up(&wanted)).await {
         Ok(SignedUp::LoggedIn(_)) => {
+            client.log_out_soon().await;
             format!("{name} has joined: log in with `tinysns client -u {name}`\n")
         }
         Ok(SignedUp::Pending) => {

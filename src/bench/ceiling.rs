@@ -209,6 +209,8 @@ impl SocialService for Bare {
     }
 
     unserved! {
+        sessions(SessionsRequest) -> SessionsReply;
+        end_sessions(EndSessionsRequest) -> EndSessionsReply;
         edit(EditRequest) -> EditReply;
         delete(DeleteRequest) -> DeleteReply;
         boost(BoostRequest) -> PublishReply;

@@ -72,6 +72,6 @@ pub use crate::{
     network::{
         Changed, Cursor, FeedChange, FollowOutcome, Found, ListKind, LoggedIn, NamePage, NewPost,
         NotificationPage, PersonView, PostPage, PostWords, Published, Refusal, RefusalKind,
-        SearchKind, StreamKind, Thread, TimelineEvent, TimelineKind,
+        SearchKind, SessionInfo, StreamKind, Thread, TimelineEvent, TimelineKind,
     },
 };

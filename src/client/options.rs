@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    host::net::Security,
+    domain::ClientName,
+    host::net::{self, Security},
     settings::ClientSettings,
     tls::{self, TlsError},
 };
@@ -22,6 +23,8 @@ pub struct ClientOptions {
     /// How long the router may be away, or know of no available server, before the masters are
     /// asked too. Not at once, so that a failover does not make every client call every master.
     pub ask_masters_after: Duration,
+    /// What the client calls itself, for those who look through their sessions.
+    pub name: ClientName,
 }
 
 impl ClientOptions {
@@ -33,9 +36,10 @@ impl ClientOptions {
     /// Longer than a directed failover (some 10 ms), shorter than a natural election (500 ms).
     pub const ASK_MASTERS_AFTER: Duration = Duration::from_millis(200);
 
-    /// The defaults, with the router that the settings name.
+    /// The defaults, with the router that the settings name, for a program on this machine.
     pub fn of(settings: &ClientSettings) -> Result<Self, TlsError> {
-        Ok(Self { security: security(settings)?, ..Self::new(&settings.router) })
+        let name = ClientName::new(&format!("tinysns on {}", net::host_name()));
+        Ok(Self { security: security(settings)?, name, ..Self::new(&settings.router) })
     }
 
     /// The defaults, with the router at `router` (host:port).
@@ -46,6 +50,7 @@ impl ClientOptions {
             call_timeout: Self::CALL_TIMEOUT,
             attempt_timeout: Self::ATTEMPT_TIMEOUT,
             ask_masters_after: Self::ASK_MASTERS_AFTER,
+            name: ClientName::default(),
         }
     }
 }

@@ -2,11 +2,16 @@
 
 use prost::Message as _;
 
-use super::{choice, chosen, envelopes::opened, messages::message, requests::is_sent_on};
+use super::{
+    choice, chosen,
+    envelopes::opened,
+    messages::message,
+    requests::{self, is_sent_on},
+};
 use crate::{
     domain::{
-        ClientId, Judgement, NetworkSetting, NetworkSettings, PostId, RequestKey, Role, SecretCode,
-        Standing, UnixMillis, UserId, UserName,
+        ClientId, Judgement, LoginId, NetworkSetting, NetworkSettings, PostId, RequestKey, Role,
+        SecretCode, Standing, UnixMillis, UserId, UserName,
     },
     envelope::{Kind, seal},
     grpc::messages::administration as messages,
@@ -83,10 +88,12 @@ pub fn calls(bytes: &[u8]) {
         }
         1 => {
             let Some(wire) = message::<v1::SignUpRequest>(bytes) else { return };
-            let Ok(wanted) = messages::sign_up_from_wire(wire) else { return };
-            let sent = messages::sign_up_to_wire(wanted.clone());
-            let again = messages::sign_up_from_wire(sent.clone()).expect("it was understood");
-            assert_eq!(messages::sign_up_to_wire(again), sent);
+            let drawn = LoginId(7);
+            let Ok((wanted, begins)) = messages::sign_up_from_wire(wire, drawn) else { return };
+            let sent = messages::sign_up_to_wire(wanted, begins);
+            let again = messages::sign_up_from_wire(sent.clone(), drawn);
+            let (wanted, begins) = again.expect("it was understood");
+            assert_eq!(messages::sign_up_to_wire(wanted, begins), sent);
         }
         2 => {
             let Some(wire) = message::<v1::ReportRequest>(bytes) else { return };
@@ -157,7 +164,7 @@ pub fn seeds_of_calls() -> Vec<Vec<u8>> {
     let question = AdminQuestion::Reports { before: Some(9), limit: Some(5) };
     vec![
         chosen(0, about.encode_to_vec()),
-        chosen(1, messages::sign_up_to_wire(sign_up).encode_to_vec()),
+        chosen(1, messages::sign_up_to_wire(sign_up, requests::begins()).encode_to_vec()),
         chosen(2, messages::report_to_wire(&key, report).encode_to_vec()),
         request(AdminRequest::Set(setting)),
         request(AdminRequest::Judge { name: name("bob"), judgement, why }),

@@ -16,14 +16,14 @@ use crate::{
     },
     directory::{Available, Location},
     domain::{
-        ClusterId, Hashtag, Language, Marks, Mentioned, Notification, NotificationKind, Person,
-        PersonCounts, Post, PostCounts, PostId, Profile, ProfileLink, Relationship, ReplyTo,
-        Revision, UnixMillis, UserId, Visibility,
+        ClientName, ClusterId, Hashtag, Language, Marks, Mentioned, Notification, NotificationKind,
+        Person, PersonCounts, Post, PostCounts, PostId, Profile, ProfileLink, Relationship,
+        ReplyTo, Revision, UnixMillis, UserId, Visibility,
     },
     grpc::messages::{self, WireEvent},
     network::{
         Changed, FeedChange, Found, LoggedIn, NamePage, NamePosition, NotificationPage, PersonView,
-        PostPage, Published, SearchKind, SessionToken, Thread,
+        PostPage, Published, SearchKind, SessionInfo, SessionToken, Thread,
     },
     overview::{json, output_size::OutputSize, table},
     wire::v1,
@@ -31,7 +31,7 @@ use crate::{
 
 /// What servers send to clients.
 pub fn answers(bytes: &[u8]) {
-    let Some((kind, bytes)) = choice(bytes, 12) else { return };
+    let Some((kind, bytes)) = choice(bytes, 13) else { return };
     match kind {
         0 => {
             let Some(wire) = message::<v1::LogInReply>(bytes) else { return };
@@ -93,6 +93,12 @@ pub fn answers(bytes: &[u8]) {
             is_sent_on(messages::person_view_from_wire(wire), |view| {
                 messages::person_view_from_wire(messages::person_view_to_wire(view.clone()))
             });
+        }
+        12 => {
+            let Some(wire) = message::<v1::SessionsReply>(bytes) else { return };
+            let sessions = messages::sessions_from_wire(wire);
+            let sent = messages::sessions_to_wire(sessions.clone());
+            assert_eq!(messages::sessions_from_wire(sent), sessions);
         }
         _ => {
             let Some(wire) = message::<v1::SearchReply>(bytes) else { return };
@@ -222,6 +228,13 @@ fn cluster_status() -> v1::ClusterStatus {
 }
 
 pub fn seeds_of_answers() -> Vec<Vec<u8>> {
+    let session = SessionInfo {
+        number: 3,
+        client: ClientName::new("größer"),
+        begun_at: UnixMillis::new(9),
+        expires_at: Some(UnixMillis::new(11)),
+        is_this: true,
+    };
     let logged_in = LoggedIn {
         session: SessionToken::new("token"),
         name: name("ann"),
@@ -291,6 +304,7 @@ pub fn seeds_of_answers() -> Vec<Vec<u8>> {
         chosen(8, messages::history_to_wire(vec![revision]).encode_to_vec()),
         chosen(9, messages::notification_page_to_wire(notifications).encode_to_vec()),
         chosen(10, messages::person_view_to_wire(view).encode_to_vec()),
+        chosen(12, messages::sessions_to_wire(vec![session]).encode_to_vec()),
     ];
     seeds.into_iter().chain(found).collect()
 }

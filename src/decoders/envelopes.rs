@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{administration, backups, states, texts};
 use crate::{
     domain::{
-        Certification, ClusterId, Hashtag, NodeId, NotificationKind, PostContent, PostId, PostText,
-        Profile, ReplyTo, UnixMillis, UserId, UserName, Visibility,
+        Certification, ClientName, ClusterId, Hashtag, LoginId, NodeId, NotificationKind,
+        PostContent, PostId, PostText, Profile, ReplyTo, UnixMillis, UserId, UserName, Visibility,
     },
     envelope::{self, Kind, SupportedVersions, Version, line, mend, seal, seal_in},
     replication::{
@@ -29,6 +29,7 @@ use crate::{
     },
     social::{
         Chore, DeletionStage, PostFacts, Reply, Row,
+        sessions::SessionRecord,
         store::{
             Meta, Series, StoredReply, UserRecord,
             chore_records::ReservedNameRecord,
@@ -106,6 +107,7 @@ pub fn envelopes(bytes: &[u8]) {
         Kind::Chore => opened::<Chore>(kind, &sealed),
         Kind::ReservedName => opened::<ReservedNameRecord>(kind, &sealed),
         Kind::Session => states::claims(&sealed),
+        Kind::SessionRecord => opened::<SessionRecord>(kind, &sealed),
     }
 }
 
@@ -254,6 +256,7 @@ fn of_the_state() -> Vec<Vec<u8>> {
         password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
         created_at: UnixMillis::new(1),
         deleted_at: Some(UnixMillis::new(2)),
+        sessions: 300,
     };
     let reply = Reply::Published { post: PostId::new(3), posted_at: UnixMillis::new(9) };
     let (at, post, author) = (UnixMillis::new(-9), PostId::new(300), UserId(2));
@@ -281,7 +284,18 @@ fn of_the_state() -> Vec<Vec<u8>> {
         seal(Kind::Certification, &states::some_certification()),
         seal(Kind::SnapshotEnd, &End { rows: 300, version: Version::FIRST }),
         states::sealed_claims(),
+        states::sealed_claims_of_a_kept_session(),
+        seal(Kind::SessionRecord, &some_session()),
     ]
+}
+
+fn some_session() -> SessionRecord {
+    SessionRecord {
+        begun_at: UnixMillis::new(9),
+        expires_at: Some(UnixMillis::new(99)),
+        login: LoginId(u128::MAX),
+        client: ClientName::new("größer"),
+    }
 }
 
 /// Rows about people, and about what they do with posts.

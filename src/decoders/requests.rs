@@ -7,13 +7,13 @@ use prost::Message as _;
 use super::{answers::profile, choice, chosen, messages::message};
 use crate::{
     domain::{
-        ClientId, Hashtag, Language, Mark, NotificationChange, OpaqueKey, PostId, RelationChange,
-        RequestKey, UnixMillis, UserName, Visibility,
+        ClientId, ClientName, EndedSessions, Hashtag, Language, LoginId, Mark, NotificationChange,
+        OpaqueKey, PostId, RelationChange, RequestKey, UnixMillis, UserName, Visibility,
     },
     grpc::messages::{self, Search},
     network::{
-        Cursor, ListKind, Login, NewPost, PasswordChange, PostWords, SearchKind, StreamKind,
-        TimelineKind,
+        Begins, Cursor, ListKind, Login, NewPost, PasswordChange, PostWords, SearchKind,
+        StreamKind, TimelineKind,
     },
     wire::v1::{self, posts_request},
 };
@@ -36,10 +36,10 @@ fn key(wire: Option<v1::RequestId>) {
 
 /// What clients send to servers.
 pub fn requests(bytes: &[u8]) {
-    let Some((kind, bytes)) = choice(bytes, 21) else { return };
+    let Some((kind, bytes)) = choice(bytes, 22) else { return };
     match kind {
         0..=8 => classic_client(kind, bytes),
-        9..=16 => change(kind, bytes),
+        9..=16 | 21 => change(kind, bytes),
         _ => read(kind, bytes),
     }
 }
@@ -49,9 +49,12 @@ fn classic_client(kind: usize, bytes: &[u8]) {
     match kind {
         0 => {
             let Some(wire) = message::<v1::LogInRequest>(bytes) else { return };
-            if let Ok(login) = messages::login_from_wire(wire.clone()) {
-                assert_eq!(messages::login_to_wire(login), wire);
-            }
+            let drawn = LoginId(7);
+            let Ok((login, begins)) = messages::login_from_wire(wire, drawn) else { return };
+            let sent = messages::login_to_wire(login, begins);
+            let again = messages::login_from_wire(sent.clone(), drawn);
+            let (login, begins) = again.expect("it was understood");
+            assert_eq!(messages::login_to_wire(login, begins), sent);
         }
         1 => {
             let Some(wire) = message::<v1::SetPasswordRequest>(bytes) else { return };
@@ -162,6 +165,12 @@ fn change(kind: usize, bytes: &[u8]) {
                 messages::profile_change_from_wire(sent)
             });
         }
+        21 => {
+            let Some(wire) = message::<v1::EndSessionsRequest>(bytes) else { return };
+            is_sent_on(messages::ended_sessions_from_wire(wire), |(key, which)| {
+                messages::ended_sessions_from_wire(messages::ended_sessions_to_wire(key, *which))
+            });
+        }
         _ => {
             let Some(wire) = message::<v1::ChangeNotificationsRequest>(bytes) else { return };
             is_sent_on(messages::notification_change_from_wire(wire), |(key, change)| {
@@ -254,7 +263,7 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
     };
     let read = messages::notification_change_to_wire(&counted, NotificationChange::ReadUpTo(id));
     vec![
-        chosen(0, messages::login_to_wire(login).encode_to_vec()),
+        chosen(0, messages::login_to_wire(login, begins()).encode_to_vec()),
         chosen(1, messages::password_change_to_wire(&counted, change).encode_to_vec()),
         chosen(2, follow.encode_to_vec()),
         chosen(3, unfollow.encode_to_vec()),
@@ -277,5 +286,14 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
         chosen(18, messages::search_to_wire(search).encode_to_vec()),
         chosen(19, v1::GetPersonRequest { username: "ann".to_owned() }.encode_to_vec()),
         chosen(20, v1::GetRequest { id: 300 }.encode_to_vec()),
+        chosen(
+            21,
+            messages::ended_sessions_to_wire(&counted, EndedSessions::One(3)).encode_to_vec(),
+        ),
     ]
+}
+
+/// The session of a login.
+pub fn begins() -> Begins {
+    Begins { login: LoginId(7), client: ClientName::new("tinysns on größe") }
 }

@@ -5,14 +5,18 @@ use std::{sync::LazyLock, time::Duration};
 use super::{administration, texts::PRETTY_LONG};
 use crate::{
     domain::{
-        AcmeAccount, AcmeChallenge, Certification, CertificationStep, ClientId, DomainCertificate,
-        Draft, Mark, NotificationChange, OpaqueKey, PostContent, PostId, PostText, PrivateText,
-        Profile, RelationChange, RequestKey, UnixMillis, UserId, UserName,
+        AcmeAccount, AcmeChallenge, Certification, CertificationStep, ClientId, ClientName,
+        DomainCertificate, Draft, EndedSessions, LoginId, Mark, NotificationChange, OpaqueKey,
+        PostContent, PostId, PostText, PrivateText, Profile, RelationChange, RequestKey,
+        UnixMillis, UserId, UserName,
     },
     envelope::{self, Kind, Version, mend, seal},
     master::sessions::{SessionError, Sessions},
     replication::snapshot::{self, End, ReceiveError},
-    social::{Command, Context, Cursor, Graph, Row, StagedState, Stamped, State, StateError, View},
+    social::{
+        Command, Context, Cursor, Graph, Row, StagedState, Stamped, State, StateError, View,
+        sessions::{NewSession, SessionKey, SessionRef},
+    },
     wire::internal::SnapshotChunk,
 };
 
@@ -36,7 +40,7 @@ static STATE: LazyLock<State> = LazyLock::new(|| {
 });
 
 fn context(user: u64, key: RequestKey) -> Context {
-    Context { user: UserId(user), password_version: 0, key }
+    Context { user: UserId(user), session: SessionRef::Unlisted(0), key }
 }
 
 fn counted(sequence: u64) -> RequestKey {
@@ -59,6 +63,16 @@ fn some_steps() -> [CertificationStep; 3] {
 /// What they give together.
 pub fn some_certification() -> Certification {
     some_steps().into_iter().fold(Certification::default(), Certification::after)
+}
+
+fn new_session() -> NewSession {
+    NewSession {
+        user: UserId(1),
+        password_version: 0,
+        login: LoginId(7),
+        client: ClientName::new("a client"),
+        expires_at: Some(UnixMillis::new(60_000)),
+    }
 }
 
 /// One of each kind.
@@ -107,6 +121,8 @@ pub fn some_commands() -> Vec<Stamped> {
         Command::SignUp(administration::sign_up()),
         Command::Report { context: context(1, counted(9)), report: administration::report() },
         Command::Administer { context: context(0, counted(1)), request: administration::request() },
+        Command::BeginSession(new_session()),
+        Command::EndSessions { context: context(1, counted(10)), which: EndedSessions::One(7) },
         Command::Unfollow { context: context(1, counted(3)), target: name("bob") },
         Command::SetPassword { context: context(2, counted(2)), password_hash: None },
         account,
@@ -281,7 +297,14 @@ pub fn claims(sealed: &[u8]) {
     let token = sessions().sign(sealed).expect("there is a key");
     match sessions().check(&token, UnixMillis::EPOCH) {
         Ok(session) => assert!(session.expires_at > UnixMillis::EPOCH),
-        Err(SessionError::Invalid | SessionError::Expired | SessionError::Version(_)) => {}
+        Err(
+            SessionError::Invalid
+            | SessionError::Expired
+            | SessionError::Revoked
+            | SessionError::KeptOut(_)
+            | SessionError::Deleted
+            | SessionError::Version(_),
+        ) => {}
         Err(error) => panic!("{error}"),
     }
 }
@@ -289,12 +312,22 @@ pub fn claims(sealed: &[u8]) {
 fn token() -> String {
     let view = STATE.reader().view().expect("memory does not fail");
     let account = view.account(UserId(1)).expect("memory does not fail").expect("it exists");
-    sessions().begin(&account, UnixMillis::EPOCH).expect("there is a key").0
+    let session = SessionRef::Unlisted(account.password_version);
+    let token = sessions().token(account.user, session, UnixMillis::new(60_000));
+    token.expect("there is a key")
 }
 
 /// What the token of an account says, in its envelope.
 pub fn sealed_claims() -> Vec<u8> {
-    seal(Kind::Session, &(UserId(1), 0_u32, UnixMillis::new(60_000)))
+    seal(Kind::Session, &(UserId(1), SessionRef::Unlisted(0), UnixMillis::new(60_000)))
+}
+
+/// The same, of a session that is kept.
+pub fn sealed_claims_of_a_kept_session() -> Vec<u8> {
+    let begun_at = STATE.reader().view().expect("memory does not fail").sessions(UserId(1));
+    let begun_at = begun_at.expect("memory does not fail")[0].1.begun_at;
+    let session = SessionRef::Listed(SessionKey { number: 1, begun_at });
+    seal(Kind::Session, &(UserId(1), session, UnixMillis::new(60_000)))
 }
 
 pub fn seeds_of_session_tokens() -> Vec<Vec<u8>> {

@@ -141,6 +141,8 @@ kinds! {
     // More rows of the state.
     /// An edit or a deletion, for those who are to learn of it.
     FeedChange = 96, "change in the feed";
+    /// Somebody is logged in.
+    SessionRecord = 104, "session";
 
     // What the network is, and what it is run with.
     /// Its settings.

@@ -92,6 +92,7 @@ fn kinds_and_their_bytes_never_change() {
         (68, "answer to a snapshot"),
         (80, "session token"),
         (96, "change in the feed"),
+        (104, "session"),
         (112, "settings of the network"),
         (113, "counts of administration"),
         (114, "standing"),

@@ -4,6 +4,8 @@ use tonic::{Request, Response, Status};
 
 use super::{messages::administration as messages, metadata::CallReader};
 use crate::{
+    domain::LoginId,
+    host::random,
     network::administration::Administration,
     wire::v1::{
         AboutReply, AboutRequest, AdministerReply, AdministerRequest, InspectReply, InspectRequest,
@@ -39,8 +41,9 @@ impl<N: Administration> AdminService for AdminServer<N> {
         request: Request<SignUpRequest>,
     ) -> Result<Response<SignUpReply>, Status> {
         let call = self.calls.read(&request);
-        let wanted = messages::sign_up_from_wire(request.into_inner())?;
-        let signed_up = self.network.sign_up(&call, &wanted).await?;
+        let drawn = LoginId(random::wide_id());
+        let (wanted, begins) = messages::sign_up_from_wire(request.into_inner(), drawn)?;
+        let signed_up = self.network.sign_up(&call, &wanted, &begins).await?;
         Ok(Response::new(messages::signed_up_to_wire(signed_up)))
     }
 

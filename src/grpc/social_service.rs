@@ -9,16 +9,19 @@ use super::{
     metadata::CallReader,
 };
 use crate::{
+    domain::LoginId,
+    host::random,
     network::{Network, PasswordChange, TimelineKind},
     wire::v1::{
         BoostRequest, ChangeNotificationsReply, ChangeNotificationsRequest, DeleteAccountReply,
-        DeleteAccountRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, FollowReply,
-        FollowRequest, GetPersonReply, GetPersonRequest, GetRequest, HistoryReply, HistoryRequest,
-        ListReply, ListRequest, LogInReply, LogInRequest, MarkReply, MarkRequest, NotificationPage,
-        NotificationsRequest, Post, PostPage, PostsRequest, PublishReply, PublishRequest,
-        RelateReply, RelateRequest, SearchReply, SearchRequest, SetPasswordReply,
-        SetPasswordRequest, SetProfileReply, SetProfileRequest, SubscribeEvent, SubscribeRequest,
-        ThreadReply, ThreadRequest, TimelineRequest, UnboostReply, UnboostRequest, UnfollowReply,
+        DeleteAccountRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, EndSessionsReply,
+        EndSessionsRequest, FollowReply, FollowRequest, GetPersonReply, GetPersonRequest,
+        GetRequest, HistoryReply, HistoryRequest, ListReply, ListRequest, LogInReply, LogInRequest,
+        MarkReply, MarkRequest, NotificationPage, NotificationsRequest, Post, PostPage,
+        PostsRequest, PublishReply, PublishRequest, RelateReply, RelateRequest, SearchReply,
+        SearchRequest, SessionsReply, SessionsRequest, SetPasswordReply, SetPasswordRequest,
+        SetProfileReply, SetProfileRequest, SubscribeEvent, SubscribeRequest, ThreadReply,
+        ThreadRequest, TimelineRequest, UnboostReply, UnboostRequest, UnfollowReply,
         UnfollowRequest,
         social_service_server::{SocialService, SocialServiceServer},
     },
@@ -54,8 +57,9 @@ impl<N: Network> SocialService for SocialServer<N> {
 
     async fn log_in(&self, request: Request<LogInRequest>) -> Result<Response<LogInReply>, Status> {
         let call = self.calls.read(&request);
-        let login = messages::login_from_wire(request.into_inner())?;
-        let logged_in = self.network.log_in(&call, &login).await?;
+        let drawn = LoginId(random::wide_id());
+        let (login, begins) = messages::login_from_wire(request.into_inner(), drawn)?;
+        let logged_in = self.network.log_in(&call, &login, &begins).await?;
         Ok(Response::new(messages::logged_in_to_wire(logged_in)))
     }
 
@@ -81,6 +85,24 @@ impl<N: Network> SocialService for SocialServer<N> {
         let key = messages::key_from_wire(request_id)?;
         self.network.delete_account(&call, &key, &password).await?;
         Ok(Response::new(DeleteAccountReply {}))
+    }
+
+    async fn sessions(
+        &self,
+        request: Request<SessionsRequest>,
+    ) -> Result<Response<SessionsReply>, Status> {
+        let sessions = self.network.sessions(&self.calls.read(&request)).await?;
+        Ok(Response::new(messages::sessions_to_wire(sessions)))
+    }
+
+    async fn end_sessions(
+        &self,
+        request: Request<EndSessionsRequest>,
+    ) -> Result<Response<EndSessionsReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, which) = messages::ended_sessions_from_wire(request.into_inner())?;
+        self.network.end_sessions(&call, &key, which).await?;
+        Ok(Response::new(EndSessionsReply {}))
     }
 
     async fn follow(

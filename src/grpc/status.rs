@@ -7,8 +7,11 @@ use tonic::{Code, Status, metadata::MetadataMap};
 
 use crate::{
     network::{Advice, Refusal, RefusalKind},
-    wire::{AVAILABLE_KEY, PUSHBACK_KEY, RETRY_KEY},
+    wire::{AVAILABLE_KEY, PUSHBACK_KEY, RETRY_KEY, SESSION_KEY},
 };
+
+/// The value of [`SESSION_KEY`].
+const REVOKED: &str = "revoked";
 
 /// The code of a kind of refusal.
 pub const fn code(kind: &RefusalKind) -> Code {
@@ -18,7 +21,7 @@ pub const fn code(kind: &RefusalKind) -> Code {
         RefusalKind::AlreadyExists => Code::AlreadyExists,
         RefusalKind::NotPossible => Code::FailedPrecondition,
         RefusalKind::Stale => Code::OutOfRange,
-        RefusalKind::SessionEnded => Code::Unauthenticated,
+        RefusalKind::SessionEnded | RefusalKind::SessionRevoked => Code::Unauthenticated,
         RefusalKind::WrongPassword => Code::PermissionDenied,
         RefusalKind::TooMuch => Code::ResourceExhausted,
         RefusalKind::Interrupted => Code::Aborted,
@@ -53,7 +56,15 @@ fn kind(code: Code, available: Option<String>) -> RefusalKind {
 pub fn refusal(status: &Status) -> Refusal {
     let available = status.metadata().get(AVAILABLE_KEY).and_then(|at| at.to_str().ok());
     let available = available.filter(|at| !at.is_empty()).map(str::to_owned);
-    let refusal = Refusal::new(kind(status.code(), available), status.message().to_owned());
+    let kind = match kind(status.code(), available) {
+        RefusalKind::SessionEnded
+            if status.metadata().get(SESSION_KEY).is_some_and(|word| word == REVOKED) =>
+        {
+            RefusalKind::SessionRevoked
+        }
+        kind => kind,
+    };
+    let refusal = Refusal::new(kind, status.message().to_owned());
     Refusal { again_after: again_after(status), ..refusal }
 }
 
@@ -76,6 +87,9 @@ impl From<Refusal> for Status {
         if let Some(pause) = again_after {
             metadata.insert(PUSHBACK_KEY, pause.as_millis().to_string().parse().expect("ASCII"));
         }
+        if kind == RefusalKind::SessionRevoked {
+            metadata.insert(SESSION_KEY, REVOKED.parse().expect("ASCII"));
+        }
         if let RefusalKind::Elsewhere(Some(address)) = kind
             && let Ok(address) = address.parse()
         {
@@ -89,13 +103,14 @@ impl From<Refusal> for Status {
 mod tests {
     use super::*;
 
-    const KINDS: [RefusalKind; 14] = [
+    const KINDS: [RefusalKind; 15] = [
         RefusalKind::Invalid,
         RefusalKind::NotFound,
         RefusalKind::AlreadyExists,
         RefusalKind::NotPossible,
         RefusalKind::Stale,
         RefusalKind::SessionEnded,
+        RefusalKind::SessionRevoked,
         RefusalKind::WrongPassword,
         RefusalKind::TooMuch,
         RefusalKind::Interrupted,
@@ -126,6 +141,7 @@ mod tests {
             (RefusalKind::Invalid, "never"),
             (RefusalKind::Stale, "never"),
             (RefusalKind::SessionEnded, "never"),
+            (RefusalKind::SessionRevoked, "never"),
             (RefusalKind::TooMuch, "here"),
             (RefusalKind::Interrupted, "here"),
             (RefusalKind::Elsewhere(None), "elsewhere"),

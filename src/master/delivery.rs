@@ -176,15 +176,14 @@ impl Delivery {
                 }
                 Event::Followed { .. } if planted::is(PlantedFault::FollowIgnoredLive) => {}
                 Event::Unfollowed { .. } if planted::is(PlantedFault::UnfollowIgnoredLive) => {}
-                Event::PasswordChanged { .. }
-                    if planted::is(PlantedFault::EndedSessionAccepted) => {}
+                Event::SessionsEnded { .. } if planted::is(PlantedFault::EndedSessionAccepted) => {}
                 Event::Followed { follower, followee, since } => {
                     streams.follow(*follower, Source { author: *followee, since: *since });
                 }
                 Event::Unfollowed { follower, followee } => {
                     streams.unfollow(*follower, *followee);
                 }
-                Event::Muted { user, .. } | Event::PasswordChanged { user } => {
+                Event::Muted { user, .. } | Event::SessionsEnded { user } => {
                     streams.close_all_of(*user);
                 }
             }
@@ -529,7 +528,7 @@ fn post(event: &Event) -> Option<&Post> {
         | Event::Followed { .. }
         | Event::Unfollowed { .. }
         | Event::Muted { .. }
-        | Event::PasswordChanged { .. } => None,
+        | Event::SessionsEnded { .. } => None,
     }
 }
 
@@ -715,7 +714,7 @@ mod tests {
         let delivery = Delivery::new(8, LIMITS);
         let mut own = [open(&delivery, &[(AUTHOR, 0)]), open(&delivery, &[(AUTHOR, 0)])];
         let mut other = open_for(UserId(3), &delivery, &[(AUTHOR, 0)]);
-        let changed = Event::PasswordChanged { user: READER };
+        let changed = Event::SessionsEnded { user: READER };
         dispatch(&delivery, &[post(1), changed, post(2)]);
         for inbox in &mut own {
             assert!(inbox.is_closed());
@@ -752,7 +751,7 @@ mod tests {
         let cancelled = CancellationToken::new();
         let tidying = tokio::spawn(measured(delivery.clone().tidy(cancelled.clone())));
         let began = thread_time();
-        dispatch(&delivery, &[Event::PasswordChanged { user: READER }, post(1)]);
+        dispatch(&delivery, &[Event::SessionsEnded { user: READER }, post(1)]);
         let took = thread_time().saturating_sub(began);
         assert!(took < LONGEST, "closing them takes {took:?}");
         assert!(inboxes.iter().all(|inbox| inbox.is_closed() && inbox.is_empty()));

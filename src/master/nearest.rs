@@ -9,14 +9,14 @@ use super::here::Here;
 use crate::{
     client::{ClientOptions, Relayed},
     domain::{
-        Mark, NotificationChange, Post, PostId, Profile, RelationChange, RequestKey, Revision,
-        UserName,
+        EndedSessions, Mark, NotificationChange, Post, PostId, Profile, RelationChange, RequestKey,
+        Revision, UserName,
     },
     network::{
-        Advice, Call, Cursor, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
+        Advice, Begins, Call, Cursor, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
         NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
-        PostWords, Published, Refusal, SearchKind, StreamKind, Thread, Timeline, TimelineEvent,
-        TimelineKind,
+        PostWords, Published, Refusal, SearchKind, SessionInfo, StreamKind, Thread, Timeline,
+        TimelineEvent, TimelineKind,
     },
 };
 
@@ -50,8 +50,13 @@ impl Nearest {
 }
 
 impl Network for Nearest {
-    async fn log_in(&self, call: &Call, login: &Login) -> Result<LoggedIn, Refusal> {
-        nearest!(self.log_in(call, login))
+    async fn log_in(
+        &self,
+        call: &Call,
+        login: &Login,
+        begins: &Begins,
+    ) -> Result<LoggedIn, Refusal> {
+        nearest!(self.log_in(call, login, begins))
     }
 
     async fn set_password(
@@ -70,6 +75,19 @@ impl Network for Nearest {
         password: &str,
     ) -> Result<(), Refusal> {
         nearest!(self.delete_account(call, key, password))
+    }
+
+    async fn sessions(&self, call: &Call) -> Result<Vec<SessionInfo>, Refusal> {
+        nearest!(self.sessions(call))
+    }
+
+    async fn end_sessions(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        which: EndedSessions,
+    ) -> Result<(), Refusal> {
+        nearest!(self.end_sessions(call, key, which))
     }
 
     async fn follow(
@@ -300,7 +318,7 @@ mod tests {
     use super::*;
     use crate::{
         directory::{Available, Location},
-        domain::{ClientId, PostId},
+        domain::{ClientId, ClientName, LoginId, PostId},
         grpc::social_service,
         host::net,
         master::here::tests::{bootstrap, calls, here_on},
@@ -335,7 +353,8 @@ mod tests {
 
     async fn log_in(network: &impl Network, username: &str) -> Call {
         let login = Login { name: name(username), password: String::new(), must_exist: false };
-        let granted = network.log_in(&call(None), &login).await.expect("logged in");
+        let begins = Begins { login: LoginId(1), client: ClientName::default() };
+        let granted = network.log_in(&call(None), &login, &begins).await.expect("logged in");
         call(Some(granted.session))
     }
 

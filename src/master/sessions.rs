@@ -1,8 +1,8 @@
 //! Session tokens: who a caller is, signed with a key in the replicated state, so that a token is
 //! valid on every master.
 //!
-//! A token is `base64url(envelope(user, password_version, expiry)) . base64url(HMAC-SHA-256)`; it
-//! is checked against the account, so that a changed password ends its sessions.
+//! A token is `base64url(envelope(user, session, expiry)) . base64url(HMAC-SHA-256)`; it is checked against what
+//! the state knows of the session, so that one that was ended is over.
 
 use std::time::Duration;
 
@@ -12,11 +12,14 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::{
-    domain::{UnixMillis, UserId},
+    domain::{Standing, UnixMillis, UserId},
     envelope::{self, Kind},
     planted::{self, PlantedFault},
     replication::cluster_clock::Clock,
-    social::{Account, StateError, StateReader, View},
+    social::{
+        Account, StateError, StateReader, View,
+        sessions::{SessionKey, SessionRef},
+    },
 };
 
 /// Creates and checks tokens.
@@ -31,6 +34,8 @@ pub struct Sessions {
 pub struct Session {
     /// The account it belongs to.
     pub account: Account,
+    /// Which one of the account's.
+    pub session: SessionRef,
     /// When it ends at the latest.
     pub expires_at: UnixMillis,
     /// Its token.
@@ -69,6 +74,15 @@ pub enum SessionError {
     /// It was valid once.
     #[error("the session has expired: log in again")]
     Expired,
+    /// Somebody has ended it.
+    #[error("this session was ended: log in again")]
+    Revoked,
+    /// It was ended because nobody is let in with that account.
+    #[error("{0}")]
+    KeptOut(&'static str),
+    /// It ended with its account.
+    #[error("this account was deleted")]
+    Deleted,
     /// It was issued by another version of the program.
     #[error("this server cannot read the session token: {0}; log in again")]
     Version(#[from] envelope::Error),
@@ -83,7 +97,7 @@ pub enum SessionError {
 #[derive(Serialize, Deserialize)]
 struct Claims {
     user: UserId,
-    password_version: u32,
+    session: SessionRef,
     expires_at: UnixMillis,
 }
 
@@ -93,17 +107,19 @@ impl Sessions {
         Self { state, lifetime }
     }
 
-    /// A new token for `account`, and when it ends.
-    pub fn begin(
+    /// When a session ends that begins now.
+    pub fn expires_at(&self, now: UnixMillis) -> UnixMillis {
+        now.saturating_add(self.lifetime)
+    }
+
+    /// A token of a session.
+    pub fn token(
         &self,
-        account: &Account,
-        now: UnixMillis,
-    ) -> Result<(String, UnixMillis), SessionError> {
-        let expires_at = now.saturating_add(self.lifetime);
-        let claims =
-            Claims { user: account.user, password_version: account.password_version, expires_at };
-        let claims = envelope::seal(Kind::Session, &claims);
-        Ok((self.sign(&claims)?, expires_at))
+        user: UserId,
+        session: SessionRef,
+        expires_at: UnixMillis,
+    ) -> Result<String, SessionError> {
+        self.sign(&envelope::seal(Kind::Session, &Claims { user, session, expires_at }))
     }
 
     /// The token with these claims, which are in their envelope.
@@ -136,13 +152,33 @@ impl Sessions {
             return Err(SessionError::Expired);
         }
         let account = view.account(claims.user)?.ok_or(SessionError::Invalid)?;
-        if account.password_version == claims.password_version
-            || planted::is(PlantedFault::EndedSessionAccepted)
-        {
-            Ok(Session { account, expires_at: claims.expires_at, token: token.to_owned() })
-        } else {
-            Err(SessionError::Expired)
+        let Claims { user, session, expires_at } = claims;
+        if !planted::is(PlantedFault::EndedSessionAccepted) {
+            match session {
+                SessionRef::Unlisted(version) if version != account.password_version => {
+                    let standing = view.standing(user)?.standing;
+                    let is_deleted = standing == Standing::Deleted;
+                    return Err(if is_deleted {
+                        SessionError::Deleted
+                    } else {
+                        SessionError::Expired
+                    });
+                }
+                SessionRef::Unlisted(_) => {}
+                SessionRef::Listed(SessionKey { number, begun_at }) => {
+                    let row = view.session(user, number)?;
+                    if row.is_none_or(|row| row.begun_at != begun_at) {
+                        let standing = view.standing(user)?.standing;
+                        return Err(match standing.keeps_out() {
+                            _ if standing == Standing::Deleted => SessionError::Deleted,
+                            Some(why) => SessionError::KeptOut(why),
+                            None => SessionError::Revoked,
+                        });
+                    }
+                }
+            }
         }
+        Ok(Session { account, session, expires_at, token: token.to_owned() })
     }
 }
 
@@ -162,11 +198,12 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::{
+        domain::{ClientName, EndedSessions, LoginId},
         replication::{
             state_store::{Observer, StateStore},
             tests::entries::{account, batch, context, name, open_state},
         },
-        social::Command,
+        social::{Command, sessions::NewSession},
     };
 
     pub const LIFETIME: Duration = Duration::from_secs(1);
@@ -199,7 +236,10 @@ pub(crate) mod tests {
         }
 
         pub fn token(&self, of: &str) -> String {
-            self.sessions.begin(&self.account(of), UnixMillis::EPOCH).expect("there is a key").0
+            let account = self.account(of);
+            let session = SessionRef::Unlisted(account.password_version);
+            let expires_at = self.sessions.expires_at(UnixMillis::EPOCH);
+            self.sessions.token(account.user, session, expires_at).expect("there is a key")
         }
     }
 
@@ -274,12 +314,50 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
+    async fn a_session_that_is_kept_is_over_when_it_is_ended_and_no_other_takes_its_place() {
+        let mut fixture = Fixture::new().await;
+        let user = fixture.account("ann").user;
+        let expires_at = UnixMillis::new(9);
+        let begin = |login| {
+            Command::BeginSession(NewSession {
+                user,
+                password_version: 0,
+                login: LoginId(login),
+                client: ClientName::new("a client"),
+                expires_at: Some(expires_at),
+            })
+        };
+        fixture.state.apply([batch(1, 2, [begin(1), begin(2)])]).await.expect("applied");
+        let view = fixture.state.reader().view().expect("readable");
+        let tokens: Vec<String> = view
+            .sessions(user)
+            .expect("readable")
+            .into_iter()
+            .map(|(number, row)| {
+                let session = SessionRef::Listed(SessionKey { number, begun_at: row.begun_at });
+                fixture.sessions.token(user, session, expires_at).expect("there is a key")
+            })
+            .collect();
+        let check =
+            |fixture: &Fixture, token: &str| fixture.sessions.check(token, UnixMillis::EPOCH);
+        assert!(tokens.iter().all(|token| check(&fixture, token).is_ok()));
+        let which = EndedSessions::One(1);
+        let end = Command::EndSessions { context: context(user.0, 1), which };
+        fixture.state.apply([batch(1, 3, [end])]).await.expect("applied");
+        assert!(matches!(check(&fixture, &tokens[0]), Err(SessionError::Revoked)));
+        assert!(check(&fixture, &tokens[1]).is_ok());
+        let other = SessionRef::Listed(SessionKey { number: 2, begun_at: UnixMillis::new(-1) });
+        let token = fixture.sessions.token(user, other, expires_at).expect("there is a key");
+        assert!(matches!(check(&fixture, &token), Err(SessionError::Revoked)));
+    }
+
+    #[tokio::test]
     async fn without_a_key_there_are_no_sessions() {
         let fixture = Fixture::new().await;
         let empty = tempfile::tempdir().expect("a temporary directory");
         let sessions = Sessions::new(open_state(empty.path()).reader(), LIFETIME);
-        let begun = sessions.begin(&fixture.account("ann"), UnixMillis::EPOCH);
-        assert!(matches!(begun, Err(SessionError::NoKey)));
+        let token = sessions.token(UserId(1), SessionRef::Unlisted(0), UnixMillis::new(1));
+        assert!(matches!(token, Err(SessionError::NoKey)));
         let checked = sessions.check(&fixture.token("ann"), UnixMillis::EPOCH);
         assert!(matches!(checked, Err(SessionError::NoKey)));
     }

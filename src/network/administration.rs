@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Call, LoggedIn, NamePosition, Network, Refusal};
+use super::{Begins, Call, LoggedIn, NamePosition, Network, Refusal};
 use crate::domain::{
     Joining, Judgement, NetworkSetting, NetworkSettings, PostId, RequestKey, Role, SecretCode,
     Standing, UnixMillis, UserId, UserName,
@@ -13,11 +13,12 @@ pub trait Administration: Network {
     /// What the network is.
     fn about(&self, call: &Call) -> impl Future<Output = Result<About, Refusal>> + Send;
 
-    /// Makes an account with a password.
+    /// Makes an account with a password, and begins a session.
     fn sign_up(
         &self,
         call: &Call,
         wanted: &SignUp,
+        begins: &Begins,
     ) -> impl Future<Output = Result<SignedUp, Refusal>> + Send;
 
     /// Tells those who run the network of somebody; returns the report's number.

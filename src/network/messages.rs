@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use super::{Posts, SessionToken};
 use crate::domain::{
-    Hashtag, Language, Notification, Person, Post, PostId, Relationship, UnixMillis, UserName,
-    Visibility,
+    ClientName, Hashtag, Language, LoginId, Notification, Person, Post, PostId, Relationship,
+    UnixMillis, UserName, Visibility,
 };
 
 /// Who wants to begin a session.
@@ -17,6 +17,30 @@ pub struct Login {
     pub password: String,
     /// Whether to refuse if there is no such account, instead of creating it.
     pub must_exist: bool,
+}
+
+/// A session that is to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begins {
+    /// A login that is repeated begins it once.
+    pub login: LoginId,
+    /// Who begins it.
+    pub client: ClientName,
+}
+
+/// A session of the caller's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Its number, by which it can be ended.
+    pub number: u64,
+    /// Who has begun it, as it says itself.
+    pub client: ClientName,
+    /// When it was begun.
+    pub begun_at: UnixMillis,
+    /// When it ends by itself, if it does.
+    pub expires_at: Option<UnixMillis>,
+    /// Whether it is the one in which this was asked.
+    pub is_this: bool,
 }
 
 impl fmt::Debug for Login {

@@ -34,16 +34,18 @@ use futures::Stream;
 pub use self::{
     call::{Call, CallId, Connection, Deadline, SessionToken},
     messages::{
-        Changed, Cursor, FeedChange, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
-        NamePosition, NewPost, NotificationPage, PasswordChange, PersonView, PostPage, PostWords,
-        Published, SearchKind, StreamKind, Thread, TimelineEvent, TimelineKind,
+        Begins, Changed, Cursor, FeedChange, FollowOutcome, Found, ListKind, LoggedIn, Login,
+        NamePage, NamePosition, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
+        PostWords, Published, SearchKind, SessionInfo, StreamKind, Thread, TimelineEvent,
+        TimelineKind,
     },
     origin::Origin,
     posts::Posts,
     refusal::{Advice, Refusal, RefusalKind},
 };
 use crate::domain::{
-    Mark, NotificationChange, Post, PostId, Profile, RelationChange, RequestKey, Revision, UserName,
+    EndedSessions, Mark, NotificationChange, Post, PostId, Profile, RelationChange, RequestKey,
+    Revision, UserName,
 };
 
 /// A live timeline: events in order, or the refusal that ends it. What that takes, such as finding the next
@@ -61,9 +63,11 @@ pub trait Network: Clone + Send + Sync + 'static {
         &self,
         call: &Call,
         login: &Login,
+        begins: &Begins,
     ) -> impl Future<Output = Result<LoggedIn, Refusal>> + Send;
 
-    /// Changes, sets or removes the caller's password, which ends all sessions of the account.
+    /// Changes, sets or removes the caller's password, which ends all other sessions of the account: all of them if
+    /// it had no password.
     fn set_password(
         &self,
         call: &Call,
@@ -77,6 +81,20 @@ pub trait Network: Clone + Send + Sync + 'static {
         call: &Call,
         key: &RequestKey,
         password: &str,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// The sessions of the caller's account, the newest first. Of an account without a password none is kept.
+    fn sessions(
+        &self,
+        call: &Call,
+    ) -> impl Future<Output = Result<Vec<SessionInfo>, Refusal>> + Send;
+
+    /// Ends sessions of the caller's account, and their live timelines.
+    fn end_sessions(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        which: EndedSessions,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
 
     /// Follows a user: their posts from now on appear in the caller's timeline. Whoever has a

@@ -31,6 +31,8 @@ pub enum RefusalKind {
     Stale,
     /// The caller is not logged in, or no longer.
     SessionEnded,
+    /// The caller's session was ended by its owner, who does not want the client to begin another by itself.
+    SessionRevoked,
     /// The password is wrong, missing or not wanted.
     WrongPassword,
     /// More than the server, or the account, may be asked for at present.
@@ -72,6 +74,7 @@ impl RefusalKind {
             | Self::NotPossible
             | Self::Stale
             | Self::SessionEnded
+            | Self::SessionRevoked
             | Self::WrongPassword
             | Self::Unsupported
             | Self::Unknown => Advice::Never,

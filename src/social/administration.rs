@@ -198,6 +198,8 @@ pub struct StandingRecord {
     pub code_until: Option<UnixMillis>,
     /// Why they want to join.
     pub reason: String,
+    /// Somebody has logged in with that code.
+    pub code_was_used: bool,
 }
 
 /// What is stored about an invitation; its code is in its key.

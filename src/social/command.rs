@@ -12,13 +12,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     domain::{
-        CertificationStep, ClusterId, Draft, Hashtag, Mark, Notification, NotificationChange, Post,
-        PostContent, PostId, Profile, RelationChange, RequestKey, UnixMillis, UserId, UserName,
+        CertificationStep, ClusterId, Draft, EndedSessions, Hashtag, Mark, Notification,
+        NotificationChange, Post, PostContent, PostId, Profile, RelationChange, RequestKey,
+        UnixMillis, UserId, UserName,
     },
     envelope::Version,
     social::{
         PostFacts,
         administration::{Administration, Essence, NewReport, SignUp},
+        sessions::{NewSession, SessionKey, SessionRef},
     },
 };
 
@@ -37,18 +39,17 @@ pub struct Stamped {
 pub struct Context {
     /// Whose session it is.
     pub user: UserId,
-    /// The [`Account::password_version`] with which the session was begun. If the account has
-    /// others by the time the change is applied, the session has ended, and the change is refused:
-    /// so it does not matter how up to date the server was that checked the session.
-    pub password_version: u32,
+    /// Which session. If it has ended by the time the change is applied, the change is refused: so it does not
+    /// matter how up to date the server was that checked the session.
+    pub session: SessionRef,
     /// Distinguishes a retry from a new request.
     pub key: RequestKey,
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, password_version, key } = self;
-        write!(formatter, "{user:?}/{password_version}, {key:?}")
+        let Self { user, session, key } = self;
+        write!(formatter, "{user:?}/{session:?}, {key:?}")
     }
 }
 
@@ -69,7 +70,7 @@ pub enum Command {
         /// Hashed before it is proposed; none for an account without a password.
         password_hash: Option<String>,
     },
-    /// Changes a password, which ends the sessions begun with the old one.
+    /// Changes a password, which ends all other sessions of the account.
     SetPassword {
         /// Who requests it.
         context: Context,
@@ -196,6 +197,15 @@ pub enum Command {
         /// The position of the feed at which it began.
         chore: PostId,
     },
+    /// Begins a session. Harmless to repeat.
+    BeginSession(NewSession),
+    /// Ends sessions of the caller's.
+    EndSessions {
+        /// Who requests it.
+        context: Context,
+        /// Which.
+        which: EndedSessions,
+    },
     /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
     TestNoop,
@@ -225,7 +235,9 @@ impl Command {
             | Self::Report { .. }
             | Self::Administer { .. }
             | Self::DeleteAccount { .. }
-            | Self::GoOn { .. } => Version::FIRST,
+            | Self::GoOn { .. }
+            | Self::BeginSession(_)
+            | Self::EndSessions { .. } => Version::FIRST,
             #[cfg(test)]
             Self::TestNoop => Version::new(2),
         }
@@ -254,7 +266,10 @@ impl Command {
             | Self::Relate { .. }
             | Self::ChangeNotifications { .. }
             | Self::DeleteAccount { .. }
-            | Self::GoOn { .. } => false,
+            | Self::GoOn { .. }
+            | Self::EndSessions { .. } => false,
+            // An account has only so many.
+            Self::BeginSession(_) => false,
             #[cfg(test)]
             Self::TestNoop => false,
         }
@@ -300,6 +315,12 @@ impl fmt::Debug for Command {
             }
             Self::DeleteAccount { context } => write!(formatter, "DeleteAccount({context:?})"),
             Self::GoOn { chore } => write!(formatter, "GoOn({chore})"),
+            Self::BeginSession(NewSession { user, .. }) => {
+                write!(formatter, "BeginSession({user:?})")
+            }
+            Self::EndSessions { context, which } => {
+                write!(formatter, "EndSessions({context:?}, {which:?})")
+            }
             Self::AbandonCluster { to } => write!(formatter, "AbandonCluster({to})"),
             Self::Certify { step } => write!(formatter, "Certify({step:?})"),
             #[cfg(test)]
@@ -329,6 +350,7 @@ enum FingerprintInput<'a> {
     Report(&'a NewReport),
     Administer(Essence<'a>),
     DeleteAccount,
+    EndSessions(&'a EndedSessions),
 }
 
 impl Command {
@@ -338,6 +360,7 @@ impl Command {
             Self::BootstrapCluster { .. }
             | Self::CreateAccount { .. }
             | Self::SignUp(_)
+            | Self::BeginSession(_)
             | Self::AbandonCluster { .. }
             | Self::Certify { .. }
             | Self::GoOn { .. } => None,
@@ -356,7 +379,8 @@ impl Command {
             | Self::ChangeNotifications { context, .. }
             | Self::Report { context, .. }
             | Self::Administer { context, .. }
-            | Self::DeleteAccount { context } => Some(context),
+            | Self::DeleteAccount { context }
+            | Self::EndSessions { context, .. } => Some(context),
         }
     }
 
@@ -368,6 +392,7 @@ impl Command {
             Self::BootstrapCluster { .. }
             | Self::CreateAccount { .. }
             | Self::SignUp(_)
+            | Self::BeginSession(_)
             | Self::AbandonCluster { .. }
             | Self::Certify { .. }
             | Self::GoOn { .. } => {
@@ -393,6 +418,7 @@ impl Command {
             Self::Report { report, .. } => FingerprintInput::Report(report),
             Self::Administer { request, .. } => FingerprintInput::Administer(request.essence()),
             Self::DeleteAccount { .. } => FingerprintInput::DeleteAccount,
+            Self::EndSessions { which, .. } => FingerprintInput::EndSessions(which),
         };
         let input = postcard::to_stdvec(&input).expect("plain data always encodes");
         let hash: [u8; 32] = Sha256::digest(input).into();
@@ -423,6 +449,13 @@ pub enum Reply {
     WithCode(bool),
     /// Kept under this number.
     Numbered(u64),
+    /// There is a session, now or since the same login before.
+    SessionBegun {
+        /// Which.
+        session: SessionKey,
+        /// When it ends by itself, if it does.
+        expires_at: Option<UnixMillis>,
+    },
 }
 
 /// An account as the state holds it.
@@ -436,8 +469,7 @@ pub struct Account {
     pub created: bool,
     /// None if it has no password.
     pub password_hash: Option<String>,
-    /// How often the password was changed. Session tokens carry this number; those with another one
-    /// are invalid.
+    /// How often the password was changed, or all sessions were ended.
     pub password_version: u32,
 }
 
@@ -478,7 +510,7 @@ pub enum CommandRefusal {
     /// The caller does not exist.
     #[error("this account does not exist; log in again")]
     NoSuchAccount,
-    /// The account's password was changed since the session began.
+    /// The session of an account without a password: there was a password since.
     #[error("the session has expired: log in again")]
     SessionEnded,
     /// The key belongs to another request, with other contents.
@@ -566,6 +598,24 @@ pub enum CommandRefusal {
     /// It was that of somebody who is gone.
     #[error("that name is not free: whoever had it deleted their account a short while ago")]
     NameReserved,
+    /// The session was ended.
+    #[error("this session was ended: log in again")]
+    SessionRevoked,
+    /// There is no such session, or no longer.
+    #[error("there is no such session, or no longer")]
+    NoSuchSession,
+    /// Whoever knows the name of such an account is in.
+    #[error("an account without a password has no sessions to end: give it a password")]
+    NoPassword,
+    /// The password was changed while it was checked.
+    #[error("the password was changed at this moment: log in with the new one")]
+    PasswordChanged,
+    /// The password is a code whose time is over.
+    #[error("this code works no longer: ask a moderator for another")]
+    CodeExpired,
+    /// The password is a code with which somebody has logged in.
+    #[error("somebody has logged in with this code already: ask a moderator for another")]
+    CodeUsed,
 }
 
 /// What a command caused. A refused or repeated one causes nothing.
@@ -619,8 +669,8 @@ pub enum Event {
         /// Whether they are left out from now on.
         is_muted: bool,
     },
-    /// All sessions of an account have ended.
-    PasswordChanged {
+    /// Some sessions of an account have ended, or all.
+    SessionsEnded {
         /// Whose sessions.
         user: UserId,
     },
@@ -647,7 +697,7 @@ impl Event {
             Self::Followed { .. }
             | Self::Unfollowed { .. }
             | Self::Muted { .. }
-            | Self::PasswordChanged { .. } => None,
+            | Self::SessionsEnded { .. } => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - `administration`: what those who run the network ask, and what is remembered of it
 //! - `apply`: the one place where the state changes
 //! - `requests`: the memory of replies, which distinguishes a retry from a new request
+//! - `sessions`: who is logged in
 //! - `timeline`: whose posts belong to a timeline, and where a page of posts begins
 //! - `visibility`: who may see what, and which posts belong to whose timeline
 //! - `store`: how all of it is kept in a file, and every question about it
@@ -20,6 +21,7 @@ mod apply;
 mod chore;
 mod command;
 mod requests;
+pub mod sessions;
 pub(crate) mod store;
 mod timeline;
 pub mod visibility;

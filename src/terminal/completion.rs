@@ -106,7 +106,8 @@ impl Completion {
                     | Argument::Post
                     | Argument::PostAndText
                     | Argument::Setting
-                    | Argument::Hashtag,
+                    | Argument::Hashtag
+                    | Argument::Session,
                 )
                 | None,
             ) => vec![],

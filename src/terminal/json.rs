@@ -11,7 +11,7 @@ use serde_json::ser::{Formatter, Serializer};
 use super::{
     json_facts::{
         AnnouncementFacts, HashtagFacts, NotificationFacts, PersonFacts, PostFacts,
-        RelationshipFacts,
+        RelationshipFacts, SessionFacts,
     },
     prompt_command::Mistake,
     report::{Answer, Failure, Report},
@@ -64,6 +64,9 @@ enum Details<'a> {
     },
     Requested {
         requested: bool,
+    },
+    Sessions {
+        sessions: Vec<SessionFacts<'a>>,
     },
     People {
         people: Vec<PersonFacts<'a>>,
@@ -157,6 +160,9 @@ fn details(answer: &Answer) -> Details<'_> {
         Answer::Following(following) => Details::Following { following },
         Answer::Requests(requests) => Details::Requests { requests },
         Answer::Requested => Details::Requested { requested: true },
+        Answer::Sessions(sessions) => {
+            Details::Sessions { sessions: sessions.iter().map(SessionFacts::of).collect() }
+        }
         Answer::Published(published) => {
             Details::Published { id: published.id.get(), posted_at_ms: published.posted_at.get() }
         }
@@ -220,6 +226,7 @@ fn lines_after(answer: &Answer) -> String {
         | Answer::Published(_)
         | Answer::Requested
         | Answer::Requests(_)
+        | Answer::Sessions(_)
         | Answer::People(_)
         | Answer::Hashtags(_)
         | Answer::Announcements(_)
@@ -256,7 +263,7 @@ fn error_code(error: &ClientError) -> &'static str {
         RefusalKind::AlreadyExists => "ALREADY_EXISTS",
         RefusalKind::NotPossible => "FAILED_PRECONDITION",
         RefusalKind::Stale => "OUT_OF_RANGE",
-        RefusalKind::SessionEnded => "UNAUTHENTICATED",
+        RefusalKind::SessionEnded | RefusalKind::SessionRevoked => "UNAUTHENTICATED",
         RefusalKind::WrongPassword => "PERMISSION_DENIED",
         RefusalKind::TooMuch => "RESOURCE_EXHAUSTED",
         RefusalKind::Interrupted => "ABORTED",

@@ -6,9 +6,33 @@ use std::num::NonZeroU64;
 use serde::Serialize;
 
 use crate::{
-    client::{Announcement, PersonView, Post},
+    client::{Announcement, PersonView, Post, SessionInfo},
     domain::{Hashtag, Language, Notification, NotificationKind, Person, UnixMillis, Visibility},
 };
+
+/// A session.
+#[derive(Serialize)]
+pub struct SessionFacts<'a> {
+    number: u64,
+    client: &'a str,
+    begun_at_ms: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at_ms: Option<i64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    this: bool,
+}
+
+impl<'a> SessionFacts<'a> {
+    pub fn of(session: &'a SessionInfo) -> Self {
+        Self {
+            number: session.number,
+            client: session.client.as_str(),
+            begun_at_ms: session.begun_at.get(),
+            expires_at_ms: session.expires_at.map(UnixMillis::get),
+            this: session.is_this,
+        }
+    }
+}
 
 /// A post.
 #[derive(Serialize)]

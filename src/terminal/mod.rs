@@ -109,7 +109,7 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
     let _moves = task::spawn_owned(moves);
     let _names = task::spawn_owned(learn_names(client.clone(), names.clone()));
     let conversation = Conversation {
-        client,
+        client: client.clone(),
         input,
         screen: Screen::new(Box::new(stdio::output()), notices),
         names,
@@ -125,6 +125,7 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
         Some(command) => conversation.run_one(command).await,
         None => conversation.run().await,
     };
+    client.log_out_soon().await;
     match ended {
         Ok(code) => Ok(code),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::from(UNREAD)),

@@ -9,7 +9,7 @@ use super::{
     post_text::{beginning, counted, number, time},
 };
 use crate::{
-    client::{Announcement, NotificationPage, PersonView},
+    client::{Announcement, NotificationPage, PersonView, SessionInfo},
     domain::{Hashtag, Notification, NotificationKind, Person, Relationship},
     sanitise,
 };
@@ -97,6 +97,24 @@ where
     all.into_iter().filter_map(|(is_so, fact)| is_so.then_some(fact)).collect()
 }
 
+/// Where the user is logged in, a line each. An asterisk marks the session that asks.
+pub fn sessions<Zone: TimeZone>(sessions: &[SessionInfo], zone: &Zone) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let line = |session: &SessionInfo| {
+        let sign = if session.is_this { '*' } else { ' ' };
+        let client = match sanitise::line(session.client.as_str()).as_str() {
+            "" => "some program".to_owned(),
+            client => client.to_owned(),
+        };
+        let ends = session.expires_at.map(|at| format!(", ends {}", time(at, zone)));
+        let (begun, ends) = (time(session.begun_at, zone), ends.unwrap_or_default());
+        format!("{sign} {} {client}, since {begun}{ends}\n", session.number)
+    };
+    sessions.iter().map(line).collect()
+}
+
 /// What others have done. An asterisk marks what is new.
 pub fn notifications<Zone: TimeZone>(page: &NotificationPage, zone: &Zone, paint: Paint) -> String
 where
@@ -145,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        PersonCounts, Post, PostId, Profile, ProfileLink, UnixMillis, UserId, UserName,
+        ClientName, PersonCounts, Post, PostId, Profile, ProfileLink, UnixMillis, UserId, UserName,
     };
 
     fn name(name: &str) -> UserName {
@@ -207,6 +225,23 @@ mod tests {
         let (at, text) = (UnixMillis::new(1_517_528_845_000), "two\nlines\u{1b}".to_owned());
         let told = announcements(&[Announcement { number: 1, at, text }], &Utc);
         assert_eq!(told, "Thu Feb  1 23:47:25 2018 >> two\n    lines\u{fffd}\n");
+    }
+
+    #[test]
+    fn sessions_are_listed_with_their_numbers_and_the_own_one_is_marked() {
+        let session = |number, client: &str, expires_at, is_this| SessionInfo {
+            number,
+            client: ClientName::new(client),
+            begun_at: UnixMillis::new(1_517_528_845_000),
+            expires_at,
+            is_this,
+        };
+        let later = Some(UnixMillis::new(1_517_528_846_000));
+        assert_eq!(
+            sessions(&[session(12, "a phone", later, true), session(3, "", None, false)], &Utc),
+            "* 12 a phone, since Thu Feb  1 23:47:25 2018, ends Thu Feb  1 23:47:26 2018\n  \
+             3 some program, since Thu Feb  1 23:47:25 2018\n"
+        );
     }
 
     #[test]

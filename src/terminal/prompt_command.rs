@@ -126,7 +126,8 @@ pub fn parse(line: &str) -> PromptCommand {
         | Argument::NameAndText
         | Argument::Setting
         | Argument::Words
-        | Argument::Hashtag => !argument.is_empty(),
+        | Argument::Hashtag
+        | Argument::Session => !argument.is_empty(),
         Argument::OptionalName | Argument::Verb => true,
     };
     let read = if is_whole { read(verb, argument) } else { Err(Mistake::Form(verb)) };
@@ -176,6 +177,8 @@ fn read(verb: Verb, argument: &str) -> Result<PromptCommand, Mistake> {
         Verb::Home => page(TimelineKind::Home),
         Verb::Local => page(TimelineKind::Local),
         Verb::Tag => page(TimelineKind::Hashtag(social_command::hashtag(argument)?)),
+        Verb::Sessions => SocialCommand::Sessions,
+        Verb::Logout => SocialCommand::Logout(social_command::ended(argument)?),
         Verb::Likes => page(TimelineKind::Liked),
         Verb::Bookmarks => page(TimelineKind::Bookmarked),
         Verb::Search => social_command::search(argument)?,
@@ -220,6 +223,7 @@ pub fn parse_typed_in_timeline(line: &str) -> TimelineLine {
         }
         Argument::OptionalName => !argument.contains(char::is_whitespace),
         Argument::Post => post_number(argument).is_some(),
+        Argument::Session => social_command::ended(argument).is_ok(),
         Argument::PostAndText => post_number(split(argument).0).is_some(),
         // In lower case it may well be the beginning of a sentence.
         Argument::Text

@@ -4,7 +4,7 @@ use super::{prompt_command::Mistake, verb::Verb};
 use crate::{
     client::{
         Announcement, ClientError, ClusterStatus, NotificationPage, PersonView, Post, Published,
-        Server, Thread,
+        Server, SessionInfo, Thread,
     },
     domain::{Hashtag, Person, UnixMillis, UserName},
     overview::output_size::OutputSize,
@@ -47,6 +47,8 @@ pub enum Answer {
     Notifications(NotificationPage),
     /// What those who run the network tell everybody, the newest first.
     Announcements(Vec<Announcement>),
+    /// The newest first.
+    Sessions(Vec<SessionInfo>),
     /// The timeline, followed at once by this many posts.
     Timeline(usize),
     Me {

@@ -7,7 +7,7 @@ use super::{
     verb::Verb,
 };
 use crate::{
-    domain::{Hashtag, Mark, PostId, RelationChange},
+    domain::{EndedSessions, Hashtag, Mark, PostId, RelationChange},
     network::{NewPost, SearchKind, TimelineKind},
 };
 
@@ -34,6 +34,8 @@ pub enum SocialCommand {
     Relate(Verb, String, RelationChange),
     /// About people, in another form.
     People(PeopleCommand),
+    Sessions,
+    Logout(EndedSessions),
 }
 
 /// The number of a post, which there may be.
@@ -82,6 +84,15 @@ fn options_and_text(verb: Verb, argument: &str) -> Result<(PostOptions, &str), M
 /// A hashtag, with its # or without.
 pub fn hashtag(argument: &str) -> Result<Hashtag, Mistake> {
     Hashtag::new(argument.strip_prefix('#').unwrap_or(argument)).map_err(Mistake::Hashtag)
+}
+
+/// The number of a session, or `others`.
+pub fn ended(argument: &str) -> Result<EndedSessions, Mistake> {
+    if argument.eq_ignore_ascii_case("others") {
+        return Ok(EndedSessions::Others);
+    }
+    let number = argument.parse().ok().filter(|number| *number > 0);
+    number.map(EndedSessions::One).ok_or(Mistake::Form(Verb::Logout))
 }
 
 /// What to search for: one word after @ or # names a kind.
@@ -147,6 +158,9 @@ mod tests {
             ("PROFILE ann", SocialCommand::Profile(Some("ann".to_owned()))),
             ("NOTIFICATIONS", SocialCommand::Notifications),
             ("REQUESTS", SocialCommand::Requests),
+            ("SESSIONS", SocialCommand::Sessions),
+            ("LOGOUT 12", SocialCommand::Logout(EndedSessions::One(12))),
+            ("logout Others", SocialCommand::Logout(EndedSessions::Others)),
             ("ACCEPT ann", relate(Verb::Accept, RelationChange::AcceptRequest)),
             ("REJECT ann", relate(Verb::Reject, RelationChange::RejectRequest)),
             ("BLOCK ann", relate(Verb::Block, RelationChange::Block)),
@@ -165,6 +179,9 @@ mod tests {
             ("EDIT 0 hello", "usage: EDIT <id> <text>"),
             ("LIKE", "usage: LIKE <id>"),
             ("LIKE it", "usage: LIKE <id>"),
+            ("LOGOUT", "usage: LOGOUT <session>"),
+            ("LOGOUT 0", "usage: LOGOUT <session>"),
+            ("LOGOUT all", "usage: LOGOUT <session>"),
             ("SEARCH @", "usage: SEARCH <words>"),
             ("TAG", "usage: TAG <hashtag>"),
             ("TAG 2024", "a hashtag has at least one letter"),

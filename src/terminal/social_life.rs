@@ -42,6 +42,11 @@ impl Conversation {
             SocialCommand::Search(kind, text) => (Verb::Search, self.search(kind, &text).await),
             SocialCommand::Profile(name) => (Verb::Profile, self.profile(name).await),
             SocialCommand::Notifications => (Verb::Notifications, self.notifications().await),
+            SocialCommand::Sessions => {
+                let sessions = client.sessions().await;
+                (Verb::Sessions, sessions.map(Answer::Sessions).map_err(Into::into))
+            }
+            SocialCommand::Logout(which) => (Verb::Logout, done(client.end_sessions(which).await)),
             SocialCommand::Requests => (Verb::Requests, self.requests().await),
             SocialCommand::Relate(verb, name, change) => {
                 (verb, done(client.relate(&name, &change).await))

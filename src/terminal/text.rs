@@ -93,6 +93,7 @@ where
         Answer::Person(view) => people_text::person(view, zone, paint),
         Answer::Notifications(page) => people_text::notifications(page, zone, paint),
         Answer::Announcements(told) => people_text::announcements(told, zone),
+        Answer::Sessions(sessions) => people_text::sessions(sessions, zone),
         Answer::Posts(posts) => posts.iter().map(|it| post(it, zone, paint)).collect(),
         Answer::Timeline(_) => IN_TIMELINE.to_owned(),
         Answer::Me { user, server } => me(user.as_ref(), server.as_ref()),

@@ -24,6 +24,8 @@ pub enum Argument {
     Words,
     /// A hashtag, with its # or without.
     Hashtag,
+    /// The number of a session, or `others`.
+    Session,
     /// The name of a command, or nothing.
     Verb,
 }
@@ -220,6 +222,14 @@ verbs! {
          your password, if you have one. At once, nobody sees you any more, and soon all\n\
          that there was of you is gone: posts, likes, follows. For 30 days, nobody gets\n\
          your name.";
+    Sessions, "SESSIONS", None,
+        "prints where you are logged in",
+        "The newest first, each with its number. The asterisk is where you are. There\n\
+         are none while you have no password: then whoever knows your name is in.";
+    Logout, "LOGOUT", Session,
+        "ends a session of yours, or all others",
+        "Its number is in SESSIONS; `others` are all but the one where you are. What is\n\
+         logged in there has to log in again.";
     Help, "HELP", Verb,
         "prints this list, or more about one command",
         "Commands may be in upper or lower case.";
@@ -284,6 +294,7 @@ impl Verb {
             Argument::Text => format!("{word} <text>"),
             Argument::Words => format!("{word} <words>"),
             Argument::Hashtag => format!("{word} <hashtag>"),
+            Argument::Session => format!("{word} <session>"),
             Argument::Verb => format!("{word} [command]"),
         }
     }

@@ -36,6 +36,7 @@ pub async fn log_in(api: &mut Api, username: &str, password: &str) -> Result<Str
         username: username.to_owned(),
         password: password.to_owned(),
         must_exist: false,
+        ..LogInRequest::default()
     };
     let answered = timeout(DEADLINE, api.log_in(request)).await.expect("it is answered");
     answered.map(|reply| reply.into_inner().session_token)

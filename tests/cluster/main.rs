@@ -52,6 +52,7 @@ mod relay;
 mod restored_history;
 #[cfg(feature = "laboratory")]
 mod rolling;
+mod sessions;
 mod stored_backups;
 mod stored_rows;
 mod strangers;

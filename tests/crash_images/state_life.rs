@@ -10,7 +10,8 @@ use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 use tinysns::{
     domain::{ClientId, Draft, PostText, RequestKey, UnixMillis, UserId, UserName},
     social::{
-        Change, Command, Context, Graph, MemoryBudget, Row, StagedState, Stamped, State, StateError,
+        Change, Command, Context, Graph, MemoryBudget, Row, StagedState, Stamped, State,
+        StateError, sessions::SessionRef,
     },
 };
 
@@ -214,7 +215,7 @@ fn command_of(sequence: u64, random: &mut SmallRng) -> Command {
     let (user, other) = (random.random_range(1..=PEOPLE), random.random_range(1..=PEOPLE));
     let client = ClientId(user.into());
     let key = RequestKey::Counted { client, sequence, answered_below: sequence.saturating_sub(9) };
-    let context = Context { user: UserId(user), password_version: 0, key };
+    let context = Context { user: UserId(user), session: SessionRef::Unlisted(0), key };
     match random.random_range(0..10) {
         0..3 => Command::CreateAccount { name: name(user), password_hash: None },
         3 => Command::Follow { context, target: name(other) },

@@ -7,7 +7,7 @@ use tinysns::{
     grpc::messages,
     network::PostPage,
     replication::Batch,
-    social::{Command, Context, Cursor, Graph, PageOfPosts, Stamped, State},
+    social::{Command, Context, Cursor, Graph, PageOfPosts, Stamped, State, sessions::SessionRef},
 };
 
 /// People in the state, each of whom follows those with the next numbers.
@@ -85,7 +85,7 @@ impl Network {
             sequence: self.sequence,
             answered_below: self.sequence.saturating_sub(8),
         };
-        Context { user: UserId(user), password_version: 0, key }
+        Context { user: UserId(user), session: SessionRef::Unlisted(0), key }
     }
 
     /// The commands of an entry: a post of each of the next people.

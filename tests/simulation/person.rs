@@ -139,7 +139,10 @@ impl Person {
         let number = self.workload.invoked(self.number, &self.name, operation);
         let outcome = Outcome::of(call.await);
         self.workload.returned(number, &outcome);
-        if let Outcome::Refused(RefusalKind::SessionEnded | RefusalKind::WrongPassword) = outcome {
+        if let Outcome::Refused(
+            RefusalKind::SessionEnded | RefusalKind::SessionRevoked | RefusalKind::WrongPassword,
+        ) = outcome
+        {
             self.is_out.set(true);
         }
         outcome

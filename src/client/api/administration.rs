@@ -25,7 +25,7 @@ impl<N: Administration> Client<N> {
     /// Makes an account with a password, and logs in with it, unless a moderator has to approve it first.
     pub async fn sign_up(&self, wanted: &SignUp) -> Result<SignedUp, ClientError> {
         let call = self.core.new_call(None, self.core.deadline());
-        let signed_up = self.core.network.sign_up(&call, wanted).await?;
+        let signed_up = self.core.network.sign_up(&call, wanted, &self.core.begins()).await?;
         if let SignedUp::LoggedIn(logged_in) = &signed_up {
             let SignUp { name, password, .. } = wanted.clone();
             self.core.session.begin(LoginCredentials { name, password }, logged_in);

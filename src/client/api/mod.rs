@@ -17,11 +17,11 @@ use super::{
     status,
 };
 use crate::{
-    domain::{ClientId, PostId, RequestKey, UserName},
+    domain::{ClientId, ClientName, EndedSessions, LoginId, PostId, RequestKey, UserName},
     host::{label, random},
     network::{
-        Call, CallId, Deadline, LoggedIn, Login, Network, PasswordChange, Refusal, RefusalKind,
-        SessionToken, StreamKind, Timeline,
+        Begins, Call, CallId, Deadline, LoggedIn, Login, Network, PasswordChange, Refusal,
+        RefusalKind, SessionInfo, SessionToken, StreamKind, Timeline,
     },
 };
 
@@ -48,6 +48,8 @@ pub struct Core<N> {
     call_timeout: Duration,
     /// On whose behalf calls are made, if not on that of this process.
     origin: Option<IpAddr>,
+    /// What it calls itself, for those who look through their sessions.
+    name: ClientName,
     pub session: ClientSession,
     window: Arc<RequestWindow>,
 }
@@ -56,7 +58,13 @@ impl<N: Network> Core<N> {
     /// Of `network`, with nobody logged in, each of whose calls may take as long as `call_timeout` in all.
     fn of(network: N, call_timeout: Duration) -> Self {
         let window = Arc::new(RequestWindow::new(ClientId(random::wide_id())));
-        Self { network, call_timeout, origin: None, session: ClientSession::default(), window }
+        let (name, session) = (ClientName::default(), ClientSession::default());
+        Self { network, call_timeout, origin: None, name, session, window }
+    }
+
+    /// A session that a login begins, however often it is repeated.
+    fn begins(&self) -> Begins {
+        Begins { login: LoginId(random::wide_id()), client: self.name.clone() }
     }
 
     /// When a call that begins now gives up.
@@ -124,7 +132,8 @@ impl<N: Network> Core<N> {
     ) -> Result<LoggedIn, ClientError> {
         let LoginCredentials { name, password } = credentials.clone();
         let call = self.new_call(None, deadline);
-        let logged_in = self.network.log_in(&call, &Login { name, password, must_exist }).await?;
+        let login = Login { name, password, must_exist };
+        let logged_in = self.network.log_in(&call, &login, &self.begins()).await?;
         self.session.begin(credentials, &logged_in);
         Ok(logged_in)
     }
@@ -159,8 +168,9 @@ impl Client {
     /// A client of the cluster behind a router. Starts looking for the available server at once,
     /// without waiting for it. Must be called inside a runtime.
     pub fn connect(options: ClientOptions) -> Result<Self, ClientError> {
-        let call_timeout = options.call_timeout;
-        Ok(Self::of(Relayed::from_outside(options)?, call_timeout))
+        let (call_timeout, name) = (options.call_timeout, options.name.clone());
+        let core = Core { name, ..Core::of(Relayed::from_outside(options)?, call_timeout) };
+        Ok(Self { core: Arc::new(core) })
     }
 
     /// Waits until the router cannot be reached and no other node of the cluster has ever been
@@ -213,6 +223,7 @@ impl<N: Network> Client<N> {
             network: self.core.network.clone(),
             call_timeout: self.core.call_timeout,
             origin,
+            name: self.core.name.clone(),
             session: ClientSession::default(),
             window: Arc::clone(&self.core.window),
         };
@@ -261,24 +272,49 @@ impl<N: Network> Client<N> {
     }
 
     /// Deletes the account of this client: its sessions end, and nobody sees it any more.
-    ///
-    /// The answer may be lost after it was done. Then a repeated call finds neither session nor account, which means
-    /// the same.
     pub async fn delete_account(&self, password: Option<&str>) -> Result<(), ClientError> {
-        let Core { network, window, .. } = &*self.core;
-        let permit = window.begin().await;
-        let (key, password) = (&permit.key(), password.unwrap_or_default());
-        let attempt = |call| async move { network.delete_account(&call, key, password).await };
-        match self.core.call(attempt).await {
-            Err(error) if error.refusal_kind() == Some(&RefusalKind::NotFound) => Ok(()),
-            done => done,
+        let (network, password) = (&self.core.network, password.unwrap_or_default());
+        self.core
+            .change(|call, key| async move { network.delete_account(&call, &key, password).await })
+            .await
+    }
+
+    /// The sessions of the account, the newest first. Of an account without a password none is kept.
+    pub async fn sessions(&self) -> Result<Vec<SessionInfo>, ClientError> {
+        let network = &self.core.network;
+        self.core.call(|call| async move { network.sessions(&call).await }).await
+    }
+
+    /// Ends sessions of the account, wherever they are.
+    pub async fn end_sessions(&self, which: EndedSessions) -> Result<(), ClientError> {
+        let network = &self.core.network;
+        self.core
+            .change(|call, key| async move { network.end_sessions(&call, &key, which).await })
+            .await
+    }
+
+    /// Ends this client's session, if it is one that is kept until it ends.
+    pub async fn log_out(&self) -> Result<(), ClientError> {
+        if !self.has_password() {
+            return Ok(());
         }
+        let Core { session, network, window, .. } = &*self.core;
+        let permit = window.begin().await;
+        let call = self.core.call_in(session.token()?, self.core.deadline());
+        Ok(network.end_sessions(&call, &permit.key(), EndedSessions::Own).await?)
+    }
+
+    /// The same for a program that ends: what cannot be ended soon ends by itself.
+    pub async fn log_out_soon(&self) {
+        const WITHIN: Duration = Duration::from_secs(1);
+        let _soon = tokio::time::timeout(WITHIN, self.log_out()).await;
     }
 
     /// Changes the password from `current` (none if there is none yet) to `new` (none removes it).
-    /// All sessions of the account end; this client begins a new one.
+    /// All other sessions of the account end; of an account that had no password this one too, and the client begins
+    /// another.
     ///
-    /// The change may be made and its answer lost. The repeated call then carries a session that
+    /// The change may be made and its answer lost. The repeated call then may carry a session that
     /// the change itself has ended, and a password that is no longer the current one. So the new
     /// password is remembered beside the old one before the call is made, and every later login, by
     /// this call or another of this client, tries both, the old one first. If the new one is
@@ -307,8 +343,10 @@ impl<N: Network> Client<N> {
         let attempt = |call| async move { network.set_password(&call, key, change).await };
         let Err(error) = self.core.call(attempt).await else {
             session.changed_to(new);
-            // If this fails, the next call that finds no session begins one.
-            let _begun = self.core.renew(&session.token()?, deadline).await;
+            if change.current.is_empty() {
+                // If this fails, the next call that finds no session begins one.
+                let _begun = self.core.renew(&session.token()?, deadline).await;
+            }
             return Ok(());
         };
         let Some(kind) = error.refusal_kind() else { return Err(error) };

@@ -8,7 +8,7 @@ use crate::{
     domain::RequestKey,
     grpc::messages::administration as messages,
     network::{
-        Call, Refusal,
+        Begins, Call, Refusal,
         administration::{
             About, AdminAnswer, AdminDone, AdminQuestion, AdminRequest, Administration, NewReport,
             SignUp, SignedUp,
@@ -37,8 +37,13 @@ impl Administration for Relayed {
         Ok(messages::about_from_wire(answered.reply))
     }
 
-    async fn sign_up(&self, call: &Call, wanted: &SignUp) -> Result<SignedUp, Refusal> {
-        let request = messages::sign_up_to_wire(wanted.clone());
+    async fn sign_up(
+        &self,
+        call: &Call,
+        wanted: &SignUp,
+        begins: &Begins,
+    ) -> Result<SignedUp, Refusal> {
+        let request = messages::sign_up_to_wire(wanted.clone(), begins.clone());
         let answered = ask_admin!(self, call, request, sign_up).await?;
         messages::signed_up_from_wire(answered.reply)
     }

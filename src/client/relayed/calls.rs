@@ -6,15 +6,16 @@ use super::{Api, Relayed};
 use crate::{
     client::resumed_timeline,
     domain::{
-        Mark, NotificationChange, OpaqueKey, Post, PostId, Profile, RelationChange, RequestKey,
-        Revision, UserName,
+        EndedSessions, Mark, NotificationChange, OpaqueKey, Post, PostId, Profile, RelationChange,
+        RequestKey, Revision, UserName,
     },
     grpc::messages::{self, Search, key_to_wire, limit_to_wire},
     host::random,
     network::{
-        Call, Cursor, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage, NamePosition,
-        Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage, PostWords,
-        Published, Refusal, SearchKind, StreamKind, Thread, Timeline, TimelineKind,
+        Begins, Call, Cursor, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
+        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
+        PostWords, Published, Refusal, SearchKind, SessionInfo, StreamKind, Thread, Timeline,
+        TimelineKind,
     },
     planted::{self, PlantedFault},
     wire::v1,
@@ -28,8 +29,13 @@ macro_rules! attempt {
 }
 
 impl Network for Relayed {
-    async fn log_in(&self, call: &Call, login: &Login) -> Result<LoggedIn, Refusal> {
-        let request = messages::login_to_wire(login.clone());
+    async fn log_in(
+        &self,
+        call: &Call,
+        login: &Login,
+        begins: &Begins,
+    ) -> Result<LoggedIn, Refusal> {
+        let request = messages::login_to_wire(login.clone(), begins.clone());
         messages::logged_in_from_wire(self.ask(call, request, attempt!(log_in)).await?)
     }
 
@@ -53,6 +59,22 @@ impl Network for Relayed {
         let (request_id, password) = (Some(key_to_wire(key)), password.to_owned());
         let request = v1::DeleteAccountRequest { request_id, password };
         self.ask(call, request, attempt!(delete_account)).await?;
+        Ok(())
+    }
+
+    async fn sessions(&self, call: &Call) -> Result<Vec<SessionInfo>, Refusal> {
+        let reply = self.ask(call, v1::SessionsRequest {}, attempt!(sessions)).await?;
+        Ok(messages::sessions_from_wire(reply))
+    }
+
+    async fn end_sessions(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        which: EndedSessions,
+    ) -> Result<(), Refusal> {
+        let request = messages::ended_sessions_to_wire(key, which);
+        self.ask(call, request, attempt!(end_sessions)).await?;
         Ok(())
     }
 

@@ -1,17 +1,17 @@
 //! Joining, reports, and running the network, on the wire.
 
 use super::{
-    invalid, key_from_wire, key_to_wire, limit_from_wire, limit_to_wire, logged_in_from_wire,
-    logged_in_to_wire, name_position_from_wire, name_position_to_wire, post_id_from_wire,
-    some_text, unreadable,
+    begins_from_wire, begins_to_wire, invalid, key_from_wire, key_to_wire, limit_from_wire,
+    limit_to_wire, logged_in_from_wire, logged_in_to_wire, name_position_from_wire,
+    name_position_to_wire, post_id_from_wire, some_text, unreadable,
 };
 use crate::{
     domain::{
-        Joining, Judgement, NetworkSetting, NetworkSettings, PostId, RequestKey, Role, SecretCode,
-        Standing, UnixMillis, UserId, UserName,
+        Joining, Judgement, LoginId, NetworkSetting, NetworkSettings, PostId, RequestKey, Role,
+        SecretCode, Standing, UnixMillis, UserId, UserName,
     },
     network::{
-        Refusal,
+        Begins, Refusal,
         administration::{
             About, AdminAnswer, AdminDone, AdminQuestion, AdminRequest, Announcement, Invitation,
             LogEntry, Member, NewReport, Report, Resolution, SignUp, SignedUp,
@@ -53,16 +53,24 @@ pub fn about_from_wire(wire: v1::AboutReply) -> About {
 }
 
 /// Somebody who wants to join.
-pub fn sign_up_to_wire(SignUp { name, password, invitation, reason }: SignUp) -> v1::SignUpRequest {
+pub fn sign_up_to_wire(
+    SignUp { name, password, invitation, reason }: SignUp,
+    begins: Begins,
+) -> v1::SignUpRequest {
     let invitation = invitation.map(String::from).unwrap_or_default();
-    v1::SignUpRequest { username: name.into(), password, invitation, reason }
+    let (login_id, client) = begins_to_wire(begins);
+    v1::SignUpRequest { username: name.into(), password, invitation, reason, login_id, client }
 }
 
-/// Somebody who wants to join.
-pub fn sign_up_from_wire(wire: v1::SignUpRequest) -> Result<SignUp, Refusal> {
-    let v1::SignUpRequest { username, password, invitation, reason } = wire;
+/// Somebody who wants to join; `drawn` is random, for a login that has no id.
+pub fn sign_up_from_wire(
+    wire: v1::SignUpRequest,
+    drawn: LoginId,
+) -> Result<(SignUp, Begins), Refusal> {
+    let v1::SignUpRequest { username, password, invitation, reason, login_id, client } = wire;
+    let begins = begins_from_wire(login_id, &client, drawn)?;
     let invitation = some_text(invitation).map(|code| code_from_wire(&code)).transpose()?;
-    Ok(SignUp { name: UserName::new(username)?, password, invitation, reason })
+    Ok((SignUp { name: UserName::new(username)?, password, invitation, reason }, begins))
 }
 
 /// What comes of it.

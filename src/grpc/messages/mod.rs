@@ -7,7 +7,7 @@
 //! | file | what it is |
 //! | --- | --- |
 //! | `requests` | what requests have in common: keys, limits, cursors |
-//! | `sessions` | logging in, and passwords |
+//! | `sessions` | logging in, passwords, and sessions |
 //! | `posts` | posts and pages of them |
 //! | `changes` | what the caller does with posts |
 //! | `timelines` | reading posts |
@@ -33,6 +33,7 @@ mod tests;
 
 use std::fmt::Display;
 
+use self::sessions::{begins_from_wire, begins_to_wire};
 pub use self::{
     changes::{
         boost_from_wire, boost_to_wire, delete_from_wire, delete_to_wire, edit_from_wire,
@@ -58,8 +59,9 @@ pub use self::{
     },
     search::{Search, found_from_wire, found_to_wire, search_from_wire, search_to_wire},
     sessions::{
-        logged_in_from_wire, logged_in_to_wire, login_from_wire, login_to_wire,
-        password_change_to_wire,
+        ended_sessions_from_wire, ended_sessions_to_wire, logged_in_from_wire, logged_in_to_wire,
+        login_from_wire, login_to_wire, password_change_to_wire, sessions_from_wire,
+        sessions_to_wire,
     },
     streams::{
         WireEvent, event_from_wire, event_to_wire, subscription_from_wire, subscription_to_wire,

@@ -5,21 +5,16 @@ use std::time::Duration;
 
 use super::{
     Here,
-    calls::{check_length, context, page_size},
-    refusals::{session_refusal, unexpected, wrong_password},
+    calls::{context, page_size},
+    refusals::unexpected,
 };
 use crate::{
     domain::{
-        Joining, NetworkSettings, RequestKey, Role, SecretCode, Standing, UnixMillis, UserId,
-        UserName,
+        NetworkSettings, RequestKey, Role, SecretCode, Standing, UnixMillis, UserId, UserName,
     },
-    master::{
-        passwords::{self, Asker},
-        rate_limits::Activity,
-        sessions::Session,
-    },
+    master::{passwords::Asker, rate_limits::Activity, sessions::Session},
     network::{
-        Call, LoggedIn, NamePosition, Refusal, RefusalKind, SessionToken,
+        Begins, Call, NamePosition, Refusal, RefusalKind,
         administration::{
             About, AdminAnswer, AdminDone, AdminQuestion, AdminRequest, Administration,
             Announcement, Invitation, LogEntry, Member, NewReport, Report, Resolution, SignUp,
@@ -27,8 +22,8 @@ use crate::{
         },
     },
     social::{
-        Account, Command, CommandRefusal, Context, NameCursor, PersonStanding, Reply, View,
-        administration as stored,
+        Command, CommandRefusal, Context, NameCursor, PersonStanding, Reply, View,
+        administration as stored, sessions::SessionRef,
     },
 };
 
@@ -63,7 +58,12 @@ impl Administration for Here {
         Ok(About { settings, announcements: announcements.collect() })
     }
 
-    async fn sign_up(&self, call: &Call, wanted: &SignUp) -> Result<SignedUp, Refusal> {
+    async fn sign_up(
+        &self,
+        call: &Call,
+        wanted: &SignUp,
+        begins: &Begins,
+    ) -> Result<SignedUp, Refusal> {
         self.ensure_available()?;
         check_words(&wanted.reason, MAX_REASON)?;
         let view = self.linearizable_view(call.deadline).await?;
@@ -87,7 +87,7 @@ impl Administration for Here {
             return Ok(SignedUp::Pending);
         }
         self.check_standing(&view, &account)?;
-        self.begin_session(account).map(SignedUp::LoggedIn)
+        self.begin_session(call, account, begins).await.map(SignedUp::LoggedIn)
     }
 
     async fn report(
@@ -118,10 +118,11 @@ impl Administration for Here {
     ) -> Result<AdminDone, Refusal> {
         self.ensure_available()?;
         let context = if is_by_operator(call) {
-            Context { user: stored::OPERATOR, password_version: 0, key: key.clone() }
+            let session = SessionRef::Unlisted(0);
+            Context { user: stored::OPERATOR, session, key: key.clone() }
         } else {
             let caller = self.caller(call)?;
-            self.check_role(&self.local_view()?, caller.user)?;
+            self.check_role(&self.local_view()?, caller.account.user)?;
             context(&caller, key)
         };
         let request = self.prepared(call, request).await?;
@@ -189,73 +190,6 @@ impl Here {
     /// What the network is, as far as this master knows.
     pub(super) fn network_settings(&self) -> Result<NetworkSettings, Refusal> {
         self.found(self.local_view()?.network_settings())
-    }
-
-    /// Refuses whoever cannot log in, in words for them.
-    pub(super) fn check_standing(&self, view: &View, account: &Account) -> Result<(), Refusal> {
-        let record = self.found(view.standing(account.user))?;
-        if let Some(why) = record.standing.keeps_out() {
-            return Err(Refusal::new(RefusalKind::NotPossible, why));
-        }
-        if record.code_until.is_some_and(|until| until <= self.parts.node.now()) {
-            return Err(wrong_password("this code works no longer: ask a moderator for another"));
-        }
-        Ok(())
-    }
-
-    /// Makes an account with a password, as far as the network takes people.
-    pub(super) async fn make_account(
-        &self,
-        call: &Call,
-        view: &View,
-        SignUp { name, password, invitation, reason }: &SignUp,
-    ) -> Result<Account, Refusal> {
-        let joining = self.found(view.network_settings())?.joining;
-        match (joining, invitation) {
-            (Joining::Closed, _) => return Err(CommandRefusal::JoiningClosed.into()),
-            (Joining::Invite, None) => return Err(CommandRefusal::InvitationNeeded.into()),
-            _ => {}
-        }
-        Self::check_password(joining, name, password)?;
-        self.count(call, None, Activity::Joining)?;
-        let asker = Asker::new(call, name);
-        let password_hash = self.hash(call.deadline, asker.clone(), password).await?;
-        let password_hash = password_hash.ok_or(CommandRefusal::PasswordNeeded)?;
-        let (name, invitation, reason) = (name.clone(), invitation.clone(), reason.clone());
-        let sign_up = stored::SignUp { name, password_hash, invitation, reason };
-        match self.submit(call.deadline, Command::SignUp(sign_up)).await? {
-            Reply::Account(account) => {
-                if account.created {
-                    self.parts.passwords.was_opened(&asker);
-                }
-                Ok(account)
-            }
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Refuses a password that is too easy to guess, except where none is needed.
-    pub(super) fn check_password(
-        joining: Joining,
-        name: &UserName,
-        password: &str,
-    ) -> Result<(), Refusal> {
-        check_length(password)?;
-        if password.is_empty() {
-            return Err(CommandRefusal::PasswordNeeded.into());
-        }
-        if joining == Joining::Classic {
-            return Ok(());
-        }
-        passwords::choice::check(name, password).map_err(|weak| Refusal::invalid(weak.to_string()))
-    }
-
-    /// A session of somebody who has proved who they are.
-    pub(super) fn begin_session(&self, account: Account) -> Result<LoggedIn, Refusal> {
-        let begun = self.parts.sessions.begin(&account, self.parts.node.now());
-        let (token, expires_at) = begun.map_err(|error| session_refusal(self.damage(), &error))?;
-        let Account { name, created, .. } = account;
-        Ok(LoggedIn { session: SessionToken::new(token), name, created, expires_at })
     }
 
     /// Refuses whoever runs nothing.
@@ -377,7 +311,7 @@ fn is_by_operator(call: &Call) -> bool {
 
 fn member(person: PersonStanding) -> Member {
     let PersonStanding { user, name, created_at, has_password, record } = person;
-    let stored::StandingRecord { role, standing, code_until, reason } = record;
+    let stored::StandingRecord { role, standing, code_until, reason, code_was_used: _ } = record;
     Member { id: user, name, created_at, role, standing, has_password, code_until, reason }
 }
 

@@ -2,29 +2,28 @@
 
 use super::{
     Here, live_timeline,
-    refusals::{broken, done, too_many_reads, unchecked, unexpected, wrong_password},
+    refusals::{broken, done, too_many_reads, unexpected},
     turns::Reading,
     within,
 };
 use crate::{
     domain::{
-        Draft, Joining, Mark, NotificationChange, Post, PostContent, PostId, PostText, Profile,
-        Query, RelationChange, RequestKey, Revision, TextError, UserId, UserName,
+        Draft, EndedSessions, Mark, NotificationChange, Post, PostContent, PostId, PostText,
+        Profile, Query, RelationChange, RequestKey, Revision, TextError, UserId, UserName,
     },
     master::{
         delivery::{Delivers, TooMany},
-        passwords::{self, Asker},
         rate_limits::Activity,
         sessions::{Session, StreamSession},
     },
     network::{
-        Call, Cursor, Deadline, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
+        Begins, Call, Cursor, Deadline, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
         NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
-        PostWords, Published, Refusal, RefusalKind, SearchKind, StreamKind, Thread, Timeline,
-        TimelineKind, administration::SignUp,
+        PostWords, Published, Refusal, RefusalKind, SearchKind, SessionInfo, StreamKind, Thread,
+        Timeline, TimelineKind,
     },
     social::{
-        self, Account, Command, CommandRefusal, Context, FeedKind, NameCursor, PageOfNotifications,
+        self, Command, CommandRefusal, Context, FeedKind, NameCursor, PageOfNotifications,
         PageOfPosts, PageRead, Reply, Source, StateError, Step, View,
     },
 };
@@ -33,53 +32,36 @@ use crate::{
 const DEFAULT_PAGE: usize = 20;
 
 impl Network for Here {
-    async fn log_in(&self, call: &Call, login: &Login) -> Result<LoggedIn, Refusal> {
-        let Login { name, password, must_exist } = login;
-        self.ensure_available()?;
-        check_length(password)?;
-        let view = self.linearizable_view(call.deadline).await?;
-        let asker = Asker::new(call, name);
-        let account = match view.account_by_name(name) {
-            Ok(Some(account)) => account,
-            Ok(None) if *must_exist => return Err(CommandRefusal::NoSuchUser.into()),
-            Ok(None) => self.create(call, &view, asker.clone(), name.clone(), password).await?,
-            Err(error) => return Err(broken(self.damage(), &error)),
-        };
-        if !account.created {
-            self.verify_password(call.deadline, asker, &account, password).await?;
-        }
-        let view = if account.created { self.local_view()? } else { view };
-        self.check_standing(&view, &account)?;
-        self.begin_session(account)
+    async fn log_in(
+        &self,
+        call: &Call,
+        login: &Login,
+        begins: &Begins,
+    ) -> Result<LoggedIn, Refusal> {
+        self.log_in_here(call, login, begins).await
     }
 
-    /// The current password is checked against everything that was acknowledged before. Of two
-    /// concurrent changes that both verify it, the first ends the session of the other.
     async fn set_password(
         &self,
         call: &Call,
         key: &RequestKey,
-        PasswordChange { current, new }: &PasswordChange,
+        change: &PasswordChange,
     ) -> Result<(), Refusal> {
-        check_length(current)?;
-        check_length(new)?;
-        // A new leader learns only now what was acknowledged before it led. That may include this
-        // very change, which ended the session. The owner of the session can then try another
-        // password.
-        let (Session { account, .. }, view) = self.authenticated_view(call).await?;
-        let asker = Asker::new(call, &account.name);
-        self.verify_password(call.deadline, asker.clone(), &account, current).await?;
-        let joining = self.found(view.network_settings())?.joining;
-        if joining != Joining::Classic {
-            Self::check_password(joining, &account.name, new)?;
-        }
-        // Only now: whoever has stolen a session must not be able to use up what the owner may do.
-        self.count(call, Some(&account), Activity::ChangingPasswords)?;
-        let password_hash = self.hash(call.deadline, asker.clone(), new).await?;
-        let change = Command::SetPassword { context: context(&account, key), password_hash };
-        done(&self.submit(call.deadline, change).await?)?;
-        self.parts.passwords.was_opened(&asker);
-        Ok(())
+        self.change_password(call, key, change).await
+    }
+
+    async fn sessions(&self, call: &Call) -> Result<Vec<SessionInfo>, Refusal> {
+        self.sessions_here(call).await
+    }
+
+    async fn end_sessions(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        which: EndedSessions,
+    ) -> Result<(), Refusal> {
+        let command = |context| Command::EndSessions { context, which };
+        self.change(call, key, Activity::Marking, command).await
     }
 
     async fn delete_account(
@@ -88,12 +70,7 @@ impl Network for Here {
         key: &RequestKey,
         password: &str,
     ) -> Result<(), Refusal> {
-        check_length(password)?;
-        let (Session { account, .. }, _) = self.authenticated_view(call).await?;
-        let asker = Asker::new(call, &account.name);
-        self.verify_password(call.deadline, asker, &account, password).await?;
-        let change = Command::DeleteAccount { context: context(&account, key) };
-        done(&self.submit(call.deadline, change).await?)
+        self.delete_account_here(call, key, password).await
     }
 
     async fn follow(
@@ -486,76 +463,11 @@ impl Here {
         }
         Ok(content)
     }
-
-    async fn create(
-        &self,
-        call: &Call,
-        view: &View,
-        asker: Asker,
-        name: UserName,
-        password: &str,
-    ) -> Result<Account, Refusal> {
-        if self.found(view.network_settings())?.joining != Joining::Classic {
-            let (password, reason) = (password.to_owned(), String::new());
-            let wanted = SignUp { name, password, invitation: None, reason };
-            return self.make_account(call, view, &wanted).await;
-        }
-        self.count(call, None, Activity::Joining)?;
-        let password_hash = self.hash(call.deadline, asker.clone(), password).await?;
-        match self.submit(call.deadline, Command::CreateAccount { name, password_hash }).await? {
-            Reply::Account(account) => {
-                if account.created && account.password_hash.is_some() {
-                    self.parts.passwords.was_opened(&asker);
-                }
-                Ok(account)
-            }
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    pub(super) async fn hash(
-        &self,
-        deadline: Deadline,
-        asker: Asker,
-        password: &str,
-    ) -> Result<Option<String>, Refusal> {
-        if password.is_empty() {
-            return Ok(None);
-        }
-        let hash = self.parts.passwords.hash(asker, password.to_owned());
-        within(deadline, hash).await?.map(Some).map_err(unchecked)
-    }
-
-    pub(super) async fn verify_password(
-        &self,
-        deadline: Deadline,
-        asker: Asker,
-        account: &Account,
-        password: &str,
-    ) -> Result<(), Refusal> {
-        match &account.password_hash {
-            None if password.is_empty() => Ok(()),
-            None => Err(wrong_password("this account has no password: leave it out")),
-            Some(_) if password.is_empty() => {
-                Err(wrong_password("this account needs its password"))
-            }
-            Some(hash) => {
-                let (password, hash) = (password.to_owned(), hash.clone());
-                let verified = self.parts.passwords.verify(asker, password, hash);
-                if within(deadline, verified).await?.map_err(unchecked)? {
-                    Ok(())
-                } else {
-                    Err(wrong_password("wrong password"))
-                }
-            }
-        }
-    }
 }
 
 /// Who asks for a change, and under which key.
-pub(super) fn context(caller: &Account, key: &RequestKey) -> Context {
-    let Account { user, password_version, .. } = caller;
-    Context { user: *user, password_version: *password_version, key: key.clone() }
+pub(super) fn context(caller: &Session, key: &RequestKey) -> Context {
+    Context { user: caller.account.user, session: caller.session, key: key.clone() }
 }
 
 /// The longest note about somebody, in characters.
@@ -591,13 +503,6 @@ fn delivers(kind: &StreamKind) -> Delivers {
         StreamKind::Local => Delivers::Feed(FeedKind::Local),
         StreamKind::Hashtag(hashtag) => Delivers::Feed(FeedKind::Hashtag(hashtag.clone())),
     }
-}
-
-pub(super) fn check_length(password: &str) -> Result<(), Refusal> {
-    if password.len() <= passwords::MAX_BYTES {
-        return Ok(());
-    }
-    Err(Refusal::invalid(format!("a password has at most {} bytes", passwords::MAX_BYTES)))
 }
 
 /// How many names or posts a page gets.

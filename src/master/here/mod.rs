@@ -2,6 +2,7 @@
 //! refused otherwise.
 //!
 //! - `calls`: the calls; `administration`: those of whoever joins, reports somebody, or runs the network
+//! - `sessions`: logging in, passwords, and sessions
 //! - [`live_timeline`]: one live timeline
 //! - `turns`: the turns of reads
 //! - `refusals`: what a rule, a session or the consensus refuses, as the caller is told
@@ -12,6 +13,7 @@ mod administration;
 mod calls;
 pub mod live_timeline;
 mod refusals;
+mod sessions;
 mod turns;
 
 #[cfg(test)]
@@ -96,11 +98,11 @@ impl Here {
         Refusal::elsewhere(location::redirect_address(&self.parts.node))
     }
 
-    /// The account to which the call's session belongs, as far as this master knows. That is enough
+    /// The call's session, as far as this master knows. That is enough
     /// for a change, which is refused on application if the session has ended by then.
-    fn caller(&self, call: &Call) -> Result<Account, Refusal> {
+    fn caller(&self, call: &Call) -> Result<Session, Refusal> {
         self.ensure_available()?;
-        Ok(self.session(&self.local_view()?, call)?.account)
+        self.session(&self.local_view()?, call)
     }
 
     /// The call's session, and a view that includes everything acknowledged before the call, such
@@ -167,11 +169,11 @@ impl Here {
     async fn submit_counted(
         &self,
         call: &Call,
-        account: &Account,
+        caller: &Session,
         activity: Activity,
         command: Command,
     ) -> Result<Reply, Refusal> {
-        if let Err(too_often) = self.count(call, Some(account), activity) {
+        if let Err(too_often) = self.count(call, Some(&caller.account), activity) {
             let earlier = social::earlier_reply(&self.local_view()?, &command);
             let earlier = earlier.map_err(|error| broken(self.damage(), &error))?;
             return earlier.ok_or(too_often);

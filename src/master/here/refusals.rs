@@ -17,6 +17,9 @@ pub fn session_refusal(damage: &Damage, error: &SessionError) -> Refusal {
         SessionError::Invalid | SessionError::Expired | SessionError::Version(_) => {
             Refusal::new(RefusalKind::SessionEnded, error.to_string())
         }
+        SessionError::Revoked => Refusal::new(RefusalKind::SessionRevoked, error.to_string()),
+        SessionError::KeptOut(why) => Refusal::new(RefusalKind::NotPossible, *why),
+        SessionError::Deleted => Refusal::new(RefusalKind::NotPossible, error.to_string()),
         SessionError::NoKey => Refusal::overloaded(),
         SessionError::State(error) => broken(damage, error),
     }
@@ -81,7 +84,8 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::NoSuchRequest
             | CommandRefusal::NoSuchInvitation
             | CommandRefusal::NoSuchReport
-            | CommandRefusal::NoSuchAnnouncement => RefusalKind::NotFound,
+            | CommandRefusal::NoSuchAnnouncement
+            | CommandRefusal::NoSuchSession => RefusalKind::NotFound,
             CommandRefusal::AlreadyFollowing | CommandRefusal::AlreadyRequested => {
                 RefusalKind::AlreadyExists
             }
@@ -100,12 +104,17 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::NotAllowed
             | CommandRefusal::LastOwner
             | CommandRefusal::DoesNotFit
+            | CommandRefusal::NoPassword
             | CommandRefusal::ResolvedAlready => RefusalKind::NotPossible,
             CommandRefusal::HasOwner | CommandRefusal::NameReserved => RefusalKind::AlreadyExists,
             // Where there is a terminal, its user is asked for one.
-            CommandRefusal::PasswordNeeded => RefusalKind::WrongPassword,
+            CommandRefusal::PasswordNeeded
+            | CommandRefusal::PasswordChanged
+            | CommandRefusal::CodeExpired
+            | CommandRefusal::CodeUsed => RefusalKind::WrongPassword,
             CommandRefusal::Oneself | CommandRefusal::KeyReused => RefusalKind::Invalid,
             CommandRefusal::StaleRequest => RefusalKind::Stale,
+            CommandRefusal::SessionRevoked => RefusalKind::SessionRevoked,
             CommandRefusal::NoSuchAccount | CommandRefusal::SessionEnded => {
                 RefusalKind::SessionEnded
             }
@@ -129,6 +138,7 @@ mod tests {
             (CommandRefusal::KeyReused, RefusalKind::Invalid, Advice::Never),
             (CommandRefusal::StaleRequest, RefusalKind::Stale, Advice::Never),
             (CommandRefusal::SessionEnded, RefusalKind::SessionEnded, Advice::Never),
+            (CommandRefusal::SessionRevoked, RefusalKind::SessionRevoked, Advice::Never),
             (CommandRefusal::NoSuchAccount, RefusalKind::SessionEnded, Advice::Never),
             (CommandRefusal::TooManyRequests, RefusalKind::TooMuch, Advice::Here),
         ] {

@@ -7,7 +7,7 @@ use crate::{
     client::ClientOptions,
     domain::RequestKey,
     network::{
-        Advice, Call, Refusal,
+        Advice, Begins, Call, Refusal,
         administration::{
             About, AdminAnswer, AdminDone, AdminQuestion, AdminRequest, Administration, NewReport,
             SignUp, SignedUp,
@@ -20,8 +20,13 @@ impl Administration for Nearest {
         nearest!(self.about(call))
     }
 
-    async fn sign_up(&self, call: &Call, wanted: &SignUp) -> Result<SignedUp, Refusal> {
-        nearest!(self.sign_up(call, wanted))
+    async fn sign_up(
+        &self,
+        call: &Call,
+        wanted: &SignUp,
+        begins: &Begins,
+    ) -> Result<SignedUp, Refusal> {
+        nearest!(self.sign_up(call, wanted, begins))
     }
 
     async fn report(

@@ -14,7 +14,7 @@ use crate::{
     domain::{ClientId, Draft, NodeId, PostText, RequestKey, UnixMillis, UserId, UserName},
     envelope::{SupportedVersions, Version},
     replication::{Batch, Entry, LogId, NodeInfo, log_store::LogStore, state_store::StateStore},
-    social::{Command, Context, Row, Stamped, StateReader, View},
+    social::{Command, Context, Row, Stamped, StateReader, View, sessions::SessionRef},
 };
 
 pub fn log_id(term: u64, index: u64) -> LogId {
@@ -58,7 +58,7 @@ pub fn account(text: &str) -> Command {
 /// A request of `user`'s only client.
 pub fn context(user: u64, sequence: u64) -> Context {
     let key = RequestKey::Counted { client: ClientId(user.into()), sequence, answered_below: 0 };
-    Context { user: UserId(user), password_version: 0, key }
+    Context { user: UserId(user), session: SessionRef::Unlisted(0), key }
 }
 
 pub fn publish(user: u64, sequence: u64) -> Command {

@@ -5,7 +5,7 @@ use super::{Graph, Outcome, chores::Allowance};
 use crate::{
     domain::{PostId, Role, Standing, UnixMillis, UserId, UserName},
     social::{
-        Chore, CommandRefusal, DeletionStage, Event, Reply,
+        Chore, CommandRefusal, DeletionStage, Reply,
         administration::StandingRecord,
         store::{Body, DeletedRow, MarkRecord, PostRecord, StateError, UserRecord, decode},
     },
@@ -27,13 +27,11 @@ impl Graph<'_> {
         }
         self.tables.reserve_name(&record.name, Some(at.saturating_add_ms(RESERVED_FOR_MS)));
         self.tables.remove_name(&record.name);
-        let password_version = record.password_version.wrapping_add(1);
-        let gone =
-            UserRecord { password_version, password_hash: None, deleted_at: Some(at), ..record };
+        let gone = UserRecord { password_hash: None, deleted_at: Some(at), ..record };
         self.tables.put_user(user, &gone);
         let standing = StandingRecord { standing: Standing::Deleted, ..StandingRecord::default() };
         self.tables.put_standing(user, &standing)?;
-        self.events.push(Event::PasswordChanged { user });
+        self.end_sessions(user)?;
         let (stage, after) = (DeletionStage::FIRST, Vec::new());
         self.begin_chore(&Chore::DeleteAccount { user, stage, after })?;
         Ok(Ok(Reply::Done))

@@ -8,7 +8,7 @@ use crate::{
         UnixMillis, UserId, UserName, may,
     },
     social::{
-        CommandRefusal, Context, Event, Reply,
+        CommandRefusal, Context, Reply,
         administration::{
             Administration, AnnouncementRecord, CodeHash, InvitationRecord, Logged, LoggedRecord,
             NewReport, OPERATOR, ReportRecord, Resolution, SignUp, StandingRecord,
@@ -440,17 +440,8 @@ impl Graph<'_> {
         let record = self.tables.known_user(user)?;
         self.tables.put_user(user, &UserRecord { password_hash: Some(hash), ..record });
         let standing = self.tables.standing(user)?;
-        let standing = StandingRecord { code_until: Some(until), ..standing };
+        let standing = StandingRecord { code_until: Some(until), code_was_used: false, ..standing };
         self.tables.put_standing(user, &standing)?;
         self.end_sessions(user)
-    }
-
-    /// Ends all sessions and live timelines of somebody, as a change of their password does.
-    fn end_sessions(&mut self, user: UserId) -> Result<(), StateError> {
-        let record = self.tables.known_user(user)?;
-        let password_version = record.password_version.wrapping_add(1);
-        self.tables.put_user(user, &UserRecord { password_version, ..record });
-        self.events.push(Event::PasswordChanged { user });
-        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! - `posts`: posts, their edits and deletions, boosts and marks
 //! - `people`: accounts, and what people are to each other
 //! - `administration`: joining, reports, and what those do who run the network
+//! - `sessions`: how sessions begin and end
 //! - `notifications`: what people are told of what others do
 //! - `chores`: work that goes on over many commands; `account_deletion`: of that, what takes somebody away
 //!
@@ -15,11 +16,13 @@ mod chores;
 mod notifications;
 mod people;
 mod posts;
+mod sessions;
 
 use super::{
     Command, CommandRefusal, Context, Event, Reply, Stamped,
     administration::OPERATOR,
     requests::{self, Memory, REPLIES_PER_ACCOUNT, SeriesPosition},
+    sessions::SessionRef,
     store::{Acquaintance, Change, Known, Meta, StateError, StoredReply, Tables, UserRecord},
 };
 use crate::{
@@ -98,7 +101,7 @@ impl<'txn> Graph<'txn> {
             }
             Command::SetPassword { context, password_hash } => {
                 self.once(&context, asked, |graph, record| {
-                    graph.set_password(context.user, record, password_hash)
+                    graph.set_password(&context, record, password_hash)
                 })
             }
             Command::Follow { context, target } => self.once(&context, asked, |graph, record| {
@@ -151,6 +154,10 @@ impl<'txn> Graph<'txn> {
             }),
             Command::GoOn { chore } => self.go_on(at, chore),
             Command::SignUp(sign_up) => self.sign_up(at, sign_up),
+            Command::BeginSession(session) => self.begin_session(at, session),
+            Command::EndSessions { context, which } => self.once(&context, asked, |graph, _| {
+                graph.end_some_sessions(context.user, context.session, which)
+            }),
             Command::Report { context, report } => {
                 self.once(&context, asked, |graph, _| graph.report(at, context.user, &report))
             }
@@ -170,16 +177,19 @@ impl<'txn> Graph<'txn> {
     /// that has ended, after whose renewal the request comes again; and those for lack of room.
     fn once(
         &mut self,
-        Context { user, password_version, key }: &Context,
+        Context { user, session, key }: &Context,
         asked: Asked,
         change: impl FnOnce(&mut Self, UserRecord) -> Result<Outcome, StateError>,
     ) -> Result<Reply, StateError> {
         let Some(record) = self.tables.user(*user)? else {
             return Ok(Reply::Refused(CommandRefusal::NoSuchAccount));
         };
-        let is_in_session = record.password_version == *password_version
-            || planted::is(PlantedFault::EndedSessionAccepted);
-        self.once_under(*user, key, asked, is_in_session, |graph| change(graph, record))
+        let ended = match session {
+            _ if self.is_in_session(*user, &record, *session)? => None,
+            SessionRef::Unlisted(_) => Some(CommandRefusal::SessionEnded),
+            SessionRef::Listed(_) => Some(CommandRefusal::SessionRevoked),
+        };
+        self.once_under(*user, key, asked, ended, |graph| change(graph, record))
     }
 
     /// The same for an operator, who has no account and no session.
@@ -189,17 +199,17 @@ impl<'txn> Graph<'txn> {
         asked: Asked,
         change: impl FnOnce(&mut Self) -> Result<Outcome, StateError>,
     ) -> Result<Reply, StateError> {
-        self.once_under(OPERATOR, key, asked, true, change)
+        self.once_under(OPERATOR, key, asked, None, change)
     }
 
-    /// The same for whoever's replies are remembered under this number. Whoever is not in a session is told earlier
+    /// The same for whoever's replies are remembered under this number. Whoever's session has ended is told earlier
     /// replies, and nothing else.
     fn once_under(
         &mut self,
         user: UserId,
         key: &RequestKey,
         Asked { fingerprint, needs_room }: Asked,
-        is_in_session: bool,
+        ended: Option<CommandRefusal>,
         change: impl FnOnce(&mut Self) -> Result<Outcome, StateError>,
     ) -> Result<Reply, StateError> {
         let position = SeriesPosition::of(key);
@@ -208,8 +218,8 @@ impl<'txn> Graph<'txn> {
             return Ok(reply);
         }
         let kept = self.memory.kept(user)?;
-        if !is_in_session {
-            return Ok(Reply::Refused(CommandRefusal::SessionEnded));
+        if let Some(refusal) = ended {
+            return Ok(Reply::Refused(refusal));
         }
         if needs_room && kept >= REPLIES_PER_ACCOUNT {
             return Ok(Reply::Refused(CommandRefusal::TooManyRequests));

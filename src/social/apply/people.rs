@@ -4,8 +4,9 @@ use super::{Graph, Outcome, used_up};
 use crate::{
     domain::{Joining, NotificationKind, Profile, RelationChange, UnixMillis, UserId, UserName},
     social::{
-        Account, CommandRefusal, Event, Reply,
+        Account, CommandRefusal, Context, Event, Reply,
         administration::StandingRecord,
+        sessions::{SessionKey, SessionRef},
         store::{Follow, MuteRecord, Pair, ProfileRecord, StateError, UserRecord},
         visibility::is_blocked,
     },
@@ -49,6 +50,7 @@ impl Graph<'_> {
             password_hash,
             created_at: at,
             deleted_at: None,
+            sessions: 0,
         };
         self.tables.put_user(user, &record);
         self.meta.newest_user = number;
@@ -57,20 +59,25 @@ impl Graph<'_> {
 
     pub(super) fn set_password(
         &mut self,
-        user: UserId,
+        Context { user, session, .. }: &Context,
         record: UserRecord,
         password_hash: Option<String>,
     ) -> Result<Outcome, StateError> {
+        let user = *user;
         let standing = self.tables.standing(user)?;
         if password_hash.is_none() && self.tables.network_settings()?.joining != Joining::Classic {
             return Ok(Err(CommandRefusal::PasswordNeeded));
         }
         // It is not a code any more.
-        let standing = StandingRecord { code_until: None, ..standing };
+        let standing = StandingRecord { code_until: None, code_was_used: false, ..standing };
         let password_version = record.password_version.wrapping_add(1);
         self.tables.put_user(user, &UserRecord { password_version, password_hash, ..record });
         self.tables.put_standing(user, &standing)?;
-        self.events.push(Event::PasswordChanged { user });
+        let own = match session {
+            SessionRef::Unlisted(_) => None,
+            SessionRef::Listed(SessionKey { number, .. }) => Some(*number),
+        };
+        self.end_sessions_but(user, own)?;
         Ok(Ok(Reply::Done))
     }
 

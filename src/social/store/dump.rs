@@ -96,7 +96,7 @@ enum RowKind {
 }
 
 /// The tables whose rows are sent as they are stored.
-const STORED: [Table; 17] = [
+const STORED: [Table; 18] = [
     Table::Blocks,
     Table::Mutes,
     Table::Requests,
@@ -114,6 +114,7 @@ const STORED: [Table; 17] = [
     Table::Logged,
     Table::Chores,
     Table::ReservedNames,
+    Table::Sessions,
 ];
 
 impl RowKind {
@@ -176,6 +177,7 @@ pub fn dump(
         .chain(table(Table::Logged, stored))
         .chain(table(Table::Chores, stored))
         .chain(table(Table::ReservedNames, stored))
+        .chain(table(Table::Sessions, stored))
         .map(|kind| kind.map(Row))
 }
 

@@ -46,9 +46,10 @@
 //! | rows about people | whom the row is about, its table, whose row it is | |
 //! | chores | position of the feed at which it began | [`Chore`](crate::social::Chore) |
 //! | reserved names | hash of the folded name | [`ReservedNameRecord`](super::chore_records::ReservedNameRecord) |
+//! | sessions | user, number | [`SessionRecord`](crate::social::sessions::SessionRecord) |
 //!
 //! Users, follows, posts, series, replies, certification, blocks, mutes, requests, notes, profiles, revisions,
-//! marks, notifications, their states, changes, chores, reserved names and all of administration are the state; the others are indexes of it. Follows are
+//! marks, notifications, their states, changes, chores, reserved names, sessions and all of administration are the state; the others are indexes of it. Follows are
 //! sorted by name, so that a page of names in order costs no more than the page; posts by author, so that a
 //! page of them lies together.
 
@@ -104,11 +105,12 @@ pub enum Table {
     RowsAboutPeople,
     Chores,
     ReservedNames,
+    Sessions,
 }
 
 impl Table {
     /// All of them.
-    const ALL: [Self; 43] = [
+    const ALL: [Self; 44] = [
         Self::Facts,
         Self::Meta,
         Self::Users,
@@ -152,6 +154,7 @@ impl Table {
         Self::RowsAboutPeople,
         Self::Chores,
         Self::ReservedNames,
+        Self::Sessions,
     ];
 
     /// The table with this byte.
@@ -205,6 +208,7 @@ impl Table {
             Self::RowsAboutPeople => "rows about people",
             Self::Chores => "chores",
             Self::ReservedNames => "reserved names",
+            Self::Sessions => "sessions",
         }
     }
 }
@@ -483,6 +487,15 @@ pub fn numbered_before(table: Table, before: u64) -> KeyRange {
 
 pub fn invitation(code: &str) -> Key {
     Key::of(Table::Invitations).bytes(code.as_bytes())
+}
+
+pub fn session(user: UserId, number: u64) -> Key {
+    of_user(Table::Sessions, user).number(number)
+}
+
+/// All sessions of a user.
+pub fn sessions(user: UserId) -> KeyRange {
+    of_user(Table::Sessions, user).range()
 }
 
 /// What the keys of an index begin with whose rows are in the order of a position, which comes last.

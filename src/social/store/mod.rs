@@ -15,6 +15,7 @@
 //! - `writing`, `post_writing`, `people_writing`: the rows of the social graph, as `apply` changes them;
 //!   `replies`: those of the memory of replies, as `requests` changes them
 //! - `network_records`, `network_view`, `network_writing`: what the network is, and what it is run with
+//! - `session_rows`: sessions
 //! - `dump`: the whole state as a stream of rows, for snapshots
 //! - `audit`: whether all rows are whole and agree with each other; `inspection`: a state for somebody who
 //!   only looks at it
@@ -50,6 +51,7 @@ mod recent;
 pub(crate) mod records;
 mod replies;
 mod row_cache;
+mod session_rows;
 mod state;
 mod tree;
 mod view;

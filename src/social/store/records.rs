@@ -123,6 +123,8 @@ pub struct UserRecord {
     pub created_at: UnixMillis,
     /// When its owner has deleted it.
     pub deleted_at: Option<UnixMillis>,
+    /// How many sessions were ever begun that are kept until they end.
+    pub sessions: u64,
 }
 
 impl Record for UserRecord {

@@ -604,6 +604,9 @@ impl StagedState {
         let meta = tables.meta()?;
         let signing_key = meta.signing_key.filter(|_| keeps_sessions);
         tables.put_meta(&Meta { signing_key, ..meta.recovered() });
+        if !keeps_sessions {
+            tables.remove_all_sessions()?;
+        }
         change.commit();
         Ok(self.added.content())
     }

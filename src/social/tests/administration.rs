@@ -40,12 +40,13 @@ impl Story {
     }
 
     fn context(&mut self, user: u64) -> Context {
-        let password_version = self.versions[usize::try_from(user).unwrap()];
-        Context { user: UserId(user), password_version, key: self.next() }
+        let version = self.versions[usize::try_from(user).unwrap()];
+        Context { user: UserId(user), session: SessionRef::Unlisted(version), key: self.next() }
     }
 
     fn operator(&mut self, request: Administration) -> Reply {
-        let context = Context { user: OPERATOR, password_version: 0, key: self.next() };
+        let context =
+            Context { user: OPERATOR, session: SessionRef::Unlisted(0), key: self.next() };
         self.apply(Command::Administer { context, request }).0
     }
 
@@ -170,7 +171,7 @@ fn the_first_owner_is_named_once_and_what_has_an_owner_is_not_abandoned() {
 fn an_owner_who_has_a_password_keeps_it() {
     let state = State::with_users(&["ann"]);
     state.apply(1, set_password(context(ANN, request(1, 1)), Some("hers")));
-    let context = Context { user: OPERATOR, password_version: 0, key: opaque("k") };
+    let context = Context { user: OPERATOR, session: SessionRef::Unlisted(0), key: opaque("k") };
     let command = Command::Administer { context, request: begin("ann") };
     assert_eq!(state.apply(2, command.clone()).0, Reply::WithCode(false));
     let account = state.view().account(UserId(ANN)).unwrap().unwrap();
@@ -243,11 +244,11 @@ fn who_is_suspended_is_logged_out_and_hidden_until_that_is_taken_back() {
     let mut story = Story::new();
     story.follows(CAT, "bob");
     let post = story.publishes(BOB, "hello");
-    let context = Context { user: OPERATOR, password_version: 0, key: story.next() };
+    let context = Context { user: OPERATOR, session: SessionRef::Unlisted(0), key: story.next() };
     let request = judge("bob", Judgement::Suspend);
     let (reply, events) = story.apply(Command::Administer { context, request });
     assert_eq!(reply, Reply::Done);
-    assert_eq!(events, [Event::PasswordChanged { user: UserId(BOB) }]);
+    assert_eq!(events, [Event::SessionsEnded { user: UserId(BOB) }]);
     for reader in [None, Some(ANN), Some(CAT)] {
         assert!(!story.sees(reader, post), "{reader:?}");
     }
@@ -400,7 +401,7 @@ fn an_account_never_has_the_number_under_which_operators_are_remembered() {
     let state = State::with_users(&["ann"]);
     assert_eq!(state.view().account(OPERATOR).unwrap(), None);
     let forged = Command::Publish {
-        context: Context { user: OPERATOR, password_version: 0, key: opaque("k") },
+        context: Context { user: OPERATOR, session: SessionRef::Unlisted(0), key: opaque("k") },
         draft: Draft::of(text("as an operator")),
     };
     assert_eq!(state.apply(1, forged).0, refusal(CommandRefusal::NoSuchAccount));

@@ -73,13 +73,39 @@ fn context(
         20 => counted,
         1 => "[a-c]{1,2}".prop_map(|key| opaque(&key)),
     ];
-    // Most have the current one, once they are aimed.
+    // Most are the current one, once they are aimed, or one of those that were begun last.
+    let begun_at = UnixMillis::EPOCH;
+    let session = prop_oneof![
+        9 => Just(SessionRef::Unlisted(0)),
+        1 => (1..3u32).prop_map(SessionRef::Unlisted),
+        6 => (0..3u64).prop_map(move |number| SessionRef::Listed(SessionKey { number, begun_at })),
+    ];
+    (user, session, key).prop_map(|(user, session, key)| Context { user, session, key })
+}
+
+/// A login of somebody, with the current password once it is aimed.
+fn new_session(users: u64) -> impl Strategy<Value = NewSession> + Clone {
+    let user = prop_oneof![9 => 1..=users, 1 => Just(users + 1)].prop_map(UserId);
     let password_version = prop_oneof![9 => Just(0), 1 => 1..3u32];
-    (user, password_version, key).prop_map(|(user, password_version, key)| Context {
-        user,
-        password_version,
-        key,
-    })
+    let login = (0..60u128).prop_map(LoginId);
+    let expires_at = prop::option::of((0..3 * HOUR_MS).prop_map(UnixMillis::new));
+    (user, password_version, login, expires_at).prop_map(
+        |(user, password_version, login, expires_at)| NewSession {
+            user,
+            password_version,
+            login,
+            client: ClientName::new("a client"),
+            expires_at,
+        },
+    )
+}
+
+fn ended_sessions() -> impl Strategy<Value = EndedSessions> + Clone {
+    prop_oneof![
+        3 => (1..6u64).prop_map(EndedSessions::One),
+        1 => Just(EndedSessions::Own),
+        1 => Just(EndedSessions::Others),
+    ]
 }
 
 /// How many posts there have been since the one that is meant, until the command is aimed.
@@ -183,6 +209,8 @@ fn command(variety: Variety) -> impl Strategy<Value = Command> {
             let words = profile.words();
             Command::SetProfile { context, profile, words }
         }),
+        6 => (context.clone(), ended_sessions())
+            .prop_map(|(context, which)| Command::EndSessions { context, which }),
         6 => (context, notifications)
             .prop_map(|(context, change)| Command::ChangeNotifications { context, change }),
     ];
@@ -196,6 +224,7 @@ fn command(variety: Variety) -> impl Strategy<Value = Command> {
             let challenge = AcmeChallenge { token, answer: String::new() };
             Command::Certify { step: CertificationStep::Challenges(vec![challenge]) }
         }),
+        16 => new_session(users).prop_map(Command::BeginSession),
         240 => request,
     ]
 }
@@ -208,6 +237,7 @@ struct SoFar {
     published: Vec<(UserId, PostId)>,
     told: Vec<(UserId, PostId)>,
     password_versions: BTreeMap<UserId, u32>,
+    sessions: Vec<(UserId, SessionKey)>,
 }
 
 impl SoFar {
@@ -216,15 +246,23 @@ impl SoFar {
         self.now += step;
         self.aim(&mut command);
         let stamped = Stamped { at: UnixMillis::new(self.now), command };
-        let user = stamped.command.context().map(|context| context.user);
+        let user = match &stamped.command {
+            Command::BeginSession(session) => Some(session.user),
+            command => command.context().map(|context| context.user),
+        };
+        let changes_password = matches!(stamped.command, Command::SetPassword { .. });
         let (reply, events) = self.model.apply(stamped.clone());
-        if let (Reply::Published { post, .. }, Some(user)) = (reply, user) {
-            self.published.push((user, post));
+        match (reply, user) {
+            (Reply::Published { post, .. }, Some(user)) => self.published.push((user, post)),
+            (Reply::SessionBegun { session, .. }, Some(user)) => {
+                self.sessions.push((user, session));
+            }
+            _ => {}
         }
         for event in events {
             match event {
                 Event::Notified { user, notification } => self.told.push((user, notification.id)),
-                Event::PasswordChanged { user } => {
+                Event::SessionsEnded { user } if changes_password => {
                     *self.password_versions.entry(user).or_default() += 1;
                 }
                 _ => {}
@@ -238,10 +276,15 @@ impl SoFar {
     fn aim(&self, command: &mut Command) {
         let user = command.context().map_or(UserId(0), |context| context.user);
         let at = |at: &mut UnixMillis| *at = at.saturating_add_ms(self.now);
-        let current = self.password_versions.get(&user).copied().unwrap_or_default();
         match command {
+            Command::BeginSession(session) => {
+                if session.password_version == 0 {
+                    session.password_version = self.password_version(session.user);
+                }
+                session.expires_at.iter_mut().for_each(at);
+            }
             Command::Relate { context, change, .. } => {
-                renew(context, current);
+                self.renew(context);
                 if let RelationChange::Mute { until, .. } = change {
                     until.iter_mut().for_each(at);
                 }
@@ -249,14 +292,14 @@ impl SoFar {
             Command::Edit { context, post, .. }
             | Command::Delete { context, post }
             | Command::Mark { context, post, mark: Mark::Pin, .. } => {
-                renew(context, current);
+                self.renew(context);
                 let is_own = !post.get().is_multiple_of(5);
                 back_from(&self.published, post, is_own.then_some(user));
             }
             Command::Publish { context, draft: Draft { reply_to: Some(post), .. } }
             | Command::Boost { context, post, .. }
             | Command::Mark { context, post, .. } => {
-                renew(context, current);
+                self.renew(context);
                 back_from(&self.published, post, None);
             }
             Command::ChangeNotifications {
@@ -264,7 +307,7 @@ impl SoFar {
                 change:
                     NotificationChange::Dismiss(position) | NotificationChange::ReadUpTo(position),
             } => {
-                renew(context, current);
+                self.renew(context);
                 back_from(&self.told, position, Some(user));
             }
             Command::SetPassword { context, .. }
@@ -272,7 +315,8 @@ impl SoFar {
             | Command::Unfollow { context, .. }
             | Command::Publish { context, .. }
             | Command::SetProfile { context, .. }
-            | Command::ChangeNotifications { context, .. } => renew(context, current),
+            | Command::EndSessions { context, .. }
+            | Command::ChangeNotifications { context, .. } => self.renew(context),
             Command::GoOn { chore } => {
                 let all = self.model.edits_to_tell_of.keys();
                 let all: Vec<PostId> = all.copied().collect();
@@ -291,11 +335,23 @@ impl SoFar {
             | Command::TestNoop => {}
         }
     }
-}
 
-fn renew(context: &mut Context, current: u32) {
-    if context.password_version == 0 {
-        context.password_version = current;
+    fn password_version(&self, user: UserId) -> u32 {
+        self.password_versions.get(&user).copied().unwrap_or_default()
+    }
+
+    /// In the current session of an account without a password, or in one of the last that were begun.
+    fn renew(&self, context: &mut Context) {
+        let current = SessionRef::Unlisted(self.password_version(context.user));
+        context.session = match context.session {
+            SessionRef::Unlisted(0) => current,
+            SessionRef::Unlisted(version) => SessionRef::Unlisted(version),
+            SessionRef::Listed(SessionKey { number: back, .. }) => {
+                let own = self.sessions.iter().rev().filter(|(user, _)| *user == context.user);
+                let back = usize::try_from(back).expect("a small number");
+                own.map(|(_, session)| SessionRef::Listed(*session)).nth(back).unwrap_or(current)
+            }
+        };
     }
 }
 
@@ -418,6 +474,11 @@ fn random_histories_reach_all_that_can_happen() {
         "Refused(StaleRequest",
         "Refused(NoSuchAccount",
         "Refused(SessionEnded",
+        "Refused(SessionRevoked",
+        "Refused(NoSuchSession",
+        "Refused(NoPassword",
+        "Refused(PasswordChanged",
+        "SessionBegun",
         "Refused(KeyReused",
         "Refused(NotEmpty",
         "Refused(NoSuchPost",
@@ -432,7 +493,7 @@ fn random_histories_reach_all_that_can_happen() {
         "Followed",
         "Unfollowed",
         "Muted",
-        "PasswordChanged",
+        "SessionsEnded",
         "Notified(Followed",
         "Notified(FollowRequested",
         "Notified(Mentioned",
@@ -452,8 +513,11 @@ fn check_deletion(history: &[Stamped], user: UserId) {
     state.apply_all(history);
     let at = history.last().map_or(UnixMillis::EPOCH, |last| last.at);
     let Some(account) = state.view().account(user).unwrap() else { return };
-    let context =
-        Context { user, password_version: account.password_version, key: opaque("the last") };
+    let context = Context {
+        user,
+        session: SessionRef::Unlisted(account.password_version),
+        key: opaque("the last"),
+    };
     let deleted = state.apply_all(&[Stamped { at, command: Command::DeleteAccount { context } }]);
     if state.view().abandoned_for().is_some() {
         return;

@@ -66,6 +66,7 @@ fn user(text: &str) -> Vec<u8> {
         password_hash: None,
         created_at,
         deleted_at: None,
+        sessions: 0,
     };
     envelope::seal(Kind::User, &record)
 }

@@ -104,7 +104,7 @@ fn full_story() -> (Story, u64) {
 fn nobody_sees_whoever_has_deleted_their_account_from_then_on() {
     let (story, pear) = full_story();
     let outcome = story.outcome(ANN, |context| Command::DeleteAccount { context });
-    assert_eq!(outcome, (Reply::Done, vec![Event::PasswordChanged { user: UserId(ANN) }]));
+    assert_eq!(outcome, (Reply::Done, vec![Event::SessionsEnded { user: UserId(ANN) }]));
     let view = story.view();
     assert_eq!(view.user_named(&name_of(ANN)).unwrap(), None);
     assert_eq!(view.person(Some(UserId(BOB)), UserId(ANN)).unwrap(), None);
@@ -200,10 +200,11 @@ fn the_only_owner_stays() {
         code: CodeHash { hash: "hash".to_owned(), until: UnixMillis::new(1) },
     };
     let key = request(9, 1);
-    let context = Context { user: OPERATOR, password_version: 0, key };
+    let context = context(OPERATOR.0, key);
     story.state.apply(0, Command::Administer { context, request: begin });
     // She was given a code in place of a password.
-    let context = Context { user: UserId(ANN), password_version: 1, key: opaque("last") };
+    let session = SessionRef::Unlisted(1);
+    let context = Context { user: UserId(ANN), session, key: opaque("last") };
     let deleted = story.state.apply(0, Command::DeleteAccount { context });
     assert_eq!(deleted, refused(CommandRefusal::LastOwner));
     assert_eq!(story.deletes_account(BOB), Reply::Done);

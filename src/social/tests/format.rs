@@ -34,6 +34,19 @@ fn commands_and_replies_keep_their_encoding() {
         password_version: 2,
     };
     let set = set_password(context(1, request(2, 3)), Some("h"));
+    let session = SessionKey { number: 5, begun_at: UnixMillis::new(1) };
+    let begins = NewSession {
+        user: UserId(1),
+        password_version: 2,
+        login: LoginId(3),
+        client: ClientName::new("c"),
+        expires_at: Some(UnixMillis::new(1)),
+    };
+    let ends = |which| {
+        let session = SessionRef::Listed(session);
+        let context = Context { session, ..context(1, request(2, 3)) };
+        Command::EndSessions { context, which }
+    };
     let certify = |step| Command::Certify { step };
     let short = |text: &str| text.to_owned();
     let account_step = CertificationStep::Account(AcmeAccount {
@@ -58,21 +71,27 @@ fn commands_and_replies_keep_their_encoding() {
             hex(&stamp(Command::CreateAccount { name: name("u1"), password_hash: None })),
             "020102753100".to_owned(),
         ),
-        (hex(&stamp(set)), "0202010000020300010168".to_owned()),
-        (hex(&stamp(follow(1, request(2, 3), "u1"))), "0203010000020300027531".to_owned()),
-        (hex(&stamp(unfollow(1, request(2, 3), "u1"))), "0204010000020300027531".to_owned()),
+        (hex(&stamp(set)), "020201000000020300010168".to_owned()),
+        (hex(&stamp(follow(1, request(2, 3), "u1"))), "020301000000020300027531".to_owned()),
+        (hex(&stamp(unfollow(1, request(2, 3), "u1"))), "020401000000020300027531".to_owned()),
         (
             hex(&stamp(publish(1, request(2, 3), "hi"))),
-            "02050100000203000268690000000000019adda9bf0d0000".to_owned(),
+            "0205010000000203000268690000000000019adda9bf0d0000".to_owned(),
         ),
         (
             hex(&stamp(publish(1, opaque("k"), "hi"))),
-            "0205010001016b0268690000000000019adda9bf0d0000".to_owned(),
+            "020501000001016b0268690000000000019adda9bf0d0000".to_owned(),
         ),
         (hex(&stamp(Command::AbandonCluster { to: ClusterId::new(1) })), "020601".to_owned()),
         (hex(&stamp(certify(account_step))), "02070001640163".to_owned()),
         (hex(&stamp(certify(challenges_step))), "0207010101740161".to_owned()),
         (hex(&stamp(certify(certificate_step))), "020702016e0163016b".to_owned()),
+        (hex(&stamp(Command::BeginSession(begins))), "021201020301630102".to_owned()),
+        (hex(&stamp(ends(EndedSessions::One(7)))), "021301010502000203000007".to_owned()),
+        (hex(&stamp(ends(EndedSessions::Own))), "0213010105020002030001".to_owned()),
+        (hex(&stamp(ends(EndedSessions::Others))), "0213010105020002030002".to_owned()),
+        (hex(&Reply::SessionBegun { session, expires_at: None }), "07050200".to_owned()),
+        (hex(&Reply::Refused(CommandRefusal::SessionRevoked)), "0320".to_owned()),
         (hex(&Reply::Done), "00".to_owned()),
         (hex(&Reply::Account(account)), "0101027531010002".to_owned()),
         (
@@ -136,31 +155,31 @@ fn social_commands() -> Vec<Command> {
 fn commands_of_the_social_model_keep_their_encoding_and_their_fingerprints() {
     let golden = [
         (
-            "0501000002030006407532202361010177010102656e01027532010161029f9cd9f401cef6fdab09010502",
+            "050100000002030006407532202361010177010102656e01027532010161029f9cd9f401cef6fdab09010502",
             0x18ac_1aa9_5e11_da72,
         ),
         (
-            "080100000203000506407532202361010177010102656e01027532010161029f9cd9f401cef6fdab09",
+            "08010000000203000506407532202361010177010102656e01027532010161029f9cd9f401cef6fdab09",
             0x06c2_7ffa_d0ae_2468,
         ),
-        ("0901000002030005", 0x4a35_ad75_f928_b236),
-        ("0a0100000203000501", 0x55c8_2873_c82d_78e4),
-        ("0b010000020300050001", 0x164a_b36f_9a85_30b1),
-        ("0b010000020300050101", 0x790d_6f5a_a3ed_6fcc),
-        ("0b010000020300050201", 0x5fc6_60c3_bd54_6a67),
-        ("0b010000020300050301", 0x4d8f_ccc8_9fba_d95e),
-        ("0c01000002030002553200", 0xc3df_2f5c_1b34_fad7),
-        ("0c01000002030002553201", 0xd74b_c6cc_20b6_a89c),
-        ("0c01000002030002553202010102", 0x92d6_2b9e_a1cb_a514),
-        ("0c01000002030002553203", 0x7db1_2652_25ea_e283),
-        ("0c01000002030002553204", 0x79d2_3e03_8675_c2a8),
-        ("0c01000002030002553205", 0xe2a7_ea9c_88b8_d450),
-        ("0c01000002030002553206", 0xb0e4_1ffd_5d19_6ff6),
-        ("0c01000002030002553207016e", 0x50b5_f70d_223d_cc26),
-        ("0d0100000203000144016201016c0176010101010164", 0x846a_4528_2320_db1e),
-        ("0e0100000203000005", 0x4b7c_4813_af31_df01),
-        ("0e0100000203000105", 0xffcc_a8e5_d82a_1f3a),
-        ("0e01000002030002", 0xad40_6961_a651_8e07),
+        ("090100000002030005", 0x4a35_ad75_f928_b236),
+        ("0a010000000203000501", 0x55c8_2873_c82d_78e4),
+        ("0b01000000020300050001", 0x164a_b36f_9a85_30b1),
+        ("0b01000000020300050101", 0x790d_6f5a_a3ed_6fcc),
+        ("0b01000000020300050201", 0x5fc6_60c3_bd54_6a67),
+        ("0b01000000020300050301", 0x4d8f_ccc8_9fba_d95e),
+        ("0c0100000002030002553200", 0xc3df_2f5c_1b34_fad7),
+        ("0c0100000002030002553201", 0xd74b_c6cc_20b6_a89c),
+        ("0c0100000002030002553202010102", 0x92d6_2b9e_a1cb_a514),
+        ("0c0100000002030002553203", 0x7db1_2652_25ea_e283),
+        ("0c0100000002030002553204", 0x79d2_3e03_8675_c2a8),
+        ("0c0100000002030002553205", 0xe2a7_ea9c_88b8_d450),
+        ("0c0100000002030002553206", 0xb0e4_1ffd_5d19_6ff6),
+        ("0c0100000002030002553207016e", 0x50b5_f70d_223d_cc26),
+        ("0d010000000203000144016201016c0176010101010164", 0x846a_4528_2320_db1e),
+        ("0e010000000203000005", 0x4b7c_4813_af31_df01),
+        ("0e010000000203000105", 0xffcc_a8e5_d82a_1f3a),
+        ("0e0100000002030002", 0xad40_6961_a651_8e07),
     ];
     let found = social_commands().into_iter().map(|command| {
         let fingerprint = command.fingerprint().expect("it has a key");
@@ -250,6 +269,15 @@ fn rows_lie_in_envelopes_whose_bytes_are_pinned() {
     }
     // The boost.
     found.push(hex_of(&state.rows_of(Table::Posts)[0].1));
+    let session = NewSession {
+        user: UserId(1),
+        password_version: 0,
+        login: LoginId(3),
+        client: ClientName::new("c"),
+        expires_at: Some(UnixMillis::new(9)),
+    };
+    state.apply(1, Command::BeginSession(session));
+    found.push(hex_of(&last(&state, Table::Sessions)));
     state.apply(1, unfollow(1, request(2, 30), "u2"));
     state.apply(1, follow(1, request(2, 31), "u2"));
     found.push(hex_of(&last(&state, Table::Requests)));
@@ -271,6 +299,7 @@ fn rows_lie_in_envelopes_whose_bytes_are_pinned() {
         "2f01472eab6a03030000",
         "600174b5bf8d0c020202000101000001016100",
         "230132a2af17050201020200",
+        "6801e3aa96eb06020112030163",
         "29014854a0930101",
         "2701c17276ea0102",
         "2301d3f4661a0402020002",

@@ -215,7 +215,7 @@ fn an_account_with_a_full_memory_is_refused_and_forgets_nothing() {
     assert_eq!(state.apply(0, change).0, Reply::Done);
     // When there is room again, the refused request is carried out.
     state.pass(0, 26 * HOUR_MS + 1);
-    let context = Context { password_version: 1, ..context(1, key) };
+    let context = Context { session: SessionRef::Unlisted(1), ..context(1, key) };
     let again = Command::Publish { context, draft: Draft::of(text(post)) };
     assert!(matches!(state.apply(0, again).0, Reply::Published { .. }));
 }

@@ -1,6 +1,6 @@
 //! Tests of the state machine.
 //!
-//! - `rules`, `post_rules`, `people_rules` and `notification_rules` tell one story per rule, in the words of `story`;
+//! - `rules`, `post_rules`, `people_rules`, `notification_rules` and `session_rules` tell one story per rule, in the words of `story`;
 //!   `memory` those of repeated requests
 //! - `audit` finds rows that contradict each other
 //! - `agreement` compares random histories with the naive `model`, with each other and with restored dumps
@@ -17,11 +17,13 @@ mod notification_rules;
 mod people_rules;
 mod post_rules;
 mod rules;
+mod session_rules;
 mod story;
 
 mod administration;
 
 use super::{
+    sessions::{NewSession, SessionKey, SessionRecord, SessionRef},
     store::{
         RowDamage, damage_in,
         keys::{self, Key, Prefix, Table},
@@ -29,8 +31,9 @@ use super::{
     *,
 };
 use crate::domain::{
-    ClientId, Draft, Mark, NotificationChange, OpaqueKey, Post, PostContent, PostId, PostText,
-    Profile, RelationChange, RequestKey, UnixMillis, UserId, UserName,
+    ClientId, ClientName, Draft, EndedSessions, LoginId, Mark, NotificationChange, OpaqueKey, Post,
+    PostContent, PostId, PostText, Profile, RelationChange, RequestKey, UnixMillis, UserId,
+    UserName,
 };
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
@@ -66,7 +69,7 @@ fn opaque(key: &str) -> RequestKey {
 
 /// In a session from before the password was ever changed.
 fn context(user: u64, key: RequestKey) -> Context {
-    Context { user: UserId(user), password_version: 0, key }
+    Context { user: UserId(user), session: SessionRef::Unlisted(0), key }
 }
 
 /// A page, read to its end.

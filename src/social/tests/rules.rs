@@ -147,13 +147,16 @@ fn the_first_login_makes_the_account_and_later_ones_find_it_in_any_case() {
 fn a_new_password_voids_the_sessions_of_the_old_one_once() {
     let state = State::with_users(&["u1"]);
     let account = || state.view().account(UserId(1)).unwrap().unwrap();
-    let changed = vec![Event::PasswordChanged { user: UserId(1) }];
+    let changed = vec![Event::SessionsEnded { user: UserId(1) }];
     for (sequence, begun_with, hash, password_version, events) in [
         (1, 0, Some("a"), 1, changed.clone()),
         (1, 0, Some("a"), 1, vec![]),
         (2, 1, None, 2, changed),
     ] {
-        let context = Context { password_version: begun_with, ..context(1, request(1, sequence)) };
+        let context = Context {
+            session: SessionRef::Unlisted(begun_with),
+            ..context(1, request(1, sequence))
+        };
         assert_eq!(state.apply(0, set_password(context, hash)), (Reply::Done, events));
         assert_eq!(account().password_hash.as_deref(), hash);
         assert_eq!(account().password_version, password_version);
@@ -178,7 +181,7 @@ fn a_session_that_has_ended_changes_nothing_whatever_the_server_knew_that_took_t
     }
     assert_eq!(state.every_row(), before);
     // The same request comes again when its client has logged in again.
-    let context = Context { password_version: 1, ..context(1, request(1, 2)) };
+    let context = Context { session: SessionRef::Unlisted(1), ..context(1, request(1, 2)) };
     let again = Command::Publish { context, draft: Draft::of(text("hello")) };
     assert!(
         matches!(state.apply(0, again).0, Reply::Published { post, .. } if post == PostId::new(1))

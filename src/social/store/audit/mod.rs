@@ -194,6 +194,7 @@ impl<'a> Audit<'a> {
             | Table::Reports
             | Table::Announcements
             | Table::Logged => self.administration(table, key, value),
+            Table::Sessions => self.session(parts, value),
             // Those that should be there were looked up.
             Table::ProfilesByWord
             | Table::ListedPosts
@@ -471,6 +472,10 @@ fn described(table: Option<Table>, key: &[u8]) -> String {
             }
             Table::NotificationStates => {
                 format!("state of notifications of user {}", parts.user()?.0)
+            }
+            Table::Sessions => {
+                let user = parts.user()?.0;
+                format!("session {} of user {user}", parts.number()?)
             }
             Table::Changes => format!("change at position {}", parts.post()?),
             Table::Chores => format!("chore of position {}", parts.post()?),

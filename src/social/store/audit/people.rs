@@ -5,6 +5,7 @@ use crate::{
     domain::{PostId, UserId},
     social::{
         StateError,
+        sessions::SessionRecord,
         store::{
             keys::{self, Parts, Table},
             people_records::{
@@ -65,6 +66,15 @@ impl Audit<'_> {
         }
         let counted = people_records::counts(self.moment, user)?;
         agree(counted == counts, || format!("{counted:?} were counted, and there are {counts:?}"))
+    }
+
+    pub(super) fn session(&self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
+        let (user, number) = (key.user()?, key.number()?);
+        key.end()?;
+        let SessionRecord { begun_at, .. } = decode(value)?;
+        let begun = known_user(self.moment, user)?.sessions;
+        agree((1..=begun).contains(&number), || format!("only {begun} were ever begun"))?;
+        agree(begun_at <= self.meta.applied_at, || "it begins later than now".to_owned())
     }
 
     pub(super) fn counted_person(&self, mut key: Parts<'_>) -> Result<(), StateError> {

@@ -7,16 +7,17 @@ type Done = Result<Reply, CommandRefusal>;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 impl Model {
-    pub(super) fn carry_out(&mut self, user: UserId, command: &Command) -> Done {
+    pub(super) fn carry_out(&mut self, user: UserId, own: Option<u64>, command: &Command) -> Done {
         match command {
             Command::SetPassword { password_hash, .. } => {
                 let account = self.accounts.iter_mut().find(|account| account.user == user);
                 let account = account.expect("it was looked up before");
                 account.password_hash.clone_from(password_hash);
                 account.password_version += 1;
-                self.events.push(Event::PasswordChanged { user });
+                self.end_other_sessions(user, own);
                 Ok(Reply::Done)
             }
+            Command::EndSessions { which, .. } => self.end_sessions(user, own, *which),
             Command::Follow { target, .. } => self.follow(user, target),
             Command::Unfollow { target, .. } => self.unfollow(user, target),
             Command::Publish { draft, .. } => self.publish(user, draft),
@@ -51,6 +52,7 @@ impl Model {
             | Command::AbandonCluster { .. }
             | Command::Certify { .. }
             | Command::SignUp(_)
+            | Command::BeginSession(_)
             | Command::Report { .. }
             | Command::Administer { .. }
             // No history has it: see `chores`.
@@ -58,6 +60,55 @@ impl Model {
             | Command::GoOn { .. }
             | Command::TestNoop => unreachable!("nobody in particular asks for it"),
         }
+    }
+
+    pub(super) fn begin_session(&mut self, new: NewSession) -> Reply {
+        let NewSession { user, password_version, login, client, expires_at } = new;
+        let Some(version) = self.account(user).map(|account| account.password_version) else {
+            return Reply::Refused(CommandRefusal::NoSuchAccount);
+        };
+        let begun = |number, session: &SessionRecord| Reply::SessionBegun {
+            session: SessionKey { number, begun_at: session.begun_at },
+            expires_at: session.expires_at,
+        };
+        let mut all = self.sessions.iter();
+        if let Some(((_, number), session)) =
+            all.find(|((whose, _), session)| *whose == user && session.login == login)
+        {
+            return begun(*number, session);
+        }
+        if version != password_version {
+            return Reply::Refused(CommandRefusal::PasswordChanged);
+        }
+        let now = self.now;
+        let is_over =
+            |session: &SessionRecord| session.expires_at.is_some_and(|expires| expires <= now);
+        self.sessions.retain(|(whose, _), session| *whose != user || !is_over(session));
+        let number = self.begun.entry(user).or_default();
+        *number += 1;
+        let session = SessionRecord { begun_at: now, expires_at, login, client };
+        let reply = begun(*number, &session);
+        self.sessions.insert((user, *number), session);
+        reply
+    }
+
+    fn end_sessions(&mut self, user: UserId, own: Option<u64>, which: EndedSessions) -> Done {
+        let number = match which {
+            EndedSessions::One(number) => number,
+            EndedSessions::Own => own.ok_or(CommandRefusal::NoPassword)?,
+            EndedSessions::Others => {
+                self.end_other_sessions(user, Some(own.ok_or(CommandRefusal::NoPassword)?));
+                return Ok(Reply::Done);
+            }
+        };
+        self.sessions.remove(&(user, number)).ok_or(CommandRefusal::NoSuchSession)?;
+        self.events.push(Event::SessionsEnded { user });
+        Ok(Reply::Done)
+    }
+
+    fn end_other_sessions(&mut self, user: UserId, own: Option<u64>) {
+        self.sessions.retain(|(whose, number), _| *whose != user || own == Some(*number));
+        self.events.push(Event::SessionsEnded { user });
     }
 
     fn next_position(&mut self) -> PostId {

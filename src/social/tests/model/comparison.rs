@@ -64,6 +64,9 @@ impl Model {
         assert_eq!(view.account(user).unwrap().as_ref(), Some(account));
         assert_eq!(view.account_by_name(&account.name).unwrap().as_ref(), Some(account));
         assert_eq!(view.user_named(&account.name).unwrap(), Some(user));
+        let sessions = self.sessions.iter().filter(|((whose, _), _)| *whose == user);
+        let sessions = sessions.map(|((_, number), session)| (*number, session.clone()));
+        assert_eq!(view.sessions(user).unwrap(), sessions.collect::<Vec<_>>());
         for (found, expected) in [
             (
                 view.following(user, None, ALL),

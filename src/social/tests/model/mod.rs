@@ -23,6 +23,9 @@ pub struct Model {
     certification: Option<Certification>,
     accounts: Vec<Account>,
     created_at: BTreeMap<UserId, UnixMillis>,
+    sessions: BTreeMap<(UserId, u64), SessionRecord>,
+    /// How many were ever begun.
+    begun: BTreeMap<UserId, u64>,
     /// With the words by which their owners are found.
     profiles: BTreeMap<UserId, (Profile, Vec<String>)>,
     /// (follower, followee) → since.
@@ -142,6 +145,7 @@ fn is_repetition(one: &Command, other: &Command) -> bool {
             C::ChangeNotifications { change: one, .. },
             C::ChangeNotifications { change: other, .. },
         ) => one == other,
+        (C::EndSessions { which: one, .. }, C::EndSessions { which: other, .. }) => one == other,
         _ => false,
     }
 }
@@ -227,6 +231,7 @@ impl Model {
                 self.go_on(chore);
                 Reply::Done
             }
+            Command::BeginSession(session) => self.begin_session(session),
             command => match command.context().cloned() {
                 Some(context) => self.once(&context, command),
                 None => Reply::Done,
@@ -234,15 +239,23 @@ impl Model {
         }
     }
 
-    fn once(
-        &mut self,
-        Context { user, password_version, key }: &Context,
-        command: Command,
-    ) -> Reply {
+    fn once(&mut self, Context { user, session, key }: &Context, command: Command) -> Reply {
         let Some(account) = self.account(*user) else {
             return Reply::Refused(CommandRefusal::NoSuchAccount);
         };
-        let is_current = account.password_version == *password_version;
+        let ended = match session {
+            SessionRef::Unlisted(version) if *version == account.password_version => None,
+            SessionRef::Unlisted(_) => Some(CommandRefusal::SessionEnded),
+            SessionRef::Listed(SessionKey { number, begun_at }) => {
+                let session = self.sessions.get(&(*user, *number));
+                let is_there = session.is_some_and(|session| session.begun_at == *begun_at);
+                (!is_there).then_some(CommandRefusal::SessionRevoked)
+            }
+        };
+        let own = match session {
+            SessionRef::Unlisted(_) => None,
+            SessionRef::Listed(SessionKey { number, .. }) => Some(*number),
+        };
         let (series, sequence, answered_below) = match key {
             RequestKey::Counted { client, sequence, answered_below } => {
                 let name = client.0.to_be_bytes().to_vec();
@@ -262,10 +275,10 @@ impl Model {
                 None => {}
             }
         }
-        if !is_current {
-            return Reply::Refused(CommandRefusal::SessionEnded);
+        if let Some(refusal) = ended {
+            return Reply::Refused(refusal);
         }
-        let reply = self.carry_out(*user, &command).unwrap_or_else(Reply::Refused);
+        let reply = self.carry_out(*user, own, &command).unwrap_or_else(Reply::Refused);
         let at = self.age;
         let series = self.series.entry(series).or_insert_with(|| Series {
             floor: answered_below,
