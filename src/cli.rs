@@ -10,7 +10,9 @@ use tracing::error;
 
 use crate::{
     admin::arguments::{self, AdminCommand},
-    backup, documents, envelope,
+    backup, documents,
+    domain::Importable,
+    envelope,
     host::{database_fault::DatabaseFault, disk::DirectoryError, net::ListenError, stdio},
     logging,
     operator::OperatorError,
@@ -24,10 +26,10 @@ use crate::{
     restore,
     settings::{
         AdminSettings, BackupPlace, BackupSettings, BenchSettings, CertsSettings, CheckSettings,
-        CompactSettings, HealthcheckSettings, Key, Layers, LogChangeSettings, LogSettings,
-        MasterSettings, RecoverSettings, RestoreSettings, Role, RouterSettings, Scenario,
-        SettingsError, SignUpSettings, SlaveSettings, StatusSettings, TerminalSettings,
-        VARIABLE_PREFIX, ValueKind,
+        CompactSettings, ExportSettings, HealthcheckSettings, ImportSettings, Key, Layers,
+        LogChangeSettings, LogSettings, MasterSettings, RecoverSettings, RestoreSettings, Role,
+        RouterSettings, Scenario, SettingsError, SignUpSettings, SlaveSettings, StatusSettings,
+        TerminalSettings, VARIABLE_PREFIX, ValueKind,
     },
     slave::REFUSED,
     slot::{NewDataError, SlotError},
@@ -92,6 +94,10 @@ pub enum Subcommand {
     Admin(AdminSettings, Box<AdminCommand>),
     /// `tinysns sign-up`
     SignUp(SignUpSettings),
+    /// `tinysns export`
+    Export(ExportSettings),
+    /// `tinysns import`
+    Import(ImportSettings),
 }
 
 /// Why a command line is not carried out.
@@ -247,6 +253,18 @@ pub fn parse(
             let (invitation, reason) = arguments::sign_up(&matches);
             Subcommand::SignUp(layers.sign_up(invitation, reason)?)
         }
+        Role::Export => {
+            let of = layers.transfer(host_in_addresses(&matches), matches.get_flag(JSON))?;
+            let folder = matches.get_one::<String>(DIRECTORY).expect("clap insists on one").into();
+            Subcommand::Export(ExportSettings { of, folder, replaces: matches.get_flag(FORCE) })
+        }
+        Role::Import => {
+            let of = layers.transfer(host_in_addresses(&matches), matches.get_flag(JSON))?;
+            let what = matches.get_one::<String>(WHAT).and_then(|what| Importable::named(what));
+            let what = what.expect("clap insists on one that there is");
+            let file = matches.get_one::<String>(FILE).expect("clap insists on one").into();
+            Subcommand::Import(ImportSettings { of, what, file })
+        }
         Role::Recover => {
             let directories = matches.get_many::<String>(DIRECTORY).into_iter().flatten();
             let directories = directories.map(PathBuf::from).collect();
@@ -273,7 +291,7 @@ fn document(name: &str, matches: &ArgMatches) -> Option<String> {
     }
 }
 
-const ROLES: [(Role, &str); 16] = [
+const ROLES: [(Role, &str); 18] = [
     (Role::Router, "Choose the available server, and tell clients where it is"),
     (Role::Slave, "Fork a master, watch it, and fork another when it crashes"),
     (Role::Master, "Run a server without a slave that supervises it"),
@@ -290,6 +308,14 @@ const ROLES: [(Role, &str); 16] = [
     (Role::Compact, "Have all masters remove from their disks what is not needed any more"),
     (Role::Admin, "Run the network: its settings, who may join, and what is not allowed"),
     (Role::SignUp, "Join the network, with a password of your own"),
+    (
+        Role::Export,
+        "Write all that is yours into files: posts, profile, follows, blocks, mutes, bookmarks",
+    ),
+    (
+        Role::Import,
+        "Follow, block or mute whom a file lists that this or another network has written",
+    ),
 ];
 
 const LAYERS: &str = "\
@@ -315,6 +341,8 @@ const NODE: &str = "node";
 const FILE: &str = "file";
 const KEEP_SESSIONS: &str = "keep-sessions";
 const YES: &str = "yes";
+const FORCE: &str = "force";
+const WHAT: &str = "what";
 const SCENARIO: &str = "scenario";
 const HOST: &str = "host";
 const PORT: &str = "port";
@@ -405,12 +433,47 @@ fn subcommand(role: Role, about: &'static str) -> clap::Command {
             command.arg(switch(JSON, "Print JSON, with stable field names")),
         ),
         Role::SignUp => arguments::of_sign_up(command),
+        Role::Export => of_transfer(command)
+            .arg(
+                Arg::new(DIRECTORY)
+                    .value_name("FOLDER")
+                    .required(true)
+                    .help("Where the files are made; it is made, too, unless it is there"),
+            )
+            .arg(switch(FORCE, "Replace files that are there")),
+        Role::Import => of_transfer(command)
+            .arg(
+                Arg::new(WHAT)
+                    .value_name("WHAT")
+                    .required(true)
+                    .value_parser(Importable::ALL.map(Importable::name))
+                    .help("What is to be done with those in the file"),
+            )
+            .arg(
+                Arg::new(FILE)
+                    .value_name("FILE")
+                    .required(true)
+                    .help("A file of CSV, as Mastodon writes it; - is standard input"),
+            ),
         Role::Client => classic(command)
             .arg(switch(JSON, "Print JSON, one object a line, with stable field names"))
             .arg(Arg::new(COMMAND).last(true).num_args(1..).value_name("COMMAND").help(
                 "One command to carry out; without it, commands are read from standard input",
             )),
     }
+}
+
+/// What `tinysns export` and `tinysns import` have in common.
+fn of_transfer(command: clap::Command) -> clap::Command {
+    command
+        .arg(switch(JSON, "Print JSON, with stable field names"))
+        .arg(Arg::new(HOST).long(HOST).value_name("HOST").help(
+        "What the network is called in addresses such as ann@HOST; by default, the router's host",
+    ))
+}
+
+fn host_in_addresses(matches: &ArgMatches) -> Option<String> {
+    matches.get_one(HOST).cloned()
 }
 
 /// The name of a node that gets a certificate.

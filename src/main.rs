@@ -17,7 +17,7 @@ use tinysns::{
     settings::MasterSettings,
     slave,
     slot::{Slot, SlotInfo},
-    status, terminal,
+    status, terminal, transfer,
 };
 
 /// It gives back what hashing a password took, which the system's allocator keeps for each thread
@@ -68,6 +68,12 @@ fn main() -> ExitCode {
         }
         Subcommand::SignUp(settings) => {
             runtime::run(admin::sign_up(settings)).unwrap_or_else(cli::report_failure)
+        }
+        Subcommand::Export(settings) => {
+            runtime::run(transfer::export(settings)).unwrap_or_else(cli::report_failure)
+        }
+        Subcommand::Import(settings) => {
+            runtime::run(transfer::import(settings)).unwrap_or_else(cli::report_failure)
         }
         Subcommand::Recover(settings) => {
             runtime::run(recover::run(settings)).unwrap_or_else(cli::report_failure)

@@ -13,39 +13,22 @@ mod json;
 mod sign_up;
 mod words;
 
-use std::{io, path::Path, process::ExitCode, time::Duration};
-
-use anyhow::Context as _;
-use tokio::time::timeout;
+use std::process::ExitCode;
 
 use self::arguments::{AdminCommand, Wish};
 pub use self::sign_up::run as sign_up;
 use crate::{
     client::{
         About, AdminAnswer, AdminDone, AdminQuestion, AdminRequest, Client, ClientError,
-        ClientOptions, Operator, Refusal,
+        ClientOptions, Operator,
     },
-    host::{
-        hidden_line::{self, Line},
-        stdio, text_file, thread,
-    },
+    host::stdio,
+    log_in::{Asked, INTERRUPTED, NOT_LOGGED_IN, REFUSED, exit_code, password, within_reach},
     node_auth::NodeAuth,
     operator::{self, OperatorError},
     sanitise,
     settings::AdminSettings,
 };
-
-/// What was asked for is refused: `EX_DATAERR` of sysexits.h.
-const REFUSED: u8 = 65;
-/// Nobody answers: `EX_UNAVAILABLE`.
-const UNAVAILABLE: u8 = 69;
-/// The login was refused: `EX_NOPERM`.
-const NOT_LOGGED_IN: u8 = 77;
-/// Ended by Ctrl-C: 128 plus the number of SIGINT, as shells count it.
-const INTERRUPTED: u8 = 130;
-
-/// How long a router that has never answered is tried: longer than it takes to restart.
-const FIRST_CONTACT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Who asks.
 enum Asker {
@@ -172,58 +155,5 @@ fn failed(settings: &AdminSettings, error: &ClientError, refused: u8) -> ExitCod
         let _ = stdio::print(&json::failed(error));
     }
     stdio::print_error(&format!("tinysns: {}", sanitise::text(&error.to_string())));
-    let code = match error {
-        ClientError::Refused(_) | ClientError::NotLoggedIn => refused,
-        ClientError::Unanswered { .. }
-        | ClientError::Router { .. }
-        | ClientError::Address { .. } => UNAVAILABLE,
-    };
-    ExitCode::from(code)
-}
-
-/// Gives up soon if no node at all can be reached.
-async fn within_reach<T>(
-    client: &Client,
-    call: impl Future<Output = Result<T, ClientError>>,
-) -> Result<T, ClientError> {
-    let out_of_reach = async {
-        loop {
-            let reason = client.out_of_reach().await;
-            if timeout(FIRST_CONTACT_WITHIN, client.within_reach()).await.is_err() {
-                return reason;
-            }
-        }
-    };
-    let mut call = Box::pin(call);
-    tokio::select! {
-        biased;
-        answer = &mut call => answer,
-        reason = out_of_reach => Err(Refusal::unanswered(FIRST_CONTACT_WITHIN, reason).into()),
-    }
-}
-
-/// What came of asking for a password.
-enum Asked {
-    /// None at the end of the input.
-    Password(Option<String>),
-    Interrupted,
-}
-
-/// The first line of a file, or what is typed.
-async fn password(file: Option<&Path>, question: String) -> anyhow::Result<Asked> {
-    let Some(file) = file else {
-        let typed: io::Result<Line> = thread::run(move || hidden_line::read(&question)).await?;
-        return Ok(match typed.context("cannot read a password")? {
-            Line::Text(line) => {
-                Asked::Password(Some(line.trim_end_matches(['\n', '\r']).to_owned()))
-            }
-            Line::NoText => anyhow::bail!("cannot read a password: it is not valid UTF-8"),
-            Line::End => Asked::Password(None),
-            Line::Interrupted => Asked::Interrupted,
-        });
-    };
-    let content = text_file::read(file).map_err(|reason| {
-        anyhow::anyhow!("cannot use {} (password_file): {reason}", file.display())
-    })?;
-    Ok(Asked::Password(Some(content.lines().next().unwrap_or_default().to_owned())))
+    ExitCode::from(exit_code(error, refused))
 }

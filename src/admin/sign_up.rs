@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::{Asked, INTERRUPTED, REFUSED, UNAVAILABLE, password, within_reach};
 use crate::{
-    client::{Client, ClientError, ClientOptions, SignUp, SignedUp},
+    client::{Client, ClientOptions, SignUp, SignedUp},
     host::stdio,
+    log_in::{Asked, INTERRUPTED, REFUSED, exit_code, password, within_reach},
     sanitise,
     settings::SignUpSettings,
 };
@@ -31,8 +31,7 @@ pub async fn run(settings: SignUpSettings) -> anyhow::Result<ExitCode> {
         }
         Err(error) => {
             stdio::print_error(&format!("tinysns: {}", sanitise::text(&error.to_string())));
-            let is_refused = matches!(error, ClientError::Refused(_) | ClientError::NotLoggedIn);
-            return Ok(ExitCode::from(if is_refused { REFUSED } else { UNAVAILABLE }));
+            return Ok(ExitCode::from(exit_code(&error, REFUSED)));
         }
     };
     Ok(stdio::exit_code(stdio::print(&said)))

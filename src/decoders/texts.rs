@@ -39,6 +39,7 @@ pub fn settings(bytes: &[u8]) {
             Role::Compact => _ = layers.compact()?,
             Role::Admin => _ = layers.admin(None, false)?,
             Role::SignUp => _ = layers.sign_up(None, None)?,
+            Role::Export | Role::Import => _ = layers.transfer(None, false)?,
             Role::Recover => _ = layers.recover(vec!["data".into()], false)?,
             Role::Bench => _ = layers.bench(Vec::new(), false),
         }

@@ -8,6 +8,7 @@ mod draft;
 pub mod entities;
 mod hashtag;
 mod ids;
+mod importable;
 mod language;
 mod log_position;
 mod mark;
@@ -33,6 +34,7 @@ pub use certification::{
 pub use draft::{Draft, PostContent};
 pub use hashtag::{Hashtag, HashtagError};
 pub use ids::{ClusterId, ClusterIdError, NodeId, UserId};
+pub use importable::Importable;
 pub use language::{Language, LanguageError};
 pub use log_position::LogPosition;
 pub use mark::{Mark, Marks};

@@ -20,6 +20,7 @@ pub struct NewFile {
     file: File,
     path: PathBuf,
     unfinished: PathBuf,
+    replaces: bool,
     is_finished: bool,
 }
 
@@ -28,17 +29,28 @@ impl NewFile {
     /// [`io::ErrorKind::WouldBlock`].
     pub fn create(path: &Path) -> io::Result<Self> {
         must_be_free(path)?;
+        Self::begin(path, false)
+    }
+
+    /// The same, in place of whatever is there by then.
+    pub fn replacing(path: &Path) -> io::Result<Self> {
+        Self::begin(path, true)
+    }
+
+    fn begin(path: &Path, replaces: bool) -> io::Result<Self> {
         let unfinished = unfinished(path);
         let file = privacy::open(&unfinished, false)?;
         file.try_lock()?;
         file.set_len(0)?;
-        Ok(Self { file, path: path.to_owned(), unfinished, is_finished: false })
+        Ok(Self { file, path: path.to_owned(), unfinished, replaces, is_finished: false })
     }
 
     /// Gives it its name, once all of it is on disk.
     pub fn finish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
-        must_be_free(&self.path)?;
+        if !self.replaces {
+            must_be_free(&self.path)?;
+        }
         disk::rename_durably(&self.unfinished, &self.path)?;
         self.is_finished = true;
         Ok(())
@@ -110,6 +122,11 @@ mod tests {
         );
         let refused = NewFile::create(&path).expect_err("it is there");
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        let mut file = NewFile::replacing(&path).expect("begun");
+        file.write_all(b"other").expect("written");
+        assert_eq!(fs::read(&path).expect("there"), b"some", "until it is whole");
+        file.finish().expect("on disk");
+        assert_eq!(fs::read(&path).expect("there"), b"other");
         let other = directory.path().join("other");
         drop(NewFile::create(&other).expect("created"));
         assert_eq!(names(), ["file"], "what was not finished is gone");

@@ -38,6 +38,10 @@ pub enum Role {
     Admin,
     /// `tinysns sign-up`
     SignUp,
+    /// `tinysns export`
+    Export,
+    /// `tinysns import`
+    Import,
 }
 
 impl Role {
@@ -59,6 +63,8 @@ impl Role {
         Self::Compact,
         Self::Admin,
         Self::SignUp,
+        Self::Export,
+        Self::Import,
     ];
 
     /// Its name, as it is typed.
@@ -80,6 +86,8 @@ impl Role {
             Self::Compact => "compact",
             Self::Admin => "admin",
             Self::SignUp => "sign-up",
+            Self::Export => "export",
+            Self::Import => "import",
         }
     }
 }
@@ -154,6 +162,8 @@ const CALLERS: &[Role] = &[
     Role::Compact,
     Role::Admin,
     Role::SignUp,
+    Role::Export,
+    Role::Import,
 ];
 const MASTERS: &[Role] = &[Role::Slave, Role::Master];
 const VISITORS: &[Role] = &[
@@ -170,6 +180,8 @@ const VISITORS: &[Role] = &[
     Role::Compact,
     Role::Admin,
     Role::SignUp,
+    Role::Export,
+    Role::Import,
 ];
 /// The allowed range of settings that limit memory: a million of anything is a mistake.
 const MANY: ValueKind = ValueKind::Count { min: 1, max: 1_000_000 };
@@ -600,14 +612,14 @@ pub static KEYS: &[Key] = &[
     ),
     Key::new(
         "user",
-        &[Role::Client, Role::SignUp],
+        &[Role::Client, Role::SignUp, Role::Export, Role::Import],
         Some("default"),
         ValueKind::User,
         "The name of the user who logs in",
     ),
     Key::new(
         "password_file",
-        &[Role::Client, Role::Admin, Role::SignUp],
+        &[Role::Client, Role::Admin, Role::SignUp, Role::Export, Role::Import],
         None,
         ValueKind::Path,
         "The file with the user's password on its first line; without it, a password is asked for at \

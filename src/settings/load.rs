@@ -10,7 +10,7 @@ use super::{
     HistoryFile, Layers, Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings,
     NodeEncryption, NodeSecurity, PlainCalls, RecoverSettings, RestoreSettings, RouterSettings,
     Scenario, Secret, SettingsError, SignUpSettings, SlaveSettings, StatusSettings,
-    TerminalSettings,
+    TerminalSettings, TransferSettings,
     value::{self, ValueKind},
 };
 use crate::{
@@ -190,14 +190,32 @@ impl Layers {
         invitation: Option<SecretCode>,
         reason: Option<String>,
     ) -> Result<SignUpSettings, SettingsError> {
-        let user = self.text("user")?;
         Ok(SignUpSettings {
             client: self.client()?,
-            user: UserName::new(user.as_str())
-                .map_err(|_| self.refuse("user", format!("{user:?}")))?,
+            user: self.user()?,
             password_file: self.optional_text("password_file")?.map(PathBuf::from),
             invitation,
             reason: reason.unwrap_or_default(),
+        })
+    }
+
+    fn user(&self) -> Result<UserName, SettingsError> {
+        let user = self.text("user")?;
+        UserName::new(user.as_str()).map_err(|_| self.refuse("user", format!("{user:?}")))
+    }
+
+    /// What `tinysns export` and `tinysns import` have in common.
+    pub fn transfer(
+        &self,
+        host: Option<String>,
+        json: bool,
+    ) -> Result<TransferSettings, SettingsError> {
+        Ok(TransferSettings {
+            client: self.client()?,
+            user: self.user()?,
+            password_file: self.optional_text("password_file")?.map(PathBuf::from),
+            host,
+            json,
         })
     }
 

@@ -20,7 +20,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     acme::Authority,
-    domain::{SecretCode, UserName},
+    domain::{Importable, SecretCode, UserName},
     object_storage::address::{Address, SCHEME},
     tls::{CertificateFiles, NodeFiles, Trust},
 };
@@ -421,6 +421,43 @@ pub struct SignUpSettings {
     pub invitation: Option<SecretCode>,
     /// Why they want to join.
     pub reason: String,
+}
+
+/// What `tinysns export` and `tinysns import` have in common.
+#[derive(Clone, Debug)]
+pub struct TransferSettings {
+    /// How to find the cluster.
+    pub client: ClientSettings,
+    /// Who logs in.
+    pub user: UserName,
+    /// The file with the user's password.
+    pub password_file: Option<PathBuf>,
+    /// How the network is called in addresses, if not like the router's host.
+    pub host: Option<String>,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+/// Settings of `tinysns export`.
+#[derive(Clone, Debug)]
+pub struct ExportSettings {
+    /// Whose.
+    pub of: TransferSettings,
+    /// Where the files are made.
+    pub folder: PathBuf,
+    /// Whether to replace files that are there.
+    pub replaces: bool,
+}
+
+/// Settings of `tinysns import`.
+#[derive(Clone, Debug)]
+pub struct ImportSettings {
+    /// Whose.
+    pub of: TransferSettings,
+    /// Into what.
+    pub what: Importable,
+    /// From which file.
+    pub file: PathBuf,
 }
 
 /// Settings of `tinysns bench`.

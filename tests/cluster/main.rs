@@ -36,6 +36,7 @@ mod moving;
 mod observing;
 mod overload;
 mod pids;
+mod portability;
 mod ports;
 mod privacy;
 mod process_environment;
