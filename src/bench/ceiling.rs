@@ -220,6 +220,8 @@ impl SocialService for Bare {
         delete_account(DeleteAccountRequest) -> DeleteAccountReply;
         set_profile(SetProfileRequest) -> SetProfileReply;
         change_notifications(ChangeNotificationsRequest) -> ChangeNotificationsReply;
+        change_personal(ChangePersonalRequest) -> ChangePersonalReply;
+        personal(PersonalRequest) -> PersonalReply;
         get(GetRequest) -> Post;
         thread(ThreadRequest) -> ThreadReply;
         history(HistoryRequest) -> HistoryReply;

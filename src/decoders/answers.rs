@@ -22,8 +22,8 @@ use crate::{
     },
     grpc::messages::{self, WireEvent},
     network::{
-        Changed, FeedChange, Found, LoggedIn, NamePage, NamePosition, NotificationPage, PersonView,
-        PostPage, Published, SearchKind, SessionInfo, SessionToken, Thread,
+        Changed, FeedChange, Found, HashtagUse, LoggedIn, NamePage, NamePosition, NotificationPage,
+        PersonView, PostPage, Published, SearchKind, SessionInfo, SessionToken, Thread,
     },
     overview::{json, output_size::OutputSize, table},
     wire::v1,
@@ -31,7 +31,7 @@ use crate::{
 
 /// What servers send to clients.
 pub fn answers(bytes: &[u8]) {
-    let Some((kind, bytes)) = choice(bytes, 13) else { return };
+    let Some((kind, bytes)) = choice(bytes, 14) else { return };
     match kind {
         0 => {
             let Some(wire) = message::<v1::LogInReply>(bytes) else { return };
@@ -99,6 +99,13 @@ pub fn answers(bytes: &[u8]) {
             let sessions = messages::sessions_from_wire(wire);
             let sent = messages::sessions_to_wire(sessions.clone());
             assert_eq!(messages::sessions_from_wire(sent), sessions);
+        }
+        13 => {
+            let Some(wire) = message::<v1::PersonalReply>(bytes) else { return };
+            is_sent_on(messages::personal_answer_from_wire(wire), |answer| {
+                let sent = messages::personal_answer_to_wire(answer.clone());
+                messages::personal_answer_from_wire(sent)
+            });
         }
         _ => {
             let Some(wire) = message::<v1::SearchReply>(bytes) else { return };
@@ -272,7 +279,7 @@ pub fn seeds_of_answers() -> Vec<Vec<u8>> {
     let rust = Hashtag::new("rust").expect("valid");
     let found = [
         Found::People(vec![person()]),
-        Found::Hashtags(vec![(rust, 300)]),
+        Found::Hashtags(vec![HashtagUse { hashtag: rust, posts: 300, is_followed: true }]),
         Found::Posts(page.clone()),
     ];
     let found = found.map(|found| chosen(11, messages::found_to_wire(found).encode_to_vec()));
@@ -306,5 +313,7 @@ pub fn seeds_of_answers() -> Vec<Vec<u8>> {
         chosen(10, messages::person_view_to_wire(view).encode_to_vec()),
         chosen(12, messages::sessions_to_wire(vec![session]).encode_to_vec()),
     ];
-    seeds.into_iter().chain(found).collect()
+    let personal = super::personal::some_answers()
+        .map(|answer| chosen(13, messages::personal_answer_to_wire(answer).encode_to_vec()));
+    seeds.into_iter().chain(found).chain(personal).collect()
 }

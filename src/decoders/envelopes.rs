@@ -37,6 +37,7 @@ use crate::{
                 BlockRecord, MuteRecord, NoteRecord, NotificationRecord, NotificationState,
                 ProfileRecord, RequestRecord,
             },
+            personal_records::{FilterRecord, ListRecord, MembershipRecord, PersonalRecord},
             post_records::{
                 Body, BoostedPost, ChangeKind, ChangeRecord, MarkRecord, PostRecord,
                 RevisionRecord, Words,
@@ -106,6 +107,10 @@ pub fn envelopes(bytes: &[u8]) {
         | Kind::Logged => administration::row(kind, &sealed),
         Kind::Chore => opened::<Chore>(kind, &sealed),
         Kind::ReservedName => opened::<ReservedNameRecord>(kind, &sealed),
+        Kind::Personal => opened::<PersonalRecord>(kind, &sealed),
+        Kind::PeopleList => opened::<ListRecord>(kind, &sealed),
+        Kind::ListMembership => opened::<MembershipRecord>(kind, &sealed),
+        Kind::WordFilter => opened::<FilterRecord>(kind, &sealed),
         Kind::Session => states::claims(&sealed),
         Kind::SessionRecord => opened::<SessionRecord>(kind, &sealed),
     }
@@ -208,6 +213,7 @@ pub fn seeds_of_envelopes() -> Vec<Vec<u8>> {
     let mut seeds = of_the_log();
     seeds.extend(of_the_state());
     seeds.extend(of_social_life());
+    seeds.extend(super::personal::rows());
     seeds.extend(administration::seeds());
     seeds.extend(between_nodes());
     seeds.push(seal(Kind::BackupHeader, &backups::some_header()));

@@ -9,6 +9,7 @@
 //! - `messages`: the rest of protobuf, and the headers of calls
 //! - `envelopes`: what is stored, sent between nodes and given to clients in an
 //!   [`envelope`](crate::envelope)
+//! - `personal`: what people keep for themselves, as all of these have it
 //! - `administration`: those of what the network is, and of what it is run with
 //! - `segments`: the files of the log
 //! - `states`: what changes the state or is checked against it: commands, snapshots, session tokens
@@ -25,6 +26,7 @@ mod answers;
 mod backups;
 mod envelopes;
 mod messages;
+mod personal;
 mod requests;
 mod screens;
 mod segments;

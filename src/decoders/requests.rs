@@ -8,7 +8,8 @@ use super::{answers::profile, choice, chosen, messages::message};
 use crate::{
     domain::{
         ClientId, ClientName, EndedSessions, Hashtag, Language, LoginId, Mark, NotificationChange,
-        OpaqueKey, PostId, RelationChange, RequestKey, UnixMillis, UserName, Visibility,
+        OpaqueKey, PersonalId, PostId, RelationChange, RequestKey, UnixMillis, UserName,
+        Visibility,
     },
     grpc::messages::{self, Search},
     network::{
@@ -36,10 +37,11 @@ fn key(wire: Option<v1::RequestId>) {
 
 /// What clients send to servers.
 pub fn requests(bytes: &[u8]) {
-    let Some((kind, bytes)) = choice(bytes, 22) else { return };
+    let Some((kind, bytes)) = choice(bytes, 24) else { return };
     match kind {
         0..=8 => classic_client(kind, bytes),
         9..=16 | 21 => change(kind, bytes),
+        22 | 23 => personal(kind, bytes),
         _ => read(kind, bytes),
     }
 }
@@ -181,6 +183,24 @@ fn change(kind: usize, bytes: &[u8]) {
     }
 }
 
+/// What people keep for themselves.
+fn personal(kind: usize, bytes: &[u8]) {
+    if kind == 22 {
+        let Some(wire) = message::<v1::ChangePersonalRequest>(bytes) else { return };
+        is_sent_on(messages::personal_change_from_wire(wire), |(key, change)| {
+            let _problem = change.check();
+            let sent = messages::personal_change_to_wire(key, change.clone());
+            messages::personal_change_from_wire(sent)
+        });
+    } else {
+        let Some(wire) = message::<v1::PersonalRequest>(bytes) else { return };
+        is_sent_on(messages::personal_question_from_wire(wire), |question| {
+            let sent = messages::personal_question_to_wire(question.clone());
+            messages::personal_question_from_wire(sent)
+        });
+    }
+}
+
 /// Other reads.
 fn read(kind: usize, bytes: &[u8]) {
     match kind {
@@ -262,7 +282,7 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
         limit: Some(9),
     };
     let read = messages::notification_change_to_wire(&counted, NotificationChange::ReadUpTo(id));
-    vec![
+    let seeds = vec![
         chosen(0, messages::login_to_wire(login, begins()).encode_to_vec()),
         chosen(1, messages::password_change_to_wire(&counted, change).encode_to_vec()),
         chosen(2, follow.encode_to_vec()),
@@ -290,7 +310,14 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
             21,
             messages::ended_sessions_to_wire(&counted, EndedSessions::One(3)).encode_to_vec(),
         ),
-    ]
+        chosen(6, timeline(TimelineKind::List(PersonalId::new(300)))),
+    ];
+    let changes = super::personal::some_changes().into_iter().map(|change| {
+        chosen(22, messages::personal_change_to_wire(&counted, change).encode_to_vec())
+    });
+    let questions = super::personal::some_questions()
+        .map(|question| chosen(23, messages::personal_question_to_wire(question).encode_to_vec()));
+    seeds.into_iter().chain(changes).chain(questions).collect()
 }
 
 /// The session of a login.

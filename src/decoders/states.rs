@@ -81,7 +81,7 @@ pub fn some_commands() -> Vec<Stamped> {
     let draft = Draft::of(PostText::new("Grüße\n👋", PRETTY_LONG).expect("valid"));
     let opaque = RequestKey::Opaque(OpaqueKey::new(*b"key").expect("valid"));
     let [account, certificate, challenges] = some_steps().map(|step| Command::Certify { step });
-    [
+    let commands = [
         Command::BootstrapCluster { signing_key: [9; 32] },
         Command::CreateAccount { name: name("Ann"), password_hash: Some("hash".to_owned()) },
         Command::CreateAccount { name: name("bob"), password_hash: None },
@@ -129,11 +129,19 @@ pub fn some_commands() -> Vec<Stamped> {
         certificate,
         challenges,
         Command::AbandonCluster { to: crate::domain::ClusterId::new(5) },
-    ]
-    .into_iter()
-    .zip(2..)
-    .map(|(command, at)| Stamped { at: UnixMillis::new(at), command })
-    .collect()
+    ];
+    // After the first follow.
+    let personal =
+        super::personal::some_changes().into_iter().zip(20..).map(|(change, sequence)| {
+            Command::ChangePersonal { context: context(1, counted(sequence)), change }
+        });
+    let (before, after) = commands.split_at(8);
+    let before = before.iter().cloned().chain(personal);
+    before
+        .chain(after.to_vec())
+        .zip(2..)
+        .map(|(command, at)| Stamped { at: UnixMillis::new(at), command })
+        .collect()
 }
 
 /// A batch of commands from the log: each is carried out, and once.

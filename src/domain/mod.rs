@@ -13,6 +13,7 @@ mod language;
 mod log_position;
 mod mark;
 mod notification;
+pub mod personal;
 mod post;
 mod profile;
 mod relation;
@@ -22,6 +23,7 @@ mod session;
 mod time;
 mod username;
 mod visibility;
+pub mod word_filter;
 
 mod network_settings;
 mod permission;
@@ -39,6 +41,10 @@ pub use language::{Language, LanguageError};
 pub use log_position::LogPosition;
 pub use mark::{Mark, Marks};
 pub use notification::{Notification, NotificationChange, NotificationKind};
+pub use personal::{
+    ListSettings, Marker, Markers, MediaDisplay, PeopleList, PersonalChange, PersonalError,
+    PersonalId, Preferences, RepliesPolicy,
+};
 pub use post::{Mentioned, Post, PostCounts, PostId, PostText, ReplyTo, Revision, TextError};
 pub use profile::{Person, PersonCounts, Profile, ProfileError, ProfileLink};
 pub use relation::{RelationChange, Relationship};
@@ -48,6 +54,10 @@ pub use session::{ClientName, EndedSessions, LoginId};
 pub use time::UnixMillis;
 pub use username::{NameError, UserName};
 pub use visibility::Visibility;
+pub use word_filter::{
+    FilterAction, FilterContext, FilterMatch, FilterSettings, FilteredPost, Keyword, KeywordChange,
+    NewKeyword, WordFilter,
+};
 
 pub use network_settings::{
     Joining, NetworkSetting, NetworkSettingError, NetworkSettings, RateFigure, Rated, RatedBy,

@@ -165,6 +165,16 @@ kinds! {
     Chore = 128, "work that goes on";
     /// Until when a name is nobody's.
     ReservedName = 129, "reserved name";
+
+    // What people keep for themselves.
+    /// What somebody has of each but once.
+    Personal = 136, "personal record";
+    /// A list of people.
+    PeopleList = 137, "list of people";
+    /// In which lists somebody is.
+    ListMembership = 138, "membership in lists";
+    /// A filter of words.
+    WordFilter = 139, "word filter";
 }
 
 impl Kind {

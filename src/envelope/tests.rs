@@ -102,6 +102,10 @@ fn kinds_and_their_bytes_never_change() {
         (118, "entry of the log of moderators"),
         (128, "work that goes on"),
         (129, "reserved name"),
+        (136, "personal record"),
+        (137, "list of people"),
+        (138, "membership in lists"),
+        (139, "word filter"),
     ];
     assert_eq!(kinds, golden);
     assert!(Kind::ALL.iter().all(|kind| Kind::of(kind.byte()) == Some(*kind)));

@@ -13,16 +13,16 @@ use crate::{
     host::random,
     network::{Network, PasswordChange, TimelineKind},
     wire::v1::{
-        BoostRequest, ChangeNotificationsReply, ChangeNotificationsRequest, DeleteAccountReply,
-        DeleteAccountRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, EndSessionsReply,
-        EndSessionsRequest, FollowReply, FollowRequest, GetPersonReply, GetPersonRequest,
-        GetRequest, HistoryReply, HistoryRequest, ListReply, ListRequest, LogInReply, LogInRequest,
-        MarkReply, MarkRequest, NotificationPage, NotificationsRequest, Post, PostPage,
-        PostsRequest, PublishReply, PublishRequest, RelateReply, RelateRequest, SearchReply,
-        SearchRequest, SessionsReply, SessionsRequest, SetPasswordReply, SetPasswordRequest,
-        SetProfileReply, SetProfileRequest, SubscribeEvent, SubscribeRequest, ThreadReply,
-        ThreadRequest, TimelineRequest, UnboostReply, UnboostRequest, UnfollowReply,
-        UnfollowRequest,
+        BoostRequest, ChangeNotificationsReply, ChangeNotificationsRequest, ChangePersonalReply,
+        ChangePersonalRequest, DeleteAccountReply, DeleteAccountRequest, DeleteReply,
+        DeleteRequest, EditReply, EditRequest, EndSessionsReply, EndSessionsRequest, FollowReply,
+        FollowRequest, GetPersonReply, GetPersonRequest, GetRequest, HistoryReply, HistoryRequest,
+        ListReply, ListRequest, LogInReply, LogInRequest, MarkReply, MarkRequest, NotificationPage,
+        NotificationsRequest, PersonalReply, PersonalRequest, Post, PostPage, PostsRequest,
+        PublishReply, PublishRequest, RelateReply, RelateRequest, SearchReply, SearchRequest,
+        SessionsReply, SessionsRequest, SetPasswordReply, SetPasswordRequest, SetProfileReply,
+        SetProfileRequest, SubscribeEvent, SubscribeRequest, ThreadReply, ThreadRequest,
+        TimelineRequest, UnboostReply, UnboostRequest, UnfollowReply, UnfollowRequest,
         social_service_server::{SocialService, SocialServiceServer},
     },
 };
@@ -299,6 +299,26 @@ impl<N: Network> SocialService for SocialServer<N> {
             messages::search_from_wire(request.into_inner())?;
         let found = self.network.search(&call, kind, &text, before, limit).await?;
         Ok(Response::new(messages::found_to_wire(found)))
+    }
+
+    async fn change_personal(
+        &self,
+        request: Request<ChangePersonalRequest>,
+    ) -> Result<Response<ChangePersonalReply>, Status> {
+        let call = self.calls.read(&request);
+        let (key, change) = messages::personal_change_from_wire(request.into_inner())?;
+        let id = self.network.change_personal(&call, &key, &change).await?;
+        Ok(Response::new(messages::personal_id_to_wire(id)))
+    }
+
+    async fn personal(
+        &self,
+        request: Request<PersonalRequest>,
+    ) -> Result<Response<PersonalReply>, Status> {
+        let call = self.calls.read(&request);
+        let question = messages::personal_question_from_wire(request.into_inner())?;
+        let answer = self.network.personal(&call, &question).await?;
+        Ok(Response::new(messages::personal_answer_to_wire(answer)))
     }
 
     async fn subscribe(

@@ -8,6 +8,9 @@
 //! Posts of one author that are applied together stay together: each stream gets them in one go, and
 //! all share them.
 //!
+//! Whom somebody keeps in which lists, and which hashtags they follow, is known as of when a stream was opened: if that
+//! changes, it is closed, too, and opened again.
+//!
 //! What belongs to a stream is what belongs to a page of the same timeline ([`visibility`](crate::social::visibility)).
 //! Whom a reader follows, nobody has blocked; so the state is asked only about boosts of others, and by streams of
 //! what everybody posts.
@@ -28,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::reader_queue::{Delivered, ReaderQueue};
 use crate::{
-    domain::{Hashtag, Post, PostId, UserId, Visibility},
+    domain::{Hashtag, Post, PostId, RepliesPolicy, UserId, Visibility},
     host::thread::OneThread,
     metrics,
     network::{Changed, FeedChange, Posts},
@@ -74,10 +77,12 @@ struct Streams {
     /// Some of these may have been closed already.
     by_author: BTreeMap<UserId, BTreeSet<StreamId>>,
     by_follower: BTreeMap<UserId, BTreeSet<StreamId>>,
+    /// Some of these may have been closed already, too.
+    by_hashtag: BTreeMap<Hashtag, BTreeSet<StreamId>>,
     /// Those of what everybody posts.
     wide: BTreeSet<StreamId>,
-    /// Closed streams, and by which authors they are still indexed.
-    closed: Vec<(StreamId, BTreeMap<UserId, Source>)>,
+    /// Closed streams, and where they are still indexed.
+    closed: Vec<(StreamId, Traces)>,
 }
 
 /// What a stream is of.
@@ -89,11 +94,22 @@ pub enum Delivers {
     Feed(FeedKind),
 }
 
+/// By what a stream is indexed.
+#[derive(Default)]
+struct Traces {
+    authors: BTreeMap<UserId, Source>,
+    hashtags: BTreeSet<Hashtag>,
+}
+
 struct Stream {
     follower: UserId,
     delivers: Delivers,
     /// What belongs to the follower's timeline, by author.
     sources: BTreeMap<UserId, Source>,
+    /// Whom they follow besides, as far as answers to these belong to it.
+    others: BTreeSet<UserId>,
+    /// Of which hashtags it is, too.
+    hashtags: BTreeSet<Hashtag>,
     /// Whom they have begun or ceased to follow since the stream was opened; none when all sources
     /// have been added.
     changed: Option<BTreeSet<UserId>>,
@@ -145,6 +161,8 @@ impl Delivery {
             follower,
             delivers,
             sources: BTreeMap::new(),
+            others: BTreeSet::new(),
+            hashtags: BTreeSet::new(),
             changed: Some(BTreeSet::new()),
             queue: Arc::clone(&queue),
         };
@@ -183,6 +201,7 @@ impl Delivery {
                 Event::Unfollowed { follower, followee } => {
                     streams.unfollow(*follower, *followee);
                 }
+                Event::Rearranged { user } => streams.close_arranged_of(*user),
                 Event::Muted { user, .. } | Event::SessionsEnded { user } => {
                     streams.close_all_of(*user);
                 }
@@ -259,11 +278,15 @@ impl Streams {
         if posts.iter().all(|post| is_plain(post)) {
             let shared = posts.iter().map(|post| (*post).clone()).collect();
             self.deliver(first.author_id, shared, |_| true);
+            for &post in &posts {
+                self.deliver_by_hashtag(&PostFacts::from(post), post, audience);
+            }
         } else {
             for &post in &posts {
                 let facts = PostFacts::from(post);
                 let belongs = |stream: &Stream| audience.belongs(stream, &facts);
                 self.deliver(post.author_id, vec![post.clone()], belongs);
+                self.deliver_by_hashtag(&facts, post, audience);
             }
         }
         for post in posts {
@@ -292,6 +315,30 @@ impl Streams {
         }
         metrics::POSTS_DELIVERED.inc_by(delivered);
         self.cut_off(&full);
+    }
+
+    /// Delivers a post to the streams to which it belongs for a hashtag, and not for its author.
+    fn deliver_by_hashtag(&mut self, facts: &PostFacts, post: &Post, audience: &Audience<'_>) {
+        let mut full = Vec::new();
+        let mut shared = None;
+        for id in self.indexed_by_hashtag(&post.hashtags) {
+            let Some(stream) = self.open.get(&id) else { continue };
+            if !audience.belongs_by_hashtag(stream, facts, &post.hashtags) {
+                continue;
+            }
+            let posts = shared.get_or_insert_with(|| Posts::from(post.clone()));
+            if stream.queue.push(posts) == 0 {
+                full.push(id);
+            }
+            metrics::POSTS_DELIVERED.inc();
+        }
+        self.cut_off(&full);
+    }
+
+    /// The streams of any of these hashtags, each once.
+    fn indexed_by_hashtag(&self, hashtags: &[Hashtag]) -> BTreeSet<StreamId> {
+        let indexed = hashtags.iter().filter_map(|hashtag| self.by_hashtag.get(hashtag));
+        indexed.flatten().copied().collect()
     }
 
     /// Delivers a post to the streams of what everybody posts.
@@ -323,13 +370,20 @@ impl Streams {
         let mut full = Vec::new();
         for id in self.by_author.get(&facts.author).into_iter().flatten() {
             let Some(stream) = self.open.get(id) else { continue };
-            let wants_changes = stream.delivers == Delivers::Feed(FeedKind::Home);
+            let wants_changes = stream.delivers != Delivers::Followed;
             if wants_changes
-                && stream.sources.contains_key(&facts.author)
-                && (facts.is_plain() || audience.belongs(stream, facts))
+                && audience.belongs_by_author(stream, facts)
                 && !stream.queue.push_change(change.clone())
             {
                 full.push(*id);
+            }
+        }
+        for id in self.indexed_by_hashtag(hashtags) {
+            let Some(stream) = self.open.get(&id) else { continue };
+            if audience.belongs_by_hashtag(stream, facts, hashtags)
+                && !stream.queue.push_change(change.clone())
+            {
+                full.push(id);
             }
         }
         for id in &self.wide {
@@ -368,12 +422,20 @@ impl Streams {
     fn follow(&mut self, follower: UserId, source: Source) {
         let Some(ids) = self.by_follower.get(&follower) else { return };
         for id in ids {
-            if let Some(stream) = self.open.get_mut(id).filter(|stream| stream.has_sources()) {
-                let source = stream.whole(source);
-                stream.sources.insert(source.author, source);
-                stream.note_change_of(source.author);
-                self.by_author.entry(source.author).or_default().insert(*id);
+            let Some(stream) = self.open.get_mut(id) else { continue };
+            match &stream.delivers {
+                Delivers::Followed | Delivers::Feed(FeedKind::Home) => {
+                    let source = stream.whole(source);
+                    stream.sources.insert(source.author, source);
+                    self.by_author.entry(source.author).or_default().insert(*id);
+                }
+                // Nobody is in a list at once.
+                Delivers::Feed(FeedKind::List(_, RepliesPolicy::Followed)) => {
+                    stream.others.insert(source.author);
+                }
+                Delivers::Feed(FeedKind::List(..) | FeedKind::Local | FeedKind::Hashtag(_)) => {}
             }
+            stream.note_change_of(source.author);
         }
     }
 
@@ -382,9 +444,10 @@ impl Streams {
         for id in ids {
             if let Some(stream) = self.open.get_mut(id) {
                 stream.sources.remove(&followee);
+                stream.others.remove(&followee);
                 stream.note_change_of(followee);
             }
-            remove(&mut self.by_author, followee, *id);
+            remove(&mut self.by_author, &followee, *id);
         }
     }
 
@@ -401,6 +464,34 @@ impl Streams {
         }
     }
 
+    /// Adds whom somebody follows besides, as of when a stream was opened.
+    fn add_others(&mut self, id: StreamId, others: Vec<UserId>) {
+        let Some(stream) = self.open.get_mut(&id) else { return };
+        let changed = stream.changed.clone().unwrap_or_default();
+        stream.others.extend(others.into_iter().filter(|other| !changed.contains(other)));
+    }
+
+    /// Adds hashtags of which a stream is, too.
+    fn add_hashtags(&mut self, id: StreamId, hashtags: Vec<Hashtag>) {
+        let Some(stream) = self.open.get_mut(&id) else { return };
+        for hashtag in hashtags {
+            self.by_hashtag.entry(hashtag.clone()).or_default().insert(id);
+            stream.hashtags.insert(hashtag);
+        }
+    }
+
+    /// Closes those streams of somebody to which other posts belong now: they are opened again with these.
+    fn close_arranged_of(&mut self, user: UserId) {
+        for id in self.by_follower.get(&user).cloned().unwrap_or_default() {
+            let is_arranged = self.open.get(&id).is_some_and(|stream| {
+                matches!(stream.delivers, Delivers::Feed(FeedKind::Home | FeedKind::List(..)))
+            });
+            if is_arranged {
+                self.close(id);
+            }
+        }
+    }
+
     fn close_all_of(&mut self, follower: UserId) {
         for id in self.by_follower.get(&follower).cloned().unwrap_or_default() {
             self.close(id);
@@ -411,19 +502,25 @@ impl Streams {
         let Some(stream) = self.open.remove(&id) else { return };
         stream.queue.close();
         self.wide.remove(&id);
-        remove(&mut self.by_follower, stream.follower, id);
-        if !stream.sources.is_empty() {
-            self.closed.push((id, stream.sources));
+        remove(&mut self.by_follower, &stream.follower, id);
+        let traces = Traces { authors: stream.sources, hashtags: stream.hashtags };
+        if !traces.authors.is_empty() || !traces.hashtags.is_empty() {
+            self.closed.push((id, traces));
         }
     }
 
     /// Removes so many traces of closed streams; false if none are left.
     fn remove_traces(&mut self, most: usize) -> bool {
         for _ in 0..most {
-            let Some((id, authors)) = self.closed.last_mut() else { return false };
-            match authors.pop_first() {
-                Some((author, _)) => remove(&mut self.by_author, author, *id),
-                None => _ = self.closed.pop(),
+            let Some((id, Traces { authors, hashtags })) = self.closed.last_mut() else {
+                return false;
+            };
+            if let Some((author, _)) = authors.pop_first() {
+                remove(&mut self.by_author, &author, *id);
+            } else if let Some(hashtag) = hashtags.pop_first() {
+                remove(&mut self.by_hashtag, &hashtag, *id);
+            } else {
+                self.closed.pop();
             }
         }
         true
@@ -431,14 +528,6 @@ impl Streams {
 }
 
 impl Stream {
-    /// Whether it is of those whom its reader follows.
-    fn has_sources(&self) -> bool {
-        match &self.delivers {
-            Delivers::Followed | Delivers::Feed(FeedKind::Home) => true,
-            Delivers::Feed(FeedKind::Local | FeedKind::Hashtag(_)) => false,
-        }
-    }
-
     /// What of an author belongs to it: in a feed, everything.
     fn whole(&self, source: Source) -> Source {
         match &self.delivers {
@@ -497,16 +586,33 @@ impl<'a> Audience<'a> {
         {
             return false;
         }
-        let is_known = |other: UserId| other == reader || stream.sources.contains_key(&other);
+        let is_known = |other: UserId| {
+            other == reader || stream.sources.contains_key(&other) || stream.others.contains(&other)
+        };
         match (&stream.delivers, facts.boosted) {
             (Delivers::Followed, boosted) => boosted.is_none(),
-            (Delivers::Feed(_), None) => {
+            (Delivers::Feed(kind), None) => {
+                let is_shown = |other| match kind {
+                    FeedKind::List(_, RepliesPolicy::None) => other == reader,
+                    _ => is_known(other),
+                };
                 facts.author == reader
-                    || facts.reply_to.is_none_or(|other| other == facts.author || is_known(other))
+                    || facts.reply_to.is_none_or(|other| other == facts.author || is_shown(other))
             }
             (Delivers::Feed(_), Some(boosted)) if is_known(boosted) => true,
             (Delivers::Feed(kind), Some(_)) => self.includes(kind, reader, facts, &[]),
         }
+    }
+
+    /// Whether a post belongs to a stream for its author.
+    fn belongs_by_author(&self, stream: &Stream, facts: &PostFacts) -> bool {
+        stream.sources.contains_key(&facts.author)
+            && (facts.is_plain() || self.belongs(stream, facts))
+    }
+
+    /// Whether a post belongs to a stream for a hashtag, and not for its author.
+    fn belongs_by_hashtag(&self, stream: &Stream, facts: &PostFacts, hashtags: &[Hashtag]) -> bool {
+        !self.belongs_by_author(stream, facts) && self.belongs_widely(stream, facts, hashtags)
     }
 
     /// Whether a post belongs to a stream of what everybody posts.
@@ -528,6 +634,7 @@ fn post(event: &Event) -> Option<&Post> {
         | Event::Followed { .. }
         | Event::Unfollowed { .. }
         | Event::Muted { .. }
+        | Event::Rearranged { .. }
         | Event::SessionsEnded { .. } => None,
     }
 }
@@ -542,11 +649,11 @@ fn are_posts_of_one_author(one: &Event, next: &Event) -> bool {
     one.zip(next).is_some_and(|(one, next)| one.author_id == next.author_id)
 }
 
-fn remove(index: &mut BTreeMap<UserId, BTreeSet<StreamId>>, user: UserId, id: StreamId) {
-    if let Some(ids) = index.get_mut(&user) {
+fn remove<Key: Ord>(index: &mut BTreeMap<Key, BTreeSet<StreamId>>, key: &Key, id: StreamId) {
+    if let Some(ids) = index.get_mut(key) {
         ids.remove(&id);
         if ids.is_empty() {
-            index.remove(&user);
+            index.remove(key);
         }
     }
 }
@@ -555,6 +662,16 @@ impl Inbox {
     /// Adds some of what belonged to the timeline when this was opened.
     pub fn add(&self, sources: Vec<Source>) {
         self.delivery.streams().add(self.id, sources);
+    }
+
+    /// Adds some whom the reader follows besides: answers to them belong to the timeline.
+    pub fn add_others(&self, others: Vec<UserId>) {
+        self.delivery.streams().add_others(self.id, others);
+    }
+
+    /// Adds hashtags: what everybody posts with one of them belongs to the timeline.
+    pub fn add_hashtags(&self, hashtags: Vec<Hashtag>) {
+        self.delivery.streams().add_hashtags(self.id, hashtags);
     }
 
     /// Everything has been added that belonged to the timeline when this was opened.

@@ -9,14 +9,14 @@ use super::here::Here;
 use crate::{
     client::{ClientOptions, Relayed},
     domain::{
-        EndedSessions, Mark, NotificationChange, Post, PostId, Profile, RelationChange, RequestKey,
-        Revision, UserName,
+        EndedSessions, Mark, NotificationChange, PersonalChange, PersonalId, Post, PostId, Profile,
+        RelationChange, RequestKey, Revision, UserName,
     },
     network::{
         Advice, Begins, Call, Cursor, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
-        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
-        PostWords, Published, Refusal, SearchKind, SessionInfo, StreamKind, Thread, Timeline,
-        TimelineEvent, TimelineKind,
+        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView,
+        PersonalAnswer, PersonalQuestion, PostPage, PostWords, Published, Refusal, SearchKind,
+        SessionInfo, StreamKind, Thread, Timeline, TimelineEvent, TimelineKind,
     },
 };
 
@@ -181,6 +181,23 @@ impl Network for Nearest {
         change: NotificationChange,
     ) -> Result<(), Refusal> {
         nearest!(self.change_notifications(call, key, change))
+    }
+
+    async fn change_personal(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        change: &PersonalChange,
+    ) -> Result<Option<PersonalId>, Refusal> {
+        nearest!(self.change_personal(call, key, change))
+    }
+
+    async fn personal(
+        &self,
+        call: &Call,
+        question: &PersonalQuestion,
+    ) -> Result<PersonalAnswer, Refusal> {
+        nearest!(self.personal(call, question))
     }
 
     async fn list(

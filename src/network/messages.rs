@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use super::{Posts, SessionToken};
 use crate::domain::{
-    ClientName, Hashtag, Language, LoginId, Notification, Person, Post, PostId, Relationship,
-    UnixMillis, UserName, Visibility,
+    ClientName, Hashtag, Language, LoginId, Markers, Notification, PeopleList, Person, PersonalId,
+    Post, PostId, Preferences, Relationship, UnixMillis, UserName, Visibility, WordFilter,
 };
 
 /// Who wants to begin a session.
@@ -93,6 +93,13 @@ impl NewPost {
     pub fn of(text: impl Into<String>) -> Self {
         Self { says: PostWords::of(text), ..Self::default() }
     }
+
+    /// A post that answers none, as its author prefers.
+    pub fn preferring(text: impl Into<String>, preferences: &Preferences) -> Self {
+        let Preferences { visibility, sensitive, language, .. } = preferences.clone();
+        let says = PostWords { sensitive, language, ..PostWords::of(text) };
+        Self { says, reply_to: None, visibility }
+    }
 }
 
 /// What a post says, as its author has written it. An edit replaces all of it.
@@ -151,7 +158,7 @@ pub enum TimelineKind {
     /// What those have posted whom the caller follows, since then.
     #[default]
     Followed,
-    /// What the caller and those whom they follow have posted and boosted.
+    /// What the caller and those whom they follow have posted and boosted, and what has hashtags that they follow.
     Home,
     /// What everybody has posted for everybody.
     Local,
@@ -172,6 +179,8 @@ pub enum TimelineKind {
     Liked,
     /// What the caller has bookmarked, the newest bookmark first.
     Bookmarked,
+    /// What the people in a list of the caller have posted and boosted.
+    List(PersonalId),
 }
 
 /// One page of posts.
@@ -235,10 +244,59 @@ pub enum SearchKind {
 pub enum Found {
     /// People.
     People(Vec<Person>),
-    /// Hashtags, and how many posts for everybody have each.
-    Hashtags(Vec<(Hashtag, u64)>),
+    /// Hashtags.
+    Hashtags(Vec<HashtagUse>),
     /// Posts, the newest first.
     Posts(PostPage),
+}
+
+/// A hashtag, as the caller finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HashtagUse {
+    /// Which.
+    pub hashtag: Hashtag,
+    /// How many posts for everybody have it.
+    pub posts: u64,
+    /// Whether the caller follows it.
+    pub is_followed: bool,
+}
+
+/// Which of the things that the caller keeps to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PersonalQuestion {
+    /// All lists.
+    Lists,
+    /// Who is in a list.
+    Members(PersonalId),
+    /// The lists in which somebody is.
+    ListsWith(UserName),
+    /// The hashtags that the caller follows.
+    Hashtags,
+    /// One hashtag, followed or not.
+    Hashtag(Hashtag),
+    /// How far the caller has read.
+    Markers,
+    /// What the caller prefers.
+    Preferences,
+    /// All filters.
+    Filters,
+}
+
+/// What the caller keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PersonalAnswer {
+    /// Lists, in the order in which they were made.
+    Lists(Vec<PeopleList>),
+    /// People in a list, sorted by name.
+    Members(Vec<UserName>),
+    /// Hashtags, sorted.
+    Hashtags(Vec<HashtagUse>),
+    /// How far the caller has read.
+    Markers(Markers),
+    /// What the caller prefers.
+    Preferences(Preferences),
+    /// Filters, in the order in which they were made.
+    Filters(Vec<WordFilter>),
 }
 
 /// Whom to list.
@@ -295,6 +353,8 @@ pub enum StreamKind {
     Local,
     /// Like [`TimelineKind::Hashtag`], with edits and deletions.
     Hashtag(Hashtag),
+    /// Like [`TimelineKind::List`], with edits and deletions.
+    List(PersonalId),
 }
 
 /// An event of a live timeline. All have a position, in one order.

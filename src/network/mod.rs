@@ -34,18 +34,18 @@ use futures::Stream;
 pub use self::{
     call::{Call, CallId, Connection, Deadline, SessionToken},
     messages::{
-        Begins, Changed, Cursor, FeedChange, FollowOutcome, Found, ListKind, LoggedIn, Login,
-        NamePage, NamePosition, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
-        PostWords, Published, SearchKind, SessionInfo, StreamKind, Thread, TimelineEvent,
-        TimelineKind,
+        Begins, Changed, Cursor, FeedChange, FollowOutcome, Found, HashtagUse, ListKind, LoggedIn,
+        Login, NamePage, NamePosition, NewPost, NotificationPage, PasswordChange, PersonView,
+        PersonalAnswer, PersonalQuestion, PostPage, PostWords, Published, SearchKind, SessionInfo,
+        StreamKind, Thread, TimelineEvent, TimelineKind,
     },
     origin::Origin,
     posts::Posts,
     refusal::{Advice, Refusal, RefusalKind},
 };
 use crate::domain::{
-    EndedSessions, Mark, NotificationChange, Post, PostId, Profile, RelationChange, RequestKey,
-    Revision, UserName,
+    EndedSessions, Mark, NotificationChange, PersonalChange, PersonalId, Post, PostId, Profile,
+    RelationChange, RequestKey, Revision, UserName,
 };
 
 /// A live timeline: events in order, or the refusal that ends it. What that takes, such as finding the next
@@ -189,6 +189,21 @@ pub trait Network: Clone + Send + Sync + 'static {
         key: &RequestKey,
         change: NotificationChange,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// Changes what the caller keeps for themselves; returns the last number that was given for it.
+    fn change_personal(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        change: &PersonalChange,
+    ) -> impl Future<Output = Result<Option<PersonalId>, Refusal>> + Send;
+
+    /// Some of what the caller keeps for themselves.
+    fn personal(
+        &self,
+        call: &Call,
+        question: &PersonalQuestion,
+    ) -> impl Future<Output = Result<PersonalAnswer, Refusal>> + Send;
 
     /// One page of users, sorted by name: the first, or the one at `position`.
     fn list(

@@ -3,7 +3,9 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::domain::{HashtagError, KeyError, LanguageError, NameError, ProfileError, TextError};
+use crate::domain::{
+    HashtagError, KeyError, LanguageError, NameError, PersonalError, ProfileError, TextError,
+};
 
 /// Why a call was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,6 +212,12 @@ impl From<LanguageError> for Refusal {
 
 impl From<ProfileError> for Refusal {
     fn from(error: ProfileError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<PersonalError> for Refusal {
+    fn from(error: PersonalError) -> Self {
         Self::invalid(error.to_string())
     }
 }

@@ -48,6 +48,8 @@ pub enum DeletionStage {
     Requests,
     /// What they remember of others.
     Notes,
+    /// Lists, hashtags, filters, and what else they keep for themselves.
+    Personal,
     /// What others' rows have about them: blocks, mutes, requests and notes.
     RowsAboutThem,
     /// What they were told.
@@ -70,7 +72,8 @@ impl DeletionStage {
             Self::Blocks => Self::Mutes,
             Self::Mutes => Self::Requests,
             Self::Requests => Self::Notes,
-            Self::Notes => Self::RowsAboutThem,
+            Self::Notes => Self::Personal,
+            Self::Personal => Self::RowsAboutThem,
             Self::RowsAboutThem => Self::Notifications,
             Self::Notifications => Self::Person,
             Self::Person => return None,

@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     domain::{
         CertificationStep, ClusterId, Draft, EndedSessions, Hashtag, Mark, Notification,
-        NotificationChange, Post, PostContent, PostId, Profile, RelationChange, RequestKey,
-        UnixMillis, UserId, UserName,
+        NotificationChange, PersonalChange, Post, PostContent, PostId, Profile, RelationChange,
+        RequestKey, UnixMillis, UserId, UserName,
     },
     envelope::Version,
     social::{
@@ -206,6 +206,13 @@ pub enum Command {
         /// Which.
         which: EndedSessions,
     },
+    /// Changes what the caller keeps for themselves.
+    ChangePersonal {
+        /// Who requests it.
+        context: Context,
+        /// What is changed.
+        change: PersonalChange,
+    },
     /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
     TestNoop,
@@ -237,7 +244,8 @@ impl Command {
             | Self::DeleteAccount { .. }
             | Self::GoOn { .. }
             | Self::BeginSession(_)
-            | Self::EndSessions { .. } => Version::FIRST,
+            | Self::EndSessions { .. }
+            | Self::ChangePersonal { .. } => Version::FIRST,
             #[cfg(test)]
             Self::TestNoop => Version::new(2),
         }
@@ -255,6 +263,7 @@ impl Command {
             | Self::SignUp(_)
             | Self::Report { .. } => true,
             Self::Administer { request, .. } => request.adds(),
+            Self::ChangePersonal { change, .. } => change.adds(),
             Self::Boost { set, .. } | Self::Mark { set, .. } => *set,
             // Whoever has to protect themselves can do so as long as anything can be done.
             Self::BootstrapCluster { .. }
@@ -321,6 +330,9 @@ impl fmt::Debug for Command {
             Self::EndSessions { context, which } => {
                 write!(formatter, "EndSessions({context:?}, {which:?})")
             }
+            Self::ChangePersonal { context, .. } => {
+                write!(formatter, "ChangePersonal({context:?})")
+            }
             Self::AbandonCluster { to } => write!(formatter, "AbandonCluster({to})"),
             Self::Certify { step } => write!(formatter, "Certify({step:?})"),
             #[cfg(test)]
@@ -351,6 +363,7 @@ enum FingerprintInput<'a> {
     Administer(Essence<'a>),
     DeleteAccount,
     EndSessions(&'a EndedSessions),
+    ChangePersonal(&'a PersonalChange),
 }
 
 impl Command {
@@ -380,7 +393,8 @@ impl Command {
             | Self::Report { context, .. }
             | Self::Administer { context, .. }
             | Self::DeleteAccount { context }
-            | Self::EndSessions { context, .. } => Some(context),
+            | Self::EndSessions { context, .. }
+            | Self::ChangePersonal { context, .. } => Some(context),
         }
     }
 
@@ -419,6 +433,7 @@ impl Command {
             Self::Administer { request, .. } => FingerprintInput::Administer(request.essence()),
             Self::DeleteAccount { .. } => FingerprintInput::DeleteAccount,
             Self::EndSessions { which, .. } => FingerprintInput::EndSessions(which),
+            Self::ChangePersonal { change, .. } => FingerprintInput::ChangePersonal(change),
         };
         let input = postcard::to_stdvec(&input).expect("plain data always encodes");
         let hash: [u8; 32] = Sha256::digest(input).into();
@@ -616,6 +631,18 @@ pub enum CommandRefusal {
     /// The password is a code with which somebody has logged in.
     #[error("somebody has logged in with this code already: ask a moderator for another")]
     CodeUsed,
+    /// There is no such list of the caller.
+    #[error("you have no such list")]
+    NoSuchList,
+    /// There is no such filter of the caller.
+    #[error("you have no such filter")]
+    NoSuchFilter,
+    /// The filter has no such keyword.
+    #[error("that filter has no such keyword")]
+    NoSuchKeyword,
+    /// The caller has as many of these as anybody may.
+    #[error("you have as many of these as anybody may: remove some first")]
+    KeepsTooMany,
 }
 
 /// What a command caused. A refused or repeated one causes nothing.
@@ -669,6 +696,11 @@ pub enum Event {
         /// Whether they are left out from now on.
         is_muted: bool,
     },
+    /// Somebody reads other posts from now on than before, at home or in their lists.
+    Rearranged {
+        /// Who.
+        user: UserId,
+    },
     /// Some sessions of an account have ended, or all.
     SessionsEnded {
         /// Whose sessions.
@@ -697,6 +729,7 @@ impl Event {
             Self::Followed { .. }
             | Self::Unfollowed { .. }
             | Self::Muted { .. }
+            | Self::Rearranged { .. }
             | Self::SessionsEnded { .. } => None,
         }
     }

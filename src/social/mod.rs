@@ -34,7 +34,7 @@ pub use chore::{Chore, DeletionStage};
 pub use command::{Account, Command, CommandRefusal, Context, DeletedPost, Event, Reply, Stamped};
 pub use requests::earlier_reply;
 pub use store::{
-    Change, Content, Damage, Facts, FeedKind, FeedRead, FileCondition, InspectedState,
+    Change, Content, Damage, Facts, FeedKind, FeedRead, FileCondition, InspectedState, MembersRead,
     MemoryBudget, NameCursor, OpenedState, Page, PageOfAdministration, PageOfNotifications,
     PageOfPosts, PageRead, PersonStanding, Row, SourceRead, StagedState, State, StateDamage,
     StateError, StateReader, Step, Thread, ThreadRead, View,

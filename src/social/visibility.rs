@@ -16,7 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Post, Standing, UserId, Visibility};
+use crate::domain::{Hashtag, PersonalId, Post, RepliesPolicy, Standing, UserId, Visibility};
 
 /// What the rules need to know of a post, or of a boost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,20 @@ pub trait Relations {
     /// Whether `one` has muted `other`.
     fn mutes(&mut self, one: UserId, other: UserId) -> Result<bool, Self::Error>;
 
+    /// Whether `one` has `other` in one of their lists.
+    fn has_in_list(
+        &mut self,
+        one: UserId,
+        list: PersonalId,
+        other: UserId,
+    ) -> Result<bool, Self::Error>;
+
+    /// Whether `one` has `other` in a list whose people are left out of their home timeline.
+    fn keeps_from_home(&mut self, one: UserId, other: UserId) -> Result<bool, Self::Error>;
+
+    /// Whether somebody follows a hashtag.
+    fn follows_hashtag(&mut self, user: UserId, hashtag: &Hashtag) -> Result<bool, Self::Error>;
+
     /// What moderators have decided about somebody.
     fn standing(&mut self, user: UserId) -> Result<Standing, Self::Error>;
 }
@@ -88,6 +102,23 @@ impl<R: Relations> Relations for Unhidden<'_, R> {
 
     fn mutes(&mut self, one: UserId, other: UserId) -> Result<bool, R::Error> {
         self.0.mutes(one, other)
+    }
+
+    fn has_in_list(
+        &mut self,
+        one: UserId,
+        list: PersonalId,
+        other: UserId,
+    ) -> Result<bool, R::Error> {
+        self.0.has_in_list(one, list, other)
+    }
+
+    fn keeps_from_home(&mut self, one: UserId, other: UserId) -> Result<bool, R::Error> {
+        self.0.keeps_from_home(one, other)
+    }
+
+    fn follows_hashtag(&mut self, user: UserId, hashtag: &Hashtag) -> Result<bool, R::Error> {
+        self.0.follows_hashtag(user, hashtag)
     }
 
     fn standing(&mut self, _user: UserId) -> Result<Standing, R::Error> {
@@ -151,15 +182,46 @@ pub fn may_see<R: Relations>(
     }
 }
 
-/// Whether a post belongs to a reader's home timeline: they may see it, and follow its author, or are it; and
-/// if it answers somebody else, they follow them, too. Nothing of whom they have muted belongs to it.
+/// Whether a post belongs to a reader's home timeline: for its author, or for a hashtag that they follow.
 pub fn is_at_home<R: Relations>(
+    reader: UserId,
+    post: &PostFacts,
+    hashtags: &[Hashtag],
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    Ok(is_at_home_for_its_author(reader, post, relations)?
+        || is_at_home_for_a_hashtag(reader, post, hashtags, relations)?)
+}
+
+/// Whether a post is for everybody's timelines, and has a hashtag that a reader follows.
+fn is_at_home_for_a_hashtag<R: Relations>(
+    reader: UserId,
+    post: &PostFacts,
+    hashtags: &[Hashtag],
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    if !is_for_public_timelines(post) {
+        return Ok(false);
+    }
+    for hashtag in hashtags {
+        if relations.follows_hashtag(reader, hashtag)? {
+            return is_public(Some(reader), post, relations);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a reader may see a post, and follows its author, or is it; and if it answers somebody else, they follow
+/// them, too. Nothing of whom they have muted belongs to it, or keep for a list.
+fn is_at_home_for_its_author<R: Relations>(
     reader: UserId,
     post: &PostFacts,
     relations: &mut R,
 ) -> Result<bool, R::Error> {
     let author = post.author;
-    if author != reader && !relations.follows(reader, author)? {
+    if author != reader
+        && (!relations.follows(reader, author)? || relations.keeps_from_home(reader, author)?)
+    {
         return Ok(false);
     }
     if is_muted(reader, post, relations)? {
@@ -172,6 +234,37 @@ pub fn is_at_home<R: Relations>(
         && !relations.follows(reader, answered)?
     {
         return Ok(false);
+    }
+    may_see(Some(reader), post, relations)
+}
+
+/// Whether a post belongs to a list of a reader: its author is in it; and if it answers somebody else than the
+/// reader, these answers are among what the list shows. Nothing of whom they have muted belongs to it.
+pub fn is_in_list<R: Relations>(
+    reader: UserId,
+    (list, replies): (PersonalId, RepliesPolicy),
+    post: &PostFacts,
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    let author = post.author;
+    if author == reader
+        || !relations.has_in_list(reader, list, author)?
+        || is_muted(reader, post, relations)?
+    {
+        return Ok(false);
+    }
+    if let Some(answered) = post.reply_to
+        && answered != reader
+        && answered != author
+    {
+        let is_shown = match replies {
+            RepliesPolicy::Followed => relations.follows(reader, answered)?,
+            RepliesPolicy::List => relations.has_in_list(reader, list, answered)?,
+            RepliesPolicy::None => false,
+        };
+        if !is_shown {
+            return Ok(false);
+        }
     }
     may_see(Some(reader), post, relations)
 }

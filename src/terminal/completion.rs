@@ -106,6 +106,9 @@ impl Completion {
                     | Argument::Post
                     | Argument::PostAndText
                     | Argument::Setting
+                    | Argument::List
+                    | Argument::Filter
+                    | Argument::Preference
                     | Argument::Hashtag
                     | Argument::Session,
                 )

@@ -6,6 +6,7 @@ use super::{
     completion::Names,
     input::{Input, Line, Prompt},
     output_format::{self, Output, OutputFormat},
+    personal_life::Kept,
     prompt_command::{self, PromptCommand},
     report::{Answer, Failure, Report},
     screen::Screen,
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     client::{Client, ClientError, Cursor, FollowOutcome, ListKind, PostPage, Subscription},
+    domain::FilterContext,
     host::clock,
     overview::output_size::OutputSize,
 };
@@ -29,6 +31,7 @@ pub struct Conversation {
     pub input: Input,
     pub screen: Screen,
     pub names: Names,
+    pub kept: Kept,
     pub format: OutputFormat,
     /// True if the input is an editor, which prints prompts itself. Its end, in the timeline, only
     /// leaves the timeline.
@@ -170,10 +173,10 @@ impl Conversation {
         Ok(Answer::Lists { users, followers })
     }
 
-    async fn posts(&self, name: &str) -> Result<Answer, Failure> {
+    async fn posts(&mut self, name: &str) -> Result<Answer, Failure> {
         let page = self.client.posts(name, Cursor::Newest, Some(FIRST_POSTS)).await?;
         self.names.learn([name]);
-        Ok(Answer::Posts(page.posts))
+        Ok(Answer::Posts(self.unfiltered(FilterContext::Account, page.posts).await?))
     }
 
     async fn following(&self) -> Result<Answer, Failure> {
@@ -197,10 +200,13 @@ impl Conversation {
         Ok(Answer::Cluster { status, now: clock::now(), room: OutputSize::on_output() })
     }
 
-    async fn open_timeline(&self) -> Result<(PostPage, Subscription), ClientError> {
-        let page = self.client.timeline(Cursor::Newest, Some(FIRST_POSTS)).await?;
+    async fn open_timeline(&mut self) -> Result<(PostPage, Subscription), ClientError> {
+        let mut page = self.client.timeline(Cursor::Newest, Some(FIRST_POSTS)).await?;
         let subscription = self.client.subscribe(Some(page.as_of)).await?;
         self.names.learn(page.posts.iter().map(|post| &post.author));
+        if !self.is_full_screen {
+            page.posts = self.unfiltered(FilterContext::Home, page.posts).await?;
+        }
         Ok((page, subscription))
     }
 }
@@ -270,6 +276,7 @@ pub mod tests {
             input: Input::plain(BufReader::new(source)),
             screen: Screen::new(Box::new(paper.clone()), Notices::plain()),
             names: Names::default(),
+            kept: Kept::default(),
             format: OutputFormat::Text(Paint::default()),
             is_edited: false,
             is_full_screen: false,

@@ -13,6 +13,7 @@ use super::{
         AnnouncementFacts, HashtagFacts, NotificationFacts, PersonFacts, PostFacts,
         RelationshipFacts, SessionFacts,
     },
+    json_personal::KeptFacts,
     prompt_command::Mistake,
     report::{Answer, Failure, Report},
     verb::{VERBS, Verb},
@@ -88,6 +89,10 @@ enum Details<'a> {
     },
     Announcements {
         announcements: Vec<AnnouncementFacts<'a>>,
+    },
+    Kept(KeptFacts<'a>),
+    Made {
+        id: u64,
     },
     Published {
         id: u64,
@@ -188,6 +193,8 @@ fn details(answer: &Answer) -> Details<'_> {
         Answer::Announcements(told) => Details::Announcements {
             announcements: told.iter().map(AnnouncementFacts::of).collect(),
         },
+        Answer::Kept(kept) => Details::Kept(KeptFacts::of(kept)),
+        Answer::Made(id) => Details::Made { id: id.get() },
         Answer::Timeline(posts) => Details::Posts { posts: *posts },
         Answer::Me { user, server } => Details::Me {
             user: user.as_ref().map_or("", UserName::as_str),
@@ -231,6 +238,8 @@ fn lines_after(answer: &Answer) -> String {
         | Answer::Hashtags(_)
         | Answer::Announcements(_)
         | Answer::Person(_)
+        | Answer::Kept(_)
+        | Answer::Made(_)
         | Answer::Timeline(_)
         | Answer::Me { .. }
         | Answer::Cluster { .. }
@@ -244,6 +253,7 @@ fn failure_code(failure: &Failure) -> &'static str {
         Failure::Call(error) => error_code(error),
         Failure::Differ | Failure::NoPassword | Failure::NotDeleted => "INVALID_PASSWORD",
         Failure::SomebodyElse => "INVALID_COMMAND",
+        Failure::NoList => "NOT_FOUND",
         Failure::NoText => "INVALID_TEXT",
     }
 }

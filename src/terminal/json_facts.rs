@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::{
     client::{Announcement, PersonView, Post, SessionInfo},
-    domain::{Hashtag, Language, Notification, NotificationKind, Person, UnixMillis, Visibility},
+    domain::{Language, Notification, NotificationKind, Person, UnixMillis, Visibility},
+    network::HashtagUse,
 };
 
 /// A session.
@@ -181,11 +182,13 @@ impl<'a> RelationshipFacts<'a> {
 pub struct HashtagFacts<'a> {
     hashtag: &'a str,
     posts: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    followed: bool,
 }
 
 impl<'a> HashtagFacts<'a> {
-    pub fn of((hashtag, posts): &'a (Hashtag, u64)) -> Self {
-        Self { hashtag: hashtag.as_str(), posts: *posts }
+    pub fn of(HashtagUse { hashtag, posts, is_followed }: &'a HashtagUse) -> Self {
+        Self { hashtag: hashtag.as_str(), posts: *posts, followed: *is_followed }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{future::Future, io, pin::Pin};
 
 use super::{
     conversation::{Conversation, Next},
-    fullscreen,
+    filtered, fullscreen,
     input::{Line, Prompt},
     output_format::Output,
     prompt_command::{self, TimelineLine},
@@ -12,7 +12,11 @@ use super::{
     text,
     verb::Verb,
 };
-use crate::client::{ClientError, Post, PostPage, Published, Subscription};
+use crate::{
+    client::{ClientError, NewPost, Post, PostPage, Published, Subscription},
+    domain::FilterContext,
+    host::clock,
+};
 
 type Publishing = Pin<Box<dyn Future<Output = Result<Published, ClientError>> + Send>>;
 
@@ -40,6 +44,8 @@ impl Conversation {
             self.screen.say(&self.format.post(post))?;
         }
         let mut others = Some(subscription);
+        // As of when the timeline was opened.
+        let filters = self.filters_in_words().await;
         // A line about which the user was asked whether it is meant as a post.
         let mut asked = None;
         let mut publishing: Option<Publishing> = None;
@@ -56,7 +62,13 @@ impl Conversation {
                 post = next(&mut others) => match post {
                     Ok(post) => {
                         self.names.learn([&post.author]);
-                        self.screen.interject(self.format.post(&post)).await?;
+                        let reader = self.client.username();
+                        let (context, now) = (FilterContext::Home, clock::now());
+                        let left =
+                            filtered::left(&filters, context, reader.as_ref(), post, now);
+                        if let Some(post) = left {
+                            self.screen.interject(self.format.post(&post)).await?;
+                        }
                     }
                     Err(error) => {
                         others = None;
@@ -71,8 +83,11 @@ impl Conversation {
                         }
                         TimelineLine::Post(text) | TimelineLine::Doubtful(text, _) => {
                             asked = None;
-                            let client = self.client.clone();
-                            publishing = Some(Box::pin(async move { client.publish(&text).await }));
+                            let (client, preferences) = (self.client.clone(), self.preferences().await);
+                            publishing = Some(Box::pin(async move {
+                                let post = NewPost::preferring(text, &preferences?);
+                                client.publish_post(&post).await
+                            }));
                         }
                         TimelineLine::Quit => return Ok(Next::Command),
                         TimelineLine::Nothing => {}

@@ -6,6 +6,7 @@
 //! | `conversation` | reads commands and prints answers |
 //! | `social_life` | the commands about posts and people |
 //! | `people_life` | the commands about people, besides following them |
+//! | `personal_life` | the commands about what the user keeps, and what follows from it |
 //! | `line_timeline` | the timeline, line by line |
 //! | `change_password`, `delete_account` | the PASSWORD and DELETE-ACCOUNT commands |
 //! | `fullscreen` | the timeline on the whole screen |
@@ -14,14 +15,17 @@
 //! | `social_command` | pure: what a line about posts and people means |
 //! | `people_command` | pure: what a line about people means |
 //! | `answering` | pure: what an answer to a post is, besides its text |
+//! | `personal_command` | pure: what a line about what the user keeps means |
+//! | `filtered` | pure: what filters leave of a post |
 //! | `post_options` | pure: the options before the text of a post |
 //! | `report` | pure: the outcome of a command |
 //! | `output_format` | pure: how that is printed, in words or in JSON |
 //! | `text` | pure: the texts that are printed |
 //! | `post_text` | pure: posts with their numbers, as they are printed |
 //! | `people_text` | pure: people and notifications, as they are printed |
+//! | `personal_text` | pure: what the user keeps, as it is printed |
 //! | `json` | pure: JSON for scripts, with stable names |
-//! | `json_facts` | pure: posts, people and notifications in it |
+//! | `json_facts`, `json_personal` | pure: posts, people, notifications and what the user keeps in it |
 //! | `input` | lines from an editor or from a pipe, read by a thread |
 //! | `history` | where typed lines are kept |
 //! | `completion` | completes commands and names |
@@ -37,17 +41,22 @@ pub(crate) mod colour;
 pub(crate) mod completion;
 mod conversation;
 mod delete_account;
+mod filtered;
 pub(crate) mod fullscreen;
 mod history;
 pub(crate) mod input;
 pub(crate) mod json;
 mod json_facts;
+mod json_personal;
 mod line_timeline;
 mod login;
 mod output_format;
 mod people_command;
 mod people_life;
 mod people_text;
+mod personal_command;
+mod personal_life;
+mod personal_text;
 mod post_options;
 pub(crate) mod post_text;
 pub(crate) mod prompt_command;
@@ -80,6 +89,7 @@ use conversation::Conversation;
 use input::Input;
 use login::LoginOutcome;
 use output_format::OutputFormat;
+use personal_life::Kept;
 use screen::{Notices, Screen};
 
 /// A setting cannot be used: `EX_USAGE`.
@@ -113,6 +123,7 @@ pub async fn run(settings: TerminalSettings) -> anyhow::Result<ExitCode> {
         input,
         screen: Screen::new(Box::new(stdio::output()), notices),
         names,
+        kept: Kept::default(),
         format,
         is_edited,
         is_full_screen: is_edited

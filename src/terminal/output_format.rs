@@ -116,6 +116,7 @@ pub fn exit_code(report: &Report, strict: bool) -> Option<u8> {
         Failure::Call(ClientError::Refused { .. })
         | Failure::Invalid(_)
         | Failure::Differ
+        | Failure::NoList
         | Failure::NoPassword
         | Failure::SomebodyElse
         | Failure::NotDeleted

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     client::{Announcement, NotificationPage, PersonView, SessionInfo},
-    domain::{Hashtag, Notification, NotificationKind, Person, Relationship},
+    domain::{Notification, NotificationKind, Person, Relationship},
+    network::HashtagUse,
     sanitise,
 };
 
@@ -39,10 +40,11 @@ pub fn people(people: &[Person], paint: Paint) -> String {
 }
 
 /// Hashtags, a line each.
-pub fn hashtags(hashtags: &[(Hashtag, u64)]) -> String {
-    let line = |(hashtag, posts): &(Hashtag, u64)| {
+pub fn hashtags(hashtags: &[HashtagUse]) -> String {
+    let line = |HashtagUse { hashtag, posts, is_followed }: &HashtagUse| {
         let posts = counted(*posts, "post", "posts").unwrap_or_else(|| "no posts".to_owned());
-        format!("#{}: {posts}\n", sanitise::line(hashtag.as_str()))
+        let followed = if *is_followed { ", you follow it" } else { "" };
+        format!("#{}: {posts}{followed}\n", sanitise::line(hashtag.as_str()))
     };
     hashtags.iter().map(line).collect()
 }
@@ -163,7 +165,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        ClientName, PersonCounts, Post, PostId, Profile, ProfileLink, UnixMillis, UserId, UserName,
+        ClientName, Hashtag, PersonCounts, Post, PostId, Profile, ProfileLink, UnixMillis, UserId,
+        UserName,
     };
 
     fn name(name: &str) -> UserName {
@@ -217,7 +220,11 @@ mod tests {
              ann: 1 post, no followers, follows 3\n"
         );
         let rust = Hashtag::new("rust").expect("valid");
-        assert_eq!(hashtags(&[(rust.clone(), 1), (rust, 2)]), "#rust: 1 post\n#rust: 2 posts\n");
+        let found = |posts, is_followed| HashtagUse { hashtag: rust.clone(), posts, is_followed };
+        assert_eq!(
+            hashtags(&[found(1, false), found(2, true)]),
+            "#rust: 1 post\n#rust: 2 posts, you follow it\n"
+        );
     }
 
     #[test]

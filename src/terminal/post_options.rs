@@ -1,8 +1,8 @@
 //! The options before the text of a post. Pure.
 
 use crate::{
-    domain::{Language, Visibility},
-    network::PostWords,
+    domain::{Language, Preferences, Visibility},
+    network::{NewPost, PostWords},
 };
 
 /// What comes before a text, as far as it was given.
@@ -11,7 +11,7 @@ pub struct PostOptions {
     pub visibility: Option<Visibility>,
     /// An empty one is none, and not the one that was there.
     pub warning: Option<String>,
-    pub sensitive: bool,
+    pub sensitive: Option<bool>,
     pub language: Option<Language>,
 }
 
@@ -30,11 +30,16 @@ const WARNING: &str = "--warning";
 const LANGUAGE: &str = "--language";
 
 impl PostOptions {
-    /// What a new post says.
-    pub fn words(self, text: &str) -> PostWords {
+    /// What a new post says; what was not given is as its author prefers.
+    pub fn words(self, text: &str, preferences: &Preferences) -> PostWords {
         let Self { warning, sensitive, language, .. } = self;
-        let warning = warning.filter(|warning| !warning.is_empty());
-        PostWords { text: text.to_owned(), warning, sensitive, language }
+        let preferred = NewPost::preferring(text, preferences).says;
+        PostWords {
+            warning: warning.filter(|warning| !warning.is_empty()),
+            sensitive: sensitive.unwrap_or(preferred.sensitive),
+            language: language.or(preferred.language),
+            ..preferred
+        }
     }
 
     /// What a post says after an edit, which said `before`.
@@ -45,7 +50,7 @@ impl PostOptions {
                 Some(warning) => Some(warning).filter(|warning| !warning.is_empty()),
                 None => before.warning,
             },
-            sensitive: self.sensitive || before.sensitive,
+            sensitive: self.sensitive.unwrap_or(before.sensitive),
             language: self.language.or(before.language),
         }
     }
@@ -68,7 +73,8 @@ pub fn take(line: &str) -> Result<(PostOptions, &str), OptionMistake> {
             "--unlisted" => options.visibility = Some(Visibility::Unlisted),
             "--followers" => options.visibility = Some(Visibility::Followers),
             "--mentioned" => options.visibility = Some(Visibility::Mentioned),
-            "--sensitive" => options.sensitive = true,
+            "--sensitive" => options.sensitive = Some(true),
+            "--not-sensitive" => options.sensitive = Some(false),
             WARNING => {
                 let (warning, after) = take_value(WARNING, value.unwrap_or(after))?;
                 options.warning = Some(warning.to_owned());
@@ -129,7 +135,7 @@ mod tests {
         let language = Some(Language::new("de").expect("valid"));
         let all = PostOptions {
             visibility: Some(Visibility::Followers),
-            sensitive: true,
+            sensitive: Some(true),
             language,
             ..warning("two words")
         };
@@ -144,6 +150,7 @@ mod tests {
             ("--warning=loud  hello", warning("loud"), "hello"),
             ("--warning \"\" hello", warning(""), "hello"),
             ("--language de --sensitive --warning \"two words\" --followers a\nb", all, "a\nb"),
+            ("--not-sensitive a", PostOptions { sensitive: Some(false), ..none() }, "a"),
             ("-- --followers are words", none(), "--followers are words"),
             ("--8<-- cut here", none(), "--8<-- cut here"),
             ("- a list", none(), "- a list"),
@@ -177,6 +184,6 @@ mod tests {
         assert_eq!(kept, PostWords { text: "b".to_owned(), ..before() });
         let options = PostOptions { warning: Some(String::new()), ..PostOptions::default() };
         assert_eq!(options.clone().words_instead_of(before(), "b").warning, None);
-        assert_eq!(options.words("b"), PostWords::of("b"));
+        assert_eq!(options.words("b", &Preferences::default()), PostWords::of("b"));
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{
     people_command::{self, PeopleCommand},
+    personal_command::{self, PersonalCommand},
     post_options::OptionMistake,
     social_command::{self, SocialCommand, post_number},
     verb::{Argument, Verb},
@@ -49,8 +50,8 @@ pub enum Mistake {
     Options(Verb, OptionMistake),
     /// This option is not one of this command.
     NoOption(Verb, &'static str),
-    /// What is wrong with this command, in words.
-    Says(Verb, &'static str),
+    /// What is given to this command cannot be used, as the words say.
+    Value(Verb, String),
     /// No hashtag.
     Hashtag(HashtagError),
 }
@@ -63,7 +64,7 @@ impl Mistake {
             Self::Form(verb)
             | Self::Options(verb, _)
             | Self::NoOption(verb, _)
-            | Self::Says(verb, _) => Some(*verb),
+            | Self::Value(verb, _) => Some(*verb),
             Self::Hashtag(_) => Some(Verb::Tag),
         }
     }
@@ -84,7 +85,7 @@ impl fmt::Display for Mistake {
             Self::Form(verb) => write!(formatter, "usage: {}", verb.usage()),
             Self::Options(_, mistake) => mistake.fmt(formatter),
             Self::NoOption(verb, what) => write!(formatter, "{} cannot change {what}", verb.word()),
-            Self::Says(_, words) => formatter.write_str(words),
+            Self::Value(_, words) => formatter.write_str(words),
             Self::Hashtag(error) => error.fmt(formatter),
         }
     }
@@ -126,6 +127,9 @@ pub fn parse(line: &str) -> PromptCommand {
         | Argument::NameAndText
         | Argument::Setting
         | Argument::Words
+        | Argument::List
+        | Argument::Filter
+        | Argument::Preference
         | Argument::Hashtag
         | Argument::Session => !argument.is_empty(),
         Argument::OptionalName | Argument::Verb => true,
@@ -141,6 +145,7 @@ fn read(verb: Verb, argument: &str) -> Result<PromptCommand, Mistake> {
     let mark = |mark, set| Ok(SocialCommand::Mark(verb, post()?, mark, set));
     let relate = |change| SocialCommand::Relate(verb, name(), change);
     let page = |kind| SocialCommand::Read(verb, kind);
+    let personal = SocialCommand::Personal;
     Ok(PromptCommand::Social(match verb {
         Verb::Follow => return Ok(PromptCommand::Follow(name())),
         Verb::Unfollow => return Ok(PromptCommand::Unfollow(name())),
@@ -195,6 +200,16 @@ fn read(verb: Verb, argument: &str) -> Result<PromptCommand, Mistake> {
         Verb::Report => SocialCommand::People(people_command::report(argument)?),
         Verb::Set => SocialCommand::People(people_command::set(argument)?),
         Verb::Announcements => SocialCommand::People(PeopleCommand::Announcements),
+        Verb::MyLists => personal(PersonalCommand::Lists),
+        Verb::MyList => personal(personal_command::list(argument)?),
+        Verb::Tags => personal(PersonalCommand::Tags),
+        Verb::FollowTag => personal(personal_command::follow_tag(verb, argument, true)?),
+        Verb::UnfollowTag => personal(personal_command::follow_tag(verb, argument, false)?),
+        Verb::Filters => personal(PersonalCommand::Filters),
+        Verb::Filter => personal(personal_command::filter(argument)?),
+        Verb::Unfilter => personal(personal_command::unfilter(argument)?),
+        Verb::Preferences => personal(PersonalCommand::Preferences),
+        Verb::Prefer => personal(personal_command::prefer(argument)?),
     }))
 }
 
@@ -225,12 +240,15 @@ pub fn parse_typed_in_timeline(line: &str) -> TimelineLine {
         Argument::Post => post_number(argument).is_some(),
         Argument::Session => social_command::ended(argument).is_ok(),
         Argument::PostAndText => post_number(split(argument).0).is_some(),
+        Argument::Filter => personal_command::number(argument).is_some(),
         // In lower case it may well be the beginning of a sentence.
         Argument::Text
         | Argument::Words
         | Argument::NameOrPostAndText
         | Argument::NameAndText
-        | Argument::Setting => word == verb.word() && !argument.is_empty(),
+        | Argument::Setting
+        | Argument::List
+        | Argument::Preference => word == verb.word() && !argument.is_empty(),
         Argument::Verb => argument.is_empty() || Verb::find(argument).is_some(),
     };
     match verb {
@@ -262,12 +280,15 @@ fn unknown(word: &str) -> PromptCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::NewPost;
+    use crate::terminal::post_options::PostOptions;
 
     #[test]
     fn reads_what_people_type() {
         let follow = |name: &str| PromptCommand::Follow(name.to_owned());
-        let post = |text: &str| PromptCommand::Social(SocialCommand::Post(NewPost::of(text)));
+        let post = |text: &str| {
+            let (options, text) = (PostOptions::default(), text.to_owned());
+            PromptCommand::Social(SocialCommand::Post(options, text))
+        };
         for (line, command) in [
             ("FOLLOW u1", follow("u1")),
             ("follow u1", follow("u1")),

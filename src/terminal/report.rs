@@ -6,7 +6,8 @@ use crate::{
         Announcement, ClientError, ClusterStatus, NotificationPage, PersonView, Post, Published,
         Server, SessionInfo, Thread,
     },
-    domain::{Hashtag, Person, UnixMillis, UserName},
+    domain::{Person, PersonalId, UnixMillis, UserName},
+    network::{HashtagUse, PersonalAnswer},
     overview::output_size::OutputSize,
 };
 
@@ -41,14 +42,17 @@ pub enum Answer {
     Requested,
     Requests(Vec<UserName>),
     People(Vec<Person>),
-    /// How many posts for everybody have each.
-    Hashtags(Vec<(Hashtag, u64)>),
+    Hashtags(Vec<HashtagUse>),
     Person(Box<PersonView>),
     Notifications(NotificationPage),
     /// What those who run the network tell everybody, the newest first.
     Announcements(Vec<Announcement>),
     /// The newest first.
     Sessions(Vec<SessionInfo>),
+    /// Some of what the user keeps.
+    Kept(Box<PersonalAnswer>),
+    /// Something that the user keeps from now on, by its number.
+    Made(PersonalId),
     /// The timeline, followed at once by this many posts.
     Timeline(usize),
     Me {
@@ -79,6 +83,8 @@ pub enum Failure {
     SomebodyElse,
     #[error("no password was given: nothing was deleted")]
     NotDeleted,
+    #[error("you have no such list: see MYLISTS")]
+    NoList,
     #[error("that line is not valid UTF-8")]
     NoText,
 }

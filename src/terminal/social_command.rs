@@ -2,19 +2,20 @@
 
 use super::{
     people_command::PeopleCommand,
+    personal_command::PersonalCommand,
     post_options::{self, PostOptions},
     prompt_command::{Mistake, split},
     verb::Verb,
 };
 use crate::{
     domain::{EndedSessions, Hashtag, Mark, PostId, RelationChange},
-    network::{NewPost, SearchKind, TimelineKind},
+    network::{SearchKind, TimelineKind},
 };
 
 /// A command about posts and people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocialCommand {
-    Post(NewPost),
+    Post(PostOptions, String),
     Reply(PostId, PostOptions, String),
     Edit(PostId, PostOptions, String),
     Delete(PostId),
@@ -36,6 +37,8 @@ pub enum SocialCommand {
     People(PeopleCommand),
     Sessions,
     Logout(EndedSessions),
+    /// About what the user keeps, in another form.
+    Personal(PersonalCommand),
 }
 
 /// The number of a post, which there may be.
@@ -46,9 +49,7 @@ pub fn post_number(word: &str) -> Option<PostId> {
 /// Options and a text.
 pub fn new_post(argument: &str) -> Result<SocialCommand, Mistake> {
     let (options, text) = options_and_text(Verb::Post, argument)?;
-    let visibility = options.visibility.unwrap_or_default();
-    let post = NewPost { says: options.words(text), reply_to: None, visibility };
-    Ok(SocialCommand::Post(post))
+    Ok(SocialCommand::Post(options, text.to_owned()))
 }
 
 /// The number of a post, options, and a text.
@@ -126,10 +127,11 @@ mod tests {
         let search = |kind, text: &str| SocialCommand::Search(kind, text.to_owned());
         let rust = || TimelineKind::Hashtag(Hashtag::new("rust").expect("valid"));
         let followers = PostOptions { visibility: Some(Visibility::Followers), ..none() };
-        let for_followers =
-            NewPost { visibility: Visibility::Followers, ..NewPost::of("two  words") };
         for (line, command) in [
-            ("POST --followers two  words", SocialCommand::Post(for_followers)),
+            (
+                "POST --followers two  words",
+                SocialCommand::Post(followers.clone(), "two  words".to_owned()),
+            ),
             ("REPLY 12 yes,  really", SocialCommand::Reply(id, none(), "yes,  really".to_owned())),
             ("reply 12 --followers yes", SocialCommand::Reply(id, followers, "yes".to_owned())),
             ("edit 12 two\nlines", SocialCommand::Edit(id, none(), "two\nlines".to_owned())),

@@ -10,15 +10,19 @@ use super::{
 };
 use crate::{
     client::{ClientError, Cursor, Found, ListKind, NewPost, PostWords, SearchKind, TimelineKind},
-    domain::{NotificationChange, Post, PostId},
+    domain::{FilterContext, NotificationChange, Post, PostId},
+    network::Thread,
 };
 
 impl Conversation {
     /// Carries out a command.
-    pub async fn execute_social(&self, command: SocialCommand) -> (Verb, Result<Answer, Failure>) {
-        let client = &self.client;
+    pub async fn execute_social(
+        &mut self,
+        command: SocialCommand,
+    ) -> (Verb, Result<Answer, Failure>) {
+        let client = self.client.clone();
         match command {
-            SocialCommand::Post(post) => (Verb::Post, self.publish(&post).await),
+            SocialCommand::Post(options, text) => (Verb::Post, self.new_post(options, &text).await),
             SocialCommand::Reply(post, options, text) => {
                 (Verb::Reply, self.reply(post, options, &text).await)
             }
@@ -39,6 +43,7 @@ impl Conversation {
             }
             SocialCommand::Thread(post) => (Verb::Thread, self.thread(post).await),
             SocialCommand::Read(verb, kind) => (verb, self.read(&kind).await),
+            SocialCommand::Personal(command) => self.execute_personal(command).await,
             SocialCommand::Search(kind, text) => (Verb::Search, self.search(kind, &text).await),
             SocialCommand::Profile(name) => (Verb::Profile, self.profile(name).await),
             SocialCommand::Notifications => (Verb::Notifications, self.notifications().await),
@@ -55,13 +60,20 @@ impl Conversation {
         }
     }
 
+    async fn new_post(&mut self, options: PostOptions, text: &str) -> Result<Answer, Failure> {
+        let preferences = self.preferences().await?;
+        let visibility = options.visibility.unwrap_or(preferences.visibility);
+        let says = options.words(text, &preferences);
+        self.publish(&NewPost { says, reply_to: None, visibility }).await
+    }
+
     async fn publish(&self, post: &NewPost) -> Result<Answer, Failure> {
         Ok(Answer::Published(self.client.publish_post(post).await?))
     }
 
     /// An answer is for whom the post is, unless the user says so.
     async fn reply(
-        &self,
+        &mut self,
         post: PostId,
         options: PostOptions,
         text: &str,
@@ -69,7 +81,8 @@ impl Conversation {
         let answered = Answered::of(&self.client.post(post).await?);
         let visibility = options.visibility.unwrap_or(answered.visibility);
         let user = self.client.username();
-        self.publish(&answered.answer(user.as_ref(), visibility, options.words(text))).await
+        let says = options.words(text, &self.preferences().await?);
+        self.publish(&answered.answer(user.as_ref(), visibility, says)).await
     }
 
     /// Replaces a text; what else belongs to it stays, unless the user says so.
@@ -85,17 +98,28 @@ impl Conversation {
         done(self.client.edit(post, &options.words_instead_of(before, text)).await)
     }
 
-    async fn thread(&self, post: PostId) -> Result<Answer, Failure> {
+    async fn thread(&mut self, post: PostId) -> Result<Answer, Failure> {
         let shown = self.client.post(post).await?;
-        let thread = self.client.thread(post).await?;
+        let Thread { ancestors, descendants } = self.client.thread(post).await?;
+        let context = FilterContext::Thread;
+        let thread = Thread {
+            ancestors: self.unfiltered(context, ancestors).await?,
+            descendants: self.unfiltered(context, descendants).await?,
+        };
         self.learn(thread.ancestors.iter().chain(&thread.descendants));
         Ok(Answer::Thread(Box::new((shown, thread))))
     }
 
-    async fn read(&self, kind: &TimelineKind) -> Result<Answer, Failure> {
+    async fn read(&mut self, kind: &TimelineKind) -> Result<Answer, Failure> {
         let page = self.client.read(kind, Cursor::Newest, Some(FIRST_POSTS)).await?;
         self.learn(&page.posts);
-        Ok(Answer::Numbered(page.posts))
+        let context = match kind {
+            TimelineKind::Home => FilterContext::Home,
+            TimelineKind::Local | TimelineKind::Hashtag(_) => FilterContext::Public,
+            // What one has marked oneself.
+            _ => return Ok(Answer::Numbered(page.posts)),
+        };
+        Ok(Answer::Numbered(self.unfiltered(context, page.posts).await?))
     }
 
     async fn search(&self, kind: SearchKind, text: &str) -> Result<Answer, Failure> {
@@ -124,13 +148,23 @@ impl Conversation {
     }
 
     /// What is printed has been read.
-    async fn notifications(&self) -> Result<Answer, Failure> {
-        let page = self.client.notifications(Cursor::Newest, Some(FIRST_POSTS)).await?;
+    async fn notifications(&mut self) -> Result<Answer, Failure> {
+        let mut page = self.client.notifications(Cursor::Newest, Some(FIRST_POSTS)).await?;
         self.names.learn(page.notifications.iter().map(|notification| &notification.actor));
         let newest = page.notifications.first().map(|notification| notification.id);
         if let Some(newest) = newest.filter(|newest| *newest > page.read_up_to) {
             let read = NotificationChange::ReadUpTo(newest);
             self.client.change_notifications(read).await?;
+        }
+        for mut notification in std::mem::take(&mut page.notifications) {
+            let about = notification.post.take();
+            let is_about_a_post = about.is_some();
+            let about = about.into_iter().collect();
+            let left = self.unfiltered(FilterContext::Notifications, about).await?;
+            notification.post = left.into_iter().next();
+            if notification.post.is_some() || !is_about_a_post {
+                page.notifications.push(notification);
+            }
         }
         Ok(Answer::Notifications(page))
     }
@@ -151,7 +185,7 @@ fn done(outcome: Result<(), ClientError>) -> Result<Answer, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::process::ExitCode;
 
     use crate::{
@@ -164,7 +198,7 @@ mod tests {
     };
 
     /// What is said to each command of a script, without the status line of success.
-    async fn said(network: &Network, script: &'static str) -> Vec<String> {
+    pub async fn said(network: &Network, script: &'static str) -> Vec<String> {
         let (_router, _server, client) = start(network).await;
         let (conversation, paper) = piped(client, script.as_bytes());
         soon(conversation.run()).await.expect("read and written");

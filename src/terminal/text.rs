@@ -5,7 +5,7 @@ use chrono::TimeZone;
 
 use super::{
     colour::Paint,
-    people_text,
+    people_text, personal_text,
     post_text::{self, Warnings, said, time},
     report::{Answer, Failure, Report},
     verb::{VERBS, Verb},
@@ -95,6 +95,8 @@ where
         Answer::Announcements(told) => people_text::announcements(told, zone),
         Answer::Sessions(sessions) => people_text::sessions(sessions, zone),
         Answer::Posts(posts) => posts.iter().map(|it| post(it, zone, paint)).collect(),
+        Answer::Kept(kept) => personal_text::kept(kept, zone),
+        Answer::Made(id) => format!("It is number {id}\n"),
         Answer::Timeline(_) => IN_TIMELINE.to_owned(),
         Answer::Me { user, server } => me(user.as_ref(), server.as_ref()),
         Answer::Cluster { status, now, room } => {
@@ -117,7 +119,8 @@ fn list(users: &[UserName], followers: &[UserName]) -> String {
     enumerate("All users: ", users) + &enumerate("Followers: ", followers)
 }
 
-fn enumerate(title: &str, names: &[UserName]) -> String {
+/// Names, one after the other, as the classic client prints them.
+pub fn enumerate(title: &str, names: &[UserName]) -> String {
     let mut words = title.to_owned();
     for name in names {
         words.push_str(name.as_str());

@@ -26,6 +26,12 @@ pub enum Argument {
     Hashtag,
     /// The number of a session, or `others`.
     Session,
+    /// The number of a list, and what is done with it.
+    List,
+    /// The number of a filter.
+    Filter,
+    /// What is preferred, and how.
+    Preference,
     /// The name of a command, or nothing.
     Verb,
 }
@@ -89,8 +95,9 @@ verbs! {
          \x20 --public, --unlisted, --followers, --mentioned   for whom it is: everybody;\n\
          \x20     everybody, but in no public timeline; your followers; those it mentions\n\
          \x20 --warning \"some words\"   shown instead of the text at first\n\
-         \x20 --sensitive              what belongs to it is hidden at first\n\
-         \x20 --language en            in which language it is";
+         \x20 --sensitive, --not-sensitive   whether what belongs to it is hidden at first\n\
+         \x20 --language en            in which language it is\n\
+         What you do not say is as you prefer: see PREFERENCES.";
     Reply, "REPLY", PostAndText,
         "answers a post",
         "It has the options of POST, and is for whom that post is, unless you say. If\n\
@@ -201,6 +208,56 @@ verbs! {
     Announcements, "ANNOUNCEMENTS", None,
         "prints what those who run the network tell everybody",
         "The newest first.";
+    MyLists, "MYLISTS", None,
+        "prints your lists of people",
+        "Each with its number, by which MYLIST names it. LIST prints all accounts.";
+    MyList, "MYLIST", List,
+        "prints what people in a list have posted, or changes it",
+        "MYLIST NEW <title> makes one. MYLIST <list> prints the newest 20 posts, and\n\
+         MYLIST <list> followed by one of these:\n\
+         \x20 PEOPLE                    prints who is in it\n\
+         \x20 ADD <name>, REMOVE <name> for those whom you follow\n\
+         \x20 TITLE <title>             calls it otherwise\n\
+         \x20 REPLIES followed, list or none   whose answers to others it shows: to whom\n\
+         \x20     you follow, to people in it, or none\n\
+         \x20 EXCLUSIVE yes or no       leaves what they post out of HOME\n\
+         \x20 DELETE                    removes the list, and nobody else";
+    Tags, "TAGS", None,
+        "prints the hashtags you follow",
+        "What everybody posts for everybody with one of them is at HOME.";
+    FollowTag, "FOLLOWTAG", Hashtag,
+        "shows you everybody's posts with a hashtag, at HOME",
+        "At most 200.";
+    UnfollowTag, "UNFOLLOWTAG", Hashtag,
+        "ends that",
+        "See TAGS.";
+    Filters, "FILTERS", None,
+        "prints your filters of words",
+        "Each with its number, by which UNFILTER names it.";
+    Filter, "FILTER", Words,
+        "shows posts with these words folded, or not at all",
+        "Options come before the words, and -- ends them:\n\
+         \x20 --hide   leaves such posts out, instead of folding them\n\
+         \x20 --blur   hides only pictures, in clients that show them\n\
+         \x20 --part   also where the words are within others\n\
+         \x20 --in home,notifications,public,thread,account   only there, or in some of these\n\
+         SHOW prints a post whatever is filtered. Scripts get all posts.";
+    Unfilter, "UNFILTER", Filter,
+        "removes a filter",
+        "See FILTERS.";
+    Preferences, "PREFERENCES", None,
+        "prints how you prefer to post and to read",
+        "See PREFER.";
+    Prefer, "PREFER", Preference,
+        "changes how you prefer to post and to read",
+        "For posts where you say nothing else:\n\
+         \x20 PREFER visibility public, unlisted, followers or mentioned\n\
+         \x20 PREFER sensitive yes or no\n\
+         \x20 PREFER language en, or another tag, or none\n\
+         For clients that show them:\n\
+         \x20 PREFER media default, show_all or hide_all\n\
+         \x20 PREFER warnings yes or no    unfolds what is behind them\n\
+         \x20 PREFER autoplay yes or no    of pictures that move";
     Following, "FOLLOWING", None,
         "prints the people you follow",
         "Sorted by name.";
@@ -295,6 +352,9 @@ impl Verb {
             Argument::Words => format!("{word} <words>"),
             Argument::Hashtag => format!("{word} <hashtag>"),
             Argument::Session => format!("{word} <session>"),
+            Argument::List => format!("{word} <list> [what]"),
+            Argument::Filter => format!("{word} <filter>"),
+            Argument::Preference => format!("{word} <what> <value>"),
             Argument::Verb => format!("{word} [command]"),
         }
     }

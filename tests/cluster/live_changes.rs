@@ -7,7 +7,9 @@ use tinysns::{
         Changed, Client, Cursor, EventSubscription, FeedChange, NewPost, PostWords, StreamKind,
         TimelineEvent, TimelineKind,
     },
-    domain::{Hashtag, Mark, NotificationKind, PostCounts, PostId},
+    domain::{
+        Hashtag, ListSettings, Mark, NotificationKind, PersonalChange, PostCounts, PostId, UserName,
+    },
 };
 use tokio::time::timeout;
 
@@ -128,4 +130,48 @@ async fn a_conversation_is_live_on_both_sides_while_servers_are_killed_between_i
     let home = ann.client.read(&TimelineKind::Home, Cursor::Newest, None).await.expect("read");
     let texts: Vec<_> = home.posts.iter().map(|post| post.text.as_str()).collect();
     assert_eq!(texts, ["tea, @bob? #tea"], "no boost of what is gone, either");
+}
+
+#[tokio::test]
+async fn a_list_and_a_followed_hashtag_are_live_while_servers_are_killed() {
+    let cluster = Cluster::start(BINARY, 3, "1s").await;
+    let mut ann = Person::join(&cluster, "ann").await;
+    let bob = cluster.client("bob").await;
+    let carol = cluster.client("carol").await;
+    ann.client.follow("bob").await.expect("followed");
+    let settings =
+        ListSettings { title: "bob".to_owned(), exclusive: true, ..ListSettings::default() };
+    let list = PersonalChange::CreateList(settings);
+    let list = ann.client.change_personal(&list).await.expect("made").expect("a number");
+    let people = vec![UserName::new("bob").expect("valid")];
+    let put = PersonalChange::SetMembers { list, people, present: true };
+    ann.client.change_personal(&put).await.expect("put into it");
+    let hashtag = Hashtag::new("tea").expect("valid");
+    let follow = PersonalChange::FollowHashtag { hashtag, set: true };
+    ann.client.change_personal(&follow).await.expect("followed");
+    let in_list = ann.client.subscribe_to(&StreamKind::List(list), None).await.expect("opened");
+    let mut in_list = Person { client: ann.client.clone(), events: in_list, last: PostId::NONE };
+
+    bob.publish("for the list").await.expect("published");
+    carol.publish("nothing for ann").await.expect("published");
+    carol.publish("carol has #tea").await.expect("published");
+    assert_eq!(in_list.next().await, "bob: for the list");
+    assert_eq!(ann.next().await, "carol: carol has #tea");
+    lose_the_available_server(&cluster).await;
+
+    bob.publish("after the failover").await.expect("published");
+    bob.publish("bob has #tea").await.expect("published");
+    assert_eq!(in_list.next().await, "bob: after the failover");
+    assert_eq!(in_list.next().await, "bob: bob has #tea");
+    assert_eq!(ann.next().await, "bob: bob has #tea");
+    let take = PersonalChange::DeleteList(list);
+    lose_the_available_server(&cluster).await;
+    ann.client.change_personal(&take).await.expect("removed");
+    bob.publish("for home again").await.expect("published");
+    assert_eq!(ann.next().await, "bob: for home again");
+    let home = ann.client.read(&TimelineKind::Home, Cursor::Newest, None).await.expect("read");
+    let texts: Vec<_> = home.posts.iter().map(|post| post.text.as_str()).collect();
+    assert_eq!(texts.len(), 5, "{texts:?}");
+    let gone = ann.client.read(&TimelineKind::List(list), Cursor::Newest, None).await;
+    assert!(gone.is_err(), "there is no such list");
 }

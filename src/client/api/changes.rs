@@ -3,7 +3,10 @@
 use super::Client;
 use crate::{
     client::ClientError,
-    domain::{Mark, NotificationChange, PostId, Profile, RelationChange, UserName},
+    domain::{
+        Mark, NotificationChange, PersonalChange, PersonalId, PostId, Profile, RelationChange,
+        UserName,
+    },
     network::{FollowOutcome, Network, NewPost, PostWords, Published},
 };
 
@@ -85,6 +88,17 @@ impl<N: Network> Client<N> {
         let network = &self.core.network;
         self.core
             .change(|call, key| async move { network.set_profile(&call, &key, profile).await })
+            .await
+    }
+
+    /// Changes what the caller keeps for themselves; returns the last number that was given for it.
+    pub async fn change_personal(
+        &self,
+        change: &PersonalChange,
+    ) -> Result<Option<PersonalId>, ClientError> {
+        let network = &self.core.network;
+        self.core
+            .change(|call, key| async move { network.change_personal(&call, &key, change).await })
             .await
     }
 

@@ -8,7 +8,7 @@ use crate::{
     domain::{Post, PostId, Revision, UserName},
     network::{
         Cursor, Found, ListKind, NamePage, NamePosition, Network, NotificationPage, PersonView,
-        PostPage, SearchKind, StreamKind, Thread, TimelineKind,
+        PersonalAnswer, PersonalQuestion, PostPage, SearchKind, StreamKind, Thread, TimelineKind,
     },
 };
 
@@ -118,6 +118,15 @@ impl<N: Network> Client<N> {
         self.core
             .call(|call| async move { network.search(&call, kind, text, before, limit).await })
             .await
+    }
+
+    /// Some of what the caller keeps for themselves.
+    pub async fn personal(
+        &self,
+        question: &PersonalQuestion,
+    ) -> Result<PersonalAnswer, ClientError> {
+        let network = &self.core.network;
+        self.core.call(|call| async move { network.personal(&call, question).await }).await
     }
 
     /// Receives the caller's timeline as it grows: the posts after `after`, or those made from now

@@ -6,16 +6,16 @@ use super::{Api, Relayed};
 use crate::{
     client::resumed_timeline,
     domain::{
-        EndedSessions, Mark, NotificationChange, OpaqueKey, Post, PostId, Profile, RelationChange,
-        RequestKey, Revision, UserName,
+        EndedSessions, Mark, NotificationChange, OpaqueKey, PersonalChange, PersonalId, Post,
+        PostId, Profile, RelationChange, RequestKey, Revision, UserName,
     },
     grpc::messages::{self, Search, key_to_wire, limit_to_wire},
     host::random,
     network::{
         Begins, Call, Cursor, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
-        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
-        PostWords, Published, Refusal, SearchKind, SessionInfo, StreamKind, Thread, Timeline,
-        TimelineKind,
+        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView,
+        PersonalAnswer, PersonalQuestion, PostPage, PostWords, Published, Refusal, SearchKind,
+        SessionInfo, StreamKind, Thread, Timeline, TimelineKind,
     },
     planted::{self, PlantedFault},
     wire::v1,
@@ -197,6 +197,26 @@ impl Network for Relayed {
         let request = messages::notification_change_to_wire(key, change);
         self.ask(call, request, attempt!(change_notifications)).await?;
         Ok(())
+    }
+
+    async fn change_personal(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        change: &PersonalChange,
+    ) -> Result<Option<PersonalId>, Refusal> {
+        let request = messages::personal_change_to_wire(key, change.clone());
+        let reply = self.ask(call, request, attempt!(change_personal)).await?;
+        Ok(messages::personal_id_from_wire(reply))
+    }
+
+    async fn personal(
+        &self,
+        call: &Call,
+        question: &PersonalQuestion,
+    ) -> Result<PersonalAnswer, Refusal> {
+        let request = messages::personal_question_to_wire(question.clone());
+        messages::personal_answer_from_wire(self.ask(call, request, attempt!(personal)).await?)
     }
 
     async fn list(

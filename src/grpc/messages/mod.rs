@@ -13,6 +13,7 @@
 //! | `timelines` | reading posts |
 //! | `people` | following, relations, profiles, lists |
 //! | `notifications` | notifications |
+//! | `personal` | what people keep for themselves |
 //! | [`administration`] | joining, reports, and running the network |
 //! | `search` | searching |
 //! | `streams` | live timelines |
@@ -21,6 +22,7 @@ pub mod administration;
 mod changes;
 mod notifications;
 mod people;
+mod personal;
 mod posts;
 mod requests;
 mod search;
@@ -51,6 +53,11 @@ pub use self::{
         person_from_wire, person_to_wire, person_view_from_wire, person_view_to_wire,
         profile_change_from_wire, profile_change_to_wire, relation_change_from_wire,
         relation_change_to_wire,
+    },
+    personal::{
+        personal_answer_from_wire, personal_answer_to_wire, personal_change_from_wire,
+        personal_change_to_wire, personal_id_from_wire, personal_id_to_wire,
+        personal_question_from_wire, personal_question_to_wire,
     },
     posts::{post_from_wire, post_page_from_wire, post_page_to_wire, post_to_wire},
     requests::{

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     domain::{Hashtag, PostId},
-    network::{Found, Refusal, SearchKind},
+    network::{Found, HashtagUse, Refusal, SearchKind},
     wire::v1,
 };
 
@@ -58,9 +58,7 @@ pub fn found_to_wire(found: Found) -> v1::SearchReply {
             v1::SearchReply { people, ..nothing }
         }
         Found::Hashtags(hashtags) => {
-            let use_of =
-                |(hashtag, posts)| v1::HashtagUse { hashtag: String::from(hashtag), posts };
-            let hashtags = hashtags.into_iter().map(use_of).collect();
+            let hashtags = hashtags.into_iter().map(hashtag_use_to_wire).collect();
             v1::SearchReply { hashtags, ..nothing }
         }
         Found::Posts(page) => v1::SearchReply { posts: Some(post_page_to_wire(page)), ..nothing },
@@ -75,14 +73,25 @@ pub fn found_from_wire(kind: SearchKind, wire: v1::SearchReply) -> Result<Found,
             Found::People(people.into_iter().map(person_from_wire).collect::<Result<_, _>>()?)
         }
         SearchKind::Hashtags => {
-            let use_of = |v1::HashtagUse { hashtag, posts }| {
-                Ok((Hashtag::new(&hashtag).map_err(unreadable)?, posts))
-            };
-            Found::Hashtags(hashtags.into_iter().map(use_of).collect::<Result<_, Refusal>>()?)
+            let uses = hashtags.into_iter().map(hashtag_use_from_wire);
+            Found::Hashtags(uses.collect::<Result<_, _>>()?)
         }
         SearchKind::Posts => {
             let page = posts.ok_or_else(|| unreadable("the page of posts is missing"))?;
             Found::Posts(post_page_from_wire(page)?)
         }
     })
+}
+
+/// A hashtag, as the caller finds it.
+pub(super) fn hashtag_use_to_wire(found: HashtagUse) -> v1::HashtagUse {
+    let HashtagUse { hashtag, posts, is_followed } = found;
+    v1::HashtagUse { hashtag: hashtag.into(), posts, following: is_followed }
+}
+
+/// A hashtag, as the caller finds it.
+pub(super) fn hashtag_use_from_wire(wire: v1::HashtagUse) -> Result<HashtagUse, Refusal> {
+    let v1::HashtagUse { hashtag, posts, following } = wire;
+    let hashtag = Hashtag::new(&hashtag).map_err(unreadable)?;
+    Ok(HashtagUse { hashtag, posts, is_followed: following })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    notification_from_wire, notification_to_wire, post_from_wire, post_to_wire,
+    notification_from_wire, notification_to_wire, personal::some_id, post_from_wire, post_to_wire,
     timelines::hashtag_from_wire, unreadable,
 };
 use crate::{
@@ -14,27 +14,30 @@ use crate::{
 
 /// Which live timeline, and from where on.
 pub fn subscription_to_wire(kind: &StreamKind, after: Option<PostId>) -> v1::SubscribeRequest {
-    let (kind, hashtag) = match kind {
-        StreamKind::Followed => (v1::StreamKind::Followed, String::new()),
-        StreamKind::Home => (v1::StreamKind::Home, String::new()),
-        StreamKind::Local => (v1::StreamKind::Local, String::new()),
-        StreamKind::Hashtag(hashtag) => (v1::StreamKind::Hashtag, hashtag.to_string()),
+    let none = String::new;
+    let (kind, hashtag, list) = match kind {
+        StreamKind::Followed => (v1::StreamKind::Followed, none(), 0),
+        StreamKind::Home => (v1::StreamKind::Home, none(), 0),
+        StreamKind::Local => (v1::StreamKind::Local, none(), 0),
+        StreamKind::Hashtag(hashtag) => (v1::StreamKind::Hashtag, hashtag.to_string(), 0),
+        StreamKind::List(list) => (v1::StreamKind::List, none(), list.get()),
     };
-    v1::SubscribeRequest { after: after.map(PostId::get), kind: kind.into(), hashtag }
+    v1::SubscribeRequest { after: after.map(PostId::get), kind: kind.into(), hashtag, list }
 }
 
 /// Which live timeline, and from where on.
 pub fn subscription_from_wire(
     wire: v1::SubscribeRequest,
 ) -> Result<(StreamKind, Option<PostId>), Refusal> {
-    let v1::SubscribeRequest { after, kind, hashtag } = wire;
+    let v1::SubscribeRequest { after, kind, hashtag, list } = wire;
     let kind = match v1::StreamKind::try_from(kind) {
         Ok(v1::StreamKind::Followed) => StreamKind::Followed,
         Ok(v1::StreamKind::Home) => StreamKind::Home,
         Ok(v1::StreamKind::Local) => StreamKind::Local,
         Ok(v1::StreamKind::Hashtag) => StreamKind::Hashtag(hashtag_from_wire(&hashtag)?),
+        Ok(v1::StreamKind::List) => StreamKind::List(some_id(list)?),
         Err(_) => {
-            return Err(Refusal::invalid("kind must be FOLLOWED, HOME, LOCAL or HASHTAG"));
+            return Err(Refusal::invalid("kind must be FOLLOWED, HOME, LOCAL, HASHTAG or LIST"));
         }
     };
     Ok((kind, after.map(PostId::new)))

@@ -3,15 +3,18 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     domain::{
-        ClientId, Hashtag, Language, Mark, Marks, Mentioned, Notification, NotificationChange,
-        NotificationKind, OpaqueKey, Person, PersonCounts, Post, PostCounts, PostId, Profile,
-        ProfileLink, RelationChange, Relationship, ReplyTo, RequestKey, Revision, UnixMillis,
-        UserId, UserName, Visibility,
+        ClientId, FilterAction, FilterContext, FilterSettings, FilteredPost, Hashtag, Keyword,
+        KeywordChange, Language, ListSettings, Mark, Marker, Markers, Marks, MediaDisplay,
+        Mentioned, NewKeyword, Notification, NotificationChange, NotificationKind, OpaqueKey,
+        PeopleList, Person, PersonCounts, PersonalChange, PersonalId, Post, PostCounts, PostId,
+        Preferences, Profile, ProfileLink, RelationChange, Relationship, RepliesPolicy, ReplyTo,
+        RequestKey, Revision, UnixMillis, UserId, UserName, Visibility, WordFilter,
     },
     network::{
-        Changed, Cursor, FeedChange, FollowOutcome, Found, ListKind, LoggedIn, NamePage,
-        NamePosition, NewPost, NotificationPage, PersonView, PostPage, PostWords, Published,
-        SearchKind, SessionToken, StreamKind, Thread, TimelineKind,
+        Changed, Cursor, FeedChange, FollowOutcome, Found, HashtagUse, ListKind, LoggedIn,
+        NamePage, NamePosition, NewPost, NotificationPage, PersonView, PersonalAnswer,
+        PersonalQuestion, PostPage, PostWords, Published, SearchKind, SessionToken, StreamKind,
+        Thread, TimelineKind,
     },
     wire::v1::{
         self, change_notifications_request, notifications_request, posts_request, relate_request,
@@ -199,7 +202,14 @@ fn what_was_found_arrives_as_it_was_sent() {
     let page = PostPage { posts: vec![rich_post()], as_of: id(7), more: true, last: None };
     for (kind, found) in [
         (SearchKind::People, Found::People(vec![person()])),
-        (SearchKind::Hashtags, Found::Hashtags(vec![(hashtag("rust"), 2)])),
+        (
+            SearchKind::Hashtags,
+            Found::Hashtags(vec![HashtagUse {
+                hashtag: hashtag("rust"),
+                posts: 2,
+                is_followed: true,
+            }]),
+        ),
         (SearchKind::Posts, Found::Posts(page)),
     ] {
         assert_eq!(found_from_wire(kind, found_to_wire(found.clone())), Ok(found));
@@ -226,6 +236,7 @@ fn pages_are_asked_for_as_they_were_wanted() {
         TimelineKind::Pinned(author),
         TimelineKind::Liked,
         TimelineKind::Bookmarked,
+        TimelineKind::List(PersonalId::new(3)),
     ] {
         let wire = timeline_to_wire(&kind, cursor, Some(9));
         assert_eq!(timeline_from_wire(wire), Ok((kind, cursor, Some(9))));
@@ -235,6 +246,7 @@ fn pages_are_asked_for_as_they_were_wanted() {
         StreamKind::Home,
         StreamKind::Local,
         StreamKind::Hashtag(hashtag("rust")),
+        StreamKind::List(PersonalId::new(3)),
     ] {
         for after in [None, Some(PostId::NONE), Some(id(5))] {
             let wire = subscription_to_wire(&kind, after);
@@ -306,6 +318,113 @@ fn changes_of_posts_arrive_as_they_were_sent() {
             assert_eq!(mark_from_wire(wire), Ok((key.clone(), id(3), mark, set)));
         }
     }
+}
+
+fn list_settings() -> ListSettings {
+    ListSettings { title: "l".to_owned(), replies: RepliesPolicy::None, exclusive: true }
+}
+
+fn preferences() -> Preferences {
+    Preferences {
+        visibility: Visibility::Mentioned,
+        sensitive: true,
+        language: Some(Language::new("de").expect("valid")),
+        media: MediaDisplay::ShowAll,
+        expand_warnings: true,
+        autoplay: true,
+    }
+}
+
+fn filter_settings() -> FilterSettings {
+    FilterSettings {
+        title: "f".to_owned(),
+        contexts: FilterContext::ALL.into(),
+        action: FilterAction::Blur,
+        until: Some(UnixMillis::new(-5)),
+    }
+}
+
+fn keyword() -> NewKeyword {
+    NewKeyword { text: "k".to_owned(), whole_word: true }
+}
+
+#[test]
+fn changes_of_what_somebody_keeps_arrive_as_they_were_sent() {
+    let number = PersonalId::new;
+    let keywords = vec![
+        KeywordChange::Add(keyword()),
+        KeywordChange::Replace(number(3), NewKeyword { whole_word: false, ..keyword() }),
+        KeywordChange::Remove(number(4)),
+    ];
+    let filter = number(2);
+    for change in [
+        PersonalChange::CreateList(list_settings()),
+        PersonalChange::CreateList(ListSettings { title: "l".to_owned(), ..Default::default() }),
+        PersonalChange::ChangeList(number(1), list_settings()),
+        PersonalChange::DeleteList(number(1)),
+        PersonalChange::SetMembers { list: number(1), people: vec![name("ann")], present: true },
+        PersonalChange::FollowHashtag { hashtag: hashtag("tea"), set: false },
+        PersonalChange::ReadHomeUpTo(id(3)),
+        PersonalChange::SetPreferences(preferences()),
+        PersonalChange::SetPreferences(Preferences::default()),
+        PersonalChange::CreateFilter { settings: filter_settings(), keywords: vec![keyword()] },
+        PersonalChange::ChangeFilter { filter, settings: Some(filter_settings()), keywords },
+        PersonalChange::ChangeFilter { filter, settings: None, keywords: Vec::new() },
+        PersonalChange::DeleteFilter(filter),
+        PersonalChange::FilterPost { filter, post: id(3) },
+        PersonalChange::UnfilterPost { filter, entry: number(5) },
+    ] {
+        let wire = personal_change_to_wire(&key(), change.clone());
+        assert_eq!(personal_change_from_wire(wire), Ok((key(), change)));
+    }
+    for given in [None, Some(number(3))] {
+        assert_eq!(personal_id_from_wire(personal_id_to_wire(given)), given);
+    }
+    let nothing = v1::ChangePersonalRequest { request_id: Some(key_to_wire(&key())), change: None };
+    assert_invalid(personal_change_from_wire(nothing.clone()), "say what is to be changed");
+    let unknown = v1::ListSettings { replies: "some".to_owned(), ..Default::default() };
+    let unknown = Some(v1::change_personal_request::Change::CreateList(unknown));
+    let unknown = v1::ChangePersonalRequest { change: unknown, ..nothing };
+    assert_invalid(personal_change_from_wire(unknown), "some is not known");
+}
+
+#[test]
+fn what_somebody_keeps_arrives_as_it_was_sent() {
+    for question in [
+        PersonalQuestion::Lists,
+        PersonalQuestion::Members(PersonalId::new(1)),
+        PersonalQuestion::ListsWith(name("ann")),
+        PersonalQuestion::Hashtags,
+        PersonalQuestion::Hashtag(hashtag("tea")),
+        PersonalQuestion::Markers,
+        PersonalQuestion::Preferences,
+        PersonalQuestion::Filters,
+    ] {
+        let wire = personal_question_to_wire(question.clone());
+        assert_eq!(personal_question_from_wire(wire), Ok(question));
+    }
+    let number = PersonalId::new;
+    let marker = Marker { read_up_to: id(3), version: 2, at: UnixMillis::new(-5) };
+    let filter = WordFilter {
+        id: number(1),
+        settings: filter_settings(),
+        keywords: vec![Keyword { id: number(2), keyword: keyword() }],
+        posts: vec![FilteredPost { id: number(3), post: id(9) }],
+    };
+    let lists = vec![PeopleList { id: number(1), settings: list_settings(), members: 7 }];
+    let found = HashtagUse { hashtag: hashtag("tea"), posts: 2, is_followed: true };
+    for answer in [
+        PersonalAnswer::Lists(lists),
+        PersonalAnswer::Members(vec![name("ann"), name("bob")]),
+        PersonalAnswer::Hashtags(vec![found]),
+        PersonalAnswer::Markers(Markers { home: marker, notifications: Marker::default() }),
+        PersonalAnswer::Preferences(preferences()),
+        PersonalAnswer::Filters(vec![filter]),
+    ] {
+        let wire = personal_answer_to_wire(answer.clone());
+        assert_eq!(personal_answer_from_wire(wire), Ok(answer));
+    }
+    assert!(personal_answer_from_wire(v1::PersonalReply::default()).is_err());
 }
 
 #[test]
@@ -381,7 +500,7 @@ fn a_request_that_makes_no_sense_is_refused_and_says_why() {
     assert_invalid(timeline(v1::TimelineKind::Of.into(), ""), "user name");
     let stream = |kind, hashtag: &str| {
         let hashtag = hashtag.to_owned();
-        subscription_from_wire(v1::SubscribeRequest { after: None, kind, hashtag })
+        subscription_from_wire(v1::SubscribeRequest { after: None, kind, hashtag, list: 0 })
     };
     assert_invalid(stream(99, ""), "kind must be");
     assert_invalid(stream(v1::StreamKind::Hashtag.into(), ""), "hashtag");

@@ -2,6 +2,7 @@
 
 use super::{
     invalid, limit_from_wire, limit_to_wire, name_from_wire,
+    personal::some_id,
     posts::{all_from_wire, all_to_wire},
     some_text,
 };
@@ -37,6 +38,9 @@ pub fn timeline_to_wire(
         },
         TimelineKind::Liked => of_kind(v1::TimelineKind::Liked),
         TimelineKind::Bookmarked => of_kind(v1::TimelineKind::Bookmarked),
+        TimelineKind::List(list) => {
+            v1::TimelineRequest { list: list.get(), ..of_kind(v1::TimelineKind::List) }
+        }
     };
     v1::TimelineRequest { cursor: cursor.into(), page_size: limit_to_wire(limit), ..wire }
 }
@@ -49,7 +53,8 @@ fn of_kind(kind: v1::TimelineKind) -> v1::TimelineRequest {
 pub fn timeline_from_wire(
     wire: v1::TimelineRequest,
 ) -> Result<(TimelineKind, Cursor, Option<u32>), Refusal> {
-    let v1::TimelineRequest { cursor, page_size, kind, hashtag, username, replies, boosts } = wire;
+    let v1::TimelineRequest { cursor, page_size, kind, hashtag, username, replies, boosts, list } =
+        wire;
     let kind = match v1::TimelineKind::try_from(kind) {
         Ok(v1::TimelineKind::Followed) => TimelineKind::Followed,
         Ok(v1::TimelineKind::Home) => TimelineKind::Home,
@@ -61,9 +66,10 @@ pub fn timeline_from_wire(
         Ok(v1::TimelineKind::Pinned) => TimelineKind::Pinned(name_from_wire(username)?),
         Ok(v1::TimelineKind::Liked) => TimelineKind::Liked,
         Ok(v1::TimelineKind::Bookmarked) => TimelineKind::Bookmarked,
+        Ok(v1::TimelineKind::List) => TimelineKind::List(some_id(list)?),
         Err(_) => {
             return Err(Refusal::invalid(
-                "kind must be FOLLOWED, HOME, LOCAL, HASHTAG, OF, PINNED, LIKED or BOOKMARKED",
+                "kind must be FOLLOWED, HOME, LOCAL, HASHTAG, OF, PINNED, LIKED, BOOKMARKED or LIST",
             ));
         }
     };

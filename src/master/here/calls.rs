@@ -8,23 +8,24 @@ use super::{
 };
 use crate::{
     domain::{
-        Draft, EndedSessions, Mark, NotificationChange, Post, PostContent, PostId, PostText,
-        Profile, Query, RelationChange, RequestKey, Revision, TextError, UserId, UserName,
+        Draft, EndedSessions, Mark, NotificationChange, PersonalChange, PersonalId, Post,
+        PostContent, PostId, PostText, Profile, Query, RelationChange, RepliesPolicy, RequestKey,
+        Revision, TextError, UserId, UserName,
     },
     master::{
-        delivery::{Delivers, TooMany},
+        delivery::{Delivers, Inbox, TooMany},
         rate_limits::Activity,
         sessions::{Session, StreamSession},
     },
     network::{
         Begins, Call, Cursor, Deadline, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
-        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView, PostPage,
-        PostWords, Published, Refusal, RefusalKind, SearchKind, SessionInfo, StreamKind, Thread,
-        Timeline, TimelineKind,
+        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView,
+        PersonalAnswer, PersonalQuestion, PostPage, PostWords, Published, Refusal, RefusalKind,
+        SearchKind, SessionInfo, StreamKind, Thread, Timeline, TimelineKind,
     },
     social::{
         self, Command, CommandRefusal, Context, FeedKind, NameCursor, PageOfNotifications,
-        PageOfPosts, PageRead, Reply, Source, StateError, Step, View,
+        PageOfPosts, PageRead, Reply, Source, SourceRead, StateError, Step, View,
     },
 };
 
@@ -194,6 +195,24 @@ impl Network for Here {
         self.change(call, key, Activity::Marking, command).await
     }
 
+    async fn change_personal(
+        &self,
+        call: &Call,
+        key: &RequestKey,
+        change: &PersonalChange,
+    ) -> Result<Option<PersonalId>, Refusal> {
+        self.carry_out_personal(call, key, change).await
+    }
+
+    async fn personal(
+        &self,
+        call: &Call,
+        question: &PersonalQuestion,
+    ) -> Result<PersonalAnswer, Refusal> {
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        self.answer_personal(call.deadline, caller.user, &view, question).await
+    }
+
     async fn list(
         &self,
         call: &Call,
@@ -300,7 +319,10 @@ impl Network for Here {
             }
             SearchKind::Hashtags => {
                 let beginning = searched_for(text.strip_prefix('#').unwrap_or(text))?;
-                Found::Hashtags(self.found(view.search_hashtags(beginning, limit))?)
+                let found = self.found(view.search_hashtags(beginning, limit))?.into_iter();
+                let uses = found
+                    .map(|(hashtag, posts)| self.hashtag_use(&view, caller.user, hashtag, posts));
+                Found::Hashtags(uses.collect::<Result<_, _>>()?)
             }
             SearchKind::Posts => {
                 let query = Query::new(searched_for(text)?)
@@ -321,8 +343,8 @@ impl Network for Here {
         let (session, view) = self.authenticated_view(call).await?;
         let user = session.account.user;
         let after = after.unwrap_or_else(|| view.newest_post());
-        let delivers = delivers(kind);
         let reading = self.begin_read(call.deadline, user).await?;
+        let delivers = self.delivers(&self.local_view()?, user, kind)?;
         let inbox = self.parts.delivery.open(user, delivers.clone());
         let inbox = inbox.map_err(|too_many| match too_many {
             TooMany::InAll => Refusal::too_many_timelines(),
@@ -332,17 +354,14 @@ impl Network for Here {
         // the inbox, but one that ended before does not.
         let view = self.local_view()?;
         self.session(&view, call)?;
-        if delivers == Delivers::Feed(FeedKind::Home) {
-            inbox.add(vec![Source::all_of(user)]);
-        }
-        let mut sources = view.sources(user);
-        let add = || {
-            let some = view.next_sources(&mut sources)?;
-            let (rows, done) = (some.as_ref().map_or(0, Vec::len), some.is_none().then_some(()));
-            inbox.add(view.unmuted(user, some.unwrap_or_default())?);
-            Ok(Step { done, rows })
-        };
-        if matches!(delivers, Delivers::Followed | Delivers::Feed(FeedKind::Home)) {
+        if let Some(mut sources) = self.found(begin_to_hear(&view, user, &delivers, &inbox))? {
+            let add = || {
+                let some = view.next_sources(&mut sources)?;
+                let rows = some.as_ref().map_or(0, Vec::len);
+                let done = some.is_none().then_some(());
+                hear(&view, user, &delivers, &inbox, some.unwrap_or_default())?;
+                Ok(Step { done, rows })
+            };
             self.found(reading.steps(add).await)?;
         }
         drop(reading);
@@ -359,7 +378,11 @@ impl Network for Here {
 
 impl Here {
     /// Waits for the turns of a read.
-    async fn begin_read(&self, deadline: Deadline, user: UserId) -> Result<Reading, Refusal> {
+    pub(super) async fn begin_read(
+        &self,
+        deadline: Deadline,
+        user: UserId,
+    ) -> Result<Reading, Refusal> {
         within(deadline, self.turns.begin(user)).await?.map_err(too_many_reads)
     }
 
@@ -410,8 +433,26 @@ impl Here {
                 let user = self.user_named(view, name)?;
                 view.marked(reader, user, Mark::Pin, cursor, limit)
             }
+            TimelineKind::List(list) => {
+                let settings = self.list_of(view, caller, *list)?;
+                view.in_list(caller, (*list, settings.replies), cursor, limit)
+            }
             TimelineKind::Liked => view.marked(reader, caller, Mark::Like, cursor, limit),
             TimelineKind::Bookmarked => view.marked(reader, caller, Mark::Bookmark, cursor, limit),
+        })
+    }
+
+    /// What a stream of a kind delivers to its reader.
+    fn delivers(&self, view: &View, user: UserId, kind: &StreamKind) -> Result<Delivers, Refusal> {
+        Ok(match kind {
+            StreamKind::Followed => Delivers::Followed,
+            StreamKind::Home => Delivers::Feed(FeedKind::Home),
+            StreamKind::Local => Delivers::Feed(FeedKind::Local),
+            StreamKind::Hashtag(hashtag) => Delivers::Feed(FeedKind::Hashtag(hashtag.clone())),
+            StreamKind::List(list) => {
+                let settings = self.list_of(view, user, *list)?;
+                Delivers::Feed(FeedKind::List(*list, settings.replies))
+            }
         })
     }
 
@@ -496,13 +537,50 @@ fn searched_for(text: &str) -> Result<&str, Refusal> {
     Ok(text)
 }
 
-fn delivers(kind: &StreamKind) -> Delivers {
-    match kind {
-        StreamKind::Followed => Delivers::Followed,
-        StreamKind::Home => Delivers::Feed(FeedKind::Home),
-        StreamKind::Local => Delivers::Feed(FeedKind::Local),
-        StreamKind::Hashtag(hashtag) => Delivers::Feed(FeedKind::Hashtag(hashtag.clone())),
+/// Adds what belongs to a stream whoever its reader follows; what remains to be read of whom they follow, if that
+/// matters.
+pub(super) fn begin_to_hear(
+    view: &View,
+    user: UserId,
+    delivers: &Delivers,
+    inbox: &Inbox,
+) -> Result<Option<SourceRead>, StateError> {
+    Ok(match delivers {
+        Delivers::Feed(FeedKind::Local | FeedKind::Hashtag(_)) => None,
+        Delivers::Feed(FeedKind::Home) => {
+            inbox.add(vec![Source::all_of(user)]);
+            inbox.add_hashtags(view.followed_hashtags(user)?);
+            Some(view.sources(user))
+        }
+        Delivers::Followed | Delivers::Feed(FeedKind::List(..)) => Some(view.sources(user)),
+    })
+}
+
+/// Adds what belongs to a stream because its reader follows these.
+pub(super) fn hear(
+    view: &View,
+    user: UserId,
+    delivers: &Delivers,
+    inbox: &Inbox,
+    sources: Vec<Source>,
+) -> Result<(), StateError> {
+    let unmuted = view.unmuted(user, sources)?;
+    match delivers {
+        Delivers::Followed => inbox.add(unmuted),
+        Delivers::Feed(kind) => {
+            let (heard, others) = view.heard(user, kind, unmuted)?;
+            inbox.add(heard);
+            if hears_answers_to_others(kind) {
+                inbox.add_others(others);
+            }
+        }
     }
+    Ok(())
+}
+
+/// Whether answers belong to a feed if the reader follows whom they answer, even if what these post does not.
+fn hears_answers_to_others(kind: &FeedKind) -> bool {
+    matches!(kind, FeedKind::Home | FeedKind::List(_, RepliesPolicy::Followed))
 }
 
 /// How many names or posts a page gets.

@@ -5,10 +5,15 @@ use std::{sync::Arc, time::Duration};
 use futures::StreamExt as _;
 use openraft::storage::RaftStateMachine as _;
 
-use super::{live_timeline, turns::ReadTurns};
+use super::{
+    calls::{begin_to_hear, hear},
+    live_timeline,
+    turns::ReadTurns,
+};
 use crate::{
     domain::{
-        Draft, Hashtag, Mark, PostContent, PostId, PostText, RelationChange, UnixMillis, Visibility,
+        Draft, Hashtag, ListSettings, Mark, PersonalChange, PersonalId, PostContent, PostId,
+        PostText, RelationChange, RepliesPolicy, UnixMillis, Visibility,
     },
     master::{
         delivery::{Delivers, Delivery, StreamLimits},
@@ -19,7 +24,7 @@ use crate::{
         state_store::Applied,
         tests::entries::{account, batch, context, name},
     },
-    social::{Command, FeedKind, Source},
+    social::{Command, Context, FeedKind},
 };
 
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -87,13 +92,11 @@ impl Story {
         let delivers = Delivers::Feed(kind);
         let inbox = self.delivery.open(bob, delivers.clone());
         let inbox = inbox.unwrap_or_else(|_| panic!("there is room"));
-        if delivers == Delivers::Feed(FeedKind::Home) {
-            inbox.add(vec![Source::all_of(bob)]);
-            let view = self.fixture.state.reader().view().expect("readable");
-            let mut sources = view.sources(bob);
-            while let Some(some) = view.next_sources(&mut sources).expect("readable") {
-                inbox.add(view.unmuted(bob, some).expect("readable"));
-            }
+        let view = self.fixture.state.reader().view().expect("readable");
+        let mut sources = begin_to_hear(&view, bob, &delivers, &inbox).expect("readable");
+        while let Some(sources) = &mut sources {
+            let Some(some) = view.next_sources(sources).expect("readable") else { break };
+            hear(&view, bob, &delivers, &inbox, some).expect("readable");
         }
         inbox.complete();
         let state = self.fixture.state.reader();
@@ -252,4 +255,125 @@ async fn whoever_is_muted_is_no_longer_heard_live() {
     assert!(ended.expect("a reason").is_err(), "it is opened again");
     let mut live = story.subscribe(FeedKind::Home, PostId::new(2));
     assert_eq!(told(&mut live, 1).await[0].1, "three");
+}
+
+fn change_personal(context: Context, change: PersonalChange) -> Command {
+    Command::ChangePersonal { context, change }
+}
+
+/// Carol is in a list of bob's, whose number this is.
+async fn list_of_carol(story: &mut Story, replies: RepliesPolicy, exclusive: bool) -> PersonalId {
+    let follow = |context| Command::Follow { context, target: name("carol") };
+    story.apply(follow(context(BOB, 2))).await;
+    let settings = ListSettings { title: "carol".to_owned(), replies, exclusive };
+    story.apply(change_personal(context(BOB, 3), PersonalChange::CreateList(settings))).await;
+    let (list, people) = (PersonalId::new(1), vec![name("carol")]);
+    let put = PersonalChange::SetMembers { list, people, present: true };
+    story.apply(change_personal(context(BOB, 4), put)).await;
+    list
+}
+
+fn words(told: Vec<(u64, String)>) -> Vec<String> {
+    told.into_iter().map(|(_, words)| words).collect()
+}
+
+#[tokio::test]
+async fn a_live_list_has_the_answers_that_it_shows_and_is_caught_up_with_in_the_same_order() {
+    for (replies, to_followed) in [
+        (RepliesPolicy::Followed, true),
+        (RepliesPolicy::List, false),
+        (RepliesPolicy::None, false),
+    ] {
+        let mut story = Story::new().await;
+        let list = list_of_carol(&mut story, replies, false).await;
+        let begun = PostId::new(2);
+        let kind = || FeedKind::List(list, replies);
+        let mut live = live(story.subscribe(kind(), begun)).await;
+        let of_ann = story.publish(ANN, "of ann").await;
+        let own = story.publish(BOB, "own").await;
+        let of_carol = story.publish(CAROL, "of carol").await;
+        story.answer(CAROL, of_ann, "to ann").await;
+        story.answer(CAROL, of_carol, "to herself").await;
+        story.answer(CAROL, own, "to bob").await;
+        let boost = Command::Boost { context: story.context(CAROL), post: of_ann, set: true };
+        story.apply(boost).await;
+        let delete = Command::Delete { context: story.context(CAROL), post: of_carol };
+        story.apply(delete).await;
+        let deleted = format!("deleted: {of_carol}");
+        let mut expected =
+            vec!["of carol", "to ann", "to herself", "to bob", "boost of of ann", &deleted];
+        expected.retain(|words| to_followed || *words != "to ann");
+        assert_eq!(words(told(&mut live, expected.len()).await), expected, "{replies:?}");
+        let mut later = story.subscribe(kind(), begun);
+        expected.remove(0);
+        assert_eq!(words(told(&mut later, expected.len()).await), expected, "{replies:?}");
+    }
+}
+
+#[tokio::test]
+async fn whom_somebody_puts_into_a_list_is_heard_there_live_and_at_home_no_longer() {
+    let mut story = Story::new().await;
+    let list = list_of_carol(&mut story, RepliesPolicy::List, true).await;
+    let kind = || FeedKind::List(list, RepliesPolicy::List);
+    let mut at_home = live(story.subscribe(FeedKind::Home, PostId::new(2))).await;
+    let mut in_list = live(story.subscribe(kind(), PostId::new(2))).await;
+    let one = story.publish(CAROL, "carol one").await;
+    story.publish(ANN, "ann one").await;
+    let answer = story.answer(ANN, one, "to carol").await;
+    assert_eq!(words(told(&mut at_home, 2).await), ["ann one", "to carol"]);
+    assert_eq!(words(told(&mut in_list, 1).await), ["carol one"]);
+    let put = |name, present| {
+        let people = vec![crate::replication::tests::entries::name(name)];
+        PersonalChange::SetMembers { list, people, present }
+    };
+    story.apply(change_personal(context(BOB, 5), put("ann", true))).await;
+    story.apply(change_personal(context(BOB, 6), put("carol", false))).await;
+    story.publish(ANN, "ann two").await;
+    story.publish(CAROL, "carol two").await;
+    for (timeline, kind, expected) in
+        [(at_home, FeedKind::Home, "carol two"), (in_list, kind(), "ann two")]
+    {
+        let mut timeline = timeline;
+        let ended = tokio::time::timeout(DEADLINE, timeline.next()).await.expect("in time");
+        assert!(ended.expect("a reason").is_err(), "it is opened again");
+        let mut timeline = story.subscribe(kind, answer);
+        assert_eq!(words(told(&mut timeline, 1).await), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn what_everybody_posts_with_a_followed_hashtag_is_told_at_home_once_and_in_order() {
+    let mut story = Story::new().await;
+    for (number, hashtag) in (10..).zip(["tea", "cake"]) {
+        let hashtag = Hashtag::new(hashtag).expect("valid");
+        let change = PersonalChange::FollowHashtag { hashtag, set: true };
+        story.apply(change_personal(context(BOB, number), change)).await;
+    }
+    let begun = PostId::new(1);
+    let mut live = live(story.subscribe(FeedKind::Home, begun)).await;
+    let first = story.publish(CAROL, "#tea and #cake").await;
+    // Together: an answer to a stranger that is there for its hashtag alone, and a post that is there anyway.
+    let draft = |text: &str| Draft::of(PostText::new(text, 100).expect("valid"));
+    let answer = Draft { reply_to: Some(first), ..draft("more #tea") };
+    let together = [answer, draft("plain")].into_iter().zip(20..);
+    let together = together
+        .map(|(draft, number)| Command::Publish { context: context(ANN, number), draft })
+        .collect::<Vec<_>>();
+    story.index += 1;
+    let entry = batch(1, story.index, together);
+    story.fixture.state.apply([entry]).await.expect("applied");
+    story.answer(ANN, first, "to a stranger").await;
+    let unlisted = Draft { visibility: Visibility::Unlisted, ..draft("unlisted #tea") };
+    story.post(CAROL, unlisted).await;
+    story.publish(ANN, "of ann with #cake").await;
+    let content = PostContent::of(PostText::new("only #cake", 100).expect("valid"));
+    story.apply(Command::Edit { context: story.context(CAROL), post: first, content }).await;
+    let expected =
+        ["#tea and #cake", "more #tea", "plain", "of ann with #cake", "edited: only #cake"];
+    let seen = told(&mut live, expected.len()).await;
+    assert_eq!(words(seen.clone()), expected);
+    assert!(seen.is_sorted_by(|(one, _), (next, _)| one < next), "{seen:?}");
+    let mut later = words(told(&mut story.subscribe(FeedKind::Home, begun), 5).await);
+    "#tea and #cake".clone_into(&mut later[0]);
+    assert_eq!(later, expected, "what it says by now aside");
 }

@@ -257,6 +257,7 @@ fn timeline_event(event: Event) -> Option<TimelineEvent> {
         Event::Followed { .. }
         | Event::Unfollowed { .. }
         | Event::Muted { .. }
+        | Event::Rearranged { .. }
         | Event::SessionsEnded { .. } => None,
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! - `calls`: the calls; `administration`: those of whoever joins, reports somebody, or runs the network
 //! - `sessions`: logging in, passwords, and sessions
+//! - `personal`: what people keep for themselves
 //! - [`live_timeline`]: one live timeline
 //! - `turns`: the turns of reads
 //! - `refusals`: what a rule, a session or the consensus refuses, as the caller is told
@@ -12,6 +13,7 @@
 mod administration;
 mod calls;
 pub mod live_timeline;
+mod personal;
 mod refusals;
 mod sessions;
 mod turns;

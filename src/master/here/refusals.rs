@@ -85,7 +85,10 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::NoSuchInvitation
             | CommandRefusal::NoSuchReport
             | CommandRefusal::NoSuchAnnouncement
-            | CommandRefusal::NoSuchSession => RefusalKind::NotFound,
+            | CommandRefusal::NoSuchSession
+            | CommandRefusal::NoSuchList
+            | CommandRefusal::NoSuchFilter
+            | CommandRefusal::NoSuchKeyword => RefusalKind::NotFound,
             CommandRefusal::AlreadyFollowing | CommandRefusal::AlreadyRequested => {
                 RefusalKind::AlreadyExists
             }
@@ -98,6 +101,7 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::Blocked
             | CommandRefusal::FollowsTooMany
             | CommandRefusal::TheyFollowTooMany
+            | CommandRefusal::KeepsTooMany
             | CommandRefusal::NotEmpty
             | CommandRefusal::JoiningClosed
             | CommandRefusal::InvitationNeeded

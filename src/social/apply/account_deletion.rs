@@ -91,6 +91,7 @@ impl Graph<'_> {
                 DeletedRow::Notification(position) => {
                     self.tables.remove_notification(user, position)?;
                 }
+                DeletedRow::Personal => self.tables.remove_row(&key),
                 DeletedRow::Relation(table, pair) => {
                     self.tables.set_relation(table, &pair, None);
                 }

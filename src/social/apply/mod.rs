@@ -4,6 +4,7 @@
 //! - `people`: accounts, and what people are to each other
 //! - `administration`: joining, reports, and what those do who run the network
 //! - `sessions`: how sessions begin and end
+//! - `personal`: what people keep for themselves
 //! - `notifications`: what people are told of what others do
 //! - `chores`: work that goes on over many commands; `account_deletion`: of that, what takes somebody away
 //!
@@ -15,6 +16,7 @@ mod administration;
 mod chores;
 mod notifications;
 mod people;
+mod personal;
 mod posts;
 mod sessions;
 
@@ -146,7 +148,7 @@ impl<'txn> Graph<'txn> {
             }
             Command::ChangeNotifications { context, change } => {
                 self.once(&context, asked, |graph, _| {
-                    graph.change_notifications(context.user, change)
+                    graph.change_notifications(at, context.user, change)
                 })
             }
             Command::DeleteAccount { context } => self.once(&context, asked, |graph, record| {
@@ -163,6 +165,11 @@ impl<'txn> Graph<'txn> {
             }
             Command::Administer { context, request } => {
                 self.administer(at, &context, asked, request)
+            }
+            Command::ChangePersonal { context, change } => {
+                self.once(&context, asked, |graph, record| {
+                    graph.change_personal(at, context.user, &record, change)
+                })
             }
             #[cfg(test)]
             Command::TestNoop => Ok(Reply::Done),

@@ -67,12 +67,14 @@ impl Graph<'_> {
 
     pub(super) fn change_notifications(
         &mut self,
+        at: UnixMillis,
         user: UserId,
         change: NotificationChange,
     ) -> Result<Outcome, StateError> {
         match change {
             NotificationChange::ReadUpTo(up_to) => {
                 self.tables.read_notifications(user, up_to.min(self.meta.newest_post))?;
+                self.notifications_were_read(at, user)?;
             }
             NotificationChange::Dismiss(notification) => {
                 self.tables.remove_notification(user, notification)?;

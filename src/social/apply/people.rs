@@ -229,13 +229,14 @@ impl Graph<'_> {
         let was_there = self.tables.remove_follow(edge)?;
         if was_there {
             let Follow { follower, followee, .. } = *edge;
+            self.leave_lists(follower, &edge.followee_name)?;
             self.events.push(Event::Unfollowed { follower, followee });
         }
         Ok(was_there)
     }
 
     /// The edge from a user to a name, which may or may not be in the graph.
-    fn edge(
+    pub(super) fn edge(
         &self,
         user: UserId,
         record: &UserRecord,

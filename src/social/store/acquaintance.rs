@@ -1,7 +1,7 @@
 //! What people are to each other, as the rules of visibility ask it: looked up once for all posts that are
 //! read together.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use super::{
     StateError,
@@ -9,10 +9,11 @@ use super::{
     moment::Moment,
     network_records,
     people_records::mute,
+    personal_records,
     records::known_user,
 };
 use crate::{
-    domain::{Standing, UnixMillis, UserId, UserName},
+    domain::{Hashtag, PersonalId, Standing, UnixMillis, UserId, UserName},
     social::Relations,
 };
 
@@ -26,6 +27,11 @@ pub struct Known {
     /// Whether there is anybody of whom the standing is not the usual one: mostly there is not.
     is_anybody_limited: Option<bool>,
     standings: BTreeMap<UserId, Standing>,
+    /// The lists of somebody whose people are left out of their home timeline.
+    exclusive: BTreeMap<UserId, BTreeSet<PersonalId>>,
+    /// In which lists of somebody another is.
+    lists: BTreeMap<(UserId, UserId), BTreeSet<PersonalId>>,
+    hashtags: BTreeMap<(UserId, Hashtag), bool>,
 }
 
 /// What is asked of two people.
@@ -74,6 +80,16 @@ impl<'a> Acquaintance<'a> {
         })
     }
 
+    fn lists(&mut self, one: UserId, other: UserId) -> Result<&BTreeSet<PersonalId>, StateError> {
+        if !self.known.lists.contains_key(&(one, other)) {
+            let folded = self.name(other)?.folded();
+            let membership = personal_records::membership(self.moment, one, &folded)?;
+            let lists = membership.map(|membership| membership.lists).unwrap_or_default();
+            self.known.lists.insert((one, other), lists);
+        }
+        Ok(&self.known.lists[&(one, other)])
+    }
+
     fn look_up(&mut self, asked: Asked, one: UserId, other: UserId) -> Result<bool, StateError> {
         if asked == Asked::Mutes && self.known.mutes_nobody == Some(one) {
             return Ok(false);
@@ -109,6 +125,38 @@ impl Relations for Acquaintance<'_> {
 
     fn mutes(&mut self, one: UserId, other: UserId) -> Result<bool, StateError> {
         self.look_up(Asked::Mutes, one, other)
+    }
+
+    fn has_in_list(
+        &mut self,
+        one: UserId,
+        list: PersonalId,
+        other: UserId,
+    ) -> Result<bool, StateError> {
+        Ok(self.lists(one, other)?.contains(&list))
+    }
+
+    fn keeps_from_home(&mut self, one: UserId, other: UserId) -> Result<bool, StateError> {
+        if let Entry::Vacant(unknown) = self.known.exclusive.entry(one) {
+            let lists = personal_records::lists(self.moment, one)?.into_iter();
+            let exclusive = lists.filter(|list| list.settings.exclusive).map(|list| list.id);
+            unknown.insert(exclusive.collect());
+        }
+        // Most keep nobody from there.
+        if self.known.exclusive[&one].is_empty() {
+            return Ok(false);
+        }
+        let lists = self.lists(one, other)?.clone();
+        Ok(!self.known.exclusive[&one].is_disjoint(&lists))
+    }
+
+    fn follows_hashtag(&mut self, user: UserId, hashtag: &Hashtag) -> Result<bool, StateError> {
+        Ok(match self.known.hashtags.entry((user, hashtag.clone())) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => {
+                *unknown.insert(personal_records::follows_hashtag(self.moment, user, hashtag)?)
+            }
+        })
     }
 
     fn standing(&mut self, user: UserId) -> Result<Standing, StateError> {

@@ -25,6 +25,8 @@ pub enum DeletedRow {
     Follow(Follow),
     /// What they were told.
     Notification(PostId),
+    /// What they keep for themselves.
+    Personal,
     /// What they are to somebody, or somebody to them.
     Relation(Table, Pair),
 }
@@ -41,6 +43,7 @@ impl DeletionStage {
             Self::Mutes => Table::Mutes,
             Self::Requests => Table::Requests,
             Self::Notes => Table::Notes,
+            Self::Personal => Table::Personal,
             Self::RowsAboutThem => Table::RowsAboutPeople,
             Self::Notifications => Table::Notifications,
             Self::Person => return None,
@@ -103,6 +106,7 @@ impl Tables<'_> {
             DeletionStage::Mutes => relation(Table::Mutes, parts)?,
             DeletionStage::Requests => relation(Table::Requests, parts)?,
             DeletionStage::Notes => relation(Table::Notes, parts)?,
+            DeletionStage::Personal => DeletedRow::Personal,
             DeletionStage::RowsAboutThem => {
                 let (table, whose) = parts.table_and_user()?;
                 DeletedRow::Relation(
@@ -115,6 +119,11 @@ impl Tables<'_> {
                 return Err(StateError::damaged("the rows about a person are no table"));
             }
         })
+    }
+
+    /// Removes a row of those that go.
+    pub fn remove_row(&mut self, key: &[u8]) {
+        self.change.remove(&Key::of_stored(key));
     }
 
     /// Removes what is left of somebody who is gone, but for their number.

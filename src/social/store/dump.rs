@@ -96,7 +96,7 @@ enum RowKind {
 }
 
 /// The tables whose rows are sent as they are stored.
-const STORED: [Table; 18] = [
+const STORED: [Table; 19] = [
     Table::Blocks,
     Table::Mutes,
     Table::Requests,
@@ -115,6 +115,7 @@ const STORED: [Table; 18] = [
     Table::Chores,
     Table::ReservedNames,
     Table::Sessions,
+    Table::Personal,
 ];
 
 impl RowKind {
@@ -178,6 +179,7 @@ pub fn dump(
         .chain(table(Table::Chores, stored))
         .chain(table(Table::ReservedNames, stored))
         .chain(table(Table::Sessions, stored))
+        .chain(table(Table::Personal, stored))
         .map(|kind| kind.map(Row))
 }
 

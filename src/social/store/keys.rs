@@ -47,16 +47,21 @@
 //! | chores | position of the feed at which it began | [`Chore`](crate::social::Chore) |
 //! | reserved names | hash of the folded name | [`ReservedNameRecord`](super::chore_records::ReservedNameRecord) |
 //! | sessions | user, number | [`SessionRecord`](crate::social::sessions::SessionRecord) |
+//! | personal | user, what they have once | [`PersonalRecord`](super::personal_records::PersonalRecord) |
+//! | personal | user, list, its number | [`ListRecord`](super::personal_records::ListRecord) |
+//! | personal | user, membership, folded name of whom they follow | [`MembershipRecord`](super::personal_records::MembershipRecord) |
+//! | personal | user, hashtag that they follow | |
+//! | personal | user, filter, its number | [`FilterRecord`](super::personal_records::FilterRecord) |
 //!
 //! Users, follows, posts, series, replies, certification, blocks, mutes, requests, notes, profiles, revisions,
-//! marks, notifications, their states, changes, chores, reserved names, sessions and all of administration are the state; the others are indexes of it. Follows are
+//! marks, notifications, their states, changes, chores, reserved names, sessions, all of administration and all that is personal are the state; the others are indexes of it. Follows are
 //! sorted by name, so that a page of names in order costs no more than the page; posts by author, so that a
 //! page of them lies together.
 
 use std::ops::Bound;
 
 use super::StateError;
-use crate::domain::{Hashtag, Mark, PostId, SearchTerm, UserId};
+use crate::domain::{Hashtag, Mark, PersonalId, PostId, SearchTerm, UserId};
 
 /// The tables, in the order of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +111,12 @@ pub enum Table {
     Chores,
     ReservedNames,
     Sessions,
+    Personal,
 }
 
 impl Table {
     /// All of them.
-    const ALL: [Self; 44] = [
+    const ALL: [Self; 45] = [
         Self::Facts,
         Self::Meta,
         Self::Users,
@@ -155,6 +161,7 @@ impl Table {
         Self::Chores,
         Self::ReservedNames,
         Self::Sessions,
+        Self::Personal,
     ];
 
     /// The table with this byte.
@@ -209,6 +216,7 @@ impl Table {
             Self::Chores => "chores",
             Self::ReservedNames => "reserved names",
             Self::Sessions => "sessions",
+            Self::Personal => "personal records",
         }
     }
 }
@@ -485,6 +493,51 @@ pub fn numbered_before(table: Table, before: u64) -> KeyRange {
     (Bound::Included(Key::of(table)), Bound::Excluded(numbered(table, before)))
 }
 
+/// What of a person's own a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Personal {
+    Once,
+    List,
+    Membership,
+    Hashtag,
+    Filter,
+}
+
+impl Personal {
+    /// The one with this byte.
+    pub fn of(byte: u8) -> Option<Self> {
+        let all = [Self::Once, Self::List, Self::Membership, Self::Hashtag, Self::Filter];
+        all.into_iter().find(|of| *of as u8 == byte)
+    }
+}
+
+/// What a user has once, or what the keys of their others begin with.
+pub fn personal(user: UserId, of: Personal) -> Key {
+    Key::of(Table::Personal).number(user.0).bytes(&[of as u8])
+}
+
+pub fn numbered_personal(user: UserId, of: Personal, id: PersonalId) -> Key {
+    personal(user, of).number(id.get())
+}
+
+pub fn named_personal(user: UserId, of: Personal, name: &str) -> Key {
+    personal(user, of).bytes(name.as_bytes())
+}
+
+/// All that a user has of something.
+pub fn all_personal(user: UserId, of: Personal) -> KeyRange {
+    personal(user, of).range()
+}
+
+/// The same, or what comes after a name.
+pub fn personal_after(user: UserId, of: Personal, name: Option<&str>) -> KeyRange {
+    match name {
+        Some(name) => personal(user, of).range_after(named_personal(user, of, name)),
+        None => all_personal(user, of),
+    }
+}
+
 pub fn invitation(code: &str) -> Key {
     Key::of(Table::Invitations).bytes(code.as_bytes())
 }
@@ -593,6 +646,12 @@ impl<'a> Parts<'a> {
 
     pub fn user(&mut self) -> Result<UserId, StateError> {
         self.number().map(UserId)
+    }
+
+    pub fn byte(&mut self) -> Result<u8, StateError> {
+        let (byte, rest) = self.0.split_first().ok_or_else(too_short)?;
+        self.0 = rest;
+        Ok(*byte)
     }
 
     pub fn signed(&mut self) -> Result<i64, StateError> {

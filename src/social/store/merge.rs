@@ -9,18 +9,19 @@ use std::{collections::BinaryHeap, mem};
 use super::{
     StateError,
     acquaintance::{Acquaintance, Known},
-    keys::{self, Parts, Prefix, Table},
+    keys::{self, Parts, Personal, Prefix, Table},
     moment::Moment,
+    personal_records::{self, MembershipRecord},
     post_records::{self, Body, PostRecord, post_and_author},
     reading,
     recent::{self, Found, Recent},
     records::{FollowRecord, decode, number},
 };
 use crate::{
-    domain::{Post, PostId, Query, UnixMillis, UserId},
+    domain::{PersonalId, Post, PostId, Query, RepliesPolicy, UnixMillis, UserId},
     social::{
-        Cursor, PostFacts, Source,
-        visibility::{is_at_home, is_followed, is_public, may_see},
+        Cursor, PostFacts, Relations as _, Source,
+        visibility::{is_at_home, is_followed, is_in_list, is_public, may_see},
     },
 };
 
@@ -57,6 +58,8 @@ pub enum Rule {
     Followed,
     /// Those that belong to the reader's home timeline.
     Home,
+    /// Those that belong to a list of the reader.
+    List(PersonalId, RepliesPolicy),
     /// Those that are for everybody's timelines.
     Public,
     /// Those that the reader may see, and of an author's those that are wanted.
@@ -93,8 +96,12 @@ enum Candidates {
     Merged {
         /// What remains to be read of whose posts belong to it.
         sources: Option<SourceRead>,
-        /// Whether the reader's own are among it.
+        /// Whether the reader's own are among it, and those with hashtags that they follow.
         own: bool,
+        /// What remains to be read of these hashtags.
+        hashtags: Option<HashtagRead>,
+        /// The posts of the hashtags that were read.
+        indexes: Vec<Prefix>,
         heads: Heads,
     },
     /// The rows of an index; for the other terms of a search, only those that also have a row there.
@@ -115,6 +122,8 @@ struct Candidate {
     position: PostId,
     post: PostId,
     author: UserId,
+    /// Whether it is one because the reader follows its author.
+    is_followed: bool,
 }
 
 /// Some of the candidates.
@@ -150,8 +159,13 @@ impl PageRead {
     /// What those have posted whom a user follows; `since` then, or all of it, with the user's own.
     pub(super) fn merged(reading: Reading, user: UserId, rule: Rule) -> Self {
         let own = matches!(rule, Rule::Home);
-        let sources = Some(SourceRead::of(user));
-        let candidates = Candidates::Merged { sources, own, heads: Heads::new() };
+        let hashtags = own.then_some(HashtagRead { user, after: None });
+        let sources = Some(match rule {
+            Rule::List(list, _) => SourceRead::in_list(user, list),
+            _ => SourceRead::of(user),
+        });
+        let (indexes, heads) = (Vec::new(), Heads::new());
+        let candidates = Candidates::Merged { sources, own, hashtags, indexes, heads };
         Self::new(reading, rule, candidates)
     }
 
@@ -162,9 +176,11 @@ impl PageRead {
         author: UserId,
         rule: Rule,
     ) -> Result<Self, StateError> {
-        let candidates = Candidates::Merged { sources: None, own: false, heads: Heads::new() };
+        let (indexes, heads) = (Vec::new(), Heads::new());
+        let candidates =
+            Candidates::Merged { sources: None, own: false, hashtags: None, indexes, heads };
         let mut page = Self::new(reading, rule, candidates);
-        page.push_head(moment, Source::all_of(author), page.cursor)?;
+        page.push_head(moment, Head::Of(Source::all_of(author)), page.cursor)?;
         Ok(page)
     }
 
@@ -198,8 +214,11 @@ impl PageRead {
                 if self.is_full() {
                     break;
                 }
-                self.look_at(candidate.position);
-                self.take(moment, &candidate)?;
+                // It may come for its author and for its hashtags.
+                if self.looked_at != Some(candidate.position) {
+                    self.look_at(candidate.position);
+                    self.take(moment, &candidate)?;
+                }
             }
             if self.found.len() <= self.limit {
                 some.last.into_iter().for_each(|last| self.look_at(last));
@@ -245,20 +264,49 @@ impl PageRead {
             let reader = self.reader.expect("only somebody who is logged in is at home");
             vec![Source::all_of(reader)]
         } else {
-            let Some(read) = sources else { return Ok(false) };
+            let Some(read) = sources else { return self.push_hashtags(moment, rows) };
             let Some(some) = read.step(moment)? else {
                 *sources = None;
-                return Ok(false);
+                return self.push_hashtags(moment, rows);
             };
+            // Others than are in the list were read, too.
+            *rows += if read.list.is_some() { STEP } else { 0 };
             some
         };
         *rows += some.len();
         for source in some {
-            let source = match self.rule {
-                Rule::Followed => source,
+            let source = match (&self.rule, self.reader) {
+                (Rule::Followed, _) => source,
+                (Rule::Home, Some(reader)) if reader != source.author => {
+                    let mut people = Acquaintance::new(moment, &mut self.known, self.now);
+                    if people.keeps_from_home(reader, source.author)? {
+                        continue;
+                    }
+                    Source::all_of(source.author)
+                }
                 _ => Source::all_of(source.author),
             };
-            self.push_head(moment, source, self.cursor)?;
+            self.push_head(moment, Head::Of(source), self.cursor)?;
+        }
+        Ok(true)
+    }
+
+    /// Adds some hashtags whose posts may belong to it; false if there are none left.
+    fn push_hashtags(&mut self, moment: &Moment, rows: &mut usize) -> Result<bool, StateError> {
+        let Candidates::Merged { hashtags, indexes, .. } = &mut self.candidates else {
+            return Ok(false);
+        };
+        let Some(read) = hashtags else { return Ok(false) };
+        let some = read.step(moment)?;
+        let first = indexes.len();
+        *rows += some.len();
+        if some.is_empty() {
+            *hashtags = None;
+            return Ok(false);
+        }
+        indexes.extend(some);
+        for index in first..indexes.len() {
+            self.push_head(moment, Head::With(index), self.cursor)?;
         }
         Ok(true)
     }
@@ -267,9 +315,16 @@ impl PageRead {
     fn next_candidates(&mut self, moment: &Moment) -> Result<Option<Portion>, StateError> {
         match &mut self.candidates {
             Candidates::Merged { heads, .. } => {
-                let Some((_, post, source)) = heads.pop() else { return Ok(None) };
-                self.push_head(moment, source, self.cursor.past(post))?;
-                let candidates = vec![Candidate { position: post, post, author: source.author }];
+                let Some((_, post, head)) = heads.pop() else { return Ok(None) };
+                self.push_head(moment, head, self.cursor.past(post))?;
+                let (author, is_followed) = match head {
+                    Head::Of(source) => (source.author, true),
+                    Head::With(_) => {
+                        let author = post_records::author(moment, post)?;
+                        (author.ok_or_else(|| missing(post))?, false)
+                    }
+                };
+                let candidates = vec![Candidate { position: post, post, author, is_followed }];
                 Ok(Some(Portion { candidates, rows: 1, last: None }))
             }
             Candidates::Indexed { index, others, values } => {
@@ -295,7 +350,8 @@ impl PageRead {
                             IndexValue::Author => (position, UserId(number(&row)?)),
                             IndexValue::PostAndAuthor => post_and_author(&row)?,
                         };
-                        some.candidates.push(Candidate { position, post, author });
+                        let is_followed = false;
+                        some.candidates.push(Candidate { position, post, author, is_followed });
                     }
                 }
                 Ok(some.last.is_some().then_some(some))
@@ -305,13 +361,13 @@ impl PageRead {
 
     /// Adds a candidate to the page, if it belongs to it.
     fn take(&mut self, moment: &Moment, candidate: &Candidate) -> Result<(), StateError> {
-        let Candidate { post, author, .. } = *candidate;
-        let Some(row) = post_records::post_row(moment, author, post)? else {
-            return Err(StateError::damaged(format!("post {post} is known but missing")));
-        };
+        let Candidate { post, author, is_followed, .. } = *candidate;
+        let row = post_records::post_row(moment, author, post)?.ok_or_else(|| missing(post))?;
         let record: PostRecord<'_> = decode(&row)?;
         let Some(facts) = record.facts(author) else { return Ok(()) };
-        if let (Rule::Followed | Rule::Home, Some(reader)) = (&self.rule, self.reader)
+        if let (Rule::Followed | Rule::Home | Rule::List(..), Some(reader)) =
+            (&self.rule, self.reader)
+            && is_followed
             && author != reader
         {
             // That is why it is a candidate.
@@ -326,21 +382,21 @@ impl PageRead {
         Ok(())
     }
 
-    /// Adds the first post of a source from the cursor on, if there is one.
-    fn push_head(
-        &mut self,
-        moment: &Moment,
-        source: Source,
-        cursor: Cursor,
-    ) -> Result<(), StateError> {
-        if let Candidates::Merged { heads, .. } = &mut self.candidates
-            && let Some(post) = next_post(moment, source, cursor, self.newest)?
-        {
-            debug_assert!(source.includes(post), "part of the timeline");
-            heads.push((cursor.rank(post), post, source));
+    /// Adds the first post of a head from the cursor on, if there is one.
+    fn push_head(&mut self, moment: &Moment, head: Head, cursor: Cursor) -> Result<(), StateError> {
+        if let Candidates::Merged { heads, indexes, .. } = &mut self.candidates {
+            let post = match head {
+                Head::Of(source) => next_post(moment, source, cursor, self.newest)?,
+                Head::With(index) => next_indexed(moment, &indexes[index], cursor, self.newest)?,
+            };
+            heads.extend(post.map(|post| (cursor.rank(post), post, head)));
         }
         Ok(())
     }
+}
+
+fn missing(post: PostId) -> StateError {
+    StateError::damaged(format!("post {post} is known but missing"))
 }
 
 /// Whether a post belongs to a page.
@@ -353,8 +409,17 @@ fn belongs(
 ) -> Result<bool, StateError> {
     match (rule, reader) {
         (Rule::Followed, Some(reader)) => is_followed(reader, facts, people),
-        (Rule::Home, Some(reader)) => is_at_home(reader, facts, people),
-        (Rule::Followed | Rule::Home, None) => Ok(false),
+        (Rule::Home, Some(reader)) => {
+            let hashtags = match &record.body {
+                Body::Words(words) => &words.hashtags[..],
+                Body::Boost(_) | Body::Gone { .. } => &[],
+            };
+            is_at_home(reader, facts, hashtags, people)
+        }
+        (Rule::List(list, replies), Some(reader)) => {
+            is_in_list(reader, (*list, *replies), facts, people)
+        }
+        (Rule::Followed | Rule::Home | Rule::List(..), None) => Ok(false),
         (Rule::Public, _) => is_public(reader, facts, people),
         (Rule::Of { replies, boosts }, _) => {
             let answers_others = facts.reply_to.is_some_and(|other| other != facts.author);
@@ -372,6 +437,8 @@ fn belongs(
 /// What belongs to a user's timeline, read in steps. All steps must be given the same view.
 pub struct SourceRead {
     user: UserId,
+    /// Whether it is only what belongs to a list.
+    list: Option<PersonalId>,
     /// The name of the last author that was read, folded.
     after: Option<String>,
     is_complete: bool,
@@ -379,7 +446,11 @@ pub struct SourceRead {
 
 impl SourceRead {
     pub(super) fn of(user: UserId) -> Self {
-        Self { user, after: None, is_complete: false }
+        Self { user, list: None, after: None, is_complete: false }
+    }
+
+    fn in_list(user: UserId, list: PersonalId) -> Self {
+        Self { list: Some(list), ..Self::of(user) }
     }
 
     /// The next ones, sorted by the authors' names; none after the last.
@@ -387,25 +458,81 @@ impl SourceRead {
         if self.is_complete {
             return Ok(None);
         }
-        let range = keys::edges_after(Table::Following, self.user, self.after.as_deref());
+        let after = self.after.as_deref();
+        let range = match self.list {
+            None => keys::edges_after(Table::Following, self.user, after),
+            Some(_) => keys::personal_after(self.user, Personal::Membership, after),
+        };
         let mut sources = Vec::new();
         let mut last = None;
+        let mut rows = 0;
         for row in moment.scan(range).take(STEP) {
             let (key, row) = row?;
-            let FollowRecord { followee, since } = decode(&row)?;
-            sources.push(Source { author: followee, since });
-            let mut key = Parts::of(&key);
-            let _user = key.user()?;
-            last = Some(key.text()?.to_owned());
+            rows += 1;
+            if let Some(list) = self.list {
+                let MembershipRecord { member, lists } = decode(&row)?;
+                sources.extend(lists.contains(&list).then(|| Source::all_of(member)));
+                last = Some(personal_records::named(&key)?.to_owned());
+            } else {
+                let FollowRecord { followee, since } = decode(&row)?;
+                sources.push(Source { author: followee, since });
+                let mut key = Parts::of(&key);
+                let _user = key.user()?;
+                last = Some(key.text()?.to_owned());
+            }
         }
-        self.is_complete = sources.len() < STEP;
+        self.is_complete = rows < STEP;
         self.after = last;
         Ok(Some(sources))
     }
 }
 
-/// The next post of each source that has one, by rank.
-type Heads = BinaryHeap<(u64, PostId, Source)>;
+/// The hashtags that a user follows, read in steps.
+struct HashtagRead {
+    user: UserId,
+    after: Option<String>,
+}
+
+impl HashtagRead {
+    /// The posts of the next ones; none after the last.
+    fn step(&mut self, moment: &Moment) -> Result<Vec<Prefix>, StateError> {
+        let range = keys::personal_after(self.user, Personal::Hashtag, self.after.as_deref());
+        let mut some = Vec::new();
+        for row in moment.scan(range).take(STEP) {
+            let hashtag = personal_records::hashtag(&row?.0)?;
+            some.push(Prefix::hashtag(&hashtag)?);
+            self.after = Some(hashtag.into());
+        }
+        Ok(some)
+    }
+}
+
+/// From where a candidate comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Head {
+    /// From the index of a hashtag, by its number among those that were read.
+    With(usize),
+    /// From whoever posted it.
+    Of(Source),
+}
+
+/// The next post of each head that has one, by rank; of the same post, the one for its author comes first.
+type Heads = BinaryHeap<(u64, PostId, Head)>;
+
+/// The first post of an index from the cursor on, as far as the one that is the newest.
+fn next_indexed(
+    moment: &Moment,
+    index: &Prefix,
+    cursor: Cursor,
+    newest: PostId,
+) -> Result<Option<PostId>, StateError> {
+    let end = newest.next().unwrap_or(PostId::MAX);
+    let mut rows = match cursor {
+        Cursor::Before(before) => moment.scan_back(index.between(PostId::NONE, before.min(end))),
+        Cursor::After(after) => moment.scan(index.between(after, end)),
+    };
+    rows.next().map(|row| index.position(&row?.0)).transpose()
+}
 
 /// The first of an author's posts from the cursor on, as far as the one that is the newest.
 fn next_post(

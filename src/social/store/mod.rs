@@ -14,6 +14,7 @@
 //!   newest posts of authors, from which most pages begin
 //! - `writing`, `post_writing`, `people_writing`: the rows of the social graph, as `apply` changes them;
 //!   `replies`: those of the memory of replies, as `requests` changes them
+//! - `personal_records`, `personal_view`, `personal_writing`: what people keep for themselves
 //! - `network_records`, `network_view`, `network_writing`: what the network is, and what it is run with
 //! - `session_rows`: sessions
 //! - `dump`: the whole state as a stream of rows, for snapshots
@@ -43,6 +44,9 @@ mod network_writing;
 pub(crate) mod people_records;
 mod people_view;
 mod people_writing;
+pub(crate) mod personal_records;
+mod personal_view;
+mod personal_writing;
 pub(crate) mod post_records;
 mod post_view;
 mod post_writing;
@@ -75,6 +79,8 @@ pub use people_records::StoredCounts;
 pub use people_records::{MuteRecord, NotificationRecord, ProfileRecord};
 pub use people_view::PageOfNotifications;
 pub use people_writing::Pair;
+pub use personal_records::{ListRecord, MembershipRecord, PersonalRecord};
+pub use personal_view::MembersRead;
 pub use post_records::{
     Body, BoostedPost, ChangeKind, ChangeRecord, MarkRecord, PostRecord, Words,
 };

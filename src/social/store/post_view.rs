@@ -13,10 +13,15 @@ use super::{
     records::decode,
 };
 use crate::{
-    domain::{Hashtag, Mark, Marks, Notification, Post, PostId, Query, ReplyTo, Revision, UserId},
+    domain::{
+        Hashtag, Mark, Marks, Notification, PersonalId, Post, PostId, Query, RepliesPolicy,
+        ReplyTo, Revision, UserId,
+    },
     social::{
         Cursor, DeletedPost, Event, PostFacts, Relations,
-        visibility::{Unhidden, is_at_home, is_blocked, is_hidden, is_listed, is_public, may_see},
+        visibility::{
+            Unhidden, is_at_home, is_blocked, is_hidden, is_in_list, is_listed, is_public, may_see,
+        },
     },
 };
 
@@ -52,6 +57,8 @@ pub enum FeedKind {
     Local,
     /// The same with a hashtag.
     Hashtag(Hashtag),
+    /// What people in a list of theirs post, with the answers that it shows.
+    List(PersonalId, RepliesPolicy),
 }
 
 impl FeedKind {
@@ -64,7 +71,8 @@ impl FeedKind {
         relations: &mut R,
     ) -> Result<bool, R::Error> {
         match self {
-            Self::Home => is_at_home(user, post, relations),
+            Self::Home => is_at_home(user, post, hashtags, relations),
+            Self::List(list, replies) => is_in_list(user, (*list, *replies), post, relations),
             Self::Local => Ok(is_listed(post) && is_public(Some(user), post, relations)?),
             Self::Hashtag(hashtag) => {
                 Ok(hashtags.contains(hashtag) && is_public(Some(user), post, relations)?)
@@ -116,6 +124,18 @@ impl View {
     /// A page of a user's home timeline.
     pub fn home(&self, user: UserId, cursor: Cursor, limit: usize) -> PageRead {
         PageRead::merged(self.reading(Some(user), cursor, limit), user, Rule::Home)
+    }
+
+    /// A page of a list of a user, with the answers that it shows.
+    pub fn in_list(
+        &self,
+        user: UserId,
+        (list, replies): (PersonalId, RepliesPolicy),
+        cursor: Cursor,
+        limit: usize,
+    ) -> PageRead {
+        let rule = Rule::List(list, replies);
+        PageRead::merged(self.reading(Some(user), cursor, limit), user, rule)
     }
 
     /// A page of what everybody has posted for everybody.
@@ -344,6 +364,7 @@ impl View {
         let posts = match &kind {
             FeedKind::Home => self.home(user, cursor, limit),
             FeedKind::Local => self.local(Some(user), cursor, limit),
+            FeedKind::List(list, replies) => self.in_list(user, (*list, *replies), cursor, limit),
             FeedKind::Hashtag(hashtag) => self.with_hashtag(Some(user), hashtag, cursor, limit)?,
         };
         Ok(FeedRead { user, kind, after, posts: Some(posts), others: None, limit })

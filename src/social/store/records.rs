@@ -202,6 +202,7 @@ pub(super) fn has_content(moment: &Moment, meta: &Meta) -> Result<bool, StateErr
         Table::Notes,
         Table::NetworkSettings,
         Table::AdministrationCounts,
+        Table::Personal,
     ] {
         if moment.scan(keys::all(table)).next().transpose()?.is_some() {
             return Ok(true);

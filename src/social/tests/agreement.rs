@@ -10,7 +10,10 @@ use proptest::{
 };
 
 use super::{model::Model, *};
-use crate::domain::{AcmeChallenge, CertificationStep, ClusterId, Language, Visibility};
+use crate::domain::{
+    AcmeChallenge, CertificationStep, ClusterId, Hashtag, Language, ListSettings, PersonalChange,
+    PersonalId, Preferences, RepliesPolicy, Visibility,
+};
 
 /// Histories of each kind, so that a run takes some seconds. `PROPTEST_CASES` can ask for more.
 const CASES: u32 = 32;
@@ -158,6 +161,37 @@ fn relation() -> impl Strategy<Value = RelationChange> + Clone {
     ]
 }
 
+/// What people keep for themselves, but filters, which change nothing of what they read.
+fn personal(users: u64) -> impl Strategy<Value = PersonalChange> + Clone {
+    let list = prop_oneof![3 => Just(1), 1 => 1..4u64].prop_map(PersonalId::new);
+    let replies = prop::sample::select(RepliesPolicy::ALL.to_vec());
+    let settings = (replies, any::<bool>()).prop_map(|(replies, exclusive)| ListSettings {
+        title: "a list".to_owned(),
+        replies,
+        exclusive,
+    });
+    let name = (1..=users + 1).prop_map(|number| name(&format!("u{number}")));
+    let people = prop::collection::vec(name, 1..3);
+    let hashtag = prop::sample::select(vec!["red", "blue"])
+        .prop_map(|text| Hashtag::new(text).expect("a hashtag"));
+    let set = prop_oneof![3 => Just(true), 1 => Just(false)];
+    prop_oneof![
+        8 => settings.clone().prop_map(PersonalChange::CreateList),
+        3 => (list.clone(), settings)
+            .prop_map(|(list, settings)| PersonalChange::ChangeList(list, settings)),
+        1 => list.clone().prop_map(PersonalChange::DeleteList),
+        12 => (list, people, set.clone()).prop_map(|(list, people, present)| {
+            PersonalChange::SetMembers { list, people, present }
+        }),
+        5 => (hashtag, set)
+            .prop_map(|(hashtag, set)| PersonalChange::FollowHashtag { hashtag, set }),
+        1 => post().prop_map(PersonalChange::ReadHomeUpTo),
+        1 => visibility().prop_map(|visibility| {
+            PersonalChange::SetPreferences(Preferences { visibility, ..Preferences::default() })
+        }),
+    ]
+}
+
 fn profile() -> impl Strategy<Value = Profile> + Clone {
     let names = vec!["", "Sky Blue", "blue sea", "Skyler"];
     (prop::sample::select(names), any::<bool>(), any::<bool>()).prop_map(
@@ -205,12 +239,14 @@ fn command(variety: Variety) -> impl Strategy<Value = Command> {
             .prop_map(|(context, post, mark, set)| Command::Mark { context, post, mark, set }),
         22 => (context.clone(), name.clone(), relation())
             .prop_map(|(context, target, change)| Command::Relate { context, target, change }),
-        5 => (context.clone(), profile()).prop_map(|(context, profile)| {
+        8 => (context.clone(), profile()).prop_map(|(context, profile)| {
             let words = profile.words();
             Command::SetProfile { context, profile, words }
         }),
         6 => (context.clone(), ended_sessions())
             .prop_map(|(context, which)| Command::EndSessions { context, which }),
+        20 => (context.clone(), personal(users))
+            .prop_map(|(context, change)| Command::ChangePersonal { context, change }),
         6 => (context, notifications)
             .prop_map(|(context, change)| Command::ChangeNotifications { context, change }),
     ];
@@ -315,6 +351,7 @@ impl SoFar {
             | Command::Unfollow { context, .. }
             | Command::Publish { context, .. }
             | Command::SetProfile { context, .. }
+            | Command::ChangePersonal { context, .. }
             | Command::EndSessions { context, .. }
             | Command::ChangeNotifications { context, .. } => self.renew(context),
             Command::GoOn { chore } => {
@@ -494,6 +531,9 @@ fn random_histories_reach_all_that_can_happen() {
         "Unfollowed",
         "Muted",
         "SessionsEnded",
+        "Rearranged",
+        "Numbered(1",
+        "Refused(NoSuchList",
         "Notified(Followed",
         "Notified(FollowRequested",
         "Notified(Mentioned",
@@ -532,7 +572,7 @@ fn check_deletion(history: &[Stamped], user: UserId) {
         .into_iter()
         .chain([Table::Mutes, Table::Requests, Table::Notes, Table::Profiles, Table::Marks])
         .chain([Table::MarksByTime, Table::Notifications, Table::NotificationStates])
-        .chain([Table::PersonCounts, Table::RowsAboutPeople])
+        .chain([Table::PersonCounts, Table::RowsAboutPeople, Table::Personal, Table::Sessions])
         .flat_map(|table| state.0.rows(keys::all_of_user(table, user)));
     for row in of_user {
         assert!(is_tombstone(&row), "{row:?}");

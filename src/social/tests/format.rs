@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use super::*;
 use crate::{
     domain::{
-        AcmeAccount, AcmeChallenge, CertificationStep, ClusterId, DomainCertificate, Language,
-        PrivateText, ProfileLink, Visibility,
+        AcmeAccount, AcmeChallenge, CertificationStep, ClusterId, DomainCertificate, FilterAction,
+        FilterContext, FilterSettings, Hashtag, KeywordChange, Language, ListSettings,
+        MediaDisplay, NewKeyword, PersonalChange, PersonalId, Preferences, PrivateText,
+        ProfileLink, RepliesPolicy, Visibility,
     },
     envelope::{Error, Kind, Version, seal_in},
 };
@@ -149,6 +151,117 @@ fn social_commands() -> Vec<Command> {
         notifications(NotificationChange::Dismiss(post)),
         notifications(NotificationChange::Clear),
     ]
+}
+
+/// One of each change of what people keep for themselves, with all that it can have.
+fn personal_commands() -> Vec<Command> {
+    let (list, filter) = (PersonalId::new(1), PersonalId::new(2));
+    let list_settings =
+        ListSettings { title: "t".to_owned(), replies: RepliesPolicy::None, exclusive: true };
+    let preferences = Preferences {
+        visibility: Visibility::Followers,
+        sensitive: true,
+        language: Some(Language::new("en").unwrap()),
+        media: MediaDisplay::HideAll,
+        expand_warnings: true,
+        autoplay: true,
+    };
+    let settings = FilterSettings {
+        title: "t".to_owned(),
+        contexts: FilterContext::ALL.into(),
+        action: FilterAction::Hide,
+        until: Some(UnixMillis::new(1)),
+    };
+    let keyword = || NewKeyword { text: "k".to_owned(), whole_word: true };
+    let keywords = vec![
+        KeywordChange::Add(keyword()),
+        KeywordChange::Replace(PersonalId::new(3), keyword()),
+        KeywordChange::Remove(PersonalId::new(4)),
+    ];
+    let hashtag = Hashtag::new("a").unwrap();
+    let post = PostId::new(5);
+    let changes = [
+        PersonalChange::CreateList(list_settings.clone()),
+        PersonalChange::ChangeList(list, list_settings),
+        PersonalChange::DeleteList(list),
+        PersonalChange::SetMembers { list, people: vec![name("u2")], present: true },
+        PersonalChange::FollowHashtag { hashtag, set: true },
+        PersonalChange::ReadHomeUpTo(post),
+        PersonalChange::SetPreferences(preferences),
+        PersonalChange::CreateFilter { settings: settings.clone(), keywords: vec![keyword()] },
+        PersonalChange::ChangeFilter { filter, settings: Some(settings), keywords },
+        PersonalChange::DeleteFilter(filter),
+        PersonalChange::FilterPost { filter, post },
+        PersonalChange::UnfilterPost { filter, entry: PersonalId::new(6) },
+    ];
+    let by = || context(1, request(2, 3));
+    changes.into_iter().map(|change| Command::ChangePersonal { context: by(), change }).collect()
+}
+
+#[test]
+fn changes_of_what_people_keep_have_a_pinned_encoding_and_fingerprint() {
+    let golden = [
+        ("120100000203000001740201", 0xfa24_a178_5013_4b30),
+        ("12010000020300010101740201", 0xd0ec_25b4_4a10_c587),
+        ("120100000203000201", 0xe571_8a93_a5f0_373e),
+        ("1201000002030003010102753201", 0x934a_c713_de5f_28c0),
+        ("1201000002030004016101", 0xb155_f11c_6565_4bfe),
+        ("120100000203000505", 0x408c_9ff7_2cec_d62d),
+        ("120100000203000602010102656e020101", 0x0a13_deae_3a81_d720),
+        ("1201000002030007017405000102030402010201016b01", 0x87c2_a66f_8421_5380),
+        (
+            "1201000002030008020101740500010203040201020300016b010103016b010204",
+            0x8363_c009_94ac_73a8,
+        ),
+        ("120100000203000902", 0xc132_1b5c_b56e_44cf),
+        ("120100000203000a0205", 0xd971_1d8e_e736_6165),
+        ("120100000203000b0206", 0x5803_dd57_a0a8_58e9),
+    ];
+    let found = personal_commands().into_iter().map(|command| {
+        let fingerprint = command.fingerprint().expect("it has a key");
+        (hex(&command), fingerprint)
+    });
+    let found: Vec<_> = found.collect();
+    let found: Vec<_> =
+        found.iter().map(|(hex, fingerprint)| (hex.as_str(), *fingerprint)).collect();
+    assert_eq!(found, golden);
+}
+
+#[test]
+fn rows_of_what_people_keep_are_pinned() {
+    let state = State::with_users(&["u1", "u2"]);
+    state.apply(0, follow(1, request(2, 1), "u2"));
+    state.apply(1, publish(2, request(2, 1), "hi"));
+    for (sequence, command) in (10..).zip(personal_commands()) {
+        let Command::ChangePersonal { change, .. } = command else { continue };
+        let is_kept = !matches!(
+            change,
+            PersonalChange::DeleteList(_)
+                | PersonalChange::ChangeFilter { .. }
+                | PersonalChange::DeleteFilter(_)
+                | PersonalChange::FilterPost { .. }
+                | PersonalChange::UnfilterPost { .. }
+        );
+        if is_kept {
+            let context = context(1, request(2, sequence));
+            let (reply, _) = state.apply(1, Command::ChangePersonal { context, change });
+            assert!(!matches!(reply, Reply::Refused(_)), "{reply:?}");
+        }
+    }
+    let rows = state.rows_of(Table::Personal);
+    let found: Vec<_> = rows.iter().map(|(key, row)| (hex_of(key), hex_of(row))).collect();
+    let found: Vec<_> = found.iter().map(|(key, row)| (key.as_str(), row.as_str())).collect();
+    let golden = [
+        ("29000000000000000100", "80016843d2ef0f03020102000002010102656e020101"),
+        ("290000000000000001010000000000000001", "8101e80bacb8050174020101"),
+        ("290000000000000001027532", "82019747f7a003020101"),
+        ("2900000000000000010361", ""),
+        (
+            "290000000000000001040000000000000002",
+            "83015c1556df1101740500010203040201020103016b0100",
+        ),
+    ];
+    assert_eq!(found, golden);
 }
 
 #[test]

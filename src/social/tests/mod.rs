@@ -1,6 +1,7 @@
 //! Tests of the state machine.
 //!
-//! - `rules`, `post_rules`, `people_rules`, `notification_rules` and `session_rules` tell one story per rule, in the words of `story`;
+//! - `rules`, `post_rules`, `people_rules`, `notification_rules`, `session_rules` and `personal_rules` tell one story per
+//!   rule, in the words of `story`;
 //!   `memory` those of repeated requests
 //! - `audit` finds rows that contradict each other
 //! - `agreement` compares random histories with the naive `model`, with each other and with restored dumps
@@ -15,6 +16,7 @@ mod memory;
 mod model;
 mod notification_rules;
 mod people_rules;
+mod personal_rules;
 mod post_rules;
 mod rules;
 mod session_rules;

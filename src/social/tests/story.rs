@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::domain::{Hashtag, NotificationKind, Query, Visibility};
+use crate::domain::{Hashtag, NotificationKind, PersonalChange, PersonalId, Query, Visibility};
 
 pub const ANN: u64 = 1;
 pub const BOB: u64 = 2;
@@ -145,6 +145,26 @@ impl Story {
     pub fn home(&self, reader: u64) -> Vec<u64> {
         let view = self.view();
         numbers(&view, view.home(UserId(reader), NEWEST, 99))
+    }
+
+    /// What comes of a change of what somebody keeps.
+    pub fn keeps(&self, user: u64, change: PersonalChange) -> Reply {
+        self.asks(user, |context| Command::ChangePersonal { context, change })
+    }
+
+    /// The number of what somebody makes for themselves.
+    pub fn makes(&self, user: u64, change: PersonalChange) -> u64 {
+        match self.keeps(user, change) {
+            Reply::Numbered(number) => number,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Posts in a list of somebody.
+    pub fn listed(&self, reader: u64, list: u64) -> Vec<u64> {
+        let (view, list) = (self.view(), PersonalId::new(list));
+        let settings = view.list(UserId(reader), list).unwrap().expect("there is such a list");
+        numbers(&view, view.in_list(UserId(reader), (list, settings.replies), NEWEST, 99))
     }
 
     pub fn followed(&self, reader: u64) -> Vec<u64> {

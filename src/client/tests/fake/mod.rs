@@ -75,6 +75,8 @@ struct Memory {
     /// What the streams of home timelines bring: the event at position 1, and so on.
     happened: Vec<v1::subscribe_event::Event>,
     streaming: Vec<String>,
+    preferences: v1::Preferences,
+    filters: Vec<v1::WordFilter>,
     /// In words.
     asked: Vec<String>,
     /// Nodes that were asked where the available server is.

@@ -15,7 +15,9 @@ use crate::{
     wire::{
         AVAILABLE_KEY, RETRY_KEY,
         v1::{
-            self, directory_service_server::DirectoryService, social_service_server::SocialService,
+            self, change_personal_request::Change, directory_service_server::DirectoryService,
+            personal_reply::Answer, personal_request::Question,
+            social_service_server::SocialService,
         },
     },
 };
@@ -237,13 +239,21 @@ impl SocialService for Service {
         request: Request<v1::PublishRequest>,
     ) -> Result<Response<v1::PublishReply>, Status> {
         self.check_session(&request)?;
-        let v1::PublishRequest { request_id, text, reply_to, visibility, warning, .. } =
-            request.into_inner();
+        let v1::PublishRequest {
+            request_id,
+            text,
+            reply_to,
+            visibility,
+            warning,
+            sensitive,
+            language,
+        } = request.into_inner();
         let publish = |memory: &mut Memory| {
             let id = memory.publish("u1", &text);
             let reply_to = (reply_to > 0).then_some(v1::ReplyTo { id: reply_to, author_id: 0 });
             if let Some(post) = memory.posts.last_mut() {
-                *post = v1::Post { reply_to, visibility, warning, ..post.clone() };
+                let said = v1::Post { warning, sensitive, language, ..post.clone() };
+                *post = v1::Post { reply_to, visibility, ..said };
             }
             id
         };
@@ -404,7 +414,7 @@ impl SocialService for Service {
                 v1::SearchReply { people: vec![person], ..nothing }
             }
             v1::SearchKind::Hashtags => {
-                let hashtag = v1::HashtagUse { hashtag: words, posts: 2 };
+                let hashtag = v1::HashtagUse { hashtag: words, posts: 2, following: false };
                 v1::SearchReply { hashtags: vec![hashtag], ..nothing }
             }
             v1::SearchKind::Posts | v1::SearchKind::Unspecified => {
@@ -424,6 +434,54 @@ impl SocialService for Service {
         let change = change.expect("a change");
         self.note(request_id, format!("change notifications {change:?}")).await?;
         Ok(Response::new(v1::ChangeNotificationsReply {}))
+    }
+
+    async fn change_personal(
+        &self,
+        request: Request<v1::ChangePersonalRequest>,
+    ) -> Result<Response<v1::ChangePersonalReply>, Status> {
+        let v1::ChangePersonalRequest { request_id, change } = self.heard(request)?;
+        let change = change.expect("a change");
+        if let Change::SetPreferences(preferences) = &change {
+            self.network.memory().preferences = preferences.clone();
+        }
+        if let Change::CreateFilter(v1::NewFilter { settings, keywords }) = &change {
+            let (settings, keywords) = (settings.clone(), keywords.clone());
+            let filter = v1::WordFilter { id: 7, settings, keywords, posts: Vec::new() };
+            self.network.memory().filters.push(filter);
+        }
+        self.note(request_id, format!("keep {change:?}")).await?;
+        Ok(Response::new(v1::ChangePersonalReply { id: 7 }))
+    }
+
+    async fn personal(
+        &self,
+        request: Request<v1::PersonalRequest>,
+    ) -> Result<Response<v1::PersonalReply>, Status> {
+        let question = self.heard(request)?.question.expect("a question");
+        let memory = self.network.memory();
+        let answer = match question {
+            Question::Lists(_) | Question::ListsWith(_) => {
+                let settings =
+                    v1::ListSettings { title: "friends".to_owned(), ..Default::default() };
+                let list = v1::PeopleList { id: 3, settings: Some(settings), members: 2 };
+                Answer::Lists(v1::PeopleLists { lists: vec![list] })
+            }
+            Question::Members(_) => {
+                let usernames = ["a", "b"].map(str::to_owned).into();
+                Answer::Members(v1::Usernames { usernames })
+            }
+            Question::Hashtags(_) | Question::Hashtag(_) => {
+                let rust = v1::HashtagUse { hashtag: "rust".to_owned(), posts: 2, following: true };
+                Answer::Hashtags(v1::HashtagUses { hashtags: vec![rust] })
+            }
+            Question::Markers(_) => Answer::Markers(v1::Markers::default()),
+            Question::Preferences(_) => Answer::Preferences(memory.preferences.clone()),
+            Question::Filters(_) => {
+                Answer::Filters(v1::WordFilters { filters: memory.filters.clone() })
+            }
+        };
+        Ok(Response::new(v1::PersonalReply { answer: Some(answer) }))
     }
 
     unserved! {

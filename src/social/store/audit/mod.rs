@@ -4,10 +4,12 @@
 //! that refer to it. Where an index leads both ways, both are followed, so nothing of it can be missing. Of other
 //! indexes, every row that should be there is looked up, and then there must be no more.
 //!
-//! - `posts`: what belongs to posts; `people`: what belongs to people; `network`: what the network is run with
+//! - `posts`: what belongs to posts; `people`: what belongs to people; `network`: what the network is run with;
+//!   `personal`: what people keep for themselves
 
 mod network;
 mod people;
+mod personal;
 mod posts;
 
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -195,6 +197,7 @@ impl<'a> Audit<'a> {
             | Table::Announcements
             | Table::Logged => self.administration(table, key, value),
             Table::Sessions => self.session(parts, value),
+            Table::Personal => self.personal(parts, value),
             // Those that should be there were looked up.
             Table::ProfilesByWord
             | Table::ListedPosts
@@ -481,6 +484,7 @@ fn described(table: Option<Table>, key: &[u8]) -> String {
             Table::Chores => format!("chore of position {}", parts.post()?),
             Table::NetworkSettings | Table::AdministrationCounts => table.name().to_owned(),
             Table::Standings => format!("standing of user {}", parts.user()?.0),
+            Table::Personal => format!("personal record of user {}", parts.user()?.0),
             Table::Reports | Table::Announcements | Table::Logged => {
                 format!("row {} of the {}", parts.number()?, table.name())
             }

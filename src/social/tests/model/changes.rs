@@ -37,6 +37,7 @@ impl Model {
                     NotificationChange::ReadUpTo(up_to) => {
                         let read = self.read_up_to.entry(user).or_default();
                         *read = (*read).max((*up_to).min(self.newest));
+                        self.notifications_were_read(user);
                     }
                     NotificationChange::Dismiss(position) => {
                         self.notifications.remove(&(user, *position));
@@ -47,6 +48,7 @@ impl Model {
                 }
                 Ok(Reply::Done)
             }
+            Command::ChangePersonal { change, .. } => self.change_personal(user, change),
             Command::BootstrapCluster { .. }
             | Command::CreateAccount { .. }
             | Command::AbandonCluster { .. }
@@ -154,6 +156,7 @@ impl Model {
     fn cease_to_follow(&mut self, follower: UserId, followee: UserId) -> bool {
         let was_there = self.follows.remove(&(follower, followee)).is_some();
         if was_there {
+            self.leave_lists(follower, followee);
             self.events.push(Event::Unfollowed { follower, followee });
         }
         was_there

@@ -45,6 +45,7 @@ impl Model {
         }
         for account in &self.accounts {
             self.assert_lists_agree(view, account);
+            self.assert_personal_agrees(view, account.user);
         }
         let users = self.accounts.iter().map(|account| Some(account.user));
         for reader in users.chain([None]) {
@@ -112,7 +113,8 @@ impl Model {
         hashtags: &[Hashtag],
     ) -> bool {
         match kind {
-            FeedKind::Home => self.is_at_home(user, facts),
+            FeedKind::Home => self.is_at_home(user, facts, hashtags),
+            FeedKind::List(list, replies) => self.is_in_list(user, (*list, *replies), facts),
             FeedKind::Local => {
                 facts.reply_to.is_none_or(|answered| answered == facts.author)
                     && self.is_public(Some(user), facts)
@@ -124,7 +126,7 @@ impl Model {
     }
 
     /// All of whom that holds, on one page.
-    fn names(&self, of: impl Fn(UserId) -> bool) -> Page {
+    pub(super) fn names(&self, of: impl Fn(UserId) -> bool) -> Page {
         let mut names: Vec<_> = self.accounts.iter().filter(|account| of(account.user)).collect();
         names.sort_by_key(|account| account.name.folded());
         let names = names.into_iter().map(|account| account.name.clone()).collect();
@@ -140,7 +142,10 @@ impl Comparison<'_> {
         if let Some(reader) = self.reader {
             self.assert_notifications_agree(reader);
             let hashtag = Hashtag::new(HASHTAGS[0]).unwrap();
-            for kind in [FeedKind::Home, FeedKind::Local, FeedKind::Hashtag(hashtag)] {
+            let lists = self.model.lists(reader).into_iter();
+            let lists = lists.map(|list| FeedKind::List(list.id, list.settings.replies));
+            let others = [FeedKind::Home, FeedKind::Local, FeedKind::Hashtag(hashtag)];
+            for kind in others.into_iter().chain(lists) {
                 self.assert_live_feed_agrees(reader, &kind);
                 for after in self.positions() {
                     self.assert_feed_agrees(reader, &kind, after);
@@ -190,8 +195,14 @@ impl Comparison<'_> {
         for cursor in self.cursors() {
             if let Some(reader) = reader {
                 self.assert_page(view.home(reader, cursor, limit), cursor, |seen| {
-                    model.is_at_home(reader, &seen.facts)
+                    model.is_at_home(reader, &seen.facts, &seen.hashtags)
                 });
+                for list in model.lists(reader) {
+                    let list = (list.id, list.settings.replies);
+                    self.assert_page(view.in_list(reader, list, cursor, limit), cursor, |seen| {
+                        model.is_in_list(reader, list, &seen.facts)
+                    });
+                }
                 self.assert_page(view.followed(reader, cursor, limit), cursor, |seen| {
                     model.is_followed(reader, seen.post.id, &seen.facts)
                 });

@@ -3,10 +3,12 @@
 //!
 //! - `changes`: what commands do
 //! - `reads`: who sees what
+//! - `personal`: what people keep for themselves
 //! - `comparison`: whether a view says the same
 
 mod changes;
 mod comparison;
+mod personal;
 mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +45,8 @@ pub struct Model {
     marks: BTreeMap<(UserId, Mark, PostId), PostId>,
     notifications: BTreeMap<(UserId, PostId), Told>,
     read_up_to: BTreeMap<UserId, PostId>,
+    kept: BTreeMap<UserId, personal::Kept>,
+    followed_hashtags: BTreeSet<(UserId, Hashtag)>,
     /// Edits and deletions by position, after the last that was forgotten.
     changes: BTreeMap<PostId, Changed>,
     changes_since: PostId,
@@ -146,6 +150,9 @@ fn is_repetition(one: &Command, other: &Command) -> bool {
             C::ChangeNotifications { change: other, .. },
         ) => one == other,
         (C::EndSessions { which: one, .. }, C::EndSessions { which: other, .. }) => one == other,
+        (C::ChangePersonal { change: one, .. }, C::ChangePersonal { change: other, .. }) => {
+            one == other
+        }
         _ => false,
     }
 }
@@ -192,6 +199,8 @@ impl Model {
             || !self.blocks.is_empty()
             || !self.mutes.is_empty()
             || !self.notes.is_empty()
+            || !self.kept.is_empty()
+            || !self.followed_hashtags.is_empty()
             || self.accounts.iter().any(has_password)
     }
 

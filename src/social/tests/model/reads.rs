@@ -69,12 +69,26 @@ impl Model {
             || (is_for_followers && self.is_following(reader, post.author))
     }
 
-    fn is_muted(&self, reader: UserId, post: &PostFacts) -> bool {
+    pub(super) fn is_muted(&self, reader: UserId, post: &PostFacts) -> bool {
         people_of(post).any(|other| self.mute(reader, other).is_some())
     }
 
-    /// The home timeline: what those post and boost whom one follows, and one's own.
-    pub(super) fn is_at_home(&self, reader: UserId, post: &PostFacts) -> bool {
+    /// The home timeline: what those post and boost whom one follows, unless they are kept for a list; one's own;
+    /// and what everybody posts for everybody with a hashtag that one follows.
+    pub(super) fn is_at_home(
+        &self,
+        reader: UserId,
+        post: &PostFacts,
+        hashtags: &[Hashtag],
+    ) -> bool {
+        let follows =
+            |hashtag: &Hashtag| self.followed_hashtags.contains(&(reader, hashtag.clone()));
+        let is_followed = hashtags.iter().any(follows) && self.is_public(Some(reader), post);
+        let is_kept_away = self.is_kept_from_home(reader, post.author);
+        is_followed || (!is_kept_away && self.is_at_home_for_its_author(reader, post))
+    }
+
+    fn is_at_home_for_its_author(&self, reader: UserId, post: &PostFacts) -> bool {
         let knows = |other| other == reader || self.is_following(reader, other);
         let is_heard =
             post.reply_to.is_none_or(|answered| answered == post.author || knows(answered));
