@@ -13,6 +13,7 @@ use tokio::{io::AsyncWriteExt as _, time::timeout};
 use super::{
     BINARY,
     processes::{Cluster, DEADLINE, eventually, signal},
+    tmux::Tmux,
 };
 
 const PAGE: &str = include_str!("../../docs/admin.md");
@@ -322,4 +323,18 @@ fn every_command_of_the_page_is_known_to_these_tests() {
         seen += 1;
     }
     assert!(seen >= 20, "{seen}");
+}
+
+#[tokio::test]
+async fn ctrl_c_at_a_password_ends_the_program_and_leaves_the_terminal_as_it_was() {
+    let cluster = Cluster::start(BINARY, 1, "1s").await;
+    let terminal = Tmux::open(&cluster.command("admin"), 80, 24).await;
+    terminal.enters("\"$PROGRAM\" admin --as ann settings show; echo \"code\" \"is $?.\"");
+    terminal.shows("\nPassword for ann:\n").await;
+    terminal.types("secret");
+    terminal.presses(&["C-c"]);
+    let ended = terminal.shows("code is 130.").await;
+    assert!(!ended.contains("secret"), "{ended}");
+    terminal.types("visible");
+    terminal.shows("visible").await;
 }
