@@ -9,7 +9,7 @@ use super::{
 use crate::{
     client::{Client, ClientError},
     domain::{Post, PostId, Revision, UserName},
-    network::{Cursor, ListKind, Network, TimelineKind},
+    network::{Cursor, ListKind, Network, PersonalAnswer, PersonalQuestion, TimelineKind},
 };
 
 /// The version of the form of `posts.json`.
@@ -30,12 +30,21 @@ pub enum ExportedFile {
     Muted,
     /// What the user has bookmarked.
     Bookmarks,
+    /// Who is in the user's lists.
+    Lists,
 }
 
 impl ExportedFile {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Profile, Self::Posts, Self::Following, Self::Blocked, Self::Muted, Self::Bookmarks];
+    pub const ALL: [Self; 7] = [
+        Self::Profile,
+        Self::Posts,
+        Self::Following,
+        Self::Blocked,
+        Self::Muted,
+        Self::Bookmarks,
+        Self::Lists,
+    ];
 
     /// What it is called: as at Mastodon, where there is such a file.
     pub const fn name(self) -> &'static str {
@@ -46,6 +55,7 @@ impl ExportedFile {
             Self::Blocked => "blocked_accounts.csv",
             Self::Muted => "muted_accounts.csv",
             Self::Bookmarks => "bookmarks.csv",
+            Self::Lists => "lists.csv",
         }
     }
 }
@@ -102,6 +112,7 @@ pub async fn export<N: Network>(
         }
         ExportedFile::Muted => export.mutes(to).await,
         ExportedFile::Bookmarks => export.bookmarks(to).await,
+        ExportedFile::Lists => export.lists(to).await,
     }
 }
 
@@ -201,6 +212,29 @@ impl<N: Network> Export<'_, N> {
                 return Ok(count);
             }
         }
+    }
+
+    /// Everybody in every list, in the order in which the lists were made.
+    async fn lists(&mut self, to: &mut (dyn Write + Send)) -> Result<u64, ExportError> {
+        let mut csv = Written::memberships(to);
+        let mut count = 0;
+        let PersonalAnswer::Lists(lists) = self.client.personal(&PersonalQuestion::Lists).await?
+        else {
+            return Ok(count);
+        };
+        for list in lists {
+            let question = PersonalQuestion::Members(list.id);
+            let PersonalAnswer::Members(members) = self.client.personal(&question).await? else {
+                continue;
+            };
+            for name in members {
+                csv.membership(&list.settings.title, &self.address(&name))?;
+                count += 1;
+            }
+            (self.written)(count);
+        }
+        csv.finish()?;
+        Ok(count)
     }
 
     /// The newest bookmark first.

@@ -6,6 +6,7 @@
 //! | mutes | `Account address`, `Hide notifications` |
 //! | blocks | the address, without a header |
 //! | bookmarks | the address of the post, without a header |
+//! | lists | the title of a list, and the address of somebody in it, without a header |
 //!
 //! What is read may have a header or none, and other columns in any order beside those that are known.
 
@@ -185,6 +186,11 @@ impl<W: Write> Written<W> {
         Self::new(to).with_header(&[ADDRESS, HIDES_NOTIFICATIONS])
     }
 
+    /// Who is in which list, without a header.
+    pub fn memberships(to: W) -> Self {
+        Self::new(to)
+    }
+
     /// Blocks or bookmarks, which have no header.
     pub fn addresses(to: W) -> Self {
         Self::new(to)
@@ -207,6 +213,11 @@ impl<W: Write> Written<W> {
     /// Somebody who is muted.
     pub fn mute(&mut self, address: &str, hides_notifications: bool) -> io::Result<()> {
         self.row(&[address, if hides_notifications { "true" } else { "false" }])
+    }
+
+    /// Somebody in a list.
+    pub fn membership(&mut self, title: &str, address: &str) -> io::Result<()> {
+        self.row(&[title, address])
     }
 
     /// An address.

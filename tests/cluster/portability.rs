@@ -11,7 +11,9 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tinysns::{
     client::{Client, ListKind, NewPost, PostWords},
-    domain::{Mark, RelationChange, Visibility},
+    domain::{
+        ListSettings, Mark, PersonalChange, RelationChange, RepliesPolicy, UserName, Visibility,
+    },
 };
 
 use super::{
@@ -69,6 +71,12 @@ async fn what_somebody_has_is_exported_and_somebody_else_follows_blocks_and_mute
     let bobs = others[0].publish("of bob").await.expect("published").id;
     ann.boost(bobs).await.expect("boosted");
     ann.mark(bobs, Mark::Bookmark, true).await.expect("kept");
+    let (title, replies) = ("tea, and more".to_owned(), RepliesPolicy::List);
+    let list = PersonalChange::CreateList(ListSettings { title, replies, exclusive: false });
+    let list = ann.change_personal(&list).await.expect("made").expect("its number");
+    let people = vec![UserName::new("bob").expect("valid")];
+    let put = PersonalChange::SetMembers { list, people, present: true };
+    ann.change_personal(&put).await.expect("put into it");
 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("mine");
@@ -97,6 +105,7 @@ async fn what_somebody_has_is_exported_and_somebody_else_follows_blocks_and_mute
         [format!("cat@{HOST},false"), format!("eve@{HOST},true")]
     );
     assert_eq!(lines(&path, "bookmarks.csv"), [format!("https://{HOST}/@bob/{bobs}")]);
+    assert_eq!(lines(&path, "lists.csv"), [format!("\"tea, and more\",bob@{HOST}")]);
     for entry in fs::read_dir(&path).expect("there") {
         let mode = entry.expect("readable").metadata().expect("readable").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
