@@ -200,6 +200,8 @@ pub struct StandingRecord {
     pub reason: String,
     /// Somebody has logged in with that code.
     pub code_was_used: bool,
+    /// They were silenced before they were suspended, and will be again.
+    pub was_silenced: bool,
 }
 
 /// What is stored about an invitation; its code is in its key.

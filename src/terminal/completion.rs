@@ -137,12 +137,22 @@ mod tests {
         names.learn(["alan", "BOB", "\u{1b}[2J"]);
         let mut completion = Completion { names, at_prompt: true };
         for (before, start, candidates) in [
-            ("f", 0, &["FOLLOW", "FOLLOWING"][..]),
+            ("f", 0, &["FOLLOW", "FOLLOWTAG", "FILTERS", "FILTER", "FOLLOWING"][..]),
             ("po", 0, &["POST", "POSTS"]),
             (
                 "un",
                 0,
-                &["UNFOLLOW", "UNLIKE", "UNBOOST", "UNBOOKMARK", "UNPIN", "UNBLOCK", "UNMUTE"],
+                &[
+                    "UNFOLLOW",
+                    "UNLIKE",
+                    "UNBOOST",
+                    "UNBOOKMARK",
+                    "UNPIN",
+                    "UNBLOCK",
+                    "UNMUTE",
+                    "UNFOLLOWTAG",
+                    "UNFILTER",
+                ],
             ),
             ("/", 0, &["/quit"]),
             ("x", 0, &[]),
@@ -151,7 +161,7 @@ mod tests {
             ("unfollow b", 9, &["BOB"]),
             ("unfollow\u{3000}b", 11, &["BOB"]),
             ("posts b", 6, &["BOB"]),
-            ("help unf", 5, &["UNFOLLOW"]),
+            ("help unf", 5, &["UNFOLLOW", "UNFOLLOWTAG", "UNFILTER"]),
             ("profile b", 8, &["BOB"]),
             ("block b", 6, &["BOB"]),
             ("LIKE 1", 5, &[]),

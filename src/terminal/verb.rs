@@ -240,7 +240,8 @@ verbs! {
          \x20 --hide   leaves such posts out, instead of folding them\n\
          \x20 --blur   hides only pictures, in clients that show them\n\
          \x20 --part   also where the words are within others\n\
-         \x20 --in home,notifications,public,thread,account   only there, or in some of these\n\
+         \x20 --in home,public   only there, of home, notifications, public, thread and\n\
+         \x20          account\n\
          SHOW prints a post whatever is filtered. Scripts get all posts.";
     Unfilter, "UNFILTER", Filter,
         "removes a filter",

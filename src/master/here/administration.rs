@@ -311,7 +311,7 @@ fn is_by_operator(call: &Call) -> bool {
 
 fn member(person: PersonStanding) -> Member {
     let PersonStanding { user, name, created_at, has_password, record } = person;
-    let stored::StandingRecord { role, standing, code_until, reason, code_was_used: _ } = record;
+    let stored::StandingRecord { role, standing, code_until, reason, .. } = record;
     Member { id: user, name, created_at, role, standing, has_password, code_until, reason }
 }
 

@@ -2,7 +2,7 @@
 
 use openraft::storage::{RaftLogStorage as _, RaftLogStorageExt as _};
 
-use super::entries::{batch, blank, log_id, open_log, publish};
+use super::entries::{batch, blank, crash, log_id, open_log, publish};
 use crate::{domain::UnixMillis, host::disk};
 
 #[tokio::test]
@@ -55,8 +55,8 @@ async fn a_segment_that_was_ended_goes_with_its_last_entry() {
     log.end_segment().await.expect("ended");
     log.purge(log_id(1, 10)).await.expect("purged");
     assert!(!has("post"));
-    drop(log);
-    let mut log = open_log(directory.path());
+    let image = crash(&directory);
+    let mut log = open_log(image.path());
     assert_eq!(log.last_log_id().expect("readable"), Some(log_id(1, 10)));
     log.blocking_append([batch(1, 11, [publish(1, 11)])]).await.expect("appended");
     assert_eq!(log.get_log_state().await.expect("readable").last_log_id, Some(log_id(1, 11)));

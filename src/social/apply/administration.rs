@@ -286,14 +286,22 @@ impl Graph<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let record = self.tables.standing(user)?;
-        let Some(standing) = judgement.of(record.standing) else {
+        let was_silenced = match judgement {
+            Judgement::Suspend => record.standing == Standing::Silenced,
+            _ => false,
+        };
+        let standing = match judgement.of(record.standing) {
+            Some(Standing::Active) if record.was_silenced => Some(Standing::Silenced),
+            standing => standing,
+        };
+        let Some(standing) = standing else {
             return Ok(Err(CommandRefusal::DoesNotFit));
         };
         let is_last = record.role == Role::Owner && standing == Standing::Suspended;
         if is_last && self.tables.administration_counts()?.owners <= 1 {
             return Ok(Err(CommandRefusal::LastOwner));
         }
-        self.tables.put_standing(user, &StandingRecord { standing, ..record })?;
+        self.tables.put_standing(user, &StandingRecord { standing, was_silenced, ..record })?;
         if standing == Standing::Suspended {
             self.end_sessions(user)?;
         }

@@ -267,6 +267,23 @@ fn who_is_suspended_is_logged_out_and_hidden_until_that_is_taken_back() {
 }
 
 #[test]
+fn whoever_was_silenced_is_so_again_when_a_suspension_is_taken_back() {
+    use Judgement::{Silence, Suspend, Unsilence, Unsuspend};
+    let mut story = Story::new();
+    for (judgement, comes_of_it) in [
+        (Silence, Standing::Silenced),
+        (Suspend, Standing::Suspended),
+        (Unsuspend, Standing::Silenced),
+        (Unsilence, Standing::Active),
+        (Suspend, Standing::Suspended),
+        (Unsuspend, Standing::Active),
+    ] {
+        assert_eq!(story.operator(judge("bob", judgement)), Reply::Done);
+        assert_eq!(story.standing(BOB).standing, comes_of_it, "{judgement:?}");
+    }
+}
+
+#[test]
 fn who_is_silenced_is_seen_by_followers_and_by_themselves() {
     let mut story = Story::new();
     story.follows(CAT, "bob");
