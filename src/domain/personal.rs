@@ -1,5 +1,5 @@
 //! What a person keeps for themselves: lists of people, hashtags they follow, how far they have read, and
-//! preferences. Their filters are in [`word_filter`](super::word_filter).
+//! preferences. Their filters are in [`word_filter`].
 
 use std::{fmt, str::FromStr};
 

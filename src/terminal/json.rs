@@ -249,10 +249,9 @@ fn lines_after(answer: &Answer) -> String {
 
 fn failure_code(failure: &Failure) -> &'static str {
     match failure {
-        Failure::Invalid(_) => "INVALID_COMMAND",
+        Failure::Invalid(_) | Failure::SomebodyElse => "INVALID_COMMAND",
         Failure::Call(error) => error_code(error),
         Failure::Differ | Failure::NoPassword | Failure::NotDeleted => "INVALID_PASSWORD",
-        Failure::SomebodyElse => "INVALID_COMMAND",
         Failure::NoList => "NOT_FOUND",
         Failure::NoText => "INVALID_TEXT",
     }

@@ -94,9 +94,9 @@ pub fn mute(argument: &str) -> Result<PeopleCommand, Mistake> {
         [] => None,
         [word, time @ ..] if is(word, "for") => {
             let time = humantime::parse_duration(&time.join(" "));
-            Some(time.map_err(|_| Mistake::Value(Verb::Mute, MUTE.to_owned()))?.into())
+            Some(time.map_err(|_| Mistake::Value(Verb::Mute, MUTE.to_owned()))?)
         }
-        _ => return Err(Mistake::Value(Verb::Mute, MUTE.to_owned()).into()),
+        _ => return Err(Mistake::Value(Verb::Mute, MUTE.to_owned())),
     };
     Ok(PeopleCommand::Mute { name: name.to_owned(), lasting, notifications })
 }
@@ -107,7 +107,7 @@ pub fn set(argument: &str) -> Result<PeopleCommand, Mistake> {
     let on = || match value.to_ascii_lowercase().as_str() {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ => Err(Mistake::Value(Verb::Set, "this is on or off".to_owned()).into()),
+        _ => Err(Mistake::Value(Verb::Set, "this is on or off".to_owned())),
     };
     let change = match what.to_ascii_lowercase().as_str() {
         "name" => ProfileChange::Name(value.to_owned()),
@@ -120,7 +120,7 @@ pub fn set(argument: &str) -> Result<PeopleCommand, Mistake> {
         "locked" => ProfileChange::Locked(on()?),
         "bot" => ProfileChange::Bot(on()?),
         "discoverable" => ProfileChange::Discoverable(on()?),
-        _ => return Err(Mistake::Value(Verb::Set, SET.to_owned()).into()),
+        _ => return Err(Mistake::Value(Verb::Set, SET.to_owned())),
     };
     Ok(PeopleCommand::Set(change))
 }

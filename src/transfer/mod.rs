@@ -1,5 +1,5 @@
 //! `tinysns export` and `tinysns import`: what belongs to somebody, to files and from them. What is in them is in
-//! [`portability`](crate::portability).
+//! [`portability`].
 //!
 //! - `words`: pure: what is said of it, for people and for programs
 

@@ -46,6 +46,16 @@ fn lines(folder: &Path, file: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// A list with somebody in it.
+async fn make_list(client: &Client, title: &str, member: &str) {
+    let (title, replies) = (title.to_owned(), RepliesPolicy::List);
+    let list = PersonalChange::CreateList(ListSettings { title, replies, exclusive: false });
+    let list = client.change_personal(&list).await.expect("made").expect("its number");
+    let people = vec![UserName::new(member).expect("valid")];
+    let put = PersonalChange::SetMembers { list, people, present: true };
+    client.change_personal(&put).await.expect("put into it");
+}
+
 #[tokio::test]
 async fn what_somebody_has_is_exported_and_somebody_else_follows_blocks_and_mutes_the_same() {
     let cluster = Cluster::start_unlimited(BINARY, 3, "1s").await;
@@ -71,12 +81,7 @@ async fn what_somebody_has_is_exported_and_somebody_else_follows_blocks_and_mute
     let bobs = others[0].publish("of bob").await.expect("published").id;
     ann.boost(bobs).await.expect("boosted");
     ann.mark(bobs, Mark::Bookmark, true).await.expect("kept");
-    let (title, replies) = ("tea, and more".to_owned(), RepliesPolicy::List);
-    let list = PersonalChange::CreateList(ListSettings { title, replies, exclusive: false });
-    let list = ann.change_personal(&list).await.expect("made").expect("its number");
-    let people = vec![UserName::new("bob").expect("valid")];
-    let put = PersonalChange::SetMembers { list, people, present: true };
-    ann.change_personal(&put).await.expect("put into it");
+    make_list(&ann, "tea, and more", "bob").await;
 
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("mine");

@@ -74,7 +74,7 @@ impl Graph<'_> {
         let Some(conversation) = self.conversation(author, post)? else { return Ok(None) };
         let Some(edited) = self.tables.post(author, post)? else { return Ok(None) };
         let about = About { post: &edited, conversation };
-        for booster in self.tables.boosters(post, after)? {
+        for booster in self.tables.boosters(post, after) {
             let booster = booster?;
             if self.is_visible(booster, post)? {
                 self.notify(at, booster, author, NotificationKind::Edited, Some(about))?;

@@ -110,7 +110,7 @@ impl Graph<'_> {
         let (facts, hashtags) = (words.facts(user), words.hashtags.clone());
         let change = ChangeRecord { at, post, facts, hashtags, kind: ChangeKind::Edited };
         self.tables.put_change(&mut self.meta, position, &change)?;
-        if self.tables.boosters(post, UserId(0))?.next().is_some() {
+        if self.tables.boosters(post, UserId(0)).next().transpose()?.is_some() {
             self.begin_chore(&Chore::TellOfEdit { author: user, post, after: UserId(0) })?;
         }
         let edited = self.known_post(user, post)?;

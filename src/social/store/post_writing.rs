@@ -181,13 +181,13 @@ impl Tables<'_> {
         &self,
         post: PostId,
         after: UserId,
-    ) -> Result<impl Iterator<Item = Result<UserId, StateError>> + use<>, StateError> {
+    ) -> impl Iterator<Item = Result<UserId, StateError>> + use<> {
         let rows = self.moment().scan(keys::boosts_by_post_after(post, after));
-        Ok(rows.map(|row| {
+        rows.map(|row| {
             let (key, _) = row?;
             let at = key.len().saturating_sub(size_of::<u64>());
             number(&key[at..]).map(UserId)
-        }))
+        })
     }
 
     /// How many marks of a kind a user has set, at most so many.
