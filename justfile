@@ -66,6 +66,10 @@ instructions:
 counts:
     FULL_SCALE=1 cargo nextest run --all-features counts_are_right_after_many_failovers
 
+# How much an account of 100,000 posts holds up others while it is deleted
+deletion:
+    FULL_SCALE=1 cargo nextest run --all-features --no-capture others_go_on_posting_while_an_account
+
 # Faults of every kind on real processes, such as `just chaos --minutes 30 --seed 7`
 chaos *ARGUMENTS:
     cargo test --all-features --test chaos -- run {{ ARGUMENTS }}

@@ -204,8 +204,10 @@ impl Conversation {
         let mut page = self.client.timeline(Cursor::Newest, Some(FIRST_POSTS)).await?;
         let subscription = self.client.subscribe(Some(page.as_of)).await?;
         self.names.learn(page.posts.iter().map(|post| &post.author));
-        if !self.is_full_screen {
-            page.posts = self.unfiltered(FilterContext::Home, page.posts).await?;
+        page.posts = self.unfiltered(FilterContext::Home, page.posts).await?;
+        if self.is_full_screen {
+            // Nothing is posted there but as they say.
+            self.preferences().await?;
         }
         Ok((page, subscription))
     }

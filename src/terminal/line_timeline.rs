@@ -33,8 +33,12 @@ impl Conversation {
         self.tell(&Report { verb: Some(Verb::Timeline), outcome: opened }).await?;
         if self.is_full_screen {
             let _quiet = self.screen.leave();
+            // They were read when it was opened.
+            let filters = self.filters().await.unwrap_or_default();
+            let taste = (filters, self.preferences().await.unwrap_or_default());
             return Ok(
-                match fullscreen::run(&self.client, &self.names, &page, subscription).await? {
+                match fullscreen::run(&self.client, &self.names, &page, subscription, taste).await?
+                {
                     fullscreen::End::Left => Next::Command,
                     fullscreen::End::Interrupted => Next::Interrupted,
                 },

@@ -276,10 +276,10 @@ verbs! {
          if there is one, and the new one, once, on a line each.";
     DeleteAccount, "DELETE-ACCOUNT", Name,
         "deletes your account, for good",
-        "Type your own name after it, so that it is not done by mistake; then it asks for\n\
-         your password, if you have one. At once, nobody sees you any more, and soon all\n\
-         that there was of you is gone: posts, likes, follows. For 30 days, nobody gets\n\
-         your name.";
+        "Type your own name after it, so that it is not done by mistake; then it asks\n\
+         for your password, if you have one. At once, nobody sees you any more, and\n\
+         soon all that there was of you is gone: posts, likes, follows. For 30 days,\n\
+         nobody gets your name.";
     Sessions, "SESSIONS", None,
         "prints where you are logged in",
         "The newest first, each with its number. The asterisk is where you are. There\n\

@@ -10,6 +10,7 @@ use super::{
     BINARY,
     fullscreen::{followed, post, shows_post, timeline, writing},
     processes::{Cluster, signal},
+    tmux::Tmux,
 };
 
 /// Whether a line of the screen begins and ends like this.
@@ -150,4 +151,64 @@ async fn names_are_completed_and_a_draft_is_there_again_when_it_is_taken_up() {
     terminal.shows("completes an @name").await;
     terminal.presses(&["F1", "Enter"]);
     terminal.until("the answer", |screen| screen.contains("\n  yes, @u2\n")).await;
+}
+
+async fn lose_the_available_server(cluster: &Cluster) {
+    signal(cluster.available().await.pid, Signal::SIGKILL);
+    cluster.all_vote(3).await;
+}
+
+#[tokio::test]
+async fn two_people_talk_on_their_screens_while_servers_are_killed_between_the_steps() {
+    let cluster = Cluster::start(BINARY, 3, "1s").await;
+    followed(&cluster).await.follow("u1").await.expect("followed");
+    let ann = timeline(&cluster, 80, 20).await;
+    let bob = Tmux::in_timeline(&cluster.command("client"), "u2", 80, 20).await;
+    for screen in [&ann, &bob] {
+        screen.presses(&["M-2"]);
+        screen.shows("[Home]").await;
+    }
+    ann.enters("tea?");
+    for screen in [&ann, &bob] {
+        screen.until("the question", |screen| shows_post(screen, "u1", "tea?")).await;
+    }
+    lose_the_available_server(&cluster).await;
+
+    bob.presses(&["Up"]);
+    bob.until("the keys", |screen| writing(screen).starts_with("r reply")).await;
+    bob.types("r");
+    bob.until("the line", |screen| writing(screen).starts_with("reply to u1>")).await;
+    bob.enters("at fvie");
+    for screen in [&ann, &bob] {
+        screen.until("the answer", |screen| screen.contains("  at fvie\n")).await;
+    }
+    lose_the_available_server(&cluster).await;
+
+    // The newest post is the lowest, and chosen first.
+    ann.presses(&["Up"]);
+    ann.until("the keys", |screen| writing(screen).starts_with("r reply  l like")).await;
+    ann.types("l");
+    ann.shows("1 like · you like it").await;
+    bob.until("the like", |screen| screen.contains("1 like")).await;
+    lose_the_available_server(&cluster).await;
+
+    bob.presses(&["Down"]);
+    bob.until("the keys of one's own", |screen| writing(screen).contains("e edit")).await;
+    bob.types("e");
+    bob.until("what it says", |screen| writing(screen).ends_with("at fvie")).await;
+    bob.presses(&["C-u"]);
+    bob.enters("at five");
+    for screen in [&ann, &bob] {
+        screen.until("the edit", |screen| screen.contains("at five\n")).await;
+    }
+    lose_the_available_server(&cluster).await;
+
+    bob.until("the keys of one's own", |screen| writing(screen).contains("d delete")).await;
+    bob.types("d");
+    bob.shows("press d again").await;
+    bob.types("d");
+    for screen in [&ann, &bob] {
+        let is_gone = |screen: &str| screen.contains("tea?") && !screen.contains("at five");
+        screen.until("the deletion", is_gone).await;
+    }
 }

@@ -1,7 +1,12 @@
 //! What somebody deletes is gone: at once for every reader, and in time from the files of every node.
 
-use std::{fs, path::Path};
+use std::{
+    env, fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
+use futures::{StreamExt as _, stream};
 use nix::sys::signal::Signal;
 use tinysns::{
     client::{Client, ClientOptions, Cursor, RefusalKind, TimelineKind},
@@ -10,7 +15,7 @@ use tinysns::{
 
 use super::{
     BINARY,
-    processes::{Cluster, eventually, signal},
+    processes::{Cluster, DEADLINE, eventually, signal},
 };
 
 const SECRET_WORDS: &str = "the-treasure-lies-under-the-third-pear-tree";
@@ -93,4 +98,52 @@ async fn an_account_is_deleted_while_one_available_server_after_the_other_is_kil
     eventually("what she liked is forgotten", of_pear, |likes| *likes == 0).await;
     let of_bob = async || bob.person("bob").await.expect("there").person.counts.followers;
     assert_eq!(of_bob().await, 0);
+}
+
+/// With `FULL_SCALE` in the environment, as many as somebody may have made in years.
+fn posts_to_delete() -> usize {
+    if env::var_os("FULL_SCALE").is_some() { 100_000 } else { 2_000 }
+}
+
+/// How long a post of somebody takes.
+async fn one_post(client: &Client) -> Duration {
+    let began = Instant::now();
+    client.publish("still here").await.expect("published");
+    began.elapsed()
+}
+
+/// The median and the 99th of a hundred.
+fn quantiles(mut times: Vec<Duration>) -> (Duration, Duration) {
+    times.sort_unstable();
+    (times[times.len() / 2], times[times.len() * 99 / 100])
+}
+
+#[tokio::test]
+async fn others_go_on_posting_while_an_account_with_many_posts_is_deleted() {
+    /// Fewer posts meanwhile would mean that it was not done step by step.
+    const MEANWHILE: usize = 10;
+    let cluster = Cluster::start_unlimited(BINARY, 3, "1s").await;
+    let (ann, bob) = (cluster.client("ann").await, cluster.client("bob").await);
+    let pear = bob.publish("pears").await.expect("published").id;
+    // It is forgotten behind all posts.
+    ann.mark(pear, Mark::Like, true).await.expect("liked");
+    let published = stream::iter(0..posts_to_delete()).map(|number| {
+        let ann = &ann;
+        async move { ann.publish(&format!("number {number}")).await.expect("published") }
+    });
+    published.buffer_unordered(32).count().await;
+    let mut before = Vec::new();
+    for _ in 0..500 {
+        before.push(one_post(&bob).await);
+    }
+    ann.delete_account(None).await.expect("deleted");
+    let (began, mut meanwhile) = (Instant::now(), Vec::new());
+    while bob.post(pear).await.expect("there").counts.likes > 0 {
+        meanwhile.push(one_post(&bob).await);
+        assert!(began.elapsed() < 10 * DEADLINE, "it never ends");
+    }
+    let (took, count) = (began.elapsed(), meanwhile.len());
+    assert!(count >= MEANWHILE, "{count} posts in {took:?}");
+    let (before, meanwhile) = (quantiles(before), quantiles(meanwhile));
+    println!("{took:?}; {count} posts; median and p99 {meanwhile:?}, before {before:?}");
 }

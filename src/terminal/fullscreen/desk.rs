@@ -3,7 +3,7 @@
 use super::writing::DraftLine;
 use crate::{
     client::{NewPost, PostWords},
-    domain::{Post, PostId, UserName},
+    domain::{Post, PostId, Preferences, UserName},
     terminal::answering::Answered,
 };
 
@@ -27,12 +27,18 @@ impl Purpose {
         Self::Edit(id, PostWords { text, warning, sensitive, language })
     }
 
-    /// The post to which a line with this purpose leads; none if none is to be made.
-    pub fn new_post(&self, user: &UserName, text: &str) -> Option<NewPost> {
+    /// The post to which a line with this purpose leads, where its author says nothing else; none if none is to be made.
+    pub fn new_post(
+        &self,
+        user: &UserName,
+        text: &str,
+        preferences: &Preferences,
+    ) -> Option<NewPost> {
+        let preferred = NewPost::preferring(text, preferences);
         match self {
-            Self::Post => Some(NewPost::of(text)),
+            Self::Post => Some(preferred),
             Self::Reply(answered) => {
-                let says = PostWords::of(text);
+                let says = preferred.says;
                 Some(answered.answer(Some(user), answered.visibility, says))
             }
             Self::Edit(..) => None,

@@ -178,7 +178,10 @@ impl Model {
         match outcome {
             Ok(Published { id, posted_at }) => {
                 let Some(sent) = self.outbox.sent() else { return };
-                let Some(new) = sent.purpose.new_post(&self.user, &sent.text) else { return };
+                let Some(new) = sent.purpose.new_post(&self.user, &sent.text, &self.preferences)
+                else {
+                    return;
+                };
                 let author = self.user.clone();
                 // Nobody looks at the numbers of people here.
                 let (nobody, text) = (UserId(0), new.says.text);

@@ -10,6 +10,7 @@
 //! | `view` | pure: one list, where its reader is, and what has to be loaded |
 //! | `loaded_posts` | pure: the part of a list that is held in memory |
 //! | `shown_post` | pure: an entry of a list as it is shown |
+//! | `taste` | pure: what the user's filters leave of what there is |
 //! | `position` | pure: where in a list the reader is |
 //! | `outbox` | pure: the user's posts that are not made yet |
 //! | `desk` | pure: what is being written, what for, and what was put aside |
@@ -44,6 +45,7 @@ mod post_verb;
 mod rows;
 pub(crate) mod shown_post;
 mod sources;
+mod taste;
 mod tty;
 pub(crate) mod view;
 mod writing;
@@ -51,7 +53,7 @@ mod writing;
 #[cfg(test)]
 mod model_tests;
 
-use std::{env, future, io};
+use std::{env, future, io, sync::Arc};
 
 use chrono::Local;
 use tokio::task;
@@ -60,11 +62,12 @@ use super::completion::Names;
 use crate::{
     ansi,
     client::{Client, PostPage, Subscription},
-    domain::UserName,
+    domain::{Preferences, UserName, WordFilter},
     host::clock,
 };
 use model::{Effect, Model};
 use sources::Sources;
+use taste::Taste;
 use tty::Tty;
 pub use tty::give_back;
 
@@ -90,12 +93,15 @@ pub async fn run(
     names: &Names,
     page: &PostPage,
     subscription: Subscription,
+    (filters, preferences): (Arc<[WordFilter]>, Preferences),
 ) -> io::Result<End> {
     let mut tty = Tty::take()?;
     let colours = ansi::wants_colour(true, |name| env::var_os(name));
     let user = logged_in(client);
+    let taste = Taste { reader: user.clone(), filters };
     let mut model = Model::new(user, names.clone(), page, tty.size()?, clock::now());
-    let mut sources = Sources::new(client, page, subscription);
+    model = model.preferring(preferences);
+    let mut sources = Sources::new(client, taste, page, subscription);
     let mut unshown = BATCH;
     loop {
         if unshown >= BATCH {

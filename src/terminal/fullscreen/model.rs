@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     client::{ActiveServer, NewPost, Post, PostPage, Published, TimelineEvent},
-    domain::{PostId, UnixMillis, UserName},
+    domain::{PostId, Preferences, UnixMillis, UserName},
     sanitise,
     terminal::completion::Names,
 };
@@ -122,6 +122,8 @@ pub struct Model {
     pub(super) recent: RecentChanges,
     pub(super) outbox: Outbox,
     pub(super) desk: Desk,
+    /// How the user posts where they say nothing else.
+    pub(super) preferences: Preferences,
     pub(super) completing: Option<Completing>,
     /// What the user does that is under way.
     pub(super) acting: usize,
@@ -169,6 +171,7 @@ impl Model {
             recent: RecentChanges::default(),
             outbox: Outbox::default(),
             desk: Desk::default(),
+            preferences: Preferences::default(),
             completing: None,
             acting: 0,
             read_up_to: PostId::MAX,
@@ -184,6 +187,11 @@ impl Model {
         };
         model.view_mut().take(Load::Newest, Loaded::Page(page.into()), now);
         model
+    }
+
+    /// For somebody who prefers to post like this.
+    pub fn preferring(self, preferences: Preferences) -> Self {
+        Self { preferences, ..self }
     }
 
     /// Processes an event.
@@ -230,7 +238,9 @@ impl Model {
     /// What is to be done because of what is known now.
     fn follow_up(&mut self, effects: &mut Vec<Effect>) {
         let next = self.outbox.send();
-        let next = next.and_then(|unsent| unsent.purpose.new_post(&self.user, &unsent.text));
+        let next = next.and_then(|unsent| {
+            unsent.purpose.new_post(&self.user, &unsent.text, &self.preferences)
+        });
         effects.extend(next.map(Effect::Publish));
         let (room, now) = (self.room(), self.now);
         let mut load = |view: &mut View, load: Option<Load>| {

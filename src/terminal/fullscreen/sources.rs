@@ -20,6 +20,7 @@ use super::{
     live::Stream,
     model::Event,
     shown_post::{EntryPage, ShownPost},
+    taste::Taste,
     view::{Load, Loaded, Source},
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
         ActiveServer, Client, ClientError, Cursor, EventSubscription, NewPost, PostPage,
         StreamKind, Subscription, TimelineEvent, TimelineKind,
     },
-    domain::{NotificationChange, PostId, UserName},
+    domain::{FilterContext, NotificationChange, PostId, UserName},
     host::clock,
     network::Posts,
     sanitise,
@@ -52,6 +53,7 @@ type UnderWay = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 /// All sources of events.
 pub struct Sources {
     client: Client,
+    taste: Taste,
     inputs: EventStream,
     timeline: Subscription,
     home: Option<EventSubscription>,
@@ -63,13 +65,14 @@ pub struct Sources {
 
 impl Sources {
     /// Listens to a timeline and, after `page` of it, to what else happens.
-    pub fn new(client: &Client, page: &PostPage, timeline: Subscription) -> Self {
+    pub fn new(client: &Client, taste: Taste, page: &PostPage, timeline: Subscription) -> Self {
         let mut server = client.active_server();
         server.mark_changed();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut sources = Self {
             client: client.clone(),
+            taste,
             inputs: EventStream::new(),
             timeline,
             home: None,
@@ -104,9 +107,9 @@ impl Sources {
     }
 
     pub fn load(&mut self, number: u64, source: Source, load: Load) {
-        let client = self.client.clone();
+        let (client, taste) = (self.client.clone(), self.taste.clone());
         self.begin(async move {
-            let loaded = fetch(&client, source, load).await.map_err(|error| why(&error));
+            let loaded = fetch(&client, &taste, source, load).await.map_err(|error| why(&error));
             Event::Loaded(number, load, loaded)
         });
     }
@@ -152,18 +155,22 @@ impl Sources {
                 // None once it has ended with an error.
                 Some(post) = self.timeline.next() => {
                     let event = post.map(|post| TimelineEvent::Posts(Posts::from(post)));
-                    return Ok(live(Stream::Timeline, event));
+                    return Ok(live(&self.taste, Stream::Timeline, event));
                 }
-                event = next(&mut self.home) => return Ok(live(Stream::Home, event)),
-                event = next(&mut self.local) => return Ok(live(Stream::Local, event)),
+                event = next(&mut self.home) => return Ok(live(&self.taste, Stream::Home, event)),
+                event = next(&mut self.local) => return Ok(live(&self.taste, Stream::Local, event)),
             }
         }
     }
 }
 
-fn live(stream: Stream, event: Result<TimelineEvent, ClientError>) -> Event {
+fn live(taste: &Taste, stream: Stream, event: Result<TimelineEvent, ClientError>) -> Event {
+    let context = match stream {
+        Stream::Timeline | Stream::Home => FilterContext::Home,
+        Stream::Local => FilterContext::Public,
+    };
     match event {
-        Ok(event) => Event::Live(stream, event),
+        Ok(event) => Event::Live(stream, taste.event(context, event, clock::now())),
         Err(error) => Event::LiveEnded(why(&error)),
     }
 }
@@ -195,30 +202,62 @@ async fn carry_out(client: &Client, act: &Act) -> Result<(), ClientError> {
     }
 }
 
-async fn fetch(client: &Client, source: Source, load: Load) -> Result<Loaded, ClientError> {
+async fn fetch(
+    client: &Client,
+    taste: &Taste,
+    source: Source,
+    load: Load,
+) -> Result<Loaded, ClientError> {
     let cursor = load.cursor();
-    let kind = match source {
-        Source::Timeline => TimelineKind::Followed,
-        Source::Home => TimelineKind::Home,
-        Source::Local => TimelineKind::Local,
+    let (kind, context) = match source {
+        Source::Timeline => (TimelineKind::Followed, FilterContext::Home),
+        Source::Home => (TimelineKind::Home, FilterContext::Home),
+        Source::Local => (TimelineKind::Local, FilterContext::Public),
         Source::Notifications => {
             let page = client.notifications(cursor, Some(PAGE)).await?;
+            let page = taste.notifications(page, clock::now());
             return Ok(Loaded::Notifications(EntryPage::from(&page), page.read_up_to));
         }
         Source::Thread(post) => {
             let asked = client.post(post).await?;
-            let thread = client.thread(post).await?;
+            let thread = taste.thread(client.thread(post).await?, clock::now());
             return Ok(Loaded::Thread(Box::new((asked, thread))));
         }
-        Source::Profile(name) => return fetch_profile(client, name, load).await,
+        Source::Profile(name) => return fetch_profile(client, taste, name, load).await,
     };
-    let page = client.read(&kind, cursor, Some(PAGE)).await?;
+    let page = read(client, taste, (&kind, context), cursor).await?;
     Ok(Loaded::Page(EntryPage::from(&page)))
+}
+
+/// A page of posts of which something is left, if there is one.
+async fn read(
+    client: &Client,
+    taste: &Taste,
+    (kind, context): (&TimelineKind, FilterContext),
+    mut cursor: Cursor,
+) -> Result<PostPage, ClientError> {
+    let mut as_of = None;
+    loop {
+        let page = client.read(kind, cursor, Some(PAGE)).await?;
+        let as_of = *as_of.get_or_insert(page.as_of);
+        let last = page.posts.last().map(|last| last.id);
+        let posts = taste.posts(context, page.posts, clock::now());
+        match last {
+            Some(last) if posts.is_empty() && page.more => {
+                cursor = match cursor {
+                    Cursor::After(_) => Cursor::After(last),
+                    Cursor::Newest | Cursor::Before(_) => Cursor::Before(last),
+                };
+            }
+            _ => return Ok(PostPage { posts, as_of, ..page }),
+        }
+    }
 }
 
 /// What somebody has posted and, at its end, who they are.
 async fn fetch_profile(
     client: &Client,
+    taste: &Taste,
     author: UserName,
     load: Load,
 ) -> Result<Loaded, ClientError> {
@@ -227,7 +266,8 @@ async fn fetch_profile(
         Load::Older(_) | Load::Newer(_) | Load::UpTo(_) => None,
     };
     let kind = TimelineKind::Of { author, replies: true, boosts: false };
-    let mut page = EntryPage::from(&client.read(&kind, load.cursor(), Some(PAGE)).await?);
+    let what = (&kind, FilterContext::Account);
+    let mut page = EntryPage::from(&read(client, taste, what, load.cursor()).await?);
     if let Some(person) = person {
         let told = people_text::person(&person, &Local, Paint::default());
         let told = below_name(&told, &person.person.name);
