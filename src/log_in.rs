@@ -1,7 +1,7 @@
 //! How somebody logs in from a command line that is no conversation: the password, and for how long a router is tried
 //! that nobody has ever reached.
 
-use std::{future::Future, io, path::Path, time::Duration};
+use std::{future::Future, io, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use tokio::time::timeout;
@@ -10,14 +10,15 @@ use crate::{
     client::{Client, ClientError, Refusal},
     host::{
         hidden_line::{self, Line},
-        text_file, thread,
+        stdio, text_file, thread,
     },
+    sanitise,
 };
 
 /// What was asked for is refused: `EX_DATAERR` of sysexits.h.
 pub const REFUSED: u8 = 65;
 /// Nobody answers: `EX_UNAVAILABLE`.
-pub const UNAVAILABLE: u8 = 69;
+const UNAVAILABLE: u8 = 69;
 /// The login was refused: `EX_NOPERM`.
 pub const NOT_LOGGED_IN: u8 = 77;
 /// Ended by Ctrl-C: 128 plus the number of SIGINT, as shells count it.
@@ -27,13 +28,24 @@ pub const INTERRUPTED: u8 = 130;
 const FIRST_CONTACT_WITHIN: Duration = Duration::from_secs(5);
 
 /// The exit code for an error; `refused` if a server has refused.
-pub const fn exit_code(error: &ClientError, refused: u8) -> u8 {
+const fn exit_code(error: &ClientError, refused: u8) -> u8 {
     match error {
         ClientError::Refused(_) | ClientError::NotLoggedIn => refused,
         ClientError::Unanswered { .. }
         | ClientError::Router { .. }
         | ClientError::Address { .. } => UNAVAILABLE,
     }
+}
+
+/// Says why something failed, for scripts also in `json`, if they want it; the exit code, which is `refused` if a server
+/// has refused.
+pub fn failed(error: &ClientError, json: Option<String>, refused: u8) -> ExitCode {
+    if let Some(json) = json {
+        // If nobody reads it, nobody wants to know.
+        let _ = stdio::print(&json);
+    }
+    stdio::print_error(&format!("tinysns: {}", sanitise::text(&error.to_string())));
+    ExitCode::from(exit_code(error, refused))
 }
 
 /// Gives up soon if no node at all can be reached.

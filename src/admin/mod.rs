@@ -23,10 +23,9 @@ use crate::{
         ClientOptions, Operator,
     },
     host::stdio,
-    log_in::{Asked, INTERRUPTED, NOT_LOGGED_IN, REFUSED, exit_code, password, within_reach},
+    log_in::{self, Asked, INTERRUPTED, NOT_LOGGED_IN, REFUSED, password, within_reach},
     node_auth::NodeAuth,
     operator::{self, OperatorError},
-    sanitise,
     settings::AdminSettings,
 };
 
@@ -150,10 +149,5 @@ async fn all(asker: &Asker, question: AdminQuestion) -> Result<AdminAnswer, Clie
 
 /// Says why nothing was done; the exit code, which is `refused` if a server has refused.
 fn failed(settings: &AdminSettings, error: &ClientError, refused: u8) -> ExitCode {
-    if settings.json {
-        // If nobody reads it, nobody wants to know.
-        let _ = stdio::print(&json::failed(error));
-    }
-    stdio::print_error(&format!("tinysns: {}", sanitise::text(&error.to_string())));
-    ExitCode::from(exit_code(error, refused))
+    log_in::failed(error, settings.json.then(|| json::failed(error)), refused)
 }

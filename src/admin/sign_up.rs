@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use crate::{
     client::{Client, ClientOptions, SignUp, SignedUp},
     host::stdio,
-    log_in::{Asked, INTERRUPTED, REFUSED, exit_code, password, within_reach},
-    sanitise,
+    log_in::{self, Asked, INTERRUPTED, REFUSED, password, within_reach},
     settings::SignUpSettings,
 };
 
@@ -30,8 +29,7 @@ pub async fn run(settings: SignUpSettings) -> anyhow::Result<ExitCode> {
             )
         }
         Err(error) => {
-            stdio::print_error(&format!("tinysns: {}", sanitise::text(&error.to_string())));
-            return Ok(ExitCode::from(exit_code(&error, REFUSED)));
+            return Ok(log_in::failed(&error, None, REFUSED));
         }
     };
     Ok(stdio::exit_code(stdio::print(&said)))

@@ -20,6 +20,21 @@ impl Visibility {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Public, Self::Unlisted, Self::Followers, Self::Mentioned];
 
+    /// Its stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Unlisted => "unlisted",
+            Self::Followers => "followers",
+            Self::Mentioned => "mentioned",
+        }
+    }
+
+    /// The visibility of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|visibility| visibility.name() == name)
+    }
+
     /// Whether everybody may see it whom its author has not blocked.
     pub const fn is_for_everybody(self) -> bool {
         matches!(self, Self::Public | Self::Unlisted)

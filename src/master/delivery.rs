@@ -278,19 +278,17 @@ impl Streams {
         if posts.iter().all(|post| is_plain(post)) {
             let shared = posts.iter().map(|post| (*post).clone()).collect();
             self.deliver(first.author_id, shared, |_| true);
-            for &post in &posts {
-                self.deliver_by_hashtag(&PostFacts::from(post), post, audience);
+            for post in posts {
+                self.deliver_widely(&PostFacts::from(post), post, audience);
             }
         } else {
-            for &post in &posts {
+            // One after the other: some may belong to a stream for their author, and some for a hashtag.
+            for post in posts {
                 let facts = PostFacts::from(post);
                 let belongs = |stream: &Stream| audience.belongs(stream, &facts);
                 self.deliver(post.author_id, vec![post.clone()], belongs);
-                self.deliver_by_hashtag(&facts, post, audience);
+                self.deliver_widely(&facts, post, audience);
             }
-        }
-        for post in posts {
-            self.deliver_widely(&PostFacts::from(post), post, audience);
         }
     }
 
@@ -317,42 +315,37 @@ impl Streams {
         self.cut_off(&full);
     }
 
-    /// Delivers a post to the streams to which it belongs for a hashtag, and not for its author.
-    fn deliver_by_hashtag(&mut self, facts: &PostFacts, post: &Post, audience: &Audience<'_>) {
-        let mut full = Vec::new();
-        let mut shared = None;
-        for id in self.indexed_by_hashtag(&post.hashtags) {
-            let Some(stream) = self.open.get(&id) else { continue };
-            if !audience.belongs_by_hashtag(stream, facts, &post.hashtags) {
-                continue;
-            }
-            let posts = shared.get_or_insert_with(|| Posts::from(post.clone()));
-            if stream.queue.push(posts) == 0 {
-                full.push(id);
-            }
-            metrics::POSTS_DELIVERED.inc();
-        }
-        self.cut_off(&full);
-    }
-
     /// The streams of any of these hashtags, each once.
     fn indexed_by_hashtag(&self, hashtags: &[Hashtag]) -> BTreeSet<StreamId> {
         let indexed = hashtags.iter().filter_map(|hashtag| self.by_hashtag.get(hashtag));
         indexed.flatten().copied().collect()
     }
 
-    /// Delivers a post to the streams of what everybody posts.
+    /// The streams to which a post belongs whoever has made it: those of what everybody posts, and for a hashtag those
+    /// to which it does not belong for its author.
+    fn reached_widely<'a>(
+        &'a self,
+        facts: &'a PostFacts,
+        hashtags: &'a [Hashtag],
+        audience: &'a Audience<'_>,
+    ) -> impl Iterator<Item = (StreamId, &'a Stream)> {
+        let open = |id| Some((id, self.open.get(&id)?));
+        let by_hashtag = self.indexed_by_hashtag(hashtags).into_iter().filter_map(open);
+        let by_hashtag =
+            by_hashtag.filter(|(_, stream)| audience.belongs_by_hashtag(stream, facts, hashtags));
+        let wide = self.wide.iter().copied().filter_map(open);
+        by_hashtag
+            .chain(wide.filter(|(_, stream)| audience.belongs_widely(stream, facts, hashtags)))
+    }
+
+    /// Delivers a post to those streams.
     fn deliver_widely(&mut self, facts: &PostFacts, post: &Post, audience: &Audience<'_>) {
         let mut full = Vec::new();
         let mut shared = None;
-        for id in &self.wide {
-            let Some(stream) = self.open.get(id) else { continue };
-            if !audience.belongs_widely(stream, facts, &post.hashtags) {
-                continue;
-            }
+        for (id, stream) in self.reached_widely(facts, &post.hashtags, audience) {
             let posts = shared.get_or_insert_with(|| Posts::from(post.clone()));
             if stream.queue.push(posts) == 0 {
-                full.push(*id);
+                full.push(id);
             }
             metrics::POSTS_DELIVERED.inc();
         }
@@ -378,20 +371,9 @@ impl Streams {
                 full.push(*id);
             }
         }
-        for id in self.indexed_by_hashtag(hashtags) {
-            let Some(stream) = self.open.get(&id) else { continue };
-            if audience.belongs_by_hashtag(stream, facts, hashtags)
-                && !stream.queue.push_change(change.clone())
-            {
+        for (id, stream) in self.reached_widely(facts, hashtags, audience) {
+            if !stream.queue.push_change(change.clone()) {
                 full.push(id);
-            }
-        }
-        for id in &self.wide {
-            let Some(stream) = self.open.get(id) else { continue };
-            if audience.belongs_widely(stream, facts, hashtags)
-                && !stream.queue.push_change(change.clone())
-            {
-                full.push(*id);
             }
         }
         self.cut_off(&full);

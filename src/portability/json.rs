@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{
-    Hashtag, Language, Person, Post, ProfileLink, Revision, UnixMillis, Visibility,
-};
+use crate::domain::{Hashtag, Language, Person, Post, ProfileLink, Revision, UnixMillis};
 
 /// A profile.
 #[derive(Serialize)]
@@ -101,7 +99,7 @@ impl<'a> PostFacts<'a> {
             id: post.id.get(),
             author: post.author.as_str(),
             posted_at_ms: post.posted_at.get(),
-            visibility: visibility(post.visibility),
+            visibility: post.visibility.name(),
             boost_of: post.boost_of.as_deref().map(|boosted| Box::new(Self::of(boosted, &[]))),
             text: post.boost_of.is_none().then_some(&post.text),
             warning: post.warning.as_deref(),
@@ -128,15 +126,6 @@ impl<'a> RevisionFacts<'a> {
             warning: revision.warning.as_deref(),
             sensitive: revision.sensitive,
         }
-    }
-}
-
-const fn visibility(visibility: Visibility) -> &'static str {
-    match visibility {
-        Visibility::Public => "public",
-        Visibility::Unlisted => "unlisted",
-        Visibility::Followers => "followers",
-        Visibility::Mentioned => "mentioned",
     }
 }
 

@@ -84,18 +84,14 @@ async fn end_segment(
     after: Duration,
 ) -> Result<(), ErasureError> {
     let Some(newest) = log.newest_segment() else { return Ok(()) };
-    match *seen {
-        Some((segment, at)) if segment == newest && at.elapsed() < after => Ok(()),
-        // One that is found at the start may be of any age.
-        Some((segment, _)) if segment != newest => {
-            *seen = Some((newest, Instant::now()));
-            Ok(())
-        }
-        Some(_) | None => {
-            *seen = Some((newest, Instant::now()));
-            Ok(log.end_segment().await?)
-        }
-    }
+    // One that is found at the start may be of any age.
+    let ends = match *seen {
+        Some((segment, at)) if segment == newest && at.elapsed() < after => return Ok(()),
+        Some((segment, _)) => segment == newest,
+        None => true,
+    };
+    *seen = Some((newest, Instant::now()));
+    if ends { Ok(log.end_segment().await?) } else { Ok(()) }
 }
 
 /// Forgets the entries of the log that were made so long ago.

@@ -18,27 +18,34 @@ impl Conversation {
     pub async fn change_password(&mut self) -> io::Result<Result<Answer, Failure>> {
         let mut current = None;
         if self.client.has_password() {
-            match self.secret(CURRENT).await? {
+            match self.secret(CURRENT, Failure::NoPassword).await? {
                 Ok(secret) => current = Some(secret),
                 Err(failure) => return Ok(Err(failure)),
             }
         }
-        let new = match self.secret(NEW).await? {
+        let new = match self.secret(NEW, Failure::NoPassword).await? {
             Ok(secret) => secret,
             Err(failure) => return Ok(Err(failure)),
         };
-        if self.input.is_typed && self.secret(AGAIN).await?.ok().as_ref() != Some(&new) {
+        if self.input.is_typed
+            && self.secret(AGAIN, Failure::NoPassword).await?.ok().as_ref() != Some(&new)
+        {
             return Ok(Err(Failure::Differ));
         }
         let changed = self.client.set_password(current.as_deref(), Some(&new)).await;
         Ok(changed.map(|()| Answer::Done).map_err(Failure::from))
     }
 
-    async fn secret(&mut self, question: &'static str) -> io::Result<Result<String, Failure>> {
+    /// A hidden line, or why there is none: `without` if it was not entered.
+    pub async fn secret(
+        &mut self,
+        question: &'static str,
+        without: Failure,
+    ) -> io::Result<Result<String, Failure>> {
         Ok(match self.ask(Prompt::Secret(question)).await? {
             Line::Text(line) => Ok(line.trim_end_matches(['\n', '\r']).to_owned()),
             Line::NoText => Err(Failure::NoText),
-            Line::End | Line::Interrupted => Err(Failure::NoPassword),
+            Line::End | Line::Interrupted => Err(without),
         })
     }
 }

@@ -4,7 +4,6 @@ use std::io;
 
 use super::{
     conversation::Conversation,
-    input::{Line, Prompt},
     report::{Answer, Failure},
 };
 
@@ -20,11 +19,10 @@ impl Conversation {
         }
         let mut password = None;
         if self.client.has_password() {
-            password = match self.ask(Prompt::Secret(PASSWORD)).await? {
-                Line::Text(line) => Some(line.trim_end_matches(['\n', '\r']).to_owned()),
-                Line::NoText => return Ok(Err(Failure::NoText)),
-                Line::End | Line::Interrupted => return Ok(Err(Failure::NotDeleted)),
-            };
+            match self.secret(PASSWORD, Failure::NotDeleted).await? {
+                Ok(secret) => password = Some(secret),
+                Err(failure) => return Ok(Err(failure)),
+            }
         }
         let deleted = self.client.delete_account(password.as_deref()).await;
         Ok(deleted.map(|()| Answer::Done).map_err(Failure::from))

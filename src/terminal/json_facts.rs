@@ -85,12 +85,7 @@ impl<'a> PostFacts<'a> {
             warning: post.warning.as_deref(),
             sensitive: post.sensitive,
             language: post.language.as_ref().map(Language::as_str),
-            visibility: match post.visibility {
-                Visibility::Public => None,
-                Visibility::Unlisted => Some("unlisted"),
-                Visibility::Followers => Some("followers"),
-                Visibility::Mentioned => Some("mentioned"),
-            },
+            visibility: (post.visibility != Visibility::Public).then(|| post.visibility.name()),
             reply_to: post.reply_to.map(|reply| reply.post.get()),
             edited_at_ms: post.edited_at.map(UnixMillis::get),
             replies: NonZeroU64::new(post.counts.replies),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{json_facts::HashtagFacts, personal_command::VISIBILITIES};
+use super::json_facts::HashtagFacts;
 use crate::{
     domain::{
         FilterContext, Language, Marker, PeopleList, Preferences, UnixMillis, UserName, WordFilter,
@@ -92,9 +92,8 @@ pub struct PreferenceFacts<'a> {
 
 impl<'a> PreferenceFacts<'a> {
     fn of(preferences: &'a Preferences) -> Self {
-        let visibility = VISIBILITIES.into_iter().find(|(_, it)| *it == preferences.visibility);
         Self {
-            visibility: visibility.map_or("", |(name, _)| name),
+            visibility: preferences.visibility.name(),
             sensitive: preferences.sensitive,
             language: preferences.language.as_ref().map(Language::as_str),
             media: preferences.media.name(),

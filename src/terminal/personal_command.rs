@@ -75,14 +75,6 @@ impl Preference {
     }
 }
 
-/// The names of visibilities, as of the options of a post.
-pub const VISIBILITIES: [(&str, Visibility); 4] = [
-    ("public", Visibility::Public),
-    ("unlisted", Visibility::Unlisted),
-    ("followers", Visibility::Followers),
-    ("mentioned", Visibility::Mentioned),
-];
-
 /// What follows MYLIST.
 pub fn list(argument: &str) -> Result<PersonalCommand, Mistake> {
     let form = || Mistake::Form(Verb::MyList);
@@ -169,10 +161,7 @@ pub fn prefer(argument: &str) -> Result<PersonalCommand, Mistake> {
     let value = value.to_ascii_lowercase();
     let decision = || yes_or_no(&value).ok_or_else(form);
     Ok(PersonalCommand::Prefer(match what.to_ascii_lowercase().as_str() {
-        "visibility" => {
-            let named = VISIBILITIES.into_iter().find(|(name, _)| *name == value);
-            Preference::Visibility(named.ok_or_else(form)?.1)
-        }
+        "visibility" => Preference::Visibility(Visibility::named(&value).ok_or_else(form)?),
         "sensitive" => Preference::Sensitive(decision()?),
         "language" if value == "none" => Preference::Language(None),
         "language" => {

@@ -2,7 +2,6 @@
 
 use super::{
     people_text::hashtags,
-    personal_command::VISIBILITIES,
     post_text::{counted, time},
     text::enumerate,
 };
@@ -67,10 +66,9 @@ where
 
 fn preferences(preferences: &Preferences) -> String {
     let yes = |is_so| if is_so { "yes" } else { "no" };
-    let visibility = VISIBILITIES.into_iter().find(|(_, it)| *it == preferences.visibility);
     let language = preferences.language.as_ref().map_or("none", Language::as_str);
     let lines = [
-        ("visibility", visibility.map_or("", |(name, _)| name)),
+        ("visibility", preferences.visibility.name()),
         ("sensitive", yes(preferences.sensitive)),
         ("language", language),
         ("media", preferences.media.name()),

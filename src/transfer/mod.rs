@@ -21,7 +21,6 @@ use crate::{
     log_in::{self, Asked, INTERRUPTED, NOT_LOGGED_IN, REFUSED, within_reach},
     portability::{self, ExportError, ExportedFile, ImportError, Imported, Told},
     progress::ProgressLines,
-    sanitise,
     settings::{ExportSettings, ImportSettings, TransferSettings},
 };
 
@@ -179,12 +178,7 @@ async fn log_in(of: &TransferSettings) -> anyhow::Result<Result<Client, ExitCode
 
 /// Says why it is not done, or not to its end.
 fn failed(of: &TransferSettings, error: &ClientError, refused: u8) -> ExitCode {
-    if of.json {
-        // If nobody reads it, nobody wants to know.
-        let _ = stdio::print(&words::failed(error));
-    }
-    stdio::print_error(&format!("tinysns: {}", sanitise::text(&error.to_string())));
-    ExitCode::from(log_in::exit_code(error, refused))
+    log_in::failed(error, of.json.then(|| words::failed(error)), refused)
 }
 
 /// How the network is called in addresses.

@@ -153,11 +153,6 @@ async fn names_are_completed_and_a_draft_is_there_again_when_it_is_taken_up() {
     terminal.until("the answer", |screen| screen.contains("\n  yes, @u2\n")).await;
 }
 
-async fn lose_the_available_server(cluster: &Cluster) {
-    signal(cluster.available().await.pid, Signal::SIGKILL);
-    cluster.all_vote(3).await;
-}
-
 #[tokio::test]
 async fn two_people_talk_on_their_screens_while_servers_are_killed_between_the_steps() {
     let cluster = Cluster::start(BINARY, 3, "1s").await;
@@ -172,7 +167,7 @@ async fn two_people_talk_on_their_screens_while_servers_are_killed_between_the_s
     for screen in [&ann, &bob] {
         screen.until("the question", |screen| shows_post(screen, "u1", "tea?")).await;
     }
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
 
     bob.presses(&["Up"]);
     bob.until("the keys", |screen| writing(screen).starts_with("r reply")).await;
@@ -182,7 +177,7 @@ async fn two_people_talk_on_their_screens_while_servers_are_killed_between_the_s
     for screen in [&ann, &bob] {
         screen.until("the answer", |screen| screen.contains("  at fvie\n")).await;
     }
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
 
     // The newest post is the lowest, and chosen first.
     ann.presses(&["Up"]);
@@ -190,7 +185,7 @@ async fn two_people_talk_on_their_screens_while_servers_are_killed_between_the_s
     ann.types("l");
     ann.shows("1 like · you like it").await;
     bob.until("the like", |screen| screen.contains("1 like")).await;
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
 
     bob.presses(&["Down"]);
     bob.until("the keys of one's own", |screen| writing(screen).contains("e edit")).await;
@@ -201,7 +196,7 @@ async fn two_people_talk_on_their_screens_while_servers_are_killed_between_the_s
     for screen in [&ann, &bob] {
         screen.until("the edit", |screen| screen.contains("at five\n")).await;
     }
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
 
     bob.until("the keys of one's own", |screen| writing(screen).contains("d delete")).await;
     bob.types("d");

@@ -3,14 +3,10 @@
 use std::{env, time::Duration};
 
 use futures::{StreamExt as _, stream};
-use nix::sys::signal::Signal;
 use tinysns::domain::{Mark, PostId};
 use tokio::time::sleep;
 
-use super::{
-    BINARY,
-    processes::{Cluster, signal},
-};
+use super::{BINARY, processes::Cluster};
 
 /// How much is done, and how often the available server is killed meanwhile.
 struct Scale {
@@ -39,8 +35,7 @@ async fn counts_are_right_after_many_failovers() {
     let first = ann.publish("first").await.expect("published").id;
     let kill = async {
         for _ in 0..kills {
-            signal(cluster.available().await.pid, Signal::SIGKILL);
-            cluster.all_vote(3).await;
+            cluster.lose_the_available_server(3).await;
             sleep(Duration::from_millis(500)).await;
         }
     };

@@ -7,7 +7,6 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use nix::sys::signal::Signal;
 use tinysns::{
     client::{Client, ClientOptions, Cursor, RefusalKind, TimelineKind},
     domain::Mark,
@@ -15,7 +14,7 @@ use tinysns::{
 
 use super::{
     BINARY,
-    processes::{Cluster, DEADLINE, eventually, signal},
+    processes::{Cluster, DEADLINE, eventually},
 };
 
 const SECRET_WORDS: &str = "the-treasure-lies-under-the-third-pear-tree";
@@ -64,8 +63,7 @@ async fn what_was_deleted_leaves_the_files_of_every_node() {
     )
     .await;
     // Nothing else is lost, and the cluster goes on, whoever leads.
-    signal(cluster.available().await.pid, Signal::SIGKILL);
-    cluster.all_vote(2).await;
+    cluster.lose_the_available_server(2).await;
     assert_eq!(ann.post(kept).await.expect("there").text, "pears are sweet");
     ann.publish("and so it goes on").await.expect("published");
     assert_eq!(files_with(cluster.folder(), SECRET_WORDS), Vec::<String>::new());
@@ -89,8 +87,7 @@ async fn an_account_is_deleted_while_one_available_server_after_the_other_is_kil
     let home = bob.read(&TimelineKind::Home, Cursor::Newest, None).await.expect("read");
     assert_eq!(home.posts.iter().map(|post| post.id).collect::<Vec<_>>(), [pear]);
     for _ in 0..3 {
-        signal(cluster.available().await.pid, Signal::SIGKILL);
-        cluster.all_vote(3).await;
+        cluster.lose_the_available_server(3).await;
         // Others are not held up for good.
         bob.publish("still here").await.expect("published");
     }

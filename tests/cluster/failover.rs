@@ -134,8 +134,7 @@ async fn a_live_timeline_goes_on_through_failovers_without_gap_or_duplicate() {
         for _ in 0..20 {
             seen.push(timeline.next().await.expect("goes on").expect("a post").id);
         }
-        signal(cluster.available().await.pid, Signal::SIGKILL);
-        cluster.all_vote(left).await;
+        cluster.lose_the_available_server(left).await;
     }
     let written = writer.finish().await;
     while seen.len() < written.ids.len() {
@@ -163,8 +162,7 @@ async fn the_router_may_be_restarted_and_lose_its_disk_while_people_post() {
     }
     writer.finish().await;
     // The new witness has replaced the old one: one of three may die now.
-    signal(cluster.available().await.pid, Signal::SIGKILL);
-    cluster.all_vote(2).await;
+    cluster.lose_the_available_server(2).await;
     cluster.client("late").await;
 }
 

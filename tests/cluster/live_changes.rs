@@ -1,7 +1,6 @@
 //! What people do with posts reaches everybody whom it concerns, in one order, while one available server after the
 //! other is killed.
 
-use nix::sys::signal::Signal;
 use tinysns::{
     client::{
         Changed, Client, Cursor, EventSubscription, FeedChange, NewPost, PostWords, StreamKind,
@@ -15,7 +14,7 @@ use tokio::time::timeout;
 
 use super::{
     BINARY,
-    processes::{Cluster, DEADLINE, signal},
+    processes::{Cluster, DEADLINE},
 };
 
 /// Somebody who reads along.
@@ -75,11 +74,6 @@ fn in_words(event: TimelineEvent) -> String {
     }
 }
 
-async fn lose_the_available_server(cluster: &Cluster) {
-    signal(cluster.available().await.pid, Signal::SIGKILL);
-    cluster.all_vote(3).await;
-}
-
 #[tokio::test]
 async fn a_conversation_is_live_on_both_sides_while_servers_are_killed_between_its_steps() {
     let cluster = Cluster::start(BINARY, 3, "1s").await;
@@ -95,18 +89,18 @@ async fn a_conversation_is_live_on_both_sides_while_servers_are_killed_between_i
     assert_eq!(ann.next().await, "ann: tea, @bob? #tea");
     assert_eq!(bob.next().await, "ann: tea, @bob? #tea");
     assert_eq!(bob.next().await, "ann answers or mentions");
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
 
     let post = NewPost { reply_to: Some(asked), ..NewPost::of("at fvie") };
     let answer = bob.client.publish_post(&post).await.expect("published").id;
     assert_eq!(bob.next().await, "bob: at fvie");
     assert_eq!(ann.next().await, "bob: at fvie");
     assert_eq!(ann.next().await, "bob answers or mentions");
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
 
     ann.client.mark(answer, Mark::Like, true).await.expect("liked");
     assert_eq!(bob.next().await, "ann likes");
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
 
     bob.client.edit(answer, &PostWords::of("at five")).await.expect("edited");
     assert_eq!(ann.next().await, "bob now says: at five");
@@ -115,7 +109,7 @@ async fn a_conversation_is_live_on_both_sides_while_servers_are_killed_between_i
     assert_eq!(ann.next().await, "ann boosts: at five");
     assert_eq!(bob.next().await, "ann boosts: at five");
     assert_eq!(bob.next().await, "ann boosts");
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
 
     let thread = ann.client.thread(asked).await.expect("read");
     let counts = PostCounts { replies: 0, boosts: 1, likes: 1 };
@@ -157,7 +151,7 @@ async fn a_list_and_a_followed_hashtag_are_live_while_servers_are_killed() {
     carol.publish("carol has #tea").await.expect("published");
     assert_eq!(in_list.next().await, "bob: for the list");
     assert_eq!(ann.next().await, "carol: carol has #tea");
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
 
     bob.publish("after the failover").await.expect("published");
     assert_eq!(in_list.next().await, "bob: after the failover");
@@ -165,7 +159,7 @@ async fn a_list_and_a_followed_hashtag_are_live_while_servers_are_killed() {
     assert_eq!(in_list.next().await, "bob: bob has #tea");
     assert_eq!(ann.next().await, "bob: bob has #tea");
     let take = PersonalChange::DeleteList(list);
-    lose_the_available_server(&cluster).await;
+    cluster.lose_the_available_server(3).await;
     ann.client.change_personal(&take).await.expect("removed");
     bob.publish("for home again").await.expect("published");
     assert_eq!(ann.next().await, "bob: for home again");

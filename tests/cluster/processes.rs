@@ -321,6 +321,12 @@ impl Cluster {
         self.until(&what, |status| status.available.is_some() && settled(status)).await
     }
 
+    /// Kills the available server, and waits until `count` masters vote again, or still.
+    pub async fn lose_the_available_server(&self, count: usize) {
+        signal(self.available().await.pid, Signal::SIGKILL);
+        self.all_vote(count).await;
+    }
+
     /// The available server.
     pub async fn available(&self) -> MasterStatus {
         let status = self.until("there is an available server", |s| s.available.is_some()).await;

@@ -59,8 +59,7 @@ async fn a_session_that_another_one_ends_is_over_on_every_server_and_not_begun_a
     for _ in 0..3 {
         assert!(was_ended(phone.publish("from the phone").await));
         assert!(was_ended(phone.sessions().await));
-        signal(cluster.available().await.pid, Signal::SIGKILL);
-        cluster.all_vote(3).await;
+        cluster.lose_the_available_server(3).await;
     }
     let bob = cluster.client("bob").await;
     tablet.follow("bob").await.expect("followed");

@@ -116,11 +116,13 @@ impl Here {
     }
 
     fn session(&self, view: &View, call: &Call) -> Result<Session, Refusal> {
-        let Some(token) = &call.session else {
-            return Err(session_refusal(self.damage(), &SessionError::Invalid));
-        };
-        let session = self.parts.sessions.check_in(view, token.expose(), self.parts.node.now());
-        session.map_err(|error| session_refusal(self.damage(), &error))
+        let checked = self.checked_session(view, call);
+        checked.map_err(|error| session_refusal(self.damage(), &error))
+    }
+
+    fn checked_session(&self, view: &View, call: &Call) -> Result<Session, SessionError> {
+        let token = call.session.as_ref().ok_or(SessionError::Invalid)?;
+        self.parts.sessions.check_in(view, token.expose(), self.parts.node.now())
     }
 
     /// A view that includes everything acknowledged before this call.

@@ -93,8 +93,7 @@ impl Here {
         check_length(password)?;
         self.ensure_available()?;
         let view = self.linearizable_view(call.deadline).await?;
-        let token = call.session.as_ref().map_or("", SessionToken::expose);
-        let session = match self.parts.sessions.check_in(&view, token, self.parts.node.now()) {
+        let session = match self.checked_session(&view, call) {
             Err(SessionError::Deleted) => return Ok(()),
             checked => checked.map_err(|error| session_refusal(self.damage(), &error))?,
         };

@@ -368,12 +368,12 @@ pub fn of_user(table: Table, user: UserId) -> Key {
 
 /// The rows of one user, in a table that is sorted by users first.
 pub fn all_of_user(table: Table, user: UserId) -> KeyRange {
-    Key::of(table).number(user.0).range()
+    of_user(table, user).range()
 }
 
 /// Those of them that come after a key of the same table.
 pub fn rest_of_user(table: Table, user: UserId, after: Key) -> KeyRange {
-    Key::of(table).number(user.0).range_after(after)
+    of_user(table, user).range_after(after)
 }
 
 /// That somebody has a row in a table that is about a person.
@@ -548,7 +548,7 @@ pub fn session(user: UserId, number: u64) -> Key {
 
 /// All sessions of a user.
 pub fn sessions(user: UserId) -> KeyRange {
-    of_user(Table::Sessions, user).range()
+    all_of_user(Table::Sessions, user)
 }
 
 /// What the keys of an index begin with whose rows are in the order of a position, which comes last.
@@ -622,7 +622,7 @@ pub fn replies_from(user: UserId, series: &[u8], sequence: u64) -> Result<KeyRan
 
 /// All replies to a user.
 pub fn replies_of(user: UserId) -> KeyRange {
-    Key::of(Table::Replies).number(user.0).range()
+    all_of_user(Table::Replies, user)
 }
 
 pub fn replies_kept(user: UserId) -> Key {
@@ -695,6 +695,12 @@ impl<'a> Parts<'a> {
     pub fn text(self) -> Result<&'a str, StateError> {
         std::str::from_utf8(self.0).map_err(|_| StateError::damaged("a key is not text"))
     }
+}
+
+/// The user with whom a key ends.
+pub fn last_user(key: &[u8]) -> Result<UserId, StateError> {
+    let (_, number) = key.split_last_chunk().ok_or_else(too_short)?;
+    Ok(UserId(u64::from_be_bytes(*number)))
 }
 
 fn too_short() -> StateError {

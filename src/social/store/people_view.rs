@@ -212,11 +212,7 @@ impl View {
         let names = self.moment().scan(keys::names_beginning(&beginning)).take(SEARCHED);
         let names = names.map(|row| number(&row?.1).map(UserId));
         let words = self.moment().scan(keys::profiles_by_word(&beginning)).take(SEARCHED);
-        let words = words.map(|row| {
-            let (key, _) = row?;
-            let at = key.len().saturating_sub(size_of::<u64>());
-            number(&key[at..]).map(UserId)
-        });
+        let words = words.map(|row| keys::last_user(&row?.0));
         let mut known = Known::default();
         let mut acquaintance = self.acquaintance(&mut known);
         for user in names.chain(words) {

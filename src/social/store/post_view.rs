@@ -331,10 +331,7 @@ impl View {
         post: &PostFacts,
         hashtags: &[Hashtag],
     ) -> bool {
-        let mut known = Known::default();
-        let mut people = self.acquaintance(&mut known);
-        let included = kind.includes(user, post, hashtags, &mut people);
-        included.inspect_err(|error| self.facts().damage().note(error)).unwrap_or(false)
+        self.is_so(|people| kind.includes(user, post, hashtags, people))
     }
 
     /// Whether a post that is gone belonged to the feed of a user; not if that cannot be found out.
@@ -345,10 +342,17 @@ impl View {
         post: &PostFacts,
         hashtags: &[Hashtag],
     ) -> bool {
+        self.is_so(|people| kind.included(user, post, hashtags, people))
+    }
+
+    /// Whether something is so of people; not if that cannot be found out.
+    fn is_so(
+        &self,
+        decision: impl FnOnce(&mut Acquaintance<'_>) -> Result<bool, StateError>,
+    ) -> bool {
         let mut known = Known::default();
-        let mut people = self.acquaintance(&mut known);
-        let included = kind.included(user, post, hashtags, &mut people);
-        included.inspect_err(|error| self.facts().damage().note(error)).unwrap_or(false)
+        let decided = decision(&mut self.acquaintance(&mut known));
+        decided.inspect_err(|error| self.facts().damage().note(error)).unwrap_or(false)
     }
 
     /// What has happened in a user's feed since a position, to be read in steps: about so many events, and up to

@@ -183,11 +183,7 @@ impl Tables<'_> {
         after: UserId,
     ) -> impl Iterator<Item = Result<UserId, StateError>> + use<> {
         let rows = self.moment().scan(keys::boosts_by_post_after(post, after));
-        rows.map(|row| {
-            let (key, _) = row?;
-            let at = key.len().saturating_sub(size_of::<u64>());
-            number(&key[at..]).map(UserId)
-        })
+        rows.map(|row| keys::last_user(&row?.0))
     }
 
     /// How many marks of a kind a user has set, at most so many.

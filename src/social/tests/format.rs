@@ -222,14 +222,10 @@ fn changes_of_what_people_keep_have_a_pinned_encoding_and_fingerprint() {
         ("16010000000203000a0205", 0x62a4_cbf2_fef3_19f1),
         ("16010000000203000b0206", 0x01d3_764e_2a1e_81e3),
     ];
-    let found = personal_commands().into_iter().map(|command| {
-        let fingerprint = command.fingerprint().expect("it has a key");
-        (hex(&command), fingerprint)
-    });
-    let found: Vec<_> = found.collect();
-    let found: Vec<_> =
-        found.iter().map(|(hex, fingerprint)| (hex.as_str(), *fingerprint)).collect();
-    assert_eq!(found, golden);
+    assert_eq!(
+        encoded(personal_commands()),
+        golden.map(|(hex, fingerprint)| (hex.to_owned(), fingerprint))
+    );
 }
 
 #[test]
@@ -269,6 +265,12 @@ fn rows_of_what_people_keep_are_pinned() {
     assert_eq!(found, golden);
 }
 
+/// Requests as they are stored, and their fingerprints.
+fn encoded(commands: Vec<Command>) -> Vec<(String, u64)> {
+    let encoded = |command: Command| (hex(&command), command.fingerprint().expect("it has a key"));
+    commands.into_iter().map(encoded).collect()
+}
+
 #[test]
 fn commands_of_the_social_model_keep_their_encoding_and_their_fingerprints() {
     let golden = [
@@ -299,14 +301,10 @@ fn commands_of_the_social_model_keep_their_encoding_and_their_fingerprints() {
         ("0e010000000203000105", 0xffcc_a8e5_d82a_1f3a),
         ("0e0100000002030002", 0xad40_6961_a651_8e07),
     ];
-    let found = social_commands().into_iter().map(|command| {
-        let fingerprint = command.fingerprint().expect("it has a key");
-        (hex(&command), fingerprint)
-    });
-    let found: Vec<_> = found.collect();
-    let found: Vec<_> =
-        found.iter().map(|(hex, fingerprint)| (hex.as_str(), *fingerprint)).collect();
-    assert_eq!(found, golden);
+    assert_eq!(
+        encoded(social_commands()),
+        golden.map(|(hex, fingerprint)| (hex.to_owned(), fingerprint))
+    );
 }
 
 #[test]
