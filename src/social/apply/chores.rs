@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// After so many changed rows, a step is over.
-const ROWS_OF_A_STEP: usize = 400;
+const ROWS_OF_A_STEP: usize = 150;
 /// After so many rows that were looked at, too, whatever came of it.
 const LOOKED_AT_IN_A_STEP: usize = 1_000;
 

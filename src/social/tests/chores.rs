@@ -11,7 +11,7 @@ use crate::{
 
 const DAY_MS: i64 = 24 * HOUR_MS;
 /// So many rows one step may change, and then the one thing that it has begun.
-const ROWS_OF_A_STEP: usize = 600;
+const ROWS_OF_A_STEP: usize = 350;
 
 impl State {
     fn chores(&self) -> Vec<PostId> {
