@@ -227,6 +227,8 @@ impl SocialService for Bare {
         history(HistoryRequest) -> HistoryReply;
         notifications(NotificationsRequest) -> NotificationPage;
         get_person(GetPersonRequest) -> GetPersonReply;
+        get_people(GetPeopleRequest) -> GetPeopleReply;
+        relationships(RelationshipsRequest) -> RelationshipsReply;
         search(SearchRequest) -> SearchReply;
     }
 }

@@ -27,7 +27,7 @@ impl Operation {
     pub async fn carry_out(self, client: &Client) -> Result<(), ClientError> {
         match self {
             Self::Publish => client.publish(TEXT).await.map(drop),
-            Self::List => client.list_page(ListKind::Following, None, None).await.map(drop),
+            Self::List => client.list_page(&ListKind::Following, None, None).await.map(drop),
             Self::Timeline => client.timeline(Cursor::Newest, Some(PAGE)).await.map(drop),
             Self::Posts => client.posts(READ, Cursor::Newest, Some(PAGE)).await.map(drop),
         }

@@ -79,7 +79,7 @@ impl People {
         Ok(Answers {
             logged_in: client.log_in("bench-0", None).await?,
             published: client.publish(TEXT).await?,
-            following: client.list_page(ListKind::Following, None, None).await?,
+            following: client.list_page(&ListKind::Following, None, None).await?,
             timeline: client.timeline(Cursor::Newest, Some(PAGE)).await?,
             posts: client.posts(READ, Cursor::Newest, Some(PAGE)).await?,
         })

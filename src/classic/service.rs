@@ -93,7 +93,7 @@ impl<N: Network> Classic<N> {
         Some((host.to_owned(), port))
     }
 
-    async fn names(client: &Client<N>, kind: ListKind) -> Result<Vec<String>, ClientError> {
+    async fn names(client: &Client<N>, kind: &ListKind) -> Result<Vec<String>, ClientError> {
         let mut names = Vec::new();
         let mut next = None;
         loop {
@@ -177,8 +177,8 @@ impl<N: Network> SnsService for Classic<N> {
         let Call { username, .. } = request.into_inner();
         let lists = bounded(async {
             let client = self.of(&username, origin).await?;
-            let all_users = Self::names(&client, ListKind::Users).await?;
-            let followers = Self::names(&client, ListKind::Followers).await?;
+            let all_users = Self::names(&client, &ListKind::Users).await?;
+            let followers = Self::names(&client, &ListKind::Followers).await?;
             Ok(ListReply { all_users, followers })
         });
         match lists.await {

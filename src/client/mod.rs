@@ -71,7 +71,7 @@ pub use crate::{
     },
     network::{
         Changed, Cursor, FeedChange, FollowOutcome, Found, ListKind, LoggedIn, NamePage, NewPost,
-        NotificationPage, PersonView, PostPage, PostWords, Published, Refusal, RefusalKind,
-        SearchKind, SessionInfo, StreamKind, Thread, TimelineEvent, TimelineKind,
+        NotificationPage, PersonRef, PersonView, PostPage, PostWords, Published, Refusal,
+        RefusalKind, SearchKind, SessionInfo, StreamKind, Thread, TimelineEvent, TimelineKind,
     },
 };

@@ -88,12 +88,7 @@ pub fn answers(bytes: &[u8]) {
                 messages::notification_page_from_wire(sent)
             });
         }
-        10 => {
-            let Some(wire) = message::<v1::GetPersonReply>(bytes) else { return };
-            is_sent_on(messages::person_view_from_wire(wire), |view| {
-                messages::person_view_from_wire(messages::person_view_to_wire(view.clone()))
-            });
-        }
+        10 => people(bytes),
         12 => {
             let Some(wire) = message::<v1::SessionsReply>(bytes) else { return };
             let sessions = messages::sessions_from_wire(wire);
@@ -116,6 +111,24 @@ pub fn answers(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// Who people are, and what they are to each other.
+fn people(bytes: &[u8]) {
+    if let Some(wire) = message::<v1::GetPeopleReply>(bytes) {
+        is_sent_on(messages::found_people_from_wire(wire), |people| {
+            messages::found_people_from_wire(messages::found_people_to_wire(people.clone()))
+        });
+    }
+    if let Some(wire) = message::<v1::RelationshipsReply>(bytes) {
+        let all = messages::relationships_from_wire(wire);
+        let sent = messages::relationships_to_wire(all.clone());
+        assert_eq!(messages::relationships_from_wire(sent), all);
+    }
+    let Some(wire) = message::<v1::GetPersonReply>(bytes) else { return };
+    is_sent_on(messages::person_view_from_wire(wire), |view| {
+        messages::person_view_from_wire(messages::person_view_to_wire(view.clone()))
+    });
 }
 
 /// What the router tells of the cluster, as it is shown.
@@ -293,6 +306,8 @@ pub fn seeds_of_answers() -> Vec<Vec<u8>> {
         waiting: "waiting for server-1".to_owned(),
         candidate: Some("10.0.0.1:3011".to_owned()),
     };
+    let people = vec![None, Some(view.person.clone())];
+    let relationships = vec![(UserId(300), view.relationship.clone())];
     let seeds = vec![
         chosen(0, messages::logged_in_to_wire(logged_in).encode_to_vec()),
         chosen(1, messages::published_to_wire(published).encode_to_vec()),
@@ -310,7 +325,9 @@ pub fn seeds_of_answers() -> Vec<Vec<u8>> {
         chosen(7, messages::thread_to_wire(thread).encode_to_vec()),
         chosen(8, messages::history_to_wire(vec![revision]).encode_to_vec()),
         chosen(9, messages::notification_page_to_wire(notifications).encode_to_vec()),
-        chosen(10, messages::person_view_to_wire(view).encode_to_vec()),
+        chosen(10, messages::person_view_to_wire(view.clone()).encode_to_vec()),
+        chosen(10, messages::found_people_to_wire(people).encode_to_vec()),
+        chosen(10, messages::relationships_to_wire(relationships).encode_to_vec()),
         chosen(12, messages::sessions_to_wire(vec![session]).encode_to_vec()),
     ];
     let personal = super::personal::some_answers()

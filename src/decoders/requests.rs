@@ -8,13 +8,13 @@ use super::{answers::profile, choice, chosen, messages::message};
 use crate::{
     domain::{
         ClientId, ClientName, EndedSessions, Hashtag, Language, LoginId, Mark, NotificationChange,
-        OpaqueKey, PersonalId, PostId, RelationChange, RequestKey, UnixMillis, UserName,
+        OpaqueKey, PersonalId, PostId, RelationChange, RequestKey, UnixMillis, UserId, UserName,
         Visibility,
     },
     grpc::messages::{self, Search},
     network::{
-        Begins, Cursor, ListKind, Login, NewPost, PasswordChange, PostWords, SearchKind,
-        StreamKind, TimelineKind,
+        Begins, Cursor, ListKind, Login, NamePosition, NewPost, PasswordChange, PersonRef,
+        PostWords, SearchKind, StreamKind, TimelineKind,
     },
     wire::v1::{self, posts_request},
 };
@@ -88,13 +88,9 @@ fn classic_client(kind: usize, bytes: &[u8]) {
         }
         5 => {
             let Some(wire) = message::<v1::ListRequest>(bytes) else { return };
-            is_sent_on(messages::list_kind_from_wire(wire.kind), |kind| {
-                messages::list_kind_from_wire(messages::list_kind_to_wire(*kind).into())
+            is_sent_on(messages::list_from_wire(wire), |(kind, position, limit)| {
+                messages::list_from_wire(messages::list_to_wire(kind, position.as_ref(), *limit))
             });
-            let limit = messages::limit_from_wire(wire.page_size);
-            assert_eq!(messages::limit_to_wire(limit), wire.page_size);
-            let position = messages::name_position_from_wire(wire.page_token.clone());
-            assert_eq!(messages::name_position_to_wire(position.as_ref()), wire.page_token);
         }
         6 => {
             let Some(wire) = message::<v1::TimelineRequest>(bytes) else { return };
@@ -216,6 +212,12 @@ fn read(kind: usize, bytes: &[u8]) {
             });
         }
         19 => {
+            if let Some(wire) = message::<v1::GetPeopleRequest>(bytes) {
+                is_sent_on(messages::people_from_wire(wire), |whom| {
+                    messages::people_from_wire(messages::people_to_wire(whom))
+                });
+            }
+            let _users = message::<v1::RelationshipsRequest>(bytes);
             let Some(wire) = message::<v1::GetPersonRequest>(bytes) else { return };
             let _name = messages::name_from_wire(wire.username);
         }
@@ -259,11 +261,10 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
     let visibility = Visibility::Followers;
     let publish = NewPost { says: says.clone(), reply_to: Some(PostId::new(7)), visibility };
     let id = PostId::new(300);
-    let list = v1::ListRequest {
-        kind: messages::list_kind_to_wire(ListKind::Followers).into(),
-        page_size: 20,
-        page_token: "bob".to_owned(),
-    };
+    let position = NamePosition::new("bob");
+    let list =
+        |kind| chosen(5, messages::list_to_wire(&kind, Some(&position), Some(20)).encode_to_vec());
+    let whom = [PersonRef::Id(UserId(300)), PersonRef::Name(name("ann"))];
     let before = Cursor::Before(PostId::new(7));
     let of = TimelineKind::Of { author: name("bob"), replies: true, boosts: true };
     let timeline = |kind| messages::timeline_to_wire(&kind, before, Some(20)).encode_to_vec();
@@ -288,7 +289,7 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
         chosen(2, follow.encode_to_vec()),
         chosen(3, unfollow.encode_to_vec()),
         chosen(4, messages::publish_to_wire(&counted, publish).encode_to_vec()),
-        chosen(5, list.encode_to_vec()),
+        list(ListKind::Followers),
         chosen(6, timeline(of)),
         chosen(6, timeline(TimelineKind::Hashtag(rust))),
         chosen(7, posts.encode_to_vec()),
@@ -311,6 +312,9 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
             messages::ended_sessions_to_wire(&counted, EndedSessions::One(3)).encode_to_vec(),
         ),
         chosen(6, timeline(TimelineKind::List(PersonalId::new(300)))),
+        list(ListKind::FollowersOf(name("ann"))),
+        list(ListKind::LikedBy(id)),
+        chosen(19, messages::people_to_wire(&whom).encode_to_vec()),
     ];
     let changes = super::personal::some_changes().into_iter().map(|change| {
         chosen(22, messages::personal_change_to_wire(&counted, change).encode_to_vec())

@@ -9,17 +9,18 @@ use super::{
     metadata::CallReader,
 };
 use crate::{
-    domain::LoginId,
+    domain::{LoginId, UserId},
     host::random,
     network::{Network, PasswordChange, TimelineKind},
     wire::v1::{
         BoostRequest, ChangeNotificationsReply, ChangeNotificationsRequest, ChangePersonalReply,
         ChangePersonalRequest, DeleteAccountReply, DeleteAccountRequest, DeleteReply,
         DeleteRequest, EditReply, EditRequest, EndSessionsReply, EndSessionsRequest, FollowReply,
-        FollowRequest, GetPersonReply, GetPersonRequest, GetRequest, HistoryReply, HistoryRequest,
-        ListReply, ListRequest, LogInReply, LogInRequest, MarkReply, MarkRequest, NotificationPage,
-        NotificationsRequest, PersonalReply, PersonalRequest, Post, PostPage, PostsRequest,
-        PublishReply, PublishRequest, RelateReply, RelateRequest, SearchReply, SearchRequest,
+        FollowRequest, GetPeopleReply, GetPeopleRequest, GetPersonReply, GetPersonRequest,
+        GetRequest, HistoryReply, HistoryRequest, ListReply, ListRequest, LogInReply, LogInRequest,
+        MarkReply, MarkRequest, NotificationPage, NotificationsRequest, PersonalReply,
+        PersonalRequest, Post, PostPage, PostsRequest, PublishReply, PublishRequest, RelateReply,
+        RelateRequest, RelationshipsReply, RelationshipsRequest, SearchReply, SearchRequest,
         SessionsReply, SessionsRequest, SetPasswordReply, SetPasswordRequest, SetProfileReply,
         SetProfileRequest, SubscribeEvent, SubscribeRequest, ThreadReply, ThreadRequest,
         TimelineRequest, UnboostReply, UnboostRequest, UnfollowReply, UnfollowRequest,
@@ -131,11 +132,8 @@ impl<N: Network> SocialService for SocialServer<N> {
 
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
         let call = self.calls.read(&request);
-        let ListRequest { kind, page_size, page_token } = request.into_inner();
-        let kind = messages::list_kind_from_wire(kind)?;
-        let position = messages::name_position_from_wire(page_token);
-        let limit = messages::limit_from_wire(page_size);
-        let page = self.network.list(&call, kind, position.as_ref(), limit).await?;
+        let (kind, position, limit) = messages::list_from_wire(request.into_inner())?;
+        let page = self.network.list(&call, &kind, position.as_ref(), limit).await?;
         Ok(Response::new(messages::name_page_to_wire(page)))
     }
 
@@ -288,6 +286,26 @@ impl<N: Network> SocialService for SocialServer<N> {
         let name = messages::name_from_wire(request.into_inner().username)?;
         let view = self.network.person(&call, &name).await?;
         Ok(Response::new(messages::person_view_to_wire(view)))
+    }
+
+    async fn get_people(
+        &self,
+        request: Request<GetPeopleRequest>,
+    ) -> Result<Response<GetPeopleReply>, Status> {
+        let call = self.calls.read(&request);
+        let whom = messages::people_from_wire(request.into_inner())?;
+        let people = self.network.people(&call, &whom).await?;
+        Ok(Response::new(messages::found_people_to_wire(people)))
+    }
+
+    async fn relationships(
+        &self,
+        request: Request<RelationshipsRequest>,
+    ) -> Result<Response<RelationshipsReply>, Status> {
+        let call = self.calls.read(&request);
+        let whom: Vec<_> = request.into_inner().user_ids.into_iter().map(UserId).collect();
+        let relationships = self.network.relationships(&call, &whom).await?;
+        Ok(Response::new(messages::relationships_to_wire(relationships)))
     }
 
     async fn search(

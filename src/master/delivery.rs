@@ -38,7 +38,8 @@ use crate::{
     planted::{self, PlantedFault},
     replication::node::Node,
     social::{
-        Event, FeedKind, PostFacts, Source, StateReader, View, visibility::is_for_public_timelines,
+        Event, FeedKind, PostFacts, Source, StateReader, View,
+        visibility::{is_for_public_timelines, of_a_conversation},
     },
 };
 
@@ -139,7 +140,7 @@ impl Delivery {
         Self { thread: OneThread::this(), streams, closed, queue, limits }
     }
 
-    /// Opens a stream for `follower`. Unless it is of what everybody posts, nothing belongs to it yet: the caller
+    /// Opens a stream for `follower`. Unless it is of what everybody posts, or of conversations, nothing belongs to it yet: the caller
     /// [adds](Inbox::add) whom they follow at this moment. Whom they follow later arrives as an event.
     pub fn open(&self, follower: UserId, delivers: Delivers) -> Result<Inbox, TooMany> {
         let mut streams = self.streams();
@@ -321,8 +322,14 @@ impl Streams {
         indexed.flatten().copied().collect()
     }
 
-    /// The streams to which a post belongs whoever has made it: those of what everybody posts, and for a hashtag those
-    /// to which it does not belong for its author.
+    /// The streams of those who are in the conversation that a post is part of.
+    fn of_those_in_conversation(&self, facts: &PostFacts) -> impl Iterator<Item = StreamId> {
+        let those = of_a_conversation(facts).into_iter();
+        those.filter_map(|user| self.by_follower.get(&user)).flatten().copied()
+    }
+
+    /// The streams to which a post belongs whoever has made it: those of what everybody posts, those of conversations,
+    /// and for a hashtag those to which it does not belong for its author.
     fn reached_widely<'a>(
         &'a self,
         facts: &'a PostFacts,
@@ -334,8 +341,10 @@ impl Streams {
         let by_hashtag =
             by_hashtag.filter(|(_, stream)| audience.belongs_by_hashtag(stream, facts, hashtags));
         let wide = self.wide.iter().copied().filter_map(open);
+        let in_conversation = self.of_those_in_conversation(facts).filter_map(open);
         by_hashtag
             .chain(wide.filter(|(_, stream)| audience.belongs_widely(stream, facts, hashtags)))
+            .chain(in_conversation.filter(|(_, stream)| audience.belongs_directly(stream, facts)))
     }
 
     /// Delivers a post to those streams.
@@ -415,7 +424,9 @@ impl Streams {
                 Delivers::Feed(FeedKind::List(_, RepliesPolicy::Followed)) => {
                     stream.others.insert(source.author);
                 }
-                Delivers::Feed(FeedKind::List(..) | FeedKind::Local | FeedKind::Hashtag(_)) => {}
+                Delivers::Feed(
+                    FeedKind::List(..) | FeedKind::Local | FeedKind::Hashtag(_) | FeedKind::Direct,
+                ) => {}
             }
             stream.note_change_of(source.author);
         }
@@ -604,6 +615,13 @@ impl<'a> Audience<'a> {
             return false;
         }
         self.includes(kind, stream.follower, facts, hashtags)
+    }
+
+    /// Whether a post belongs to a stream of conversations.
+    fn belongs_directly(&self, stream: &Stream, facts: &PostFacts) -> bool {
+        let kind = FeedKind::Direct;
+        stream.delivers == Delivers::Feed(kind.clone())
+            && self.includes(&kind, stream.follower, facts, &[])
     }
 }
 

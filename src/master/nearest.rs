@@ -9,12 +9,12 @@ use super::here::Here;
 use crate::{
     client::{ClientOptions, Relayed},
     domain::{
-        EndedSessions, Mark, NotificationChange, PersonalChange, PersonalId, Post, PostId, Profile,
-        RelationChange, RequestKey, Revision, UserName,
+        EndedSessions, Mark, NotificationChange, Person, PersonalChange, PersonalId, Post, PostId,
+        Profile, RelationChange, Relationship, RequestKey, Revision, UserId, UserName,
     },
     network::{
         Advice, Begins, Call, Cursor, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
-        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView,
+        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonRef, PersonView,
         PersonalAnswer, PersonalQuestion, PostPage, PostWords, Published, Refusal, SearchKind,
         SessionInfo, StreamKind, Thread, Timeline, TimelineEvent, TimelineKind,
     },
@@ -203,7 +203,7 @@ impl Network for Nearest {
     async fn list(
         &self,
         call: &Call,
-        kind: ListKind,
+        kind: &ListKind,
         position: Option<&NamePosition>,
         limit: Option<u32>,
     ) -> Result<NamePage, Refusal> {
@@ -243,6 +243,22 @@ impl Network for Nearest {
 
     async fn person(&self, call: &Call, name: &UserName) -> Result<PersonView, Refusal> {
         nearest!(self.person(call, name))
+    }
+
+    async fn people(
+        &self,
+        call: &Call,
+        whom: &[PersonRef],
+    ) -> Result<Vec<Option<Person>>, Refusal> {
+        nearest!(self.people(call, whom))
+    }
+
+    async fn relationships(
+        &self,
+        call: &Call,
+        whom: &[UserId],
+    ) -> Result<Vec<(UserId, Relationship)>, Refusal> {
+        nearest!(self.relationships(call, whom))
     }
 
     async fn search(

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{Posts, SessionToken};
 use crate::domain::{
     ClientName, Hashtag, Language, LoginId, Markers, Notification, PeopleList, Person, PersonalId,
-    Post, PostId, Preferences, Relationship, UnixMillis, UserName, Visibility, WordFilter,
+    Post, PostId, Preferences, Relationship, UnixMillis, UserId, UserName, Visibility, WordFilter,
 };
 
 /// Who wants to begin a session.
@@ -181,6 +181,8 @@ pub enum TimelineKind {
     Bookmarked,
     /// What the people in a list of the caller have posted and boosted.
     List(PersonalId),
+    /// What is for those mentioned, if the caller wrote it or is mentioned in it.
+    Direct,
 }
 
 /// One page of posts.
@@ -226,6 +228,18 @@ pub struct PersonView {
     pub person: Person,
     /// What the caller is to them.
     pub relationship: Relationship,
+}
+
+/// So many people are asked for at a time, at most.
+pub const MOST_PEOPLE: usize = 80;
+
+/// Who is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PersonRef {
+    /// Whoever has this number.
+    Id(UserId),
+    /// Whoever has this name.
+    Name(UserName),
 }
 
 /// What to search for.
@@ -299,8 +313,9 @@ pub enum PersonalAnswer {
     Filters(Vec<WordFilter>),
 }
 
-/// Whom to list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whom to list. Of what is not the caller's own, people are left out who are hidden from the caller, or with whom
+/// one has blocked the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListKind {
     /// Everyone who has an account.
     Users,
@@ -314,6 +329,14 @@ pub enum ListKind {
     Muted,
     /// Those who ask to follow the caller.
     Requests,
+    /// Those whom somebody follows; nobody, if they have blocked the caller.
+    FollowingOf(UserName),
+    /// Those who follow somebody; nobody, if they have blocked the caller.
+    FollowersOf(UserName),
+    /// Those who like a post that the caller may see, in the order of their numbers.
+    LikedBy(PostId),
+    /// Those who have boosted a post that the caller may see, in the order of their numbers.
+    BoostedBy(PostId),
 }
 
 /// Where a page of names begins. Opaque: only the server that made it reads it.
@@ -335,7 +358,7 @@ impl NamePosition {
 /// One page of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePage {
-    /// Sorted by name.
+    /// Sorted by name, unless the [`ListKind`] says otherwise.
     pub names: Vec<UserName>,
     /// Asks for the next page; absent on the last one.
     pub next: Option<NamePosition>,
@@ -355,6 +378,8 @@ pub enum StreamKind {
     Hashtag(Hashtag),
     /// Like [`TimelineKind::List`], with edits and deletions.
     List(PersonalId),
+    /// Like [`TimelineKind::Direct`], with edits and deletions.
+    Direct,
 }
 
 /// An event of a live timeline. All have a position, in one order.

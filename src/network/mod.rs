@@ -35,17 +35,17 @@ pub use self::{
     call::{Call, CallId, Connection, Deadline, SessionToken},
     messages::{
         Begins, Changed, Cursor, FeedChange, FollowOutcome, Found, HashtagUse, ListKind, LoggedIn,
-        Login, NamePage, NamePosition, NewPost, NotificationPage, PasswordChange, PersonView,
-        PersonalAnswer, PersonalQuestion, PostPage, PostWords, Published, SearchKind, SessionInfo,
-        StreamKind, Thread, TimelineEvent, TimelineKind,
+        Login, MOST_PEOPLE, NamePage, NamePosition, NewPost, NotificationPage, PasswordChange,
+        PersonRef, PersonView, PersonalAnswer, PersonalQuestion, PostPage, PostWords, Published,
+        SearchKind, SessionInfo, StreamKind, Thread, TimelineEvent, TimelineKind,
     },
     origin::Origin,
     posts::Posts,
     refusal::{Advice, Refusal, RefusalKind},
 };
 use crate::domain::{
-    EndedSessions, Mark, NotificationChange, PersonalChange, PersonalId, Post, PostId, Profile,
-    RelationChange, RequestKey, Revision, UserName,
+    EndedSessions, Mark, NotificationChange, Person, PersonalChange, PersonalId, Post, PostId,
+    Profile, RelationChange, Relationship, RequestKey, Revision, UserId, UserName,
 };
 
 /// A live timeline: events in order, or the refusal that ends it. What that takes, such as finding the next
@@ -205,11 +205,12 @@ pub trait Network: Clone + Send + Sync + 'static {
         question: &PersonalQuestion,
     ) -> impl Future<Output = Result<PersonalAnswer, Refusal>> + Send;
 
-    /// One page of users, sorted by name: the first, or the one at `position`.
+    /// One page of users: the first, or the one at `position`. It may have fewer than are wanted, and still not be
+    /// the last.
     fn list(
         &self,
         call: &Call,
-        kind: ListKind,
+        kind: &ListKind,
         position: Option<&NamePosition>,
         limit: Option<u32>,
     ) -> impl Future<Output = Result<NamePage, Refusal>> + Send;
@@ -255,6 +256,22 @@ pub trait Network: Clone + Send + Sync + 'static {
         call: &Call,
         name: &UserName,
     ) -> impl Future<Output = Result<PersonView, Refusal>> + Send;
+
+    /// People, in the order in which they were asked for, at most [`MOST_PEOPLE`]: none where there is nobody, or nobody
+    /// whom the caller sees.
+    fn people(
+        &self,
+        call: &Call,
+        whom: &[PersonRef],
+    ) -> impl Future<Output = Result<Vec<Option<Person>>, Refusal>> + Send;
+
+    /// What the caller is to people, in the order in which they were asked for, at most [`MOST_PEOPLE`]. Whom the caller
+    /// does not see is left out.
+    fn relationships(
+        &self,
+        call: &Call,
+        whom: &[UserId],
+    ) -> impl Future<Output = Result<Vec<(UserId, Relationship)>, Refusal>> + Send;
 
     /// People, hashtags or posts; of posts, those before `before`.
     fn search(

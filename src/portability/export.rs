@@ -100,13 +100,13 @@ pub async fn export<N: Network>(
         ExportedFile::Posts => export.posts(to).await,
         ExportedFile::Following => {
             let mut csv = Written::follows(to)?;
-            let count = export.names(ListKind::Following, |address| csv.follow(address)).await?;
+            let count = export.names(&ListKind::Following, |address| csv.follow(address)).await?;
             csv.finish()?;
             Ok(count)
         }
         ExportedFile::Blocked => {
             let mut csv = Written::addresses(to);
-            let count = export.names(ListKind::Blocked, |address| csv.address(address)).await?;
+            let count = export.names(&ListKind::Blocked, |address| csv.address(address)).await?;
             csv.finish()?;
             Ok(count)
         }
@@ -172,7 +172,7 @@ impl<N: Network> Export<'_, N> {
     /// The addresses of all in a list.
     async fn names(
         &mut self,
-        kind: ListKind,
+        kind: &ListKind,
         mut write: impl FnMut(&str) -> io::Result<()>,
     ) -> Result<u64, ExportError> {
         let mut next = None;
@@ -196,7 +196,7 @@ impl<N: Network> Export<'_, N> {
         let mut next = None;
         let mut count = 0;
         loop {
-            let page = self.client.list_page(ListKind::Muted, next.as_ref(), None).await?;
+            let page = self.client.list_page(&ListKind::Muted, next.as_ref(), None).await?;
             for name in &page.names {
                 let relationship = self.client.person(name.as_str()).await?.relationship;
                 // One that has ended by itself may be among them.

@@ -34,10 +34,10 @@ pub use chore::{Chore, DeletionStage};
 pub use command::{Account, Command, CommandRefusal, Context, DeletedPost, Event, Reply, Stamped};
 pub use requests::earlier_reply;
 pub use store::{
-    Change, Content, Damage, Facts, FeedKind, FeedRead, FileCondition, InspectedState, MembersRead,
-    MemoryBudget, NameCursor, OpenedState, Page, PageOfAdministration, PageOfNotifications,
-    PageOfPosts, PageRead, PersonStanding, Row, SourceRead, StagedState, State, StateDamage,
-    StateError, StateReader, Step, Thread, ThreadRead, View,
+    Change, Content, Crowd, CrowdRead, Damage, Facts, FeedKind, FeedRead, FileCondition,
+    InspectedState, MembersRead, MemoryBudget, NameCursor, OpenedState, Page, PageOfAdministration,
+    PageOfNotifications, PageOfPosts, PageRead, PersonStanding, Row, SourceRead, StagedState,
+    State, StateDamage, StateError, StateReader, Step, Thread, ThreadRead, View,
 };
 pub use timeline::{Cursor, Source};
 pub use visibility::{PostFacts, Relations};

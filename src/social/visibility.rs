@@ -14,6 +14,8 @@
 //!
 //! Whoever is not logged in sees what is for everybody.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Hashtag, PersonalId, Post, RepliesPolicy, Standing, UserId, Visibility};
@@ -308,6 +310,26 @@ pub fn is_for_public_timelines(post: &PostFacts) -> bool {
 pub fn is_listed(post: &PostFacts) -> bool {
     let answers_others = post.reply_to.is_some_and(|other| other != post.author);
     is_for_public_timelines(post) && !answers_others
+}
+
+/// Who is in the conversation that a post is part of, each once: whoever wrote it, and those who are mentioned in it.
+/// Nobody, unless it is for those mentioned.
+pub fn of_a_conversation(post: &PostFacts) -> BTreeSet<UserId> {
+    if post.visibility != Visibility::Mentioned || post.boosted.is_some() {
+        return BTreeSet::new();
+    }
+    post.mentioned.iter().copied().chain([post.author]).collect()
+}
+
+/// Whether a post belongs to the conversations of a reader: it is for those mentioned, and they are one of these, or
+/// have written it. Nothing of whom they have muted belongs to it.
+pub fn is_direct<R: Relations>(
+    reader: UserId,
+    post: &PostFacts,
+    relations: &mut R,
+) -> Result<bool, R::Error> {
+    let is_in_it = of_a_conversation(post).contains(&reader);
+    Ok(is_in_it && !is_muted(reader, post, relations)? && may_see(Some(reader), post, relations)?)
 }
 
 /// Whether a post is of somebody whom the reader has muted, or a boost of such a post.

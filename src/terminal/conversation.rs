@@ -167,8 +167,8 @@ impl Conversation {
     }
 
     async fn list(&self) -> Result<Answer, Failure> {
-        let users = self.client.list(ListKind::Users).await?;
-        let followers = self.client.list(ListKind::Followers).await?;
+        let users = self.client.list(&ListKind::Users).await?;
+        let followers = self.client.list(&ListKind::Followers).await?;
         self.names.learn(&users);
         Ok(Answer::Lists { users, followers })
     }
@@ -180,7 +180,7 @@ impl Conversation {
     }
 
     async fn following(&self) -> Result<Answer, Failure> {
-        let names = self.client.list(ListKind::Following).await?;
+        let names = self.client.list(&ListKind::Following).await?;
         self.names.learn(&names);
         Ok(Answer::Following(names))
     }

@@ -188,7 +188,7 @@ async fn tell_moves(client: Client, format: OutputFormat, notices: Notices) {
 /// Loads the first page of names, for completion.
 async fn learn_names(client: Client, names: Names) {
     // Only a convenience: LIST will show what is wrong.
-    if let Ok(page) = client.list_page(ListKind::Users, None, None).await {
+    if let Ok(page) = client.list_page(&ListKind::Users, None, None).await {
         names.learn(page.names);
     }
 }

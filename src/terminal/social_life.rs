@@ -170,7 +170,7 @@ impl Conversation {
     }
 
     async fn requests(&self) -> Result<Answer, Failure> {
-        let names = self.client.list(ListKind::Requests).await?;
+        let names = self.client.list(&ListKind::Requests).await?;
         self.names.learn(&names);
         Ok(Answer::Requests(names))
     }

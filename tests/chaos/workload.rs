@@ -198,7 +198,7 @@ pub async fn read_everything(router: &str) -> Result<FinalState, ClientError> {
     let mut state = FinalState::default();
     let reader = client(router);
     reader.log_in_existing("reader-0", None).await?;
-    let users = reader.list(ListKind::Users).await?;
+    let users = reader.list(&ListKind::Users).await?;
     state.accounts = users.into_iter().map(String::from).collect();
     for author in authors() {
         let mut cursor = PostId::NONE;
@@ -215,7 +215,7 @@ pub async fn read_everything(router: &str) -> Result<FinalState, ClientError> {
     for name in names() {
         let client = client(router);
         client.log_in_existing(&name, None).await?;
-        let followed = client.list(ListKind::Following).await?;
+        let followed = client.list(&ListKind::Following).await?;
         state.follows.extend(followed.into_iter().map(|other| (name.clone(), other.into())));
     }
     Ok(state)
@@ -280,9 +280,9 @@ impl Person {
         self.call(operation, self.client.posts(author, cursor, limit)).await
     }
 
-    async fn list(&self, kind: ListKind) -> Outcome {
+    async fn list(&self, kind: &ListKind) -> Outcome {
         let limit = Some(PAGE);
-        let operation = Operation::List { kind, after: None, limit };
+        let operation = Operation::List { kind: kind.clone(), after: None, limit };
         self.call(operation, self.client.list_page(kind, None, limit)).await
     }
 
@@ -319,7 +319,7 @@ impl Person {
                     let author = self.any_author();
                     self.read_posts(&author).await
                 }
-                _ => self.list(ListKind::Following).await,
+                _ => self.list(&ListKind::Following).await,
             };
             self.think(THINK_MS).await;
         }
@@ -336,7 +336,7 @@ impl Person {
                 self.follow(&author).await;
                 followed.insert(author);
             }
-            self.list(ListKind::Following).await;
+            self.list(&ListKind::Following).await;
             self.think(THINK_MS).await;
         }
     }

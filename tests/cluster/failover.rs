@@ -37,7 +37,7 @@ async fn masters_killed_one_after_another_leave_a_service_that_lost_nothing() {
             .await;
     }
     followed.sort();
-    let following = reader.list(tinysns::client::ListKind::Following).await.expect("readable");
+    let following = reader.list(&tinysns::client::ListKind::Following).await.expect("readable");
     assert!(following.iter().map(UserName::as_str).eq(&followed), "{following:?}");
     let written = writer.finish().await;
     assert!(written.ids.len() > 7, "{} posts", written.ids.len());

@@ -85,7 +85,7 @@ async fn without_room_the_network_is_read_only_and_goes_on_by_itself_when_there_
     assert_eq!(texts, ["with little room", "with room"]);
     ann.unfollow("eve").await.expect("what is taken away needs no room");
     assert_eq!(
-        ann.list(ListKind::Following).await.expect("readable"),
+        ann.list(&ListKind::Following).await.expect("readable"),
         [UserName::new("bob").expect("valid")]
     );
     assert!(timeout(Duration::from_millis(500), live.next()).await.is_err(), "it waits");

@@ -181,7 +181,7 @@ async fn a_network_is_backed_up_while_it_is_used_and_restored_as_another_cluster
     let after = cluster.all_vote(1).await;
     assert_ne!(after.cluster_id.expect("founded"), old);
     let reader = cluster.client("reader").await;
-    let following = reader.list(ListKind::Following).await.expect("readable");
+    let following = reader.list(&ListKind::Following).await.expect("readable");
     assert_eq!(following.len(), 1);
     // Nothing is missing of what was acknowledged, and there is nothing else.
     let restored = posts_of(&reader, "writer").await;

@@ -36,7 +36,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-async fn names(client: &Client, kind: ListKind) -> Vec<String> {
+async fn names(client: &Client, kind: &ListKind) -> Vec<String> {
     let names = client.list(kind).await.expect("listed");
     names.into_iter().map(String::from).collect()
 }
@@ -139,7 +139,7 @@ async fn what_somebody_has_is_exported_and_somebody_else_follows_blocks_and_mute
         let imported = tinysns(&cluster, "fay", &["import", what, file]).await;
         assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
     }
-    for kind in [ListKind::Following, ListKind::Blocked, ListKind::Muted] {
+    for kind in &[ListKind::Following, ListKind::Blocked, ListKind::Muted] {
         assert_eq!(names(&fay, kind).await, names(&ann, kind).await, "{kind:?}");
     }
     let cat = fay.person("cat").await.expect("read").relationship;
@@ -161,7 +161,7 @@ async fn what_somebody_has_is_exported_and_somebody_else_follows_blocks_and_mute
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }
-    assert_eq!(names(&fay, ListKind::Following).await, ["bob", "cat", "eve"]);
+    assert_eq!(names(&fay, &ListKind::Following).await, ["bob", "cat", "eve"]);
 }
 
 #[tokio::test]
@@ -183,5 +183,5 @@ async fn an_import_goes_on_as_fast_as_it_may() {
     let file = file.path().to_str().expect("text");
     let imported = tinysns(&cluster, "ann", &["import", "follows", file]).await;
     assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
-    assert_eq!(names(&ann, ListKind::Following).await.len(), 6);
+    assert_eq!(names(&ann, &ListKind::Following).await.len(), 6);
 }

@@ -51,7 +51,7 @@ async fn a_power_failure_loses_nothing_that_was_acknowledged() {
     let written = writer.finish().await;
     let reader = cluster.client("reader").await;
     assert_posts(&reader, "writer", &written.ids).await;
-    let following = reader.list(tinysns::client::ListKind::Following).await.expect("readable");
+    let following = reader.list(&tinysns::client::ListKind::Following).await.expect("readable");
     assert!(following.iter().map(UserName::as_str).eq(["writer"]), "{following:?}");
 }
 

@@ -146,7 +146,7 @@ async fn the_next_version_rolls_through_a_cluster_in_use_with_a_way_back_until_i
     let written = writer.finish().await;
     assert_eq!(watched(written.ids.len()).await, written.ids, "each once, in order");
     let client = cluster.client("follower").await;
-    let following = client.list(ListKind::Following).await.expect("readable");
+    let following = client.list(&ListKind::Following).await.expect("readable");
     assert_eq!(following.iter().map(ToString::to_string).collect::<Vec<_>>(), ["writer"]);
 
     // From here on, nothing leads back.

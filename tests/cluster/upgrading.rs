@@ -74,7 +74,7 @@ async fn read(cluster: &Cluster) {
     assert!(matches!(wrong, Err(ClientError::Refused(_))), "the password counts");
     let ann = log_in(cluster, "ann", Some(PASSWORD)).await.expect("the same password");
     let bob = log_in(cluster, "bob", None).await.expect("he has none");
-    let following = bob.list(ListKind::Following).await.expect("readable");
+    let following = bob.list(&ListKind::Following).await.expect("readable");
     assert_eq!(following.iter().map(ToString::to_string).collect::<Vec<_>>(), ["ann"]);
     let mut after = Cursor::After(tinysns::domain::PostId::new(0));
     let mut number = 0;

@@ -14,7 +14,7 @@ use crate::{
 
 /// Everyone who has an account.
 async fn users(client: &Client) -> Vec<String> {
-    let users = client.list(ListKind::Users).await.expect("listed");
+    let users = client.list(&ListKind::Users).await.expect("listed");
     users.into_iter().map(String::from).collect()
 }
 

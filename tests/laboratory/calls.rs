@@ -298,11 +298,9 @@ fn shows_edge(model: &Model, waiting: &Call<'_>, edge: (Name, Name), is_there: b
         return false;
     };
     let (own, other) = match kind {
-        ListKind::Users | ListKind::Blocked | ListKind::Muted | ListKind::Requests => {
-            return false;
-        }
         ListKind::Following => edge,
         ListKind::Followers => (edge.1, edge.0),
+        _ => return false,
     };
     let is_part = after.is_some() || *more;
     waiting.caller == Some(own) && (is_part || is_there == names.iter().any(|name| is(name, other)))

@@ -117,7 +117,7 @@ impl Model {
                 }
             },
             Operation::List { kind, after, limit } => {
-                (self.list(caller, *kind, after.as_deref(), *limit), None)
+                (self.list(caller, kind, after.as_deref(), *limit), None)
             }
             Operation::Timeline { cursor, limit } => {
                 let belongs = |post: &Post| {
@@ -331,7 +331,7 @@ impl Model {
     fn list(
         &self,
         caller: Name,
-        kind: ListKind,
+        kind: &ListKind,
         after: Option<&str>,
         limit: Option<u32>,
     ) -> Answer {
@@ -348,7 +348,13 @@ impl Model {
                 followers.map(|(follower, _)| *follower).collect()
             }
             // Nobody does that here.
-            ListKind::Blocked | ListKind::Muted | ListKind::Requests => Vec::new(),
+            ListKind::Blocked
+            | ListKind::Muted
+            | ListKind::Requests
+            | ListKind::FollowingOf(_)
+            | ListKind::FollowersOf(_)
+            | ListKind::LikedBy(_)
+            | ListKind::BoostedBy(_) => Vec::new(),
         };
         let after = after.map(folded);
         let begins = |name: &Name| after.as_ref().is_none_or(|after| self.names[*name] > *after);

@@ -188,8 +188,8 @@ impl Person {
             }
             840..990 => {
                 let kinds = [ListKind::Users, ListKind::Following, ListKind::Followers];
-                let kind = kinds[self.any(0..3)];
-                let operation = Operation::List { kind, after: None, limit: None };
+                let kind = &kinds[self.any(0..3)];
+                let operation = Operation::List { kind: kind.clone(), after: None, limit: None };
                 self.call(operation, client.list_page(kind, None, None)).await;
             }
             // Hashing takes long.
@@ -240,7 +240,7 @@ impl Person {
     /// Reads what there is: what this person follows, and has written.
     async fn finishes(&self) {
         let follows =
-            self.until_answered(async |client| client.list(ListKind::Following).await).await;
+            self.until_answered(async |client| client.list(&ListKind::Following).await).await;
         let mut posts = Vec::new();
         let mut cursor = Cursor::After(PostId::default());
         loop {
@@ -254,7 +254,8 @@ impl Person {
                 break;
             }
         }
-        let accounts = self.until_answered(async |client| client.list(ListKind::Users).await).await;
+        let accounts =
+            self.until_answered(async |client| client.list(&ListKind::Users).await).await;
         self.workload.has_read(FinalState {
             accounts: accounts.into_iter().map(String::from).collect(),
             follows: follows.into_iter().map(|name| (self.name.clone(), name.into())).collect(),

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use super::Client;
 use crate::{
     client::{ClientError, EventSubscription, Subscription},
-    domain::{Post, PostId, Revision, UserName},
+    domain::{Person, Post, PostId, Relationship, Revision, UserId, UserName},
     network::{
-        Cursor, Found, ListKind, NamePage, NamePosition, Network, NotificationPage, PersonView,
-        PersonalAnswer, PersonalQuestion, PostPage, SearchKind, StreamKind, Thread, TimelineKind,
+        Cursor, Found, ListKind, NamePage, NamePosition, Network, NotificationPage, PersonRef,
+        PersonView, PersonalAnswer, PersonalQuestion, PostPage, SearchKind, StreamKind, Thread,
+        TimelineKind,
     },
 };
 
 impl<N: Network> Client<N> {
-    /// Lists users, sorted by name, through all pages.
-    pub async fn list(&self, kind: ListKind) -> Result<Vec<UserName>, ClientError> {
+    /// Lists users through all pages.
+    pub async fn list(&self, kind: &ListKind) -> Result<Vec<UserName>, ClientError> {
         let mut page = self.list_page(kind, None, None).await?;
         let mut names = page.names;
         while let Some(next) = page.next.take() {
@@ -27,7 +28,7 @@ impl<N: Network> Client<N> {
     /// One page of users: the first, or the one that `next` of the previous page asks for.
     pub async fn list_page(
         &self,
-        kind: ListKind,
+        kind: &ListKind,
         next: Option<&NamePosition>,
         limit: Option<u32>,
     ) -> Result<NamePage, ClientError> {
@@ -104,6 +105,21 @@ impl<N: Network> Client<N> {
         let network = &self.core.network;
         let name = &UserName::new(username)?;
         self.core.call(|call| async move { network.person(&call, name).await }).await
+    }
+
+    /// People, in the order in which they were asked for: none where there is nobody, or nobody whom the caller sees.
+    pub async fn people(&self, whom: &[PersonRef]) -> Result<Vec<Option<Person>>, ClientError> {
+        let network = &self.core.network;
+        self.core.call(|call| async move { network.people(&call, whom).await }).await
+    }
+
+    /// What the caller is to people; those whom the caller does not see are left out.
+    pub async fn relationships(
+        &self,
+        whom: &[UserId],
+    ) -> Result<Vec<(UserId, Relationship)>, ClientError> {
+        let network = &self.core.network;
+        self.core.call(|call| async move { network.relationships(&call, whom).await }).await
     }
 
     /// People, hashtags or posts; of posts, those before `before`.

@@ -6,14 +6,15 @@ use super::{Api, Relayed};
 use crate::{
     client::resumed_timeline,
     domain::{
-        EndedSessions, Mark, NotificationChange, OpaqueKey, PersonalChange, PersonalId, Post,
-        PostId, Profile, RelationChange, RequestKey, Revision, UserName,
+        EndedSessions, Mark, NotificationChange, OpaqueKey, Person, PersonalChange, PersonalId,
+        Post, PostId, Profile, RelationChange, Relationship, RequestKey, Revision, UserId,
+        UserName,
     },
     grpc::messages::{self, Search, key_to_wire, limit_to_wire},
     host::random,
     network::{
         Begins, Call, Cursor, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
-        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView,
+        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonRef, PersonView,
         PersonalAnswer, PersonalQuestion, PostPage, PostWords, Published, Refusal, SearchKind,
         SessionInfo, StreamKind, Thread, Timeline, TimelineKind,
     },
@@ -222,15 +223,11 @@ impl Network for Relayed {
     async fn list(
         &self,
         call: &Call,
-        kind: ListKind,
+        kind: &ListKind,
         position: Option<&NamePosition>,
         limit: Option<u32>,
     ) -> Result<NamePage, Refusal> {
-        let request = v1::ListRequest {
-            kind: messages::list_kind_to_wire(kind).into(),
-            page_size: limit_to_wire(limit),
-            page_token: messages::name_position_to_wire(position),
-        };
+        let request = messages::list_to_wire(kind, position, limit);
         messages::name_page_from_wire(self.ask(call, request, attempt!(list)).await?)
     }
 
@@ -282,6 +279,26 @@ impl Network for Relayed {
     async fn person(&self, call: &Call, name: &UserName) -> Result<PersonView, Refusal> {
         let request = v1::GetPersonRequest { username: name.to_string() };
         messages::person_view_from_wire(self.ask(call, request, attempt!(get_person)).await?)
+    }
+
+    async fn people(
+        &self,
+        call: &Call,
+        whom: &[PersonRef],
+    ) -> Result<Vec<Option<Person>>, Refusal> {
+        let request = messages::people_to_wire(whom);
+        messages::found_people_from_wire(self.ask(call, request, attempt!(get_people)).await?)
+    }
+
+    async fn relationships(
+        &self,
+        call: &Call,
+        whom: &[UserId],
+    ) -> Result<Vec<(UserId, Relationship)>, Refusal> {
+        let user_ids = whom.iter().map(|user| user.0).collect();
+        let request = v1::RelationshipsRequest { user_ids };
+        let reply = self.ask(call, request, attempt!(relationships)).await?;
+        Ok(messages::relationships_from_wire(reply))
     }
 
     async fn search(

@@ -486,7 +486,7 @@ async fn a_refused_subscription_ends_with_the_refusal() {
 async fn lists_run_through_all_pages() {
     let (_network, router, _first, _second) = cluster();
     let client = client_of(&router).await;
-    let names = soon(client.list(ListKind::Users)).await.expect("listed");
+    let names = soon(client.list(&ListKind::Users)).await.expect("listed");
     assert_eq!(names.iter().map(UserName::as_str).collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
     let page = soon(client.timeline(Cursor::Before(PostId::new(9)), Some(3))).await.expect("read");
     assert!(page.posts.is_empty());

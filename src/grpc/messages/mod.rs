@@ -48,11 +48,12 @@ pub use self::{
         notifications_from_wire, notifications_to_wire,
     },
     people::{
-        follow_outcome_from_wire, follow_outcome_to_wire, list_kind_from_wire, list_kind_to_wire,
-        name_page_from_wire, name_page_to_wire, name_position_from_wire, name_position_to_wire,
+        follow_outcome_from_wire, follow_outcome_to_wire, found_people_from_wire,
+        found_people_to_wire, list_from_wire, list_to_wire, name_page_from_wire, name_page_to_wire,
+        name_position_from_wire, name_position_to_wire, people_from_wire, people_to_wire,
         person_from_wire, person_to_wire, person_view_from_wire, person_view_to_wire,
         profile_change_from_wire, profile_change_to_wire, relation_change_from_wire,
-        relation_change_to_wire,
+        relation_change_to_wire, relationships_from_wire, relationships_to_wire,
     },
     personal::{
         personal_answer_from_wire, personal_answer_to_wire, personal_change_from_wire,

@@ -1,13 +1,16 @@
 //! People: whom one follows, what they are to each other, profiles and lists of names.
 
-use super::{invalid, key_from_wire, key_to_wire, name_from_wire, unreadable};
+use super::{
+    invalid, key_from_wire, key_to_wire, limit_from_wire, limit_to_wire, name_from_wire,
+    post_id_from_wire, unreadable,
+};
 use crate::{
     domain::{
-        Person, PersonCounts, Profile, ProfileLink, RelationChange, Relationship, RequestKey,
-        UnixMillis, UserId, UserName,
+        Person, PersonCounts, PostId, Profile, ProfileLink, RelationChange, Relationship,
+        RequestKey, UnixMillis, UserId, UserName,
     },
-    network::{FollowOutcome, ListKind, NamePage, NamePosition, PersonView, Refusal},
-    wire::v1::{self, relate_request},
+    network::{FollowOutcome, ListKind, NamePage, NamePosition, PersonRef, PersonView, Refusal},
+    wire::v1::{self, person_ref, relate_request},
 };
 
 /// What comes of wanting to follow somebody.
@@ -137,8 +140,20 @@ pub fn person_from_wire(wire: v1::Person) -> Result<Person, Refusal> {
 
 /// A person, and what the caller is to them.
 pub fn person_view_to_wire(PersonView { person, relationship }: PersonView) -> v1::GetPersonReply {
-    let it = relationship;
-    let relationship = v1::Relationship {
+    let (person, relationship) = (person_to_wire(person), relationship_to_wire(relationship));
+    v1::GetPersonReply { person: Some(person), relationship: Some(relationship) }
+}
+
+/// A person, and what the caller is to them.
+pub fn person_view_from_wire(wire: v1::GetPersonReply) -> Result<PersonView, Refusal> {
+    let v1::GetPersonReply { person, relationship } = wire;
+    let person = person.ok_or_else(|| unreadable("the person is missing"))?;
+    let relationship = relationship_from_wire(relationship.unwrap_or_default());
+    Ok(PersonView { person: person_from_wire(person)?, relationship })
+}
+
+fn relationship_to_wire(it: Relationship) -> v1::Relationship {
+    v1::Relationship {
         following: it.following,
         requested: it.requested,
         followed_by: it.followed_by,
@@ -148,17 +163,11 @@ pub fn person_view_to_wire(PersonView { person, relationship }: PersonView) -> v
         muting_notifications: it.muting_notifications,
         muting_until_ms: it.muting_until.map(UnixMillis::get),
         note: it.note,
-    };
-    let person = person_to_wire(person);
-    v1::GetPersonReply { person: Some(person), relationship: Some(relationship) }
+    }
 }
 
-/// A person, and what the caller is to them.
-pub fn person_view_from_wire(wire: v1::GetPersonReply) -> Result<PersonView, Refusal> {
-    let v1::GetPersonReply { person, relationship } = wire;
-    let person = person.ok_or_else(|| unreadable("the person is missing"))?;
-    let it = relationship.unwrap_or_default();
-    let relationship = Relationship {
+fn relationship_from_wire(it: v1::Relationship) -> Relationship {
+    Relationship {
         following: it.following,
         requested: it.requested,
         followed_by: it.followed_by,
@@ -168,35 +177,109 @@ pub fn person_view_from_wire(wire: v1::GetPersonReply) -> Result<PersonView, Ref
         muting_notifications: it.muting_notifications,
         muting_until: it.muting_until_ms.map(UnixMillis::new),
         note: it.note,
+    }
+}
+
+/// Who is asked for.
+pub fn people_to_wire(whom: &[PersonRef]) -> v1::GetPeopleRequest {
+    let who = |who: &PersonRef| v1::PersonRef {
+        who: Some(match who {
+            PersonRef::Id(user) => person_ref::Who::Id(user.0),
+            PersonRef::Name(name) => person_ref::Who::Username(name.to_string()),
+        }),
     };
-    Ok(PersonView { person: person_from_wire(person)?, relationship })
+    v1::GetPeopleRequest { whom: whom.iter().map(who).collect() }
 }
 
-/// Whom to list.
-pub fn list_kind_to_wire(kind: ListKind) -> v1::ListKind {
-    match kind {
-        ListKind::Users => v1::ListKind::Users,
-        ListKind::Following => v1::ListKind::Following,
-        ListKind::Followers => v1::ListKind::Followers,
-        ListKind::Blocked => v1::ListKind::Blocked,
-        ListKind::Muted => v1::ListKind::Muted,
-        ListKind::Requests => v1::ListKind::Requests,
-    }
+/// Who is asked for.
+pub fn people_from_wire(wire: v1::GetPeopleRequest) -> Result<Vec<PersonRef>, Refusal> {
+    let who = |v1::PersonRef { who }| match who {
+        Some(person_ref::Who::Id(id)) => Ok(PersonRef::Id(UserId(id))),
+        Some(person_ref::Who::Username(name)) => Ok(PersonRef::Name(name_from_wire(name)?)),
+        None => Err(Refusal::invalid("whom must be an id or a username")),
+    };
+    wire.whom.into_iter().map(who).collect()
 }
 
-/// Whom to list.
-pub fn list_kind_from_wire(wire: i32) -> Result<ListKind, Refusal> {
-    match v1::ListKind::try_from(wire) {
-        Ok(v1::ListKind::Users) => Ok(ListKind::Users),
-        Ok(v1::ListKind::Following) => Ok(ListKind::Following),
-        Ok(v1::ListKind::Followers) => Ok(ListKind::Followers),
-        Ok(v1::ListKind::Blocked) => Ok(ListKind::Blocked),
-        Ok(v1::ListKind::Muted) => Ok(ListKind::Muted),
-        Ok(v1::ListKind::Requests) => Ok(ListKind::Requests),
+/// Those of them who are there.
+pub fn found_people_to_wire(people: Vec<Option<Person>>) -> v1::GetPeopleReply {
+    let found = |person: Option<Person>| v1::FoundPerson { person: person.map(person_to_wire) };
+    v1::GetPeopleReply { people: people.into_iter().map(found).collect() }
+}
+
+/// Those of them who are there.
+pub fn found_people_from_wire(wire: v1::GetPeopleReply) -> Result<Vec<Option<Person>>, Refusal> {
+    let found = |v1::FoundPerson { person }| person.map(person_from_wire).transpose();
+    wire.people.into_iter().map(found).collect()
+}
+
+/// What the caller is to people.
+pub fn relationships_to_wire(all: Vec<(UserId, Relationship)>) -> v1::RelationshipsReply {
+    let with = |(user, relationship): (UserId, Relationship)| v1::RelationshipWith {
+        user_id: user.0,
+        relationship: Some(relationship_to_wire(relationship)),
+    };
+    v1::RelationshipsReply { relationships: all.into_iter().map(with).collect() }
+}
+
+/// What the caller is to people.
+pub fn relationships_from_wire(wire: v1::RelationshipsReply) -> Vec<(UserId, Relationship)> {
+    let with = |v1::RelationshipWith { user_id, relationship }| {
+        (UserId(user_id), relationship_from_wire(relationship.unwrap_or_default()))
+    };
+    wire.relationships.into_iter().map(with).collect()
+}
+
+/// Which page of which list is read.
+pub fn list_to_wire(
+    kind: &ListKind,
+    position: Option<&NamePosition>,
+    limit: Option<u32>,
+) -> v1::ListRequest {
+    let of = |kind: v1::ListKind| v1::ListRequest { kind: kind.into(), ..Default::default() };
+    let of_person =
+        |kind, name: &UserName| v1::ListRequest { username: name.to_string(), ..of(kind) };
+    let of_post = |kind, post: PostId| v1::ListRequest { post: post.get(), ..of(kind) };
+    let wire = match kind {
+        ListKind::Users => of(v1::ListKind::Users),
+        ListKind::Following => of(v1::ListKind::Following),
+        ListKind::Followers => of(v1::ListKind::Followers),
+        ListKind::Blocked => of(v1::ListKind::Blocked),
+        ListKind::Muted => of(v1::ListKind::Muted),
+        ListKind::Requests => of(v1::ListKind::Requests),
+        ListKind::FollowingOf(name) => of_person(v1::ListKind::FollowingOf, name),
+        ListKind::FollowersOf(name) => of_person(v1::ListKind::FollowersOf, name),
+        ListKind::LikedBy(post) => of_post(v1::ListKind::LikedBy, *post),
+        ListKind::BoostedBy(post) => of_post(v1::ListKind::BoostedBy, *post),
+    };
+    let (page_size, page_token) = (limit_to_wire(limit), name_position_to_wire(position));
+    v1::ListRequest { page_size, page_token, ..wire }
+}
+
+/// Which page of which list is read.
+pub fn list_from_wire(
+    wire: v1::ListRequest,
+) -> Result<(ListKind, Option<NamePosition>, Option<u32>), Refusal> {
+    let v1::ListRequest { kind, page_size, page_token, username, post } = wire;
+    let kind = match v1::ListKind::try_from(kind) {
+        Ok(v1::ListKind::Users) => ListKind::Users,
+        Ok(v1::ListKind::Following) => ListKind::Following,
+        Ok(v1::ListKind::Followers) => ListKind::Followers,
+        Ok(v1::ListKind::Blocked) => ListKind::Blocked,
+        Ok(v1::ListKind::Muted) => ListKind::Muted,
+        Ok(v1::ListKind::Requests) => ListKind::Requests,
+        Ok(v1::ListKind::FollowingOf) => ListKind::FollowingOf(name_from_wire(username)?),
+        Ok(v1::ListKind::FollowersOf) => ListKind::FollowersOf(name_from_wire(username)?),
+        Ok(v1::ListKind::LikedBy) => ListKind::LikedBy(post_id_from_wire(post)?),
+        Ok(v1::ListKind::BoostedBy) => ListKind::BoostedBy(post_id_from_wire(post)?),
         Ok(v1::ListKind::Unspecified) | Err(_) => {
-            Err(invalid("kind must be USERS, FOLLOWING, FOLLOWERS, BLOCKED, MUTED or REQUESTS"))
+            return Err(invalid(
+                "kind must be USERS, FOLLOWING, FOLLOWERS, BLOCKED, MUTED, REQUESTS, FOLLOWING_OF, \
+                 FOLLOWERS_OF, LIKED_BY or BOOSTED_BY",
+            ));
         }
-    }
+    };
+    Ok((kind, name_position_from_wire(page_token), limit_from_wire(page_size)))
 }
 
 /// Where a page of names begins; none for the first page.

@@ -21,6 +21,7 @@ pub fn subscription_to_wire(kind: &StreamKind, after: Option<PostId>) -> v1::Sub
         StreamKind::Local => (v1::StreamKind::Local, none(), 0),
         StreamKind::Hashtag(hashtag) => (v1::StreamKind::Hashtag, hashtag.to_string(), 0),
         StreamKind::List(list) => (v1::StreamKind::List, none(), list.get()),
+        StreamKind::Direct => (v1::StreamKind::Direct, none(), 0),
     };
     v1::SubscribeRequest { after: after.map(PostId::get), kind: kind.into(), hashtag, list }
 }
@@ -36,8 +37,11 @@ pub fn subscription_from_wire(
         Ok(v1::StreamKind::Local) => StreamKind::Local,
         Ok(v1::StreamKind::Hashtag) => StreamKind::Hashtag(hashtag_from_wire(&hashtag)?),
         Ok(v1::StreamKind::List) => StreamKind::List(some_id(list)?),
+        Ok(v1::StreamKind::Direct) => StreamKind::Direct,
         Err(_) => {
-            return Err(Refusal::invalid("kind must be FOLLOWED, HOME, LOCAL, HASHTAG or LIST"));
+            return Err(Refusal::invalid(
+                "kind must be FOLLOWED, HOME, LOCAL, HASHTAG, LIST or DIRECT",
+            ));
         }
     };
     Ok((kind, after.map(PostId::new)))

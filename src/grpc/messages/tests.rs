@@ -12,7 +12,7 @@ use crate::{
     },
     network::{
         Changed, Cursor, FeedChange, FollowOutcome, Found, HashtagUse, ListKind, LoggedIn,
-        NamePage, NamePosition, NewPost, NotificationPage, PersonView, PersonalAnswer,
+        NamePage, NamePosition, NewPost, NotificationPage, PersonRef, PersonView, PersonalAnswer,
         PersonalQuestion, PostPage, PostWords, Published, SearchKind, SessionToken, StreamKind,
         Thread, TimelineKind,
     },
@@ -177,6 +177,15 @@ fn answers_arrive_as_they_were_sent() {
         muting_until: Some(UnixMillis::new(5)),
         note: "a friend".to_owned(),
     };
+    let people = vec![None, Some(person()), None];
+    assert_eq!(found_people_from_wire(found_people_to_wire(people.clone())), Ok(people));
+    let relationships = vec![(UserId(9), relationship.clone()), (UserId(3), <_>::default())];
+    let sent = relationships_to_wire(relationships.clone());
+    assert_eq!(relationships_from_wire(sent), relationships);
+    let whom = vec![PersonRef::Id(UserId(9)), PersonRef::Name(name("ann"))];
+    assert_eq!(people_from_wire(people_to_wire(&whom)), Ok(whom));
+    let nobody = v1::GetPeopleRequest { whom: vec![v1::PersonRef::default()] };
+    assert_invalid(people_from_wire(nobody), "whom must be");
     let view = PersonView { person: person(), relationship };
     assert_eq!(person_view_from_wire(person_view_to_wire(view.clone())), Ok(view));
 }
@@ -226,6 +235,7 @@ fn what_was_found_arrives_as_it_was_sent() {
 #[test]
 fn pages_are_asked_for_as_they_were_wanted() {
     let (author, cursor) = (name("ann"), Cursor::Before(id(4)));
+    let of = author.clone();
     for kind in [
         TimelineKind::Followed,
         TimelineKind::Home,
@@ -237,6 +247,7 @@ fn pages_are_asked_for_as_they_were_wanted() {
         TimelineKind::Liked,
         TimelineKind::Bookmarked,
         TimelineKind::List(PersonalId::new(3)),
+        TimelineKind::Direct,
     ] {
         let wire = timeline_to_wire(&kind, cursor, Some(9));
         assert_eq!(timeline_from_wire(wire), Ok((kind, cursor, Some(9))));
@@ -247,6 +258,7 @@ fn pages_are_asked_for_as_they_were_wanted() {
         StreamKind::Local,
         StreamKind::Hashtag(hashtag("rust")),
         StreamKind::List(PersonalId::new(3)),
+        StreamKind::Direct,
     ] {
         for after in [None, Some(PostId::NONE), Some(id(5))] {
             let wire = subscription_to_wire(&kind, after);
@@ -260,10 +272,21 @@ fn pages_are_asked_for_as_they_were_wanted() {
         ListKind::Blocked,
         ListKind::Muted,
         ListKind::Requests,
+        ListKind::FollowingOf(of.clone()),
+        ListKind::FollowersOf(of),
+        ListKind::LikedBy(id(7)),
+        ListKind::BoostedBy(id(7)),
     ] {
-        assert_eq!(list_kind_from_wire(list_kind_to_wire(kind).into()), Ok(kind));
+        for position in [None, Some(NamePosition::new("bob"))] {
+            let wire = list_to_wire(&kind, position.as_ref(), Some(9));
+            assert_eq!(list_from_wire(wire), Ok((kind.clone(), position, Some(9))));
+        }
     }
-    assert!(list_kind_from_wire(0).is_err() && list_kind_from_wire(99).is_err());
+    let list = |kind: i32| list_from_wire(v1::ListRequest { kind, ..v1::ListRequest::default() });
+    assert_invalid(list(0), "FOLLOWERS_OF, LIKED_BY or BOOSTED_BY");
+    assert_invalid(list(99), "FOLLOWERS_OF, LIKED_BY or BOOSTED_BY");
+    assert_invalid(list(v1::ListKind::FollowersOf.into()), "user name");
+    assert_invalid(list(v1::ListKind::LikedBy.into()), "id is missing");
     for cursor in [Cursor::Newest, cursor, Cursor::After(id(4))] {
         let timeline = Option::<timeline_request::Cursor>::from(cursor);
         let posts = Option::<posts_request::Cursor>::from(cursor);

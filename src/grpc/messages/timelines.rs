@@ -38,6 +38,7 @@ pub fn timeline_to_wire(
         },
         TimelineKind::Liked => of_kind(v1::TimelineKind::Liked),
         TimelineKind::Bookmarked => of_kind(v1::TimelineKind::Bookmarked),
+        TimelineKind::Direct => of_kind(v1::TimelineKind::Direct),
         TimelineKind::List(list) => {
             v1::TimelineRequest { list: list.get(), ..of_kind(v1::TimelineKind::List) }
         }
@@ -67,9 +68,11 @@ pub fn timeline_from_wire(
         Ok(v1::TimelineKind::Liked) => TimelineKind::Liked,
         Ok(v1::TimelineKind::Bookmarked) => TimelineKind::Bookmarked,
         Ok(v1::TimelineKind::List) => TimelineKind::List(some_id(list)?),
+        Ok(v1::TimelineKind::Direct) => TimelineKind::Direct,
         Err(_) => {
             return Err(Refusal::invalid(
-                "kind must be FOLLOWED, HOME, LOCAL, HASHTAG, OF, PINNED, LIKED, BOOKMARKED or LIST",
+                "kind must be FOLLOWED, HOME, LOCAL, HASHTAG, OF, PINNED, LIKED, BOOKMARKED, LIST or \
+                 DIRECT",
             ));
         }
     };

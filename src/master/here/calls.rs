@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     domain::{
-        Draft, EndedSessions, Mark, NotificationChange, PersonalChange, PersonalId, Post,
-        PostContent, PostId, PostText, Profile, Query, RelationChange, RepliesPolicy, RequestKey,
-        Revision, TextError, UserId, UserName,
+        Draft, EndedSessions, Mark, NotificationChange, Person, PersonalChange, PersonalId, Post,
+        PostContent, PostId, PostText, Profile, Query, RelationChange, Relationship, RepliesPolicy,
+        RequestKey, Revision, TextError, UserId, UserName,
     },
     master::{
         delivery::{Delivers, Inbox, TooMany},
@@ -19,7 +19,7 @@ use crate::{
     },
     network::{
         Begins, Call, Cursor, Deadline, FollowOutcome, Found, ListKind, LoggedIn, Login, NamePage,
-        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonView,
+        NamePosition, Network, NewPost, NotificationPage, PasswordChange, PersonRef, PersonView,
         PersonalAnswer, PersonalQuestion, PostPage, PostWords, Published, Refusal, RefusalKind,
         SearchKind, SessionInfo, StreamKind, Thread, Timeline, TimelineKind,
     },
@@ -216,28 +216,17 @@ impl Network for Here {
     async fn list(
         &self,
         call: &Call,
-        kind: ListKind,
+        kind: &ListKind,
         position: Option<&NamePosition>,
         limit: Option<u32>,
     ) -> Result<NamePage, Refusal> {
         let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
         let limit = page_size(limit, self.parts.limits.page_size, self.parts.limits.page_size);
         let after = position.map(|position| NameCursor::from_token(position.as_str()));
-        let after = after.as_ref();
+        let mut names = self.names(&view, caller.user, kind, (after, limit))?;
         let reading = self.begin_read(call.deadline, caller.user).await?;
-        let page = reading.steps(|| {
-            let page = match kind {
-                ListKind::Users => view.users(after, limit),
-                ListKind::Following => view.following(caller.user, after, limit),
-                ListKind::Followers => view.followers(caller.user, after, limit),
-                ListKind::Blocked => view.blocked(caller.user, after, limit),
-                ListKind::Muted => view.muted(caller.user, after, limit),
-                ListKind::Requests => view.requests(caller.user, after, limit),
-            }?;
-            Ok(Step { rows: page.names.len(), done: Some(page) })
-        });
-        let page = page.await.map_err(|error| broken(self.damage(), &error))?;
-        let social::Page { names, next } = page;
+        let read = within(call.deadline, reading.steps(|| names.step(&view))).await?;
+        let social::Page { names, next } = self.found(read)?;
         Ok(NamePage { names, next: next.map(|next| NamePosition::new(next.to_token())) })
     }
 
@@ -297,6 +286,22 @@ impl Network for Here {
         let person = person.ok_or(CommandRefusal::NoSuchUser)?;
         let relationship = self.found(view.relationship(caller.user, user))?;
         Ok(PersonView { person, relationship })
+    }
+
+    async fn people(
+        &self,
+        call: &Call,
+        whom: &[PersonRef],
+    ) -> Result<Vec<Option<Person>>, Refusal> {
+        self.people_here(call, whom).await
+    }
+
+    async fn relationships(
+        &self,
+        call: &Call,
+        whom: &[UserId],
+    ) -> Result<Vec<(UserId, Relationship)>, Refusal> {
+        self.relationships_here(call, whom).await
     }
 
     async fn search(
@@ -437,6 +442,7 @@ impl Here {
                 let settings = self.list_of(view, caller, *list)?;
                 view.in_list(caller, (*list, settings.replies), cursor, limit)
             }
+            TimelineKind::Direct => view.direct(caller, cursor, limit),
             TimelineKind::Liked => view.marked(reader, caller, Mark::Like, cursor, limit),
             TimelineKind::Bookmarked => view.marked(reader, caller, Mark::Bookmark, cursor, limit),
         })
@@ -448,6 +454,7 @@ impl Here {
             StreamKind::Followed => Delivers::Followed,
             StreamKind::Home => Delivers::Feed(FeedKind::Home),
             StreamKind::Local => Delivers::Feed(FeedKind::Local),
+            StreamKind::Direct => Delivers::Feed(FeedKind::Direct),
             StreamKind::Hashtag(hashtag) => Delivers::Feed(FeedKind::Hashtag(hashtag.clone())),
             StreamKind::List(list) => {
                 let settings = self.list_of(view, user, *list)?;
@@ -546,7 +553,7 @@ pub(super) fn begin_to_hear(
     inbox: &Inbox,
 ) -> Result<Option<SourceRead>, StateError> {
     Ok(match delivers {
-        Delivers::Feed(FeedKind::Local | FeedKind::Hashtag(_)) => None,
+        Delivers::Feed(FeedKind::Local | FeedKind::Hashtag(_) | FeedKind::Direct) => None,
         Delivers::Feed(FeedKind::Home) => {
             inbox.add(vec![Source::all_of(user)]);
             inbox.add_hashtags(view.followed_hashtags(user)?);

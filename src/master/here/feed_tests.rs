@@ -241,6 +241,39 @@ async fn a_live_timeline_of_the_network_or_of_a_hashtag_has_what_everybody_may_s
 }
 
 #[tokio::test]
+async fn a_live_timeline_of_conversations_has_what_its_reader_wrote_or_is_mentioned_in() {
+    let mut story = Story::new().await;
+    let begun = PostId::new(1);
+    let mut live = live(story.subscribe(FeedKind::Direct, begun)).await;
+    let secret = |text| {
+        let draft = Draft::of(PostText::new(text, 100).expect("valid"));
+        Draft { visibility: Visibility::Mentioned, ..draft }
+    };
+    let first = story.post(CAROL, secret("psst @bob")).await;
+    story.post(ANN, secret("psst @carol")).await;
+    story.publish(ANN, "to all, @bob").await;
+    story.post(BOB, Draft { reply_to: Some(first), ..secret("yes, @carol") }).await;
+    let content = PostContent::of(PostText::new("psst @bob!", 100).expect("valid"));
+    let edit = Command::Edit { context: story.context(CAROL), post: first, content };
+    story.apply(edit).await;
+    story.apply(Command::Delete { context: story.context(CAROL), post: first }).await;
+    let change = RelationChange::Block;
+    let block = Command::Relate { context: context(BOB, 2), target: name("carol"), change };
+    story.apply(block).await;
+    story.post(CAROL, secret("psst @bob, again")).await;
+    story.post(ANN, secret("the last, @bob")).await;
+
+    let words =
+        |told: Vec<(u64, String)>| told.into_iter().map(|(_, words)| words).collect::<Vec<_>>();
+    let deleted = format!("deleted: {first}");
+    let expected =
+        ["psst @bob", "yes, @carol", "edited: psst @bob!", deleted.as_str(), "the last, @bob"];
+    assert_eq!(words(told(&mut live, 5).await), expected);
+    let mut later = story.subscribe(FeedKind::Direct, begun);
+    assert_eq!(words(told(&mut later, 2).await), ["yes, @carol", "the last, @bob"]);
+}
+
+#[tokio::test]
 async fn whoever_is_muted_is_no_longer_heard_live() {
     let mut story = Story::new().await;
     let mut live = live(story.subscribe(FeedKind::Home, PostId::new(1))).await;

@@ -3,6 +3,7 @@
 //!
 //! - `calls`: the calls; `administration`: those of whoever joins, reports somebody, or runs the network
 //! - `sessions`: logging in, passwords, and sessions
+//! - `people`: who people are, and lists of them
 //! - `personal`: what people keep for themselves
 //! - [`live_timeline`]: one live timeline
 //! - `turns`: the turns of reads
@@ -13,6 +14,7 @@
 mod administration;
 mod calls;
 pub mod live_timeline;
+mod people;
 mod personal;
 mod refusals;
 mod sessions;

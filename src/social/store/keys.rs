@@ -52,6 +52,7 @@
 //! | personal | user, membership, folded name of whom they follow | [`MembershipRecord`](super::personal_records::MembershipRecord) |
 //! | personal | user, hashtag that they follow | |
 //! | personal | user, filter, its number | [`FilterRecord`](super::personal_records::FilterRecord) |
+//! | direct posts | who wrote it or is mentioned in it, post | its author |
 //!
 //! Users, follows, posts, series, replies, certification, blocks, mutes, requests, notes, profiles, revisions,
 //! marks, notifications, their states, changes, chores, reserved names, sessions, all of administration and all that is personal are the state; the others are indexes of it. Follows are
@@ -112,11 +113,12 @@ pub enum Table {
     ReservedNames,
     Sessions,
     Personal,
+    DirectPosts,
 }
 
 impl Table {
     /// All of them.
-    const ALL: [Self; 45] = [
+    const ALL: [Self; 46] = [
         Self::Facts,
         Self::Meta,
         Self::Users,
@@ -162,6 +164,7 @@ impl Table {
         Self::ReservedNames,
         Self::Sessions,
         Self::Personal,
+        Self::DirectPosts,
     ];
 
     /// The table with this byte.
@@ -217,6 +220,7 @@ impl Table {
             Self::ReservedNames => "reserved names",
             Self::Sessions => "sessions",
             Self::Personal => "personal records",
+            Self::DirectPosts => "direct posts",
         }
     }
 }
@@ -457,6 +461,12 @@ pub fn mark_by_post(post: PostId, mark: Mark, user: UserId) -> Key {
     Key::of(Table::MarksByPost).number(post.get()).bytes(&[mark as u8]).number(user.0)
 }
 
+/// The marks of one kind on a post after somebody's, in the order of users.
+pub fn marks_by_post_after(post: PostId, mark: Mark, after: UserId) -> KeyRange {
+    let all = Key::of(Table::MarksByPost).number(post.get()).bytes(&[mark as u8]);
+    all.range_after(mark_by_post(post, mark, after))
+}
+
 /// All marks of one kind on a post.
 pub fn marks_by_post(post: PostId, mark: Mark) -> KeyRange {
     Key::of(Table::MarksByPost).number(post.get()).bytes(&[mark as u8]).range()
@@ -564,6 +574,11 @@ impl Prefix {
     /// The posts that have a hashtag.
     pub fn hashtag(hashtag: &Hashtag) -> Result<Self, StateError> {
         Key::of(Table::PostsByHashtag).sized(hashtag.as_str().as_bytes()).map(Self)
+    }
+
+    /// The posts for those mentioned that a user wrote or is mentioned in.
+    pub fn direct(user: UserId) -> Self {
+        Self(of_user(Table::DirectPosts, user))
     }
 
     /// The posts that have a term.

@@ -21,7 +21,7 @@ use crate::{
     domain::{PersonalId, Post, PostId, Query, RepliesPolicy, UnixMillis, UserId},
     social::{
         Cursor, PostFacts, Relations as _, Source,
-        visibility::{is_at_home, is_followed, is_in_list, is_public, may_see},
+        visibility::{is_at_home, is_direct, is_followed, is_in_list, is_public, may_see},
     },
 };
 
@@ -62,6 +62,8 @@ pub enum Rule {
     List(PersonalId, RepliesPolicy),
     /// Those that are for everybody's timelines.
     Public,
+    /// Those that belong to the reader's conversations.
+    Direct,
     /// Those that the reader may see, and of an author's those that are wanted.
     Of { replies: bool, boosts: bool },
     /// Those that the reader may see.
@@ -419,7 +421,8 @@ fn belongs(
         (Rule::List(list, replies), Some(reader)) => {
             is_in_list(reader, (*list, *replies), facts, people)
         }
-        (Rule::Followed | Rule::Home | Rule::List(..), None) => Ok(false),
+        (Rule::Direct, Some(reader)) => is_direct(reader, facts, people),
+        (Rule::Followed | Rule::Home | Rule::List(..) | Rule::Direct, None) => Ok(false),
         (Rule::Public, _) => is_public(reader, facts, people),
         (Rule::Of { replies, boosts }, _) => {
             let answers_others = facts.reply_to.is_some_and(|other| other != facts.author);

@@ -27,6 +27,7 @@
 mod acquaintance;
 mod audit;
 pub(crate) mod chore_records;
+mod crowd;
 mod damage;
 mod deletion;
 mod directory;
@@ -65,6 +66,7 @@ pub use acquaintance::{Acquaintance, Known};
 pub use audit::Content;
 #[cfg(test)]
 pub use audit::{RowDamage, damage_in};
+pub use crowd::{Crowd, CrowdRead};
 pub use damage::Damage;
 pub use deletion::DeletedRow;
 pub use directory::FileCondition;

@@ -75,6 +75,11 @@ impl View {
         Ok(Some(Person { id: user, name, created_at, profile, counts }))
     }
 
+    /// Whether there is somebody of this number whom others see.
+    pub fn is_there(&self, user: UserId) -> Result<bool, StateError> {
+        Ok(records::user(self.moment(), user)?.is_some() && !self.is_out_of_sight(user)?)
+    }
+
     /// When somebody last posted for everybody, if that is among their newest posts.
     fn last_post_at(&self, user: UserId) -> Result<Option<UnixMillis>, StateError> {
         let range = keys::posts_between(user, PostId::NONE, None);

@@ -119,7 +119,7 @@ impl View {
             let is_heard = match kind {
                 FeedKind::Home => !people.keeps_from_home(user, source.author)?,
                 FeedKind::List(list, _) => people.has_in_list(user, *list, source.author)?,
-                FeedKind::Local | FeedKind::Hashtag(_) => false,
+                FeedKind::Local | FeedKind::Hashtag(_) | FeedKind::Direct => false,
             };
             if is_heard {
                 heard.push(source);

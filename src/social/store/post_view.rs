@@ -20,7 +20,8 @@ use crate::{
     social::{
         Cursor, DeletedPost, Event, PostFacts, Relations,
         visibility::{
-            Unhidden, is_at_home, is_blocked, is_hidden, is_in_list, is_listed, is_public, may_see,
+            Unhidden, is_at_home, is_blocked, is_direct, is_hidden, is_in_list, is_listed,
+            is_public, may_see,
         },
     },
 };
@@ -59,6 +60,8 @@ pub enum FeedKind {
     Hashtag(Hashtag),
     /// What people in a list of theirs post, with the answers that it shows.
     List(PersonalId, RepliesPolicy),
+    /// What is for those mentioned, if they wrote it or are mentioned.
+    Direct,
 }
 
 impl FeedKind {
@@ -73,6 +76,7 @@ impl FeedKind {
         match self {
             Self::Home => is_at_home(user, post, hashtags, relations),
             Self::List(list, replies) => is_in_list(user, (*list, *replies), post, relations),
+            Self::Direct => is_direct(user, post, relations),
             Self::Local => Ok(is_listed(post) && is_public(Some(user), post, relations)?),
             Self::Hashtag(hashtag) => {
                 Ok(hashtags.contains(hashtag) && is_public(Some(user), post, relations)?)
@@ -155,6 +159,12 @@ impl View {
         let reading = self.reading(reader, cursor, limit);
         let index = Prefix::hashtag(hashtag)?;
         Ok(PageRead::indexed(reading, Rule::Public, index, IndexValue::Author))
+    }
+
+    /// A page of what is for those mentioned, as far as a user wrote it or is mentioned in it.
+    pub fn direct(&self, user: UserId, cursor: Cursor, limit: usize) -> PageRead {
+        let reading = self.reading(Some(user), cursor, limit);
+        PageRead::indexed(reading, Rule::Direct, Prefix::direct(user), IndexValue::Author)
     }
 
     /// A page of what an author has posted.
@@ -368,6 +378,7 @@ impl View {
         let posts = match &kind {
             FeedKind::Home => self.home(user, cursor, limit),
             FeedKind::Local => self.local(Some(user), cursor, limit),
+            FeedKind::Direct => self.direct(user, cursor, limit),
             FeedKind::List(list, replies) => self.in_list(user, (*list, *replies), cursor, limit),
             FeedKind::Hashtag(hashtag) => self.with_hashtag(Some(user), hashtag, cursor, limit)?,
         };

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{Mark, Post, PostCounts, PostId, UnixMillis, UserId},
-    social::visibility::{is_for_public_timelines, is_listed},
+    social::visibility::{is_for_public_timelines, is_listed, of_a_conversation},
 };
 
 /// So many edits and deletions are known at most.
@@ -237,6 +237,9 @@ impl Tables<'_> {
                 self.count_hashtag(&keys::hashtag(hashtag), 1)?;
             }
         }
+        for user in of_a_conversation(&facts) {
+            self.change.put(&Prefix::direct(user).at(post), &row);
+        }
         for term in &words.terms {
             self.change.put(&Prefix::term(*term).at(post), &row);
         }
@@ -259,6 +262,9 @@ impl Tables<'_> {
                 self.change.remove(&Prefix::hashtag(hashtag)?.at(post));
                 self.count_hashtag(&keys::hashtag(hashtag), -1)?;
             }
+        }
+        for user in of_a_conversation(&facts) {
+            self.change.remove(&Prefix::direct(user).at(post));
         }
         for term in &words.terms {
             self.change.remove(&Prefix::term(*term).at(post));

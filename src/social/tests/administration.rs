@@ -302,6 +302,12 @@ fn who_is_silenced_is_seen_by_followers_and_by_themselves() {
     let before = told(&story, ANN);
     story.follows(BOB, "ann");
     assert_eq!(told(&story, ANN), before, "she does not follow him");
+    let crowd = |reader| {
+        let view = story.state.view();
+        let crowd = Crowd::Following(UserId(ANN));
+        whole_crowd(&view, view.crowd(UserId(reader), crowd, None, 9)).names
+    };
+    assert_eq!((crowd(ANN), crowd(CAT)), (vec![], vec![name("bob")]));
     assert_eq!(story.operator(judge("bob", Judgement::Unsilence)), Reply::Done);
     assert!(story.sees(None, post));
 }

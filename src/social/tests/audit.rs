@@ -7,7 +7,7 @@ use super::{
 use crate::{
     domain::{
         FilterAction, FilterContext, FilterSettings, Hashtag, ListSettings, NewKeyword,
-        PersonalChange, PersonalId, PostCounts,
+        PersonalChange, PersonalId, PostCounts, Visibility,
     },
     envelope::{self, Kind},
 };
@@ -451,4 +451,34 @@ fn of_many_rows_some_are_named_and_the_rest_are_counted() {
     let told = found.iter().filter(|found| found.starts_with("post "));
     assert_eq!(told.count(), 20, "{found:#?}");
     assert!(found.contains(&"30 more posts: they are damaged, too".to_owned()), "{found:#?}");
+}
+
+#[test]
+fn it_is_told_if_a_post_for_those_mentioned_is_not_where_it_should_be() {
+    let network = || {
+        let state = network();
+        let draft = Draft { visibility: Visibility::Mentioned, ..Draft::of(text("psst @bob")) };
+        let context = context(1, request(7, 200));
+        let (reply, _) = state.apply(99, Command::Publish { context, draft });
+        let Reply::Published { post, .. } = reply else { panic!("{reply:?}") };
+        (state, post)
+    };
+    let (state, post) = network();
+    assert_eq!(state.damage(), []);
+    let of = |user: u64, post| Prefix::direct(UserId(user)).at(post);
+    let ann = 1u64.to_be_bytes().to_vec();
+    let missing = format!(
+        "post {post} of user 1: the state contradicts itself: it is missing among the direct posts"
+    );
+    let too_many = "the direct posts: there are 3, and should be 2".to_owned();
+    for (harm, expected) in [
+        (Harm::Gone(of(1, post)), &missing),
+        (Harm::Gone(of(2, post)), &missing),
+        (Harm::Put(of(2, post), 3u64.to_be_bytes().to_vec()), &missing),
+        (Harm::Put(of(3, post), ann.clone()), &too_many),
+        (Harm::Put(of(1, PostId::new(8)), ann.clone()), &too_many),
+    ] {
+        let found = named(&harm.to(network().0));
+        assert!(found.contains(expected), "{expected}: {found:#?}");
+    }
 }

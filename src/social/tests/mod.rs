@@ -92,6 +92,15 @@ fn whole_thread(view: &View, mut thread: ThreadRead) -> Thread {
     }
 }
 
+/// A page of a crowd, read to its end.
+fn whole_crowd(view: &View, mut crowd: CrowdRead) -> Page {
+    loop {
+        if let Some(read) = view.read_crowd(&mut crowd).unwrap().done {
+            return read;
+        }
+    }
+}
+
 /// What has happened in a feed, and up to where that is all.
 fn whole_feed(view: &View, mut feed: FeedRead) -> (Vec<Event>, PostId) {
     loop {

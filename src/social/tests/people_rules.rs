@@ -305,3 +305,87 @@ fn whoever_follows_as_many_as_anybody_may_follows_nobody_else() {
     follow_counts(7_499);
     assert_eq!(story.relates(EVE, ANN, ACCEPT), Reply::Done, "the request is still there");
 }
+
+#[test]
+fn who_follows_likes_and_boosts_is_found_unless_one_has_blocked_the_other() {
+    let story = Story::new();
+    let post = story.says(ANN, "hello");
+    for user in [DAN, BOB, EVE] {
+        story.follows(user, ANN);
+        story.likes(user, post);
+        story.boosts(user, post, true);
+    }
+    story.follows(ANN, DAN);
+    let (ann, post) = (UserId(ANN), PostId::new(post));
+    let of_a_post = [Crowd::Liking(post), Crowd::Boosting(post)];
+    assert_eq!(story.crowd(BOB, Crowd::Following(ann)), ["bob", "dan", "eve"]);
+    assert_eq!(story.crowd(BOB, Crowd::FollowedBy(ann)), ["dan"]);
+    for crowd in of_a_post {
+        assert_eq!(story.crowd(BOB, crowd), ["bob", "eve", "dan"], "in the order of their numbers");
+    }
+    story.blocks(EVE, BOB);
+    for crowd in of_a_post.into_iter().chain([Crowd::Following(ann)]) {
+        let found = story.crowd(BOB, crowd);
+        assert!(found.len() == 2 && !found.contains(&"eve".to_owned()), "{found:?}");
+        let found = story.crowd(EVE, crowd);
+        assert!(found.len() == 2 && !found.contains(&"bob".to_owned()), "{found:?}");
+    }
+    // Of whoever has blocked somebody, they find nothing.
+    story.follows(BOB, DAN);
+    assert_eq!(story.crowd(BOB, Crowd::Following(UserId(DAN))), ["ann", "bob"]);
+    story.blocks(DAN, BOB);
+    assert_eq!(story.crowd(BOB, Crowd::Following(UserId(DAN))), Vec::<String>::new());
+    assert_eq!(story.crowd(BOB, Crowd::FollowedBy(UserId(DAN))), Vec::<String>::new());
+    assert_eq!(story.crowd(EVE, Crowd::Following(UserId(DAN))), ["ann"]);
+}
+
+#[test]
+fn a_page_of_people_ends_however_many_of_them_a_reader_may_not_find() {
+    let state = State::with_users(&["ann", "bob"]);
+    let story_of = |user, sequence, command: &dyn Fn(Context) -> Command| {
+        let (reply, _) = state.apply(1, command(context(user, request(user.into(), sequence))));
+        assert_eq!(reply, Reply::Done, "{user} {sequence}");
+    };
+    for number in 0..1_100u64 {
+        let user = 3 + number;
+        let created =
+            Command::CreateAccount { name: name(&format!("u{number:04}")), password_hash: None };
+        state.apply(1, created);
+        story_of(user, 1, &|context| Command::Follow { context, target: name("ann") });
+        if number < 1_050 {
+            let change = RelationChange::Block;
+            story_of(user, 2, &|context| Command::Relate {
+                context,
+                target: name("bob"),
+                change: change.clone(),
+            });
+        }
+    }
+    let view = state.view();
+    let page =
+        |after| whole_crowd(&view, view.crowd(UserId(2), Crowd::Following(UserId(1)), after, 40));
+    let first = page(None);
+    assert_eq!(first.names, [], "a thousand were looked at");
+    let second = page(Some(first.next.expect("it goes on")));
+    assert_eq!((second.names.len(), &second.names[0]), (40, &name("u1050")));
+    let third = page(Some(second.next.expect("it goes on")));
+    assert_eq!((third.names.len(), third.next), (10, None));
+}
+
+#[test]
+fn a_place_in_a_crowd_of_somebodys_own_making_is_behind_everybody_or_a_name_like_any_other() {
+    let story = Story::new();
+    let post = story.says(ANN, "hello");
+    story.likes(BOB, post);
+    story.follows(BOB, ANN);
+    let view = story.view();
+    let after = |crowd, place: &str| {
+        let place = Some(NameCursor::from_token(place));
+        whole_crowd(&view, view.crowd(UserId(EVE), crowd, place, 9)).names.len()
+    };
+    let liking = Crowd::Liking(PostId::new(post));
+    let places = ["1", "2", "x", "", "-1"];
+    assert_eq!(places.map(|place| after(liking, place)), [1, 0, 0, 0, 0]);
+    let following = Crowd::Following(UserId(ANN));
+    assert_eq!(["", "az", "bob", "\u{10ffff}"].map(|place| after(following, place)), [1, 1, 0, 0]);
+}

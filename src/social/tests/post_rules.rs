@@ -489,3 +489,45 @@ fn a_search_that_has_looked_at_much_ends_and_goes_on_where_it_was() {
     assert!(last > PostId::new(found), "{last}");
     assert_eq!(ids(&search(Cursor::Before(last))), (vec![found], false));
 }
+
+#[test]
+fn what_is_for_those_mentioned_is_in_the_conversations_of_whoever_is_in_it() {
+    let story = Story::new();
+    let first = story.says_to(ANN, Visibility::Mentioned, "psst @bob @nobody");
+    story.says(ANN, "for all, @bob");
+    story.says_to(ANN, Visibility::Followers, "for some, @bob");
+    let draft = Draft { visibility: Visibility::Mentioned, ..answer_to(first, "yes, @ann @eve") };
+    let answer = published(&story.drafts(BOB, draft));
+    assert_eq!(story.direct(ANN), [answer, first]);
+    assert_eq!(story.direct(BOB), [answer, first]);
+    assert_eq!(story.direct(EVE), [answer]);
+    assert_eq!(story.direct(DAN), NOTHING);
+    // Whoever is no longer mentioned is no longer in it, and whoever is, is.
+    assert_eq!(story.edits(ANN, first, "psst @dan"), Reply::Done);
+    assert_eq!(story.direct(ANN), [answer, first]);
+    assert_eq!(story.direct(BOB), [answer]);
+    assert_eq!(story.direct(DAN), [first]);
+    story.mutes(EVE, BOB);
+    assert_eq!(story.direct(EVE), NOTHING, "of somebody muted");
+    story.blocks(ANN, BOB);
+    assert_eq!(story.direct(ANN), [first], "of somebody blocked");
+    assert_eq!(story.deletes(BOB, answer), Reply::Done);
+    assert_eq!(story.direct(BOB), NOTHING);
+    assert_eq!(story.state.rows_of(Table::DirectPosts).len(), 2, "of ann and dan");
+    assert_eq!(story.deletes(ANN, first), Reply::Done);
+    assert_eq!(story.state.rows_of(Table::DirectPosts), []);
+}
+
+#[test]
+fn what_is_for_those_mentioned_is_read_both_ways_and_page_by_page() {
+    let story = Story::new();
+    let posts: Vec<u64> = (0..5)
+        .map(|number| story.says_to(ANN, Visibility::Mentioned, &format!("{number} @bob")))
+        .collect();
+    let view = story.view();
+    let page = |cursor| ids(&whole_page(&view, view.direct(UserId(BOB), cursor, 2)).unwrap());
+    assert_eq!(page(NEWEST), (vec![posts[4], posts[3]], true));
+    assert_eq!(page(Cursor::Before(PostId::new(posts[1]))), (vec![posts[0]], false));
+    assert_eq!(page(Cursor::After(PostId::NONE)), (vec![posts[0], posts[1]], true));
+    assert_eq!(page(Cursor::After(PostId::new(posts[3]))), (vec![posts[4]], false));
+}

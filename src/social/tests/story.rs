@@ -147,6 +147,19 @@ impl Story {
         numbers(&view, view.home(UserId(reader), NEWEST, 99))
     }
 
+    /// What is for those mentioned, of whom they are one, or have written it.
+    pub fn direct(&self, reader: u64) -> Vec<u64> {
+        let view = self.view();
+        numbers(&view, view.direct(UserId(reader), NEWEST, 99))
+    }
+
+    /// People who have something in common, as a reader finds them.
+    pub fn crowd(&self, reader: u64, crowd: Crowd) -> Vec<String> {
+        let view = self.view();
+        let page = whole_crowd(&view, view.crowd(UserId(reader), crowd, None, 99));
+        page.names.into_iter().map(String::from).collect()
+    }
+
     /// What comes of a change of what somebody keeps.
     pub fn keeps(&self, user: u64, change: PersonalChange) -> Reply {
         self.asks(user, |context| Command::ChangePersonal { context, change })

@@ -175,7 +175,7 @@ impl Execution {
             }
             8 => {
                 let kinds = [ListKind::Users, ListKind::Following, ListKind::Followers];
-                let kind = kinds[self.lots.below(3)];
+                let kind = kinds[self.lots.below(3)].clone();
                 let after = self.lots.percent(30).then_some(other);
                 let limit = limit.filter(|_| self.lots.percent(50));
                 Operation::List { kind, after, limit }

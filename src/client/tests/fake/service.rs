@@ -400,6 +400,33 @@ impl SocialService for Service {
         Ok(Response::new(v1::GetPersonReply { person, relationship }))
     }
 
+    async fn get_people(
+        &self,
+        request: Request<v1::GetPeopleRequest>,
+    ) -> Result<Response<v1::GetPeopleReply>, Status> {
+        let whom = self.heard(request)?.whom.into_iter();
+        let found = whom.map(|who| match who.who {
+            Some(v1::person_ref::Who::Username(username)) => {
+                let person = v1::Person { id: 2, username, ..v1::Person::default() };
+                v1::FoundPerson { person: Some(person) }
+            }
+            Some(v1::person_ref::Who::Id(_)) | None => v1::FoundPerson::default(),
+        });
+        Ok(Response::new(v1::GetPeopleReply { people: found.collect() }))
+    }
+
+    async fn relationships(
+        &self,
+        request: Request<v1::RelationshipsRequest>,
+    ) -> Result<Response<v1::RelationshipsReply>, Status> {
+        let whom = self.heard(request)?.user_ids.into_iter();
+        let with = whom.map(|user_id| v1::RelationshipWith {
+            user_id,
+            relationship: Some(v1::Relationship { following: true, ..Default::default() }),
+        });
+        Ok(Response::new(v1::RelationshipsReply { relationships: with.collect() }))
+    }
+
     async fn search(
         &self,
         request: Request<v1::SearchRequest>,

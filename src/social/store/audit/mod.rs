@@ -206,7 +206,8 @@ impl<'a> Audit<'a> {
             | Table::Answers
             | Table::MarksByTime
             | Table::MarksByPost
-            | Table::RowsAboutPeople => Ok(()),
+            | Table::RowsAboutPeople
+            | Table::DirectPosts => Ok(()),
             Table::Chores => {
                 decode::<Chore>(value)?;
                 let mut key = parts;
@@ -373,7 +374,7 @@ impl<'a> Audit<'a> {
 }
 
 /// The tables of which it is known how many rows they should have.
-const COUNTED: [Table; 10] = [
+const COUNTED: [Table; 11] = [
     Table::ProfilesByWord,
     Table::ListedPosts,
     Table::PostsByHashtag,
@@ -384,6 +385,7 @@ const COUNTED: [Table; 10] = [
     Table::MarksByTime,
     Table::MarksByPost,
     Table::RowsAboutPeople,
+    Table::DirectPosts,
 ];
 
 /// The ids that were seen, each once: the greatest of those that were given between two recoveries.
@@ -496,6 +498,7 @@ fn described(table: Option<Table>, key: &[u8]) -> String {
             | Table::MarksByTime
             | Table::MarksByPost
             | Table::RowsAboutPeople
+            | Table::DirectPosts
             | Table::ReservedNames
             // Its key is a secret.
             | Table::Invitations => {

@@ -13,7 +13,7 @@ use crate::{
             },
             records::{decode, known_user, number},
         },
-        visibility::{is_for_public_timelines, is_listed},
+        visibility::{is_for_public_timelines, is_listed, of_a_conversation},
     },
 };
 
@@ -66,6 +66,9 @@ impl Audit<'_> {
                     self.expect(Table::Hashtags);
                 }
             }
+        }
+        for user in of_a_conversation(&facts) {
+            self.is_indexed(Table::DirectPosts, &Prefix::direct(user).at(post), author)?;
         }
         for term in &words.terms {
             self.is_indexed(Table::PostsByTerm, &Prefix::term(*term).at(post), author)?;

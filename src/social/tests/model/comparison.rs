@@ -114,6 +114,7 @@ impl Model {
     ) -> bool {
         match kind {
             FeedKind::Home => self.is_at_home(user, facts, hashtags),
+            FeedKind::Direct => self.is_direct(user, facts),
             FeedKind::List(list, replies) => self.is_in_list(user, (*list, *replies), facts),
             FeedKind::Local => {
                 facts.reply_to.is_none_or(|answered| answered == facts.author)
@@ -144,7 +145,8 @@ impl Comparison<'_> {
             let hashtag = Hashtag::new(HASHTAGS[0]).unwrap();
             let lists = self.model.lists(reader).into_iter();
             let lists = lists.map(|list| FeedKind::List(list.id, list.settings.replies));
-            let others = [FeedKind::Home, FeedKind::Local, FeedKind::Hashtag(hashtag)];
+            let others =
+                [FeedKind::Home, FeedKind::Local, FeedKind::Direct, FeedKind::Hashtag(hashtag)];
             for kind in others.into_iter().chain(lists) {
                 self.assert_live_feed_agrees(reader, &kind);
                 for after in self.positions() {
@@ -203,6 +205,9 @@ impl Comparison<'_> {
                         model.is_in_list(reader, list, &seen.facts)
                     });
                 }
+                self.assert_page(view.direct(reader, cursor, limit), cursor, |seen| {
+                    model.is_direct(reader, &seen.facts)
+                });
                 self.assert_page(view.followed(reader, cursor, limit), cursor, |seen| {
                     model.is_followed(reader, seen.post.id, &seen.facts)
                 });
@@ -280,6 +285,9 @@ impl Comparison<'_> {
                 let relationship = model.relationship(reader, user);
                 assert_eq!(view.relationship(reader, user).unwrap(), relationship);
             }
+            if let Some(reader) = reader {
+                self.assert_crowds_agree(reader, user);
+            }
         }
         for beginning in BEGINNINGS {
             let found = model.search_people(reader, beginning);
@@ -289,6 +297,56 @@ impl Comparison<'_> {
                 assert_eq!(view.search_people(reader, beginning, limit).unwrap(), people);
             }
         }
+    }
+
+    /// Those whom somebody follows, and who follow them, as a reader finds them; and who likes and has boosted what
+    /// they have posted.
+    fn assert_crowds_agree(&self, reader: UserId, user: UserId) {
+        let Self { model, .. } = *self;
+        let by_name = |of: &dyn Fn(UserId) -> bool| {
+            let is_hidden = user != reader && model.blocks.contains(&(user, reader));
+            let mut some: Vec<UserId> = model.accounts.iter().map(|account| account.user).collect();
+            some.retain(|other| of(*other) && !is_hidden);
+            some.sort_by_key(|other| model.name(*other).folded());
+            model.findable(reader, some.into_iter())
+        };
+        let follows = |one, other| model.follows.contains_key(&(one, other));
+        self.assert_crowd(reader, Crowd::FollowedBy(user), by_name(&|other| follows(user, other)));
+        self.assert_crowd(reader, Crowd::Following(user), by_name(&|other| follows(other, user)));
+        for Visible { post, facts, .. } in &self.visible {
+            if facts.author != user || facts.boosted.is_some() {
+                continue;
+            }
+            let id = post.id;
+            let like = |(who, mark, of): &(UserId, Mark, PostId)| {
+                (*mark == Mark::Like && *of == id).then_some(*who)
+            };
+            let liking: BTreeSet<UserId> = model.marks.keys().filter_map(like).collect();
+            let liking = model.findable(reader, liking.into_iter());
+            self.assert_crowd(reader, Crowd::Liking(id), liking);
+            let boosts = |entry: &Entry| {
+                matches!(entry.what, What::Boost { of, .. } if of == id).then_some(entry.author)
+            };
+            let boosting: BTreeSet<UserId> = model.posts.values().filter_map(boosts).collect();
+            let boosting = model.findable(reader, boosting.into_iter());
+            self.assert_crowd(reader, Crowd::Boosting(id), boosting);
+        }
+    }
+
+    /// Page by page, nobody is left out and nobody comes twice.
+    fn assert_crowd(&self, reader: UserId, crowd: Crowd, expected: Vec<UserName>) {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = whole_crowd(self.view, self.view.crowd(reader, crowd, after, self.limit));
+            assert!(page.names.len() <= self.limit.max(1));
+            found.extend(page.names);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{crowd:?} as {reader:?} finds them");
     }
 
     fn assert_notifications_agree(&self, user: UserId) {

@@ -115,6 +115,25 @@ impl Model {
             && self.may_see(reader, post)
     }
 
+    /// What is for those mentioned, if one wrote it or is mentioned in it.
+    pub(super) fn is_direct(&self, reader: UserId, post: &PostFacts) -> bool {
+        post.visibility == Visibility::Mentioned
+            && post.boosted.is_none()
+            && !self.is_muted(reader, post)
+            && self.may_see(Some(reader), post)
+    }
+
+    /// Whom of some a reader may find: not those with whom one has blocked the other.
+    pub(super) fn findable(
+        &self,
+        reader: UserId,
+        some: impl Iterator<Item = UserId>,
+    ) -> Vec<UserName> {
+        some.filter(|other| !self.is_blocked(reader, *other))
+            .map(|other| self.name(other))
+            .collect()
+    }
+
     /// A post as its reader sees it who may; none if it is gone.
     pub(super) fn read(&self, reader: Option<UserId>, id: PostId) -> Option<Post> {
         let Entry { author, at, what } = self.posts.get(&id)?;
