@@ -61,6 +61,7 @@ mod tests {
             "csce662.SNSService",
             "grpc.reflection.v1.ServerReflection",
             "tinysns.v1.AdminService",
+            "tinysns.v1.AppService",
             "tinysns.v1.DirectoryService",
             "tinysns.v1.SocialService",
         ];

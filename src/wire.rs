@@ -35,3 +35,6 @@ pub const AVAILABLE_KEY: &str = "tinysns-available";
 /// Metadata key that says, if it is `revoked`, that the session was ended by its owner, who does not want the client
 /// to begin another by itself.
 pub const SESSION_KEY: &str = "tinysns-session";
+/// Metadata key that tells refusals apart that have the same gRPC code: `outside-scope`, `unknown-app`, `bad-grant` and
+/// `user-needed`.
+pub const REASON_KEY: &str = "tinysns-reason";

@@ -11,7 +11,7 @@ use openraft::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{administration, backups, states, texts};
+use super::{administration, apps, backups, states, texts};
 use crate::{
     domain::{
         Certification, ClientName, ClusterId, Hashtag, LoginId, NodeId, NotificationKind,
@@ -29,7 +29,7 @@ use crate::{
     },
     social::{
         Chore, DeletionStage, PostFacts, Reply, Row,
-        sessions::SessionRecord,
+        sessions::{AppSession, SessionRecord},
         store::{
             Meta, Series, StoredReply, UserRecord,
             chore_records::ReservedNameRecord,
@@ -112,6 +112,7 @@ pub fn envelopes(bytes: &[u8]) {
         Kind::ListMembership => opened::<MembershipRecord>(kind, &sealed),
         Kind::WordFilter => opened::<FilterRecord>(kind, &sealed),
         Kind::Session => states::claims(&sealed),
+        Kind::App | Kind::GrantCode | Kind::AppToken => apps::signed(kind, &sealed),
         Kind::SessionRecord => opened::<SessionRecord>(kind, &sealed),
     }
 }
@@ -215,6 +216,7 @@ pub fn seeds_of_envelopes() -> Vec<Vec<u8>> {
     seeds.extend(of_social_life());
     seeds.extend(super::personal::rows());
     seeds.extend(administration::seeds());
+    seeds.extend(apps::sealed());
     seeds.extend(between_nodes());
     seeds.push(seal(Kind::BackupHeader, &backups::some_header()));
     seeds.push(line::seal(Kind::ClusterId, &ClusterId::new(5).to_string()).into());
@@ -291,16 +293,18 @@ fn of_the_state() -> Vec<Vec<u8>> {
         seal(Kind::SnapshotEnd, &End { rows: 300, version: Version::FIRST }),
         states::sealed_claims(),
         states::sealed_claims_of_a_kept_session(),
-        seal(Kind::SessionRecord, &some_session()),
+        seal(Kind::SessionRecord, &some_session(None)),
+        seal(Kind::SessionRecord, &some_session(Some(states::some_app_session()))),
     ]
 }
 
-fn some_session() -> SessionRecord {
+fn some_session(app: Option<AppSession>) -> SessionRecord {
     SessionRecord {
         begun_at: UnixMillis::new(9),
         expires_at: Some(UnixMillis::new(99)),
         login: LoginId(u128::MAX),
         client: ClientName::new("größer"),
+        app,
     }
 }
 

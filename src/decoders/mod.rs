@@ -10,6 +10,7 @@
 //! - `envelopes`: what is stored, sent between nodes and given to clients in an
 //!   [`envelope`](crate::envelope)
 //! - `personal`: what people keep for themselves, as all of these have it
+//! - `apps`: what apps are given, and the calls that they make
 //! - `administration`: those of what the network is, and of what it is run with
 //! - `segments`: the files of the log
 //! - `states`: what changes the state or is checked against it: commands, snapshots, session tokens
@@ -23,6 +24,7 @@
 
 mod administration;
 mod answers;
+mod apps;
 mod backups;
 mod envelopes;
 mod messages;
@@ -60,6 +62,7 @@ pub const DECODERS: &[Decoder] = &[
     Decoder::new("requests", requests::requests, requests::seeds_of_requests),
     Decoder::new("answers", answers::answers, answers::seeds_of_answers),
     Decoder::new("administration", administration::calls, administration::seeds_of_calls),
+    Decoder::new("apps", apps::calls, apps::seeds_of_calls),
     Decoder::new("classic", messages::classic, messages::seeds_of_classic),
     Decoder::new("reports", messages::reports, messages::seeds_of_reports),
     Decoder::new("directives", messages::directives, messages::seeds_of_directives),
@@ -71,6 +74,7 @@ pub const DECODERS: &[Decoder] = &[
     Decoder::new("snapshots", states::snapshots, states::seeds_of_snapshots),
     Decoder::new("backups", backups::backups, backups::seeds_of_backups),
     Decoder::new("session-tokens", states::session_tokens, states::seeds_of_session_tokens),
+    Decoder::new("app-tokens", apps::tokens, apps::seeds_of_tokens),
     Decoder::new("settings", texts::settings, texts::seeds_of_settings),
     Decoder::new("words", texts::words, texts::seeds_of_words),
     Decoder::new("typed-lines", texts::typed_lines, texts::seeds_of_typed_lines),

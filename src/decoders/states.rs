@@ -5,17 +5,17 @@ use std::{sync::LazyLock, time::Duration};
 use super::{administration, texts::PRETTY_LONG};
 use crate::{
     domain::{
-        AcmeAccount, AcmeChallenge, Certification, CertificationStep, ClientId, ClientName,
+        AcmeAccount, AcmeChallenge, AppId, Certification, CertificationStep, ClientId, ClientName,
         DomainCertificate, Draft, EndedSessions, LoginId, Mark, NotificationChange, OpaqueKey,
-        PostContent, PostId, PostText, PrivateText, Profile, RelationChange, RequestKey,
-        UnixMillis, UserId, UserName,
+        PostContent, PostId, PostText, PrivateText, Profile, RedirectId, RelationChange,
+        RequestKey, Scopes, UnixMillis, UserId, UserName, Website,
     },
     envelope::{self, Kind, Version, mend, seal},
     master::sessions::{SessionError, Sessions},
     replication::snapshot::{self, End, ReceiveError},
     social::{
         Command, Context, Cursor, Graph, Row, StagedState, Stamped, State, StateError, View,
-        sessions::{NewSession, SessionKey, SessionRef},
+        sessions::{AppSession, Grant, GrantStage, NewGrant, NewSession, SessionKey, SessionRef},
     },
     wire::internal::SnapshotChunk,
 };
@@ -72,7 +72,24 @@ fn new_session() -> NewSession {
         login: LoginId(7),
         client: ClientName::new("a client"),
         expires_at: Some(UnixMillis::new(60_000)),
+        grant: None,
     }
+}
+
+/// What somebody grants to an app.
+fn some_grant() -> Grant {
+    Grant {
+        app: AppId::of("a client id"),
+        website: Some(Website::new("https://app.example").expect("valid")),
+        scopes: Scopes::parse("read write:statuses").expect("valid"),
+        redirect: RedirectId::of("app://"),
+        challenge: Some([7; 32]),
+    }
+}
+
+/// What makes a session an app's.
+pub fn some_app_session() -> AppSession {
+    AppSession { grant: some_grant(), stage: GrantStage::Redeemed { by: LoginId(300) } }
 }
 
 /// One of each kind.
@@ -122,6 +139,21 @@ pub fn some_commands() -> Vec<Stamped> {
         Command::Report { context: context(1, counted(9)), report: administration::report() },
         Command::Administer { context: context(0, counted(1)), request: administration::request() },
         Command::BeginSession(new_session()),
+        Command::BeginSession(NewSession {
+            login: LoginId(8),
+            expires_at: None,
+            grant: Some(NewGrant { grant: some_grant(), until: UnixMillis::new(60_000) }),
+            ..new_session()
+        }),
+        Command::RedeemGrant {
+            user: UserId(1),
+            session: SessionKey { number: 2, begun_at: UnixMillis::new(9) },
+            attempt: LoginId(300),
+        },
+        Command::EndAppSession {
+            user: UserId(1),
+            session: SessionKey { number: 2, begun_at: UnixMillis::new(9) },
+        },
         Command::EndSessions { context: context(1, counted(10)), which: EndedSessions::One(7) },
         Command::Unfollow { context: context(1, counted(3)), target: name("bob") },
         Command::SetPassword { context: context(2, counted(2)), password_hash: None },
@@ -311,10 +343,16 @@ pub fn claims(sealed: &[u8]) {
             | SessionError::Revoked
             | SessionError::KeptOut(_)
             | SessionError::Deleted
+            | SessionError::UserNeeded
             | SessionError::Version(_),
         ) => {}
         Err(error) => panic!("{error}"),
     }
+}
+
+/// What the state is.
+pub fn view() -> View {
+    STATE.reader().view().expect("memory does not fail")
 }
 
 fn token() -> String {

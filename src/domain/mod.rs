@@ -3,6 +3,7 @@
 //! Pure: no clock, no randomness, no I/O. If something that people type is invalid, the error says
 //! why in words for people.
 
+mod app;
 mod certification;
 mod draft;
 pub mod entities;
@@ -18,6 +19,7 @@ mod post;
 mod profile;
 mod relation;
 mod request;
+mod scope;
 mod search_term;
 mod session;
 mod time;
@@ -30,6 +32,9 @@ mod permission;
 mod secret_code;
 mod standing;
 
+pub use app::{
+    App, AppError, AppId, AppName, OUT_OF_BAND, RedirectId, RedirectUris, Website, meets_challenge,
+};
 pub use certification::{
     AcmeAccount, AcmeChallenge, Certification, CertificationStep, DomainCertificate, PrivateText,
 };
@@ -49,6 +54,7 @@ pub use post::{Mentioned, Post, PostCounts, PostId, PostText, ReplyTo, Revision,
 pub use profile::{Person, PersonCounts, Profile, ProfileError, ProfileLink};
 pub use relation::{RelationChange, Relationship};
 pub use request::{ClientId, KeyError, OpaqueKey, RequestKey};
+pub use scope::{Scope, ScopeError, Scopes};
 pub use search_term::{Query, SearchTerm};
 pub use session::{ClientName, EndedSessions, LoginId};
 pub use time::UnixMillis;

@@ -137,6 +137,12 @@ kinds! {
     // Given to clients.
     /// The contents of a session token.
     Session = 80, "session token";
+    /// An app as it has registered: what is in a client id.
+    App = 81, "client id";
+    /// What somebody has granted to an app, until it redeems it.
+    GrantCode = 82, "authorization code";
+    /// What lets an app act for nobody.
+    AppToken = 83, "token of an app";
 
     // More rows of the state.
     /// An edit or a deletion, for those who are to learn of it.

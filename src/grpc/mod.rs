@@ -7,11 +7,13 @@
 //! | [`status`](mod@status) | refusals |
 //! | [`metadata`] | the context of a call |
 //! | [`admin_service`] | the server of those who join and those who run the network |
+//! | [`app_service`] | the server of apps that act for people |
 //! | [`social_service`] | the server, an adapter on [`Network`](crate::network::Network) |
 //! | `unserved` | what servers that stand in for a real one do not serve |
 //! | `event_frames` | a live timeline as the body of an answer, each post encoded once for all streams |
 
 pub mod admin_service;
+pub mod app_service;
 mod event_frames;
 pub mod messages;
 pub mod metadata;

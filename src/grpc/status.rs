@@ -7,11 +7,19 @@ use tonic::{Code, Status, metadata::MetadataMap};
 
 use crate::{
     network::{Advice, Refusal, RefusalKind},
-    wire::{AVAILABLE_KEY, PUSHBACK_KEY, RETRY_KEY, SESSION_KEY},
+    wire::{AVAILABLE_KEY, PUSHBACK_KEY, REASON_KEY, RETRY_KEY, SESSION_KEY},
 };
 
 /// The value of [`SESSION_KEY`].
 const REVOKED: &str = "revoked";
+
+/// The kinds that share their code with others, by the value of [`REASON_KEY`].
+const REASONS: [(&str, RefusalKind); 4] = [
+    ("outside-scope", RefusalKind::OutsideScope),
+    ("unknown-app", RefusalKind::UnknownApp),
+    ("bad-grant", RefusalKind::BadGrant),
+    ("user-needed", RefusalKind::UserNeeded),
+];
 
 /// The code of a kind of refusal.
 pub const fn code(kind: &RefusalKind) -> Code {
@@ -19,10 +27,14 @@ pub const fn code(kind: &RefusalKind) -> Code {
         RefusalKind::Invalid => Code::InvalidArgument,
         RefusalKind::NotFound => Code::NotFound,
         RefusalKind::AlreadyExists => Code::AlreadyExists,
-        RefusalKind::NotPossible => Code::FailedPrecondition,
+        RefusalKind::NotPossible | RefusalKind::BadGrant | RefusalKind::UserNeeded => {
+            Code::FailedPrecondition
+        }
         RefusalKind::Stale => Code::OutOfRange,
-        RefusalKind::SessionEnded | RefusalKind::SessionRevoked => Code::Unauthenticated,
-        RefusalKind::WrongPassword => Code::PermissionDenied,
+        RefusalKind::SessionEnded | RefusalKind::SessionRevoked | RefusalKind::UnknownApp => {
+            Code::Unauthenticated
+        }
+        RefusalKind::WrongPassword | RefusalKind::OutsideScope => Code::PermissionDenied,
         RefusalKind::TooMuch => Code::ResourceExhausted,
         RefusalKind::Interrupted => Code::Aborted,
         RefusalKind::Elsewhere(_) => Code::Unavailable,
@@ -56,7 +68,12 @@ fn kind(code: Code, available: Option<String>) -> RefusalKind {
 pub fn refusal(status: &Status) -> Refusal {
     let available = status.metadata().get(AVAILABLE_KEY).and_then(|at| at.to_str().ok());
     let available = available.filter(|at| !at.is_empty()).map(str::to_owned);
+    let reason = status.metadata().get(REASON_KEY);
+    let reason = reason.and_then(|word| REASONS.into_iter().find(|(name, _)| word == *name));
     let kind = match kind(status.code(), available) {
+        _ if reason.as_ref().is_some_and(|(_, kind)| code(kind) == status.code()) => {
+            reason.map_or(RefusalKind::Unknown, |(_, kind)| kind)
+        }
         RefusalKind::SessionEnded
             if status.metadata().get(SESSION_KEY).is_some_and(|word| word == REVOKED) =>
         {
@@ -90,6 +107,9 @@ impl From<Refusal> for Status {
         if kind == RefusalKind::SessionRevoked {
             metadata.insert(SESSION_KEY, REVOKED.parse().expect("ASCII"));
         }
+        if let Some((name, _)) = REASONS.iter().find(|(_, reason)| *reason == kind) {
+            metadata.insert(REASON_KEY, name.parse().expect("ASCII"));
+        }
         if let RefusalKind::Elsewhere(Some(address)) = kind
             && let Ok(address) = address.parse()
         {
@@ -103,7 +123,7 @@ impl From<Refusal> for Status {
 mod tests {
     use super::*;
 
-    const KINDS: [RefusalKind; 15] = [
+    const KINDS: [RefusalKind; 19] = [
         RefusalKind::Invalid,
         RefusalKind::NotFound,
         RefusalKind::AlreadyExists,
@@ -112,6 +132,10 @@ mod tests {
         RefusalKind::SessionEnded,
         RefusalKind::SessionRevoked,
         RefusalKind::WrongPassword,
+        RefusalKind::OutsideScope,
+        RefusalKind::UnknownApp,
+        RefusalKind::BadGrant,
+        RefusalKind::UserNeeded,
         RefusalKind::TooMuch,
         RefusalKind::Interrupted,
         RefusalKind::Elsewhere(None),

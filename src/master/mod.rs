@@ -9,6 +9,7 @@
 //! - [`cluster_id_file`]: the cluster of the other slots in the data directory
 //! - [`here`]: what may be asked of the network, carried out by this master; [`nearest`]: the same, or
 //!   else relayed; [`sessions`] and [`passwords`] say who is calling
+//! - [`app_tokens`]: what apps are given, signed and not stored
 //! - [`rates`]: how often somebody may do something; [`remembered`]: of how many it is remembered;
 //!   [`rate_limits`]: how often what may be done by an account and from an origin
 //! - [`room`]: how much room there is on disk
@@ -22,6 +23,7 @@
 
 pub mod abandonment;
 pub mod address;
+pub mod app_tokens;
 pub mod bootstrap;
 pub mod certification;
 pub mod chores;
@@ -43,6 +45,9 @@ pub mod router_stream;
 pub mod service;
 pub mod sessions;
 pub mod state_recovery;
+
+#[cfg(test)]
+mod stream_tests;
 
 use std::time::Duration;
 

@@ -41,6 +41,7 @@ macro_rules! nearest {
 }
 
 mod administration;
+mod apps;
 
 impl Nearest {
     /// The network `here`, or else `relayed`.
@@ -351,11 +352,14 @@ mod tests {
     use super::*;
     use crate::{
         directory::{Available, Location},
-        domain::{ClientId, ClientName, LoginId, PostId},
-        grpc::social_service,
+        domain::{ClientId, ClientName, LoginId, PostId, Scopes},
+        grpc::{app_service, social_service},
         host::net,
         master::here::tests::{bootstrap, calls, here_on},
-        network::{CallId, Deadline, SessionToken},
+        network::{
+            Apps, CallId, Deadline, RefusalKind, SessionToken,
+            apps::{AppCredentials, Grant, GrantCode, NewApp, Redemption},
+        },
         node_auth::NodeAuth,
         replication::tests::cluster::{Member, cluster},
         serving::{self, CLIENT_MESSAGE_BYTES, Served},
@@ -403,7 +407,9 @@ mod tests {
         let address = format!("127.0.0.1:{}", listener.port());
         let available = Some(Available { name: "server".to_owned(), address });
         let stop = CancellationToken::new();
-        let routes = Routes::new(social_service::service(here, calls(), CLIENT_MESSAGE_BYTES));
+        let apps = app_service::service(here.clone(), calls(), CLIENT_MESSAGE_BYTES);
+        let social = social_service::service(here, calls(), CLIENT_MESSAGE_BYTES);
+        let routes = Routes::new(social).add_service(apps);
         tokio::spawn(serving::serve(listener, Served::to_anybody(routes), stop.clone()));
         (Location { available, term, ..Location::default() }, stop.drop_guard())
     }
@@ -438,6 +444,85 @@ mod tests {
         assert_eq!(page.posts.len(), 1);
         let refused = at_second.follow(&ann, &key(2), &name("nobody")).await;
         assert_eq!(refused, at_first.follow(&ann, &key(2), &name("nobody")).await, "word by word");
+    }
+
+    #[tokio::test]
+    async fn an_app_registers_at_one_master_and_acts_at_any() {
+        let (first, second, _witness) = two_masters().await;
+        let (_nobody, relayed) = relay();
+        let at_first = Nearest::new(here_on(&first).0, relayed);
+        let (location, relayed) = relay();
+        let at_second = Nearest::new(here_on(&second).0, relayed);
+        let (available, _serves) = serve(here_on(&first).0, 1).await;
+        location.send_replace(available);
+        let login = Login {
+            name: name("ann"),
+            password: "a long password of ann's".to_owned(),
+            must_exist: false,
+        };
+        let begins = Begins { login: LoginId(1), client: ClientName::default() };
+        at_first.log_in(&call(None), &login, &begins).await.expect("logged in");
+
+        let scopes = Scopes::parse("read push").expect("scopes");
+        let redirect_uri = "app://".to_owned();
+        let app = NewApp {
+            name: "an app".to_owned(),
+            website: None,
+            redirect_uris: vec![redirect_uri.clone()],
+            scopes: scopes.clone(),
+        };
+        let app = at_second.register_app(&call(None), &app).await.expect("registered");
+        assert_eq!(at_second.app(&call(None), &app.client_id).await.as_ref(), Ok(&app.app));
+        let (client_id, client_secret) = (app.client_id.clone(), app.client_secret.clone());
+        let wanted = Grant {
+            client_id: client_id.clone(),
+            redirect_uri: redirect_uri.clone(),
+            scopes: scopes.clone(),
+            challenge: None,
+            login,
+            attempt: LoginId(2),
+        };
+        let code = at_second.grant(&call(None), &wanted).await.expect("granted");
+        assert_eq!(at_first.grant(&call(None), &wanted).await.as_ref(), Ok(&code));
+        let redemption = Redemption {
+            client_id: client_id.clone(),
+            client_secret: Some(client_secret.clone()),
+            code,
+            redirect_uri,
+            verifier: None,
+            attempt: LoginId(3),
+        };
+        let token = at_second.redeem(&call(None), &redemption).await.expect("redeemed");
+        assert_eq!(at_first.redeem(&call(None), &redemption).await.as_ref(), Ok(&token));
+        let by_app = call(Some(token.token.clone()));
+        let me = at_second.me(&by_app).await.expect("known");
+        assert_eq!(at_first.me(&by_app).await.as_ref(), Ok(&me));
+        assert_eq!((me.person.name, me.scopes), (name("ann"), scopes.clone()));
+        let of_token = at_second.app_of_token(&by_app).await;
+        assert_eq!(at_first.app_of_token(&by_app).await, of_token);
+        let credentials = AppCredentials { client_id, client_secret };
+        let alone = at_second.app_token(&call(None), &credentials, &scopes).await.expect("given");
+
+        let post = NewPost::of("no");
+        let stranger = AppCredentials { client_secret: String::new(), ..credentials.clone() };
+        let other = Redemption { code: GrantCode::new("a.b"), ..redemption.clone() };
+        for at in [&at_first, &at_second] {
+            let refused = at.publish(&by_app, &key(1), &post).await.expect_err("refused");
+            assert_eq!(refused.kind, RefusalKind::OutsideScope);
+            let refused = at.me(&call(Some(alone.token.clone()))).await.expect_err("refused");
+            assert_eq!(refused.kind, RefusalKind::UserNeeded);
+            let refused = at.app_token(&call(None), &stranger, &scopes).await.expect_err("refused");
+            assert_eq!(refused.kind, RefusalKind::UnknownApp);
+            let refused = at.redeem(&call(None), &other).await.expect_err("refused");
+            assert_eq!(refused.kind, RefusalKind::BadGrant);
+        }
+        let presented = token.token.expose();
+        let revoked = at_second.revoke_token(&call(None), &credentials, presented).await;
+        assert_eq!(revoked, Ok(()));
+        assert_eq!(
+            at_first.me(&by_app).await.expect_err("ended").kind,
+            RefusalKind::SessionRevoked
+        );
     }
 
     #[tokio::test]

@@ -44,7 +44,7 @@ use crate::{
     domain::ClusterId,
     envelope::SupportedVersions,
     grpc::{
-        admin_service,
+        admin_service, app_service,
         metadata::CallReader,
         social_service::{self, SocialServer},
     },
@@ -53,6 +53,7 @@ use crate::{
         net::{self, ListenError, Listener},
         task::Tasks,
     },
+    http,
     node_auth::{NodeAuth, NodeInterceptor},
     planted::{self, PlantedFault},
     reflection,
@@ -117,6 +118,8 @@ pub struct Master {
     acceptance: Acceptance,
     /// What clients may ask for, and what nodes may.
     routes: (Routes, Routes),
+    /// What those may ask for who speak HTTP.
+    web: axum::Router,
     streams_per_connection: u32,
     callers: CallerLimits,
     calls: CallReader,
@@ -244,7 +247,7 @@ impl Master {
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<SocialServiceServer<SocialServer<Here>>>().await;
         let clients_stop = parts.tasks.ending().child_token();
-        let public = parts.public(&clients_stop, Routes::new(health_service));
+        let (public, web) = parts.public(&clients_stop, Routes::new(health_service));
         let routes = (public, parts.internal());
         let Parts { node, state, delivery, tasks, .. } = parts;
         Ok(Self {
@@ -255,9 +258,11 @@ impl Master {
             encryption: encryption.clone(),
             acceptance,
             routes,
+            web,
             streams_per_connection: settings.limits.streams_per_connection,
             callers: settings.callers,
-            calls: CallReader::new(encryption.nodes.clone()),
+            calls: CallReader::new(encryption.nodes.clone())
+                .believing(settings.front.trusted_proxies.clone()),
             drain_timeout: settings.drain_timeout,
             health,
             delivery,
@@ -292,6 +297,7 @@ impl Master {
         let encryption = self.encryption;
         let internal = Served::to_nodes(internal, &encryption.nodes);
         let public = Served::to_clients(public, streams, self.callers, self.calls.origins())
+            .with_web(self.web)
             .protected(&encryption)
             .telling(self.acceptance);
         tasks.spawn(encryption.keep_current());
@@ -376,8 +382,8 @@ impl Parts<'_> {
         (report, lasting)
     }
 
-    /// What everyone may ask for, besides `routes`.
-    fn public(&self, stop: &CancellationToken, routes: Routes) -> Routes {
+    /// What everyone may ask for, besides `routes`, and over HTTP.
+    fn public(&self, stop: &CancellationToken, routes: Routes) -> (Routes, axum::Router) {
         let location = location::start(&self.node);
         let here = Here::new(here::Parts {
             node: self.node.clone(),
@@ -411,19 +417,31 @@ fn add_public(
     auth: &NodeAuth,
     location: watch::Receiver<Location>,
     stop: CancellationToken,
-) -> Routes {
-    let calls = CallReader::new(auth.clone());
+) -> (Routes, axum::Router) {
+    let front = settings.front.clone();
+    let calls = CallReader::new(auth.clone()).believing(front.trusted_proxies);
     let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), auth));
     let admin = admin_service::service(here.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
+    let apps = app_service::service(here.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
     let social = social_service::service(here, calls.clone(), CLIENT_MESSAGE_BYTES);
     let directory = DirectoryServer::new(location.clone(), AskTheRouter);
     let routes = routes
         .add_service(social)
         .add_service(admin)
+        .add_service(apps)
         .add_service(DirectoryServiceServer::new(directory))
         .add_service(reflection::service());
     let (host, mode) = (classic::Host::Master, settings.classic);
-    classic::add(routes, host, mode, nearest, calls, location, stop)
+    let public_url = front.public_url.map(Into::into);
+    let api = http::Api {
+        network: Arc::new(nearest.clone()),
+        calls: calls.clone(),
+        public_url,
+        stop: stop.clone(),
+        shared: http::SharedEntities::default(),
+    };
+    let web = http::routes(api);
+    (classic::add(routes, host, mode, nearest, calls, location, stop), web)
 }
 
 /// Whether nobody has made anything in the cluster of `node`, as far as its whole log says. A master that has just

@@ -11,16 +11,20 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::app_tokens;
 use crate::{
-    domain::{Standing, UnixMillis, UserId},
+    domain::{ClientName, Scopes, Standing, UnixMillis, UserId},
     envelope::{self, Kind},
     planted::{self, PlantedFault},
     replication::cluster_clock::Clock,
     social::{
         Account, StateError, StateReader, View,
-        sessions::{SessionKey, SessionRef},
+        sessions::{AppSession, SessionKey, SessionRecord, SessionRef},
     },
 };
+
+/// How long a live stream is not asked for its session at most, however long that lasts: those of apps do not expire.
+const LONGEST_UNASKED: Duration = Duration::from_hours(24);
 
 /// Creates and checks tokens.
 #[derive(Clone)]
@@ -40,6 +44,17 @@ pub struct Session {
     pub expires_at: UnixMillis,
     /// Its token.
     pub token: String,
+    /// Who has begun it; none if that is not kept.
+    pub client: ClientName,
+    /// The app whose it is, and what that may do; none if it may do everything.
+    pub app: Option<AppSession>,
+}
+
+impl Session {
+    /// What may be done in it.
+    pub fn scopes(&self) -> Scopes {
+        self.app.as_ref().map_or(Scopes::all(), |app| app.grant.scopes.clone())
+    }
 }
 
 /// What allows a live stream to continue: its session, which may end before the stream.
@@ -56,7 +71,7 @@ impl StreamSession {
     /// How long the session lasts from now on, unless it is ended.
     pub fn lifetime(&self) -> Duration {
         let left_ms = self.session.expires_at.saturating_ms_since((self.clock)());
-        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
+        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).min(LONGEST_UNASKED)
     }
 
     /// Whether the session is still valid.
@@ -80,6 +95,9 @@ pub enum SessionError {
     /// It was ended because nobody is let in with that account.
     #[error("{0}")]
     KeptOut(&'static str),
+    /// It is no session: the token of an app that acts for nobody.
+    #[error("this method requires an authenticated user: the token is that of an app alone")]
+    UserNeeded,
     /// It ended with its account.
     #[error("this account was deleted")]
     Deleted,
@@ -126,7 +144,7 @@ impl Sessions {
     pub(crate) fn sign(&self, claims: &[u8]) -> Result<String, SessionError> {
         let view = self.state.view()?;
         let seal = seal(&view, claims)?.finalize().into_bytes();
-        Ok(format!("{}.{}", URL_SAFE_NO_PAD.encode(claims), URL_SAFE_NO_PAD.encode(seal)))
+        Ok(format!("{}.{}", encoded(claims), encoded(&seal)))
     }
 
     /// The session of `token`, according to the state that this master has.
@@ -141,18 +159,23 @@ impl Sessions {
         token: &str,
         now: UnixMillis,
     ) -> Result<Session, SessionError> {
-        let (encoded, signature) = token.split_once('.').ok_or(SessionError::Invalid)?;
-        let [claims, signature] =
-            [encoded, signature].map(|part| URL_SAFE_NO_PAD.decode(part).ok());
-        let (claims, signature) = claims.zip(signature).ok_or(SessionError::Invalid)?;
+        let (claims, signature) = signed_parts(token).ok_or(SessionError::Invalid)?;
         // Compares in constant time.
-        seal(view, &claims)?.verify_slice(&signature).map_err(|_| SessionError::Invalid)?;
+        if seal(view, &claims)?.verify_slice(&signature).is_err() {
+            let is_of_an_app = app_tokens::app_of_token(view, token)?.is_some();
+            return Err(if is_of_an_app {
+                SessionError::UserNeeded
+            } else {
+                SessionError::Invalid
+            });
+        }
         let claims: Claims = envelope::open(Kind::Session, &claims)?;
         if claims.expires_at <= now {
             return Err(SessionError::Expired);
         }
         let account = view.account(claims.user)?.ok_or(SessionError::Invalid)?;
         let Claims { user, session, expires_at } = claims;
+        let mut row = None;
         if !planted::is(PlantedFault::EndedSessionAccepted) {
             match session {
                 SessionRef::Unlisted(version) if version != account.password_version => {
@@ -166,8 +189,8 @@ impl Sessions {
                 }
                 SessionRef::Unlisted(_) => {}
                 SessionRef::Listed(SessionKey { number, begun_at }) => {
-                    let row = view.session(user, number)?;
-                    if row.is_none_or(|row| row.begun_at != begun_at) {
+                    row = view.session(user, number)?.filter(|row| row.begun_at == begun_at);
+                    if row.is_none() {
                         let standing = view.standing(user)?.standing;
                         return Err(match standing.keeps_out() {
                             _ if standing == Standing::Deleted => SessionError::Deleted,
@@ -178,15 +201,41 @@ impl Sessions {
                 }
             }
         }
-        Ok(Session { account, session, expires_at, token: token.to_owned() })
+        // No token was given for a grant that is no session yet, unless a login was repeated as one.
+        if row.as_ref().is_some_and(SessionRecord::is_pending) {
+            return Err(SessionError::Invalid);
+        }
+        let (client, app) = row.map(|row| (row.client, row.app)).unwrap_or_default();
+        Ok(Session { account, session, expires_at, token: token.to_owned(), client, app })
     }
 }
 
 fn seal(view: &View, claims: &[u8]) -> Result<Hmac<Sha256>, SessionError> {
-    let key = view.signing_key().ok_or(SessionError::NoKey)?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
+    let mut mac = keyed(view)?;
     mac.update(claims);
     Ok(mac)
+}
+
+/// Signs with the key of the cluster.
+pub(super) fn keyed(view: &View) -> Result<Hmac<Sha256>, SessionError> {
+    let key = view.signing_key().ok_or(SessionError::NoKey)?;
+    Ok(Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length"))
+}
+
+/// What is signed, and the signature.
+pub(super) fn signed_parts(token: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (signed, signature) = token.split_once('.')?;
+    decoded(signed).zip(decoded(signature))
+}
+
+/// Bytes in letters that headers, addresses and forms take as they are.
+pub(super) fn encoded(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The bytes that were [encoded].
+pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 #[cfg(test)]
@@ -325,6 +374,7 @@ pub(crate) mod tests {
                 login: LoginId(login),
                 client: ClientName::new("a client"),
                 expires_at: Some(expires_at),
+                grant: None,
             })
         };
         fixture.state.apply([batch(1, 2, [begin(1), begin(2)])]).await.expect("applied");

@@ -2,6 +2,7 @@
 //! node it reaches. Pure.
 //!
 //! - [`administration`]: joining, reports, and what is asked by those who run the network
+//! - [`apps`]: apps that act for people, with what these let them do
 //! - [`call`]: the context of a call: who makes it, from where, and until when
 //! - [`origin`]: where that is, as far as limits tell callers apart
 //! - [`messages`]: what calls take and return
@@ -21,6 +22,7 @@
 //! carried out.
 
 pub mod administration;
+pub mod apps;
 pub mod call;
 pub mod messages;
 pub mod origin;
@@ -32,6 +34,7 @@ use std::pin::Pin;
 use futures::Stream;
 
 pub use self::{
+    apps::Apps,
     call::{Call, CallId, Connection, Deadline, SessionToken},
     messages::{
         Begins, Changed, Cursor, FeedChange, FollowOutcome, Found, HashtagUse, ListKind, LoggedIn,

@@ -4,7 +4,8 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::domain::{
-    HashtagError, KeyError, LanguageError, NameError, PersonalError, ProfileError, TextError,
+    AppError, HashtagError, KeyError, LanguageError, NameError, PersonalError, ProfileError,
+    ScopeError, TextError,
 };
 
 /// Why a call was not carried out.
@@ -37,6 +38,14 @@ pub enum RefusalKind {
     SessionRevoked,
     /// The password is wrong, missing or not wanted.
     WrongPassword,
+    /// The session is an app's, which may not do this.
+    OutsideScope,
+    /// There is no app with this client id, or its secret is another.
+    UnknownApp,
+    /// What somebody is said to have granted to an app, they have not: not to this one, not like this, or no longer.
+    BadGrant,
+    /// The token is an app's that acts for nobody, and this is asked by somebody.
+    UserNeeded,
     /// More than the server, or the account, may be asked for at present.
     TooMuch,
     /// A live timeline was closed: its reader was too slow, or the available server has changed.
@@ -78,6 +87,10 @@ impl RefusalKind {
             | Self::SessionEnded
             | Self::SessionRevoked
             | Self::WrongPassword
+            | Self::OutsideScope
+            | Self::UnknownApp
+            | Self::BadGrant
+            | Self::UserNeeded
             | Self::Unsupported
             | Self::Unknown => Advice::Never,
         }
@@ -137,6 +150,11 @@ impl Refusal {
     #[must_use]
     pub fn again_after(self, again_after: Duration) -> Self {
         Self { again_after: Some(again_after), ..self }
+    }
+
+    /// An app may not do this.
+    pub fn outside_scope() -> Self {
+        Self::new(RefusalKind::OutsideScope, "this action is outside the authorized scopes")
     }
 
     /// The server has as many live timelines as it may.
@@ -212,6 +230,18 @@ impl From<LanguageError> for Refusal {
 
 impl From<ProfileError> for Refusal {
     fn from(error: ProfileError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<ScopeError> for Refusal {
+    fn from(error: ScopeError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<AppError> for Refusal {
+    fn from(error: AppError) -> Self {
         Self::invalid(error.to_string())
     }
 }

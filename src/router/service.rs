@@ -1,7 +1,7 @@
 //! The router, built from its parts and run: [`Listeners::bind`], [`Router::build`],
 //! [`Router::run`].
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -24,12 +24,13 @@ use crate::{
     classic,
     client::Relayed,
     directory::{DirectoryServer, Location},
-    grpc::{admin_service, metadata::CallReader, social_service},
+    grpc::{admin_service, app_service, metadata::CallReader, social_service},
     host::{
         disk,
         net::{self, ListenError, Listener},
         task::Tasks,
     },
+    http,
     node_auth::{NodeAuth, NodeInterceptor},
     reflection,
     replication::{link::MESSAGE_BYTES, node::Node, peer_service::PeerServer},
@@ -75,6 +76,8 @@ pub struct Router {
     encryption: Encryption,
     /// What clients and masters may ask for, and what nodes may ask the witness for.
     routes: (Routes, Routes),
+    /// What those may ask for who speak HTTP.
+    web: axum::Router,
     callers: CallerLimits,
     calls: CallReader,
     handle: RegistryHandle,
@@ -123,14 +126,16 @@ impl Router {
         let registry = tasks.spawn(actor.run());
         let certification = KeptCertification::open(&settings.data_dir, encryption.clone());
         let registry_server = RegistryServer::new(handle.clone(), certification, tasks.clone());
-        let public = public(settings, auth, handle.clone(), registry_server, &serving_stops)
-            .add_service(health_service);
-        let routes = (public, internal(auth, &witness, &serving_stops));
-        let (callers, calls) = (settings.callers, CallReader::new(auth.clone()));
+        let (public, web) = public(settings, auth, handle.clone(), registry_server, &serving_stops);
+        let routes = (public.add_service(health_service), internal(auth, &witness, &serving_stops));
+        let proxies = settings.front.trusted_proxies.clone();
+        let calls = CallReader::new(auth.clone()).believing(proxies);
+        let callers = settings.callers;
         Ok(Self {
             listeners,
             encryption,
             routes,
+            web,
             callers,
             calls,
             handle,
@@ -159,6 +164,7 @@ impl Router {
         let Listeners { clients, peers } = self.listeners;
         let (public, internal) = self.routes;
         let public = Served::to_clients(public, NODE_STREAMS, self.callers, self.calls.origins())
+            .with_web(self.web)
             .protected(&self.encryption);
         let internal = Served::to_nodes(internal, &self.encryption.nodes);
         self.tasks.spawn(self.encryption.keep_current());
@@ -198,30 +204,35 @@ fn public(
     handle: RegistryHandle,
     registry: RegistryServer,
     stop: &CancellationToken,
-) -> Routes {
+) -> (Routes, axum::Router) {
     let guard = NodeInterceptor(auth.clone());
     let location = handle.location();
-    let calls = CallReader::new(auth.clone());
+    let front = settings.front.clone();
+    let calls = CallReader::new(auth.clone()).believing(front.trusted_proxies);
     let view = CallersView::new(handle, calls.clone());
     let directory = DirectoryServer::new(location.clone(), view);
     let registry = RegistryServiceServer::new(registry);
     let relayed = Relayed::by_node(location.clone(), auth);
     let social = social_service::service(relayed.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
     let admin = admin_service::service(relayed.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
+    let apps = app_service::service(relayed.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
     let routes = Routes::new(DirectoryServiceServer::new(directory))
         .add_service(InterceptedService::new(registry, guard))
         .add_service(reflection::service())
         .add_service(social)
-        .add_service(admin);
-    classic::add(
-        routes,
-        classic::Host::Router,
-        settings.classic,
-        relayed,
-        calls,
-        location,
-        stop.clone(),
-    )
+        .add_service(admin)
+        .add_service(apps);
+    let public_url = front.public_url.map(Into::into);
+    let api = http::Api {
+        network: Arc::new(relayed.clone()),
+        calls: calls.clone(),
+        public_url,
+        stop: stop.clone(),
+        shared: http::SharedEntities::default(),
+    };
+    let web = http::routes(api);
+    let (host, mode) = (classic::Host::Router, settings.classic);
+    (classic::add(routes, host, mode, relayed, calls, location, stop.clone()), web)
 }
 
 /// What nodes may ask the witness for.

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     domain::{
-        CertificationStep, ClusterId, Draft, EndedSessions, Hashtag, Mark, Notification,
+        CertificationStep, ClusterId, Draft, EndedSessions, Hashtag, LoginId, Mark, Notification,
         NotificationChange, PersonalChange, Post, PostContent, PostId, Profile, RelationChange,
         RequestKey, UnixMillis, UserId, UserName,
     },
@@ -213,6 +213,22 @@ pub enum Command {
         /// What is changed.
         change: PersonalChange,
     },
+    /// Makes a session of what somebody has granted to an app. Harmless to repeat.
+    RedeemGrant {
+        /// Who has granted it.
+        user: UserId,
+        /// Which session it becomes.
+        session: SessionKey,
+        /// A repetition has the same.
+        attempt: LoginId,
+    },
+    /// Ends the session of an app. Harmless to repeat.
+    EndAppSession {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        session: SessionKey,
+    },
     /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
     TestNoop,
@@ -245,7 +261,9 @@ impl Command {
             | Self::GoOn { .. }
             | Self::BeginSession(_)
             | Self::EndSessions { .. }
-            | Self::ChangePersonal { .. } => Version::FIRST,
+            | Self::ChangePersonal { .. }
+            | Self::RedeemGrant { .. }
+            | Self::EndAppSession { .. } => Version::FIRST,
             #[cfg(test)]
             Self::TestNoop => Version::new(2),
         }
@@ -276,7 +294,9 @@ impl Command {
             | Self::ChangeNotifications { .. }
             | Self::DeleteAccount { .. }
             | Self::GoOn { .. }
-            | Self::EndSessions { .. } => false,
+            | Self::EndSessions { .. }
+            | Self::RedeemGrant { .. }
+            | Self::EndAppSession { .. } => false,
             // An account has only so many.
             Self::BeginSession(_) => false,
             #[cfg(test)]
@@ -333,6 +353,10 @@ impl fmt::Debug for Command {
             Self::ChangePersonal { context, .. } => {
                 write!(formatter, "ChangePersonal({context:?})")
             }
+            Self::RedeemGrant { user, .. } => write!(formatter, "RedeemGrant({user:?})"),
+            Self::EndAppSession { user, session } => {
+                write!(formatter, "EndAppSession({user:?}, {})", session.number)
+            }
             Self::AbandonCluster { to } => write!(formatter, "AbandonCluster({to})"),
             Self::Certify { step } => write!(formatter, "Certify({step:?})"),
             #[cfg(test)]
@@ -374,6 +398,8 @@ impl Command {
             | Self::CreateAccount { .. }
             | Self::SignUp(_)
             | Self::BeginSession(_)
+            | Self::RedeemGrant { .. }
+            | Self::EndAppSession { .. }
             | Self::AbandonCluster { .. }
             | Self::Certify { .. }
             | Self::GoOn { .. } => None,
@@ -407,6 +433,8 @@ impl Command {
             | Self::CreateAccount { .. }
             | Self::SignUp(_)
             | Self::BeginSession(_)
+            | Self::RedeemGrant { .. }
+            | Self::EndAppSession { .. }
             | Self::AbandonCluster { .. }
             | Self::Certify { .. }
             | Self::GoOn { .. } => {
@@ -643,6 +671,20 @@ pub enum CommandRefusal {
     /// The caller has as many of these as anybody may.
     #[error("you have as many of these as anybody may: remove some first")]
     KeepsTooMany,
+    /// Whoever knows the name of such an account is in: so would every app be.
+    #[error("an account without a password cannot be used by apps: give it a password first")]
+    NoPasswordForApps,
+    /// The password is a code, which works for a day and one login.
+    #[error(
+        "your password is a code for one login: log in with it and choose another, then let apps in"
+    )]
+    OwnPasswordFirst,
+    /// There is no such grant, or no longer.
+    #[error("this code does not work: it has expired, or what it granted was taken back")]
+    NoSuchGrant,
+    /// Somebody has redeemed the grant before.
+    #[error("this code was used before: what it granted is taken back")]
+    GrantReused,
 }
 
 /// What a command caused. A refused or repeated one causes nothing.

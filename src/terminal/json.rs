@@ -270,10 +270,14 @@ fn error_code(error: &ClientError) -> &'static str {
         RefusalKind::Invalid => "INVALID_ARGUMENT",
         RefusalKind::NotFound => "NOT_FOUND",
         RefusalKind::AlreadyExists => "ALREADY_EXISTS",
-        RefusalKind::NotPossible => "FAILED_PRECONDITION",
+        RefusalKind::NotPossible | RefusalKind::BadGrant | RefusalKind::UserNeeded => {
+            "FAILED_PRECONDITION"
+        }
         RefusalKind::Stale => "OUT_OF_RANGE",
-        RefusalKind::SessionEnded | RefusalKind::SessionRevoked => "UNAUTHENTICATED",
-        RefusalKind::WrongPassword => "PERMISSION_DENIED",
+        RefusalKind::SessionEnded | RefusalKind::SessionRevoked | RefusalKind::UnknownApp => {
+            "UNAUTHENTICATED"
+        }
+        RefusalKind::WrongPassword | RefusalKind::OutsideScope => "PERMISSION_DENIED",
         RefusalKind::TooMuch => "RESOURCE_EXHAUSTED",
         RefusalKind::Interrupted => "ABORTED",
         RefusalKind::Elsewhere(_) => "UNAVAILABLE",

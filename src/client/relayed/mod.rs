@@ -1,8 +1,9 @@
 //! The network, by way of the available server: a call is repeated until it is answered, on the next
 //! available server when one fails, at once when the directory names another, and after a pause when
-//! there is no other to try. This is how calls are made; `calls` and `administration` are which there are.
+//! there is no other to try. This is how calls are made; `calls`, `administration` and `apps` are which there are.
 
 mod administration;
+mod apps;
 mod calls;
 
 use std::{future::Future, sync::Arc, time::Duration};

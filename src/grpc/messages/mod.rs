@@ -15,10 +15,12 @@
 //! | `notifications` | notifications |
 //! | `personal` | what people keep for themselves |
 //! | [`administration`] | joining, reports, and running the network |
+//! | [`apps`] | apps that act for people |
 //! | `search` | searching |
 //! | `streams` | live timelines |
 
 pub mod administration;
+pub mod apps;
 mod changes;
 mod notifications;
 mod people;

@@ -271,7 +271,7 @@ fn marker_from_wire(wire: Option<v1::Marker>) -> Marker {
     Marker { read_up_to: PostId::new(read_up_to), version, at: UnixMillis::new(at_ms) }
 }
 
-fn preferences_to_wire(preferences: Preferences) -> v1::Preferences {
+pub(super) fn preferences_to_wire(preferences: Preferences) -> v1::Preferences {
     let Preferences { visibility, sensitive, language, media, expand_warnings, autoplay } =
         preferences;
     v1::Preferences {
@@ -284,7 +284,7 @@ fn preferences_to_wire(preferences: Preferences) -> v1::Preferences {
     }
 }
 
-fn preferences_from_wire(wire: v1::Preferences) -> Result<Preferences, String> {
+pub(super) fn preferences_from_wire(wire: v1::Preferences) -> Result<Preferences, String> {
     let v1::Preferences { visibility, sensitive, language, media, expand_warnings, autoplay } =
         wire;
     Ok(Preferences {

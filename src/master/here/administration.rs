@@ -7,6 +7,7 @@ use super::{
     Here,
     calls::{context, page_size},
     refusals::unexpected,
+    scopes::{self, Needs},
 };
 use crate::{
     domain::{
@@ -55,7 +56,9 @@ impl Administration for Here {
             at: said.at,
             text: said.text,
         });
-        Ok(About { settings, announcements: announcements.collect() })
+        let usual = u32::try_from(self.parts.limits.post_chars).unwrap_or(u32::MAX);
+        let post_chars = settings.post_chars.unwrap_or(usual);
+        Ok(About { settings, announcements: announcements.collect(), post_chars })
     }
 
     async fn sign_up(
@@ -100,7 +103,7 @@ impl Administration for Here {
         if posts.len() > MOST_REPORTED {
             return Err(Refusal::invalid(format!("a report names at most {MOST_REPORTED} posts")));
         }
-        let caller = self.caller(call)?;
+        let caller = self.caller(call, scopes::REPORTING)?;
         let (about, posts, comment) = (about.clone(), posts.clone(), comment.clone());
         let report = stored::NewReport { about, posts, comment };
         let command = Command::Report { context: context(&caller, key), report };
@@ -121,7 +124,7 @@ impl Administration for Here {
             let session = SessionRef::Unlisted(0);
             Context { user: stored::OPERATOR, session, key: key.clone() }
         } else {
-            let caller = self.caller(call)?;
+            let caller = self.caller(call, Needs::OwnClient)?;
             self.check_role(&self.local_view()?, caller.account.user)?;
             context(&caller, key)
         };
@@ -142,7 +145,8 @@ impl Administration for Here {
         let view = if is_by_operator(call) {
             self.linearizable_view(call.deadline).await?
         } else {
-            let (Session { account, .. }, view) = self.authenticated_view(call).await?;
+            let (Session { account, .. }, view) =
+                self.authenticated_view(call, Needs::OwnClient).await?;
             self.check_role(&view, account.user)?;
             view
         };

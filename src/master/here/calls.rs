@@ -3,6 +3,7 @@
 use super::{
     Here, live_timeline,
     refusals::{broken, done, too_many_reads, unexpected},
+    scopes::{self, Needs},
     turns::Reading,
     within,
 };
@@ -62,7 +63,7 @@ impl Network for Here {
         which: EndedSessions,
     ) -> Result<(), Refusal> {
         let command = |context| Command::EndSessions { context, which };
-        self.change(call, key, Activity::Marking, command).await
+        self.change(call, key, (Activity::Marking, Needs::OwnClient), command).await
     }
 
     async fn delete_account(
@@ -80,7 +81,7 @@ impl Network for Here {
         key: &RequestKey,
         target: &UserName,
     ) -> Result<FollowOutcome, Refusal> {
-        let caller = self.caller(call)?;
+        let caller = self.caller(call, scopes::FOLLOWING)?;
         let context = context(&caller, key);
         let command = Command::Follow { context, target: target.clone() };
         match self.submit_counted(call, &caller, Activity::Following, command).await? {
@@ -102,7 +103,7 @@ impl Network for Here {
     ) -> Result<(), Refusal> {
         let target = target.clone();
         let command = |context| Command::Unfollow { context, target };
-        self.change(call, key, Activity::Following, command).await
+        self.change(call, key, (Activity::Following, scopes::FOLLOWING), command).await
     }
 
     async fn publish(
@@ -125,12 +126,12 @@ impl Network for Here {
     ) -> Result<(), Refusal> {
         let content = self.content(says)?;
         let command = |context| Command::Edit { context, post, content };
-        self.change(call, key, Activity::Posting, command).await
+        self.change(call, key, (Activity::Posting, scopes::POSTS), command).await
     }
 
     async fn delete(&self, call: &Call, key: &RequestKey, post: PostId) -> Result<(), Refusal> {
         let command = |context| Command::Delete { context, post };
-        self.change(call, key, Activity::Marking, command).await
+        self.change(call, key, (Activity::Marking, scopes::POSTS), command).await
     }
 
     async fn boost(
@@ -145,7 +146,7 @@ impl Network for Here {
 
     async fn unboost(&self, call: &Call, key: &RequestKey, post: PostId) -> Result<(), Refusal> {
         let command = |context| Command::Boost { context, post, set: false };
-        self.change(call, key, Activity::Marking, command).await
+        self.change(call, key, (Activity::Marking, scopes::POSTS), command).await
     }
 
     async fn mark(
@@ -157,7 +158,7 @@ impl Network for Here {
         set: bool,
     ) -> Result<(), Refusal> {
         let command = |context| Command::Mark { context, post, mark, set };
-        self.change(call, key, Activity::Marking, command).await
+        self.change(call, key, (Activity::Marking, scopes::mark(mark)), command).await
     }
 
     async fn relate(
@@ -168,9 +169,10 @@ impl Network for Here {
         change: &RelationChange,
     ) -> Result<(), Refusal> {
         check_note(change)?;
+        let needs = scopes::relate(change);
         let (target, change) = (target.clone(), change.clone());
         let command = |context| Command::Relate { context, target, change };
-        self.change(call, key, Activity::Following, command).await
+        self.change(call, key, (Activity::Following, needs), command).await
     }
 
     async fn set_profile(
@@ -182,7 +184,7 @@ impl Network for Here {
         profile.check()?;
         let (profile, words) = (profile.clone(), profile.words());
         let command = |context| Command::SetProfile { context, profile, words };
-        self.change(call, key, Activity::Following, command).await
+        self.change(call, key, (Activity::Following, scopes::PROFILE), command).await
     }
 
     async fn change_notifications(
@@ -192,7 +194,7 @@ impl Network for Here {
         change: NotificationChange,
     ) -> Result<(), Refusal> {
         let command = |context| Command::ChangeNotifications { context, change };
-        self.change(call, key, Activity::Marking, command).await
+        self.change(call, key, (Activity::Marking, scopes::NOTIFICATIONS), command).await
     }
 
     async fn change_personal(
@@ -209,7 +211,8 @@ impl Network for Here {
         call: &Call,
         question: &PersonalQuestion,
     ) -> Result<PersonalAnswer, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) =
+            self.authenticated_view(call, scopes::personal(question)).await?;
         self.answer_personal(call.deadline, caller.user, &view, question).await
     }
 
@@ -220,7 +223,8 @@ impl Network for Here {
         position: Option<&NamePosition>,
         limit: Option<u32>,
     ) -> Result<NamePage, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) =
+            self.authenticated_view(call, scopes::list(kind)).await?;
         let limit = page_size(limit, self.parts.limits.page_size, self.parts.limits.page_size);
         let after = position.map(|position| NameCursor::from_token(position.as_str()));
         let mut names = self.names(&view, caller.user, kind, (after, limit))?;
@@ -237,20 +241,23 @@ impl Network for Here {
         cursor: Cursor,
         limit: Option<u32>,
     ) -> Result<PostPage, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) =
+            self.authenticated_view(call, scopes::timeline(kind)).await?;
         let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
         let page = self.page_of(&view, caller.user, kind, state_cursor(cursor), limit)?;
         self.read_page(call.deadline, caller.user, view, page).await
     }
 
     async fn post(&self, call: &Call, post: PostId) -> Result<Post, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) =
+            self.authenticated_view(call, scopes::READ_POST).await?;
         let found = view.post(Some(caller.user), post);
         self.found(found)?.ok_or_else(|| CommandRefusal::NoSuchPost.into())
     }
 
     async fn thread(&self, call: &Call, post: PostId) -> Result<Thread, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) =
+            self.authenticated_view(call, scopes::READ_POSTS).await?;
         let post = self.found(view.post(Some(caller.user), post))?;
         let post = post.ok_or(CommandRefusal::NoSuchPost)?;
         let mut thread = view.thread(Some(caller.user), &post);
@@ -261,7 +268,8 @@ impl Network for Here {
     }
 
     async fn history(&self, call: &Call, post: PostId) -> Result<Vec<Revision>, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) =
+            self.authenticated_view(call, scopes::READ_POSTS).await?;
         let revisions = self.found(view.history(Some(caller.user), post))?;
         revisions.ok_or_else(|| CommandRefusal::NoSuchPost.into())
     }
@@ -272,7 +280,8 @@ impl Network for Here {
         cursor: Cursor,
         limit: Option<u32>,
     ) -> Result<NotificationPage, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) =
+            self.authenticated_view(call, scopes::READ_NOTIFICATIONS).await?;
         let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
         let page = view.notifications(caller.user, state_cursor(cursor), limit);
         let PageOfNotifications { notifications, more, read_up_to } = self.found(page)?;
@@ -280,7 +289,8 @@ impl Network for Here {
     }
 
     async fn person(&self, call: &Call, name: &UserName) -> Result<PersonView, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) =
+            self.authenticated_view(call, scopes::PERSON).await?;
         let user = self.user_named(&view, name)?;
         let person = self.found(view.person(Some(caller.user), user))?;
         let person = person.ok_or(CommandRefusal::NoSuchUser)?;
@@ -312,7 +322,8 @@ impl Network for Here {
         before: Option<PostId>,
         limit: Option<u32>,
     ) -> Result<Found, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) =
+            self.authenticated_view(call, scopes::SEARCHING).await?;
         self.count(call, Some(&caller), Activity::Searching)?;
         let limit = page_size(limit, DEFAULT_PAGE, self.parts.limits.page_size);
         let reader = Some(caller.user);
@@ -345,7 +356,7 @@ impl Network for Here {
         kind: &StreamKind,
         after: Option<PostId>,
     ) -> Result<Timeline, Refusal> {
-        let (session, view) = self.authenticated_view(call).await?;
+        let (session, view) = self.authenticated_view(call, scopes::READ_POSTS).await?;
         let user = session.account.user;
         let after = after.unwrap_or_else(|| view.newest_post());
         let reading = self.begin_read(call.deadline, user).await?;
@@ -358,7 +369,7 @@ impl Network for Here {
         // Of the same moment. The session is checked again, because one that ends from now on closes
         // the inbox, but one that ended before does not.
         let view = self.local_view()?;
-        self.session(&view, call)?;
+        self.session(&view, call, scopes::READ_POSTS)?;
         if let Some(mut sources) = self.found(begin_to_hear(&view, user, &delivers, &inbox))? {
             let add = || {
                 let some = view.next_sources(&mut sources)?;
@@ -468,10 +479,10 @@ impl Here {
         &self,
         call: &Call,
         key: &RequestKey,
-        activity: Activity,
+        (activity, needs): (Activity, Needs),
         command: impl FnOnce(Context) -> Command,
     ) -> Result<(), Refusal> {
-        let caller = self.caller(call)?;
+        let caller = self.caller(call, needs)?;
         let command = command(context(&caller, key));
         done(&self.submit_counted(call, &caller, activity, command).await?)
     }
@@ -484,7 +495,7 @@ impl Here {
         activity: Activity,
         command: impl FnOnce(Context) -> Command,
     ) -> Result<Published, Refusal> {
-        let caller = self.caller(call)?;
+        let caller = self.caller(call, scopes::POSTS)?;
         let command = command(context(&caller, key));
         match self.submit_counted(call, &caller, activity, command).await? {
             Reply::Published { post, posted_at } => Ok(Published { id: post, posted_at }),

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     refusals::{broken, session_refusal, too_many_reads},
+    scopes,
     turns::ReadTurns,
 };
 use crate::{
@@ -35,6 +36,8 @@ struct Subscription {
     /// When the session is to be checked again.
     expires: Instant,
     delivers: Delivers,
+    /// Whether its session may read notifications.
+    hears_notifications: bool,
     cursor: PostId,
     /// What was read, and not sent yet.
     read: VecDeque<TimelineEvent>,
@@ -75,10 +78,14 @@ pub fn start(
     turns: ReadTurns,
 ) -> Timeline {
     let expires = Instant::now() + stream_session.lifetime();
+    let app = stream_session.session.app.as_ref();
+    let hears_notifications =
+        app.is_none_or(|app| scopes::READ_NOTIFICATIONS.are_met_by(&app.grant.scopes));
     let subscription = Subscription {
         stream_session,
         expires,
         delivers,
+        hears_notifications,
         cursor: after,
         read: VecDeque::new(),
         inbox,
@@ -89,13 +96,26 @@ pub fn start(
     Box::pin(stream::unfold(Some(subscription), async |subscription| {
         let mut subscription = subscription?;
         match subscription.next().await {
-            Ok(event) => Some((Ok(event), Some(subscription))),
+            Ok(event) => Some((Ok(subscription.allowed(event)), Some(subscription))),
             Err(why) => Some((Err(why), None)),
         }
     }))
 }
 
 impl Subscription {
+    /// An event, as far as an app may learn of it: of a notification otherwise nothing but that everything up to there
+    /// was delivered.
+    fn allowed(&self, event: TimelineEvent) -> TimelineEvent {
+        match event {
+            TimelineEvent::Change(FeedChange { position, what: Changed::Notified(_) })
+                if !self.hears_notifications =>
+            {
+                TimelineEvent::Position(position)
+            }
+            event => event,
+        }
+    }
+
     /// The next event, or why the stream ends.
     async fn next(&mut self) -> Result<TimelineEvent, Refusal> {
         loop {

@@ -4,6 +4,7 @@
 //! - `calls`: the calls; `administration`: those of whoever joins, reports somebody, or runs the network
 //! - `sessions`: logging in, passwords, and sessions
 //! - `people`: who people are, and lists of them
+//! - `apps`: apps that act for people; `scopes`: what they need to be allowed for each call
 //! - `personal`: what people keep for themselves
 //! - [`live_timeline`]: one live timeline
 //! - `turns`: the turns of reads
@@ -12,14 +13,18 @@
 //! The rules themselves are in the social graph.
 
 mod administration;
+mod apps;
 mod calls;
 pub mod live_timeline;
 mod people;
 mod personal;
 mod refusals;
+mod scopes;
 mod sessions;
 mod turns;
 
+#[cfg(test)]
+mod apps_tests;
 #[cfg(test)]
 mod feed_tests;
 #[cfg(test)]
@@ -32,6 +37,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::{
     refusals::{broken, session_refusal},
+    scopes::Needs,
     turns::ReadTurns,
 };
 use super::{
@@ -102,24 +108,30 @@ impl Here {
         Refusal::elsewhere(location::redirect_address(&self.parts.node))
     }
 
-    /// The call's session, as far as this master knows. That is enough
+    /// The call's session, as far as this master knows, if that may do what the call needs. That is enough
     /// for a change, which is refused on application if the session has ended by then.
-    fn caller(&self, call: &Call) -> Result<Session, Refusal> {
+    fn caller(&self, call: &Call, needs: Needs) -> Result<Session, Refusal> {
         self.ensure_available()?;
-        self.session(&self.local_view()?, call)
+        self.session(&self.local_view()?, call, needs)
     }
 
     /// The call's session, and a view that includes everything acknowledged before the call, such
     /// as the end of that session.
-    async fn authenticated_view(&self, call: &Call) -> Result<(Session, View), Refusal> {
+    async fn authenticated_view(
+        &self,
+        call: &Call,
+        needs: Needs,
+    ) -> Result<(Session, View), Refusal> {
         self.ensure_available()?;
         let view = self.linearizable_view(call.deadline).await?;
-        Ok((self.session(&view, call)?, view))
+        Ok((self.session(&view, call, needs)?, view))
     }
 
-    fn session(&self, view: &View, call: &Call) -> Result<Session, Refusal> {
+    fn session(&self, view: &View, call: &Call, needs: Needs) -> Result<Session, Refusal> {
         let checked = self.checked_session(view, call);
-        checked.map_err(|error| session_refusal(self.damage(), &error))
+        let session = checked.map_err(|error| session_refusal(self.damage(), &error))?;
+        let is_allowed = session.app.as_ref().is_none_or(|app| needs.are_met_by(&app.grant.scopes));
+        if is_allowed { Ok(session) } else { Err(Refusal::outside_scope()) }
     }
 
     fn checked_session(&self, view: &View, call: &Call) -> Result<Session, SessionError> {

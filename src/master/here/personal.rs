@@ -4,7 +4,7 @@ use super::{
     Here,
     calls::context,
     refusals::{broken, unexpected},
-    within,
+    scopes, within,
 };
 use crate::{
     domain::{Hashtag, ListSettings, PersonalChange, PersonalId, RequestKey, UserId},
@@ -21,7 +21,7 @@ impl Here {
         change: &PersonalChange,
     ) -> Result<Option<PersonalId>, Refusal> {
         change.check()?;
-        let caller = self.caller(call)?;
+        let caller = self.caller(call, scopes::change_personal(change))?;
         let activity = match change {
             PersonalChange::SetMembers { .. } | PersonalChange::FollowHashtag { .. } => {
                 Activity::Following

@@ -18,6 +18,7 @@ pub fn session_refusal(damage: &Damage, error: &SessionError) -> Refusal {
             Refusal::new(RefusalKind::SessionEnded, error.to_string())
         }
         SessionError::Revoked => Refusal::new(RefusalKind::SessionRevoked, error.to_string()),
+        SessionError::UserNeeded => Refusal::new(RefusalKind::UserNeeded, error.to_string()),
         SessionError::KeptOut(why) => Refusal::new(RefusalKind::NotPossible, *why),
         SessionError::Deleted => Refusal::new(RefusalKind::NotPossible, error.to_string()),
         SessionError::NoKey => Refusal::overloaded(),
@@ -109,6 +110,8 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::LastOwner
             | CommandRefusal::DoesNotFit
             | CommandRefusal::NoPassword
+            | CommandRefusal::NoPasswordForApps
+            | CommandRefusal::OwnPasswordFirst
             | CommandRefusal::ResolvedAlready => RefusalKind::NotPossible,
             CommandRefusal::HasOwner | CommandRefusal::NameReserved => RefusalKind::AlreadyExists,
             // Where there is a terminal, its user is asked for one.
@@ -116,6 +119,7 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::PasswordChanged
             | CommandRefusal::CodeExpired
             | CommandRefusal::CodeUsed => RefusalKind::WrongPassword,
+            CommandRefusal::NoSuchGrant | CommandRefusal::GrantReused => RefusalKind::BadGrant,
             CommandRefusal::Oneself | CommandRefusal::KeyReused => RefusalKind::Invalid,
             CommandRefusal::StaleRequest => RefusalKind::Stale,
             CommandRefusal::SessionRevoked => RefusalKind::SessionRevoked,

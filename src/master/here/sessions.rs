@@ -4,6 +4,7 @@ use super::{
     Here,
     calls::context,
     refusals::{done, session_refusal, unchecked, unexpected, wrong_password},
+    scopes::Needs,
     within,
 };
 use crate::{
@@ -60,7 +61,7 @@ impl Here {
         // A new leader learns only now what was acknowledged before it led. That may include this
         // very change, which has ended the session of an account that had no password. The owner of
         // the session can then try another password.
-        let (session, view) = self.authenticated_view(call).await?;
+        let (session, view) = self.authenticated_view(call, Needs::OwnClient).await?;
         let change =
             |password_hash| Command::SetPassword { context: context(&session, key), password_hash };
         let earlier = self.found(social::earlier_reply(&view, &change(None)))?;
@@ -95,7 +96,7 @@ impl Here {
         let view = self.linearizable_view(call.deadline).await?;
         let session = match self.checked_session(&view, call) {
             Err(SessionError::Deleted) => return Ok(()),
-            checked => checked.map_err(|error| session_refusal(self.damage(), &error))?,
+            _ => self.session(&view, call, Needs::OwnClient)?,
         };
         let asker = Asker::new(call, &session.account.name);
         self.verify_password(call.deadline, asker, &session.account, password).await?;
@@ -104,15 +105,18 @@ impl Here {
     }
 
     pub(super) async fn sessions_here(&self, call: &Call) -> Result<Vec<SessionInfo>, Refusal> {
-        let (Session { account, session, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account, session, .. }, view) =
+            self.authenticated_view(call, Needs::OwnClient).await?;
         let own = match session {
             SessionRef::Unlisted(_) => None,
             SessionRef::Listed(SessionKey { number, .. }) => Some(number),
         };
         let now = self.parts.node.now();
         let sessions = self.found(view.sessions(account.user))?.into_iter().rev();
-        let sessions = sessions.filter(|(_, row)| !row.is_over(now)).map(|(number, row)| {
-            let social::sessions::SessionRecord { begun_at, expires_at, client, login: _ } = row;
+        let sessions = sessions.filter(|(_, row)| !row.is_over(now) && !row.is_pending());
+        let sessions = sessions.map(|(number, row)| {
+            let social::sessions::SessionRecord { begun_at, expires_at, client, login: _, app: _ } =
+                row;
             SessionInfo { number, client, begun_at, expires_at, is_this: own == Some(number) }
         });
         Ok(sessions.collect())
@@ -130,9 +134,10 @@ impl Here {
         let (session, expires_at) = if password_hash.is_none() {
             (SessionRef::Unlisted(password_version), expires_at)
         } else {
-            let (login, client) = (*login, client.clone());
+            let (login, client, grant) = (*login, client.clone(), None);
+            let ends = Some(expires_at);
             let session =
-                NewSession { user, password_version, login, client, expires_at: Some(expires_at) };
+                NewSession { user, password_version, login, client, expires_at: ends, grant };
             match self.submit(call.deadline, Command::BeginSession(session)).await? {
                 Reply::SessionBegun { session, expires_at: ends } => {
                     (SessionRef::Listed(session), ends.unwrap_or(expires_at))

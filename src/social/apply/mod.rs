@@ -157,6 +157,10 @@ impl<'txn> Graph<'txn> {
             Command::GoOn { chore } => self.go_on(at, chore),
             Command::SignUp(sign_up) => self.sign_up(at, sign_up),
             Command::BeginSession(session) => self.begin_session(at, session),
+            Command::RedeemGrant { user, session, attempt } => {
+                self.redeem_grant(at, user, session, attempt)
+            }
+            Command::EndAppSession { user, session } => self.end_app_session(user, session),
             Command::EndSessions { context, which } => self.once(&context, asked, |graph, _| {
                 graph.end_some_sessions(context.user, context.session, which)
             }),

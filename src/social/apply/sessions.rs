@@ -2,12 +2,15 @@
 
 use super::{Graph, Outcome};
 use crate::{
-    domain::{EndedSessions, UnixMillis, UserId},
+    domain::{EndedSessions, LoginId, UnixMillis, UserId},
     planted::{self, PlantedFault},
     social::{
         CommandRefusal, Event, Reply,
         administration::StandingRecord,
-        sessions::{MOST_SESSIONS, NewSession, SessionKey, SessionRecord, SessionRef},
+        sessions::{
+            AppSession, GrantStage, MOST_SESSIONS, NewGrant, NewSession, SessionKey, SessionRecord,
+            SessionRef,
+        },
         store::{StateError, UserRecord},
     },
 };
@@ -17,7 +20,7 @@ impl Graph<'_> {
     pub(super) fn begin_session(
         &mut self,
         at: UnixMillis,
-        NewSession { user, password_version, login, client, expires_at }: NewSession,
+        NewSession { user, password_version, login, client, expires_at, grant }: NewSession,
     ) -> Result<Reply, StateError> {
         let Some(record) = self.tables.user(user)? else {
             return Ok(Reply::Refused(CommandRefusal::NoSuchAccount));
@@ -29,7 +32,11 @@ impl Graph<'_> {
         if record.password_version != password_version {
             return Ok(Reply::Refused(CommandRefusal::PasswordChanged));
         }
-        if let Some(refusal) = self.use_code(at, user)? {
+        let refusal = match grant {
+            Some(_) => self.grants_nothing(user, &record)?,
+            None => self.use_code(at, user)?,
+        };
+        if let Some(refusal) = refusal {
             return Ok(Reply::Refused(refusal));
         }
         sessions.retain(|(number, session)| {
@@ -45,10 +52,77 @@ impl Graph<'_> {
             self.events.push(Event::SessionsEnded { user });
         }
         let number = record.sessions.saturating_add(1);
-        let session = SessionRecord { begun_at: at, expires_at, login, client };
+        let app = grant.map(|NewGrant { grant, until }| AppSession {
+            grant,
+            stage: GrantStage::Pending { until },
+        });
+        let session = SessionRecord { begun_at: at, expires_at, login, client, app };
         self.tables.put_session(user, number, &session);
         self.tables.put_user(user, &UserRecord { sessions: number, ..record });
         Ok(begun_as(number, &session))
+    }
+
+    /// Why somebody cannot let an app in: whoever knows a name or a code for one login would be in for good.
+    fn grants_nothing(
+        &self,
+        user: UserId,
+        record: &UserRecord,
+    ) -> Result<Option<CommandRefusal>, StateError> {
+        if record.password_hash.is_none() {
+            return Ok(Some(CommandRefusal::NoPasswordForApps));
+        }
+        let has_code = self.tables.standing(user)?.code_until.is_some();
+        Ok(has_code.then_some(CommandRefusal::OwnPasswordFirst))
+    }
+
+    /// Makes a session of a grant, once. Whoever redeems it again in another attempt has a code that was stolen, or it
+    /// was stolen before: the session ends (RFC 6749, 4.1.2).
+    pub(super) fn redeem_grant(
+        &mut self,
+        at: UnixMillis,
+        user: UserId,
+        SessionKey { number, begun_at }: SessionKey,
+        attempt: LoginId,
+    ) -> Result<Reply, StateError> {
+        let session = self.tables.session(user, number)?;
+        let Some(mut session) = session.filter(|session| session.begun_at == begun_at) else {
+            return Ok(Reply::Refused(CommandRefusal::NoSuchGrant));
+        };
+        let is_over = session.is_over(at);
+        let Some(app) = &mut session.app else {
+            return Ok(Reply::Refused(CommandRefusal::NoSuchGrant));
+        };
+        match app.stage {
+            GrantStage::Pending { .. } if is_over => {
+                self.tables.remove_session(user, number);
+                Ok(Reply::Refused(CommandRefusal::NoSuchGrant))
+            }
+            GrantStage::Pending { .. } => {
+                app.stage = GrantStage::Redeemed { by: attempt };
+                self.tables.put_session(user, number, &session);
+                Ok(begun_as(number, &session))
+            }
+            GrantStage::Redeemed { by } if by == attempt => Ok(begun_as(number, &session)),
+            GrantStage::Redeemed { .. } => {
+                self.tables.remove_session(user, number);
+                self.events.push(Event::SessionsEnded { user });
+                Ok(Reply::Refused(CommandRefusal::GrantReused))
+            }
+        }
+    }
+
+    /// Ends the session of an app, if it is there.
+    pub(super) fn end_app_session(
+        &mut self,
+        user: UserId,
+        SessionKey { number, begun_at }: SessionKey,
+    ) -> Result<Reply, StateError> {
+        let session = self.tables.session(user, number)?;
+        if session.is_some_and(|session| session.begun_at == begun_at && session.app.is_some()) {
+            self.tables.remove_session(user, number);
+            self.events.push(Event::SessionsEnded { user });
+        }
+        Ok(Reply::Done)
     }
 
     /// Uses up the code that is somebody's password, if it is one; or says why it works no longer.
@@ -83,7 +157,7 @@ impl Graph<'_> {
             SessionRef::Unlisted(password_version) => record.password_version == password_version,
             SessionRef::Listed(SessionKey { number, begun_at }) => {
                 let session = self.tables.session(user, number)?;
-                session.is_some_and(|session| session.begun_at == begun_at)
+                session.is_some_and(|session| session.begun_at == begun_at && !session.is_pending())
             }
         })
     }

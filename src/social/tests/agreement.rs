@@ -92,15 +92,34 @@ fn new_session(users: u64) -> impl Strategy<Value = NewSession> + Clone {
     let password_version = prop_oneof![9 => Just(0), 1 => 1..3u32];
     let login = (0..60u128).prop_map(LoginId);
     let expires_at = prop::option::of((0..3 * HOUR_MS).prop_map(UnixMillis::new));
-    (user, password_version, login, expires_at).prop_map(
-        |(user, password_version, login, expires_at)| NewSession {
+    // Most histories are shorter: hours may pass between two commands.
+    let granted_until = prop::option::of((0..100 * HOUR_MS).prop_map(UnixMillis::new));
+    (user, password_version, login, expires_at, granted_until).prop_map(
+        |(user, password_version, login, expires_at, granted_until)| NewSession {
             user,
             password_version,
             login,
             client: ClientName::new("a client"),
             expires_at,
+            grant: granted_until.map(new_grant),
         },
     )
+}
+
+fn new_grant(until: UnixMillis) -> NewGrant {
+    let grant = Grant {
+        app: AppId::of("a client id"),
+        website: None,
+        scopes: Scopes::parse("read").unwrap(),
+        redirect: RedirectId::of("app://"),
+        challenge: None,
+    };
+    NewGrant { grant, until }
+}
+
+/// One of the grants that were begun last, once it is aimed.
+fn session_key() -> impl Strategy<Value = SessionKey> + Clone {
+    (0..3u64).prop_map(|number| SessionKey { number, begun_at: UnixMillis::EPOCH })
 }
 
 fn ended_sessions() -> impl Strategy<Value = EndedSessions> + Clone {
@@ -261,6 +280,11 @@ fn command(variety: Variety) -> impl Strategy<Value = Command> {
             Command::Certify { step: CertificationStep::Challenges(vec![challenge]) }
         }),
         16 => new_session(users).prop_map(Command::BeginSession),
+        24 => (1..=users + 1, session_key(), 0..3u128).prop_map(|(user, session, attempt)| {
+            Command::RedeemGrant { user: UserId(user), session, attempt: LoginId(attempt) }
+        }),
+        2 => (1..=users + 1, session_key())
+            .prop_map(|(user, session)| Command::EndAppSession { user: UserId(user), session }),
         240 => request,
     ]
 }
@@ -274,6 +298,7 @@ struct SoFar {
     told: Vec<(UserId, PostId)>,
     password_versions: BTreeMap<UserId, u32>,
     sessions: Vec<(UserId, SessionKey)>,
+    grants: Vec<(UserId, SessionKey)>,
 }
 
 impl SoFar {
@@ -284,10 +309,16 @@ impl SoFar {
         let stamped = Stamped { at: UnixMillis::new(self.now), command };
         let user = match &stamped.command {
             Command::BeginSession(session) => Some(session.user),
+            Command::RedeemGrant { user, .. } => Some(*user),
             command => command.context().map(|context| context.user),
         };
         let changes_password = matches!(stamped.command, Command::SetPassword { .. });
         let (reply, events) = self.model.apply(stamped.clone());
+        if let Reply::SessionBegun { session, .. } = reply
+            && let Command::BeginSession(NewSession { user, grant: Some(_), .. }) = stamped.command
+        {
+            self.grants.push((user, session));
+        }
         match (reply, user) {
             (Reply::Published { post, .. }, Some(user)) => self.published.push((user, post)),
             (Reply::SessionBegun { session, .. }, Some(user)) => {
@@ -318,6 +349,14 @@ impl SoFar {
                     session.password_version = self.password_version(session.user);
                 }
                 session.expires_at.iter_mut().for_each(at);
+                session.grant.iter_mut().for_each(|grant| at(&mut grant.until));
+            }
+            Command::RedeemGrant { user, session, .. }
+            | Command::EndAppSession { user, session } => {
+                let back = usize::try_from(session.number).expect("a small number");
+                if let Some(grant) = self.grants.iter().rev().nth(back) {
+                    (*user, *session) = *grant;
+                }
             }
             Command::Relate { context, change, .. } => {
                 self.renew(context);
@@ -414,7 +453,9 @@ fn history(variety: Variety) -> impl Strategy<Value = Vec<Stamped>> {
         let mut so_far = SoFar { now: 1_000_000, ..SoFar::default() };
         let accounts = (1..=variety.users).map(|number| {
             let name = name(&format!("u{number}"));
-            (0, Command::CreateAccount { name, password_hash: None })
+            // Some can let apps in.
+            let password_hash = (number % 2 == 0).then(|| "h".to_owned());
+            (0, Command::CreateAccount { name, password_hash })
         });
         accounts.chain(steps).map(|step| so_far.next(step)).collect()
     })
@@ -514,6 +555,9 @@ fn random_histories_reach_all_that_can_happen() {
         "Refused(SessionRevoked",
         "Refused(NoSuchSession",
         "Refused(NoPassword",
+        "Refused(NoPasswordForApps",
+        "Refused(NoSuchGrant",
+        "Refused(GrantReused",
         "Refused(PasswordChanged",
         "SessionBegun",
         "Refused(KeyReused",

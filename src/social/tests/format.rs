@@ -8,7 +8,7 @@ use crate::{
         AcmeAccount, AcmeChallenge, CertificationStep, ClusterId, DomainCertificate, FilterAction,
         FilterContext, FilterSettings, Hashtag, KeywordChange, Language, ListSettings,
         MediaDisplay, NewKeyword, PersonalChange, PersonalId, Preferences, PrivateText,
-        ProfileLink, RepliesPolicy, Visibility,
+        ProfileLink, RepliesPolicy, Visibility, Website,
     },
     envelope::{Error, Kind, Version, seal_in},
 };
@@ -24,6 +24,16 @@ fn hex_of(bytes: &[u8]) -> String {
     }
     hex
 }
+
+/// A grant: its login, what it grants (hashes, the challenge and texts), and until when it can be redeemed.
+const GRANT: &str = concat!(
+    "021401020301630001",
+    "de7d1b721a1e0632b7cf04edf5032c8ecffa9f9a08492152b926f1a5a7e765d7",
+    "0108687474703a2f2f7709726561642070757368",
+    "48425a4ff6ac129ff6406ab031b141246cdf0209c0a5d3b4789842733b97d8dd",
+    "010707070707070707070707070707070707070707070707070707070707070707",
+    "04",
+);
 
 #[test]
 fn commands_and_replies_keep_their_encoding() {
@@ -43,7 +53,18 @@ fn commands_and_replies_keep_their_encoding() {
         login: LoginId(3),
         client: ClientName::new("c"),
         expires_at: Some(UnixMillis::new(1)),
+        grant: None,
     };
+    let grant = Grant {
+        app: AppId::of("i"),
+        website: Some(Website::new("http://w").unwrap()),
+        scopes: Scopes::parse("read push").unwrap(),
+        redirect: RedirectId::of("r:r"),
+        challenge: Some([7; 32]),
+    };
+    let grant = Some(NewGrant { grant, until: UnixMillis::new(2) });
+    let grants = NewSession { expires_at: None, grant, ..begins.clone() };
+    let (user, attempt) = (UserId(1), LoginId(3));
     let ends = |which| {
         let session = SessionRef::Listed(session);
         let context = Context { session, ..context(1, request(2, 3)) };
@@ -88,7 +109,10 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&stamp(certify(account_step))), "02070001640163".to_owned()),
         (hex(&stamp(certify(challenges_step))), "0207010101740161".to_owned()),
         (hex(&stamp(certify(certificate_step))), "020702016e0163016b".to_owned()),
-        (hex(&stamp(Command::BeginSession(begins))), "021401020301630102".to_owned()),
+        (hex(&stamp(Command::BeginSession(begins))), "02140102030163010200".to_owned()),
+        (hex(&stamp(Command::BeginSession(grants))), GRANT.to_owned()),
+        (hex(&stamp(Command::RedeemGrant { user, session, attempt })), "021701050203".to_owned()),
+        (hex(&stamp(Command::EndAppSession { user, session })), "0218010502".to_owned()),
         (hex(&stamp(ends(EndedSessions::One(7)))), "021501010502000203000007".to_owned()),
         (hex(&stamp(ends(EndedSessions::Own))), "0215010105020002030001".to_owned()),
         (hex(&stamp(ends(EndedSessions::Others))), "0215010105020002030002".to_owned()),
@@ -391,6 +415,7 @@ fn rows_lie_in_envelopes_whose_bytes_are_pinned() {
         login: LoginId(3),
         client: ClientName::new("c"),
         expires_at: Some(UnixMillis::new(9)),
+        grant: None,
     };
     state.apply(1, Command::BeginSession(session));
     found.push(hex_of(&last(&state, Table::Sessions)));
@@ -415,7 +440,7 @@ fn rows_lie_in_envelopes_whose_bytes_are_pinned() {
         "2f01472eab6a03030000",
         "600174b5bf8d0c020202000101000001016100",
         "230132a2af17050201020200",
-        "6801e3aa96eb06020112030163",
+        "68017bca40270702011203016300",
         "29014854a0930101",
         "2701c17276ea0102",
         "2301d3f4661a0402020002",

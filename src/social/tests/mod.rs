@@ -1,7 +1,7 @@
 //! Tests of the state machine.
 //!
-//! - `rules`, `post_rules`, `people_rules`, `notification_rules`, `session_rules` and `personal_rules` tell one story per
-//!   rule, in the words of `story`;
+//! - `rules`, `post_rules`, `people_rules`, `notification_rules`, `session_rules`, `grant_rules` and `personal_rules` tell
+//!   one story per rule, in the words of `story`;
 //!   `memory` those of repeated requests
 //! - `audit` finds rows that contradict each other
 //! - `agreement` compares random histories with the naive `model`, with each other and with restored dumps
@@ -12,6 +12,7 @@ mod agreement;
 mod audit;
 mod chores;
 mod format;
+mod grant_rules;
 mod memory;
 mod model;
 mod notification_rules;
@@ -25,7 +26,9 @@ mod story;
 mod administration;
 
 use super::{
-    sessions::{NewSession, SessionKey, SessionRecord, SessionRef},
+    sessions::{
+        AppSession, Grant, GrantStage, NewGrant, NewSession, SessionKey, SessionRecord, SessionRef,
+    },
     store::{
         RowDamage, damage_in,
         keys::{self, Key, Prefix, Table},
@@ -33,9 +36,9 @@ use super::{
     *,
 };
 use crate::domain::{
-    ClientId, ClientName, Draft, EndedSessions, LoginId, Mark, NotificationChange, OpaqueKey, Post,
-    PostContent, PostId, PostText, Profile, RelationChange, RequestKey, UnixMillis, UserId,
-    UserName,
+    AppId, ClientId, ClientName, Draft, EndedSessions, LoginId, Mark, NotificationChange,
+    OpaqueKey, Post, PostContent, PostId, PostText, Profile, RedirectId, RelationChange,
+    RequestKey, Scopes, UnixMillis, UserId, UserName,
 };
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;

@@ -19,6 +19,7 @@ fn new(login: u128) -> NewSession {
         login: LoginId(login),
         client: ClientName::new("a client"),
         expires_at: None,
+        grant: None,
     }
 }
 

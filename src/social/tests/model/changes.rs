@@ -55,6 +55,8 @@ impl Model {
             | Command::Certify { .. }
             | Command::SignUp(_)
             | Command::BeginSession(_)
+            | Command::RedeemGrant { .. }
+            | Command::EndAppSession { .. }
             | Command::Report { .. }
             | Command::Administer { .. }
             // No history has it: see `chores`.
@@ -65,10 +67,11 @@ impl Model {
     }
 
     pub(super) fn begin_session(&mut self, new: NewSession) -> Reply {
-        let NewSession { user, password_version, login, client, expires_at } = new;
-        let Some(version) = self.account(user).map(|account| account.password_version) else {
+        let NewSession { user, password_version, login, client, expires_at, grant } = new;
+        let Some(account) = self.account(user) else {
             return Reply::Refused(CommandRefusal::NoSuchAccount);
         };
+        let (version, has_password) = (account.password_version, account.password_hash.is_some());
         let begun = |number, session: &SessionRecord| Reply::SessionBegun {
             session: SessionKey { number, begun_at: session.begun_at },
             expires_at: session.expires_at,
@@ -82,16 +85,65 @@ impl Model {
         if version != password_version {
             return Reply::Refused(CommandRefusal::PasswordChanged);
         }
+        if grant.is_some() && !has_password {
+            return Reply::Refused(CommandRefusal::NoPasswordForApps);
+        }
         let now = self.now;
-        let is_over =
-            |session: &SessionRecord| session.expires_at.is_some_and(|expires| expires <= now);
+        let is_over = |session: &SessionRecord| {
+            let granted_until = match &session.app {
+                Some(AppSession { stage: GrantStage::Pending { until }, .. }) => *until,
+                _ => UnixMillis::MAX,
+            };
+            granted_until <= now || session.expires_at.is_some_and(|expires| expires <= now)
+        };
         self.sessions.retain(|(whose, _), session| *whose != user || !is_over(session));
         let number = self.begun.entry(user).or_default();
         *number += 1;
-        let session = SessionRecord { begun_at: now, expires_at, login, client };
+        let app = grant.map(|NewGrant { grant, until }| AppSession {
+            grant,
+            stage: GrantStage::Pending { until },
+        });
+        let session = SessionRecord { begun_at: now, expires_at, login, client, app };
         let reply = begun(*number, &session);
         self.sessions.insert((user, *number), session);
         reply
+    }
+
+    /// What makes a session an app's, if it is one's.
+    pub(super) fn app_session(
+        &mut self,
+        user: UserId,
+        SessionKey { number, begun_at }: SessionKey,
+    ) -> Option<&mut SessionRecord> {
+        let session = self.sessions.get_mut(&(user, number));
+        session.filter(|session| session.begun_at == begun_at && session.app.is_some())
+    }
+
+    pub(super) fn redeem_grant(
+        &mut self,
+        user: UserId,
+        session: SessionKey,
+        attempt: LoginId,
+    ) -> Done {
+        let now = self.now;
+        let record = self.app_session(user, session).ok_or(CommandRefusal::NoSuchGrant)?;
+        let reply = Reply::SessionBegun { session, expires_at: record.expires_at };
+        let expires_at = record.expires_at.unwrap_or(UnixMillis::MAX);
+        let app = record.app.as_mut().expect("it was looked for");
+        let refusal = match app.stage {
+            GrantStage::Pending { until } if until.min(expires_at) > now => {
+                app.stage = GrantStage::Redeemed { by: attempt };
+                return Ok(reply);
+            }
+            GrantStage::Pending { .. } => CommandRefusal::NoSuchGrant,
+            GrantStage::Redeemed { by } if by == attempt => return Ok(reply),
+            GrantStage::Redeemed { .. } => {
+                self.events.push(Event::SessionsEnded { user });
+                CommandRefusal::GrantReused
+            }
+        };
+        self.sessions.remove(&(user, session.number));
+        Err(refusal)
     }
 
     fn end_sessions(&mut self, user: UserId, own: Option<u64>, which: EndedSessions) -> Done {

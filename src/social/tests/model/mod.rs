@@ -241,6 +241,16 @@ impl Model {
                 Reply::Done
             }
             Command::BeginSession(session) => self.begin_session(session),
+            Command::RedeemGrant { user, session, attempt } => {
+                self.redeem_grant(user, session, attempt).unwrap_or_else(Reply::Refused)
+            }
+            Command::EndAppSession { user, session } => {
+                if self.app_session(user, session).is_some() {
+                    self.sessions.remove(&(user, session.number));
+                    self.events.push(Event::SessionsEnded { user });
+                }
+                Reply::Done
+            }
             command => match command.context().cloned() {
                 Some(context) => self.once(&context, command),
                 None => Reply::Done,
@@ -257,7 +267,8 @@ impl Model {
             SessionRef::Unlisted(_) => Some(CommandRefusal::SessionEnded),
             SessionRef::Listed(SessionKey { number, begun_at }) => {
                 let session = self.sessions.get(&(*user, *number));
-                let is_there = session.is_some_and(|session| session.begun_at == *begun_at);
+                let is_there = session
+                    .is_some_and(|session| session.begun_at == *begun_at && !session.is_pending());
                 (!is_there).then_some(CommandRefusal::SessionRevoked)
             }
         };
