@@ -6,7 +6,7 @@
 //!
 //! **The secret that comes with a relayed call is the relay's**, and proves nothing about its caller.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tonic::{
@@ -32,17 +32,27 @@ const SLACK: Duration = Duration::from_secs(1);
 const TIMEOUT_KEY: &str = "grpc-timeout";
 const SESSION_KEY: &str = "authorization";
 const SCHEME: &str = "Bearer ";
+/// How proxies say from whom they have a call.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Reads the context of calls at a server.
 #[derive(Clone)]
 pub struct CallReader {
     nodes: NodeAuth,
+    /// Proxies, which are believed, too.
+    proxies: Arc<[IpAddr]>,
 }
 
 impl CallReader {
     /// Believes what these nodes say about the origin of a call.
     pub fn new(nodes: NodeAuth) -> Self {
-        Self { nodes }
+        Self { nodes, proxies: Arc::default() }
+    }
+
+    /// The same, which believes these proxies, too.
+    #[must_use]
+    pub fn believing(self, proxies: Arc<[IpAddr]>) -> Self {
+        Self { proxies, ..self }
     }
 
     /// The context of a request.
@@ -57,17 +67,42 @@ impl CallReader {
         }
     }
 
-    /// The connection of a request, unless a node relays it.
+    /// The connection of a request, unless a node or a proxy relays it.
     fn connection<T>(&self, request: &Request<T>) -> Option<Connection> {
-        let is_relayed = self.origin_named_by_a_node(request).is_some();
-        let peer = request.remote_addr().filter(|_| !is_relayed)?;
-        Some(Connection(peer.port()))
+        let peer = request.remote_addr()?;
+        let is_its_own = self.origin(request) == Some(peer.ip().to_canonical())
+            && self.origin_named_by_a_node(request).is_none();
+        is_its_own.then(|| Connection(peer.port()))
     }
 
     /// Where a request comes from.
     pub fn origin<T>(&self, request: &Request<T>) -> Option<IpAddr> {
         let connection = request.remote_addr().map(|address| address.ip());
-        self.origin_named_by_a_node(request).or_else(|| Some(connection?.to_canonical()))
+        self.origin_named_by_a_node(request)
+            .or_else(|| Some(self.behind_proxies(request.metadata().as_ref(), connection?)))
+    }
+
+    /// Where a connection from `address` comes from: what the proxies say that we believe, and else itself.
+    fn behind_proxies(&self, headers: &HeaderMap, address: IpAddr) -> IpAddr {
+        let address = address.to_canonical();
+        if !self.proxies.contains(&address) {
+            return address;
+        }
+        // Each proxy adds at the end from whom it has the call; what is before the last that we believe, anybody may
+        // have written.
+        let named = headers.get_all(FORWARDED_FOR).iter().filter_map(|named| named.to_str().ok());
+        let named: Vec<&str> = named.flat_map(|named| named.split(',')).collect();
+        let mut last = address;
+        for named in named.into_iter().rev() {
+            match named.trim().parse::<IpAddr>() {
+                Ok(named) => last = named.to_canonical(),
+                Err(_) => break,
+            }
+            if !self.proxies.contains(&last) {
+                break;
+            }
+        }
+        last
     }
 
     /// Where a request with these headers comes from, if its connection is from `address` and
@@ -78,7 +113,7 @@ impl CallReader {
         address: IpAddr,
         protection: Protection,
     ) -> IpAddr {
-        self.origin_in(headers, protection).unwrap_or_else(|| address.to_canonical())
+        self.origin_in(headers, protection).unwrap_or_else(|| self.behind_proxies(headers, address))
     }
 
     /// The same as a function, for whoever serves them.
@@ -311,6 +346,32 @@ mod tests {
         let mut forged = request(&CallWriter::of_client(), None, CALLER);
         forged.metadata_mut().insert(OPERATOR_KEY, "yes".parse().expect("ASCII"));
         assert!(!reader.read(&forged).by_operator, "said without proof");
+    }
+
+    #[test]
+    fn what_proxies_say_is_believed_from_those_that_are_named_alone() {
+        let proxies = [ip("10.0.0.7"), ip("10.0.0.8")].into();
+        let reader = CallReader::new(nodes("the cluster's")).believing(proxies);
+        for (peer, said, origin) in [
+            ("10.0.0.7", "192.0.2.7", "192.0.2.7"),
+            ("::ffff:10.0.0.7", "192.0.2.7", "192.0.2.7"),
+            ("10.0.0.7", "203.0.113.1, 192.0.2.7", "192.0.2.7"),
+            ("10.0.0.7", "203.0.113.1, 192.0.2.7, 10.0.0.8", "192.0.2.7"),
+            ("10.0.0.7", "2001:db8::1", "2001:db8::1"),
+            ("10.0.0.7", "", "10.0.0.7"),
+            ("10.0.0.7", "nobody", "10.0.0.7"),
+            ("10.0.0.7", "192.0.2.7, nobody", "10.0.0.7"),
+            ("10.0.0.9", "192.0.2.7", "10.0.0.9"),
+        ] {
+            let mut request = request(&CallWriter::of_client(), None, peer);
+            request.metadata_mut().insert(FORWARDED_FOR, said.parse().expect("ASCII"));
+            let call = reader.read(&request);
+            assert_eq!(call.origin, Some(ip(origin)), "{said:?} by {peer}");
+            assert_eq!(call.connection.is_some(), ip(origin) == ip(peer).to_canonical());
+            let headers = request.metadata().as_ref();
+            let seen = reader.origin_of(headers, ip(peer), Protection::InClear);
+            assert_eq!(seen, ip(origin), "the same for those who serve it");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -18,7 +19,7 @@ use tonic::{
     service::Routes,
     transport::server::TcpConnectInfo,
 };
-use tower::Service as _;
+use tower::{BoxError, Service};
 use tracing::{Instrument as _, Span};
 
 use super::{
@@ -28,10 +29,15 @@ use super::{
     full,
     pages::{self, Pages, Visitor},
     plain_rule::PlainRule,
+    upgrade::Upgrade,
 };
 use crate::{
     host::label, network::CallId, node_auth::ORIGIN_KEY, tls::Protection, wire::CALL_ID_KEY,
 };
+
+/// The most bytes of a request over HTTP: a post of 10,000 characters of four bytes, of which a form makes three times
+/// as many, and some more.
+const WEB_REQUEST_BYTES: usize = 256 << 10;
 
 /// Where a call comes from, according to its headers, the address of its connection, and how that is
 /// protected.
@@ -45,10 +51,12 @@ pub struct Calls {
     pub plain: PlainRule,
     /// For those who do not speak gRPC.
     pub pages: Pages,
+    /// What is served to them beyond that.
+    pub web: Option<axum::Router>,
     pub admission: Admission,
     /// Of what nodes of the cluster themselves ask for, which the load of others must not keep out.
     pub of_nodes: Admission,
-    /// The most bytes that a request may have until its answer begins.
+    /// The most bytes that a call of gRPC may have until its answer begins.
     pub request_bytes: usize,
     /// A request must have arrived within this time, unless its answer has begun.
     pub arrives_within: Duration,
@@ -63,6 +71,8 @@ pub struct CallsOf {
     pub connection: Arc<ConnectionState>,
     pub peer: SocketAddr,
     pub protection: Protection,
+    /// What becomes of the connection, if it does not stay HTTP.
+    pub upgrade: Upgrade,
 }
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
@@ -99,7 +109,7 @@ impl CallsOf {
     }
 
     async fn let_in(self, request: Request<Incoming>) -> Response<Answer> {
-        let Self { calls, connection, peer, protection } = self;
+        let Self { calls, connection, peer, protection, .. } = self;
         let counted = CountedCall::arrives(request.uri().path());
         let address = (calls.origin)(request.headers(), peer.ip(), protection);
         let admission = calls.admission_of(&request, protection);
@@ -109,7 +119,10 @@ impl CallsOf {
         };
         let arriving = Arc::new(answer::Request::new(call, !request.body().is_end_stream()));
         let answer = match calls.plain.check(&request, peer, protection) {
-            Ok(()) => calls.work(request, (peer, protection), &arriving).await,
+            Ok(()) => {
+                let most = calls.request_bytes;
+                calls.work(calls.routes.clone(), request, (peer, protection), &arriving, most).await
+            }
             Err(refusal) => Err(refusal),
         };
         let call = arriving.begin_answer();
@@ -124,19 +137,46 @@ impl CallsOf {
     }
 
     async fn show_page(self, request: Request<Incoming>) -> Response<Answer> {
-        let Self { calls, connection, peer, protection } = self;
+        let Self { calls, connection, peer, protection, upgrade } = self;
         let counted = CountedCall::arrives(pages::counted_as(request.uri().path()));
         let address = (calls.origin)(request.headers(), peer.ip(), protection);
         let visitor = Visitor { protection, is_taken_in_clear: calls.plain.takes_clear(peer) };
-        // Nobody would count what waits of its body.
-        let (request, body) = request.into_parts();
-        drop(body);
-        let (page, call) = match calls.admission.call(Some(address).into(), &connection) {
-            Ok(call) => (calls.pages.answer(&request, visitor).await, Some(call)),
-            Err(why) => (pages::full(full(why).message()), None),
+        let call = match calls.admission.call(Some(address).into(), &connection) {
+            Ok(call) => call,
+            Err(why) => {
+                let full = pages::full(full(why).message());
+                counted.answered_by_page(full.status());
+                return full.map(|body| Answer::page(body, None));
+            }
         };
+        let (head, body) = request.into_parts();
+        let method = head.method.clone();
+        let (page, call) = match (calls.pages.answer(&head, visitor).await, &calls.web) {
+            // Nobody would count what waits of its body.
+            (Some(page), _) => (page, call),
+            (None, None) => (pages::nothing(), call),
+            (None, Some(web)) => {
+                let arriving = Arc::new(answer::Request::new(call, !body.is_end_stream()));
+                let (mut request, web) = (Request::from_parts(head, body), web.clone());
+                if request.version() == Version::HTTP_11 {
+                    request.extensions_mut().insert(upgrade.clone());
+                }
+                let most = WEB_REQUEST_BYTES;
+                let work = calls.work(web, request, (peer, protection), &arriving, most).await;
+                let page = work.unwrap_or_else(|late| pages::full(late.message()));
+                (page, arriving.begin_answer())
+            }
+        };
+        let page = pages::complete(page, &method, protection);
         counted.answered_by_page(page.status());
-        page.map(|body| Answer::page(body, call))
+        let Some(call) = upgrade.keep(call) else {
+            return page.map(|body| Answer::page(body, None));
+        };
+        let (head, body) = page.into_parts();
+        match Answer::new(body, call).await {
+            Ok(body) => Response::from_parts(head, body),
+            Err(why) => pages::full(why.message()).map(Answer::refusal),
+        }
     }
 }
 
@@ -147,21 +187,27 @@ impl Calls {
         if protection == Protection::Node && !is_relayed { &self.of_nodes } else { &self.admission }
     }
 
-    /// The answer of what is served, as far as it comes in time.
-    async fn work(
+    /// The answer of what is served, as far as it comes in time; the request has at most so many bytes.
+    async fn work<Served, Sent>(
         &self,
+        mut served: Served,
         request: Request<Incoming>,
         (peer, protection): (SocketAddr, Protection),
         arriving: &Arc<answer::Request>,
-    ) -> Result<Response<Body>, Status> {
+        most: usize,
+    ) -> Result<Response<Body>, Status>
+    where
+        Served: Service<Request<Body>, Response = Response<Sent>, Error = Infallible>,
+        Sent: http_body::Body<Data = Bytes> + Send + 'static,
+        Sent::Error: Into<BoxError>,
+    {
         let began = Instant::now();
-        let mut request = request
-            .map(|body| Body::new(Arriving::new(body, Arc::clone(arriving), self.request_bytes)));
+        let mut request =
+            request.map(|body| Body::new(Arriving::new(body, Arc::clone(arriving), most)));
         let caller = TcpConnectInfo { local_addr: None, remote_addr: Some(peer) };
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(protection);
-        let mut routes = self.routes.clone();
-        let work = routes.call(request);
+        let work = served.call(request);
         let too_late = async {
             sleep(self.arrives_within.min(self.answered_within)).await;
             if !arriving.has_arrived() {
@@ -172,7 +218,7 @@ impl Calls {
         };
         tokio::select! {
             biased;
-            Ok(answer) = work => Ok(answer),
+            Ok(answer) = work => Ok(answer.map(Body::new)),
             status = too_late => Err(status),
         }
     }

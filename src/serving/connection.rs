@@ -1,12 +1,13 @@
 //! One connection, from its acceptance to its end.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::server::conn::{http1, http2};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, MissedTickBehavior, interval_at, timeout},
@@ -17,6 +18,7 @@ use super::{
     admission::ConnectionPermit,
     calls::{Calls, CallsOf},
     entrance::{Begun, Entered, Entrance, Http},
+    upgrade::Upgrade,
 };
 use crate::{
     host::{net::Socket, task::Tasks},
@@ -83,7 +85,8 @@ pub async fn serve(
         why.counts();
         return;
     }
-    let served = |protection| CallsOf { calls, connection, peer, protection };
+    let upgrade = Upgrade::default();
+    let served = |protection| CallsOf { calls, connection, peer, protection, upgrade };
     match entered {
         Ok(Ok(Entered::InClear(stream))) => {
             serve_calls(stream, served(Protection::InClear), limits, stop, tasks).await;
@@ -112,11 +115,13 @@ async fn serve_calls<Stream>(
     let (stream, of) = (TokioIo::new(begun), served.clone());
     match http {
         Http::One => {
-            // Whoever speaks it asks for little: the next request brings its own connection.
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(HEAD_ARRIVES_WITHIN);
-            builder.max_buf_size(HEAD_BYTES).keep_alive(false);
-            serve_until_ended(builder.serve_connection(stream, served), of, limits, stop).await;
+            builder.max_buf_size(HEAD_BYTES);
+            let connection = builder.serve_connection(stream, served).with_upgrades();
+            let upgrade = of.upgrade.clone();
+            serve_until_ended(connection, of, limits, stop).await;
+            upgrade.go_on().await;
         }
         Http::Two => {
             let connection = http2_builder(limits, tasks).serve_connection(stream, served);
@@ -139,8 +144,32 @@ fn http2_builder(limits: ConnectionLimits, tasks: Tasks) -> http2::Builder<Execu
     builder
 }
 
+/// A connection that is served.
+trait Serving: Future<Output = hyper::Result<()>> {
+    /// Takes no further calls, and ends with the last one.
+    fn shut_down(self: Pin<&mut Self>);
+}
+
+impl<Stream> Serving for http1::UpgradeableConnection<TokioIo<Begun<Stream>>, CallsOf>
+where
+    Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    fn shut_down(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<Stream> Serving for http2::Connection<TokioIo<Begun<Stream>>, CallsOf, Executor>
+where
+    Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    fn shut_down(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
 async fn serve_until_ended(
-    serving: impl GracefulConnection<Error = hyper::Error>,
+    serving: impl Serving,
     CallsOf { calls, connection, peer, .. }: CallsOf,
     limits: ConnectionLimits,
     stop: CancellationToken,
@@ -176,7 +205,7 @@ async fn serve_until_ended(
         };
         if ends {
             is_ending = true;
-            serving.as_mut().graceful_shutdown();
+            serving.as_mut().shut_down();
         }
     }
 }

@@ -301,8 +301,8 @@ async fn who_speaks_grpc_without_http2_is_told_so_and_holds_nothing() {
     let (address, _stop) = serves_clients(&auth, None, PlainCalls::Allow).await;
     let answer = raw(
         &address,
-        "POST /grpc.health.v1.Health/Watch HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc\r\n\
-         content-length: 5\r\n\r\n\0\0\0\0\0",
+        "POST /grpc.health.v1.Health/Watch HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+         content-type: application/grpc\r\ncontent-length: 5\r\n\r\n\0\0\0\0\0",
     );
     assert!(answer.await.starts_with("HTTP/1.1 505 "));
 }
@@ -317,7 +317,7 @@ async fn a_listener_that_only_refers_serves_no_calls() {
     ask(&address, &Security::InClear, None).await.expect("calls are served");
     let (address, _stop) = started(served.referring()).await;
     ask(&address, &Security::InClear, None).await.expect_err("calls are not served");
-    let answer = raw(&address, "GET /x HTTP/1.1\r\nhost: a:80\r\n\r\n").await;
+    let answer = raw(&address, "GET /x HTTP/1.1\r\nhost: a:80\r\nconnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 308 ") && answer.contains("https://a/x"), "{answer}");
 }
 

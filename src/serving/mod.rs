@@ -8,6 +8,7 @@
 //! - `certification_file`: what the router keeps for encryption
 //! - `plain_rule`: which calls are taken in clear
 //! - `connection`: one connection, from its acceptance to its end
+//! - `upgrade`: how it goes on if it is no longer HTTP
 //! - `pages`: what those are answered who speak HTTP and not gRPC
 //! - `calls`: one call, let in, worked off within its time, and answered
 //! - `counted`: what is counted of a call
@@ -30,6 +31,7 @@ mod entrance;
 mod listeners;
 mod pages;
 mod plain_rule;
+mod upgrade;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
@@ -60,6 +62,7 @@ pub use certification_file::{
 };
 pub use encryption::Encryption;
 pub use listeners::ClientListeners;
+pub use upgrade::Upgrade;
 
 /// Streams on one connection between nodes; clients' are limited by a setting.
 pub const NODE_STREAMS: u32 = 1_024;
@@ -133,6 +136,7 @@ impl Served {
             origin: Arc::new(origin),
             plain: PlainRule::NONE,
             pages: Pages::default(),
+            web: None,
             admission: Admission::new("clients", in_all, by_address),
             of_nodes: Admission::new(
                 "nodes",
@@ -165,6 +169,13 @@ impl Served {
         Self { calls: Arc::new(calls), entrance: Arc::new(entrance), limits, acceptance }
     }
 
+    /// The same, with this for those who speak HTTP and not gRPC.
+    #[must_use]
+    pub fn with_web(self, web: axum::Router) -> Self {
+        let calls = Calls { web: Some(web), ..Calls::clone(&self.calls) };
+        Self { calls: Arc::new(calls), ..self }
+    }
+
     /// The same, which tells when a connection cannot be accepted.
     #[must_use]
     pub fn telling(self, acceptance: Acceptance) -> Self {
@@ -175,7 +186,7 @@ impl Served {
     #[must_use]
     pub fn referring(&self) -> Self {
         let pages = self.calls.pages.clone().referring();
-        let calls = Calls { pages, ..Calls::clone(&self.calls) };
+        let calls = Calls { pages, web: None, ..Calls::clone(&self.calls) };
         Self { calls: Arc::new(calls), entrance: Arc::default(), ..self.clone() }
     }
 
@@ -193,6 +204,7 @@ impl Served {
             origin: Arc::new(|_, address, _| address),
             plain: PlainRule::NONE,
             pages: Pages::default(),
+            web: None,
             admission: Admission::new(
                 "nodes",
                 Amounts { connections, ..Amounts::UNLIMITED },

@@ -63,6 +63,8 @@ pub fn counted_as(path: &str) -> &'static str {
     match path {
         "/" => "/http/home",
         path if path.starts_with(CHALLENGES) => "/http/challenge",
+        path if path.starts_with("/api/") => "/http/api",
+        path if path.starts_with("/oauth/") => "/http/oauth",
         _ => "/http/other",
     }
 }
@@ -84,12 +86,13 @@ impl Pages {
         self.only_refers
     }
 
-    /// The answer to a request with this head; its body does not matter.
-    pub async fn answer(&self, request: &Parts, visitor: Visitor) -> Response<Body> {
+    /// The answer to a request with this head, whose body does not matter; none if it is for what is served over
+    /// HTTP.
+    pub async fn answer(&self, request: &Parts, visitor: Visitor) -> Option<Response<Body>> {
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
         let path = request.uri.path();
         let challenge = path.strip_prefix(CHALLENGES).filter(|_| is_read);
-        let mut answer = if let Some(token) = challenge {
+        let answer = if let Some(token) = challenge {
             match self.challenge(token).await {
                 Some(answer) => page(StatusCode::OK, answer),
                 None => page(StatusCode::NOT_FOUND, "no such challenge\n"),
@@ -104,13 +107,10 @@ impl Pages {
             match path {
                 "/" if is_read => page(StatusCode::OK, self.home(request, visitor.protection)),
                 "/" => page(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read\n"),
-                _ => page(StatusCode::NOT_FOUND, "there is no such page\n"),
+                _ => return None,
             }
         };
-        if visitor.protection != Protection::InClear {
-            answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED_FROM_NOW_ON);
-        }
-        if request.method == Method::HEAD { answer.map(|_body| Body::empty()) } else { answer }
+        Some(answer)
     }
 
     async fn challenge(&self, token: &str) -> Option<String> {
@@ -169,6 +169,23 @@ impl Pages {
     }
 }
 
+/// Where nothing else is served over HTTP.
+pub fn nothing() -> Response<Body> {
+    page(StatusCode::NOT_FOUND, "there is no such page\n")
+}
+
+/// Completes an answer to whoever asks with this method and like this.
+pub fn complete(
+    mut answer: Response<Body>,
+    method: &Method,
+    protection: Protection,
+) -> Response<Body> {
+    if protection != Protection::InClear {
+        answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED_FROM_NOW_ON);
+    }
+    if method == Method::HEAD { answer.map(|_body| Body::empty()) } else { answer }
+}
+
 /// What is answered to somebody for whom there is no room.
 pub fn full(why: &str) -> Response<Body> {
     let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
@@ -211,6 +228,11 @@ mod tests {
         Pages { domain: domain.map(str::to_owned), ..Pages::default() }
     }
 
+    async fn answered(pages: &Pages, request: &Parts, visitor: Visitor) -> Response<Body> {
+        let answer = pages.answer(request, visitor).await.unwrap_or_else(nothing);
+        complete(answer, &request.method, visitor.protection)
+    }
+
     fn header<'a>(answer: &'a Response<Body>, name: &HeaderName) -> Option<&'a str> {
         answer.headers().get(name).map(|value| value.to_str().expect("ASCII"))
     }
@@ -227,7 +249,7 @@ mod tests {
             (&own.clone().referring(), "a:8080", "/", "https://a/"),
             (&named.clone().referring(), "evil.example", "/", "https://sns.example.net/"),
         ] {
-            let answer = pages.answer(&request(Method::GET, host, path), REFUSED).await;
+            let answer = answered(pages, &request(Method::GET, host, path), REFUSED).await;
             assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT, "{host}{path}");
             assert_eq!(header(&answer, &LOCATION), Some(to));
         }
@@ -239,12 +261,12 @@ mod tests {
             ("a:b", "/"),
             ("a", "*"),
         ] {
-            let answer = own.answer(&request(Method::GET, host, path), REFUSED).await;
+            let answer = answered(&own, &request(Method::GET, host, path), REFUSED).await;
             assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{host:?} {path}");
         }
         let mut twice = request(Method::GET, "a", "/");
         twice.headers.append(HOST, HeaderValue::from_static("b"));
-        assert_eq!(own.answer(&twice, REFUSED).await.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(answered(&own, &twice, REFUSED).await.status(), StatusCode::BAD_REQUEST);
     }
 
     #[tokio::test]
@@ -254,12 +276,12 @@ mod tests {
             (ENCRYPTED, "/nothing", StatusCode::NOT_FOUND),
             (TAKEN, "/", StatusCode::OK),
         ] {
-            let answer = pages(None).answer(&request(Method::GET, "a", path), visitor).await;
+            let answer = answered(&pages(None), &request(Method::GET, "a", path), visitor).await;
             assert_eq!(answer.status(), status);
             let told = header(&answer, &STRICT_TRANSPORT_SECURITY);
             assert_eq!(told.is_some(), visitor.protection == Protection::Encrypted, "{path}");
         }
-        let answer = pages(None).answer(&request(Method::POST, "a", "/"), TAKEN).await;
+        let answer = answered(&pages(None), &request(Method::POST, "a", "/"), TAKEN).await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 
@@ -269,7 +291,7 @@ mod tests {
         let pages = Pages::of("a.example".to_owned(), certification).referring();
         let path = CHALLENGES.to_owned() + "wanted";
         let wanted = request(Method::GET, "a.example", &path);
-        let (answer, ()) = tokio::join!(pages.answer(&wanted, REFUSED), async {
+        let (answer, ()) = tokio::join!(answered(&pages, &wanted, REFUSED), async {
             let challenge =
                 AcmeChallenge { token: "wanted".to_owned(), answer: "wanted.thumb".to_owned() };
             let step = CertificationStep::Challenges(vec![challenge]);
@@ -280,10 +302,10 @@ mod tests {
         for (method, token) in [(Method::GET, ""), (Method::GET, "..%2f"), (Method::POST, "other")]
         {
             let asked = request(method, "a.example", &(CHALLENGES.to_owned() + token));
-            let answer = pages.answer(&asked, ENCRYPTED).await;
+            let answer = answered(&pages, &asked, ENCRYPTED).await;
             assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{token}");
         }
-        let without_domain = Pages::default().answer(&wanted, REFUSED).await;
+        let without_domain = answered(&Pages::default(), &wanted, REFUSED).await;
         assert_eq!(without_domain.status(), StatusCode::NOT_FOUND);
     }
 }

@@ -425,6 +425,22 @@ pub static KEYS: &[Key] = &[
          all, and none once there is a tls_certificate or a domain. Classic clients always may, unless classic is off",
     ),
     Key::new(
+        "public_url",
+        NODES,
+        None,
+        ValueKind::Origin,
+        "The address by which browsers and apps know the network, such as https://sns.example.net, if a \
+         proxy answers there; by default what each of them has called",
+    ),
+    Key::new(
+        "trusted_proxies",
+        NODES,
+        None,
+        ValueKind::Addresses,
+        "The IP addresses of proxies, with commas between them, that are believed when they say in \
+         X-Forwarded-For from where a call comes",
+    ),
+    Key::new(
         "router_https_listen",
         &[Role::Router],
         None,

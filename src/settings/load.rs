@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{
     AdminSettings, BackupPlace, BackupPlan, BackupSettings, BenchSettings, CallerLimits,
     CertsSettings, CheckSettings, ClassicMode, ClientCertificate, ClientSecurity, ClientSettings,
-    CompactSettings, ConsensusSettings, DiskLimits, DomainSettings, HealthcheckSettings,
+    CompactSettings, ConsensusSettings, DiskLimits, DomainSettings, Front, HealthcheckSettings,
     HistoryFile, Layers, Limits, LogChangeSettings, LogFormat, LogSettings, MasterSettings,
     NodeEncryption, NodeSecurity, PlainCalls, RecoverSettings, RestoreSettings, RouterSettings,
     Scenario, Secret, SettingsError, SignUpSettings, SlaveSettings, StatusSettings,
@@ -41,6 +41,7 @@ impl Layers {
             secret: self.secret()?,
             nodes: self.nodes()?,
             clients: self.clients(["router_https_listen", "router_http_listen"])?,
+            front: self.front()?,
         })
     }
 
@@ -71,6 +72,7 @@ impl Layers {
             secret: self.secret()?,
             nodes: self.nodes()?,
             clients: self.clients(["https_listen", "http_listen"])?,
+            front: self.front()?,
         })
     }
 
@@ -334,6 +336,15 @@ impl Layers {
         });
         let (https_listen, http_listen) = (https_listen?, http_listen?);
         Ok(ClientSecurity { certificate, plain, https_listen, http_listen })
+    }
+
+    fn front(&self) -> Result<Front, SettingsError> {
+        let proxies =
+            self.optional_text("trusted_proxies")?.and_then(|text| value::addresses(&text));
+        Ok(Front {
+            public_url: self.optional_text("public_url")?,
+            trusted_proxies: proxies.unwrap_or_default().into(),
+        })
     }
 
     fn client_certificate(&self) -> Result<Option<ClientCertificate>, SettingsError> {

@@ -16,7 +16,13 @@ mod load;
 mod secret;
 mod value;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     acme::Authority,
@@ -53,6 +59,8 @@ pub struct RouterSettings {
     pub classic: ClassicMode,
     /// How clients' connections are protected.
     pub clients: ClientSecurity,
+    /// What stands in front of it.
+    pub front: Front,
     /// Timing of the consensus.
     pub consensus: ConsensusSettings,
     /// Within this time, what was deleted is in no file.
@@ -85,6 +93,8 @@ pub struct MasterSettings {
     pub nodes: NodeSecurity,
     /// How clients' connections are protected.
     pub clients: ClientSecurity,
+    /// What stands in front of it.
+    pub front: Front,
     /// How often the master reports to the router when nothing changes.
     pub report_interval: Duration,
     /// How long a stopping master may take to hand over and finish what it has begun.
@@ -167,6 +177,16 @@ pub struct ClientSecurity {
     /// The address at which the node refers browsers to encrypted connections, and proves to be its
     /// domain.
     pub http_listen: Option<SocketAddr>,
+}
+
+/// What stands between a node and the browsers and apps of people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Front {
+    /// The address by which they know the network, such as `https://sns.example.net`; none for what each of them
+    /// calls.
+    pub public_url: Option<String>,
+    /// Proxies that are believed when they say from where a call comes.
+    pub trusted_proxies: Arc<[IpAddr]>,
 }
 
 /// Where the certificate comes from that clients are shown.

@@ -4,7 +4,7 @@
 
 use std::{
     fmt,
-    net::{Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -35,6 +35,10 @@ pub enum ValueKind {
     Domain,
     /// The address of a page that is fetched over encrypted connections.
     Https,
+    /// A scheme, a host and perhaps a port, as pages have them in common.
+    Origin,
+    /// IP addresses with commas between them.
+    Addresses,
     /// An address of mail.
     Email,
     /// A path.
@@ -79,7 +83,8 @@ impl ValueKind {
             Self::Network => "HOST:PORT|URL",
             Self::Host => "HOST",
             Self::Domain => "DOMAIN",
-            Self::Https => "URL",
+            Self::Https | Self::Origin => "URL",
+            Self::Addresses => "IP,IP",
             Self::Email => "EMAIL",
             Self::Path => "PATH",
             Self::Name => "NAME",
@@ -122,6 +127,8 @@ impl ValueKind {
             Self::Host => is_host(text),
             Self::Domain => is_domain(text),
             Self::Https => is_https(text),
+            Self::Origin => is_origin(text),
+            Self::Addresses => addresses(text).is_some(),
             Self::Email => is_email(text),
             Self::Path => !text.is_empty(),
             Self::Name => is_name(text),
@@ -195,6 +202,11 @@ impl fmt::Display for ValueKind {
             ),
             Self::Https => formatter
                 .write_str("https://, a host and a path, such as https://ca.example.net/directory"),
+            Self::Origin => formatter.write_str(
+                "http:// or https://, a host and perhaps a port, such as https://sns.example.net",
+            ),
+            Self::Addresses => formatter
+                .write_str("IP addresses with commas between them, such as 10.0.0.7,fd00::7"),
             Self::Email => formatter.write_str("an address of mail, such as admin@example.net"),
             Self::Path => formatter.write_str("a path"),
             Self::Name => write!(
@@ -263,6 +275,19 @@ fn is_https(text: &str) -> bool {
     let host = rest.split_once('/').map_or(rest, |(host, _path)| host);
     (is_host_and_port(host) || is_host_before_a_port(host))
         && rest.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_origin(text: &str) -> bool {
+    let host = [HTTPS, "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    host.is_some_and(|host| {
+        (is_host_and_port(host) || is_host_before_a_port(host))
+            && host.bytes().all(|byte| byte.is_ascii_graphic())
+    })
+}
+
+/// The addresses in a text; none if it is something else.
+pub(super) fn addresses(text: &str) -> Option<Vec<IpAddr>> {
+    text.split(',').map(|address| address.trim().parse().ok()).collect()
 }
 
 fn is_email(text: &str) -> bool {
@@ -431,6 +456,16 @@ mod tests {
                 ValueKind::Https,
                 &["https://ca.example/directory", "https://[::1]:14000/dir", "https://a"],
                 &["", "http://a/b", "https://", "https:///b", "https://a b/c", "https://a@b/c"],
+            ),
+            (
+                ValueKind::Origin,
+                &["https://sns.example.net", "http://10.0.0.1:8080", "https://[::1]:3010"],
+                &["", "sns.example.net", "https://", "https://a/", "https://a/b", "https://b@a"],
+            ),
+            (
+                ValueKind::Addresses,
+                &["10.0.0.7", "::1", "10.0.0.7,fd00::7", "10.0.0.7, 10.0.0.8"],
+                &["", "10.0.0.7,", "proxy", "10.0.0.0/8", "10.0.0.7 10.0.0.8"],
             ),
             (
                 ValueKind::Email,
