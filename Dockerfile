@@ -25,8 +25,9 @@ RUN sed -i '/^\[\[\(test\|bench\)\]\]/,/^$/d' Cargo.toml \
     && rm -r build.rs src
 
 # Cargo compares modification times, and copied files keep theirs, so the stand-ins would be newer.
-COPY build.rs ./
+COPY build.rs askama.toml ./
 COPY proto proto
+COPY web web
 COPY src src
 RUN touch build.rs src/lib.rs src/main.rs \
     && cargo build --profile "$PROFILE" --locked --bin tinysns \

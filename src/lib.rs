@@ -32,6 +32,7 @@ pub mod envelope;
 pub mod grpc;
 pub mod healthcheck;
 pub mod host;
+pub mod http;
 pub mod log_change;
 pub mod log_in;
 pub mod logging;

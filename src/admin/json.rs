@@ -21,7 +21,7 @@ pub fn failed(error: &ClientError) -> String {
 }
 
 /// What the network is.
-pub fn about(About { settings, announcements }: &About) -> String {
+pub fn about(About { settings, announcements, .. }: &About) -> String {
     let settings =
         settings.as_text().into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
     let announcement = |Announcement { number, at, text }: &Announcement| json!({ "number": number, "at_ms": at.get(), "text": text });

@@ -74,7 +74,7 @@ fn judged(name: &UserName, judgement: Judgement) -> String {
 }
 
 /// What the network is.
-pub fn about(About { settings, announcements }: &About) -> String {
+pub fn about(About { settings, announcements, .. }: &About) -> String {
     let settings = settings.as_text().into_iter().map(|(name, value)| {
         let value = if value.is_empty() { "-".to_owned() } else { sanitise::text(&value) };
         format!("{name:<22}{value}")

@@ -130,6 +130,7 @@ pub fn seeds_of_calls() -> Vec<Vec<u8>> {
     let about = v1::AboutReply {
         settings: vec![v1::NetworkSetting { name: "title".to_owned(), value: "Club".to_owned() }],
         announcements: vec![v1::Announcement { number: 1, at_ms: 9, text: "soon".to_owned() }],
+        post_chars: 1_000,
     };
     let sign_up = SignUp {
         name: name("dan"),

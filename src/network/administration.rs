@@ -52,6 +52,8 @@ pub struct About {
     pub settings: NetworkSettings,
     /// What everybody is told, the newest first.
     pub announcements: Vec<Announcement>,
+    /// The most characters of a post, as things are.
+    pub post_chars: u32,
 }
 
 /// What everybody is told.

@@ -194,8 +194,8 @@ pub struct PostPage {
     pub as_of: PostId,
     /// True if there is more in the direction of reading.
     pub more: bool,
-    /// The cursor of the last post of the page, in pages whose order is not that of the posts; none in the
-    /// others.
+    /// Where the page ends, and the next one begins: not always at a post that is in it. What is liked, bookmarked or
+    /// pinned has places of its own.
     pub last: Option<PostId>,
 }
 

@@ -32,6 +32,7 @@ mod live_changes;
 mod load;
 mod logins;
 mod lost_authority;
+mod mastodon;
 mod moving;
 mod observing;
 mod overload;

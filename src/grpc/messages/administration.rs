@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What the network is.
-pub fn about_to_wire(About { settings, announcements }: About) -> v1::AboutReply {
+pub fn about_to_wire(About { settings, announcements, post_chars }: About) -> v1::AboutReply {
     let setting =
         |(name, value): (&str, String)| v1::NetworkSetting { name: name.to_owned(), value };
     let announcement =
@@ -32,6 +32,7 @@ pub fn about_to_wire(About { settings, announcements }: About) -> v1::AboutReply
     v1::AboutReply {
         settings: settings.as_text().into_iter().map(setting).collect(),
         announcements: announcements.into_iter().map(announcement).collect(),
+        post_chars,
     }
 }
 
@@ -49,7 +50,8 @@ pub fn about_from_wire(wire: v1::AboutReply) -> About {
         at: UnixMillis::new(at_ms),
         text,
     };
-    About { settings, announcements: wire.announcements.into_iter().map(announcement).collect() }
+    let announcements = wire.announcements.into_iter().map(announcement).collect();
+    About { settings, announcements, post_chars: wire.post_chars }
 }
 
 /// Somebody who wants to join.

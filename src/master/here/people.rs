@@ -1,6 +1,10 @@
 //! Who people are, what they are to each other, and lists of them.
 
-use super::{Here, within};
+use super::{
+    Here,
+    scopes::{self, Needs},
+    within,
+};
 use crate::{
     domain::{Person, Relationship, UserId},
     master::sessions::Session,
@@ -87,7 +91,7 @@ impl Here {
             };
             user.map_or(Ok(None), |user| view.person(Some(caller), user))
         };
-        self.of_each(call, whom, ROWS_OF_A_PERSON, person).await
+        self.of_each(call, scopes::PEOPLE, whom, ROWS_OF_A_PERSON, person).await
     }
 
     pub(super) async fn relationships_here(
@@ -102,7 +106,9 @@ impl Here {
             }
             view.relationship(caller, *user).map(|relationship| Some((*user, relationship)))
         };
-        let found = self.of_each(call, whom, ROWS_OF_A_RELATIONSHIP, relationship).await?;
+        let found = self
+            .of_each(call, scopes::RELATIONSHIPS, whom, ROWS_OF_A_RELATIONSHIP, relationship)
+            .await?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -110,11 +116,12 @@ impl Here {
     async fn of_each<T, F>(
         &self,
         call: &Call,
+        needs: Needs,
         all: &[T],
         rows: usize,
         read: impl Fn(&View, UserId, &T) -> Result<F, StateError>,
     ) -> Result<Vec<F>, Refusal> {
-        let (Session { account: caller, .. }, view) = self.authenticated_view(call).await?;
+        let (Session { account: caller, .. }, view) = self.authenticated_view(call, needs).await?;
         let reading = self.begin_read(call.deadline, caller.user).await?;
         let mut rest = all.iter();
         let mut found = Vec::with_capacity(all.len());
@@ -187,8 +194,8 @@ mod tests {
     #[tokio::test]
     async fn several_people_are_found_as_one_would_be_and_in_the_order_of_asking() {
         let (here, [ann, bob, eve], _nodes) = three_people().await;
-        let relate = here.relate(&ann, &key(1), &name("bob"), &RelationChange::Block);
-        relate.await.expect("blocked");
+        let block = RelationChange::Block;
+        here.relate(&ann, &key(1), &name("bob"), &block).await.expect("blocked");
         here.follow(&bob, &key(1), &name("eve")).await.expect("followed");
         let one = async |who| here.person(&bob, &name(who)).await.expect("found").person;
         let (of_ann, of_eve) = (one("ann").await, one("eve").await);

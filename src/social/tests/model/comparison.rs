@@ -311,8 +311,8 @@ impl Comparison<'_> {
             model.findable(reader, some.into_iter())
         };
         let follows = |one, other| model.follows.contains_key(&(one, other));
-        self.assert_crowd(reader, Crowd::FollowedBy(user), by_name(&|other| follows(user, other)));
-        self.assert_crowd(reader, Crowd::Following(user), by_name(&|other| follows(other, user)));
+        self.assert_crowd(reader, Crowd::FollowedBy(user), &by_name(&|other| follows(user, other)));
+        self.assert_crowd(reader, Crowd::Following(user), &by_name(&|other| follows(other, user)));
         for Visible { post, facts, .. } in &self.visible {
             if facts.author != user || facts.boosted.is_some() {
                 continue;
@@ -323,18 +323,18 @@ impl Comparison<'_> {
             };
             let liking: BTreeSet<UserId> = model.marks.keys().filter_map(like).collect();
             let liking = model.findable(reader, liking.into_iter());
-            self.assert_crowd(reader, Crowd::Liking(id), liking);
+            self.assert_crowd(reader, Crowd::Liking(id), &liking);
             let boosts = |entry: &Entry| {
                 matches!(entry.what, What::Boost { of, .. } if of == id).then_some(entry.author)
             };
             let boosting: BTreeSet<UserId> = model.posts.values().filter_map(boosts).collect();
             let boosting = model.findable(reader, boosting.into_iter());
-            self.assert_crowd(reader, Crowd::Boosting(id), boosting);
+            self.assert_crowd(reader, Crowd::Boosting(id), &boosting);
         }
     }
 
     /// Page by page, nobody is left out and nobody comes twice.
-    fn assert_crowd(&self, reader: UserId, crowd: Crowd, expected: Vec<UserName>) {
+    fn assert_crowd(&self, reader: UserId, crowd: Crowd, expected: &[UserName]) {
         let mut found = Vec::new();
         let mut after = None;
         loop {

@@ -1,0 +1,62 @@
+//! Timelines of posts.
+
+use axum::{Router, extract::State, routing::get};
+
+use super::entities::NOTHING;
+use crate::{
+    domain::{FilterContext, Hashtag, PersonalId},
+    http::{
+        api::Api,
+        asked::{Answered, Asked, json},
+        fault::Fault,
+    },
+    network::TimelineKind,
+};
+
+/// The routes.
+pub fn routes() -> Router<Api> {
+    Router::new()
+        .route("/api/v1/timelines/home", get(home))
+        .route("/api/v1/timelines/public", get(public))
+        .route("/api/v1/timelines/tag/{tag}", get(hashtag))
+        .route("/api/v1/timelines/list/{id}", get(list))
+        .route("/api/v1/favourites", get(favourites))
+        .route("/api/v1/bookmarks", get(bookmarks))
+}
+
+async fn home(State(api): State<Api>, asked: Asked) -> Answered {
+    api.timeline(&asked, &TimelineKind::Home, FilterContext::Home).await
+}
+
+/// Nothing comes from elsewhere, and no post has a picture.
+fn is_empty(asked: &Asked) -> bool {
+    ["remote", "only_media"].iter().any(|name| asked.parameters.flag(name) == Some(true))
+}
+
+async fn public(State(api): State<Api>, asked: Asked) -> Answered {
+    if is_empty(&asked) {
+        return Ok(json(&NOTHING));
+    }
+    api.timeline(&asked, &TimelineKind::Local, FilterContext::Public).await
+}
+
+async fn hashtag(State(api): State<Api>, asked: Asked) -> Answered {
+    let hashtag = Hashtag::new(asked.in_path("tag")?).map_err(|_| Fault::not_found())?;
+    if is_empty(&asked) {
+        return Ok(json(&NOTHING));
+    }
+    api.timeline(&asked, &TimelineKind::Hashtag(hashtag), FilterContext::Public).await
+}
+
+async fn list(State(api): State<Api>, asked: Asked) -> Answered {
+    let list = PersonalId::new(asked.id()?);
+    api.timeline(&asked, &TimelineKind::List(list), FilterContext::Home).await
+}
+
+async fn favourites(State(api): State<Api>, asked: Asked) -> Answered {
+    api.timeline(&asked, &TimelineKind::Liked, FilterContext::Account).await
+}
+
+async fn bookmarks(State(api): State<Api>, asked: Asked) -> Answered {
+    api.timeline(&asked, &TimelineKind::Bookmarked, FilterContext::Account).await
+}
