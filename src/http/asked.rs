@@ -25,17 +25,16 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    domain::{LoginId, OpaqueKey, PostId, RequestKey},
+    domain::{Hashtag, LoginId, OpaqueKey, PostId, RequestKey},
     host::random,
     network::{Call, Deadline, SessionToken},
+    serving::WEB_REQUEST_BYTES,
     tls::Protection,
 };
 
 /// How long a call is held while there is no available server. Apps give up after half a minute, and would not know
 /// what has become of it.
 const HOLD: Duration = Duration::from_secs(25);
-/// The most bytes of a body that is read into memory; whoever serves the request has a limit of its own.
-const BODY_BYTES: usize = 256 << 10;
 /// How a repetition says that it is one (<https://docs.joinmastodon.org/methods/statuses/#create>).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -111,7 +110,7 @@ async fn read_body(request: Request, parameters: &mut Parameters) -> Result<(), 
 }
 
 async fn whole(request: Request) -> Result<Bytes, Fault> {
-    let read = to_bytes(request.into_body(), BODY_BYTES).await;
+    let read = to_bytes(request.into_body(), WEB_REQUEST_BYTES).await;
     read.map_err(|why| Fault::bad_request(format!("the request did not arrive: {why}")))
 }
 
@@ -124,6 +123,11 @@ impl Asked {
     /// The post in the path.
     pub fn post(&self) -> Result<PostId, Fault> {
         self.id().map(PostId::new)
+    }
+
+    /// The hashtag in the path: what cannot be one is not there.
+    pub fn hashtag(&self) -> Result<Hashtag, Fault> {
+        Hashtag::new(self.in_path("tag")?).map_err(|_| Fault::not_found())
     }
 
     /// A part of the path, by its name.

@@ -37,7 +37,7 @@ use crate::{
 
 /// The most bytes of a request over HTTP: a post of 10,000 characters of four bytes, of which a form makes three times
 /// as many, and some more.
-const WEB_REQUEST_BYTES: usize = 256 << 10;
+pub const WEB_REQUEST_BYTES: usize = 256 << 10;
 
 /// Where a call comes from, according to its headers, the address of its connection, and how that is
 /// protected.

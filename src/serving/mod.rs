@@ -57,6 +57,7 @@ use crate::{
 };
 
 pub use acceptance::Acceptance;
+pub use calls::WEB_REQUEST_BYTES;
 pub use certification_file::{
     CERTIFICATION_FILE, CertificationFileError, certification_in, certification_text,
 };

@@ -1,10 +1,7 @@
 //! Joining, reports, and the calls of those who run the network.
 
-use tonic::{Request, transport::Channel};
-
 use super::Relayed;
 use crate::{
-    client::choice::Attempts,
     domain::RequestKey,
     grpc::messages::administration as messages,
     network::{
@@ -17,23 +14,9 @@ use crate::{
     wire::v1::{AboutRequest, admin_service_client::AdminServiceClient},
 };
 
-/// Makes a call of the other service.
-macro_rules! ask_admin {
-    ($self:ident, $call:ident, $request:expr, $method:ident) => {
-        $self.ask_over(
-            Attempts::default(),
-            $call,
-            $request,
-            |channel: Channel, request: Request<_>| async move {
-                AdminServiceClient::new(channel).$method(request).await
-            },
-        )
-    };
-}
-
 impl Administration for Relayed {
     async fn about(&self, call: &Call) -> Result<About, Refusal> {
-        let answered = ask_admin!(self, call, AboutRequest {}, about).await?;
+        let answered = ask_over!(AdminServiceClient, self, call, AboutRequest {}, about).await?;
         Ok(messages::about_from_wire(answered.reply))
     }
 
@@ -44,7 +27,7 @@ impl Administration for Relayed {
         begins: &Begins,
     ) -> Result<SignedUp, Refusal> {
         let request = messages::sign_up_to_wire(wanted.clone(), begins.clone());
-        let answered = ask_admin!(self, call, request, sign_up).await?;
+        let answered = ask_over!(AdminServiceClient, self, call, request, sign_up).await?;
         messages::signed_up_from_wire(answered.reply)
     }
 
@@ -55,7 +38,7 @@ impl Administration for Relayed {
         report: &NewReport,
     ) -> Result<u64, Refusal> {
         let request = messages::report_to_wire(key, report.clone());
-        Ok(ask_admin!(self, call, request, report).await?.reply.number)
+        Ok(ask_over!(AdminServiceClient, self, call, request, report).await?.reply.number)
     }
 
     async fn administer(
@@ -65,11 +48,15 @@ impl Administration for Relayed {
         request: &AdminRequest,
     ) -> Result<AdminDone, Refusal> {
         let request = messages::request_to_wire(key, request.clone());
-        Ok(messages::done_from_wire(ask_admin!(self, call, request, administer).await?.reply))
+        Ok(messages::done_from_wire(
+            ask_over!(AdminServiceClient, self, call, request, administer).await?.reply,
+        ))
     }
 
     async fn inspect(&self, call: &Call, question: &AdminQuestion) -> Result<AdminAnswer, Refusal> {
         let request = messages::question_to_wire(question.clone());
-        messages::answer_from_wire(ask_admin!(self, call, request, inspect).await?.reply)
+        messages::answer_from_wire(
+            ask_over!(AdminServiceClient, self, call, request, inspect).await?.reply,
+        )
     }
 }

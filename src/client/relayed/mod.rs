@@ -2,6 +2,20 @@
 //! available server when one fails, at once when the directory names another, and after a pause when
 //! there is no other to try. This is how calls are made; `calls`, `administration` and `apps` are which there are.
 
+/// Makes a call of a service other than the main one.
+macro_rules! ask_over {
+    ($client:ident, $self:ident, $call:ident, $request:expr, $method:ident) => {
+        $self.ask_over(
+            $crate::client::choice::Attempts::default(),
+            $call,
+            $request,
+            |channel: tonic::transport::Channel, request: tonic::Request<_>| async move {
+                $client::new(channel).$method(request).await
+            },
+        )
+    };
+}
+
 mod administration;
 mod apps;
 mod calls;

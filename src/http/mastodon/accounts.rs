@@ -15,7 +15,7 @@ use super::{
         personal::ListEntity,
         status::visibility_named,
     },
-    presenter::{all, unexpected},
+    presenter::unexpected,
 };
 use crate::{
     domain::{
@@ -31,12 +31,10 @@ use crate::{
         parameters::Parameters,
     },
     network::{
-        Found, ListKind, PersonRef, PersonalAnswer, PersonalQuestion, SearchKind, TimelineKind,
+        Found, ListKind, MOST_PEOPLE, PersonRef, PersonalAnswer, PersonalQuestion, SearchKind,
+        TimelineKind,
     },
 };
-
-/// So many people may be asked for by their numbers at a time.
-const MOST_ASKED_FOR: usize = 80;
 
 /// The routes.
 pub fn routes() -> Router<Api> {
@@ -198,14 +196,14 @@ async fn account(State(api): State<Api>, asked: Asked) -> Answered {
 /// The people whose numbers are asked for.
 fn asked_for(asked: &Asked) -> Vec<UserId> {
     let ids = asked.parameters.list("id").into_iter().filter_map(|id| id.parse().ok());
-    ids.map(UserId).take(MOST_ASKED_FOR).collect()
+    ids.map(UserId).take(MOST_PEOPLE).collect()
 }
 
 async fn several(State(api): State<Api>, asked: Asked) -> Answered {
     let whom: Vec<PersonRef> = asked_for(&asked).into_iter().map(PersonRef::Id).collect();
     let people = api.people(&asked, &whom).await?;
     let accounts: Vec<_> = people.iter().map(|person| Account::of(person, &asked.base)).collect();
-    Ok(all(&accounts))
+    Ok(json(&accounts))
 }
 
 /// Accounts are made where their owner sees the rules, and can be asked: in a terminal, and on the page of this
@@ -218,13 +216,13 @@ async fn sign_up() -> Fault {
 async fn relationships(State(api): State<Api>, asked: Asked) -> Answered {
     let known = api.network.relationships(&asked.call, &asked_for(&asked)).await?;
     let known = known.iter().map(|(id, relationship)| RelationshipEntity::of(*id, relationship));
-    Ok(all(&known.collect::<Vec<_>>()))
+    Ok(json(&known.collect::<Vec<_>>()))
 }
 
 /// Whom one follows of those who follow somebody is nobody's business here.
 async fn familiar_followers(_: State<Api>, asked: Asked) -> Answered {
     let nobody = |id: UserId| serde_json::json!({ "id": id.0.to_string(), "accounts": NOTHING });
-    Ok(all(&asked_for(&asked).into_iter().map(nobody).collect::<Vec<_>>()))
+    Ok(json(&asked_for(&asked).into_iter().map(nobody).collect::<Vec<_>>()))
 }
 
 /// A name as it is written here, or in the form that names a host, too: then the host must be ours.
@@ -257,7 +255,7 @@ async fn search(State(api): State<Api>, asked: Asked) -> Answered {
     };
     let is_wanted = |person: &&Person| followed.as_ref().is_none_or(|ids| ids.contains(&person.id));
     let accounts = people.iter().filter(is_wanted).map(|person| Account::of(person, &asked.base));
-    Ok(all(&accounts.collect::<Vec<_>>()))
+    Ok(json(&accounts.collect::<Vec<_>>()))
 }
 
 impl Api {
@@ -310,7 +308,7 @@ async fn lists(State(api): State<Api>, asked: Asked) -> Answered {
     let question = PersonalQuestion::ListsWith(person.name);
     match api.network.personal(&asked.call, &question).await? {
         PersonalAnswer::Lists(lists) => {
-            Ok(all(&lists.iter().map(ListEntity::of).collect::<Vec<_>>()))
+            Ok(json(&lists.iter().map(ListEntity::of).collect::<Vec<_>>()))
         }
         _ => Err(unexpected()),
     }

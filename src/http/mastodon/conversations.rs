@@ -16,7 +16,6 @@ use crate::{
         api::Api,
         asked::{Answered, Asked, json},
         fault::Fault,
-        paging::{self, Neighbours},
     },
     network::{Cursor, TimelineKind},
 };
@@ -67,13 +66,9 @@ impl Api {
 }
 
 async fn conversations(State(api): State<Api>, asked: Asked) -> Answered {
-    let paging = asked.paging(paging::POSTS)?;
-    let (kind, limit) = (TimelineKind::Direct, Some(paging.limit));
-    let page = api.network.timeline(&asked.call, &kind, paging.cursor(), limit).await?;
-    let posts = paging.shown(page.posts, |post| post.id.get());
-    let ids: Vec<u64> = posts.iter().map(|post| post.id.get()).collect();
+    let (posts, neighbours) = api.posts_page(&asked, &TimelineKind::Direct).await?;
     let entities = api.conversation_entities(&asked, &posts).await?;
-    Ok(asked.page(&entities, Neighbours::of(&ids, page.more)))
+    Ok(asked.page(&entities, neighbours))
 }
 
 /// The conversation whose newest post has the number in the path.

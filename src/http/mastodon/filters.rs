@@ -9,12 +9,9 @@ use axum::{
     routing::{delete, get},
 };
 
-use super::{
-    entities::{
-        moment,
-        personal::{Filter, FilterKeyword, FilterStatus, FilterV1},
-    },
-    presenter::all,
+use super::entities::{
+    moment,
+    personal::{Filter, FilterKeyword, FilterStatus, FilterV1},
 };
 use crate::{
     domain::{
@@ -165,7 +162,7 @@ impl Api {
 
 async fn filters(State(api): State<Api>, asked: Asked) -> Answered {
     let filters = api.all_filters(&asked).await?;
-    Ok(all(&filters.iter().map(Filter::of).collect::<Vec<_>>()))
+    Ok(json(&filters.iter().map(Filter::of).collect::<Vec<_>>()))
 }
 
 async fn filter(State(api): State<Api>, asked: Asked) -> Answered {
@@ -199,7 +196,7 @@ async fn remove(State(api): State<Api>, asked: Asked) -> Answered {
 
 async fn keywords(State(api): State<Api>, asked: Asked) -> Answered {
     let filter = api.filter_in_path(&asked).await?;
-    Ok(all(&filter.keywords.iter().map(FilterKeyword::of).collect::<Vec<_>>()))
+    Ok(json(&filter.keywords.iter().map(FilterKeyword::of).collect::<Vec<_>>()))
 }
 
 async fn add_keyword(State(api): State<Api>, asked: Asked) -> Answered {
@@ -240,7 +237,7 @@ async fn remove_keyword(State(api): State<Api>, asked: Asked) -> Answered {
 
 async fn statuses(State(api): State<Api>, asked: Asked) -> Answered {
     let filter = api.filter_in_path(&asked).await?;
-    Ok(all(&filter.posts.iter().map(FilterStatus::of).collect::<Vec<_>>()))
+    Ok(json(&filter.posts.iter().map(FilterStatus::of).collect::<Vec<_>>()))
 }
 
 async fn add_status(State(api): State<Api>, asked: Asked) -> Answered {
@@ -280,7 +277,7 @@ async fn filters_v1(State(api): State<Api>, asked: Asked) -> Answered {
     let of_keywords = filters
         .iter()
         .flat_map(|filter| filter.keywords.iter().map(|keyword| FilterV1::of(filter, keyword)));
-    Ok(all(&of_keywords.collect::<Vec<_>>()))
+    Ok(json(&of_keywords.collect::<Vec<_>>()))
 }
 
 async fn filter_v1(State(api): State<Api>, asked: Asked) -> Answered {

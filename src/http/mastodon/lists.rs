@@ -4,7 +4,7 @@ use axum::{Router, extract::State, routing::get};
 
 use super::{
     entities::{account::Account, personal::ListEntity},
-    presenter::{all, unexpected},
+    presenter::unexpected,
 };
 use crate::{
     domain::{ListSettings, PeopleList, PersonalChange, PersonalId, RepliesPolicy, UserId},
@@ -69,7 +69,7 @@ fn settings(asked: &Asked, now: ListSettings) -> Result<ListSettings, Fault> {
 
 async fn lists(State(api): State<Api>, asked: Asked) -> Answered {
     let lists = api.all_lists(&asked).await?;
-    Ok(all(&lists.iter().map(ListEntity::of).collect::<Vec<_>>()))
+    Ok(json(&lists.iter().map(ListEntity::of).collect::<Vec<_>>()))
 }
 
 async fn list(State(api): State<Api>, asked: Asked) -> Answered {
@@ -106,7 +106,7 @@ async fn members(State(api): State<Api>, asked: Asked) -> Answered {
     match api.network.personal(&asked.call, &question).await? {
         PersonalAnswer::Members(names) => {
             let accounts: Vec<Account> = api.accounts(&asked, names).await?;
-            Ok(all(&accounts))
+            Ok(json(&accounts))
         }
         _ => Err(unexpected()),
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::response::Response;
+use axum::http::StatusCode;
 
 use super::entities::{
     account::Account, notification::NotificationEntity, personal::FilterResult, status::Status,
@@ -21,11 +21,10 @@ use crate::{
         fault::Fault,
         paging::{self, Neighbours},
     },
-    network::{PersonRef, PersonalAnswer, PersonalQuestion, TimelineKind},
+    network::{
+        MOST_PEOPLE, PersonRef, PersonalAnswer, PersonalQuestion, RefusalKind, TimelineKind,
+    },
 };
-
-/// So many people are looked up at a time.
-const AT_A_TIME: usize = 80;
 
 /// People by their numbers.
 type People = BTreeMap<UserId, Person>;
@@ -47,6 +46,17 @@ impl Api {
         kind: &TimelineKind,
         context: FilterContext,
     ) -> Answered {
+        let (posts, neighbours) = self.posts_page(asked, kind).await?;
+        let statuses = self.statuses(asked, &posts, context).await?;
+        Ok(asked.page(&statuses, neighbours))
+    }
+
+    /// The posts of the page that is asked for, the newest first, and where its neighbours are.
+    pub async fn posts_page(
+        &self,
+        asked: &Asked,
+        kind: &TimelineKind,
+    ) -> Result<(Vec<Post>, Neighbours), Fault> {
         let paging = asked.paging(paging::POSTS)?;
         let page =
             self.network.timeline(&asked.call, kind, paging.cursor(), Some(paging.limit)).await?;
@@ -63,8 +73,7 @@ impl Api {
             // In these, the place of a post is another than its number.
             neighbours.previous = None;
         }
-        let statuses = self.statuses(asked, &posts, context).await?;
-        Ok(asked.page(&statuses, neighbours))
+        Ok((posts, neighbours))
     }
 
     /// Posts, as their reader reads them there.
@@ -76,6 +85,15 @@ impl Api {
     ) -> Result<Vec<Status>, Fault> {
         let reading = self.reading(asked, posts, &[], context).await?;
         Ok(posts.iter().filter_map(|post| reading.status(post)).collect())
+    }
+
+    /// A post, if the reader sees one of that number.
+    pub async fn post_if_seen(&self, asked: &Asked, post: PostId) -> Result<Option<Post>, Fault> {
+        match self.network.post(&asked.call, post).await {
+            Ok(post) => Ok(Some(post)),
+            Err(refusal) if refusal.kind == RefusalKind::NotFound => Ok(None),
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     /// One post.
@@ -126,18 +144,21 @@ impl Api {
 
     /// The reader's filters, and who the reader is, if that matters.
     async fn filters(&self, asked: &Asked) -> Result<(Vec<WordFilter>, Option<UserId>), Fault> {
-        let filters = self.all_filters(asked).await;
-        let filters = match filters {
-            // An app that may not read them applies none.
-            Err(fault) if fault.status() == axum::http::StatusCode::FORBIDDEN => Vec::new(),
-            filters => filters?,
-        };
+        let filters = self.applied_filters(asked).await?;
         let reader = if filters.is_empty() {
             None
         } else {
             Some(self.network.me(&asked.call).await?.person.id)
         };
         Ok((filters, reader))
+    }
+
+    /// The filters that are applied for the reader: an app that may not read them applies none.
+    pub async fn applied_filters(&self, asked: &Asked) -> Result<Vec<WordFilter>, Fault> {
+        match self.all_filters(asked).await {
+            Err(fault) if fault.status() == StatusCode::FORBIDDEN => Ok(Vec::new()),
+            filters => filters,
+        }
     }
 
     /// All filters of the reader.
@@ -151,7 +172,7 @@ impl Api {
     /// People, those left out who do not exist for the reader.
     pub async fn people(&self, asked: &Asked, whom: &[PersonRef]) -> Result<Vec<Person>, Fault> {
         let mut people = Vec::with_capacity(whom.len());
-        for some in whom.chunks(AT_A_TIME) {
+        for some in whom.chunks(MOST_PEOPLE) {
             people.extend(self.network.people(&asked.call, some).await?.into_iter().flatten());
         }
         Ok(people)
@@ -218,12 +239,7 @@ fn people_of(posts: &[Post], others: &[UserId]) -> Vec<PersonRef> {
 /// The network has answered something else than was asked.
 pub fn unexpected() -> Fault {
     Fault::new(
-        axum::http::StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::SERVICE_UNAVAILABLE,
         "the available server speaks another version: try again in a moment",
     )
-}
-
-/// A list that is short, and has no neighbours.
-pub fn all<T: serde::Serialize>(items: &[T]) -> Response {
-    json(&items)
 }

@@ -42,11 +42,7 @@ impl Api {
     async fn found_posts(&self, asked: &Asked, text: &str, limit: u32) -> Result<Vec<Post>, Fault> {
         // The address of a post finds it.
         if let Some(id) = post_at(text, asked) {
-            return match self.network.post(&asked.call, id).await {
-                Ok(post) => Ok(vec![post]),
-                Err(refusal) if refusal.kind == RefusalKind::NotFound => Ok(Vec::new()),
-                Err(refusal) => Err(refusal.into()),
-            };
+            return Ok(self.post_if_seen(asked, id).await?.into_iter().collect());
         }
         let before = asked.parameters.number("max_id")?.map(PostId::new);
         let found =

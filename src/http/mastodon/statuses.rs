@@ -6,10 +6,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{
-    entities::status::{Context, Status, StatusEdit, StatusSource, visibility_named},
-    presenter::all,
-};
+use super::entities::status::{Context, Status, StatusEdit, StatusSource, visibility_named};
 use crate::{
     domain::{FilterContext, Language, Mark, PostId},
     http::{
@@ -18,7 +15,7 @@ use crate::{
         fault::Fault,
         parameters::Parameters,
     },
-    network::{ListKind, NewPost, PostWords, RefusalKind},
+    network::{ListKind, NewPost, PostWords},
 };
 
 /// So many posts may be asked for by their numbers at a time.
@@ -103,13 +100,9 @@ async fn several(State(api): State<Api>, asked: Asked) -> Answered {
     let ids = asked.parameters.list("id").into_iter().filter_map(|id| id.parse().ok());
     let mut posts = Vec::new();
     for id in ids.take(MOST_ASKED_FOR) {
-        match api.network.post(&asked.call, PostId::new(id)).await {
-            Ok(post) => posts.push(post),
-            Err(refusal) if refusal.kind == RefusalKind::NotFound => {}
-            Err(refusal) => return Err(refusal.into()),
-        }
+        posts.extend(api.post_if_seen(&asked, PostId::new(id)).await?);
     }
-    Ok(all(&api.statuses(&asked, &posts, FilterContext::Thread).await?))
+    Ok(json(&api.statuses(&asked, &posts, FilterContext::Thread).await?))
 }
 
 async fn status(State(api): State<Api>, asked: Asked) -> Answered {
@@ -175,7 +168,7 @@ async fn history(State(api): State<Api>, asked: Asked) -> Answered {
     let account = reading.account(post.author_id).ok_or_else(Fault::not_found)?;
     let edits = revisions.iter();
     let edits = edits.map(|edit| StatusEdit::of(edit, &post, account.clone(), &asked.base));
-    Ok(all(&edits.collect::<Vec<_>>()))
+    Ok(json(&edits.collect::<Vec<_>>()))
 }
 
 async fn reblogged_by(State(api): State<Api>, asked: Asked) -> Answered {

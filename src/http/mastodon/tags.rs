@@ -6,12 +6,9 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{
-    entities::personal::Tag,
-    presenter::{all, unexpected},
-};
+use super::{entities::personal::Tag, presenter::unexpected};
 use crate::{
-    domain::{Hashtag, PersonalChange},
+    domain::PersonalChange,
     host::clock,
     http::{
         api::Api,
@@ -35,10 +32,6 @@ pub fn entity(found: &HashtagUse, asked: &Asked) -> Tag {
     Tag::of(&found.hashtag, found.posts, found.is_followed, clock::now(), &asked.base)
 }
 
-fn in_path(asked: &Asked) -> Result<Hashtag, Fault> {
-    Hashtag::new(asked.in_path("tag")?).map_err(|_| Fault::not_found())
-}
-
 impl Api {
     async fn hashtags(
         &self,
@@ -52,13 +45,13 @@ impl Api {
     }
 
     async fn follow_hashtag(&self, asked: &Asked, set: bool) -> Answered {
-        let change = PersonalChange::FollowHashtag { hashtag: in_path(asked)?, set };
+        let change = PersonalChange::FollowHashtag { hashtag: asked.hashtag()?, set };
         self.network.change_personal(&asked.call, &asked.key(), &change).await?;
         self.hashtag(asked).await
     }
 
     async fn hashtag(&self, asked: &Asked) -> Answered {
-        let question = PersonalQuestion::Hashtag(in_path(asked)?);
+        let question = PersonalQuestion::Hashtag(asked.hashtag()?);
         let found = self.hashtags(asked, &question).await?.pop().ok_or_else(unexpected)?;
         Ok(json(&entity(&found, asked)))
     }
@@ -79,5 +72,5 @@ async fn unfollow(State(api): State<Api>, asked: Asked) -> Answered {
 /// All of them on one page: there are as many at most as fit on it.
 async fn followed(State(api): State<Api>, asked: Asked) -> Answered {
     let followed = api.hashtags(&asked, &PersonalQuestion::Hashtags).await?;
-    Ok(all(&followed.iter().map(|found| entity(found, &asked)).collect::<Vec<_>>()))
+    Ok(json(&followed.iter().map(|found| entity(found, &asked)).collect::<Vec<_>>()))
 }

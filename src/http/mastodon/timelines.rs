@@ -4,11 +4,10 @@ use axum::{Router, extract::State, routing::get};
 
 use super::entities::NOTHING;
 use crate::{
-    domain::{FilterContext, Hashtag, PersonalId},
+    domain::{FilterContext, PersonalId},
     http::{
         api::Api,
         asked::{Answered, Asked, json},
-        fault::Fault,
     },
     network::TimelineKind,
 };
@@ -41,7 +40,7 @@ async fn public(State(api): State<Api>, asked: Asked) -> Answered {
 }
 
 async fn hashtag(State(api): State<Api>, asked: Asked) -> Answered {
-    let hashtag = Hashtag::new(asked.in_path("tag")?).map_err(|_| Fault::not_found())?;
+    let hashtag = asked.hashtag()?;
     if is_empty(&asked) {
         return Ok(json(&NOTHING));
     }

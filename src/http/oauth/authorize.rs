@@ -18,12 +18,11 @@ use crate::{
         api::Api,
         asked::{Asked, attempt},
         fault::Fault,
+        mastodon::entities::instance,
     },
     network::{Login, RefusalKind, apps::Grant},
 };
 
-/// How a network without a name is called here.
-const NAMELESS: &str = "Tiny SNS";
 /// What the app wants to find again afterwards has at most so many bytes.
 const STATE_BYTES: usize = 2_000;
 
@@ -124,8 +123,7 @@ impl Api {
 
     async fn network_name(&self, asked: &Asked) -> Result<String, Unclear> {
         let about = self.network.about(&asked.call).await.map_err(Fault::from)?;
-        let title = about.settings.title;
-        Ok(if title.is_empty() { NAMELESS.to_owned() } else { title })
+        Ok(instance::title(&about.settings).to_owned())
     }
 
     /// The page, once more if something was wrong with the answer before.

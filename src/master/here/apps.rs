@@ -69,10 +69,7 @@ impl Apps for Here {
         if !app.redirect_uris.contains(redirect_uri) {
             return Err(bad_grant("the app has not registered this redirect URI"));
         }
-        if !asked_for(scopes)?.is_subset_of(&app.scopes) {
-            let why = "the app has not registered these scopes";
-            return Err(Refusal::new(RefusalKind::OutsideScope, why));
-        }
+        check_scopes(scopes, &app)?;
         let account = self.found(view.account_by_name(&login.name))?;
         let account = account.ok_or(CommandRefusal::NoSuchUser)?;
         // Decided when it is applied; but nobody is to be told before that to leave the password out.
@@ -146,10 +143,7 @@ impl Apps for Here {
         self.ensure_available()?;
         let view = self.linearizable_view(call.deadline).await?;
         let app = self.proven_app(&view, credentials)?;
-        if !asked_for(scopes)?.is_subset_of(&app.scopes) {
-            let why = "the app has not registered these scopes";
-            return Err(Refusal::new(RefusalKind::OutsideScope, why));
-        }
+        check_scopes(scopes, &app)?;
         let created_at = self.parts.node.now();
         let App { name, website, .. } = app;
         let app = AppId::of(&credentials.client_id);
@@ -302,6 +296,15 @@ impl Here {
 /// At least one.
 fn asked_for(scopes: &Scopes) -> Result<Scopes, Refusal> {
     Ok(Scopes::parse(scopes.as_str())?)
+}
+
+/// No more than the app has registered.
+fn check_scopes(scopes: &Scopes, app: &App) -> Result<(), Refusal> {
+    if asked_for(scopes)?.is_subset_of(&app.scopes) {
+        return Ok(());
+    }
+    let why = "the app has not registered these scopes";
+    Err(Refusal::new(RefusalKind::OutsideScope, why))
 }
 
 fn label(session: Session) -> Option<AppLabel> {

@@ -50,7 +50,8 @@ pub fn rules(settings: &NetworkSettings) -> Vec<Rule> {
     settings.rules.iter().enumerate().map(rule).collect()
 }
 
-fn title(settings: &NetworkSettings) -> &str {
+/// How the network is called.
+pub fn title(settings: &NetworkSettings) -> &str {
     if settings.title.is_empty() { NAMELESS } else { &settings.title }
 }
 
