@@ -70,6 +70,10 @@ counts:
 deletion:
     FULL_SCALE=1 cargo nextest run --all-features --no-capture others_go_on_posting_while_an_account
 
+# Whether apps lose anything while the available server is killed again and again for so long
+kills SECONDS="60":
+    KILLS_SECONDS={{ SECONDS }} cargo nextest run --all-features --no-capture apps_lose_nothing
+
 # Faults of every kind on real processes, such as `just chaos --minutes 30 --seed 7`
 chaos *ARGUMENTS:
     cargo test --all-features --test chaos -- run {{ ARGUMENTS }}

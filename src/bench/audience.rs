@@ -1,4 +1,5 @@
-//! The people of `fanout`: one author, and readers who hold live timelines with the author's posts.
+//! The people of `fanout` and of live streams over HTTP: one author, and readers who hold live timelines with the
+//! author's posts.
 
 use std::{
     sync::{
@@ -19,13 +20,14 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     PATIENCE,
     deliveries::Deliveries,
+    http::Author as AuthorOverHttp,
     load::{Load, LoadError, Round},
     numbered_text::NumberedText,
     people::{connect, follow},
     progress::Progress,
 };
 use crate::{
-    client::{Client, ClientError, ClientOptions, Subscription},
+    client::{Client, ClientOptions, Subscription},
     host::{random, task},
 };
 
@@ -38,14 +40,31 @@ const BURST: usize = 128;
 /// How long a post may take to those whose streams are open: the others need another one.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// Who is read.
+pub enum Author {
+    /// With our client library.
+    Client(Box<Client>),
+    /// As an app does.
+    OverHttp(AuthorOverHttp),
+}
+
+impl Author {
+    async fn publish(&self, text: &str) -> Result<(), LoadError> {
+        match self {
+            Self::Client(client) => Ok(client.publish(text).await.map(drop)?),
+            Self::OverHttp(app) => Ok(app.publish(text).await.map(drop)?),
+        }
+    }
+}
+
 /// An author, and readers whose live timelines are open.
 pub struct Audience {
-    author: Client,
+    author: Author,
     texts: NumberedText,
     shared: Arc<Shared>,
     /// One of the clients on each connection.
     connections: Vec<Client>,
-    _readers: Vec<AbortOnDropHandle<()>>,
+    readers: Vec<AbortOnDropHandle<()>>,
 }
 
 /// What readers tell the author.
@@ -54,7 +73,7 @@ struct Shared {
     /// Readers to whom something has come.
     open: AtomicUsize,
     /// Why a timeline has ended, if one has.
-    ended: Mutex<Option<ClientError>>,
+    ended: Mutex<Option<LoadError>>,
     /// All have everything, or one gets nothing more.
     news: Notify,
 }
@@ -67,14 +86,6 @@ impl Audience {
         progress: Progress,
     ) -> Result<Self, LoadError> {
         let author = connect(options, AUTHOR).await?;
-        #[expect(clippy::cast_possible_truncation, reason = "a part of it is as random")]
-        let texts = NumberedText::of_run(random::id() as u32);
-        let shared = Arc::new(Shared {
-            deliveries: Mutex::new(Deliveries::to(readers)),
-            open: AtomicUsize::new(0),
-            ended: Mutex::default(),
-            news: Notify::new(),
-        });
         let connections = (0..readers.div_ceil(ON_A_CONNECTION))
             .map(|_| Client::connect(options.clone()))
             .collect::<Result<Vec<_>, _>>()?;
@@ -87,11 +98,41 @@ impl Audience {
             }
         });
         let timelines = progress.prepare("readers", timelines).await?;
-        let read = |timeline| task::spawn_owned(read(timeline, texts, Arc::clone(&shared)));
-        let all = timelines.into_iter().map(read).collect();
-        let audience = Self { author, texts, shared, connections, _readers: all };
+        let reads = |(timeline, ear)| task::spawn_owned(read(timeline, ear));
+        let mut audience = Self::of(Author::Client(Box::new(author)), readers);
+        audience.connections = connections;
+        audience.readers = timelines.into_iter().zip(audience.ears(readers)).map(reads).collect();
         audience.open_all(readers).await?;
         Ok(audience)
+    }
+
+    /// Of an author with so many readers, none of whom reads yet.
+    pub fn of(author: Author, readers: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a part of it is as random")]
+        let texts = NumberedText::of_run(random::id() as u32);
+        let shared = Arc::new(Shared {
+            deliveries: Mutex::new(Deliveries::to(readers)),
+            open: AtomicUsize::new(0),
+            ended: Mutex::default(),
+            news: Notify::new(),
+        });
+        Self { author, texts, shared, connections: Vec::new(), readers: Vec::new() }
+    }
+
+    /// The same, read by those whom `read` starts: each tells its ear what has come.
+    pub async fn read_by(
+        mut self,
+        readers: usize,
+        read: impl FnMut(Ear) -> AbortOnDropHandle<()>,
+    ) -> Result<Self, LoadError> {
+        self.readers = self.ears(readers).map(read).collect();
+        self.open_all(readers).await?;
+        Ok(self)
+    }
+
+    fn ears(&self, readers: usize) -> impl Iterator<Item = Ear> + use<> {
+        let (texts, shared) = (self.texts, Arc::clone(&self.shared));
+        (0..readers).map(move |_| Ear { texts, shared: Arc::clone(&shared), is_open: false })
     }
 
     /// Publishes for so long, in bursts, each of which all readers have before the next one begins; or at a
@@ -115,12 +156,16 @@ impl Audience {
 
     /// One client of each connection.
     pub fn connections(&self) -> impl Iterator<Item = &Client> {
-        self.connections.iter().chain([&self.author])
+        let author = match &self.author {
+            Author::Client(author) => Some(&**author),
+            Author::OverHttp(_) => None,
+        };
+        self.connections.iter().chain(author)
     }
 
-    async fn publish(&self, due: Instant) -> Result<(), ClientError> {
+    async fn publish(&self, due: Instant) -> Result<(), LoadError> {
         let number = self.shared.deliveries.lock().begin(due);
-        self.author.publish(&self.texts.text(number)).await.map(drop)
+        self.author.publish(&self.texts.text(number)).await
     }
 
     /// Publishes until all streams are open: a bare server keeps nothing for those who come late.
@@ -143,11 +188,11 @@ impl Audience {
     }
 
     /// Waits until something has come, or a timeline has ended.
-    async fn until(&self, has_come: impl Fn(&Shared) -> bool) -> Result<(), ClientError> {
+    async fn until(&self, has_come: impl Fn(&Shared) -> bool) -> Result<(), LoadError> {
         loop {
             // Created before the check, so that no news in between is missed.
             let news = self.shared.news.notified();
-            if let Some(why) = self.shared.ended.lock().clone() {
+            if let Some(why) = self.shared.ended.lock().take() {
                 return Err(why);
             }
             if has_come(&self.shared) {
@@ -159,10 +204,10 @@ impl Audience {
 
     async fn in_time(
         &self,
-        outcome: impl Future<Output = Result<(), ClientError>>,
+        outcome: impl Future<Output = Result<(), LoadError>>,
     ) -> Result<(), LoadError> {
         match timeout(PATIENCE, outcome).await {
-            Ok(outcome) => Ok(outcome?),
+            Ok(outcome) => outcome,
             Err(_late) => {
                 let missing = self.shared.deliveries.lock().missing();
                 Err(LoadError::NotDelivered { missing })
@@ -171,25 +216,38 @@ impl Audience {
     }
 }
 
-async fn read(mut timeline: Subscription, texts: NumberedText, shared: Arc<Shared>) {
-    let mut is_open = false;
+/// What somebody reads with: it tells the author what has come.
+pub struct Ear {
+    texts: NumberedText,
+    shared: Arc<Shared>,
+    is_open: bool,
+}
+
+impl Ear {
+    /// A post with this text has come.
+    pub fn hears(&mut self, text: &str) {
+        let Some(number) = self.texts.number(text) else { return };
+        let opens = !std::mem::replace(&mut self.is_open, true);
+        if opens {
+            self.shared.open.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.shared.deliveries.lock().deliver(number, Instant::now()) || opens {
+            self.shared.news.notify_one();
+        }
+    }
+
+    /// Nothing more will come.
+    pub fn is_cut_off(&self, why: LoadError) {
+        *self.shared.ended.lock() = Some(why);
+        self.shared.news.notify_one();
+    }
+}
+
+async fn read(mut timeline: Subscription, mut ear: Ear) {
     while let Some(post) = timeline.next().await {
-        let is_news = match post {
-            Ok(post) => {
-                let Some(number) = texts.number(&post.text) else { continue };
-                let opens = !std::mem::replace(&mut is_open, true);
-                if opens {
-                    shared.open.fetch_add(1, Ordering::Relaxed);
-                }
-                shared.deliveries.lock().deliver(number, Instant::now()) || opens
-            }
-            Err(why) => {
-                *shared.ended.lock() = Some(why);
-                true
-            }
-        };
-        if is_news {
-            shared.news.notify_one();
+        match post {
+            Ok(post) => ear.hears(&post.text),
+            Err(why) => ear.is_cut_off(why.into()),
         }
     }
 }

@@ -68,7 +68,7 @@ pub struct Comparison<'a> {
     pub progress: Progress,
 }
 
-/// Those who do the same at another server, and what came of it.
+/// Those who do the same at one of the servers, and what came of it.
 struct Contestant {
     workload: Workload,
     rounds: Rounds,
@@ -83,41 +83,47 @@ impl Comparison<'_> {
         report: &mut Report,
     ) -> anyhow::Result<()> {
         let Self { settings, options, bare, progress } = self;
-        let mut ours = Contestant::new(work, options, settings, progress).await?;
-        let bare_options = bare.plain.options();
-        let mut plain = Contestant::new(work, &bare_options, settings, Progress::HIDDEN).await?;
+        let prepare = async |options: &ClientOptions, progress| {
+            Workload::prepare(work, options, settings, progress).await
+        };
+        let ours = prepare(options, progress).await?;
+        let plain = prepare(&bare.plain.options(), Progress::HIDDEN).await?;
         let mut durable = None;
         if work == Work::Repeat(Operation::Publish) {
             let options = bare.durable(report)?.options();
-            durable = Some(Contestant::new(work, &options, settings, Progress::HIDDEN).await?);
+            durable = Some(prepare(&options, Progress::HIDDEN).await?);
         }
-        // The first round warms up connections and caches, and does not count.
-        for round in 0..=settings.rounds {
-            let name = if round == 0 { "warm-up".to_owned() } else { format!("round {round}") };
-            progress.say(&format!("{scenario}, {name}"));
-            let others = [Some(&mut plain), durable.as_mut()].into_iter().flatten();
-            for contestant in [&mut ours].into_iter().chain(others) {
-                contestant.take_turn(settings, round > 0).await?;
-            }
-        }
-        let durable = durable.map(|durable| durable.rounds);
-        report.scenarios.push(Figures::of(scenario, &ours.rounds, &plain.rounds, durable.as_ref()));
-        report.refused.extend(refusals::of(scenario, ours.workload.pushbacks()));
-        Ok(())
+        compare(scenario, settings, progress, (ours, plain, durable), report).await
     }
 }
 
-impl Contestant {
-    async fn new(
-        work: Work,
-        options: &ClientOptions,
-        settings: &BenchSettings,
-        progress: Progress,
-    ) -> Result<Self, LoadError> {
-        let workload = Workload::prepare(work, options, settings, progress).await?;
-        Ok(Self { workload, rounds: Rounds::new() })
+/// Lets the network, a bare server and perhaps a durable one take turns, and reports it.
+pub async fn compare(
+    scenario: &'static str,
+    settings: &BenchSettings,
+    progress: Progress,
+    (ours, plain, durable): (Workload, Workload, Option<Workload>),
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let contestant = |workload| Contestant { workload, rounds: Rounds::new() };
+    let (mut ours, mut plain) = (contestant(ours), contestant(plain));
+    let mut durable = durable.map(contestant);
+    // The first round warms up connections and caches, and does not count.
+    for round in 0..=settings.rounds {
+        let name = if round == 0 { "warm-up".to_owned() } else { format!("round {round}") };
+        progress.say(&format!("{scenario}, {name}"));
+        let others = [Some(&mut plain), durable.as_mut()].into_iter().flatten();
+        for contestant in [&mut ours].into_iter().chain(others) {
+            contestant.take_turn(settings, round > 0).await?;
+        }
     }
+    let durable = durable.map(|durable| durable.rounds);
+    report.scenarios.push(Figures::of(scenario, &ours.rounds, &plain.rounds, durable.as_ref()));
+    report.refused.extend(refusals::of(scenario, ours.workload.pushbacks()));
+    Ok(())
+}
 
+impl Contestant {
     async fn take_turn(&mut self, settings: &BenchSettings, counts: bool) -> Result<(), LoadError> {
         let load = Load { callers: settings.callers, rate: settings.rate };
         let length = if counts { settings.round } else { settings.round / 4 };

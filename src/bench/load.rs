@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use hdrhistogram::Histogram;
 use tokio::time::{Instant, sleep_until};
 
-use super::{PATIENCE, refusals};
+use super::{PATIENCE, http::HttpError, refusals};
 use crate::client::ClientError;
 
 /// How many digits of a latency count.
@@ -41,6 +41,9 @@ pub enum LoadError {
         #[from]
         why: ClientError,
     },
+    /// The same of a call over HTTP.
+    #[error("a call has failed: {0}")]
+    Http(#[from] HttpError),
     /// Live timelines did not bring what they should.
     #[error(
         "{missing} deliveries have not come within {PATIENCE:?}: publish less at a time (--callers, --rate)"
@@ -82,11 +85,11 @@ pub fn together(all: Vec<Histogram<u64>>) -> Histogram<u64> {
 
 impl Load {
     /// Calls for so long. A call is told which caller makes it, and when it was to begin.
-    pub async fn carry_out(
+    pub async fn carry_out<Error>(
         self,
         length: Duration,
-        call: impl AsyncFn(usize, Instant) -> Result<(), ClientError>,
-    ) -> Result<Round, ClientError> {
+        call: impl AsyncFn(usize, Instant) -> Result<(), Error>,
+    ) -> Result<Round, Error> {
         let began = Instant::now();
         let end = began + length;
         let (begun, call) = (&Cell::new(0), &call);
@@ -100,7 +103,7 @@ impl Load {
                 call(caller, due).await?;
                 record(&mut latencies, due.elapsed());
             }
-            Ok::<_, ClientError>(latencies)
+            Ok::<_, Error>(latencies)
         });
         let all = try_join_all(callers).await?;
         // At a given rate, the last call may end before the round does.

@@ -7,6 +7,7 @@
 //! | `operation` | one call, as they make it again and again |
 //! | `audience`, `deliveries` | `fanout`: one author and many readers; what has come to them (pure) |
 //! | `crowd`, `zipf` | `mixed`: many who follow each other, a few of them followed by most; who is chosen (pure) |
+//! | `http/` | `http`: what apps do, over HTTP/1.1, and a bare server of axum |
 //! | `load` | calls, as many at a time or as often as the settings say, and how long each takes |
 //! | `ceiling`, `group_commit` | the bare server: tonic, with answers of the same sizes and nothing behind them; or with a file |
 //! | `comparison` | rounds of a scenario, turn by turn with the bare servers |
@@ -37,6 +38,7 @@ mod figures;
 mod footprint;
 mod group_commit;
 mod growth;
+mod http;
 mod load;
 mod losses;
 mod mounts;
@@ -148,6 +150,10 @@ async fn measure(
             Scenario::Growth => {
                 let own = own.as_ref().expect(OF_ITS_OWN);
                 report.growth = growth::measure(own, &options, &settings, progress).await?;
+                continue;
+            }
+            Scenario::Http => {
+                Box::pin(http::measure(&options, &settings, progress, &mut report)).await?;
                 continue;
             }
             Scenario::Footprint => {

@@ -33,6 +33,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const GIVE_UP_AFTER: Duration = Duration::from_mins(30);
 /// How soon a slave reboots its master here: whoever measures many losses does not wait for each.
 const REBOOT_DELAY: &str = "500ms";
+/// Everybody comes from one address here, and many connections are what some scenarios measure.
+const ROOMY: [(&str, &str); 2] =
+    [("TINYSNS_CONNECTIONS_PER_ADDRESS", "8192"), ("TINYSNS_CALLS_PER_ADDRESS", "16384")];
 /// How much of the end of a log is told, in bytes.
 const LAST_WORDS: u64 = 2_048;
 
@@ -236,7 +239,8 @@ impl OwnCluster {
             .env("TINYSNS_METRICS_LISTEN", "127.0.0.1:0")
             .env("TINYSNS_DATA_DIR", directory.join("servers"))
             .env("TINYSNS_REBOOT_DELAY", REBOOT_DELAY)
-            .env("TINYSNS_RATE_LIMITS", "off");
+            .env("TINYSNS_RATE_LIMITS", "off")
+            .envs(ROOMY.into_iter().filter(|(name, _)| env::var_os(name).is_none()));
         command
     }
 

@@ -41,13 +41,7 @@ impl People {
         for number in 0..AUTHORS {
             author.log_in(&format!("bench-author-{number}"), None).await?;
         }
-        let follow_all = people.clients.iter().map(async |client: &Client| {
-            for number in 0..AUTHORS {
-                follow(client, &format!("bench-author-{number}")).await?;
-            }
-            Ok::<_, ClientError>(())
-        });
-        try_join_all(follow_all).await?;
+        try_join_all(people.clients.iter().map(follow_authors)).await?;
         for number in 0..AUTHORS {
             author.log_in(&format!("bench-author-{number}"), None).await?;
             // The one who is read fills a page.
@@ -84,6 +78,14 @@ impl People {
             posts: client.posts(READ, Cursor::Newest, Some(PAGE)).await?,
         })
     }
+}
+
+/// Lets a client follow all authors.
+pub async fn follow_authors(client: &Client) -> Result<(), ClientError> {
+    for number in 0..AUTHORS {
+        follow(client, &format!("bench-author-{number}")).await?;
+    }
+    Ok(())
 }
 
 /// A client on a connection of its own, logged in by this name.

@@ -5,8 +5,8 @@ use std::{fs, thread};
 use serde::Serialize;
 
 use super::{
-    failover::Watched, figures::Figures, footprint::Footprint, growth::GrowthStep, mounts::Mount,
-    recovery::Recovery, refusals::Refused, table,
+    failover::Watched, figures::Figures, footprint::Footprint, growth::GrowthStep,
+    http::IdleStreams, mounts::Mount, recovery::Recovery, refusals::Refused, table,
 };
 use crate::settings::BenchSettings;
 
@@ -31,6 +31,7 @@ pub struct Report {
     pub readers: usize,
     pub people: usize,
     pub scenarios: Vec<Figures>,
+    pub http_idle: Option<IdleStreams>,
     pub failover: Option<Watched>,
     pub standstill: Option<Watched>,
     pub footprint: Option<Footprint>,
@@ -61,6 +62,7 @@ impl Report {
             readers: settings.readers,
             people: settings.people,
             scenarios: Vec::new(),
+            http_idle: None,
             failover: None,
             standstill: None,
             footprint: None,

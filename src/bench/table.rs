@@ -5,6 +5,7 @@ use super::{
     figures::{Figures, median},
     footprint::{Footprint, NodeFootprint},
     growth::GrowthStep,
+    http::IdleStreams,
     recovery::Recovery,
     report::Report,
 };
@@ -19,6 +20,7 @@ pub fn of(report: &Report) -> String {
     if !report.scenarios.is_empty() {
         parts.push(rounds(report));
     }
+    parts.extend(report.http_idle.as_ref().map(|idle| vec![idle_streams(idle)]));
     parts.extend(report.failover.as_ref().map(|watched| failover("failover", watched)));
     parts.extend(report.standstill.as_ref().map(|watched| failover("standstill", watched)));
     parts.extend(report.footprint.as_ref().map(footprint));
@@ -55,7 +57,7 @@ fn head(report: &Report) -> String {
 }
 
 fn rounds(report: &Report) -> Vec<String> {
-    let titles = "            a second  (min to max)         p50       p99       max     bare server    ratio";
+    let titles = "             a second  (min to max)         p50       p99       max     bare server    ratio";
     let mut lines = vec![titles.to_owned()];
     lines.extend(report.scenarios.iter().map(row));
     lines.extend(report.scenarios.iter().filter_map(|figures| durable(figures, report)));
@@ -64,6 +66,13 @@ fn rounds(report: &Report) -> Vec<String> {
         let readers = report.readers;
         lines.push(format!(
             "fanout: deliveries to {readers} readers, each from when its post was begun."
+        ));
+    }
+    if has("http events") {
+        let readers = report.readers;
+        lines.push(format!(
+            "http: each caller has a connection of its own; events to {readers} readers, each from when its post was \
+             begun."
         ));
     }
     if has("mixed") {
@@ -76,7 +85,7 @@ fn rounds(report: &Report) -> Vec<String> {
 fn row(figures: &Figures) -> String {
     let spread = format!("({:.0} to {:.0})", figures.rate_min, figures.rate_max);
     format!(
-        "{:<10}{:>10.0}  {:<18}{:>7} {:>9} {:>9} {:>12.0}/s {:>8.2}",
+        "{:<11}{:>10.0}  {:<18}{:>7} {:>9} {:>9} {:>12.0}/s {:>8.2}",
         figures.scenario,
         figures.rate_median,
         spread,
@@ -170,6 +179,17 @@ fn process(of: &NodeFootprint) -> String {
         100.0 * idle_cpu,
         memory(*streams_bytes),
         100.0 * streams_cpu
+    )
+}
+
+fn idle_streams(idle: &IdleStreams) -> String {
+    let IdleStreams { streams, without_bytes, with_bytes, bytes_per_stream } = idle;
+    format!(
+        "http: {streams} idle streams of events take {:.1} KiB each of the masters' memory ({} without them, {} with \
+         them).",
+        bytes_per_stream / 1_024.0,
+        memory(*without_bytes),
+        memory(*with_bytes),
     )
 }
 
@@ -275,6 +295,7 @@ mod tests {
             readers: 100,
             people: 50,
             scenarios: Vec::new(),
+            http_idle: None,
             failover: None,
             standstill: None,
             footprint: None,
@@ -318,7 +339,7 @@ mod tests {
             table.starts_with("tinysns 1, 3 masters; 64 callers on 4 connections, "),
             "{table}"
         );
-        let row = "publish           50  (10 to 90)        0.10 ms   0.90 ms     12 ms          200/s     0.25";
+        let row = "publish            50  (10 to 90)        0.10 ms   0.90 ms     12 ms          200/s     0.25";
         assert!(table.lines().any(|line| line == row), "{table}");
         assert!(table.contains("answers 100/s: ratio 0.50 (/tmp, ext4 on /dev/sda1)."), "{table}");
         assert!(table.contains("fanout: deliveries to 100 readers") && !table.contains("mixed"));

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     audience::Audience,
     crowd::Crowd,
+    http::PageReaders,
     load::{Load, LoadError, Round},
     operation::Operation,
     people::People,
@@ -32,6 +33,7 @@ pub enum Workload {
     Repeat(People, Operation),
     Fanout(Audience),
     Mixed(Crowd),
+    Pages(PageReaders),
 }
 
 impl Workload {
@@ -59,6 +61,9 @@ impl Workload {
             }
             Self::Fanout(audience) => audience.carry_out(load, length).await,
             Self::Mixed(crowd) => Ok(crowd.carry_out(load, length).await?),
+            Self::Pages(readers) => {
+                Ok(load.carry_out(length, async |caller, _due| readers.read(caller).await).await?)
+            }
         }
     }
 
@@ -68,6 +73,8 @@ impl Workload {
             Self::Repeat(people, _) => pushbacks_of(people.clients.iter()),
             Self::Fanout(audience) => pushbacks_of(audience.connections()),
             Self::Mixed(crowd) => pushbacks_of(crowd.connections()),
+            // An app sees each refusal itself.
+            Self::Pages(_) => BTreeMap::new(),
         }
     }
 }

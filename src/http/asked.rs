@@ -7,15 +7,16 @@ use axum::{
     body::{Bytes, to_bytes},
     extract::{FromRequest, FromRequestParts as _, Multipart, RawPathParams, Request},
     http::{
-        HeaderMap, HeaderValue,
+        HeaderMap, HeaderValue, StatusCode,
         header::{AUTHORIZATION, CONTENT_TYPE, LINK},
     },
     response::{IntoResponse as _, Response},
 };
+use http_body::Body as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
-use tonic::metadata::MetadataMap;
+use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
     api::Api,
@@ -30,6 +31,7 @@ use crate::{
     network::{Call, Deadline, SessionToken},
     serving::WEB_REQUEST_BYTES,
     tls::Protection,
+    wire::RETRY_KEY,
 };
 
 /// How long a call is held while there is no available server. Apps give up after half a minute, and would not know
@@ -110,8 +112,21 @@ async fn read_body(request: Request, parameters: &mut Parameters) -> Result<(), 
 }
 
 async fn whole(request: Request) -> Result<Bytes, Fault> {
-    let read = to_bytes(request.into_body(), WEB_REQUEST_BYTES).await;
-    read.map_err(|why| Fault::bad_request(format!("the request did not arrive: {why}")))
+    let body = request.into_body();
+    // Whoever says how much will come need not send it.
+    if body.size_hint().lower() > WEB_REQUEST_BYTES as u64 {
+        return Err(Fault::too_large());
+    }
+    to_bytes(body, WEB_REQUEST_BYTES).await.map_err(|why| {
+        let why = why.into_inner();
+        match why.downcast_ref::<Status>() {
+            Some(why) if why.metadata().contains_key(RETRY_KEY) => {
+                Fault::new(StatusCode::SERVICE_UNAVAILABLE, why.message().to_owned())
+            }
+            Some(why) if why.code() == Code::ResourceExhausted => Fault::too_large(),
+            _ => Fault::bad_request(format!("the request did not arrive: {why}")),
+        }
+    })
 }
 
 impl Asked {

@@ -13,6 +13,7 @@ use super::asked::json;
 use crate::{
     host::clock,
     network::{Refusal, RefusalKind},
+    serving::WEB_REQUEST_BYTES,
 };
 
 /// How long to wait before asking again, if the network does not say.
@@ -50,6 +51,12 @@ impl Fault {
     /// The parameters are read, and cannot be what they are.
     pub fn unprocessable(why: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, why)
+    }
+
+    /// It is longer than anything that is asked for here.
+    pub fn too_large() -> Self {
+        let most = WEB_REQUEST_BYTES >> 10;
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a request has at most {most} KiB"))
     }
 
     /// There is no such thing, or the caller may not see it.

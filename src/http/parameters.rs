@@ -9,6 +9,10 @@ use super::fault::Fault;
 
 /// More are a fault, or an attack.
 const MOST: usize = 1_000;
+/// The names on the way to a parameter have at most so many bytes together, and there are at most so many. Each value in JSON
+/// has a copy of them, so that a few long ones would make a short request take a lot of memory.
+const NAME_BYTES: usize = 256;
+const MOST_NAMES: usize = 8;
 
 /// The parameters of one request, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,8 @@ impl Parameters {
     }
 
     fn add_value(&mut self, path: Vec<String>, value: Value) -> Result<(), Fault> {
+        // Before it is copied.
+        check_names(&path)?;
         let below = |name: String| path.iter().cloned().chain([name]).collect();
         match value {
             Value::Null => Ok(()),
@@ -68,6 +74,7 @@ impl Parameters {
     }
 
     fn add(&mut self, path: Vec<String>, text: String) -> Result<(), Fault> {
+        check_names(&path)?;
         if self.all.len() == MOST {
             return Err(Fault::bad_request(format!("a request has at most {MOST} parameters")));
         }
@@ -156,6 +163,14 @@ impl Parameters {
         }
         query.finish()
     }
+}
+
+fn check_names(path: &[String]) -> Result<(), Fault> {
+    let bytes: usize = path.iter().map(String::len).sum();
+    if bytes > NAME_BYTES || path.len() > MOST_NAMES {
+        return Err(Fault::bad_request("a parameter has a name that is too long"));
+    }
+    Ok(())
 }
 
 fn is_index(name: &str) -> bool {
@@ -261,6 +276,23 @@ mod tests {
             assert!(odd.text("a").is_none() && odd.groups("a").is_empty(), "{odd:?}");
         }
         assert!(form("limit=many").number::<u32>("limit").is_err());
+    }
+
+    #[test]
+    fn a_name_that_each_of_many_values_would_have_is_short() {
+        let (long, many) = ("x".repeat(NAME_BYTES + 1), "0,".repeat(MOST - 2));
+        let nested = |name: &str, times: usize| {
+            let (begin, end) = (format!("{{\"{name}\":").repeat(times), "}".repeat(times));
+            format!("{begin}[{many}0]{end}")
+        };
+        for bad in [nested(&long, 1), nested("a", MOST_NAMES), nested(&long[..50], 6)] {
+            assert!(Parameters::default().add_json(bad.as_bytes()).is_err());
+        }
+        for bad in [format!("{long}=1"), format!("a{}=1", "[b]".repeat(MOST_NAMES))] {
+            assert!(Parameters::default().add_form(bad.as_bytes()).is_err());
+        }
+        json(&nested(&long[..40], 5));
+        form(&format!("{}=1&a{}=1", &long[1..], "[b]".repeat(MOST_NAMES - 1)));
     }
 
     #[test]

@@ -1,10 +1,6 @@
 //! One connection, from its acceptance to its end.
 
-use std::{
-    pin::{Pin, pin},
-    sync::Arc,
-    time::Duration,
-};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -77,7 +73,7 @@ pub async fn serve(
         biased;
         () = stop.cancelled() => return,
         () = connection.make_room.cancelled() => return,
-        entered = timeout(begins_within, entrance.enter(socket)) => entered,
+        entered = timeout(begins_within, Box::pin(entrance.enter(socket))) => entered,
     };
     if let Some(why) = permit.unless_a_node
         && !matches!(entered, Ok(Ok(Entered::Encrypted(_, Protection::Node))))
@@ -85,14 +81,17 @@ pub async fn serve(
         why.counts();
         return;
     }
+    // What a connection waits in stays as long as it does, and most of them are idle. So each has what it needs in a box
+    // of its own, instead of room for whatever it might have become.
     let upgrade = Upgrade::default();
     let served = |protection| CallsOf { calls, connection, peer, protection, upgrade };
     match entered {
         Ok(Ok(Entered::InClear(stream))) => {
-            serve_calls(stream, served(Protection::InClear), limits, stop, tasks).await;
+            let served = served(Protection::InClear);
+            Box::pin(serve_calls(stream, served, limits, stop, tasks)).await;
         }
         Ok(Ok(Entered::Encrypted(stream, protection))) => {
-            serve_calls(*stream, served(protection), limits, stop, tasks).await;
+            Box::pin(serve_calls(*stream, served(protection), limits, stop, tasks)).await;
         }
         Ok(Err(why)) => {
             metrics::HANDSHAKES_FAILED.with_label_values(&[why.counted_as()]).inc();
@@ -118,13 +117,14 @@ async fn serve_calls<Stream>(
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(HEAD_ARRIVES_WITHIN);
             builder.max_buf_size(HEAD_BYTES);
-            let connection = builder.serve_connection(stream, served).with_upgrades();
+            let connection = Box::pin(builder.serve_connection(stream, served).with_upgrades());
             let upgrade = of.upgrade.clone();
             serve_until_ended(connection, of, limits, stop).await;
             upgrade.go_on().await;
         }
         Http::Two => {
-            let connection = http2_builder(limits, tasks).serve_connection(stream, served);
+            let builder = http2_builder(limits, tasks);
+            let connection = Box::pin(builder.serve_connection(stream, served));
             serve_until_ended(connection, of, limits, stop).await;
         }
     }
@@ -169,12 +169,11 @@ where
 }
 
 async fn serve_until_ended(
-    serving: impl Serving,
+    mut serving: Pin<Box<impl Serving>>,
     CallsOf { calls, connection, peer, .. }: CallsOf,
     limits: ConnectionLimits,
     stop: CancellationToken,
 ) {
-    let mut serving = pin!(serving);
     let mut is_ending = false;
     let mut looks = interval_at(Instant::now() + limits.looks_every, limits.looks_every);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

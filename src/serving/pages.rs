@@ -9,7 +9,7 @@ use tokio::{sync::watch, time::timeout};
 use tonic::{
     body::Body,
     codegen::http::{
-        HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version,
         header::{
             CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
             X_CONTENT_TYPE_OPTIONS,
@@ -92,7 +92,9 @@ impl Pages {
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
         let path = request.uri.path();
         let challenge = path.strip_prefix(CHALLENGES).filter(|_| is_read);
-        let answer = if let Some(token) = challenge {
+        let answer = if !names_one_host(request) {
+            page(StatusCode::BAD_REQUEST, "a request names the host that it is for, once\n")
+        } else if let Some(token) = challenge {
             match self.challenge(token).await {
                 Some(answer) => page(StatusCode::OK, answer),
                 None => page(StatusCode::NOT_FOUND, "no such challenge\n"),
@@ -166,6 +168,15 @@ impl Pages {
              To read and write here, in a terminal:\n\n    \
              tinysns client --router {scheme}{host} -u NAME\n"
         )
+    }
+}
+
+/// Whether it is clear for which host a request is (RFC 9112, section 3.2): otherwise somebody in between may have read
+/// another one than we do.
+fn names_one_host(request: &Parts) -> bool {
+    match request.headers.get_all(HOST).iter().count() {
+        0 => request.version != Version::HTTP_11,
+        named => named == 1,
     }
 }
 
@@ -283,6 +294,27 @@ mod tests {
         }
         let answer = answered(&pages(None), &request(Method::POST, "a", "/"), TAKEN).await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_say_for_which_host_it_is_is_refused() {
+        let (one, other) = (HeaderValue::from_static("a"), HeaderValue::from_static("b"));
+        for (version, hosts, status) in [
+            (Version::HTTP_11, vec![], StatusCode::BAD_REQUEST),
+            (Version::HTTP_11, vec![&one], StatusCode::OK),
+            (Version::HTTP_11, vec![&one, &other], StatusCode::BAD_REQUEST),
+            (Version::HTTP_11, vec![&one, &one], StatusCode::BAD_REQUEST),
+            (Version::HTTP_10, vec![], StatusCode::OK),
+            (Version::HTTP_2, vec![], StatusCode::OK),
+            (Version::HTTP_2, vec![&one, &other], StatusCode::BAD_REQUEST),
+        ] {
+            let mut request = request(Method::GET, "a", "/");
+            request.version = version;
+            request.headers.remove(HOST);
+            request.headers.extend(hosts.iter().map(|host| (HOST, (*host).clone())));
+            let answer = answered(&pages(None), &request, TAKEN).await;
+            assert_eq!(answer.status(), status, "{version:?} {hosts:?}");
+        }
     }
 
     #[tokio::test]

@@ -530,6 +530,8 @@ pub enum Scenario {
     Fanout,
     /// Timelines, posts of a person and posts made, as people do it.
     Mixed,
+    /// Pages and live streams over HTTP, as apps read them.
+    Http,
     /// Pauses while the available server is crashed.
     Failover,
     /// Pauses while the available server is stopped, so that nobody sees that it is lost.
@@ -544,13 +546,14 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Publish,
         Self::List,
         Self::Timeline,
         Self::Posts,
         Self::Fanout,
         Self::Mixed,
+        Self::Http,
         Self::Failover,
         Self::Standstill,
         Self::Footprint,
@@ -572,6 +575,7 @@ impl Scenario {
             Self::Posts => "posts",
             Self::Fanout => "fanout",
             Self::Mixed => "mixed",
+            Self::Http => "http",
             Self::Failover => "failover",
             Self::Standstill => "standstill",
             Self::Footprint => "footprint",

@@ -103,6 +103,30 @@ async fn a_network_is_measured_beside_a_bare_server() {
 }
 
 #[tokio::test]
+async fn what_apps_do_is_measured_beside_a_bare_server_of_http() {
+    let cluster = Cluster::start_with(BINARY, 3, "1s", &[NO_RATE_LIMITS]).await;
+    let told = report(&cluster, &["http"]);
+    let scenarios = told["scenarios"].as_array().expect("scenarios");
+    let names: Vec<_> = scenarios.iter().map(|of| of["scenario"].as_str().expect("text")).collect();
+    assert_eq!(names, ["http home", "http posts", "http events"]);
+    for of in scenarios {
+        let number = |field: &str| of[field].as_f64().expect("a number");
+        assert!(number("rate_median") > 0.0 && number("bare_rate_median") > 0.0, "{of}");
+        assert!(number("p50_us") <= number("p99_us"), "{of}");
+    }
+    let idle = &told["http_idle"];
+    assert_eq!(idle["streams"], 40, "{told}");
+    assert!(idle["with_bytes"].as_f64().is_some_and(|bytes| bytes > 1e6), "{idle}");
+    assert_eq!(told["left_out"], Value::Array(Vec::new()));
+
+    let said = bench(&cluster, &["http", "--metrics", "127.0.0.1:1"]);
+    let table = String::from_utf8(said.stdout).expect("text");
+    let rows = table.lines().filter(|line| line.starts_with("http ")).count();
+    assert!(said.status.success() && rows == 3, "{table}");
+    assert!(table.contains("idle streams of http take is left out: "), "{table}");
+}
+
+#[tokio::test]
 async fn whoever_crashes_the_available_server_meanwhile_sees_the_pause_and_that_nothing_is_lost() {
     let cluster = Cluster::start_with(BINARY, 3, "1s", &[NO_RATE_LIMITS]).await;
     let available = cluster.available().await;
@@ -240,7 +264,7 @@ async fn whoever_measures_nothing_is_told_why() {
     assert!(!said.status.success() && words.contains("127.0.0.1:1"), "{words}");
     let said = bench(&cluster, &["speed"]);
     let words = String::from_utf8_lossy(&said.stderr).into_owned();
-    let all = "publish, list, timeline, posts, fanout, mixed, failover, standstill, footprint, recovery, growth";
+    let all = "publish, list, timeline, posts, fanout, mixed, http, failover, standstill, footprint, recovery, growth";
     assert!(!said.status.success() && words.contains(all), "{words}");
     cluster.kill_everything();
 }

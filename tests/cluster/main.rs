@@ -6,6 +6,7 @@
 mod abuse;
 mod addresses;
 mod administering;
+mod api_client;
 mod authority;
 mod benching;
 mod callers;
@@ -25,7 +26,10 @@ mod floods;
 mod full_disks;
 mod fullscreen;
 mod hostile;
+mod hostile_http;
+mod hostile_requests;
 mod keeping;
+mod kills;
 #[path = "../laboratory/mod.rs"]
 mod laboratory;
 mod live_changes;
@@ -46,6 +50,7 @@ mod prometheus;
 mod python;
 mod python_client;
 mod rates;
+mod raw_http;
 mod raw_http2;
 mod recovering;
 mod recovery;

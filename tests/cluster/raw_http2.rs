@@ -17,9 +17,10 @@ pub const PRIORITY: u8 = 2;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
 pub const PING: u8 = 6;
+const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
 pub const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
+pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const LONGEST_FRAME: usize = 16_384;
@@ -30,6 +31,17 @@ const MESSAGE_HEAD: usize = 5;
 pub struct RawCaller {
     stream: TcpStream,
     next_stream: u32,
+}
+
+/// What a server does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// It is answered: with a status that has this place in the table of headers that everybody knows.
+    Answered(u8),
+    /// It is refused as no request at all.
+    Reset,
+    /// The whole connection is closed for it.
+    Closed,
 }
 
 /// A connection to `server` on which nothing is said.
@@ -102,22 +114,34 @@ impl RawCaller {
     /// Reads until a stream has ended.
     pub async fn next_end(&mut self) -> io::Result<()> {
         loop {
-            let (kind, flags) = self.next_frame().await?;
+            let (kind, flags, _) = self.next_frame().await?;
             if matches!(kind, HEADERS | DATA) && flags & END_STREAM != 0 {
                 return Ok(());
             }
         }
     }
 
-    /// The kind of the next frame, and its flags.
-    async fn next_frame(&mut self) -> io::Result<(u8, u8)> {
+    /// Reads until it is clear what the server does with a request.
+    pub async fn reaction(&mut self) -> Reaction {
+        loop {
+            match self.next_frame().await {
+                Ok((HEADERS, _, payload)) => return Reaction::Answered(payload[0]),
+                Ok((RST_STREAM, ..)) => return Reaction::Reset,
+                Ok((GOAWAY, ..)) | Err(_) => return Reaction::Closed,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The kind of the next frame, its flags, and what is in it.
+    async fn next_frame(&mut self) -> io::Result<(u8, u8, Vec<u8>)> {
         let mut head = [0; 9];
         self.stream.read_exact(&mut head).await?;
         let [high, middle, low, kind, flags, ..] = head;
         let length = u32::from_be_bytes([0, high, middle, low]);
         let mut payload = vec![0; usize::try_from(length).expect("short")];
         self.stream.read_exact(&mut payload).await?;
-        Ok((kind, flags))
+        Ok((kind, flags, payload))
     }
 }
 

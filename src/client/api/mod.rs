@@ -1,6 +1,7 @@
 //! [`Client`]: one method a call. Here are clients and their sessions; `changes` and `reads` are the calls.
 
 mod administration;
+mod apps;
 mod changes;
 mod reads;
 

@@ -1,10 +1,10 @@
 //! How a connection becomes a WebSocket (RFC 6455, section 4.2). Pure.
 
 use axum::http::{
-    HeaderMap, HeaderName, HeaderValue, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Version,
     header::{
-        CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-        SEC_WEBSOCKET_VERSION, UPGRADE,
+        CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
     },
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -35,12 +35,18 @@ pub enum NoHandshake {
 
 impl Handshake {
     /// Of a request.
-    pub fn of(version: Version, headers: &HeaderMap) -> Result<Self, NoHandshake> {
+    pub fn of(method: &Method, version: Version, headers: &HeaderMap) -> Result<Self, NoHandshake> {
         if version != Version::HTTP_11
             || !has_word(headers, &CONNECTION, "upgrade")
             || !has_word(headers, &UPGRADE, "websocket")
         {
             return Err(NoHandshake::NotAskedFor);
+        }
+        // A body would be taken for frames, or waited for.
+        let has_body = headers.contains_key(TRANSFER_ENCODING)
+            || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+        if method != Method::GET || has_body {
+            return Err(NoHandshake::Malformed);
         }
         let is_known = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
         let key = headers.get(SEC_WEBSOCKET_KEY).filter(|_| is_known);
@@ -93,18 +99,23 @@ mod tests {
 
     #[test]
     fn a_handshake_is_answered_as_the_standard_says() {
-        let handshake = Handshake::of(Version::HTTP_11, &headers(&GOOD)).expect("good");
+        let handshake =
+            Handshake::of(&Method::GET, Version::HTTP_11, &headers(&GOOD)).expect("good");
         let answer = handshake.answer();
         assert_eq!(answer[SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(answer[SEC_WEBSOCKET_PROTOCOL], "a-token", "or browsers give up");
         assert_eq!(answer[UPGRADE], "websocket");
-        let plain = Handshake::of(Version::HTTP_11, &headers(&GOOD[..4])).expect("good");
+        let plain =
+            Handshake::of(&Method::GET, Version::HTTP_11, &headers(&GOOD[..4])).expect("good");
         assert!(!plain.answer().contains_key(SEC_WEBSOCKET_PROTOCOL));
     }
 
     #[test]
     fn what_is_no_handshake_is_told_from_one_that_is_wrong() {
-        assert_eq!(Handshake::of(Version::HTTP_2, &headers(&GOOD)), Err(NoHandshake::NotAskedFor));
+        assert_eq!(
+            Handshake::of(&Method::GET, Version::HTTP_2, &headers(&GOOD)),
+            Err(NoHandshake::NotAskedFor)
+        );
         for (left_out, why) in [
             (0, NoHandshake::NotAskedFor),
             (1, NoHandshake::NotAskedFor),
@@ -113,12 +124,27 @@ mod tests {
         ] {
             let mut some = GOOD.to_vec();
             some.remove(left_out);
-            assert_eq!(Handshake::of(Version::HTTP_11, &headers(&some)), Err(why), "{left_out}");
+            assert_eq!(
+                Handshake::of(&Method::GET, Version::HTTP_11, &headers(&some)),
+                Err(why),
+                "{left_out}"
+            );
         }
+        let headers_of = |more| headers(&[&GOOD[..], &[more]].concat());
+        for (method, more) in [
+            (Method::GET, ("content-length", "6")),
+            (Method::GET, ("transfer-encoding", "chunked")),
+            (Method::HEAD, ("content-length", "0")),
+        ] {
+            let found = Handshake::of(&method, Version::HTTP_11, &headers_of(more));
+            assert_eq!(found, Err(NoHandshake::Malformed), "{method} {more:?}");
+        }
+        let empty = headers_of(("content-length", "0"));
+        assert!(Handshake::of(&Method::GET, Version::HTTP_11, &empty).is_ok());
         for (at, value) in [(2, "8"), (3, ""), (3, "c2hvcnQ="), (3, "no base 64 at all !!!!!!")] {
             let mut some = GOOD.to_vec();
             some[at].1 = value;
-            let found = Handshake::of(Version::HTTP_11, &headers(&some));
+            let found = Handshake::of(&Method::GET, Version::HTTP_11, &headers(&some));
             assert_eq!(found, Err(NoHandshake::Malformed), "{value}");
         }
     }

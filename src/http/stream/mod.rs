@@ -10,6 +10,7 @@
 //! | `reader` | what happens in the network, as its reader is told |
 //! | `shared` | what many readers are told alike is made once |
 //! | `event_stream` | server-sent events |
+//! | `metered` | a connection of which only so much is read in a while |
 //! | `socket` | many streams over one WebSocket |
 //!
 //! Streams are live timelines of the network, which go on by themselves through failovers; whoever reads too slowly
@@ -19,6 +20,7 @@
 mod event_stream;
 mod handshake;
 mod message;
+mod metered;
 mod name;
 mod reader;
 mod shared;

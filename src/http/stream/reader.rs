@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
@@ -35,7 +35,9 @@ pub struct Reader {
 
 impl Reader {
     /// Whoever asks, if it is somebody who is known.
-    pub async fn of(api: Api, asked: Asked) -> Result<Self, Fault> {
+    pub async fn of(api: Api, mut asked: Asked) -> Result<Self, Fault> {
+        // They would be kept as long as the stream.
+        asked.headers = HeaderMap::new();
         if asked.call.session.is_none() {
             return Err(Fault::unauthorised());
         }

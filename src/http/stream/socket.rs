@@ -13,12 +13,15 @@ use axum::{
 use futures::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::{
+    io,
+    time::{Instant, Interval, MissedTickBehavior, interval_at, timeout},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Bytes, Error, Message as Frame, Utf8Bytes,
-        error::CapacityError,
+        error::{CapacityError, ProtocolError},
         protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
 };
@@ -27,9 +30,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     handshake::Handshake,
     message,
+    metered::{Allowance, Metered, USED_UP},
     name::StreamName,
     reader::{Reader, ends_session, stream_fault},
-    subscriptions::{Demand, Presence, Subscriptions, demand},
+    subscriptions::{Demand, MOST_FRAMES, Presence, Subscriptions, demand},
 };
 use crate::{
     http::{
@@ -49,6 +53,9 @@ const TAKES_WITHIN: Duration = Duration::from_secs(30);
 const CLOSES_WITHIN: Duration = Duration::from_secs(1);
 /// The most bytes of a message of a client: a stream with its parameters has some hundred.
 const MESSAGE_BYTES: usize = 4 << 10;
+/// The most bytes that a client sends between two pings. What it sends in many pieces, none of them the last, is seen
+/// by nobody but whoever counts bytes.
+const MOST_BYTES: usize = MESSAGE_BYTES * MOST_FRAMES as usize;
 /// What is read at a time. Most sockets are silent, and each has as much.
 const READ_BYTES: usize = 1 << 10;
 /// So much may wait to be sent.
@@ -63,6 +70,10 @@ enum Ending {
     Interrupted,
     /// It has sent what is no text.
     Binary,
+    /// It does not keep to the protocol.
+    Malformed,
+    /// What it calls a text is none.
+    NoText,
     /// It has sent too much.
     TooMuch,
     /// Its session is over.
@@ -77,6 +88,8 @@ impl Ending {
             Self::Stopping => CloseCode::Away,
             Self::Interrupted => CloseCode::Restart,
             Self::Binary => CloseCode::Unsupported,
+            Self::Malformed => CloseCode::Protocol,
+            Self::NoText => CloseCode::Invalid,
             Self::TooMuch | Self::SessionOver => CloseCode::Policy,
             Self::Gone => return None,
         })
@@ -86,7 +99,7 @@ impl Ending {
 /// Agrees to a WebSocket, or says why there is none.
 pub async fn open(State(api): State<Api>, mut request: Request) -> Answered {
     let refused = |why: &dyn ToString| Fault::bad_request(why.to_string());
-    let handshake = Handshake::of(request.version(), request.headers());
+    let handshake = Handshake::of(request.method(), request.version(), request.headers());
     let handshake = handshake.map_err(|why| refused(&why))?;
     let connection = request.extensions().get::<Upgrade>().cloned();
     let connection = connection.ok_or_else(|| refused(&"this connection stays what it is"))?;
@@ -123,12 +136,13 @@ async fn serve(
         .max_write_buffer_size(WAITING_BYTES)
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
-    let upgraded = TokioIo::new(upgraded);
-    let frames = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
+    let allowance = Allowance::of(MOST_BYTES);
+    let metered = Metered::new(TokioIo::new(upgraded), allowance.clone());
+    let frames = WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await;
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (streams, presence) = (Subscriptions::default(), Presence::default());
-    let mut socket = Socket { frames, reader, streams, presence, pings };
+    let mut socket = Socket { frames, reader, streams, presence, allowance, pings };
     let ending = tokio::select! {
         biased;
         () = stop.cancelled() => Ending::Stopping,
@@ -138,10 +152,11 @@ async fn serve(
 }
 
 struct Socket {
-    frames: WebSocketStream<TokioIo<Upgraded>>,
+    frames: WebSocketStream<Metered<TokioIo<Upgraded>>>,
     reader: Reader,
     streams: Subscriptions<Timeline>,
     presence: Presence,
+    allowance: Allowance,
     pings: Interval,
 }
 
@@ -173,6 +188,7 @@ impl Socket {
         if !self.presence.is_pinged() {
             return Err(Ending::Gone);
         }
+        self.allowance.renew();
         self.send(Frame::Ping(Bytes::new())).await
     }
 
@@ -183,6 +199,12 @@ impl Socket {
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
                 return Err(Ending::TooMuch);
             }
+            Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                return Err(Ending::Gone);
+            }
+            Some(Err(Error::Protocol(_))) => return Err(Ending::Malformed),
+            Some(Err(Error::Utf8(_))) => return Err(Ending::NoText),
+            Some(Err(Error::Io(why))) if why.kind() == USED_UP => return Err(Ending::TooMuch),
             Some(Err(_)) | None => return Err(Ending::Gone),
         };
         if !self.presence.sends() {
@@ -262,6 +284,10 @@ impl Socket {
         let closing = async {
             if self.frames.close(Some(said)).await.is_ok() {
                 while let Some(Ok(_)) = self.frames.next().await {}
+                // A connection that is closed while there is something to read is reset, and who was sending might
+                // not see why any more.
+                self.allowance.lift();
+                let _gone = io::copy(self.frames.get_mut(), &mut io::sink()).await;
             }
         };
         let _closed = timeout(CLOSES_WITHIN, closing).await;
@@ -296,7 +322,9 @@ mod tests {
         for (ending, code) in [
             (Ending::Stopping, Some(1001)),
             (Ending::Interrupted, Some(1012)),
+            (Ending::Malformed, Some(1002)),
             (Ending::Binary, Some(1003)),
+            (Ending::NoText, Some(1007)),
             (Ending::TooMuch, Some(1008)),
             (Ending::SessionOver, Some(1008)),
             (Ending::Gone, None),
