@@ -38,3 +38,6 @@ pub const SESSION_KEY: &str = "tinysns-session";
 /// Metadata key that tells refusals apart that have the same gRPC code: `outside-scope`, `unknown-app`, `bad-grant` and
 /// `user-needed`.
 pub const REASON_KEY: &str = "tinysns-reason";
+/// Metadata key by which a caller who reaches only this node asks it, with `yes`, to take the call to the available
+/// server if it is another: instead of naming that, as a server does otherwise. The router always does.
+pub const RELAY_KEY: &str = "tinysns-relay";

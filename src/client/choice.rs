@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::known_cluster::{KnownCluster, Server};
+use super::{
+    known_cluster::{KnownCluster, Server},
+    route::Route,
+};
 
 /// The history of one call.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +23,8 @@ pub struct Attempts {
     same: Option<Server>,
     /// How much patience it asked for, at least.
     pub patience: Duration,
+    /// By which route it was tried last.
+    pub route: Option<Route>,
 }
 
 /// Where a call goes next.
@@ -87,16 +92,26 @@ pub fn choose(view: &KnownCluster, attempts: &Attempts) -> Choice {
         (Some(server), Some(hint), _) if server.term <= hint.term => Choice::Go(hint.clone()),
         (Some(server), _, _) => Choice::Go(server.clone()),
         (None, Some(hint), _) => Choice::Go(hint.clone()),
+        // By another route, it is as if it had not been tried.
+        (None, None, Some(server))
+            if attempts.route.as_ref().is_some_and(|by| *by != view.route()) =>
+        {
+            Choice::Go(server.clone())
+        }
         (None, None, Some(server)) => Choice::Pause(server.clone()),
         (None, None, None) => Choice::Wait,
     }
 }
 
-/// True if a call that hangs on `server` had better be repeated on the one that `view` names.
-pub fn is_superseded(view: &KnownCluster, server: &Server) -> bool {
-    view.server
-        .as_ref()
-        .is_some_and(|named| named.term > server.term && named.address != server.address)
+/// True if a call that hangs on `server`, to which it has gone by `route`, had better be repeated on the one that
+/// `view` names, or by another route. That the server can be dialled again is no reason.
+pub fn is_superseded(view: &KnownCluster, server: &Server, route: &Route) -> bool {
+    let is_route_given_up = || {
+        let newest = view.route();
+        newest != *route && newest != Route::Direct
+    };
+    let is_left = |named: &Server| named.term > server.term && named.address != server.address;
+    view.server.as_ref().is_some_and(is_left) || is_route_given_up()
 }
 
 #[cfg(test)]
@@ -175,7 +190,33 @@ mod tests {
             (Some(server(2, 5)), false),
             (Some(server(2, 6)), true),
         ] {
-            assert_eq!(is_superseded(&view(named.clone()), &server(1, 5)), leaves, "{named:?}");
+            let view = view(named.clone());
+            assert_eq!(is_superseded(&view, &server(1, 5), &Route::Direct), leaves, "{named:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_leaves_a_route_that_is_given_up_and_is_tried_by_another_without_a_pause() {
+        let by = |entry: &str, direct_is_given_up| KnownCluster {
+            entry: Some(entry.to_owned()),
+            direct_is_given_up,
+            ..view(Some(server(1, 5)))
+        };
+        let through = |entry: &str| Route::Through(entry.to_owned());
+        for (view, route, leaves) in [
+            (by("a:1", false), Route::Direct, false),
+            (by("a:1", true), Route::Direct, true),
+            (by("a:1", true), through("a:1"), false),
+            (by("b:1", true), through("a:1"), true),
+            // What is on its way arrives.
+            (by("a:1", false), through("a:1"), false),
+        ] {
+            assert_eq!(is_superseded(&view, &server(1, 5), &route), leaves, "{route:?}");
+            let mut attempts = Attempts { route: Some(route.clone()), ..Attempts::default() };
+            attempts.failed(&server(1, 5), None);
+            let choice = choose(&view, &attempts);
+            let is_tried_at_once = choice == Choice::Go(server(1, 5));
+            assert_eq!(is_tried_at_once, route != view.route(), "{route:?} {choice:?}");
         }
     }
 }

@@ -35,8 +35,7 @@ pub async fn run(mut views: watch::Receiver<KnownCluster>, connections: Arc<Conn
     }
 }
 
-/// A connection is opened by its first call: so this one asks what costs nobody anything, and nobody cares for
-/// the answer.
-async fn open(channel: Channel) {
-    let _answer = DirectoryServiceClient::new(channel).locate(LocateRequest::default()).await;
+/// A connection is opened by its first call: so this one asks what costs nobody anything. True if it was answered.
+pub async fn open(channel: Channel) -> bool {
+    DirectoryServiceClient::new(channel).locate(LocateRequest::default()).await.is_ok()
 }

@@ -3,6 +3,9 @@
 //! Pure. An answer may be late, or come from a server that was cut off, so only terms count: the
 //! available server with the highest term wins, and an older one never returns.
 
+use std::time::Duration;
+
+use super::route::Route;
 use crate::wire::v1;
 
 /// An available server.
@@ -39,6 +42,13 @@ pub struct KnownCluster {
     pub waiting: Option<String>,
     /// host:port of the master that is being elected.
     pub candidate: Option<String>,
+    /// host:port of the node by which the network was entered: the last that has answered of those that the user
+    /// has named. Absent inside a node.
+    pub entry: Option<String>,
+    /// How long that took to answer when it was reached: an answer from as far away takes as long.
+    pub entry_took: Duration,
+    /// Whether the servers cannot be dialled at their own addresses.
+    pub direct_is_given_up: bool,
 }
 
 /// One answer of a directory.
@@ -84,6 +94,12 @@ impl KnownCluster {
         self.router_error.as_deref().filter(|_| !knows_somebody)
     }
 
+    /// By which route the available server is reached.
+    pub fn route(&self) -> Route {
+        let entry = self.entry.clone().filter(|_| self.direct_is_given_up);
+        entry.map_or(Route::Direct, Route::Through)
+    }
+
     /// Takes in an answer; true if it changed anything.
     pub fn learn(&mut self, answer: DirectoryAnswer) -> bool {
         let before = self.clone();
@@ -123,6 +139,20 @@ mod tests {
     fn answer(server: Option<Server>, masters: &[&str]) -> DirectoryAnswer {
         let masters = masters.iter().map(ToString::to_string).collect();
         DirectoryAnswer { server, masters, waiting: None, candidate: None }
+    }
+
+    #[test]
+    fn servers_that_cannot_be_dialled_are_reached_through_the_node_by_which_the_network_was_entered()
+     {
+        let entry = || Some("h:9".to_owned());
+        for (entry, direct_is_given_up, route) in [
+            (entry(), false, Route::Direct),
+            (entry(), true, Route::Through("h:9".to_owned())),
+            (None, true, Route::Direct),
+        ] {
+            let view = KnownCluster { entry, direct_is_given_up, ..KnownCluster::default() };
+            assert_eq!(view.route(), route);
+        }
     }
 
     #[test]

@@ -19,9 +19,11 @@
 //! | `connections` | the connection in use |
 //! | `stream_connections` | the connections of live timelines |
 //! | `active_server` | which server is in use, and how long the last move took |
-//! | `directory` | a task that watches the router, or the masters while it is away |
+//! | `directory` | a task that watches the router, or another node by which the network is entered, or the masters while it is away |
 //! | `known_cluster` | pure: what is known of the cluster |
 //! | `choice` | pure: where a call goes next, and when |
+//! | `route` | pure: whether a server is dialled at its own address, or reached through another node |
+//! | `route_probes` | finds that out |
 //! | `pushbacks` | what servers have refused because it was too much |
 //! | `retry_policy` | pure: what a status means for the call |
 //!
@@ -42,6 +44,8 @@ mod relayed;
 mod request_window;
 mod resumed_timeline;
 mod retry_policy;
+mod route;
+mod route_probes;
 mod session;
 mod status;
 mod stream_connections;
@@ -52,7 +56,7 @@ pub(crate) mod tests;
 
 pub use active_server::ActiveServer;
 pub use api::{Client, Operator};
-pub(crate) use directory::innermost_cause;
+pub(crate) use directory::{entries, innermost_cause};
 pub use error::ClientError;
 pub use known_cluster::Server;
 pub use options::{ClientOptions, security};

@@ -12,7 +12,8 @@ use crate::{
 /// How a [`Client`](super::Client) behaves.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
-    /// The router, host:port.
+    /// The node by which the network is entered, host:port: the router, or a server. Of several, with commas between
+    /// them, the first that answers.
     pub router: String,
     /// How connections to it, and to the servers that it names, are protected.
     pub security: Security,

@@ -11,10 +11,11 @@ use tokio::{sync::watch, time::Instant};
 use tonic::{Status, Streaming};
 
 use super::{
-    choice::Attempts,
+    choice::{self, Attempts},
     known_cluster::{KnownCluster, Server},
-    relayed::{Answered, Api, Relayed, superseded},
+    relayed::{Answered, Api, Relayed},
     retry_policy::{self, RetryDecision},
+    route::Route,
 };
 use crate::{
     domain::{Post, PostId},
@@ -56,6 +57,8 @@ struct Feed {
 struct EventStream {
     events: Streaming<v1::SubscribeEvent>,
     server: Server,
+    /// By which route it comes.
+    route: Route,
     views: watch::Receiver<KnownCluster>,
     /// What has come and is still to be looked at.
     next: Option<Arrival>,
@@ -73,7 +76,7 @@ enum End {
     /// We were too slow, or the server is stopping.
     Orderly,
     Failure(Status),
-    /// Another server has taken over.
+    /// Another server has taken over, or the server is reached by another route.
     Superseded,
 }
 
@@ -106,9 +109,9 @@ impl Feed {
         let attempt = |mut api: Api, request| async move { api.subscribe(request).await };
         let (attempts, call) = (self.attempts.clone(), self.call.renewed(Instant::now()));
         match self.network.ask_from(attempts, &call, request, attempt).await {
-            Ok(Answered { reply: events, server }) => {
+            Ok(Answered { reply: events, server, route }) => {
                 let views = self.network.known_cluster();
-                self.stream = Some(EventStream { events, server, views, next: None });
+                self.stream = Some(EventStream { events, server, route, views, next: None });
                 Ok(())
             }
             // An outage: subscribers wait until it is over.
@@ -153,7 +156,8 @@ impl Feed {
 
     /// The stream has ended: records what is to be thought of its server.
     fn close(&mut self, how: &End) {
-        let Some(EventStream { server, .. }) = self.stream.take() else { return };
+        let Some(EventStream { server, route, .. }) = self.stream.take() else { return };
+        self.attempts.route = Some(route.clone());
         match how {
             End::Orderly => {
                 self.attempts.asked_to_wait(&server, Duration::ZERO);
@@ -166,7 +170,10 @@ impl Feed {
                     RetryDecision::Elsewhere { available } => {
                         self.attempts.failed(&server, available);
                     }
-                    RetryDecision::Lost => self.attempts.failed(&server, None),
+                    RetryDecision::Lost => {
+                        self.network.route_monitor().failed(&route);
+                        self.attempts.failed(&server, None);
+                    }
                     // A final refusal is repeated when asked again, and then reported.
                     RetryDecision::Never => self.attempts.asked_to_wait(&server, Duration::ZERO),
                     RetryDecision::Here { patience } => {
@@ -187,7 +194,9 @@ impl EventStream {
         tokio::select! {
             biased;
             message = self.events.message() => message.into(),
-            () = superseded(&mut self.views, &self.server) => Arrival::Ended(End::Superseded),
+            () = superseded(&mut self.views, &self.server, &self.route) => {
+                Arrival::Ended(End::Superseded)
+            }
         }
     }
 
@@ -204,6 +213,16 @@ impl EventStream {
                 }
             }
         }
+    }
+}
+
+/// Returns when another server has taken over from `server`, or is reached by another route than `route`: a timeline
+/// may be open for days, so it also leaves a route that is no longer needed.
+async fn superseded(views: &mut watch::Receiver<KnownCluster>, server: &Server, route: &Route) {
+    let is_left =
+        |view: &KnownCluster| choice::is_superseded(view, server, route) || view.route() != *route;
+    if views.wait_for(is_left).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -139,7 +139,8 @@ impl Viewer {
     }
 }
 
-/// Asks the router at `address` (host:port) about the cluster.
+/// Asks the router at `address` (host:port; of several, with commas between them, the first that answers) about the
+/// cluster.
 pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
     cluster_for(address, &Viewer::default()).await
 }
@@ -147,6 +148,17 @@ pub async fn cluster(address: &str) -> Result<ClusterStatus, ClientError> {
 /// The same for somebody in particular. Who has not proved to be an operator of this cluster is told what
 /// everybody is told.
 pub async fn cluster_for(address: &str, viewer: &Viewer) -> Result<ClusterStatus, ClientError> {
+    let mut failure = None;
+    for entry in directory::entries(address) {
+        match cluster_at(entry, viewer).await {
+            Ok(status) => return Ok(status),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.expect("there is one address at least, if an empty one"))
+}
+
+async fn cluster_at(address: &str, viewer: &Viewer) -> Result<ClusterStatus, ClientError> {
     if let Some(auth) = &viewer.operator
         && let Ok(status) = ask(address, &auth.to_router(), Some(auth.metadata())).await
     {

@@ -280,7 +280,8 @@ impl Reader<'_> {
             7 => Event::LiveEnded(self.text()),
             _ => {
                 let server = Server { name: self.text(), address: self.text(), term: 7 };
-                Event::Server(ActiveServer { server, move_took: None, answers: self.byte() == 0 })
+                let (through, answers) = (None, self.byte() == 0);
+                Event::Server(ActiveServer { server, through, move_took: None, answers })
             }
         }
     }

@@ -8,6 +8,7 @@
 //! | [`metadata`] | the context of a call |
 //! | [`admin_service`] | the server of those who join and those who run the network |
 //! | [`app_service`] | the server of apps that act for people |
+//! | [`relay_on_request`] | the same server twice: for this node, and for all of the cluster |
 //! | [`social_service`] | the server, an adapter on [`Network`](crate::network::Network) |
 //! | `unserved` | what servers that stand in for a real one do not serve |
 //! | `event_frames` | a live timeline as the body of an answer, each post encoded once for all streams |

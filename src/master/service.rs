@@ -46,6 +46,7 @@ use crate::{
     grpc::{
         admin_service, app_service,
         metadata::CallReader,
+        relay_on_request::RelayOnRequest,
         social_service::{self, SocialServer},
     },
     host::{
@@ -421,9 +422,18 @@ fn add_public(
     let front = settings.front.clone();
     let calls = CallReader::new(auth.clone()).believing(front.trusted_proxies);
     let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), auth));
-    let admin = admin_service::service(here.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
-    let apps = app_service::service(here.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
-    let social = social_service::service(here, calls.clone(), CLIENT_MESSAGE_BYTES);
+    let admin = RelayOnRequest {
+        here: admin_service::service(here.clone(), calls.clone(), CLIENT_MESSAGE_BYTES),
+        relayed: admin_service::service(nearest.clone(), calls.clone(), CLIENT_MESSAGE_BYTES),
+    };
+    let apps = RelayOnRequest {
+        here: app_service::service(here.clone(), calls.clone(), CLIENT_MESSAGE_BYTES),
+        relayed: app_service::service(nearest.clone(), calls.clone(), CLIENT_MESSAGE_BYTES),
+    };
+    let social = RelayOnRequest {
+        here: social_service::service(here, calls.clone(), CLIENT_MESSAGE_BYTES),
+        relayed: social_service::service(nearest.clone(), calls.clone(), CLIENT_MESSAGE_BYTES),
+    };
     let directory = DirectoryServer::new(location.clone(), AskTheRouter);
     let routes = routes
         .add_service(social)

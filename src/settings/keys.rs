@@ -242,7 +242,8 @@ pub static KEYS: &[Key] = &[
         CALLERS,
         Some("localhost:3010"),
         ValueKind::Network,
-        "The address of the router, or of the network as https://NAME if connections to it are encrypted",
+        "The address of the router or of another node, or several of which the first that answers is used; or \
+         https://NAME if connections to the network are encrypted",
     ),
     Key::new(
         "ca_file",

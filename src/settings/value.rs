@@ -80,7 +80,7 @@ impl ValueKind {
         match self {
             Self::Address => "IP:PORT",
             Self::HostPort => "HOST:PORT",
-            Self::Network => "HOST:PORT|URL",
+            Self::Network => "HOST:PORT,…|URL",
             Self::Host => "HOST",
             Self::Domain => "DOMAIN",
             Self::Https | Self::Origin => "URL",
@@ -118,7 +118,7 @@ impl ValueKind {
             Self::Address => text.parse::<SocketAddr>().is_ok(),
             Self::HostPort => is_host_and_port(text),
             Self::Network => match text.strip_prefix(HTTPS) {
-                None => is_host_and_port(text),
+                None => text.split(',').all(|entry| is_host_and_port(entry.trim())),
                 Some(rest) => {
                     let rest = rest.strip_suffix('/').unwrap_or(rest);
                     is_host_and_port(rest) || is_host_before_a_port(rest)
@@ -191,8 +191,8 @@ impl fmt::Display for ValueKind {
                 "a host and a port from 1 to 65535, such as localhost:3010 or [::1]:3010",
             ),
             Self::Network => formatter.write_str(
-                "a host and a port, such as localhost:3010 or [::1]:3010, or, for encrypted \
-                 connections, https:// and a name, such as https://sns.example.net or \
+                "a host and a port, such as localhost:3010 or [::1]:3010, or several with commas between \
+                 them, or, for encrypted connections, https:// and a name, such as https://sns.example.net or \
                  https://sns.example.net:3010",
             ),
             Self::Host => formatter.write_str("a host name or an IP address, without a port"),
@@ -377,12 +377,15 @@ mod tests {
                 ValueKind::Network,
                 &[
                     "localhost:3010",
+                    "a:3010,b:3010, [::1]:3010",
                     "https://sns.example.net",
                     "https://a:3010/",
                     "https://[::1]:3010",
                 ],
                 &[
                     "localhost",
+                    "a:3010,",
+                    "a:3010,b",
                     "http://a:3010",
                     "https://",
                     "https://a/b",

@@ -186,13 +186,10 @@ impl Conversation {
     }
 
     fn me(&self) -> Answer {
-        let server = self
-            .client
-            .active_server()
-            .borrow()
-            .as_ref()
-            .map(|active_server| active_server.server.clone());
-        Answer::Me { user: self.client.username(), server }
+        let active_server = self.client.active_server().borrow().clone();
+        let (server, through) = active_server.map(|active| (active.server, active.through)).unzip();
+        let through = through.flatten();
+        Answer::Me { user: self.client.username(), server, through }
     }
 
     async fn status(&self) -> Result<Answer, Failure> {

@@ -105,6 +105,8 @@ enum Details<'a> {
         user: &'a str,
         server: Option<&'a str>,
         address: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        through: Option<&'a str>,
     },
     Cluster {
         cluster: Cluster<'a>,
@@ -196,10 +198,11 @@ fn details(answer: &Answer) -> Details<'_> {
         Answer::Kept(kept) => Details::Kept(KeptFacts::of(kept)),
         Answer::Made(id) => Details::Made { id: id.get() },
         Answer::Timeline(posts) => Details::Posts { posts: *posts },
-        Answer::Me { user, server } => Details::Me {
+        Answer::Me { user, server, through } => Details::Me {
             user: user.as_ref().map_or("", UserName::as_str),
             server: server.as_ref().map(Server::label),
             address: server.as_ref().map(|server| &*server.address),
+            through: through.as_deref(),
         },
         Answer::Cluster { status, .. } => Details::Cluster { cluster: cluster(status) },
         Answer::Help(verb) => {
@@ -387,8 +390,26 @@ mod tests {
                 r#"{"type":"result","command":"TIMELINE","ok":true,"posts":20}"#,
             ),
             (
-                ok(Verb::Whoami, Answer::Me { user: Some(name("ann")), server: Some(server) }),
+                ok(
+                    Verb::Whoami,
+                    Answer::Me {
+                        user: Some(name("ann")),
+                        server: Some(server.clone()),
+                        through: None,
+                    },
+                ),
                 r#"{"type":"result","command":"WHOAMI","ok":true,"user":"ann","server":"server-4","address":"h:1"}"#,
+            ),
+            (
+                ok(
+                    Verb::Whoami,
+                    Answer::Me {
+                        user: Some(name("ann")),
+                        server: Some(server),
+                        through: Some("entry:1".to_owned()),
+                    },
+                ),
+                r#"{"type":"result","command":"WHOAMI","ok":true,"user":"ann","server":"server-4","address":"h:1","through":"entry:1"}"#,
             ),
             (
                 ok(Verb::Help, Answer::Help(Some(Verb::List))),
@@ -467,7 +488,7 @@ mod tests {
     #[test]
     fn tells_of_moves_and_not_of_the_first_server() {
         let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
-        let first = ActiveServer { server, move_took: None, answers: true };
+        let first = ActiveServer { server, through: None, move_took: None, answers: true };
         assert_eq!(moved(&first), None);
         let second = ActiveServer { move_took: Some(Duration::from_micros(12_400)), ..first };
         let json = "{\"type\":\"moved\",\"server\":\"server-4\",\"took_ms\":12}\n";

@@ -58,6 +58,8 @@ pub enum Answer {
     Me {
         user: Option<UserName>,
         server: Option<Server>,
+        /// The node through which the server is reached, if it cannot be dialled.
+        through: Option<String>,
     },
     /// The cluster, the current time, and how much room there is to show it.
     Cluster {

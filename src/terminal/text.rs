@@ -98,7 +98,9 @@ where
         Answer::Kept(kept) => personal_text::kept(kept, zone),
         Answer::Made(id) => format!("It is number {id}\n"),
         Answer::Timeline(_) => IN_TIMELINE.to_owned(),
-        Answer::Me { user, server } => me(user.as_ref(), server.as_ref()),
+        Answer::Me { user, server, through } => {
+            me(user.as_ref(), server.as_ref(), through.as_deref())
+        }
         Answer::Cluster { status, now, room } => {
             sanitise::block(&overview::table::render(status, *now, *room)) + "\n"
         }
@@ -129,11 +131,14 @@ pub fn enumerate(title: &str, names: &[UserName]) -> String {
     words + "\n"
 }
 
-fn me(user: Option<&UserName>, server: Option<&Server>) -> String {
+fn me(user: Option<&UserName>, server: Option<&Server>, through: Option<&str>) -> String {
     let user = user.map_or("", UserName::as_str);
-    match server.map(|server| sanitise::line(server.label())) {
-        Some(server) => format!("You are {user}, on {server}\n"),
-        None => format!("You are {user}\n"),
+    match (server.map(|server| sanitise::line(server.label())), through) {
+        (Some(server), Some(entry)) => {
+            format!("You are {user}, on {server}, through {}\n", sanitise::line(entry))
+        }
+        (Some(server), None) => format!("You are {user}, on {server}\n"),
+        (None, _) => format!("You are {user}\n"),
     }
 }
 
@@ -233,8 +238,19 @@ mod tests {
         for (told, words) in [
             (Answer::Done, ""),
             (Answer::Following(names(&["u1", "u2"])), "Following: u1, u2, \n"),
-            (Answer::Me { user: user(), server: Some(server) }, "You are ann, on server-4\n"),
-            (Answer::Me { user: user(), server: None }, "You are ann\n"),
+            (
+                Answer::Me { user: user(), server: Some(server.clone()), through: None },
+                "You are ann, on server-4\n",
+            ),
+            (
+                Answer::Me {
+                    user: user(),
+                    server: Some(server),
+                    through: Some("sns.example.net:3010".to_owned()),
+                },
+                "You are ann, on server-4, through sns.example.net:3010\n",
+            ),
+            (Answer::Me { user: user(), server: None, through: None }, "You are ann\n"),
             (
                 Answer::Help(Some(Verb::Following)),
                 "FOLLOWING: prints the people you follow.\nSorted by name.\n",
@@ -284,7 +300,7 @@ mod tests {
     #[test]
     fn tells_of_moves_and_not_of_the_first_server() {
         let server = Server { name: "server-4".to_owned(), address: "h:1".to_owned(), term: 2 };
-        let first = ActiveServer { server, move_took: None, answers: true };
+        let first = ActiveServer { server, through: None, move_took: None, answers: true };
         assert_eq!(moved(&first), None);
         let second = ActiveServer { move_took: Some(Duration::from_micros(12_400)), ..first };
         assert_eq!(moved(&second).as_deref(), Some("moved to server-4 in 12 ms\n"));

@@ -15,7 +15,7 @@ use std::{
 use anyhow::Context as _;
 
 use crate::{
-    client::{Client, ClientError, ClientOptions, RefusalKind},
+    client::{self, Client, ClientError, ClientOptions, RefusalKind},
     directory::split_address,
     host::{disk, new_file::NewFile, stdio},
     log_in::{self, Asked, INTERRUPTED, NOT_LOGGED_IN, REFUSED, within_reach},
@@ -184,7 +184,8 @@ fn failed(of: &TransferSettings, error: &ClientError, refused: u8) -> ExitCode {
 /// How the network is called in addresses.
 fn host(of: &TransferSettings) -> String {
     let router = || {
-        let host = split_address(&of.client.router).map(|(host, _port)| host);
+        let entry = client::entries(&of.client.router).next();
+        let host = entry.and_then(split_address).map(|(host, _port)| host);
         host.unwrap_or_default().to_owned()
     };
     of.host.clone().unwrap_or_else(router)

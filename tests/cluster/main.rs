@@ -6,6 +6,7 @@
 mod abuse;
 mod addresses;
 mod administering;
+mod anywhere;
 mod api_client;
 mod authority;
 mod benching;
@@ -17,6 +18,7 @@ mod classic;
 mod commands;
 mod conversations;
 mod counting;
+mod doorway;
 mod encryption;
 mod erasing;
 mod failover;

@@ -15,7 +15,7 @@ use super::{
     ActiveServer, ClientError, ClientOptions, ClusterStatus, Relayed,
     request_window::RequestWindow,
     session::{ClientSession, LoginCredentials},
-    status,
+    status::{self, Viewer},
 };
 use crate::{
     domain::{ClientId, ClientName, EndedSessions, LoginId, PostId, RequestKey, UserName},
@@ -195,7 +195,9 @@ impl Client {
 
     /// The whole cluster, as the router sees it.
     pub async fn cluster(&self) -> Result<ClusterStatus, ClientError> {
-        status::cluster(self.core.network.router()).await
+        let (router, security) = self.core.network.router();
+        let viewer = Viewer { security: security.clone(), operator: None };
+        status::cluster_for(router, &viewer).await
     }
 
     /// How often servers have refused a call because it was too much, by the reason that they gave: since

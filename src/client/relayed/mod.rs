@@ -27,7 +27,7 @@ use tokio::{
     time::{self, Instant},
 };
 use tokio_util::task::AbortOnDropHandle;
-use tonic::{Request, Response, Status, transport::Channel};
+use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
 use tracing::Instrument as _;
 
 use super::{
@@ -40,16 +40,18 @@ use super::{
     known_cluster::{KnownCluster, Server},
     pushbacks::Pushbacks,
     retry_policy::{self, RetryDecision},
+    route::Route,
+    route_probes::{self, RouteMonitor},
     stream_connections::StreamConnections,
 };
 use crate::{
     backoff::Backoff,
     directory::Location,
     grpc::{metadata::CallWriter, status},
-    host::{random, task},
+    host::{net::Security, random, task},
     network::{Call, Refusal, RefusalKind},
     node_auth::NodeAuth,
-    wire::v1::social_service_client::SocialServiceClient,
+    wire::{RELAY_KEY, v1::social_service_client::SocialServiceClient},
 };
 
 /// The first pause is about as long as a failover; the longest keeps a thousand waiting clients from
@@ -62,14 +64,17 @@ pub type Api = SocialServiceClient<Channel>;
 /// The network, by way of the available server. Cheap to clone; clones share a connection.
 #[derive(Clone)]
 pub struct Relayed {
-    /// The router, host:port; empty for a node, which does not ask it.
+    /// The router, or what the user has named instead; empty for a node, which does not ask it.
     router: String,
+    /// How connections to it are protected.
+    router_security: Security,
     /// How long one server may take to answer.
     attempt_timeout: Duration,
     directory: Arc<Directory>,
     connections: Arc<Connections>,
-    /// Dials the next available server while it is being elected.
+    /// Dials the next available server while it is being elected, and finds out whether servers can be dialled.
     _dialling: Arc<AbortOnDropHandle<()>>,
+    route_monitor: Arc<RouteMonitor>,
     active_server: Arc<ActiveServerMonitor>,
     pushbacks: Arc<Pushbacks>,
     writer: CallWriter,
@@ -81,6 +86,8 @@ pub struct Relayed {
 pub struct Answered<Reply> {
     pub reply: Reply,
     pub server: Server,
+    /// By which route.
+    pub route: Route,
 }
 
 /// How one attempt ended.
@@ -96,7 +103,8 @@ impl Relayed {
     /// without waiting for it. Must be called inside a runtime.
     pub(super) fn from_outside(options: ClientOptions) -> Result<Self, ClientError> {
         let directory = Directory::open(&options)?;
-        Ok(Self::new(directory, options, CallWriter::of_client(), None))
+        let security = options.security.clone();
+        Ok(Self::new(directory, options, security, CallWriter::of_client(), None))
     }
 
     /// For a node of the cluster, which knows where the available server is, and tells it where each
@@ -105,8 +113,8 @@ impl Relayed {
         let directory = Directory::inside(location);
         let security = auth.to_node();
         let streams = StreamConnections::new(security.clone());
-        let options = ClientOptions { security, ..ClientOptions::new("") };
-        Self::new(directory, options, CallWriter::of_node(auth), Some(streams))
+        let options = ClientOptions { security: security.clone(), ..ClientOptions::new("") };
+        Self::new(directory, options, security, CallWriter::of_node(auth), Some(streams))
     }
 
     /// For an operator of the cluster, who proves that to the router and to its nodes. Must be called inside a
@@ -115,25 +123,40 @@ impl Relayed {
         options: ClientOptions,
         auth: &NodeAuth,
     ) -> Result<Self, ClientError> {
-        let asked = ClientOptions { security: auth.to_router(), ..options.clone() };
-        let directory = Directory::open(&asked)?;
-        let options = ClientOptions { security: auth.to_node(), ..options };
-        Ok(Self::new(directory, options, CallWriter::of_operator(auth), None))
+        let options = ClientOptions { security: auth.to_router(), ..options };
+        let directory = Directory::open(&options)?;
+        Ok(Self::new(directory, options, auth.to_node(), CallWriter::of_operator(auth), None))
     }
 
+    /// `security` is how connections to servers are protected.
     fn new(
         directory: Directory,
         options: ClientOptions,
+        security: Security,
         writer: CallWriter,
         streams: Option<StreamConnections>,
     ) -> Self {
-        let ClientOptions { router, attempt_timeout, security, .. } = options;
-        let connections = Arc::new(Connections::new(security));
-        let dialling = early_dialling::run(directory.watch(), Arc::clone(&connections));
+        let ClientOptions { router, attempt_timeout, security: router_security, .. } = options;
+        let connections = Arc::new(Connections::new(security).entered_by(router_security.clone()));
+        let route_monitor = Arc::new(RouteMonitor::new());
+        let early = early_dialling::run(directory.watch(), Arc::clone(&connections));
+        let probes = (directory.views(), Arc::clone(&connections), Arc::clone(&route_monitor));
+        // A node has no other way than its own.
+        let is_node = router.is_empty();
+        let dialling = async move {
+            if is_node {
+                early.await;
+            } else {
+                let (views, connections, monitor) = probes;
+                tokio::join!(early, route_probes::run(views, connections, monitor));
+            }
+        };
         Self {
             connections,
             _dialling: Arc::new(task::spawn_owned(dialling)),
+            route_monitor,
             router,
+            router_security,
             attempt_timeout,
             directory: Arc::new(directory),
             active_server: Arc::new(ActiveServerMonitor::new()),
@@ -155,9 +178,9 @@ impl Relayed {
         }
     }
 
-    /// The router, host:port.
-    pub(super) fn router(&self) -> &str {
-        &self.router
+    /// The router, or what the user has named instead, and how connections to it are protected.
+    pub(super) fn router(&self) -> (&str, &Security) {
+        (&self.router, &self.router_security)
     }
 
     /// What is known of the cluster.
@@ -168,6 +191,11 @@ impl Relayed {
     /// Which server is in use.
     pub(super) fn active_server(&self) -> &ActiveServerMonitor {
         &self.active_server
+    }
+
+    /// What is seen of the routes.
+    pub(super) fn route_monitor(&self) -> &RouteMonitor {
+        &self.route_monitor
     }
 
     /// What servers have refused because it was too much.
@@ -228,14 +256,17 @@ impl Relayed {
             )
         })?;
         let (context, ..) = context.into_parts();
-        let request = || {
+        let request = |route: &Route| {
             let mut request = Request::new(message.clone());
             *request.metadata_mut() = context.clone();
+            if *route != Route::Direct {
+                request.metadata_mut().insert(RELAY_KEY, AsciiMetadataValue::from_static("yes"));
+            }
             request
         };
         let mut last_failure = None;
-        let repeat =
-            self.repeat(attempts, &mut last_failure, |channel| attempt(channel, request()));
+        let attempt = |channel, route: &Route| attempt(channel, request(route));
+        let repeat = self.repeat(attempts, &mut last_failure, attempt);
         // Boxed, because every call's future would be as large as this one.
         let repeat = Box::pin(repeat.instrument(tracing::debug_span!("ask", request = %call.id)));
         if let Ok(result) = time::timeout_at(call.deadline.at(), repeat).await {
@@ -252,7 +283,7 @@ impl Relayed {
         &self,
         mut attempts: Attempts,
         last_failure: &mut Option<String>,
-        attempt: impl Fn(Channel) -> Answer,
+        attempt: impl Fn(Channel, &Route) -> Answer,
     ) -> Result<Answered<Reply>, Refusal>
     where
         Answer: Future<Output = Result<Response<Reply>, Status>>,
@@ -262,7 +293,9 @@ impl Relayed {
             let pause = attempts.patience + BACKOFF.pause(attempts.failures, random::id());
             let server = next_server(&mut views, &attempts, pause).await;
             let asked_at = Instant::now();
-            let connection = match self.connections.to(&server.address) {
+            let route = views.borrow().route();
+            attempts.route = Some(route.clone());
+            let connection = match self.connections.to(&server, &route) {
                 Ok(connection) => connection,
                 Err(error) => {
                     *last_failure = Some(format!("{}: {error}", server.address));
@@ -270,12 +303,12 @@ impl Relayed {
                     continue;
                 }
             };
-            let answer = attempt(connection.channel.clone());
-            let outcome = self.attempt(answer, &mut views, &server).await;
+            let answer = attempt(connection.channel.clone(), &route);
+            let outcome = self.attempt(answer, &mut views, &server, &route).await;
             let status = match outcome {
                 Outcome::Answer(reply) => {
-                    self.active_server.answered(&server, asked_at, Instant::now());
-                    return Ok(Answered { reply, server });
+                    self.answered(&server, &route, asked_at);
+                    return Ok(Answered { reply, server, route });
                 }
                 Outcome::Superseded => {
                     tracing::debug!(server = %server.address, "not the available server any more");
@@ -290,13 +323,14 @@ impl Relayed {
             self.pushbacks.note(&status);
             match retry_policy::decide(&status) {
                 RetryDecision::Never => {
-                    self.active_server.answered(&server, asked_at, Instant::now());
+                    self.answered(&server, &route, asked_at);
                     return Err(status::refusal(&status));
                 }
                 RetryDecision::Here { patience } => attempts.asked_to_wait(&server, patience),
                 RetryDecision::Elsewhere { available } => attempts.failed(&server, available),
                 RetryDecision::Lost => {
                     self.connections.lost(&connection);
+                    self.route_monitor.failed(&route);
                     attempts.failed(&server, None);
                 }
             }
@@ -306,12 +340,20 @@ impl Relayed {
         }
     }
 
-    /// Waits for `server` to answer, unless another takes over from it or it takes too long.
+    /// `server` has answered what was asked of it by `route` at `asked_at`.
+    fn answered(&self, server: &Server, route: &Route, asked_at: Instant) {
+        self.route_monitor.answered(route);
+        self.active_server.answered(server, route, asked_at, Instant::now());
+    }
+
+    /// Waits for `server` to answer by `route`, unless another takes over from it, the route is given up, or it takes
+    /// too long.
     async fn attempt<Reply>(
         &self,
         answer: impl Future<Output = Result<Response<Reply>, Status>>,
         views: &mut watch::Receiver<KnownCluster>,
         server: &Server,
+        route: &Route,
     ) -> Outcome<Reply> {
         tokio::select! {
             biased;
@@ -320,7 +362,7 @@ impl Relayed {
                 Ok(Err(status)) => Outcome::Refusal(status),
                 Err(_) => Outcome::Silence,
             },
-            () = superseded(views, server) => Outcome::Superseded,
+            () = superseded(views, server, route) => Outcome::Superseded,
         }
     }
 }
@@ -351,9 +393,9 @@ async fn next_server(
     }
 }
 
-/// Returns when another server has taken over from `server`.
-pub async fn superseded(views: &mut watch::Receiver<KnownCluster>, server: &Server) {
-    if views.wait_for(|view| choice::is_superseded(view, server)).await.is_err() {
+/// Returns when another server has taken over from `server`, or `route` is given up.
+async fn superseded(views: &mut watch::Receiver<KnownCluster>, server: &Server, route: &Route) {
+    if views.wait_for(|view| choice::is_superseded(view, server, route)).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

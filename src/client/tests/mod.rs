@@ -1,6 +1,7 @@
 //! The client against servers that die, hang, move, and send things twice.
 
 pub(crate) mod fake;
+mod routes;
 
 use std::{future::Future, time::Duration};
 

@@ -246,7 +246,7 @@ mod tests {
         let mut model = model(vec![post(88, "u3", long), post(40, "u2", "hello")]);
         let server = Server { name: "server-4".to_owned(), address: String::new(), term: 1 };
         let move_took = Some(Duration::from_millis(12));
-        let active_server = ActiveServer { server, move_took, answers: true };
+        let active_server = ActiveServer { server, through: None, move_took, answers: true };
         model.update(Event::Server(active_server.clone()));
         assert_eq!(model.connection(), "server-4", "it was there before");
         model.update(Event::Server(active_server));
@@ -306,7 +306,8 @@ mod tests {
     fn how_long_a_refused_post_is_stands_beside_why_it_was_refused() {
         let mut model = model(vec![]);
         let server = Server { name: "server-4".to_owned(), address: String::new(), term: 1 };
-        model.update(Event::Server(ActiveServer { server, move_took: None, answers: true }));
+        let (through, move_took) = (None, None);
+        model.update(Event::Server(ActiveServer { server, through, move_took, answers: true }));
         for code in [KeyCode::Char('x'), KeyCode::Char('y'), KeyCode::Enter] {
             press(&mut model, code);
         }

@@ -425,7 +425,10 @@ impl Model {
             Some(took) if self.now.saturating_ms_since(*since) < NOTICE_MS => {
                 format!("moved to {name} in {} ms", took.as_millis())
             }
-            _ => name,
+            _ => match &active_server.through {
+                Some(entry) => format!("{name} through {}", sanitise::line(entry)),
+                None => name,
+            },
         }
     }
 }

@@ -79,6 +79,8 @@ struct Memory {
     filters: Vec<v1::WordFilter>,
     /// In words.
     asked: Vec<String>,
+    /// Nodes that were asked to relay a call.
+    relayed: Vec<String>,
     /// Nodes that were asked where the available server is.
     dialled: Vec<String>,
 }
@@ -185,6 +187,11 @@ impl Network {
     /// What was asked beside the calls of the classic client, in words.
     pub fn asked(&self) -> Vec<String> {
         self.memory().asked.clone()
+    }
+
+    /// Nodes that were asked to relay a call, one for each call.
+    pub fn relayed(&self) -> Vec<String> {
+        self.memory().relayed.clone()
     }
 
     pub async fn until(&self, condition: impl Fn(&[Seen]) -> bool) {

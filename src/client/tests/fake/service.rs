@@ -13,7 +13,7 @@ use crate::{
     node_auth::NodeAuth,
     settings::Secret,
     wire::{
-        AVAILABLE_KEY, RETRY_KEY,
+        AVAILABLE_KEY, RELAY_KEY, RETRY_KEY,
         v1::{
             self, change_personal_request::Change, directory_service_server::DirectoryService,
             personal_reply::Answer, personal_request::Question,
@@ -34,6 +34,9 @@ type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Service {
     fn check_session<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        if request.metadata().get(RELAY_KEY).is_some_and(|asked| asked == "yes") {
+            self.network.memory().relayed.push(self.node.clone());
+        }
         let wanted = format!("Bearer {}", self.network.memory().sessions);
         let bearer = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
         if bearer == Some(&wanted) { Ok(()) } else { Err(Status::unauthenticated("log in again")) }

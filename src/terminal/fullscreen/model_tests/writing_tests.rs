@@ -145,9 +145,25 @@ fn notices_pass_and_the_end_of_live_posts_does_not() {
             address: String::new(),
             term: 1,
         },
+        through: None,
         move_took: None,
         answers,
     };
     model.update(Event::Server(active_server(false)));
     assert_eq!(model.connection(), "no more live posts: refused");
+}
+
+#[test]
+fn the_line_of_the_server_says_through_which_node_it_is_reached_if_not_directly() {
+    let mut model = model(false);
+    let mut reached = |through: Option<&str>| {
+        let server =
+            crate::client::Server { name: "server-1".to_owned(), address: String::new(), term: 1 };
+        let through = through.map(str::to_owned);
+        let active_server = ActiveServer { server, through, move_took: None, answers: true };
+        model.update(Event::Server(active_server));
+        model.connection()
+    };
+    assert_eq!(reached(Some("entry:1")), "server-1 through entry:1");
+    assert_eq!(reached(None), "server-1");
 }
