@@ -9,9 +9,9 @@ ARG DEBIAN_IMAGE=debian:bookworm-slim
 # --- the program --------------------------------------------------------------------------------
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
-# `dev` takes half the time to build, since it is not optimised here, where no simulation runs.
+# `dev` takes half the time to build: it is not optimised here, where no simulation runs, and does without line numbers.
 ARG PROFILE=release
-ENV CARGO_PROFILE_DEV_OPT_LEVEL=0
+ENV CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0
 
 # The dependencies are a layer of their own, which is rebuilt only when they change. Cargo requires
 # every target in the manifest; tests and benches are not in the context, so they are removed from

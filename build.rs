@@ -5,11 +5,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 use protox::prost_reflect::prost_types::field_descriptor_proto::Type;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "tinysns/v1/social.proto",
     "tinysns/v1/directory.proto",
     "tinysns/v1/admin.proto",
     "tinysns/v1/apps.proto",
+    "tinysns/v1/pictures.proto",
     "tinysns/internal/v1/registry.proto",
     "tinysns/internal/v1/peer.proto",
     CLASSIC,

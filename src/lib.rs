@@ -33,6 +33,7 @@ pub mod grpc;
 pub mod healthcheck;
 pub mod host;
 pub mod http;
+pub mod imaging;
 pub mod log_change;
 pub mod log_in;
 pub mod logging;

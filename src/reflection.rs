@@ -63,6 +63,7 @@ mod tests {
             "tinysns.v1.AdminService",
             "tinysns.v1.AppService",
             "tinysns.v1.DirectoryService",
+            "tinysns.v1.PictureService",
             "tinysns.v1.SocialService",
         ];
         assert_eq!(names, expected);

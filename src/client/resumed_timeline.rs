@@ -64,6 +64,7 @@ struct EventStream {
     next: Option<Arrival>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
 enum Arrival {
     /// None for one of a later version.
     Event(Option<WireEvent>),

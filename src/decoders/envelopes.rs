@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{administration, apps, backups, states, texts};
 use crate::{
     domain::{
-        Certification, ClientName, ClusterId, Hashtag, LoginId, NodeId, NotificationKind,
-        PostContent, PostId, PostText, Profile, ReplyTo, UnixMillis, UserId, UserName, Visibility,
+        Certification, ClientName, ClusterId, Hashtag, LoginId, NodeId, NotificationKind, Picture,
+        PictureId, PicturePurpose, PostContent, PostId, PostText, Profile, ReplyTo, UnixMillis,
+        UserId, UserName, Visibility,
     },
     envelope::{self, Kind, SupportedVersions, Version, line, mend, seal, seal_in},
     replication::{
@@ -29,6 +30,7 @@ use crate::{
     },
     social::{
         Chore, DeletionStage, PostFacts, Reply, Row,
+        pictures::{PicturePlace, PictureRecord},
         sessions::{AppSession, SessionRecord},
         store::{
             Meta, Series, StoredReply, UserRecord,
@@ -38,6 +40,7 @@ use crate::{
                 ProfileRecord, RequestRecord,
             },
             personal_records::{FilterRecord, ListRecord, MembershipRecord, PersonalRecord},
+            picture_records::PieceRecord,
             post_records::{
                 Body, BoostedPost, ChangeKind, ChangeRecord, MarkRecord, PostRecord,
                 RevisionRecord, Words,
@@ -114,6 +117,8 @@ pub fn envelopes(bytes: &[u8]) {
         Kind::Session => states::claims(&sealed),
         Kind::App | Kind::GrantCode | Kind::AppToken => apps::signed(kind, &sealed),
         Kind::SessionRecord => opened::<SessionRecord>(kind, &sealed),
+        Kind::Picture => opened::<PictureRecord>(kind, &sealed),
+        Kind::PicturePiece => piece_of_picture(version, &sealed),
     }
 }
 
@@ -145,6 +150,14 @@ pub fn opened<T: Serialize + DeserializeOwned>(kind: Kind, sealed: &[u8]) {
 fn post(version: Version, sealed: &[u8]) {
     if let Ok(post) = envelope::open::<PostRecord<'_>>(Kind::Post, sealed) {
         same_again::<PostRecord<'_>>(version, Kind::Post, &seal_in(version, Kind::Post, &post));
+    }
+}
+
+/// So is a piece of a picture.
+fn piece_of_picture(version: Version, sealed: &[u8]) {
+    const KIND: Kind = Kind::PicturePiece;
+    if let Ok(piece) = envelope::open::<PieceRecord<'_>>(KIND, sealed) {
+        same_again::<PieceRecord<'_>>(version, KIND, &seal_in(version, KIND, &piece));
     }
 }
 
@@ -323,8 +336,12 @@ fn of_social_life() -> Vec<Vec<u8>> {
     let profile = ProfileRecord {
         profile: Profile { display_name: "Ann Example".to_owned(), ..Profile::default() },
         words: vec!["ann".to_owned(), "example".to_owned()],
+        avatar: Some(PictureId::new(300)),
+        header: None,
     };
-    let revision = RevisionRecord { at, text: "Grüße", warning: Some("laut"), sensitive: true };
+    let pictures = vec![PictureId::new(299)];
+    let revision =
+        RevisionRecord { at, text: "Grüße", warning: Some("laut"), sensitive: true, pictures };
     let mark =
         MarkRecord { liked: Some(post), boost: Some(PostId::MAX), ..MarkRecord::none(author) };
     let notification = NotificationRecord {
@@ -332,6 +349,14 @@ fn of_social_life() -> Vec<Vec<u8>> {
         at,
         actor: author,
         post: Some((post, UserId(1))),
+    };
+    let picture = PictureRecord {
+        owner: author,
+        at,
+        picture: Picture::example(),
+        purpose: PicturePurpose::Post,
+        pieces: 1,
+        place: PicturePlace::Post(post),
     };
     let state = NotificationState { kept: 300, oldest: PostId::new(7), read_up_to: post };
     vec![
@@ -344,6 +369,8 @@ fn of_social_life() -> Vec<Vec<u8>> {
         seal(Kind::Mark, &mark),
         seal(Kind::Notification, &notification),
         seal(Kind::NotificationState, &state),
+        seal(Kind::Picture, &picture),
+        seal(Kind::PicturePiece, &PieceRecord { bytes: &[0xff; 300] }),
         seal(
             Kind::FeedChange,
             &ChangeRecord { at, post, facts, hashtags, kind: ChangeKind::Edited },
@@ -366,6 +393,7 @@ fn some_words() -> Words<'static> {
         terms: PostContent::of(PostText::new("Grüße", 99).expect("valid")).terms,
         edited_at: Some(UnixMillis::new(9)),
         edits: 2,
+        pictures: vec![PictureId::new(300), PictureId::new(301)],
     }
 }
 

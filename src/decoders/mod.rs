@@ -10,6 +10,7 @@
 //! - `envelopes`: what is stored, sent between nodes and given to clients in an
 //!   [`envelope`](crate::envelope)
 //! - `personal`: what people keep for themselves, as all of these have it
+//! - `pictures`: what strangers upload, and the calls that are about it
 //! - `apps`: what apps are given, and the calls that they make
 //! - `administration`: those of what the network is, and of what it is run with
 //! - `segments`: the files of the log
@@ -29,6 +30,7 @@ mod backups;
 mod envelopes;
 mod messages;
 mod personal;
+mod pictures;
 mod requests;
 mod screens;
 mod segments;
@@ -63,6 +65,8 @@ pub const DECODERS: &[Decoder] = &[
     Decoder::new("answers", answers::answers, answers::seeds_of_answers),
     Decoder::new("administration", administration::calls, administration::seeds_of_calls),
     Decoder::new("apps", apps::calls, apps::seeds_of_calls),
+    Decoder::new("picture-calls", pictures::calls, pictures::seeds_of_calls),
+    Decoder::new("uploads", pictures::uploads, pictures::seeds_of_uploads),
     Decoder::new("classic", messages::classic, messages::seeds_of_classic),
     Decoder::new("reports", messages::reports, messages::seeds_of_reports),
     Decoder::new("directives", messages::directives, messages::seeds_of_directives),

@@ -8,8 +8,8 @@ use super::{answers::profile, choice, chosen, messages::message};
 use crate::{
     domain::{
         ClientId, ClientName, EndedSessions, Hashtag, Language, LoginId, Mark, NotificationChange,
-        OpaqueKey, PersonalId, PostId, RelationChange, RequestKey, UnixMillis, UserId, UserName,
-        Visibility,
+        OpaqueKey, PersonalId, PictureId, PostId, RelationChange, RequestKey, UnixMillis, UserId,
+        UserName, Visibility,
     },
     grpc::messages::{self, Search},
     network::{
@@ -256,6 +256,7 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
         warning: Some("laut".to_owned()),
         sensitive: true,
         language: Some(Language::new("de").expect("valid")),
+        pictures: vec![PictureId::new(300)],
         ..PostWords::of("Grüße\n\tan alle 👋🏽, @bob #größe")
     };
     let visibility = Visibility::Followers;
@@ -267,6 +268,7 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
     let whom = [PersonRef::Id(UserId(300)), PersonRef::Name(name("ann"))];
     let before = Cursor::Before(PostId::new(7));
     let of = TimelineKind::Of { author: name("bob"), replies: true, boosts: true };
+    let pictures_of = TimelineKind::PicturesOf(name("bob"));
     let timeline = |kind| messages::timeline_to_wire(&kind, before, Some(20)).encode_to_vec();
     let after = Cursor::After(PostId::new(300));
     let posts =
@@ -291,6 +293,7 @@ pub fn seeds_of_requests() -> Vec<Vec<u8>> {
         chosen(4, messages::publish_to_wire(&counted, publish).encode_to_vec()),
         list(ListKind::Followers),
         chosen(6, timeline(of)),
+        chosen(6, timeline(pictures_of)),
         chosen(6, timeline(TimelineKind::Hashtag(rust))),
         chosen(7, posts.encode_to_vec()),
         chosen(8, messages::subscription_to_wire(&subscribe, Some(id)).encode_to_vec()),

@@ -193,6 +193,8 @@ impl Reader<'_> {
                     created_at: self.time(),
                     profile: Profile::default(),
                     counts: PersonCounts::default(),
+                    avatar: None,
+                    header: None,
                 };
                 let view = PersonView { person, relationship: Relationship::default() };
                 page.entries.insert(0, ShownPost::of_person(view, sanitise::block(&self.text())));

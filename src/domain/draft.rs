@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Hashtag, Language, PostId, PostText, SearchTerm, UserName, Visibility,
+    Hashtag, Language, PictureId, PostId, PostText, SearchTerm, UserName, Visibility,
     entities::{hashtags, mentions},
     search_term::terms,
 };
@@ -26,6 +26,8 @@ pub struct PostContent {
     /// By which it is found; each once. They come with the content, because masters of different versions
     /// might take different things for words.
     pub terms: Vec<SearchTerm>,
+    /// What it shows, in this order; each once. Without a text, at least one.
+    pub pictures: Vec<PictureId>,
 }
 
 impl PostContent {
@@ -33,7 +35,16 @@ impl PostContent {
     pub fn of(text: PostText) -> Self {
         let found = text.as_str();
         let (mentions, hashtags, terms) = (mentions(found), hashtags(found), terms(found));
-        Self { text, warning: None, sensitive: false, language: None, mentions, hashtags, terms }
+        Self {
+            text,
+            warning: None,
+            sensitive: false,
+            language: None,
+            mentions,
+            hashtags,
+            terms,
+            pictures: Vec::new(),
+        }
     }
 
     /// How many characters a reader sees in all, which is what is limited.

@@ -15,6 +15,7 @@ mod log_position;
 mod mark;
 mod notification;
 pub mod personal;
+mod picture;
 mod post;
 mod profile;
 mod relation;
@@ -49,6 +50,11 @@ pub use notification::{Notification, NotificationChange, NotificationKind};
 pub use personal::{
     ListSettings, Marker, Markers, MediaDisplay, PeopleList, PersonalChange, PersonalError,
     PersonalId, Preferences, RepliesPolicy,
+};
+pub use picture::{
+    DescriptionError, Dimensions, Focus, MOST_PICTURES, MOST_UPLOADED_BYTES, Picture,
+    PictureAddress, PictureDescription, PictureFile, PictureFormat, PictureId, PicturePurpose,
+    PictureSize, PictureWords,
 };
 pub use post::{Mentioned, Post, PostCounts, PostId, PostText, ReplyTo, Revision, TextError};
 pub use profile::{Person, PersonCounts, Profile, ProfileError, ProfileLink};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hashtag, Language, Marks, UnixMillis, UserId, UserName, Visibility};
+use super::{Hashtag, Language, Marks, Picture, UnixMillis, UserId, UserName, Visibility};
 
 /// A post's number: its position in the feed of everything visible that happens in the network, counted from 1
 /// in the order in which the cluster applied it; also a cursor into every timeline. Edits, deletions, boosts
@@ -90,6 +90,11 @@ impl PostText {
         Ok(Self(text))
     }
 
+    /// The text of a post that has pictures instead.
+    pub const fn none() -> Self {
+        Self(String::new())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -168,6 +173,8 @@ pub struct Post {
     pub mentions: Vec<Mentioned>,
     /// In the text.
     pub hashtags: Vec<Hashtag>,
+    /// What it shows.
+    pub pictures: Vec<Picture>,
     /// When it was last changed.
     pub edited_at: Option<UnixMillis>,
     /// What others have done with it.
@@ -200,6 +207,7 @@ impl Post {
             reply_to: None,
             mentions: Vec::new(),
             hashtags: Vec::new(),
+            pictures: Vec::new(),
             edited_at: None,
             counts: PostCounts::default(),
             marks: Marks::default(),
@@ -219,6 +227,8 @@ pub struct Revision {
     pub warning: Option<String>,
     /// Whether what belongs to it was hidden at first.
     pub sensitive: bool,
+    /// What it showed, as far as that is still there.
+    pub pictures: Vec<Picture>,
 }
 
 #[cfg(test)]

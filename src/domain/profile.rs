@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::{UnixMillis, UserId, UserName};
+use super::{Picture, UnixMillis, UserId, UserName};
 
 /// A link on a profile, with what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +122,10 @@ pub struct Person {
     pub profile: Profile,
     /// How much there is of them.
     pub counts: PersonCounts,
+    /// Their portrait.
+    pub avatar: Option<Picture>,
+    /// The wide picture above their profile.
+    pub header: Option<Picture>,
 }
 
 #[cfg(test)]

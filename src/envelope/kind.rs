@@ -181,6 +181,12 @@ kinds! {
     ListMembership = 138, "membership in lists";
     /// A filter of words.
     WordFilter = 139, "word filter";
+
+    // Pictures.
+    /// What is known of a picture.
+    Picture = 144, "picture";
+    /// Some of its bytes.
+    PicturePiece = 145, "piece of a picture";
 }
 
 impl Kind {

@@ -5,7 +5,8 @@ use std::{future::Future, pin::Pin};
 
 use crate::{
     domain::{
-        App, Mark, NotificationChange, Person, PersonalChange, PersonalId, Post, PostId, Profile,
+        App, Mark, NotificationChange, Person, PersonalChange, PersonalId, Picture, PictureAddress,
+        PictureId, PicturePurpose, PictureSize, PictureWords, Post, PostId, Profile,
         RelationChange, Relationship, RequestKey, Revision, Scopes, UserId, UserName,
     },
     network::{
@@ -17,6 +18,7 @@ use crate::{
             AppCredentials, AppOfToken, AppToken, Grant, GrantCode, Me, NewApp, Redemption,
             RegisteredApp,
         },
+        pictures::{PicturePart, Pictures, Upload},
     },
 };
 
@@ -26,7 +28,7 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send 
 macro_rules! calls {
     ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
         /// What the adapter asks of the network: the calls of the same names of [`Network`](crate::network::Network),
-        /// [`Administration`] and [`Apps`].
+        /// [`Administration`], [`Apps`] and [`Pictures`].
         pub trait AnyNetwork: Send + Sync {
             $(
                 #[doc = concat!("See there: `", stringify!($name), "`.")]
@@ -34,7 +36,7 @@ macro_rules! calls {
             )*
         }
 
-        impl<N: Administration + Apps> AnyNetwork for N {
+        impl<N: Administration + Apps + Pictures> AnyNetwork for N {
             $(
                 fn $name<'a>(&'a self, call: &'a Call, $($argument: $kind),*) -> Answer<'a, $answer> {
                     Box::pin(N::$name(self, call, $($argument),*))
@@ -78,4 +80,10 @@ calls! {
     revoke_token(credentials: &'a AppCredentials, token: &'a str) -> ();
     me() -> Me;
     app_of_token() -> AppOfToken;
+    upload_picture(key: &'a RequestKey, upload: &'a Upload) -> Picture;
+    picture(picture: PictureId) -> Picture;
+    describe_picture(key: &'a RequestKey, picture: PictureId, words: &'a PictureWords) -> ();
+    discard_picture(key: &'a RequestKey, picture: PictureId) -> ();
+    set_profile_picture(key: &'a RequestKey, purpose: PicturePurpose, picture: Option<PictureId>) -> ();
+    read_picture(address: PictureAddress, size: PictureSize, offset: u32) -> PicturePart;
 }

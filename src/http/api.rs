@@ -9,10 +9,11 @@ use super::{
     any_network::AnyNetwork,
     cross_origin,
     fault::Fault,
-    mastodon, oauth,
+    mastodon, oauth, pictures,
     stream::{self, SharedEntities},
+    uploaded::{self, Uploads},
 };
-use crate::grpc::metadata::CallReader;
+use crate::{grpc::metadata::CallReader, serving::Web};
 
 /// What all calls need. Cheap to clone.
 #[derive(Clone)]
@@ -27,14 +28,22 @@ pub struct Api {
     pub stop: CancellationToken,
     /// What many readers are told alike.
     pub shared: SharedEntities,
+    /// Whose pictures are received.
+    pub uploads: Uploads,
 }
 
 /// All that is served over HTTP.
-pub fn routes(api: Api) -> Router {
+pub fn served(api: Api) -> Web {
+    let brings_pictures = (uploaded::may_bring_pictures as fn(&_, &_) -> _, uploaded::MOST_BYTES);
+    Web { routes: routes(api), brings_pictures }
+}
+
+fn routes(api: Api) -> Router {
     let open = Router::new()
         .merge(mastodon::routes())
         .merge(oauth::open_routes())
         .merge(stream::routes())
+        .merge(pictures::routes())
         .route("/health", get(health))
         .method_not_allowed_fallback(no_such_call)
         .fallback(no_such_call)

@@ -61,6 +61,19 @@ impl FromRequest<Api> for Asked {
     type Rejection = Fault;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Fault> {
+        let (mut asked, request) = Self::of_head(request, api).await?;
+        read_body(request, &mut asked.parameters, None).await?;
+        if !asked.headers.contains_key(AUTHORIZATION) {
+            // A page that opens a stream can send no header.
+            asked.call.session = asked.parameters.filled("access_token").map(SessionToken::new);
+        }
+        Ok(asked)
+    }
+}
+
+impl Asked {
+    /// What is known of a request before its body has come, and the request.
+    pub async fn of_head(request: Request, api: &Api) -> Result<(Self, Request), Fault> {
         let (mut head, body) = request.into_parts();
         let protection = head.extensions.get().copied().unwrap_or(Protection::InClear);
         let base = match &api.public_url {
@@ -76,18 +89,24 @@ impl FromRequest<Api> for Asked {
         let metadata = MetadataMap::from_headers(head.headers.clone());
         let of_call = tonic::Request::from_parts(metadata, head.extensions.clone(), ());
         let mut call = api.calls.read(&of_call);
-        call.deadline = Deadline::after(Instant::now(), HOLD);
+        call.deadline = Self::deadline();
         let (headers, path) = (head.headers.clone(), head.uri.path().to_owned());
-        read_body(Request::from_parts(head, body), &mut parameters).await?;
-        if !headers.contains_key(AUTHORIZATION) {
-            // A page that opens a stream can send no header.
-            call.session = parameters.filled("access_token").map(SessionToken::new);
-        }
-        Ok(Self { call, base, parameters, headers, path, in_path })
+        let asked = Self { call, base, parameters, headers, path, in_path };
+        Ok((asked, Request::from_parts(head, body)))
+    }
+
+    /// For so long a call that is made now is held.
+    pub fn deadline() -> Deadline {
+        Deadline::after(Instant::now(), HOLD)
     }
 }
 
-async fn read_body(request: Request, parameters: &mut Parameters) -> Result<(), Fault> {
+/// Reads the parameters in the body of a request; and the files in it, where there may be some.
+pub async fn read_body(
+    request: Request,
+    parameters: &mut Parameters,
+    mut files: Option<&mut Vec<(String, Bytes)>>,
+) -> Result<(), Fault> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     match kind.to_ascii_lowercase().as_str() {
@@ -101,6 +120,13 @@ async fn read_body(request: Request, parameters: &mut Parameters) -> Result<(), 
                 Multipart::from_request(request, &()).await.map_err(|why| broken(&why))?;
             while let Some(part) = parts.next_field().await.map_err(|why| broken(&why))? {
                 let Some(name) = part.name().map(str::to_owned) else { continue };
+                if part.file_name().is_some() {
+                    let Some(files) = files.as_deref_mut() else {
+                        return Err(Fault::bad_request("This call takes no files"));
+                    };
+                    files.push((name, part.bytes().await.map_err(|why| broken(&why))?));
+                    continue;
+                }
                 let text = part.text().await.map_err(|why| broken(&why))?;
                 parameters.add_part(&name, text)?;
             }

@@ -6,11 +6,13 @@
 //! | `any_network` | the network, whichever way leads to it |
 //! | `api` | what all calls need, and the routes |
 //! | `asked` | one request, read: who asks, and with which parameters |
+//! | `uploaded` | one request that may bring pictures |
 //! | `parameters` | parameters, from whichever place and in whichever notation they came |
 //! | `base_url` | the address under which whoever asks knows this network |
 //! | `paging` | which page is asked for, and where its neighbours are |
 //! | `fault` | what is answered to a request that is not carried out |
 //! | `cross_origin` | pages of other hosts may ask, too |
+//! | `pictures` | pictures, for whoever knows their address |
 //! | `mastodon` | the calls of the API, and its entities |
 //! | `oauth` | how apps get to act for people |
 //! | `stream` | live streams |
@@ -28,9 +30,12 @@ mod mastodon;
 mod oauth;
 mod paging;
 mod parameters;
+mod pictures;
 mod stream;
+mod uploaded;
 
 pub use self::{
-    api::{Api, routes},
+    api::{Api, served},
     stream::SharedEntities,
+    uploaded::Uploads,
 };

@@ -12,6 +12,7 @@
 //! - [`app_tokens`]: what apps are given, signed and not stored
 //! - [`rates`]: how often somebody may do something; [`remembered`]: of how many it is remembered;
 //!   [`rate_limits`]: how often what may be done by an account and from an origin
+//! - [`picture_processor`]: makes of pictures that are uploaded what is kept of them
 //! - [`room`]: how much room there is on disk
 //! - [`delivery`]: live timelines; [`reader_queue`]: what waits for the reader of one
 //! - [`openness`]: whether whoever reaches this master can take any name
@@ -35,6 +36,7 @@ pub mod monitored;
 pub mod nearest;
 pub mod openness;
 pub mod passwords;
+pub mod picture_processor;
 pub mod rate_limits;
 pub mod rates;
 pub mod reader_queue;

@@ -42,6 +42,7 @@ macro_rules! nearest {
 
 mod administration;
 mod apps;
+mod pictures;
 
 impl Nearest {
     /// The network `here`, or else `relayed`.
@@ -353,7 +354,7 @@ mod tests {
     use crate::{
         directory::{Available, Location},
         domain::{ClientId, ClientName, LoginId, PostId, Scopes},
-        grpc::{app_service, social_service},
+        grpc::{app_service, picture_service, social_service},
         host::net,
         master::here::tests::{bootstrap, calls, here_on},
         network::{
@@ -408,8 +409,9 @@ mod tests {
         let available = Some(Available { name: "server".to_owned(), address });
         let stop = CancellationToken::new();
         let apps = app_service::service(here.clone(), calls(), CLIENT_MESSAGE_BYTES);
+        let pictures = picture_service::service(here.clone(), calls());
         let social = social_service::service(here, calls(), CLIENT_MESSAGE_BYTES);
-        let routes = Routes::new(social).add_service(apps);
+        let routes = Routes::new(social).add_service(apps).add_service(pictures);
         tokio::spawn(serving::serve(listener, Served::to_anybody(routes), stop.clone()));
         (Location { available, term, ..Location::default() }, stop.drop_guard())
     }

@@ -36,6 +36,8 @@ pub enum Activity {
     ChangingPasswords,
     /// Making accounts.
     Joining,
+    /// Uploading pictures.
+    Uploading,
 }
 
 /// How often something may be done.
@@ -56,6 +58,7 @@ impl Activity {
             Self::Searching => "searching",
             Self::ChangingPasswords => "changing passwords",
             Self::Joining => "joining",
+            Self::Uploading => "uploading",
         }
     }
 
@@ -67,7 +70,7 @@ impl Activity {
             Self::Marking => Some(Rated::Likes),
             Self::Searching => Some(Rated::Searches),
             Self::Joining => Some(Rated::SignUps),
-            Self::ChangingPasswords => None,
+            Self::ChangingPasswords | Self::Uploading => None,
         }
     }
 
@@ -109,6 +112,11 @@ impl Activity {
             }
             // A club of two hundred joins in one moment, and a conference of seven hundred in an hour.
             Self::Joining => Allowance { account: None, origin: each(200, 5_000) },
+            // The pictures of a holiday, four a post; and a party of twenty. Each takes a second of work, and up to a
+            // megabyte on every disk.
+            Self::Uploading => {
+                Allowance { account: Some(each(60, 5_000)), origin: each(600, 1_000) }
+            }
         }
     }
 }
@@ -164,6 +172,10 @@ impl fmt::Display for TooOften {
             }
             (Activity::Joining, Whose::Account | Whose::Origin) => {
                 "too many accounts are made from your address"
+            }
+            (Activity::Uploading, Whose::Account) => "you have uploaded too many pictures",
+            (Activity::Uploading, Whose::Origin) => {
+                "too many pictures are uploaded from your address"
             }
         })
     }

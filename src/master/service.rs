@@ -30,6 +30,7 @@ use super::{
     nearest::Nearest,
     openness::Openness,
     passwords::Passwords,
+    picture_processor::PictureProcessor,
     rate_limits::RateLimits,
     reporter::{Reporter, ReporterHandle},
     room::{RoomHandle, RoomMeter},
@@ -46,6 +47,7 @@ use crate::{
     grpc::{
         admin_service, app_service,
         metadata::CallReader,
+        picture_service,
         relay_on_request::RelayOnRequest,
         social_service::{self, SocialServer},
     },
@@ -72,7 +74,7 @@ use crate::{
         upgrade,
         writes::Writes,
     },
-    serving::{self, Acceptance, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, Served},
+    serving::{self, Acceptance, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, Served, Web},
     settings::{CallerLimits, ClientCertificate, MasterSettings},
     slot::{self, SlotInfo},
     social::{MemoryBudget, State, StateError, StateReader},
@@ -120,7 +122,7 @@ pub struct Master {
     /// What clients may ask for, and what nodes may.
     routes: (Routes, Routes),
     /// What those may ask for who speak HTTP.
-    web: axum::Router,
+    web: Web,
     streams_per_connection: u32,
     callers: CallerLimits,
     calls: CallReader,
@@ -384,7 +386,7 @@ impl Parts<'_> {
     }
 
     /// What everyone may ask for, besides `routes`, and over HTTP.
-    fn public(&self, stop: &CancellationToken, routes: Routes) -> (Routes, axum::Router) {
+    fn public(&self, stop: &CancellationToken, routes: Routes) -> (Routes, Web) {
         let location = location::start(&self.node);
         let here = Here::new(here::Parts {
             node: self.node.clone(),
@@ -394,6 +396,7 @@ impl Parts<'_> {
             delivery: self.delivery.clone(),
             sessions: Sessions::new(self.state.clone(), self.settings.limits.session_lifetime),
             passwords: Passwords::start(self.settings.limits.limits_rates),
+            pictures: PictureProcessor::default(),
             room: self.room.clone(),
             rate_limits: Mutex::new(RateLimits::new(self.settings.limits.limits_rates)),
             limits: self.settings.limits.clone(),
@@ -418,7 +421,7 @@ fn add_public(
     auth: &NodeAuth,
     location: watch::Receiver<Location>,
     stop: CancellationToken,
-) -> (Routes, axum::Router) {
+) -> (Routes, Web) {
     let front = settings.front.clone();
     let calls = CallReader::new(auth.clone()).believing(front.trusted_proxies);
     let nearest = Nearest::new(here.clone(), Relayed::by_node(location.clone(), auth));
@@ -430,6 +433,10 @@ fn add_public(
         here: app_service::service(here.clone(), calls.clone(), CLIENT_MESSAGE_BYTES),
         relayed: app_service::service(nearest.clone(), calls.clone(), CLIENT_MESSAGE_BYTES),
     };
+    let pictures = RelayOnRequest {
+        here: picture_service::service(here.clone(), calls.clone()),
+        relayed: picture_service::service(nearest.clone(), calls.clone()),
+    };
     let social = RelayOnRequest {
         here: social_service::service(here, calls.clone(), CLIENT_MESSAGE_BYTES),
         relayed: social_service::service(nearest.clone(), calls.clone(), CLIENT_MESSAGE_BYTES),
@@ -439,6 +446,7 @@ fn add_public(
         .add_service(social)
         .add_service(admin)
         .add_service(apps)
+        .add_service(pictures)
         .add_service(DirectoryServiceServer::new(directory))
         .add_service(reflection::service());
     let (host, mode) = (classic::Host::Master, settings.classic);
@@ -449,8 +457,9 @@ fn add_public(
         public_url,
         stop: stop.clone(),
         shared: http::SharedEntities::default(),
+        uploads: http::Uploads::default(),
     };
-    let web = http::routes(api);
+    let web = http::served(api);
     (classic::add(routes, host, mode, nearest, calls, location, stop), web)
 }
 

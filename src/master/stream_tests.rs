@@ -87,9 +87,10 @@ impl Story {
             public_url: None,
             stop: stop.clone(),
             shared: SharedEntities::default(),
+            uploads: http::Uploads::default(),
         };
         let social = social_service::service(here.clone(), calls(), CLIENT_MESSAGE_BYTES);
-        let served = Served::to_anybody(Routes::new(social)).with_web(http::routes(api));
+        let served = Served::to_anybody(Routes::new(social)).with_web(http::served(api));
         tokio::spawn(serving::serve(listener, served, stop.clone()));
         let story =
             Self { here, ann, bob, port, stop, requests: 1, delivery, nodes: [master, witness] };

@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use super::{Posts, SessionToken};
 use crate::domain::{
     ClientName, Hashtag, Language, LoginId, Markers, Notification, PeopleList, Person, PersonalId,
-    Post, PostId, Preferences, Relationship, UnixMillis, UserId, UserName, Visibility, WordFilter,
+    PictureId, Post, PostId, Preferences, Relationship, UnixMillis, UserId, UserName, Visibility,
+    WordFilter,
 };
 
 /// Who wants to begin a session.
@@ -113,12 +114,23 @@ pub struct PostWords {
     pub sensitive: bool,
     /// In which language it is.
     pub language: Option<Language>,
+    /// What it shows.
+    pub pictures: Vec<PictureId>,
 }
 
 impl PostWords {
     /// A text, and nothing else.
     pub fn of(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
+    }
+}
+
+impl From<&Post> for PostWords {
+    /// What a post says now.
+    fn from(post: &Post) -> Self {
+        let Post { text, warning, sensitive, language, pictures, .. } = post.clone();
+        let pictures = pictures.iter().map(|picture| picture.id).collect();
+        Self { text, warning, sensitive, language, pictures }
     }
 }
 
@@ -173,6 +185,8 @@ pub enum TimelineKind {
         /// Whether boosts are among it.
         boosts: bool,
     },
+    /// The posts of a person that show pictures.
+    PicturesOf(UserName),
     /// What a person has pinned, the newest pin first.
     Pinned(UserName),
     /// What the caller likes, the newest like first.

@@ -6,6 +6,7 @@
 //! - [`call`]: the context of a call: who makes it, from where, and until when
 //! - [`origin`]: where that is, as far as limits tell callers apart
 //! - [`messages`]: what calls take and return
+//! - [`pictures`]: pictures on posts, and of people
 //! - [`posts`]: posts that the readers of live timelines share
 //! - [`refusal`]: why a call was not carried out, in words, and what its caller should do
 //!
@@ -26,6 +27,7 @@ pub mod apps;
 pub mod call;
 pub mod messages;
 pub mod origin;
+pub mod pictures;
 pub mod posts;
 pub mod refusal;
 
@@ -43,6 +45,7 @@ pub use self::{
         SearchKind, SessionInfo, StreamKind, Thread, TimelineEvent, TimelineKind,
     },
     origin::Origin,
+    pictures::Pictures,
     posts::Posts,
     refusal::{Advice, Refusal, RefusalKind},
 };

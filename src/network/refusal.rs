@@ -4,8 +4,8 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::domain::{
-    AppError, HashtagError, KeyError, LanguageError, NameError, PersonalError, ProfileError,
-    ScopeError, TextError,
+    AppError, DescriptionError, HashtagError, KeyError, LanguageError, NameError, PersonalError,
+    ProfileError, ScopeError, TextError,
 };
 
 /// Why a call was not carried out.
@@ -224,6 +224,12 @@ impl From<HashtagError> for Refusal {
 
 impl From<LanguageError> for Refusal {
     fn from(error: LanguageError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<DescriptionError> for Refusal {
+    fn from(error: DescriptionError) -> Self {
         Self::invalid(error.to_string())
     }
 }

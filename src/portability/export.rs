@@ -3,13 +3,15 @@
 use std::io::{self, Write};
 
 use super::{
-    json::{PostFacts, ProfileFacts},
+    json::{PostFacts, ProfileFacts, picture_file},
     mastodon_csv::Written,
 };
 use crate::{
     client::{Client, ClientError},
-    domain::{Post, PostId, Revision, UserName},
-    network::{Cursor, ListKind, Network, PersonalAnswer, PersonalQuestion, TimelineKind},
+    domain::{Picture, Post, PostId, Revision, UserName},
+    network::{
+        Cursor, ListKind, Network, PersonalAnswer, PersonalQuestion, Pictures, TimelineKind,
+    },
 };
 
 /// The version of the form of `posts.json`.
@@ -83,6 +85,30 @@ struct Export<'a, N> {
     host: &'a str,
     /// Told how many there are so far.
     written: &'a mut (dyn FnMut(u64) + Send),
+}
+
+/// Gives all pictures that the user of `client` has uploaded and shows to `keep`, each with the name of its file; returns
+/// how many there are.
+pub async fn export_pictures<N: Pictures>(
+    client: &Client<N>,
+    mut keep: impl FnMut(&str, &[u8]) -> io::Result<()> + Send,
+) -> Result<u64, ExportError> {
+    let author = client.username().ok_or(ClientError::NotLoggedIn)?;
+    let person = client.person(author.as_str()).await?.person;
+    let mut pictures: Vec<Picture> = [person.avatar, person.header].into_iter().flatten().collect();
+    let kind = TimelineKind::PicturesOf(author);
+    let (mut cursor, mut count) = (Cursor::After(PostId::NONE), 0);
+    loop {
+        let page = client.read(&kind, cursor, Some(u32::MAX)).await?;
+        let last = page.posts.last().map(|post| post.id).filter(|_| page.more);
+        pictures.extend(page.posts.into_iter().flat_map(|post| post.pictures));
+        for picture in pictures.drain(..) {
+            keep(&picture_file(&picture), &client.whole_picture(&picture).await?)?;
+            count += 1;
+        }
+        let Some(last) = last else { return Ok(count) };
+        cursor = Cursor::After(last);
+    }
 }
 
 /// Writes a file of what the user of `client` has, who is logged in; returns how many lines or posts it has.

@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use crate::domain::{Hashtag, Language, Person, Post, ProfileLink, Revision, UnixMillis};
+use crate::domain::{
+    Hashtag, Language, Person, Picture, PictureDescription, Post, ProfileLink, Revision, UnixMillis,
+};
+
+/// The folder of an export in which pictures are.
+pub const PICTURES: &str = "pictures";
 
 /// A profile.
 #[derive(Serialize)]
@@ -18,6 +23,10 @@ pub struct ProfileFacts<'a> {
     posts: u64,
     followers: u64,
     following: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avatar: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -43,7 +52,28 @@ impl<'a> ProfileFacts<'a> {
             posts: counts.posts,
             followers: counts.followers,
             following: counts.following,
+            avatar: person.avatar.as_ref().map(picture_file),
+            header: person.header.as_ref().map(picture_file),
         }
+    }
+}
+
+/// The file of an export in which a picture is.
+pub fn picture_file(picture: &Picture) -> String {
+    format!("{PICTURES}/{}.{}", picture.id, picture.original.format.extension())
+}
+
+#[derive(Serialize)]
+struct PictureFacts<'a> {
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+}
+
+impl<'a> PictureFacts<'a> {
+    fn of(picture: &'a Picture) -> Self {
+        let description = picture.description.as_ref().map(PictureDescription::as_str);
+        Self { file: picture_file(picture), description }
     }
 }
 
@@ -66,6 +96,8 @@ pub struct PostFacts<'a> {
     language: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pictures: Vec<PictureFacts<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mentions: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -100,12 +132,13 @@ impl<'a> PostFacts<'a> {
             author: post.author.as_str(),
             posted_at_ms: post.posted_at.get(),
             visibility: post.visibility.name(),
-            boost_of: post.boost_of.as_deref().map(|boosted| Box::new(Self::of(boosted, &[]))),
+            boost_of: post.boost_of.as_deref().map(|boosted| Box::new(Self::boosted(boosted))),
             text: post.boost_of.is_none().then_some(&post.text),
             warning: post.warning.as_deref(),
             sensitive: post.sensitive,
             language: post.language.as_ref().map(Language::as_str),
             reply_to: post.reply_to.map(|answered| answered.post.get()),
+            pictures: post.pictures.iter().map(PictureFacts::of).collect(),
             mentions: post.mentions.iter().map(|mentioned| mentioned.name.as_str()).collect(),
             hashtags: post.hashtags.iter().map(Hashtag::as_str).collect(),
             edited_at_ms: post.edited_at.map(UnixMillis::get),
@@ -115,6 +148,13 @@ impl<'a> PostFacts<'a> {
             likes: post.counts.likes,
             pinned: post.marks.pinned,
         }
+    }
+}
+
+impl<'a> PostFacts<'a> {
+    /// Of a post of somebody else: its pictures are not among the files.
+    fn boosted(post: &'a Post) -> Self {
+        Self { pictures: Vec::new(), ..Self::of(post, &[]) }
     }
 }
 
@@ -143,6 +183,7 @@ mod tests {
             text: text.to_owned(),
             warning: None,
             sensitive: false,
+            pictures: Vec::new(),
         };
         let history = [said(9, "before"), said(10, "now")];
         let written = serde_json::to_string(&PostFacts::of(&post, &history)).expect("JSON");

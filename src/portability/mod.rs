@@ -15,6 +15,7 @@ mod json;
 mod mastodon_csv;
 
 pub use self::{
-    export::{ExportError, ExportedFile, export},
+    export::{ExportError, ExportedFile, export, export_pictures},
     import::{ImportError, Imported, SkippedLine, Told, import},
+    json::PICTURES,
 };

@@ -24,7 +24,7 @@ use crate::{
     classic,
     client::Relayed,
     directory::{DirectoryServer, Location},
-    grpc::{admin_service, app_service, metadata::CallReader, social_service},
+    grpc::{admin_service, app_service, metadata::CallReader, picture_service, social_service},
     host::{
         disk,
         net::{self, ListenError, Listener},
@@ -36,7 +36,7 @@ use crate::{
     replication::{link::MESSAGE_BYTES, node::Node, peer_service::PeerServer},
     serving::{
         self, CLIENT_MESSAGE_BYTES, ClientListeners, Encryption, NODE_STREAMS, QUORUM_HEALTH,
-        Served,
+        Served, Web,
     },
     settings::{CallerLimits, RouterSettings},
     wire::{
@@ -77,7 +77,7 @@ pub struct Router {
     /// What clients and masters may ask for, and what nodes may ask the witness for.
     routes: (Routes, Routes),
     /// What those may ask for who speak HTTP.
-    web: axum::Router,
+    web: Web,
     callers: CallerLimits,
     calls: CallReader,
     handle: RegistryHandle,
@@ -204,7 +204,7 @@ fn public(
     handle: RegistryHandle,
     registry: RegistryServer,
     stop: &CancellationToken,
-) -> (Routes, axum::Router) {
+) -> (Routes, Web) {
     let guard = NodeInterceptor(auth.clone());
     let location = handle.location();
     let front = settings.front.clone();
@@ -216,12 +216,14 @@ fn public(
     let social = social_service::service(relayed.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
     let admin = admin_service::service(relayed.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
     let apps = app_service::service(relayed.clone(), calls.clone(), CLIENT_MESSAGE_BYTES);
+    let pictures = picture_service::service(relayed.clone(), calls.clone());
     let routes = Routes::new(DirectoryServiceServer::new(directory))
         .add_service(InterceptedService::new(registry, guard))
         .add_service(reflection::service())
         .add_service(social)
         .add_service(admin)
-        .add_service(apps);
+        .add_service(apps)
+        .add_service(pictures);
     let public_url = front.public_url.map(Into::into);
     let api = http::Api {
         network: Arc::new(relayed.clone()),
@@ -229,8 +231,9 @@ fn public(
         public_url,
         stop: stop.clone(),
         shared: http::SharedEntities::default(),
+        uploads: http::Uploads::default(),
     };
-    let web = http::routes(api);
+    let web = http::served(api);
     let (host, mode) = (classic::Host::Router, settings.classic);
     (classic::add(routes, host, mode, relayed, calls, location, stop.clone()), web)
 }

@@ -53,25 +53,40 @@ pub struct Arriving<B> {
     body: B,
     request: Arc<Request>,
     most: usize,
+    /// How many have arrived, if they do not count among those that wait.
+    uncounted: Option<usize>,
 }
 
 impl<B> Arriving<B> {
     /// The `body` of `request`, which may have so many bytes until its answer begins.
     pub fn new(body: B, request: Arc<Request>, most: usize) -> Self {
-        Self { body, request, most }
+        Self { body, request, most, uncounted: None }
+    }
+
+    /// The same, if somebody else counts what waits of it.
+    #[must_use]
+    pub fn uncounted(self) -> Self {
+        Self { uncounted: Some(0), ..self }
     }
 
     /// So many more bytes have arrived.
-    fn arrives(&self, bytes: usize) -> Result<(), Status> {
+    fn arrives(&mut self, bytes: usize) -> Result<(), Status> {
+        if let Some(before) = &mut self.uncounted {
+            *before += bytes;
+            return if *before > self.most { Err(too_large(self.most)) } else { Ok(()) };
+        }
         let mut call = self.request.call.lock();
         // What a stream brings after its answer has begun is worked off as it comes.
         let Some(call) = &mut *call else { return Ok(()) };
         if call.arrived() + bytes > self.most {
-            let why = format!("a request has at most {} bytes", self.most);
-            return Err(Status::resource_exhausted(why));
+            return Err(too_large(self.most));
         }
         call.arrives(bytes).map_err(full)
     }
+}
+
+fn too_large(most: usize) -> Status {
+    Status::resource_exhausted(format!("a request has at most {most} bytes"))
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Arriving<B>

@@ -15,7 +15,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tonic::{
     Status,
     body::Body,
-    codegen::http::{HeaderMap, HeaderValue, Request, Response, Version},
+    codegen::http::{
+        HeaderMap, HeaderValue, Method, Request, Response, Version, request::Parts as Head,
+    },
     service::Routes,
     transport::server::TcpConnectInfo,
 };
@@ -39,6 +41,29 @@ use crate::{
 /// as many, and some more.
 pub const WEB_REQUEST_BYTES: usize = 256 << 10;
 
+/// For how long, at most, a request may arrive that brings pictures. Whoever receives it gives up before.
+const PICTURES_ARRIVE_WITHIN: Duration = Duration::from_secs(90);
+
+/// What a request may have until its answer begins.
+#[derive(Clone, Copy)]
+struct RequestLimits {
+    /// The most bytes.
+    bytes: usize,
+    /// Whether they count among those that wait. Those that do not are read by somebody who counts them.
+    are_counted: bool,
+    /// All must have arrived within this time.
+    arrives_within: Duration,
+}
+
+/// What is served to those who speak HTTP and not gRPC.
+#[derive(Clone)]
+pub struct Web {
+    /// The routes.
+    pub routes: axum::Router,
+    /// Which requests bring pictures, of at most so many bytes; the routes count what they receive of them.
+    pub brings_pictures: (fn(&Method, &str) -> bool, usize),
+}
+
 /// Where a call comes from, according to its headers, the address of its connection, and how that is
 /// protected.
 pub type Origin = Arc<dyn Fn(&HeaderMap, IpAddr, Protection) -> IpAddr + Send + Sync>;
@@ -52,7 +77,7 @@ pub struct Calls {
     /// For those who do not speak gRPC.
     pub pages: Pages,
     /// What is served to them beyond that.
-    pub web: Option<axum::Router>,
+    pub web: Option<Web>,
     pub admission: Admission,
     /// Of what nodes of the cluster themselves ask for, which the load of others must not keep out.
     pub of_nodes: Admission,
@@ -120,8 +145,10 @@ impl CallsOf {
         let arriving = Arc::new(answer::Request::new(call, !request.body().is_end_stream()));
         let answer = match calls.plain.check(&request, peer, protection) {
             Ok(()) => {
-                let most = calls.request_bytes;
-                calls.work(calls.routes.clone(), request, (peer, protection), &arriving, most).await
+                let limits = calls.limits_of_calls();
+                calls
+                    .work(calls.routes.clone(), request, (peer, protection), &arriving, limits)
+                    .await
             }
             Err(refusal) => Err(refusal),
         };
@@ -157,12 +184,12 @@ impl CallsOf {
             (None, None) => (pages::nothing(), call),
             (None, Some(web)) => {
                 let arriving = Arc::new(answer::Request::new(call, !body.is_end_stream()));
-                let (mut request, web) = (Request::from_parts(head, body), web.clone());
+                let limits = calls.limits_of_pages(web, &head);
+                let (mut request, routes) = (Request::from_parts(head, body), web.routes.clone());
                 if request.version() == Version::HTTP_11 {
                     request.extensions_mut().insert(upgrade.clone());
                 }
-                let most = WEB_REQUEST_BYTES;
-                let work = calls.work(web, request, (peer, protection), &arriving, most).await;
+                let work = calls.work(routes, request, (peer, protection), &arriving, limits).await;
                 let page = work.unwrap_or_else(|late| pages::full(late.message()));
                 (page, arriving.begin_answer())
             }
@@ -187,14 +214,28 @@ impl Calls {
         if protection == Protection::Node && !is_relayed { &self.of_nodes } else { &self.admission }
     }
 
-    /// The answer of what is served, as far as it comes in time; the request has at most so many bytes.
+    fn limits_of_calls(&self) -> RequestLimits {
+        let arrives_within = self.arrives_within.min(self.answered_within);
+        RequestLimits { bytes: self.request_bytes, are_counted: true, arrives_within }
+    }
+
+    fn limits_of_pages(&self, web: &Web, head: &Head) -> RequestLimits {
+        let (brings_pictures, bytes) = web.brings_pictures;
+        if brings_pictures(&head.method, head.uri.path()) {
+            RequestLimits { bytes, are_counted: false, arrives_within: PICTURES_ARRIVE_WITHIN }
+        } else {
+            RequestLimits { bytes: WEB_REQUEST_BYTES, ..self.limits_of_calls() }
+        }
+    }
+
+    /// The answer of what is served, as far as it comes in time.
     async fn work<Served, Sent>(
         &self,
         mut served: Served,
         request: Request<Incoming>,
         (peer, protection): (SocketAddr, Protection),
         arriving: &Arc<answer::Request>,
-        most: usize,
+        limits: RequestLimits,
     ) -> Result<Response<Body>, Status>
     where
         Served: Service<Request<Body>, Response = Response<Sent>, Error = Infallible>,
@@ -202,18 +243,21 @@ impl Calls {
         Sent::Error: Into<BoxError>,
     {
         let began = Instant::now();
-        let mut request =
-            request.map(|body| Body::new(Arriving::new(body, Arc::clone(arriving), most)));
+        let RequestLimits { bytes, are_counted, arrives_within } = limits;
+        let mut request = request.map(|body| {
+            let arriving = Arriving::new(body, Arc::clone(arriving), bytes);
+            Body::new(if are_counted { arriving } else { arriving.uncounted() })
+        });
         let caller = TcpConnectInfo { local_addr: None, remote_addr: Some(peer) };
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(protection);
         let work = served.call(request);
         let too_late = async {
-            sleep(self.arrives_within.min(self.answered_within)).await;
+            sleep(arrives_within).await;
             if !arriving.has_arrived() {
                 return Status::deadline_exceeded("the request did not arrive in time");
             }
-            sleep_until(began + self.answered_within).await;
+            sleep_until(began + self.answered_within.max(arrives_within)).await;
             Status::deadline_exceeded("this server could not answer in time")
         };
         tokio::select! {

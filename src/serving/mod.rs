@@ -57,7 +57,7 @@ use crate::{
 };
 
 pub use acceptance::Acceptance;
-pub use calls::WEB_REQUEST_BYTES;
+pub use calls::{WEB_REQUEST_BYTES, Web};
 pub use certification_file::{
     CERTIFICATION_FILE, CertificationFileError, certification_in, certification_text,
 };
@@ -172,7 +172,7 @@ impl Served {
 
     /// The same, with this for those who speak HTTP and not gRPC.
     #[must_use]
-    pub fn with_web(self, web: axum::Router) -> Self {
+    pub fn with_web(self, web: Web) -> Self {
         let calls = Calls { web: Some(web), ..Calls::clone(&self.calls) };
         Self { calls: Arc::new(calls), ..self }
     }

@@ -34,6 +34,8 @@ pub enum Chore {
 pub enum DeletionStage {
     /// Their posts and boosts.
     Posts,
+    /// Their pictures that belong to no post.
+    Pictures,
     /// Their likes and other marks.
     Marks,
     /// Whom they follow.
@@ -65,7 +67,8 @@ impl DeletionStage {
     /// What goes after this; none after the last.
     pub const fn next(self) -> Option<Self> {
         Some(match self {
-            Self::Posts => Self::Marks,
+            Self::Posts => Self::Pictures,
+            Self::Pictures => Self::Marks,
             Self::Marks => Self::Following,
             Self::Following => Self::Followers,
             Self::Followers => Self::Blocks,

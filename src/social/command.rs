@@ -13,13 +13,14 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     domain::{
         CertificationStep, ClusterId, Draft, EndedSessions, Hashtag, LoginId, Mark, Notification,
-        NotificationChange, PersonalChange, Post, PostContent, PostId, Profile, RelationChange,
-        RequestKey, UnixMillis, UserId, UserName,
+        NotificationChange, PersonalChange, PictureId, PicturePurpose, PictureWords, Post,
+        PostContent, PostId, Profile, RelationChange, RequestKey, UnixMillis, UserId, UserName,
     },
     envelope::Version,
     social::{
         PostFacts,
         administration::{Administration, Essence, NewReport, SignUp},
+        pictures::NewPicture,
         sessions::{NewSession, SessionKey, SessionRef},
     },
 };
@@ -229,6 +230,51 @@ pub enum Command {
         /// Which.
         session: SessionKey,
     },
+    /// Begins to keep a picture, whose pieces follow.
+    BeginPicture {
+        /// Who requests it.
+        context: Context,
+        /// The picture.
+        picture: NewPicture,
+    },
+    /// Keeps a piece of a picture. Harmless to repeat.
+    PutPiece {
+        /// Whose picture it is.
+        owner: UserId,
+        /// The picture.
+        picture: PictureId,
+        /// Which piece, counted from 0.
+        number: u32,
+        /// Of [`PIECE_BYTES`](super::pictures::PIECE_BYTES), but for the last.
+        bytes: Vec<u8>,
+    },
+    /// Says what a picture shows, and what stays in sight of it.
+    DescribePicture {
+        /// Who requests it.
+        context: Context,
+        /// The caller's own.
+        picture: PictureId,
+        /// What is said of it.
+        words: PictureWords,
+    },
+    /// Removes a picture that is used nowhere.
+    DiscardPicture {
+        /// Who requests it.
+        context: Context,
+        /// The caller's own.
+        picture: PictureId,
+    },
+    /// Chooses one of the pictures of the caller's profile, or has none from now on.
+    SetProfilePicture {
+        /// Who requests it.
+        context: Context,
+        /// Which of them.
+        purpose: PicturePurpose,
+        /// The caller's own; one that was made for this.
+        picture: Option<PictureId>,
+    },
+    /// Removes some of the pictures that nobody has used for a day. Harmless to repeat.
+    ForgetPictures,
     /// Changes nothing. Introduced with the second version, for tests of upgrades.
     #[cfg(test)]
     TestNoop,
@@ -263,7 +309,13 @@ impl Command {
             | Self::EndSessions { .. }
             | Self::ChangePersonal { .. }
             | Self::RedeemGrant { .. }
-            | Self::EndAppSession { .. } => Version::FIRST,
+            | Self::EndAppSession { .. }
+            | Self::BeginPicture { .. }
+            | Self::PutPiece { .. }
+            | Self::DescribePicture { .. }
+            | Self::DiscardPicture { .. }
+            | Self::SetProfilePicture { .. }
+            | Self::ForgetPictures => Version::FIRST,
             #[cfg(test)]
             Self::TestNoop => Version::new(2),
         }
@@ -279,7 +331,9 @@ impl Command {
             | Self::Edit { .. }
             | Self::SetProfile { .. }
             | Self::SignUp(_)
-            | Self::Report { .. } => true,
+            | Self::Report { .. }
+            | Self::BeginPicture { .. }
+            | Self::PutPiece { .. } => true,
             Self::Administer { request, .. } => request.adds(),
             Self::ChangePersonal { change, .. } => change.adds(),
             Self::Boost { set, .. } | Self::Mark { set, .. } => *set,
@@ -296,7 +350,11 @@ impl Command {
             | Self::GoOn { .. }
             | Self::EndSessions { .. }
             | Self::RedeemGrant { .. }
-            | Self::EndAppSession { .. } => false,
+            | Self::EndAppSession { .. }
+            | Self::DescribePicture { .. }
+            | Self::DiscardPicture { .. }
+            | Self::SetProfilePicture { .. }
+            | Self::ForgetPictures => false,
             // An account has only so many.
             Self::BeginSession(_) => false,
             #[cfg(test)]
@@ -354,6 +412,20 @@ impl fmt::Debug for Command {
                 write!(formatter, "ChangePersonal({context:?})")
             }
             Self::RedeemGrant { user, .. } => write!(formatter, "RedeemGrant({user:?})"),
+            Self::BeginPicture { context, .. } => write!(formatter, "BeginPicture({context:?})"),
+            Self::PutPiece { picture, number, bytes, .. } => {
+                write!(formatter, "PutPiece({picture}, {number}, {} bytes)", bytes.len())
+            }
+            Self::DescribePicture { context, picture, .. } => {
+                write!(formatter, "DescribePicture({context:?}, {picture})")
+            }
+            Self::DiscardPicture { context, picture } => {
+                write!(formatter, "DiscardPicture({context:?}, {picture})")
+            }
+            Self::SetProfilePicture { context, purpose, picture } => {
+                write!(formatter, "SetProfilePicture({context:?}, {purpose:?}, {picture:?})")
+            }
+            Self::ForgetPictures => formatter.write_str("ForgetPictures"),
             Self::EndAppSession { user, session } => {
                 write!(formatter, "EndAppSession({user:?}, {})", session.number)
             }
@@ -388,6 +460,11 @@ enum FingerprintInput<'a> {
     DeleteAccount,
     EndSessions(&'a EndedSessions),
     ChangePersonal(&'a PersonalChange),
+    /// By what was uploaded, and what is said of it: the address is drawn anew each time.
+    BeginPicture([u8; 32], PicturePurpose, &'a PictureWords),
+    DescribePicture(PictureId, &'a PictureWords),
+    DiscardPicture(PictureId),
+    SetProfilePicture(PicturePurpose, Option<PictureId>),
 }
 
 impl Command {
@@ -402,7 +479,9 @@ impl Command {
             | Self::EndAppSession { .. }
             | Self::AbandonCluster { .. }
             | Self::Certify { .. }
-            | Self::GoOn { .. } => None,
+            | Self::GoOn { .. }
+            | Self::PutPiece { .. }
+            | Self::ForgetPictures => None,
             #[cfg(test)]
             Self::TestNoop => None,
             Self::SetPassword { context, .. }
@@ -420,7 +499,11 @@ impl Command {
             | Self::Administer { context, .. }
             | Self::DeleteAccount { context }
             | Self::EndSessions { context, .. }
-            | Self::ChangePersonal { context, .. } => Some(context),
+            | Self::ChangePersonal { context, .. }
+            | Self::BeginPicture { context, .. }
+            | Self::DescribePicture { context, .. }
+            | Self::DiscardPicture { context, .. }
+            | Self::SetProfilePicture { context, .. } => Some(context),
         }
     }
 
@@ -437,7 +520,9 @@ impl Command {
             | Self::EndAppSession { .. }
             | Self::AbandonCluster { .. }
             | Self::Certify { .. }
-            | Self::GoOn { .. } => {
+            | Self::GoOn { .. }
+            | Self::PutPiece { .. }
+            | Self::ForgetPictures => {
                 return None;
             }
             #[cfg(test)]
@@ -462,6 +547,17 @@ impl Command {
             Self::DeleteAccount { .. } => FingerprintInput::DeleteAccount,
             Self::EndSessions { which, .. } => FingerprintInput::EndSessions(which),
             Self::ChangePersonal { change, .. } => FingerprintInput::ChangePersonal(change),
+            Self::BeginPicture { picture, .. } => {
+                let NewPicture { uploaded, purpose, words, .. } = picture;
+                FingerprintInput::BeginPicture(*uploaded, *purpose, words)
+            }
+            Self::DescribePicture { picture, words, .. } => {
+                FingerprintInput::DescribePicture(*picture, words)
+            }
+            Self::DiscardPicture { picture, .. } => FingerprintInput::DiscardPicture(*picture),
+            Self::SetProfilePicture { purpose, picture, .. } => {
+                FingerprintInput::SetProfilePicture(*purpose, *picture)
+            }
         };
         let input = postcard::to_stdvec(&input).expect("plain data always encodes");
         let hash: [u8; 32] = Sha256::digest(input).into();
@@ -685,6 +781,25 @@ pub enum CommandRefusal {
     /// Somebody has redeemed the grant before.
     #[error("this code was used before: what it granted is taken back")]
     GrantReused,
+    /// There is no such picture of the caller, or no longer.
+    #[error(
+        "you have no such picture, or no longer: a picture that nobody uses is gone after a day"
+    )]
+    NoSuchPicture,
+    /// Not all of it has arrived.
+    #[error("not all of this picture has arrived: upload it again")]
+    PictureIncomplete,
+    /// It belongs to a post or to a profile.
+    #[error("this picture is used already: upload it again to use it twice")]
+    PictureInUse,
+    /// It was made for something else.
+    #[error("this picture was uploaded for something else: upload it again for this")]
+    PictureOfOtherKind,
+    /// The pictures of the caller take as much room as anybody's may.
+    #[error(
+        "your pictures take as much room as anybody's may: delete some posts with pictures first"
+    )]
+    PicturesTakeTooMuch,
 }
 
 /// What a command caused. A refused or repeated one causes nothing.

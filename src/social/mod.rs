@@ -6,6 +6,7 @@
 //! - `apply`: the one place where the state changes
 //! - `requests`: the memory of replies, which distinguishes a retry from a new request
 //! - `sessions`: who is logged in
+//! - `pictures`: what is asked and kept of pictures
 //! - `timeline`: whose posts belong to a timeline, and where a page of posts begins
 //! - `visibility`: who may see what, and which posts belong to whose timeline
 //! - `store`: how all of it is kept in a file, and every question about it
@@ -20,6 +21,7 @@ pub mod administration;
 mod apply;
 mod chore;
 mod command;
+pub mod pictures;
 mod requests;
 pub mod sessions;
 pub(crate) mod store;

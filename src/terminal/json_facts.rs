@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use crate::{
     client::{Announcement, PersonView, Post, SessionInfo},
-    domain::{Language, Notification, NotificationKind, Person, UnixMillis, Visibility},
+    domain::{
+        Language, Notification, NotificationKind, Person, Picture, PictureDescription, UnixMillis,
+        Visibility,
+    },
     network::HashtagUse,
 };
 
@@ -48,6 +51,8 @@ pub struct PostFacts<'a> {
     sensitive: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pictures: Vec<PictureFacts<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     visibility: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +90,7 @@ impl<'a> PostFacts<'a> {
             warning: post.warning.as_deref(),
             sensitive: post.sensitive,
             language: post.language.as_ref().map(Language::as_str),
+            pictures: post.pictures.iter().map(PictureFacts::of).collect(),
             visibility: (post.visibility != Visibility::Public).then(|| post.visibility.name()),
             reply_to: post.reply_to.map(|reply| reply.post.get()),
             edited_at_ms: post.edited_at.map(UnixMillis::get),
@@ -93,6 +99,24 @@ impl<'a> PostFacts<'a> {
             likes: NonZeroU64::new(post.counts.likes),
             you: you.into_iter().filter_map(|(is_set, mark)| is_set.then_some(mark)).collect(),
             boost_of: post.boost_of.as_deref().map(|boosted| Box::new(Self::of(boosted))),
+        }
+    }
+}
+
+/// A picture: at `/pictures/<address>/original.<extension>` of every node.
+#[derive(Serialize)]
+struct PictureFacts<'a> {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+}
+
+impl<'a> PictureFacts<'a> {
+    fn of(picture: &'a Picture) -> Self {
+        let (address, format) = (picture.address, picture.original.format);
+        Self {
+            path: format!("/pictures/{address}/original.{}", format.extension()),
+            description: picture.description.as_ref().map(PictureDescription::as_str),
         }
     }
 }

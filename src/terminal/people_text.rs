@@ -189,6 +189,8 @@ mod tests {
                 ..Profile::default()
             },
             counts: PersonCounts { posts: 1, following: 3, ..PersonCounts::default() },
+            avatar: None,
+            header: None,
         }
     }
 

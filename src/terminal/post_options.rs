@@ -52,6 +52,7 @@ impl PostOptions {
             },
             sensitive: self.sensitive.unwrap_or(before.sensitive),
             language: self.language.or(before.language),
+            ..before
         }
     }
 }

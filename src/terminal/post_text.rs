@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use super::colour::Paint;
 use crate::{
     client::Post,
-    domain::{PostId, UnixMillis, Visibility},
+    domain::{Picture, PostId, UnixMillis, Visibility},
     network::Thread,
     sanitise,
 };
@@ -29,12 +29,23 @@ where
 
 /// What a post says, harmless; of one with a warning, that alone if it is folded.
 pub fn said(post: &Post, warnings: Warnings) -> String {
-    let text = sanitise::text(&post.text);
+    let text = with_pictures(sanitise::text(&post.text), post, "\n    ");
     let Some(warning) = post.warning.as_deref().map(sanitise::line) else { return text };
     match warnings {
         Warnings::Folded => format!("({warning}: SHOW {} shows it)", post.id),
         Warnings::Unfolded => format!("({warning})\n    {text}"),
     }
+}
+
+/// A text that is harmless, and what the pictures beside it show, each on a line of its own.
+pub fn with_pictures(text: String, post: &Post, new_line: &str) -> String {
+    let picture = |picture: &Picture| match &picture.description {
+        Some(description) => format!("[picture: {}]", sanitise::line(description.as_str())),
+        None => "[picture]".to_owned(),
+    };
+    let text = Some(text).filter(|text| !text.is_empty());
+    let lines: Vec<String> = text.into_iter().chain(post.pictures.iter().map(picture)).collect();
+    lines.join(new_line)
 }
 
 /// A post with its number and what is known of it, as in
@@ -120,7 +131,7 @@ pub fn beginning(post: &Post) -> String {
     const MOST_CHARS: usize = 60;
     let said = match &post.warning {
         Some(warning) => format!("({})", sanitise::line(warning)),
-        None => sanitise::line(&post.text),
+        None => with_pictures(sanitise::line(&post.text), post, " "),
     };
     match said.char_indices().nth(MOST_CHARS) {
         Some((end, _)) => format!("{}…", &said[..end]),

@@ -92,9 +92,7 @@ impl Conversation {
         options: PostOptions,
         text: &str,
     ) -> Result<Answer, Failure> {
-        let Post { text: before, warning, sensitive, language, .. } =
-            self.client.post(post).await?;
-        let before = PostWords { text: before, warning, sensitive, language };
+        let before = PostWords::from(&self.client.post(post).await?);
         done(self.client.edit(post, &options.words_instead_of(before, text)).await)
     }
 

@@ -19,7 +19,7 @@ use crate::{
     directory::split_address,
     host::{disk, new_file::NewFile, stdio},
     log_in::{self, Asked, INTERRUPTED, NOT_LOGGED_IN, REFUSED, within_reach},
-    portability::{self, ExportError, ExportedFile, ImportError, Imported, Told},
+    portability::{self, ExportError, ExportedFile, ImportError, Imported, PICTURES, Told},
     progress::ProgressLines,
     settings::{ExportSettings, ImportSettings, TransferSettings},
 };
@@ -41,8 +41,8 @@ pub async fn export(settings: ExportSettings) -> anyhow::Result<ExitCode> {
     let outcome = export_all(&client, &of, &folder, replaces).await;
     client.log_out_soon().await;
     match outcome {
-        Ok(written) => {
-            let said = words::exported(&written, &folder, of.json);
+        Ok((written, pictures)) => {
+            let said = words::exported(&written, pictures, &folder, of.json);
             Ok(stdio::exit_code(stdio::print(&said)))
         }
         Err(ExportError::Call(error)) => Ok(failed(&of, &error, REFUSED)),
@@ -72,7 +72,7 @@ async fn export_all(
     of: &TransferSettings,
     folder: &Path,
     replaces: bool,
-) -> Result<Vec<(ExportedFile, u64)>, ExportError> {
+) -> Result<(Vec<(ExportedFile, u64)>, u64), ExportError> {
     let host = host(of);
     let mut written = Vec::new();
     for file in ExportedFile::ALL {
@@ -86,7 +86,19 @@ async fn export_all(
         to.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
         written.push((file, count));
     }
-    Ok(written)
+    let mut progress = ProgressLines::new();
+    let mut count = 0;
+    disk::create_private_directory(&folder.join(PICTURES))?;
+    let keep = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        let mut new = if replaces { NewFile::replacing(&path)? } else { NewFile::create(&path)? };
+        new.write_all(bytes)?;
+        count += 1;
+        progress.print(|| format!("{PICTURES}: {count} so far"));
+        new.finish()
+    };
+    let pictures = portability::export_pictures(client, keep).await?;
+    Ok((written, pictures))
 }
 
 /// Follows, blocks or mutes whom a file lists.

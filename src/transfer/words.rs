@@ -7,22 +7,31 @@ use serde_json::{Value, json};
 use crate::{
     client::ClientError,
     domain::Importable,
-    portability::{ExportedFile, Imported, SkippedLine},
+    portability::{ExportedFile, Imported, PICTURES, SkippedLine},
     sanitise,
 };
 
 /// All files were written.
-pub fn exported(written: &[(ExportedFile, u64)], folder: &Path, as_json: bool) -> String {
+pub fn exported(
+    written: &[(ExportedFile, u64)],
+    pictures: u64,
+    folder: &Path,
+    as_json: bool,
+) -> String {
     if as_json {
         let file =
             |(file, count): &(ExportedFile, u64)| json!({ "name": file.name(), "count": count });
         let files: Vec<Value> = written.iter().map(file).collect();
-        return line(&json!({ "ok": true, "folder": folder.to_string_lossy(), "files": files }));
+        let folder = folder.to_string_lossy();
+        return line(
+            &json!({ "ok": true, "folder": folder, "files": files, "pictures": pictures }),
+        );
     }
     let file = |(file, count): &(ExportedFile, u64)| {
         format!("{}: {count}\n", folder.join(file.name()).display())
     };
-    written.iter().map(file).collect()
+    let pictures = format!("{}: {pictures}\n", folder.join(PICTURES).display());
+    written.iter().map(file).chain([pictures]).collect()
 }
 
 /// A line was not done.

@@ -16,7 +16,7 @@ use super::{
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/mastodon_story.py");
 /// From `PyPI`: unmodified clients.
-const PACKAGES: [&str; 2] = ["Mastodon.py==2.1.4", "toot==0.52.1"];
+const PACKAGES: [&str; 3] = ["Mastodon.py==2.1.4", "toot==0.52.1", "pillow==13.0.0"];
 const PASSWORD: &str = "correct horse battery";
 
 /// A process that ends with the test.
@@ -67,5 +67,5 @@ async fn unmodified_apps_are_content_while_the_available_server_is_killed() {
             _ => told.push(line),
         }
     }
-    assert_eq!(told.len(), 7, "{told:?}");
+    assert_eq!(told.len(), 8, "{told:?}");
 }

@@ -11,6 +11,7 @@ import base64
 import concurrent.futures
 import hashlib
 import html
+import io
 import json
 import os
 import re
@@ -21,7 +22,8 @@ import threading
 from urllib.parse import parse_qs, urlsplit
 
 import requests
-from mastodon import Mastodon
+from mastodon import Mastodon, MastodonError
+from PIL import Image
 
 from mastodon_entities import check
 
@@ -194,6 +196,10 @@ def story_of_toot():
         toot_logs_in(folder, "ann")
         assert "@ann" in toot(folder, "whoami")
         toot(folder, "post", "by toot", "--spoiler-text", "secret")
+        shown = os.path.join(folder, "shown.jpg")
+        with open(shown, "wb") as file:
+            file.write(photograph(width=320, height=240))
+        toot(folder, "post", "a picture by toot", "--media", shown, "--description", "Noise")
         crash()
         assert "by toot" in toot(folder, "timelines", "account", "ann", "--limit", "5")
         home = toot(folder, "timeline", "--count", "5", "--once")
@@ -372,6 +378,104 @@ def story_of_thieves():
     told("thieves get nothing")
 
 
+def photograph(width=1600, height=1200, where="51 deg N", kind="JPEG"):
+    """A picture of noise, as a phone takes it that is held upright: it lies on its side, and says where it was."""
+    picture = Image.effect_noise((width, height), 80).convert("RGB")
+    about = Image.Exif()
+    about[0x0112], about[0x010E] = 6, where
+    about.get_ifd(0x8825)[1] = "N"
+    written = io.BytesIO()
+    picture.save(written, kind, **({"quality": 90, "exif": about} if kind == "JPEG" else {}))
+    return written.getvalue()
+
+
+def fetched(url, status=200):
+    """A picture, as whoever has its address gets it: without a token."""
+    answer = requests.get(url, timeout=60)
+    assert answer.status_code == status, (url, answer.status_code)
+    if status != 200:
+        return None
+    assert answer.headers["X-Content-Type-Options"] == "nosniff" and "sandbox" in answer.headers["Content-Security-Policy"]
+    assert "private" in answer.headers["Cache-Control"] and answer.headers["Access-Control-Allow-Origin"] == "*"
+    picture = Image.open(io.BytesIO(answer.content))
+    assert answer.headers["Content-Type"] == Image.MIME[picture.format], url
+    assert not picture.getexif() and b"51 deg" not in answer.content, "nothing says where it was taken"
+    assert len(answer.content) <= 1 << 20, "it is made smaller"
+    picture.load()
+    return picture
+
+
+def story_of_pictures():
+    """Pictures on posts and of people, through crashes; what is no picture; and that they go with what shows them."""
+    ann, bob = mastodon_py("ann"), mastodon_py("bob")
+    crash()
+    taken = photograph()
+    media = bob.media_post(io.BytesIO(taken), mime_type="image/jpeg", description="Noise", focus=(0.5, -0.25))
+    assert media.type == "image" and media.description == "Noise" and media.blurhash, media
+    assert (media.meta.focus.x, media.meta.focus.y) == (0.5, -0.25)
+    assert (media.meta.original.width, media.meta.original.height) == (1200, 1600), "it stands upright"
+    post = bob.status_post("Look", media_ids=[media.id], sensitive=True)
+    seen = ann.status(post.id).media_attachments[0]
+    assert seen.url == media.url
+    assert fetched(seen.url).size == (1200, 1600)
+    preview = fetched(seen.preview_url)
+    assert preview.size == (media.meta.small.width, media.meta.small.height) and preview.width * preview.height <= 230_400
+    crash()
+    assert fetched(seen.url).size == (1200, 1600), "it survives"
+    assert [one.id for one in ann.account_statuses(post.account.id, only_media=True)] == [post.id]
+    attributes = [{"id": media.id, "description": "More noise"}]
+    App(bob.access_token).asks("Status", "PUT", f"/api/v1/statuses/{post.id}", json={
+        "status": "Look!", "media_ids": [media.id], "media_attributes": attributes})
+    assert ann.status(post.id).media_attachments[0].description == "More noise"
+    wordless = bob.status_post("", media_ids=[bob.media_post(io.BytesIO(photograph(kind="PNG", width=64, height=64)),
+                                                             mime_type="image/png").id])
+    assert wordless.content == "" and len(wordless.media_attachments) == 1
+
+    def refused(doing):
+        try:
+            doing()
+        except MastodonError:
+            return True
+        return False
+
+    assert refused(lambda: ann.status_post("mine?", media_ids=[media.id])), "it is bob's"
+    assert refused(lambda: bob.status_post("twice?", media_ids=[media.id])), "it is on a post already"
+    assert refused(lambda: bob.media_post(io.BytesIO(b"<script>alert(1)</script>"), mime_type="image/png"))
+    assert refused(lambda: bob.media_post(io.BytesIO(taken[:5_000]), mime_type="image/jpeg")), "most of it is missing"
+    assert refused(lambda: bob.media_post(io.BytesIO(taken + bytes(9 << 20)), mime_type="image/jpeg")), "it is too large"
+    unknown = requests.post(BASE + "/api/v2/media", files={"file": ("a.jpg", taken, "image/jpeg")}, timeout=60)
+    assert unknown.status_code == 401, unknown.text
+    for strange in ("AAAAAAAAAAAAAAAAAAAAAA/original.jpg", "../etc/passwd", "x/original.jpg"):
+        fetched(f"{BASE}/pictures/{strange}", 404)
+    fetched(seen.url.replace(".jpg", ".html"), 404)
+
+    default = bob.me().avatar
+    changed = bob.account_update_credentials(avatar=io.BytesIO(photograph()), avatar_mime_type="image/jpeg",
+                                             header=io.BytesIO(photograph()), header_mime_type="image/jpeg", note="I bark")
+    assert changed.avatar != default and fetched(changed.avatar).size == (400, 400)
+    width, height = fetched(changed.header).size
+    assert width == 3 * height and fetched(changed.avatar_static).size == (400, 400)
+    assert ann.status(post.id).account.avatar == changed.avatar
+    first = changed.avatar
+    second = bob.account_update_credentials(avatar=io.BytesIO(photograph()), avatar_mime_type="image/jpeg").avatar
+    assert second != first and fetched(second)
+    fetched(first, 404)
+
+    token = bob.access_token
+    elk = App(token).post("MediaAttachment", "/api/v1/media", files={"file": ("a.webp", photograph(kind="WEBP"), "image/webp")})
+    App(token).get("MediaAttachment", f"/api/v1/media/{elk['id']}")
+    described = App(token).asks("MediaAttachment", "PUT", f"/api/v1/media/{elk['id']}", json={"description": "A web"})
+    assert described["description"] == "A web"
+    App(ann.access_token).get("Error", f"/api/v1/media/{elk['id']}", status=404)
+    App(token).asks("Empty", "DELETE", f"/api/v1/media/{elk['id']}")
+    fetched(elk["url"], 404)
+
+    bob.status_delete(post.id)
+    fetched(seen.url, 404)
+    fetched(seen.preview_url, 404)
+    told("pictures are shown")
+
+
 def story_of_streams():
     """Somebody reads what happens, on one connection, while the available server is killed; then comes back."""
     _, _, ann = let_in("A reader of streams", "streams:/back", "ann")
@@ -417,5 +521,6 @@ story_of_tusky()
 story_of_phanpy()
 story_of_elk()
 story_of_thieves()
+story_of_pictures()
 story_of_streams()
 told("end")

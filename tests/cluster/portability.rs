@@ -12,7 +12,8 @@ use serde_json::Value;
 use tinysns::{
     client::{Client, ListKind, NewPost, PostWords},
     domain::{
-        ListSettings, Mark, PersonalChange, RelationChange, RepliesPolicy, UserName, Visibility,
+        ListSettings, Mark, PersonalChange, PicturePurpose, PictureWords, RelationChange,
+        RepliesPolicy, UserName, Visibility,
     },
 };
 
@@ -22,6 +23,8 @@ use super::{
 };
 
 const HOST: &str = "sns.example";
+/// A picture of one transparent pixel.
+const PIXEL: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\xdac\xfc\xcf\xc0P\x0f\0\x04\x85\x01\x80\x84\xa9\x8c!\0\0\0\0IEND\xaeB`\x82";
 
 /// A command of somebody without a password, and what it has come to.
 async fn tinysns(cluster: &Cluster, user: &str, arguments: &[&str]) -> Output {
@@ -57,6 +60,7 @@ async fn make_list(client: &Client, title: &str, member: &str) {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "it is one story")]
 async fn what_somebody_has_is_exported_and_somebody_else_follows_blocks_and_mutes_the_same() {
     let cluster = Cluster::start_unlimited(BINARY, 3, "1s").await;
     let ann = cluster.client("ann").await;
@@ -71,6 +75,9 @@ async fn what_somebody_has_is_exported_and_somebody_else_follows_blocks_and_mute
         let mute = RelationChange::Mute { notifications, until: None };
         ann.relate(name, &mute).await.expect("muted");
     }
+    let (purpose, words) = (PicturePurpose::Avatar, PictureWords::default());
+    let portrait = ann.upload_picture(purpose, PIXEL.into(), words).await.expect("uploaded");
+    ann.set_profile_picture(purpose, Some(portrait.id)).await.expect("chosen");
     // More than a page.
     for number in 0..130 {
         ann.publish(&format!("post {number}")).await.expect("published");
@@ -111,9 +118,15 @@ async fn what_somebody_has_is_exported_and_somebody_else_follows_blocks_and_mute
     );
     assert_eq!(lines(&path, "bookmarks.csv"), [format!("https://{HOST}/@bob/{bobs}")]);
     assert_eq!(lines(&path, "lists.csv"), [format!("\"tea, and more\",bob@{HOST}")]);
-    for entry in fs::read_dir(&path).expect("there") {
-        let mode = entry.expect("readable").metadata().expect("readable").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+    let portrait =
+        fs::read(path.join(format!("pictures/{}.png", portrait.id))).expect("it is there");
+    assert!(portrait.starts_with(b"\x89PNG"), "{portrait:?}");
+    for folder in [path.clone(), path.join("pictures")] {
+        for entry in fs::read_dir(&folder).expect("there") {
+            let about = entry.expect("readable").metadata().expect("readable");
+            let expected = if about.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(about.permissions().mode() & 0o777, expected);
+        }
     }
 
     // Nothing is replaced by mistake.

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn check(path: Path) {
-    let taken = callgrind::instructions(path.name);
+    let taken = callgrind::instructions(path.name, path.times);
     if env::var_os("WRITE_BASELINE").is_some() {
         Baseline::write(path.name, taken);
     }

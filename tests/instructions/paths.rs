@@ -24,6 +24,8 @@ const COMMANDS: u64 = 20;
 pub struct Path {
     /// What it does, as a test is called.
     pub name: &'static str,
+    /// How often it is run to be counted: all together take some hundred million instructions.
+    pub times: u64,
     run: fn(u64),
 }
 
@@ -31,12 +33,12 @@ impl Path {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
         [
-            Self { name: "apply_twenty_posts", run: apply },
-            Self { name: "apply_twenty_posts_of_one_client", run: apply_of_one },
-            Self { name: "encode_and_decode_an_entry", run: encode_entry },
-            Self { name: "read_a_page_of_home", run: read_home },
-            Self { name: "read_a_page_of_names", run: read_names },
-            Self { name: "encode_a_page_of_posts", run: encode_page },
+            Self { name: "apply_twenty_posts", times: 100, run: apply },
+            Self { name: "apply_twenty_posts_of_one_client", times: 100, run: apply_of_one },
+            Self { name: "encode_and_decode_an_entry", times: 1_000, run: encode_entry },
+            Self { name: "read_a_page_of_home", times: 300, run: read_home },
+            Self { name: "read_a_page_of_names", times: 1_000, run: read_names },
+            Self { name: "encode_a_page_of_posts", times: 2_000, run: encode_page },
         ]
         .into_iter()
     }

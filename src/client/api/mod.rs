@@ -1,8 +1,10 @@
-//! [`Client`]: one method a call. Here are clients and their sessions; `changes` and `reads` are the calls.
+//! [`Client`]: one method a call. Here are clients and their sessions; `changes`, `reads`
+//! and `pictures` are the calls.
 
 mod administration;
 mod apps;
 mod changes;
+mod pictures;
 mod reads;
 
 pub use administration::Operator;

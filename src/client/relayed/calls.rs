@@ -262,7 +262,7 @@ impl Network for Relayed {
 
     async fn history(&self, call: &Call, post: PostId) -> Result<Vec<Revision>, Refusal> {
         let request = v1::HistoryRequest { id: post.get() };
-        Ok(messages::history_from_wire(self.ask(call, request, attempt!(history)).await?))
+        messages::history_from_wire(self.ask(call, request, attempt!(history)).await?)
     }
 
     async fn notifications(

@@ -1,6 +1,7 @@
 //! The network, by way of the available server: a call is repeated until it is answered, on the next
 //! available server when one fails, at once when the directory names another, and after a pause when
-//! there is no other to try. This is how calls are made; `calls`, `administration` and `apps` are which there are.
+//! there is no other to try. This is how calls are made; `calls`, `administration`,
+//! `apps` and `pictures` are which there are.
 
 /// Makes a call of a service other than the main one.
 macro_rules! ask_over {
@@ -19,6 +20,7 @@ macro_rules! ask_over {
 mod administration;
 mod apps;
 mod calls;
+mod pictures;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -1,7 +1,9 @@
 //! What the caller does with posts: makes, edits, deletes, boosts and marks them.
 
 use super::{
-    invalid, key_from_wire, key_to_wire, post_id_from_wire,
+    invalid, key_from_wire, key_to_wire,
+    pictures::{ids_from_wire, ids_to_wire},
+    post_id_from_wire,
     posts::{language_from_wire, language_to_wire, visibility_from_wire, visibility_to_wire},
     some_text,
 };
@@ -14,7 +16,7 @@ use crate::{
 /// A post to be made, under a key.
 pub fn publish_to_wire(key: &RequestKey, post: NewPost) -> v1::PublishRequest {
     let NewPost { says, reply_to, visibility } = post;
-    let PostWords { text, warning, sensitive, language } = says;
+    let PostWords { text, warning, sensitive, language, pictures } = says;
     v1::PublishRequest {
         request_id: Some(key_to_wire(key)),
         text,
@@ -23,6 +25,7 @@ pub fn publish_to_wire(key: &RequestKey, post: NewPost) -> v1::PublishRequest {
         warning: warning.unwrap_or_default(),
         sensitive,
         language: language_to_wire(language),
+        pictures: ids_to_wire(pictures),
     }
 }
 
@@ -31,6 +34,7 @@ pub fn publish_from_wire(wire: v1::PublishRequest) -> Result<(RequestKey, NewPos
     let v1::PublishRequest { request_id, text, reply_to, visibility, .. } = wire;
     let key = key_from_wire(request_id)?;
     let says = words_from_wire(text, wire.warning, wire.sensitive, wire.language)?;
+    let says = PostWords { pictures: ids_from_wire(wire.pictures), ..says };
     let reply_to = (reply_to > 0).then(|| PostId::new(reply_to));
     let visibility = visibility_from_wire(visibility).map_err(invalid)?;
     Ok((key, NewPost { says, reply_to, visibility }))
@@ -43,7 +47,8 @@ fn words_from_wire(
     language: String,
 ) -> Result<PostWords, Refusal> {
     let language = language_from_wire(language).map_err(invalid)?;
-    Ok(PostWords { text, warning: some_text(warning), sensitive, language })
+    let pictures = Vec::new();
+    Ok(PostWords { text, warning: some_text(warning), sensitive, language, pictures })
 }
 
 /// A post that was made.
@@ -60,7 +65,7 @@ pub fn published_from_wire(
 
 /// What a post says from now on, under a key.
 pub fn edit_to_wire(key: &RequestKey, post: PostId, says: PostWords) -> v1::EditRequest {
-    let PostWords { text, warning, sensitive, language } = says;
+    let PostWords { text, warning, sensitive, language, pictures } = says;
     v1::EditRequest {
         request_id: Some(key_to_wire(key)),
         id: post.get(),
@@ -68,14 +73,16 @@ pub fn edit_to_wire(key: &RequestKey, post: PostId, says: PostWords) -> v1::Edit
         warning: warning.unwrap_or_default(),
         sensitive,
         language: language_to_wire(language),
+        pictures: ids_to_wire(pictures),
     }
 }
 
 /// What a post says from now on, under a key.
 pub fn edit_from_wire(wire: v1::EditRequest) -> Result<(RequestKey, PostId, PostWords), Refusal> {
-    let v1::EditRequest { request_id, id, text, warning, sensitive, language } = wire;
+    let v1::EditRequest { request_id, id, text, warning, sensitive, language, pictures } = wire;
     let key = key_from_wire(request_id)?;
     let says = words_from_wire(text, warning, sensitive, language)?;
+    let says = PostWords { pictures: ids_from_wire(pictures), ..says };
     Ok((key, post_id_from_wire(id)?, says))
 }
 

@@ -11,6 +11,7 @@
 //! | `posts` | posts and pages of them |
 //! | `changes` | what the caller does with posts |
 //! | `timelines` | reading posts |
+//! | [`pictures`] | pictures |
 //! | `people` | following, relations, profiles, lists |
 //! | `notifications` | notifications |
 //! | `personal` | what people keep for themselves |
@@ -25,6 +26,7 @@ mod changes;
 mod notifications;
 mod people;
 mod personal;
+pub mod pictures;
 mod posts;
 mod requests;
 mod search;

@@ -2,6 +2,7 @@
 
 use super::{
     invalid, key_from_wire, key_to_wire, limit_from_wire, limit_to_wire, name_from_wire,
+    pictures::{picture_from_wire, picture_to_wire},
     post_id_from_wire, unreadable,
 };
 use crate::{
@@ -107,7 +108,7 @@ pub fn profile_change_from_wire(
 
 /// A person.
 pub fn person_to_wire(person: Person) -> v1::Person {
-    let Person { id, name, created_at, profile, counts } = person;
+    let Person { id, name, created_at, profile, counts, avatar, header } = person;
     let PersonCounts { posts, followers, following, last_post_at } = counts;
     v1::Person {
         id: id.0,
@@ -118,12 +119,14 @@ pub fn person_to_wire(person: Person) -> v1::Person {
         followers,
         following,
         last_post_at_ms: last_post_at.map(UnixMillis::get),
+        avatar: avatar.map(picture_to_wire),
+        header: header.map(picture_to_wire),
     }
 }
 
 /// A person.
 pub fn person_from_wire(wire: v1::Person) -> Result<Person, Refusal> {
-    let v1::Person { id, username, created_at_ms, profile, .. } = wire;
+    let v1::Person { id, username, created_at_ms, profile, avatar, header, .. } = wire;
     Ok(Person {
         id: UserId(id),
         name: UserName::new(username).map_err(unreadable)?,
@@ -135,6 +138,8 @@ pub fn person_from_wire(wire: v1::Person) -> Result<Person, Refusal> {
             following: wire.following,
             last_post_at: wire.last_post_at_ms.map(UnixMillis::new),
         },
+        avatar: avatar.map(picture_from_wire).transpose()?,
+        header: header.map(picture_from_wire).transpose()?,
     })
 }
 

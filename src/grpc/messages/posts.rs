@@ -2,7 +2,10 @@
 
 use std::fmt::Display;
 
-use super::{some_text, unreadable};
+use super::{
+    pictures::{pictures_from_wire, pictures_to_wire},
+    some_text, unreadable,
+};
 use crate::{
     domain::{
         Hashtag, Language, Marks, Mentioned, Post, PostCounts, PostId, ReplyTo, UnixMillis, UserId,
@@ -47,7 +50,7 @@ pub(super) fn language_to_wire(language: Option<Language>) -> String {
 pub fn post_to_wire(post: Post) -> v1::Post {
     let mentioned =
         |Mentioned { user, name }| v1::Mentioned { user_id: user.0, username: name.into() };
-    let Post { mentions, hashtags, counts, boost_of, .. } = post;
+    let Post { mentions, hashtags, pictures, counts, boost_of, .. } = post;
     v1::Post {
         id: post.id.get(),
         author: post.author.into(),
@@ -65,6 +68,7 @@ pub fn post_to_wire(post: Post) -> v1::Post {
         counts: counts_to_wire(counts),
         marks: marks_to_wire(post.marks),
         boost_of: boost_of.map(|boosted| Box::new(post_to_wire(*boosted))),
+        pictures: pictures_to_wire(pictures),
     }
 }
 
@@ -121,6 +125,7 @@ fn plain_post_from_wire(wire: v1::Post) -> Result<Post, Refusal> {
         }),
         mentions: wire.mentions.into_iter().map(mentioned).collect::<Result<_, _>>()?,
         hashtags: wire.hashtags.into_iter().map(hashtag).collect::<Result<_, _>>()?,
+        pictures: pictures_from_wire(wire.pictures)?,
         edited_at: wire.edited_at_ms.map(UnixMillis::new),
         counts: PostCounts { replies, boosts, likes },
         marks: Marks { liked, boosted, bookmarked, pinned, muted },

@@ -6,15 +6,17 @@ use crate::{
         ClientId, FilterAction, FilterContext, FilterSettings, FilteredPost, Hashtag, Keyword,
         KeywordChange, Language, ListSettings, Mark, Marker, Markers, Marks, MediaDisplay,
         Mentioned, NewKeyword, Notification, NotificationChange, NotificationKind, OpaqueKey,
-        PeopleList, Person, PersonCounts, PersonalChange, PersonalId, Post, PostCounts, PostId,
-        Preferences, Profile, ProfileLink, RelationChange, Relationship, RepliesPolicy, ReplyTo,
-        RequestKey, Revision, UnixMillis, UserId, UserName, Visibility, WordFilter,
+        PeopleList, Person, PersonCounts, PersonalChange, PersonalId, Picture, PictureId,
+        PicturePurpose, PictureSize, PictureWords, Post, PostCounts, PostId, Preferences, Profile,
+        ProfileLink, RelationChange, Relationship, RepliesPolicy, ReplyTo, RequestKey, Revision,
+        UnixMillis, UserId, UserName, Visibility, WordFilter,
     },
     network::{
         Changed, Cursor, FeedChange, FollowOutcome, Found, HashtagUse, ListKind, LoggedIn,
         NamePage, NamePosition, NewPost, NotificationPage, PersonRef, PersonView, PersonalAnswer,
         PersonalQuestion, PostPage, PostWords, Published, SearchKind, SessionToken, StreamKind,
         Thread, TimelineKind,
+        pictures::{PicturePart, Upload},
     },
     wire::v1::{
         self, change_notifications_request, notifications_request, posts_request, relate_request,
@@ -49,6 +51,7 @@ fn rich_post() -> Post {
         reply_to: Some(ReplyTo { post: id(2), author: UserId(9) }),
         mentions: vec![Mentioned { user: UserId(9), name: name("bob") }],
         hashtags: vec![hashtag("rust"), hashtag("größe")],
+        pictures: vec![Picture::example()],
         edited_at: Some(UnixMillis::new(7)),
         counts: PostCounts { replies: 1, boosts: 2, likes: 3 },
         marks: Marks { liked: true, boosted: false, bookmarked: true, pinned: false, muted: true },
@@ -91,6 +94,8 @@ fn person() -> Person {
             following: 3,
             last_post_at: Some(UnixMillis::new(4)),
         },
+        avatar: Some(Picture::example()),
+        header: Some(Picture { focus: None, description: None, ..Picture::example() }),
     }
 }
 
@@ -160,9 +165,10 @@ fn answers_arrive_as_they_were_sent() {
         text: "before".to_owned(),
         warning,
         sensitive: true,
+        pictures: vec![Picture::example()],
     };
     let history = vec![revision(None), revision(Some("loud".to_owned()))];
-    assert_eq!(history_from_wire(history_to_wire(history.clone())), history);
+    assert_eq!(history_from_wire(history_to_wire(history.clone())), Ok(history));
     let notifications = vec![notification(None), notification(Some(rich_post()))];
     let page = NotificationPage { notifications, as_of: id(14), more: false, read_up_to: id(11) };
     assert_eq!(notification_page_from_wire(notification_page_to_wire(page.clone())), Ok(page));
@@ -243,6 +249,7 @@ fn pages_are_asked_for_as_they_were_wanted() {
         TimelineKind::Hashtag(hashtag("rust")),
         TimelineKind::Of { author: author.clone(), replies: true, boosts: false },
         TimelineKind::Of { author: author.clone(), replies: false, boosts: true },
+        TimelineKind::PicturesOf(author.clone()),
         TimelineKind::Pinned(author),
         TimelineKind::Liked,
         TimelineKind::Bookmarked,
@@ -315,6 +322,47 @@ fn what_servers_of_earlier_versions_are_asked_is_what_they_know() {
 }
 
 #[test]
+fn what_is_said_of_pictures_arrives_as_it_was_sent() {
+    use pictures::*;
+    let (key, id, picture) = (key(), PictureId::new(7), Picture::example());
+    let said = PictureWords { description: picture.description.clone(), focus: picture.focus };
+    for words in [said, PictureWords::default()] {
+        for purpose in [PicturePurpose::Post, PicturePurpose::Avatar, PicturePurpose::Header] {
+            let upload = Upload { purpose, bytes: vec![1; 300].into(), words: words.clone() };
+            let begin = upload_to_wire(&key, &upload);
+            assert_eq!(begin.bytes, 300);
+            assert_eq!(upload_from_wire(begin), Ok((key.clone(), purpose, words.clone())));
+            for id in [None, Some(id)] {
+                let wire = profile_picture_to_wire(&key, purpose, id);
+                assert_eq!(profile_picture_from_wire(wire), Ok((key.clone(), purpose, id)));
+            }
+        }
+        let wire = description_change_to_wire(&key, id, words.clone());
+        assert_eq!(description_change_from_wire(wire), Ok((key.clone(), id, words)));
+    }
+    assert_eq!(discard_from_wire(discard_to_wire(&key, id)), Ok((key.clone(), id)));
+    for size in [PictureSize::Original, PictureSize::Small] {
+        let wire = reading_to_wire(picture.address, size, 65_536);
+        assert_eq!(reading_from_wire(wire), Ok((picture.address, size, 65_536)));
+    }
+    let part = PicturePart { file: picture.small, bytes: vec![2; 9].into() };
+    assert_eq!(part_from_wire(part_to_wire(part.clone())), Ok(part));
+    assert_eq!(picture_from_wire(picture_to_wire(picture.clone())), Ok(picture));
+    let nowhere = v1::ReadPictureRequest { address: vec![1; 15], ..Default::default() };
+    assert_invalid(reading_from_wire(nowhere), "16 bytes");
+    let far = v1::Focus { x: 0, y: 1_001 };
+    let wire = v1::UploadBegin {
+        request_id: Some(key_to_wire(&key)),
+        purpose: v1::PicturePurpose::Post.into(),
+        focus: Some(far),
+        ..Default::default()
+    };
+    assert_invalid(upload_from_wire(wire.clone()), "-1000 to 1000");
+    let purpose = v1::PicturePurpose::Unspecified.into();
+    assert_invalid(upload_from_wire(v1::UploadBegin { purpose, focus: None, ..wire }), "purpose");
+}
+
+#[test]
 fn changes_of_posts_arrive_as_they_were_sent() {
     let key = key();
     let says = PostWords {
@@ -322,6 +370,7 @@ fn changes_of_posts_arrive_as_they_were_sent() {
         warning: Some("loud".to_owned()),
         sensitive: true,
         language: Some(Language::new("de").expect("valid")),
+        pictures: vec![PictureId::new(300), PictureId::new(7)],
     };
     for reply_to in [None, Some(id(3))] {
         for visibility in Visibility::ALL {

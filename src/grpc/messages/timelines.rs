@@ -3,6 +3,7 @@
 use super::{
     invalid, limit_from_wire, limit_to_wire, name_from_wire,
     personal::some_id,
+    pictures::{pictures_from_wire, pictures_to_wire},
     posts::{all_from_wire, all_to_wire},
     some_text,
 };
@@ -31,6 +32,10 @@ pub fn timeline_to_wire(
             replies: *replies,
             boosts: *boosts,
             ..of_kind(v1::TimelineKind::Of)
+        },
+        TimelineKind::PicturesOf(author) => v1::TimelineRequest {
+            username: author.to_string(),
+            ..of_kind(v1::TimelineKind::PicturesOf)
         },
         TimelineKind::Pinned(author) => v1::TimelineRequest {
             username: author.to_string(),
@@ -64,6 +69,7 @@ pub fn timeline_from_wire(
         Ok(v1::TimelineKind::Of) => {
             TimelineKind::Of { author: name_from_wire(username)?, replies, boosts }
         }
+        Ok(v1::TimelineKind::PicturesOf) => TimelineKind::PicturesOf(name_from_wire(username)?),
         Ok(v1::TimelineKind::Pinned) => TimelineKind::Pinned(name_from_wire(username)?),
         Ok(v1::TimelineKind::Liked) => TimelineKind::Liked,
         Ok(v1::TimelineKind::Bookmarked) => TimelineKind::Bookmarked,
@@ -71,8 +77,8 @@ pub fn timeline_from_wire(
         Ok(v1::TimelineKind::Direct) => TimelineKind::Direct,
         Err(_) => {
             return Err(Refusal::invalid(
-                "kind must be FOLLOWED, HOME, LOCAL, HASHTAG, OF, PINNED, LIKED, BOOKMARKED, LIST or \
-                 DIRECT",
+                "kind must be FOLLOWED, HOME, LOCAL, HASHTAG, OF, PINNED, LIKED, BOOKMARKED, LIST, \
+                 DIRECT or PICTURES_OF",
             ));
         }
     };
@@ -98,22 +104,23 @@ pub fn thread_from_wire(wire: v1::ThreadReply) -> Result<Thread, Refusal> {
 
 /// What a post has said.
 pub fn history_to_wire(revisions: Vec<Revision>) -> v1::HistoryReply {
-    let revision = |Revision { at, text, warning, sensitive }| v1::Revision {
+    let revision = |Revision { at, text, warning, sensitive, pictures }| v1::Revision {
         at_ms: at.get(),
         text,
         warning: warning.unwrap_or_default(),
         sensitive,
+        pictures: pictures_to_wire(pictures),
     };
     v1::HistoryReply { revisions: revisions.into_iter().map(revision).collect() }
 }
 
 /// What a post has said.
-pub fn history_from_wire(wire: v1::HistoryReply) -> Vec<Revision> {
-    let revision = |v1::Revision { at_ms, text, warning, sensitive }| Revision {
-        at: UnixMillis::new(at_ms),
-        text,
-        warning: some_text(warning),
-        sensitive,
+pub fn history_from_wire(wire: v1::HistoryReply) -> Result<Vec<Revision>, Refusal> {
+    let revision = |wire: v1::Revision| {
+        let v1::Revision { at_ms, text, warning, sensitive, pictures } = wire;
+        let (at, warning) = (UnixMillis::new(at_ms), some_text(warning));
+        let pictures = pictures_from_wire(pictures)?;
+        Ok(Revision { at, text, warning, sensitive, pictures })
     };
     wire.revisions.into_iter().map(revision).collect()
 }

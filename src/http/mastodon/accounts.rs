@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    extract::State,
-    routing::{get, patch, post},
+    extract::{DefaultBodyLimit, State},
+    routing::{delete, get, patch, post},
 };
 
 use super::{
@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     domain::{
-        FilterContext, Language, Person, PersonalChange, Preferences, Profile, ProfileLink,
-        RelationChange, UserId, UserName,
+        FilterContext, Language, Person, PersonalChange, PictureId, PicturePurpose, PictureWords,
+        Preferences, Profile, ProfileLink, RelationChange, UserId, UserName,
     },
     host::clock,
     http::{
@@ -29,6 +29,7 @@ use crate::{
         fault::Fault,
         paging::{self, Neighbours},
         parameters::Parameters,
+        uploaded::{MOST_BYTES, Uploaded},
     },
     network::{
         Found, ListKind, MOST_PEOPLE, PersonRef, PersonalAnswer, PersonalQuestion, SearchKind,
@@ -41,7 +42,12 @@ pub fn routes() -> Router<Api> {
     let of = |call: &str| format!("/api/v1/accounts/{{id}}{call}");
     Router::new()
         .route("/api/v1/accounts/verify_credentials", get(verify_credentials))
-        .route("/api/v1/accounts/update_credentials", patch(update_credentials))
+        .route(
+            "/api/v1/accounts/update_credentials",
+            patch(update_credentials).layer(DefaultBodyLimit::max(MOST_BYTES)),
+        )
+        .route("/api/v1/profile/avatar", delete(remove_avatar))
+        .route("/api/v1/profile/header", delete(remove_header))
         .route("/api/v1/accounts/relationships", get(relationships))
         .route("/api/v1/accounts/familiar_followers", get(familiar_followers))
         .route("/api/v1/accounts/lookup", get(lookup))
@@ -131,7 +137,15 @@ impl PeoplePage {
 }
 
 /// What is given is changed, and all else stays.
-async fn update_credentials(State(api): State<Api>, asked: Asked) -> Answered {
+async fn update_credentials(State(api): State<Api>, uploaded: Uploaded) -> Answered {
+    let asked = &uploaded.asked;
+    for (name, purpose) in [("avatar", PicturePurpose::Avatar), ("header", PicturePurpose::Header)]
+    {
+        let words = PictureWords::default();
+        if let Some(picture) = api.keep(&uploaded, name, purpose, words).await? {
+            api.choose(asked, purpose, Some(picture.id)).await?;
+        }
+    }
     let me = api.network.me(&asked.call).await?;
     let profile = changed_profile(me.person.profile.clone(), &asked.parameters);
     if profile != me.person.profile {
@@ -142,6 +156,32 @@ async fn update_credentials(State(api): State<Api>, asked: Asked) -> Answered {
         let change = PersonalChange::SetPreferences(preferences);
         api.network.change_personal(&asked.call, &asked.key_of("preferences"), &change).await?;
     }
+    api.oneself(asked).await
+}
+
+impl Api {
+    /// Chooses a picture of the profile, or none.
+    async fn choose(
+        &self,
+        asked: &Asked,
+        purpose: PicturePurpose,
+        picture: Option<PictureId>,
+    ) -> Result<(), Fault> {
+        let key = asked.key_of(match purpose {
+            PicturePurpose::Header => "shows header",
+            PicturePurpose::Avatar | PicturePurpose::Post => "shows avatar",
+        });
+        Ok(self.network.set_profile_picture(&asked.call, &key, purpose, picture).await?)
+    }
+}
+
+async fn remove_avatar(State(api): State<Api>, asked: Asked) -> Answered {
+    api.choose(&asked, PicturePurpose::Avatar, None).await?;
+    api.oneself(&asked).await
+}
+
+async fn remove_header(State(api): State<Api>, asked: Asked) -> Answered {
+    api.choose(&asked, PicturePurpose::Header, None).await?;
     api.oneself(&asked).await
 }
 
@@ -280,12 +320,10 @@ impl Api {
 async fn statuses(State(api): State<Api>, asked: Asked) -> Answered {
     let author = api.person_in_path(&asked).await?.name;
     let is_so = |name: &str| asked.parameters.flag(name) == Some(true);
-    if is_so("only_media") {
-        // No post has any.
-        return Ok(json(&NOTHING));
-    }
     let kind = if is_so("pinned") {
         TimelineKind::Pinned(author)
+    } else if is_so("only_media") {
+        TimelineKind::PicturesOf(author)
     } else {
         let (replies, boosts) = (!is_so("exclude_replies"), !is_so("exclude_reblogs"));
         TimelineKind::Of { author, replies, boosts }

@@ -5,6 +5,7 @@
 //! | `instance` | what the network is, and what everybody is told |
 //! | `accounts` | people, and what one is to them |
 //! | `statuses` | posts |
+//! | `media` | pictures that are to be on posts |
 //! | `timelines` | timelines of posts |
 //! | `notifications` | notifications of both versions |
 //! | `lists`, `filters`, `tags`, `reading` | what people keep: lists, filters, hashtags, markers and preferences |
@@ -15,18 +16,19 @@
 //! | `presenter` | posts and people as entities, as one reader reads them |
 //! | `entities` | the entities |
 //! | `content` | the HTML of what people write |
-//! | `pictures` | the pictures of those who have chosen none |
+//! | `default_pictures` | the pictures of those who have chosen none |
 
 mod absent;
 mod accounts;
 mod content;
 pub mod conversations;
+mod default_pictures;
 pub mod entities;
 mod filters;
 mod instance;
 mod lists;
+mod media;
 mod notifications;
-mod pictures;
 pub mod presenter;
 mod reading;
 mod reports;
@@ -37,7 +39,7 @@ mod timelines;
 
 use axum::Router;
 
-pub use self::pictures::avatar;
+pub use self::default_pictures::avatar;
 use super::api::Api;
 
 /// The routes of all calls.
@@ -46,6 +48,7 @@ pub fn routes() -> Router<Api> {
         .merge(instance::routes())
         .merge(accounts::routes())
         .merge(statuses::routes())
+        .merge(media::routes())
         .merge(timelines::routes())
         .merge(notifications::routes())
         .merge(lists::routes())
@@ -56,5 +59,5 @@ pub fn routes() -> Router<Api> {
         .merge(search::routes())
         .merge(reports::routes())
         .merge(absent::routes())
-        .merge(pictures::routes())
+        .merge(default_pictures::routes())
 }

@@ -61,7 +61,11 @@ impl Api {
         let page =
             self.network.timeline(&asked.call, kind, paging.cursor(), Some(paging.limit)).await?;
         let is_full = page.posts.len() >= paging.limit as usize;
-        let posts = paging.shown(page.posts, |post| post.id.get());
+        let mut posts = paging.shown(page.posts, |post| post.id.get());
+        if asked.parameters.flag("only_media") == Some(true) {
+            // Where the page ends is where it would have ended with the others.
+            posts.retain(|post| !post.pictures.is_empty());
+        }
         let ids: Vec<u64> = posts.iter().map(|post| post.id.get()).collect();
         let mut neighbours = Neighbours::of(&ids, is_full);
         if paging.min.is_none() {

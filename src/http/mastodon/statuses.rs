@@ -8,7 +8,7 @@ use axum::{
 
 use super::entities::status::{Context, Status, StatusEdit, StatusSource, visibility_named};
 use crate::{
-    domain::{FilterContext, Language, Mark, PostId},
+    domain::{FilterContext, Language, Mark, PictureId, PostId},
     http::{
         api::Api,
         asked::{Answered, Asked, json},
@@ -49,7 +49,6 @@ pub fn routes() -> Router<Api> {
 fn words(parameters: &Parameters) -> Result<PostWords, Fault> {
     let unserved = [
         ("poll", "This network has no polls: leave the poll out"),
-        ("media_ids", "This network takes no pictures yet: leave them out"),
         ("scheduled_at", "This network publishes nothing later: leave the time out"),
         ("quoted_status_id", "This network has no quotes: write a link to the post instead"),
     ];
@@ -69,7 +68,13 @@ fn words(parameters: &Parameters) -> Result<PostWords, Fault> {
         None => None,
     };
     let sensitive = parameters.flag("sensitive").unwrap_or(false);
-    Ok(PostWords { text, warning, sensitive, language })
+    let pictures = parameters.list("media_ids").into_iter().filter(|id| !id.is_empty());
+    let picture = |id: &str| {
+        let no_such = || Fault::unprocessable("There is no such picture: upload it again");
+        id.parse().map(PictureId::new).map_err(|_| no_such())
+    };
+    let pictures = pictures.map(picture).collect::<Result<_, _>>()?;
+    Ok(PostWords { text, warning, sensitive, language, pictures })
 }
 
 async fn publish(State(api): State<Api>, asked: Asked) -> Answered {
@@ -124,6 +129,16 @@ async fn edit(State(api): State<Api>, asked: Asked) -> Answered {
         says.sensitive = before.sensitive;
     }
     says.language = says.language.or(before.language);
+    if !asked.parameters.has("media_ids") {
+        says.pictures = before.pictures.iter().map(|picture| picture.id).collect();
+    }
+    for said in asked.parameters.groups("media_attributes") {
+        let id = said.filled("id").unwrap_or_default();
+        let described = before.pictures.iter().find(|picture| picture.id.to_string() == id);
+        if let Some(picture) = described {
+            api.describe(&asked, (picture, id), &said).await?;
+        }
+    }
     api.network.edit(&asked.call, &asked.key(), post, &says).await?;
     api.shown(&asked, post).await
 }

@@ -27,9 +27,9 @@ async fn home(State(api): State<Api>, asked: Asked) -> Answered {
     api.timeline(&asked, &TimelineKind::Home, FilterContext::Home).await
 }
 
-/// Nothing comes from elsewhere, and no post has a picture.
+/// Nothing comes from elsewhere.
 fn is_empty(asked: &Asked) -> bool {
-    ["remote", "only_media"].iter().any(|name| asked.parameters.flag(name) == Some(true))
+    asked.parameters.flag("remote") == Some(true)
 }
 
 async fn public(State(api): State<Api>, asked: Asked) -> Answered {

@@ -1,7 +1,7 @@
 //! Which streams there are, and what belongs to each. Pure.
 
 use crate::{
-    domain::{FilterContext, Hashtag, PersonalId},
+    domain::{FilterContext, Hashtag, PersonalId, Post},
     network::StreamKind,
 };
 
@@ -22,13 +22,15 @@ pub enum Shows {
     Notifications,
     /// What everybody posts for everybody.
     Public,
+    /// What of that shows pictures.
+    PublicPictures,
     /// The same with a hashtag.
     Hashtag(Hashtag),
     /// What people in a list post.
     List(PersonalId),
     /// What is for those mentioned.
     Direct,
-    /// Nothing: it is of other networks, or of pictures, of which there are none.
+    /// Nothing: it is of other networks.
     Nothing,
 }
 
@@ -54,9 +56,8 @@ impl StreamName {
             "user" => Shows::Home,
             "user:notification" => Shows::Notifications,
             "public" | "public:local" => Shows::Public,
-            "public:media" | "public:local:media" | "public:remote" | "public:remote:media" => {
-                Shows::Nothing
-            }
+            "public:media" | "public:local:media" => Shows::PublicPictures,
+            "public:remote" | "public:remote:media" => Shows::Nothing,
             "hashtag" | "hashtag:local" => {
                 let tag = tag.ok_or(NoSuchStream::WithoutHashtag)?;
                 label.push(tag.to_owned());
@@ -96,7 +97,7 @@ impl Shows {
     pub fn source(&self) -> StreamKind {
         match self {
             Self::Home | Self::Notifications => StreamKind::Home,
-            Self::Public => StreamKind::Local,
+            Self::Public | Self::PublicPictures => StreamKind::Local,
             Self::Hashtag(hashtag) => StreamKind::Hashtag(hashtag.clone()),
             Self::List(list) => StreamKind::List(*list),
             Self::Direct | Self::Nothing => StreamKind::Direct,
@@ -106,6 +107,11 @@ impl Shows {
     /// Whether posts are shown, with what happens to them.
     pub fn has_posts(&self) -> bool {
         !matches!(self, Self::Notifications | Self::Nothing)
+    }
+
+    /// Whether a post is shown, where posts are.
+    pub fn includes(&self, post: &Post) -> bool {
+        *self != Self::PublicPictures || !post.pictures.is_empty()
     }
 
     /// Whether notifications are shown.
@@ -118,7 +124,7 @@ impl Shows {
         match self {
             Self::Home | Self::List(_) | Self::Nothing => FilterContext::Home,
             Self::Notifications | Self::Direct => FilterContext::Notifications,
-            Self::Public | Self::Hashtag(_) => FilterContext::Public,
+            Self::Public | Self::PublicPictures | Self::Hashtag(_) => FilterContext::Public,
         }
     }
 }
@@ -134,8 +140,8 @@ mod tests {
             ("user:notification", StreamKind::Home),
             ("public", StreamKind::Local),
             ("public:local", StreamKind::Local),
-            ("public:media", StreamKind::Direct),
-            ("public:local:media", StreamKind::Direct),
+            ("public:media", StreamKind::Local),
+            ("public:local:media", StreamKind::Local),
             ("public:remote", StreamKind::Direct),
             ("public:remote:media", StreamKind::Direct),
             ("hashtag", StreamKind::Hashtag(Hashtag::new("cats").expect("valid"))),

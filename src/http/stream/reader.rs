@@ -73,7 +73,7 @@ impl Reader {
         let mut messages = Vec::new();
         match event {
             TimelineEvent::Posts(posts) if shows.has_posts() => {
-                for post in posts.iter() {
+                for post in posts.iter().filter(|post| shows.includes(post)) {
                     let (event, payload) = if *shows == Shows::Direct {
                         (EventName::Conversation, self.conversation(post).await?)
                     } else {
@@ -99,7 +99,7 @@ impl Reader {
         what: Changed,
     ) -> Result<Option<(EventName, Arc<str>)>, Fault> {
         Ok(match what {
-            Changed::Edited(post) if shows.has_posts() => {
+            Changed::Edited(post) if shows.has_posts() && shows.includes(&post) => {
                 let payload = self.status(shows.context(), &post).await?;
                 payload.map(|payload| (EventName::StatusUpdate, payload))
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_stream::StreamExt as _;
 
@@ -13,8 +14,9 @@ use crate::{
     domain::{
         AppId, ClientId, ClientName, EndedSessions, FilterAction, FilterContext, FilterSettings,
         Hashtag, ListSettings, LoginId, Mark, NotificationChange, OUT_OF_BAND, PersonalChange,
-        PersonalId, PostId, Preferences, Profile, RedirectId, RelationChange, RepliesPolicy,
-        RequestKey, Scope, Scopes, UnixMillis, UserId, UserName,
+        PersonalId, PictureId, PicturePurpose, PictureWords, PostId, Preferences, Profile,
+        RedirectId, RelationChange, RepliesPolicy, RequestKey, Scope, Scopes, UnixMillis, UserId,
+        UserName,
     },
     network::{
         Apps, Begins, Call, CallId, Changed, Cursor, Deadline, FeedChange, ListKind, Login,
@@ -22,6 +24,7 @@ use crate::{
         RefusalKind, SearchKind, SessionToken, StreamKind, TimelineEvent, TimelineKind,
         administration::{AdminQuestion, AdminRequest, Administration, NewReport},
         apps::{AppCredentials, AppToken, Grant, GrantCode, NewApp, Redemption, RegisteredApp},
+        pictures::{Pictures, Upload},
     },
     replication::tests::cluster::{Member, cluster},
     social::{
@@ -379,6 +382,28 @@ async fn every_call(here: &Here, call: &Call, sequence: &mut u64) -> Vec<(String
     }
     let profile = Profile::default();
     seen!("profile", &["write:accounts"], here.set_profile(call, &key(sequence), &profile));
+    let media: Allowed = &["write:media"];
+    let (picture, none) = (PictureId::new(1), PictureWords::default());
+    for (purpose, allowed) in [
+        (PicturePurpose::Post, media),
+        (PicturePurpose::Avatar, &["write:accounts"]),
+        (PicturePurpose::Header, &["write:accounts"]),
+    ] {
+        let upload = Upload { purpose, bytes: Bytes::from_static(b"GIF89a"), words: none.clone() };
+        let (first, second) = (key(sequence), key(sequence));
+        let uploaded = here.upload_picture(call, &first, &upload);
+        seen!(format!("upload {purpose:?}"), allowed, uploaded);
+        let chosen = here.set_profile_picture(call, &second, purpose, Some(picture));
+        seen!(format!("choose {purpose:?}"), &["write:accounts"], chosen);
+    }
+    seen!("picture", media, here.picture(call, picture));
+    let described: Allowed = &["write:media", "write:statuses"];
+    seen!(
+        "describe picture",
+        described,
+        here.describe_picture(call, &key(sequence), picture, &none)
+    );
+    seen!("discard picture", media, here.discard_picture(call, &key(sequence), picture));
     let clear = NotificationChange::Clear;
     seen!(
         "clear",

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     domain::{
-        Draft, EndedSessions, Mark, NotificationChange, Person, PersonalChange, PersonalId, Post,
-        PostContent, PostId, PostText, Profile, Query, RelationChange, Relationship, RepliesPolicy,
-        RequestKey, Revision, TextError, UserId, UserName,
+        Draft, EndedSessions, MOST_PICTURES, Mark, NotificationChange, Person, PersonalChange,
+        PersonalId, Post, PostContent, PostId, PostText, Profile, Query, RelationChange,
+        Relationship, RepliesPolicy, RequestKey, Revision, TextError, UserId, UserName,
     },
     master::{
         delivery::{Delivers, Inbox, TooMany},
@@ -445,6 +445,10 @@ impl Here {
                 let author = self.user_named(view, author)?;
                 self.found(view.posts_of(reader, author, (*replies, *boosts), cursor, limit))?
             }
+            TimelineKind::PicturesOf(author) => {
+                let author = self.user_named(view, author)?;
+                self.found(view.pictures_of(reader, author, cursor, limit))?
+            }
             TimelineKind::Pinned(name) => {
                 let user = self.user_named(view, name)?;
                 view.marked(reader, user, Mark::Pin, cursor, limit)
@@ -475,7 +479,7 @@ impl Here {
     }
 
     /// Makes a change that is answered with nothing more than that it is made.
-    async fn change(
+    pub(super) async fn change(
         &self,
         call: &Call,
         key: &RequestKey,
@@ -509,13 +513,21 @@ impl Here {
     }
 
     fn content(&self, says: &PostWords) -> Result<PostContent, Refusal> {
-        let PostWords { text, warning, sensitive, language } = says;
+        let PostWords { text, warning, sensitive, language, pictures } = says;
+        if pictures.len() > MOST_PICTURES {
+            return Err(Refusal::invalid(format!("a post has at most {MOST_PICTURES} pictures")));
+        }
         let limit = self.network_settings()?.post_chars;
         let limit = limit.map_or(self.parts.limits.post_chars, |most| most as usize);
-        let text = PostText::new(text, limit)?;
+        let text = if text.trim().is_empty() && !pictures.is_empty() {
+            PostText::none()
+        } else {
+            PostText::new(text, limit)?
+        };
         let warning = warning.as_ref().map(|warning| PostText::new(warning, limit)).transpose()?;
-        let (sensitive, language) = (*sensitive, language.clone());
-        let content = PostContent { warning, sensitive, language, ..PostContent::of(text) };
+        let (sensitive, language, pictures) = (*sensitive, language.clone(), pictures.clone());
+        let content =
+            PostContent { warning, sensitive, language, pictures, ..PostContent::of(text) };
         let length = content.length();
         if length > limit {
             return Err(TextError::TooLong { limit, length }.into());

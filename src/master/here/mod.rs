@@ -6,6 +6,7 @@
 //! - `people`: who people are, and lists of them
 //! - `apps`: apps that act for people; `scopes`: what they need to be allowed for each call
 //! - `personal`: what people keep for themselves
+//! - `pictures`: pictures on posts, and of people
 //! - [`live_timeline`]: one live timeline
 //! - `turns`: the turns of reads
 //! - `refusals`: what a rule, a session or the consensus refuses, as the caller is told
@@ -18,6 +19,7 @@ mod calls;
 pub mod live_timeline;
 mod people;
 mod personal;
+mod pictures;
 mod refusals;
 mod scopes;
 mod sessions;
@@ -44,6 +46,7 @@ use super::{
     delivery::Delivery,
     location,
     passwords::Passwords,
+    picture_processor::PictureProcessor,
     rate_limits::{Activity, RateLimits},
     room::RoomHandle,
     sessions::{Session, SessionError, Sessions},
@@ -84,6 +87,8 @@ pub struct Parts {
     pub sessions: Sessions,
     /// Hashes.
     pub passwords: Passwords,
+    /// What becomes of pictures that are uploaded.
+    pub pictures: PictureProcessor,
     /// How much room there is on disk.
     pub room: RoomHandle,
     /// How often something may be done.

@@ -89,7 +89,8 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::NoSuchSession
             | CommandRefusal::NoSuchList
             | CommandRefusal::NoSuchFilter
-            | CommandRefusal::NoSuchKeyword => RefusalKind::NotFound,
+            | CommandRefusal::NoSuchKeyword
+            | CommandRefusal::NoSuchPicture => RefusalKind::NotFound,
             CommandRefusal::AlreadyFollowing | CommandRefusal::AlreadyRequested => {
                 RefusalKind::AlreadyExists
             }
@@ -112,7 +113,11 @@ impl From<CommandRefusal> for Refusal {
             | CommandRefusal::NoPassword
             | CommandRefusal::NoPasswordForApps
             | CommandRefusal::OwnPasswordFirst
-            | CommandRefusal::ResolvedAlready => RefusalKind::NotPossible,
+            | CommandRefusal::ResolvedAlready
+            | CommandRefusal::PictureIncomplete
+            | CommandRefusal::PictureInUse
+            | CommandRefusal::PictureOfOtherKind
+            | CommandRefusal::PicturesTakeTooMuch => RefusalKind::NotPossible,
             CommandRefusal::HasOwner | CommandRefusal::NameReserved => RefusalKind::AlreadyExists,
             // Where there is a terminal, its user is asked for one.
             CommandRefusal::PasswordNeeded

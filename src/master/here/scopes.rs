@@ -45,6 +45,10 @@ pub const READ_NOTIFICATIONS: Needs = Needs::One(Scope::ReadNotifications);
 pub const SEARCHING: Needs = Needs::One(Scope::ReadSearch);
 /// Reading of a person: much else shows people, too.
 pub const PERSON: Needs = Needs::AnyReading;
+/// Uploading pictures, and saying what they show.
+pub const PICTURES: Needs = Needs::One(Scope::WriteMedia);
+/// Saying what pictures show, before and after a post shows them.
+pub const DESCRIBING: Needs = Needs::Either(Scope::WriteMedia, Scope::WriteStatuses);
 /// Reporting somebody.
 pub const REPORTING: Needs = Needs::One(Scope::WriteReports);
 
@@ -108,6 +112,7 @@ pub const fn timeline(kind: &TimelineKind) -> Needs {
         | TimelineKind::Local
         | TimelineKind::Hashtag(_)
         | TimelineKind::Of { .. }
+        | TimelineKind::PicturesOf(_)
         | TimelineKind::Pinned(_)
         | TimelineKind::Direct => Scope::ReadStatuses,
         TimelineKind::Liked => Scope::ReadFavourites,

@@ -25,6 +25,7 @@ use crate::{
     master::{
         delivery::{Delivery, StreamLimits},
         passwords::Passwords,
+        picture_processor::PictureProcessor,
         rate_limits::RateLimits,
         room::RoomHandle,
         sessions::Sessions,
@@ -81,6 +82,7 @@ fn here_with(master: &Member, room: RoomCondition) -> (Here, Delivery) {
         delivery: delivery.clone(),
         sessions: Sessions::new(state, LIMITS.session_lifetime),
         passwords: Passwords::start(LIMITS.limits_rates),
+        pictures: PictureProcessor::default(),
         room: RoomHandle::fixed(room),
         rate_limits: Mutex::new(RateLimits::new(LIMITS.limits_rates)),
         limits: LIMITS,

@@ -84,6 +84,7 @@ impl Graph<'_> {
             let (key, row) = row?;
             match self.tables.row_of(user, stage, &key, &row)? {
                 DeletedRow::Post(post) => self.delete_own_post(at, user, post, &row)?,
+                DeletedRow::Picture(picture) => self.remove_picture(picture)?,
                 DeletedRow::Mark(post, marks) => self.remove_marks(at, user, post, marks)?,
                 DeletedRow::Follow(edge) => {
                     self.cease_to_follow(&edge)?;

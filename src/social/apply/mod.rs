@@ -5,6 +5,7 @@
 //! - `administration`: joining, reports, and what those do who run the network
 //! - `sessions`: how sessions begin and end
 //! - `personal`: what people keep for themselves
+//! - `pictures`: pictures on posts and of people
 //! - `notifications`: what people are told of what others do
 //! - `chores`: work that goes on over many commands; `account_deletion`: of that, what takes somebody away
 //!
@@ -17,6 +18,7 @@ mod chores;
 mod notifications;
 mod people;
 mod personal;
+mod pictures;
 mod posts;
 mod sessions;
 
@@ -83,6 +85,10 @@ impl<'txn> Graph<'txn> {
         Ok((reply, std::mem::take(&mut self.events)))
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "it has an arm for each command, and does nothing else"
+    )]
     fn dispatch(&mut self, at: UnixMillis, command: Command) -> Result<Reply, StateError> {
         let asked = Asked {
             fingerprint: command.fingerprint().unwrap_or_default(),
@@ -175,6 +181,25 @@ impl<'txn> Graph<'txn> {
                     graph.change_personal(at, context.user, &record, change)
                 })
             }
+            Command::BeginPicture { context, picture } => self
+                .once(&context, asked, |graph, _| graph.begin_picture(at, context.user, picture)),
+            Command::PutPiece { owner, picture, number, bytes } => {
+                self.put_piece(owner, picture, number, &bytes)
+            }
+            Command::DescribePicture { context, picture, words } => {
+                self.once(&context, asked, |graph, _| {
+                    graph.describe_picture(context.user, picture, words)
+                })
+            }
+            Command::DiscardPicture { context, picture } => {
+                self.once(&context, asked, |graph, _| graph.discard_picture(context.user, picture))
+            }
+            Command::SetProfilePicture { context, purpose, picture } => {
+                self.once(&context, asked, |graph, _| {
+                    graph.set_profile_picture(context.user, purpose, picture)
+                })
+            }
+            Command::ForgetPictures => self.forget_pictures(at),
             #[cfg(test)]
             Command::TestNoop => Ok(Reply::Done),
         }

@@ -213,7 +213,8 @@ impl Graph<'_> {
         profile: Profile,
         words: Vec<String>,
     ) -> Result<Outcome, StateError> {
-        self.tables.put_profile(user, &ProfileRecord { profile, words })?;
+        let before = self.tables.profile(user)?;
+        self.tables.put_profile(user, &ProfileRecord { profile, words, ..before })?;
         Ok(Ok(Reply::Done))
     }
 

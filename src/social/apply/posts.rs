@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::{Graph, Outcome, notifications::About};
 use crate::{
     domain::{
-        Draft, Hashtag, Language, Mark, NotificationKind, Post, PostContent, PostId, PostText,
-        ReplyTo, UnixMillis, UserId, UserName, Visibility, entities::MOST_MENTIONS,
+        Draft, Hashtag, Language, Mark, NotificationKind, PictureId, Post, PostContent, PostId,
+        PostText, ReplyTo, UnixMillis, UserId, UserName, Visibility, entities::MOST_MENTIONS,
     },
     social::{
         Chore, CommandRefusal, DeletedPost, Event, PostFacts, Reply,
+        pictures::PicturePlace,
         store::{
             Body, BoostedPost, ChangeKind, ChangeRecord, MarkRecord, PostRecord, StateError, Words,
             boost_record, decode,
@@ -47,11 +48,17 @@ impl Graph<'_> {
             None => None,
         };
         let mentioned = self.mentioned(user, &content.mentions)?;
+        let pictures = match self.usable_pictures(user, &content.pictures, PicturePlace::Nowhere)? {
+            Ok(pictures) => pictures,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let id = self.next_position()?;
         let reply_to = answered.as_ref().map(|seen| ReplyTo { post: seen.id, author: seen.author });
         let conversation = answered.as_ref().map_or(id, |seen| seen.conversation);
         let place = Place { visibility: *visibility, reply_to, conversation };
-        let words = words(content, place, mentioned);
+        let ids = pictures.iter().map(|record| record.picture.id).collect();
+        let words = words(content, place, mentioned, ids);
+        self.use_pictures(pictures, PicturePlace::Post(id));
         let post = self.tables.new_post(id, user, at, &words)?;
         let facts = words.facts(user);
         self.tables.put_post(id, user, &PostRecord { at, body: Body::Words(words) })?;
@@ -91,20 +98,30 @@ impl Graph<'_> {
             return Ok(Err(CommandRefusal::TooManyEdits));
         }
         let mentioned = self.mentioned(user, &content.mentions)?;
+        let belongs = PicturePlace::Post(post);
+        let pictures = match self.usable_pictures(user, &content.pictures, belongs)? {
+            Ok(pictures) => pictures,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let ids = pictures.iter().map(|record| record.picture.id).collect();
         let Words { visibility, reply_to, conversation, edits, .. } = *before;
         let place = Place { visibility, reply_to, conversation };
         let words = Words {
             edited_at: Some(at),
             edits: edits.saturating_add(1),
-            ..words(content, place, mentioned)
+            ..words(content, place, mentioned, ids)
         };
         let says_the_same = |one: &Words<'_>, other: &Words<'_>| {
-            (one.text, one.warning, one.sensitive, one.language)
-                == (other.text, other.warning, other.sensitive, other.language)
+            (one.text, one.warning, one.sensitive, one.language, &one.pictures)
+                == (other.text, other.warning, other.sensitive, other.language, &other.pictures)
         };
         if says_the_same(before, &words) {
             return Ok(Ok(Reply::Done));
         }
+        // What it no longer shows is gone, from what it showed before, too.
+        let removed = before.pictures.iter().filter(|id| !words.pictures.contains(id));
+        self.remove_pictures(&removed.copied().collect::<Vec<_>>())?;
+        self.use_pictures(pictures, belongs);
         self.tables.edit_post(post, user, &old, &words)?;
         let position = self.next_position()?;
         let (facts, hashtags) = (words.facts(user), words.hashtags.clone());
@@ -139,6 +156,7 @@ impl Graph<'_> {
                     let new = MarkRecord { pinned: None, ..old };
                     self.tables.change_marks(user, post, old, new)?;
                 }
+                self.remove_pictures(&words.pictures)?;
                 self.tables.delete_post(post, user, record.at, words)?;
                 let facts = words.facts(user);
                 self.deleted(at, post, facts, words.hashtags.clone())?;
@@ -415,7 +433,12 @@ struct Place {
     conversation: PostId,
 }
 
-fn words(content: &PostContent, place: Place, mentioned: Vec<UserId>) -> Words<'_> {
+fn words(
+    content: &PostContent,
+    place: Place,
+    mentioned: Vec<UserId>,
+    pictures: Vec<PictureId>,
+) -> Words<'_> {
     let Place { visibility, reply_to, conversation } = place;
     Words {
         text: content.text.as_str(),
@@ -430,6 +453,7 @@ fn words(content: &PostContent, place: Place, mentioned: Vec<UserId>) -> Words<'
         terms: content.terms.clone(),
         edited_at: None,
         edits: 0,
+        pictures,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     writing::Tables,
 };
 use crate::{
-    domain::{PostId, UserId, UserName},
+    domain::{PictureId, PostId, UserId, UserName},
     social::{DeletionStage, store::UserRecord},
 };
 
@@ -19,6 +19,8 @@ use crate::{
 pub enum DeletedRow {
     /// A post or a boost.
     Post(PostId),
+    /// A picture.
+    Picture(PictureId),
     /// What they have done with a post.
     Mark(PostId, MarkRecord),
     /// Whom they follow, or who follows them.
@@ -36,6 +38,7 @@ impl DeletionStage {
     const fn table(self) -> Option<Table> {
         Some(match self {
             Self::Posts => Table::Posts,
+            Self::Pictures => Table::PicturesByOwner,
             Self::Marks => Table::Marks,
             Self::Following => Table::Following,
             Self::Followers => Table::Followers,
@@ -82,6 +85,7 @@ impl Tables<'_> {
         };
         Ok(match stage {
             DeletionStage::Posts => DeletedRow::Post(parts.post()?),
+            DeletionStage::Pictures => DeletedRow::Picture(PictureId::new(parts.number()?)),
             DeletionStage::Marks => DeletedRow::Mark(parts.post()?, decode(row)?),
             DeletionStage::Following => {
                 let FollowRecord { followee, since } = decode(row)?;

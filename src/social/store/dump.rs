@@ -88,7 +88,7 @@ enum RowKind {
         post: PostId,
         record: MarkRecord,
     },
-    /// One to which no index leads, as it is stored.
+    /// One as it is stored.
     Stored {
         key: Vec<u8>,
         row: Vec<u8>,
@@ -96,7 +96,7 @@ enum RowKind {
 }
 
 /// The tables whose rows are sent as they are stored.
-const STORED: [Table; 19] = [
+const STORED: [Table; 21] = [
     Table::Blocks,
     Table::Mutes,
     Table::Requests,
@@ -116,6 +116,8 @@ const STORED: [Table; 19] = [
     Table::ReservedNames,
     Table::Sessions,
     Table::Personal,
+    Table::Pictures,
+    Table::PicturePieces,
 ];
 
 impl RowKind {
@@ -180,6 +182,8 @@ pub fn dump(
         .chain(table(Table::ReservedNames, stored))
         .chain(table(Table::Sessions, stored))
         .chain(table(Table::Personal, stored))
+        .chain(table(Table::Pictures, stored))
+        .chain(table(Table::PicturePieces, stored))
         .map(|kind| kind.map(Row))
 }
 
@@ -308,13 +312,17 @@ fn put(
             tables.change_marks(user, post, MarkRecord::none(record.author), record)?;
         }
         RowKind::Stored { key, row } => {
-            let is_known = |table: &Table| STORED.contains(table);
-            if key.first().and_then(|table| Table::of(*table)).is_none_or(|of| !is_known(&of)) {
-                return Err(StateError::damaged("a row of a dump belongs to another table"));
+            let table = key.first().and_then(|table| Table::of(*table));
+            match table.filter(|table| STORED.contains(table)) {
+                Some(Table::Pictures) => tables.add_picture(&decode(&row)?)?,
+                Some(table) => {
+                    change.put(&Key::of_stored(&key), &row);
+                    tables.index_relation(table, &key, &row)?;
+                }
+                None => {
+                    return Err(StateError::damaged("a row of a dump belongs to another table"));
+                }
             }
-            let key = Key::of_stored(&key);
-            change.put(&key, &row);
-            tables.index_relation(&key, &row)?;
         }
     }
     Ok(())

@@ -53,16 +53,24 @@
 //! | personal | user, hashtag that they follow | |
 //! | personal | user, filter, its number | [`FilterRecord`](super::personal_records::FilterRecord) |
 //! | direct posts | who wrote it or is mentioned in it, post | its author |
+//! | pictures | picture | [`PictureRecord`](crate::social::pictures::PictureRecord) |
+//! | pieces of pictures | picture, number | [`PieceRecord`](super::picture_records::PieceRecord) |
+//! | pictures by address | address | picture |
+//! | pictures by owner | user, picture | |
+//! | unused pictures | picture | |
+//! | sizes of pictures | user | how many bytes their pictures have; no row means none |
 //!
 //! Users, follows, posts, series, replies, certification, blocks, mutes, requests, notes, profiles, revisions,
-//! marks, notifications, their states, changes, chores, reserved names, sessions, all of administration and all that is personal are the state; the others are indexes of it. Follows are
+//! pictures and their pieces, marks, notifications, their states, changes, chores, reserved names, sessions, all of administration and all that is personal are the state; the others are indexes of it. Follows are
 //! sorted by name, so that a page of names in order costs no more than the page; posts by author, so that a
 //! page of them lies together.
 
 use std::ops::Bound;
 
 use super::StateError;
-use crate::domain::{Hashtag, Mark, PersonalId, PostId, SearchTerm, UserId};
+use crate::domain::{
+    Hashtag, Mark, PersonalId, PictureAddress, PictureId, PostId, SearchTerm, UserId,
+};
 
 /// The tables, in the order of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +122,17 @@ pub enum Table {
     Sessions,
     Personal,
     DirectPosts,
+    Pictures,
+    PicturePieces,
+    PicturesByAddress,
+    PicturesByOwner,
+    UnusedPictures,
+    PictureBytes,
 }
 
 impl Table {
     /// All of them.
-    const ALL: [Self; 46] = [
+    const ALL: [Self; 52] = [
         Self::Facts,
         Self::Meta,
         Self::Users,
@@ -165,6 +179,12 @@ impl Table {
         Self::Sessions,
         Self::Personal,
         Self::DirectPosts,
+        Self::Pictures,
+        Self::PicturePieces,
+        Self::PicturesByAddress,
+        Self::PicturesByOwner,
+        Self::UnusedPictures,
+        Self::PictureBytes,
     ];
 
     /// The table with this byte.
@@ -221,6 +241,12 @@ impl Table {
             Self::Sessions => "sessions",
             Self::Personal => "personal records",
             Self::DirectPosts => "direct posts",
+            Self::Pictures => "pictures",
+            Self::PicturePieces => "pieces of pictures",
+            Self::PicturesByAddress => "pictures by address",
+            Self::PicturesByOwner => "pictures by owner",
+            Self::UnusedPictures => "unused pictures",
+            Self::PictureBytes => "sizes of pictures",
         }
     }
 }
@@ -392,6 +418,24 @@ pub fn reserved_name(hash: &[u8]) -> Key {
 /// A row of one post, in a table that has one for each.
 pub fn of_post(table: Table, post: PostId) -> Key {
     Key::of(table).number(post.get())
+}
+
+/// A row of one picture, in a table that has one for each.
+pub fn of_picture(table: Table, picture: PictureId) -> Key {
+    Key::of(table).number(picture.get())
+}
+
+/// A piece of a picture, counted from 0.
+pub fn piece(picture: PictureId, number: u32) -> Key {
+    of_picture(Table::PicturePieces, picture).number(number.into())
+}
+
+pub fn picture_at(address: PictureAddress) -> Key {
+    Key::of(Table::PicturesByAddress).bytes(address.as_bytes())
+}
+
+pub fn picture_of(owner: UserId, picture: PictureId) -> Key {
+    of_user(Table::PicturesByOwner, owner).number(picture.get())
 }
 
 pub fn profile_by_word(word: &str, user: UserId) -> Key {

@@ -66,6 +66,8 @@ pub enum Rule {
     Direct,
     /// Those that the reader may see, and of an author's those that are wanted.
     Of { replies: bool, boosts: bool },
+    /// Those of an author's that the reader may see, and that show pictures.
+    PicturesOf,
     /// Those that the reader may see.
     Visible,
     /// Those of them that have these words.
@@ -428,6 +430,10 @@ fn belongs(
             let answers_others = facts.reply_to.is_some_and(|other| other != facts.author);
             let is_wanted = (*replies || !answers_others) && (*boosts || facts.boosted.is_none());
             Ok(is_wanted && may_see(reader, facts, people)?)
+        }
+        (Rule::PicturesOf, _) => {
+            let Body::Words(words) = &record.body else { return Ok(false) };
+            Ok(!words.pictures.is_empty() && may_see(reader, facts, people)?)
         }
         (Rule::Visible, _) => may_see(reader, facts, people),
         (Rule::Search(query), _) => {

@@ -16,6 +16,7 @@
 //!   `replies`: those of the memory of replies, as `requests` changes them
 //! - `personal_records`, `personal_view`, `personal_writing`: what people keep for themselves
 //! - `network_records`, `network_view`, `network_writing`: what the network is, and what it is run with
+//! - `picture_records`, `picture_view`, `picture_writing`: pictures
 //! - `session_rows`: sessions
 //! - `dump`: the whole state as a stream of rows, for snapshots
 //! - `audit`: whether all rows are whole and agree with each other; `inspection`: a state for somebody who
@@ -48,6 +49,9 @@ mod people_writing;
 pub(crate) mod personal_records;
 mod personal_view;
 mod personal_writing;
+pub(crate) mod picture_records;
+mod picture_view;
+mod picture_writing;
 pub(crate) mod post_records;
 mod post_view;
 mod post_writing;

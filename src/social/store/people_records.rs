@@ -10,7 +10,7 @@ use super::{
     records::{Record, decode},
 };
 use crate::{
-    domain::{NotificationKind, PersonCounts, PostId, Profile, UnixMillis, UserId},
+    domain::{NotificationKind, PersonCounts, PictureId, PostId, Profile, UnixMillis, UserId},
     envelope::Kind,
 };
 
@@ -72,6 +72,10 @@ pub struct ProfileRecord {
     pub profile: Profile,
     /// By which they are found, folded.
     pub words: Vec<String>,
+    /// Their portrait.
+    pub avatar: Option<PictureId>,
+    /// The wide picture above their profile.
+    pub header: Option<PictureId>,
 }
 
 impl Record for ProfileRecord {

@@ -7,15 +7,17 @@ use super::{
     acquaintance::{Acquaintance, Known},
     keys::{self, Parts, Table},
     people_records::{
-        self, BlockRecord, MuteRecord, NoteRecord, NotificationRecord, RequestRecord,
+        self, BlockRecord, MuteRecord, NoteRecord, NotificationRecord, ProfileRecord, RequestRecord,
     },
+    picture_records,
     post_records::PostRecord,
     records::{self, decode, number},
     view::{NameCursor, folded},
 };
 use crate::{
     domain::{
-        Hashtag, Notification, Person, PostId, Profile, Relationship, UnixMillis, UserId, UserName,
+        Hashtag, Notification, Person, PictureId, PostId, Relationship, UnixMillis, UserId,
+        UserName,
     },
     social::{
         Cursor,
@@ -64,15 +66,21 @@ impl View {
             Some(reader) => self.is_between(reader, user, Table::Blocks, true)?,
             None => false,
         };
-        let (profile, counts) = if is_hidden {
-            (Profile::default(), people_records::StoredCounts::default().with(None))
+        let (stored, counts) = if is_hidden {
+            (ProfileRecord::default(), people_records::StoredCounts::default().with(None))
         } else {
             let counts = people_records::counts(self.moment(), user)?;
-            let profile = people_records::profile(self.moment(), user)?.profile;
+            let profile = people_records::profile(self.moment(), user)?;
             (profile, counts.with(self.last_post_at(user)?))
         };
+        let ProfileRecord { profile, words: _, avatar, header } = stored;
+        let picture = |id: Option<PictureId>| {
+            let shown = picture_records::shown(self.moment(), id.as_slice())?;
+            Ok::<_, StateError>(shown.into_iter().next())
+        };
+        let (avatar, header) = (picture(avatar)?, picture(header)?);
         let (name, created_at) = (record.name, record.created_at);
-        Ok(Some(Person { id: user, name, created_at, profile, counts }))
+        Ok(Some(Person { id: user, name, created_at, profile, counts, avatar, header }))
     }
 
     /// Whether there is somebody of this number whom others see.

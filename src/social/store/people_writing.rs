@@ -86,12 +86,13 @@ impl Tables<'_> {
     }
 
     /// Makes a row that is already there found by whom it is about, if it is of such a table.
-    pub(super) fn index_relation(&mut self, key: &keys::Key, row: &[u8]) -> Result<(), StateError> {
-        let key = key.as_bytes();
-        let table = key.first().and_then(|table| Table::of(*table));
-        if let Some(table) = table
-            && let Some(other) = people_records::whom_it_is_about(table, row)?
-        {
+    pub(super) fn index_relation(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        row: &[u8],
+    ) -> Result<(), StateError> {
+        if let Some(other) = people_records::whom_it_is_about(table, row)? {
             let whose = keys::Parts::of(key).user()?;
             self.change.put(&keys::row_about(other, table, whose), &[]);
         }

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Hashtag, Mark, Marks, PostCounts, PostId, ReplyTo, SearchTerm, UnixMillis, UserId,
-        Visibility,
+        Hashtag, Mark, Marks, PictureId, PostCounts, PostId, ReplyTo, SearchTerm, UnixMillis,
+        UserId, Visibility,
     },
     envelope::Kind,
     social::PostFacts,
@@ -59,6 +59,8 @@ pub struct Words<'a> {
     pub edited_at: Option<UnixMillis>,
     /// How often it was edited.
     pub edits: u64,
+    /// What it shows.
+    pub pictures: Vec<PictureId>,
 }
 
 /// A post of which there is a boost.
@@ -115,13 +117,15 @@ impl BoostedPost {
 }
 
 /// What a post said before an edit, read in place.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RevisionRecord<'a> {
     /// Since when.
     pub at: UnixMillis,
     pub text: &'a str,
     pub warning: Option<&'a str>,
     pub sensitive: bool,
+    /// What it showed; some of it may be gone.
+    pub pictures: Vec<PictureId>,
 }
 
 impl Record for RevisionRecord<'_> {

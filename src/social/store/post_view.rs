@@ -8,6 +8,7 @@ use super::{
     keys::{self, Parts, Prefix},
     merge::{IndexValue, PageOfPosts, PageRead, Reading, Rule, Step},
     people_records::NotificationRecord,
+    picture_records,
     post_records::{self, ChangeKind, ChangeRecord, PostRecord, RevisionRecord},
     reading,
     records::decode,
@@ -180,6 +181,18 @@ impl View {
         PageRead::of(self.moment(), reading, author, Rule::Of { replies, boosts })
     }
 
+    /// A page of the posts of an author that show pictures.
+    pub fn pictures_of(
+        &self,
+        reader: Option<UserId>,
+        author: UserId,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<PageRead, StateError> {
+        let reading = self.reading(reader, cursor, limit);
+        PageRead::of(self.moment(), reading, author, Rule::PicturesOf)
+    }
+
     /// A page of the posts on which a user has set a mark, in the order of the marks.
     pub fn marked(
         &self,
@@ -247,12 +260,14 @@ impl View {
         let mut revisions = Vec::new();
         for row in self.moment().scan(keys::revisions(post)) {
             let (_, row) = row?;
-            let RevisionRecord { at, text, warning, sensitive } = decode(&row)?;
+            let RevisionRecord { at, text, warning, sensitive, pictures } = decode(&row)?;
+            let pictures = picture_records::shown(self.moment(), &pictures)?;
             let (text, warning) = (text.to_owned(), warning.map(str::to_owned));
-            revisions.push(Revision { at, text, warning, sensitive });
+            revisions.push(Revision { at, text, warning, sensitive, pictures });
         }
-        let Post { edited_at, posted_at, text, warning, sensitive, .. } = now;
-        revisions.push(Revision { at: edited_at.unwrap_or(posted_at), text, warning, sensitive });
+        let Post { edited_at, posted_at, text, warning, sensitive, pictures, .. } = now;
+        let at = edited_at.unwrap_or(posted_at);
+        revisions.push(Revision { at, text, warning, sensitive, pictures });
         Ok(Some(revisions))
     }
 

@@ -90,6 +90,7 @@ impl Tables<'_> {
             text: before.text,
             warning: before.warning,
             sensitive: before.sensitive,
+            pictures: before.pictures.clone(),
         };
         self.change.put(&keys::revision(post, before.edits), &encode(&revision));
         self.remove_words_from_indexes(post, author, before)?;

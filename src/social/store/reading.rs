@@ -4,6 +4,7 @@ use super::{
     StateError,
     acquaintance::{Acquaintance, Known},
     moment::Moment,
+    picture_records,
     post_records::{self, Body, BoostedPost, PostRecord, Words},
     records::decode,
 };
@@ -88,6 +89,7 @@ pub fn of_new_words(
         reply_to: words.reply_to,
         mentions,
         hashtags: words.hashtags.clone(),
+        pictures: picture_records::shown(people.moment, &words.pictures)?,
         edited_at: words.edited_at,
         ..Post::plain(id, author, people.name(author)?, posted_at, words.text)
     })

@@ -392,6 +392,10 @@ impl SoFar {
             | Command::SetProfile { context, .. }
             | Command::ChangePersonal { context, .. }
             | Command::EndSessions { context, .. }
+            | Command::BeginPicture { context, .. }
+            | Command::DescribePicture { context, .. }
+            | Command::DiscardPicture { context, .. }
+            | Command::SetProfilePicture { context, .. }
             | Command::ChangeNotifications { context, .. } => self.renew(context),
             Command::GoOn { chore } => {
                 let all = self.model.edits_to_tell_of.keys();
@@ -408,6 +412,9 @@ impl SoFar {
             | Command::Report { .. }
             | Command::Administer { .. }
             | Command::DeleteAccount { .. }
+            // Nor these: see `picture_rules`.
+            | Command::PutPiece { .. }
+            | Command::ForgetPictures
             | Command::TestNoop => {}
         }
     }

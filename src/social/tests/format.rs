@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use super::*;
 use crate::{
     domain::{
-        AcmeAccount, AcmeChallenge, CertificationStep, ClusterId, DomainCertificate, FilterAction,
-        FilterContext, FilterSettings, Hashtag, KeywordChange, Language, ListSettings,
-        MediaDisplay, NewKeyword, PersonalChange, PersonalId, Preferences, PrivateText,
-        ProfileLink, RepliesPolicy, Visibility, Website,
+        AcmeAccount, AcmeChallenge, CertificationStep, ClusterId, Dimensions, DomainCertificate,
+        FilterAction, FilterContext, FilterSettings, Focus, Hashtag, KeywordChange, Language,
+        ListSettings, MediaDisplay, NewKeyword, PersonalChange, PersonalId, PictureAddress,
+        PictureDescription, PictureFile, PictureFormat, PictureId, PicturePurpose, PictureWords,
+        Preferences, PrivateText, ProfileLink, RepliesPolicy, Visibility, Website,
     },
     envelope::{Error, Kind, Version, seal_in},
+    social::pictures::NewPicture,
 };
 
 fn hex<T: serde::Serialize>(value: &T) -> String {
@@ -99,11 +101,11 @@ fn commands_and_replies_keep_their_encoding() {
         (hex(&stamp(unfollow(1, request(2, 3), "u1"))), "020401000000020300027531".to_owned()),
         (
             hex(&stamp(publish(1, request(2, 3), "hi"))),
-            "0205010000000203000268690000000000019adda9bf0d0000".to_owned(),
+            "0205010000000203000268690000000000019adda9bf0d000000".to_owned(),
         ),
         (
             hex(&stamp(publish(1, opaque("k"), "hi"))),
-            "020501000001016b0268690000000000019adda9bf0d0000".to_owned(),
+            "020501000001016b0268690000000000019adda9bf0d000000".to_owned(),
         ),
         (hex(&stamp(Command::AbandonCluster { to: ClusterId::new(1) })), "020601".to_owned()),
         (hex(&stamp(certify(account_step))), "02070001640163".to_owned()),
@@ -289,6 +291,75 @@ fn rows_of_what_people_keep_are_pinned() {
     assert_eq!(found, golden);
 }
 
+/// One of each command about pictures, with all that it can have.
+fn picture_commands() -> Vec<Command> {
+    let by = || context(1, request(2, 3));
+    let picture = PictureId::new(5);
+    let words = PictureWords {
+        description: PictureDescription::new("d").unwrap(),
+        focus: Focus::new(-1, 2),
+    };
+    let dimensions = Dimensions { width: 3, height: 4 };
+    let file = |format, bytes| PictureFile { format, dimensions, bytes };
+    let new = NewPicture {
+        purpose: PicturePurpose::Header,
+        uploaded: [0xaa; 32],
+        address: PictureAddress::new([0xbb; 16]),
+        original: file(PictureFormat::Gif, 2),
+        small: file(PictureFormat::Png, 1),
+        blurhash: "h".to_owned(),
+        words: words.clone(),
+    };
+    let purpose = PicturePurpose::Avatar;
+    vec![
+        Command::BeginPicture { context: by(), picture: new },
+        Command::DescribePicture { context: by(), picture, words },
+        Command::DiscardPicture { context: by(), picture },
+        Command::SetProfilePicture { context: by(), purpose, picture: Some(picture) },
+    ]
+}
+
+#[test]
+fn what_is_stored_of_pictures_is_pinned() {
+    let golden = [
+        (
+            concat!(
+                "190100000002030002",
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+                "02030402010304010168010164010104",
+            ),
+            0x4f9f_94d4_13cf_4305,
+        ),
+        ("1b0100000002030005010164010104", 0x11b1_187b_21ca_6e29),
+        ("1c0100000002030005", 0x8cbe_9b40_a9ca_ad87),
+        ("1d01000000020300010105", 0x1aae_4cad_14ad_96d3),
+    ];
+    assert_eq!(
+        encoded(picture_commands()),
+        golden.map(|(hex, fingerprint)| (hex.to_owned(), fingerprint))
+    );
+    let piece = Command::PutPiece {
+        owner: UserId(1),
+        picture: PictureId::new(1),
+        number: 0,
+        bytes: vec![1, 2, 3],
+    };
+    assert_eq!(hex(&piece), "1a01010003010203");
+    assert_eq!(hex(&Command::ForgetPictures), "1e");
+    let state = State::with_users(&["u1"]);
+    state.apply(1, picture_commands().remove(0));
+    assert_eq!(state.apply(2, piece).0, Reply::Done);
+    let rows = |table| state.rows_of(table).iter().map(|(_, row)| hex_of(row)).collect::<Vec<_>>();
+    let picture = concat!(
+        "90018865191d26010201",
+        "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+        "02030402010304010168010164010104020100",
+    );
+    assert_eq!(rows(Table::Pictures), [picture]);
+    assert_eq!(rows(Table::PicturePieces), ["9101722147520403010203"]);
+}
+
 /// Requests as they are stored, and their fingerprints.
 fn encoded(commands: Vec<Command>) -> Vec<(String, u64)> {
     let encoded = |command: Command| (hex(&command), command.fingerprint().expect("it has a key"));
@@ -299,12 +370,12 @@ fn encoded(commands: Vec<Command>) -> Vec<(String, u64)> {
 fn commands_of_the_social_model_keep_their_encoding_and_their_fingerprints() {
     let golden = [
         (
-            "050100000002030006407532202361010177010102656e01027532010161029f9cd9f401cef6fdab09010502",
-            0x18ac_1aa9_5e11_da72,
+            "050100000002030006407532202361010177010102656e01027532010161029f9cd9f401cef6fdab0900010502",
+            0x2008_463c_a02d_3d5e,
         ),
         (
-            "08010000000203000506407532202361010177010102656e01027532010161029f9cd9f401cef6fdab09",
-            0x06c2_7ffa_d0ae_2468,
+            "08010000000203000506407532202361010177010102656e01027532010161029f9cd9f401cef6fdab0900",
+            0xdfdb_5c95_a09d_a64d,
         ),
         ("090100000002030005", 0x4a35_ad75_f928_b236),
         ("0a010000000203000501", 0x55c8_2873_c82d_78e4),
@@ -342,7 +413,7 @@ fn fingerprints_stay_what_they_are() {
         (follow(1, key(), "u1"), Some(0xdbcb_0105_2225_e491)),
         (follow(1, key(), "U1"), Some(0xdbcb_0105_2225_e491)),
         (unfollow(1, key(), "u1"), Some(0x8da4_eea5_1a4c_b650)),
-        (publish(1, key(), "hi"), Some(0x9829_9298_8e91_4112)),
+        (publish(1, key(), "hi"), Some(0x402f_7cee_1072_0d08)),
     ] {
         assert_eq!(command.fingerprint(), fingerprint, "{command:?}");
     }
@@ -430,11 +501,11 @@ fn rows_lie_in_envelopes_whose_bytes_are_pinned() {
     let golden = [
         "21018a7648cd080275320000000000",
         "2201f05a2df4020200",
-        "23011a6c1812220200062361204075310000000000020101010161029f9cd9f401f1bbb5aa08010201",
+        "23010eda02ba230200062361204075310000000000020101010161029f9cd9f401f1bbb5aa0801020100",
         "2801553f8b1e0402010112",
         "2a01dda8b5880302016e",
-        "2b011f95e94109000000000001010177",
-        "2c01958d2aa306020268690000",
+        "2b01dca4dde00b0000000000010101770000",
+        "2c0155a26e9e0702026869000000",
         "2d0182837541080201050000000107",
         "2e010957529a06030201010202",
         "2f01472eab6a03030000",

@@ -1,6 +1,6 @@
 //! Tests of the state machine.
 //!
-//! - `rules`, `post_rules`, `people_rules`, `notification_rules`, `session_rules`, `grant_rules` and `personal_rules` tell
+//! - `rules`, `post_rules`, `picture_rules`, `people_rules`, `notification_rules`, `session_rules`, `grant_rules` and `personal_rules` tell
 //!   one story per rule, in the words of `story`;
 //!   `memory` those of repeated requests
 //! - `audit` finds rows that contradict each other
@@ -18,6 +18,7 @@ mod model;
 mod notification_rules;
 mod people_rules;
 mod personal_rules;
+mod picture_rules;
 mod post_rules;
 mod rules;
 mod session_rules;

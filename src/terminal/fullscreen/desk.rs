@@ -23,8 +23,7 @@ pub enum Purpose {
 impl Purpose {
     /// To change what a post says.
     pub fn edit(post: &Post) -> Self {
-        let Post { id, text, warning, sensitive, language, .. } = post.clone();
-        Self::Edit(id, PostWords { text, warning, sensitive, language })
+        Self::Edit(post.id, PostWords::from(post))
     }
 
     /// The post to which a line with this purpose leads, where its author says nothing else; none if none is to be made.

@@ -129,6 +129,8 @@ mod tests {
                 created_at: UnixMillis::EPOCH,
                 profile: Profile::default(),
                 counts: PersonCounts::default(),
+                avatar: None,
+                header: None,
             },
             relationship: Relationship { following: true, ..Relationship::default() },
         };

@@ -7,6 +7,7 @@ use crate::{
     domain::{Notification, NotificationKind, Person, PostId, Relationship, UnixMillis, UserName},
     network::PersonView,
     sanitise,
+    terminal::post_text::with_pictures,
 };
 
 /// An entry: sanitised.
@@ -89,7 +90,7 @@ impl ShownPost {
     }
 
     fn about(mut self, post: Post) -> Self {
-        self.text = sanitise::block(&post.text);
+        self.text = with_pictures(sanitise::block(&post.text), &post, "\n");
         self.warning = post.warning.as_deref().map(sanitise::line);
         self.post = Some(Box::new(post));
         self

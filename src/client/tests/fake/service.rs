@@ -250,6 +250,7 @@ impl SocialService for Service {
             warning,
             sensitive,
             language,
+            pictures: _,
         } = request.into_inner();
         let publish = |memory: &mut Memory| {
             let id = memory.publish("u1", &text);

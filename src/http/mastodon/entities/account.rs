@@ -8,10 +8,13 @@ use super::{
     status::visibility_name,
 };
 use crate::{
-    domain::{Language, Person, Preferences, Relationship, Role, UnixMillis, UserId},
+    domain::{
+        Language, Person, Picture, PictureSize, Preferences, Relationship, Role, UnixMillis, UserId,
+    },
     http::{
         base_url::BaseUrl,
-        mastodon::{content, pictures},
+        mastodon::{content, default_pictures},
+        pictures,
     },
 };
 
@@ -94,9 +97,10 @@ struct AccountRole {
 impl Account {
     /// Somebody, as anybody sees them.
     pub fn of(person: &Person, base: &BaseUrl) -> Self {
-        let Person { id, name, created_at, profile, counts } = person;
+        let Person { id, name, created_at, profile, counts, avatar, header } = person;
         let url = base.person(name.as_str());
-        let [avatar, header] = [pictures::avatar(base), pictures::header(base)];
+        let [avatar, avatar_static] = urls(avatar.as_ref(), default_pictures::avatar, base);
+        let [header, header_static] = urls(header.as_ref(), default_pictures::header, base);
         let field = |value: &str| content::html_of_line(value, base);
         Self {
             id: id.0.to_string(),
@@ -106,10 +110,10 @@ impl Account {
             note: content::html(&profile.bio, &[], base),
             uri: url.clone(),
             url,
-            avatar_static: avatar.clone(),
             avatar,
-            header_static: header.clone(),
+            avatar_static,
             header,
+            header_static,
             locked: profile.locked,
             bot: profile.bot,
             group: false,
@@ -168,6 +172,18 @@ impl Account {
         let role = AccountRole { id, name, color: "", permissions, highlighted };
         Self { source: Some(source), role: Some(role), ..Self::of(person, base) }
     }
+}
+
+/// Where a picture is, and where one is that never moves.
+fn urls(
+    picture: Option<&Picture>,
+    default: impl Fn(&BaseUrl) -> String,
+    base: &BaseUrl,
+) -> [String; 2] {
+    [PictureSize::Original, PictureSize::Small].map(|size| match picture {
+        Some(picture) => pictures::url(picture, size, base),
+        None => default(base),
+    })
 }
 
 fn fields(person: &Person, value: impl Fn(&str) -> String) -> Vec<Field> {

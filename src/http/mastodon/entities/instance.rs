@@ -5,11 +5,15 @@ use serde_json::{Value, json};
 
 use super::{NOTHING, Nothing, moment::Moment};
 use crate::{
-    domain::{Joining, NetworkSettings, UnixMillis},
+    domain::{
+        Joining, MOST_PICTURES, MOST_UPLOADED_BYTES, NetworkSettings, PictureDescription,
+        UnixMillis,
+    },
     http::{
         base_url::BaseUrl,
-        mastodon::{content, pictures},
+        mastodon::{content, default_pictures},
     },
+    imaging,
     network::administration::Announcement,
 };
 
@@ -66,14 +70,14 @@ fn configuration(post_chars: u32) -> Value {
         "accounts": { "max_featured_tags": 0, "max_pinned_statuses": 5 },
         "statuses": {
             "max_characters": post_chars,
-            "max_media_attachments": 0,
+            "max_media_attachments": MOST_PICTURES,
             "characters_reserved_per_url": CHARACTERS_OF_A_LINK,
         },
         "media_attachments": {
-            "supported_mime_types": NOTHING,
-            "description_limit": 1_500,
-            "image_size_limit": 0,
-            "image_matrix_limit": 0,
+            "supported_mime_types": imaging::MEDIA_TYPES,
+            "description_limit": PictureDescription::MAX_CHARS,
+            "image_size_limit": MOST_UPLOADED_BYTES,
+            "image_matrix_limit": imaging::limits::MOST_PIXELS,
             "video_size_limit": 0,
             "video_frame_rate_limit": 0,
             "video_matrix_limit": 0,
@@ -112,7 +116,7 @@ pub fn instance(settings: &NetworkSettings, post_chars: u32, base: &BaseUrl) -> 
         "source_url": format!("{base}/"),
         "description": settings.description,
         "usage": { "users": { "active_month": 0 } },
-        "thumbnail": { "url": pictures::header(base), "description": "" },
+        "thumbnail": { "url": default_pictures::header(base), "description": "" },
         "icon": NOTHING,
         "languages": NOTHING,
         "configuration": configuration,
@@ -146,7 +150,7 @@ pub fn instance_v1(settings: &NetworkSettings, post_chars: u32, base: &BaseUrl) 
         "version": version(),
         "urls": { "streaming_api": base.of_streams() },
         "stats": { "user_count": 0, "status_count": 0, "domain_count": 0 },
-        "thumbnail": pictures::header(base),
+        "thumbnail": default_pictures::header(base),
         "languages": NOTHING,
         "registrations": false,
         "approval_required": settings.joining == Joining::Approval,

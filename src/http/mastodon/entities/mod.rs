@@ -12,6 +12,7 @@
 
 pub mod account;
 pub mod instance;
+pub mod media;
 pub mod moment;
 pub mod notification;
 pub mod personal;

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{NOTHING, Nothing, account::Account, moment::Moment, personal::FilterResult};
+use super::{
+    NOTHING, Nothing, account::Account, media::MediaAttachment, moment::Moment,
+    personal::FilterResult,
+};
 use crate::{
     domain::{Hashtag, Language, Mentioned, Post, Revision, Visibility},
     http::{base_url::BaseUrl, mastodon::content},
@@ -37,7 +40,7 @@ pub struct Status {
     visibility: &'static str,
     sensitive: bool,
     spoiler_text: String,
-    media_attachments: Nothing,
+    media_attachments: Vec<MediaAttachment>,
     mentions: Vec<Mention>,
     tags: Vec<StatusTag>,
     emojis: Nothing,
@@ -110,7 +113,7 @@ impl Status {
             visibility: visibility_name(said.visibility),
             sensitive: said.sensitive,
             spoiler_text: said.warning.clone().unwrap_or_default(),
-            media_attachments: NOTHING,
+            media_attachments: MediaAttachment::of_all(&said.pictures, base),
             mentions: said.mentions.iter().map(mention).collect(),
             tags: said.hashtags.iter().map(tag).collect(),
             emojis: NOTHING,
@@ -150,7 +153,7 @@ pub struct StatusEdit {
     sensitive: bool,
     created_at: Moment,
     account: Account,
-    media_attachments: Nothing,
+    media_attachments: Vec<MediaAttachment>,
     emojis: Nothing,
 }
 
@@ -163,7 +166,7 @@ impl StatusEdit {
             sensitive: revision.sensitive,
             created_at: Moment(revision.at),
             account,
-            media_attachments: NOTHING,
+            media_attachments: MediaAttachment::of_all(&revision.pictures, base),
             emojis: NOTHING,
         }
     }

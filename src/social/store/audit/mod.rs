@@ -5,11 +5,12 @@
 //! indexes, every row that should be there is looked up, and then there must be no more.
 //!
 //! - `posts`: what belongs to posts; `people`: what belongs to people; `network`: what the network is run with;
-//!   `personal`: what people keep for themselves
+//!   `personal`: what people keep for themselves; `pictures`: pictures and their pieces
 
 mod network;
 mod people;
 mod personal;
+mod pictures;
 mod posts;
 
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -198,6 +199,9 @@ impl<'a> Audit<'a> {
             | Table::Logged => self.administration(table, key, value),
             Table::Sessions => self.session(parts, value),
             Table::Personal => self.personal(parts, value),
+            Table::Pictures => self.picture(parts, value),
+            Table::PicturePieces => self.piece_of_picture(parts, value),
+            Table::PictureBytes => self.counted_pictures(parts, value),
             // Those that should be there were looked up.
             Table::ProfilesByWord
             | Table::ListedPosts
@@ -207,7 +211,10 @@ impl<'a> Audit<'a> {
             | Table::MarksByTime
             | Table::MarksByPost
             | Table::RowsAboutPeople
-            | Table::DirectPosts => Ok(()),
+            | Table::DirectPosts
+            | Table::PicturesByAddress
+            | Table::PicturesByOwner
+            | Table::UnusedPictures => Ok(()),
             Table::Chores => {
                 decode::<Chore>(value)?;
                 let mut key = parts;
@@ -374,7 +381,7 @@ impl<'a> Audit<'a> {
 }
 
 /// The tables of which it is known how many rows they should have.
-const COUNTED: [Table; 11] = [
+const COUNTED: [Table; 15] = [
     Table::ProfilesByWord,
     Table::ListedPosts,
     Table::PostsByHashtag,
@@ -386,6 +393,10 @@ const COUNTED: [Table; 11] = [
     Table::MarksByPost,
     Table::RowsAboutPeople,
     Table::DirectPosts,
+    Table::PicturePieces,
+    Table::PicturesByAddress,
+    Table::PicturesByOwner,
+    Table::UnusedPictures,
 ];
 
 /// The ids that were seen, each once: the greatest of those that were given between two recoveries.
@@ -482,6 +493,16 @@ fn described(table: Option<Table>, key: &[u8]) -> String {
                 let user = parts.user()?.0;
                 format!("session {} of user {user}", parts.number()?)
             }
+            Table::Pictures | Table::UnusedPictures => format!("picture {}", parts.number()?),
+            Table::PicturePieces => {
+                let picture = parts.number()?;
+                format!("piece {} of picture {picture}", parts.number()?)
+            }
+            Table::PicturesByOwner => {
+                let owner = parts.user()?.0;
+                format!("picture {} of user {owner}", parts.number()?)
+            }
+            Table::PictureBytes => format!("size of the pictures of user {}", parts.user()?.0),
             Table::Changes => format!("change at position {}", parts.post()?),
             Table::Chores => format!("chore of position {}", parts.post()?),
             Table::NetworkSettings | Table::AdministrationCounts => table.name().to_owned(),
@@ -500,7 +521,8 @@ fn described(table: Option<Table>, key: &[u8]) -> String {
             | Table::RowsAboutPeople
             | Table::DirectPosts
             | Table::ReservedNames
-            // Its key is a secret.
+            // The keys of these are secrets.
+            | Table::PicturesByAddress
             | Table::Invitations => {
                 format!("key {} among the {}", hexadecimal(key), table.name())
             }

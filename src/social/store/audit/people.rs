@@ -5,6 +5,7 @@ use crate::{
     domain::{PostId, UserId},
     social::{
         StateError,
+        pictures::PicturePlace,
         sessions::SessionRecord,
         store::{
             keys::{self, Parts, Table},
@@ -38,8 +39,12 @@ impl Audit<'_> {
     pub(super) fn profile(&mut self, mut key: Parts<'_>, value: &[u8]) -> Result<(), StateError> {
         let user = key.user()?;
         key.end()?;
-        let ProfileRecord { words, .. } = decode(value)?;
-        known_user(self.moment, user)?;
+        let ProfileRecord { words, avatar, header, .. } = decode(value)?;
+        // The pictures of somebody who is gone go before the profile.
+        if known_user(self.moment, user)?.deleted_at.is_none() {
+            let pictures: Vec<_> = [avatar, header].into_iter().flatten().collect();
+            self.has_pictures(user, &pictures, |of| of == PicturePlace::Profile)?;
+        }
         for word in words {
             self.expect(Table::ProfilesByWord);
             let row = self.moment.get(&keys::profile_by_word(&word, user))?;

@@ -5,6 +5,7 @@ use crate::{
     domain::{Mark, PostCounts, PostId, UserId},
     social::{
         StateError,
+        pictures::PicturePlace,
         store::{
             keys::{self, KeyRange, Parts, Prefix, Table},
             post_records::{
@@ -70,6 +71,7 @@ impl Audit<'_> {
         for user in of_a_conversation(&facts) {
             self.is_indexed(Table::DirectPosts, &Prefix::direct(user).at(post), author)?;
         }
+        self.has_pictures(author, &words.pictures, |of| of == PicturePlace::Post(post))?;
         for term in &words.terms {
             self.is_indexed(Table::PostsByTerm, &Prefix::term(*term).at(post), author)?;
         }

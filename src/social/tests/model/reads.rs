@@ -258,6 +258,8 @@ impl Model {
             created_at: self.created_at[&user],
             profile,
             counts,
+            avatar: None,
+            header: None,
         }
     }
 
