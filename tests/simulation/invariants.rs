@@ -214,6 +214,17 @@ impl Invariants {
         self.place(self.membership.as_ref()?, self.leader?.1, cluster)
     }
 
+    /// Whether every node that is wanted belongs to the cluster, but for these. Where an empty router hears of an empty master
+    /// alone, they found another cluster; and once people use that, it is not abandoned for the first one (ADR 16).
+    pub fn all_have_joined(&self, cluster: &Cluster, but: &[Place]) -> bool {
+        let Some(membership) = &self.membership else { return false };
+        let joined: BTreeSet<Place> =
+            membership.nodes().filter_map(|(id, _)| self.place(membership, *id, cluster)).collect();
+        let is_node = |place: Place| !matches!(place, Place::Client(_));
+        let mut wanted = cluster.hosts.iter().filter(|host| host.wanted && is_node(host.place));
+        wanted.all(|host| but.contains(&host.place) || joined.contains(&host.place))
+    }
+
     /// Where everybody is who votes.
     fn voters(&self, cluster: &Cluster) -> Vec<Place> {
         let Some(membership) = &self.membership else { return Vec::new() };

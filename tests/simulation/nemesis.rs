@@ -276,7 +276,9 @@ impl Nemesis {
 fn is_possible(cluster: &Cluster, invariants: &Invariants, fault: &Fault) -> bool {
     let wanted = |place: &Place| cluster.at(*place).is_some_and(|at| cluster.hosts[at].wanted);
     let gone = match fault {
-        Fault::LostDisk(places) => places,
+        Fault::LostDisk(places) if invariants.all_have_joined(cluster, places) => places,
+        Fault::LostDisk(_) => return false,
+        Fault::ScaleUp => return invariants.all_have_joined(cluster, &[]),
         // Another has the newest state, even if one dies meanwhile.
         Fault::StateRestored(_) => return cluster.wanted_slots() > 2,
         Fault::ScaleDown { stopped, .. } => {

@@ -160,6 +160,13 @@ impl<N: Network> Core<N> {
                 Err(error) if error.refusal_kind() == Some(&RefusalKind::WrongPassword) => {
                     refusal = error;
                 }
+                // That there is no such account says nothing of what was asked for: an earlier attempt of it may have
+                // been carried out.
+                Err(ClientError::Refused(Refusal {
+                    kind: RefusalKind::NotFound, message, ..
+                })) => {
+                    return Err(Refusal::new(RefusalKind::SessionEnded, message).into());
+                }
                 Err(error) => return Err(error),
             }
         }
