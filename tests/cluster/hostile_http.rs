@@ -205,7 +205,7 @@ async fn answers_and_streams_that_nobody_takes_hold_little() {
     let (before, memory) = (p99(&neighbour).await, resident_kib(pid));
     for server in [cluster.router(), master] {
         let mut callers: Vec<TcpStream> = Vec::new();
-        for (what, count) in [(page.repeat(100), 100), (stream.clone(), 90)] {
+        for (what, count) in [(page.repeat(100), 20), (stream.clone(), 90)] {
             for _ in 0..count {
                 let mut caller = silent(&server).await.expect("it listens");
                 // As far as they are taken.
